@@ -1,0 +1,43 @@
+# Two commands do everything: `make demo` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+SERVE ?= 1
+PORT ?= 8000
+BIN := .venv/bin
+export PYTHONUNBUFFERED=1
+
+.PHONY: demo test lint types lock clean
+
+demo: .venv/.run-ready  ## set up, render one video, then serve the dashboard (SERVE=0 ends after the render)
+	$(BIN)/python manage.py demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
+
+test: .venv/.dev-ready lint types  ## set up, lint, type-check, run every test
+	$(BIN)/python -m tests.machine
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m tests.on_postgres
+
+lint: .venv/.dev-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: .venv/.dev-ready
+	$(BIN)/mypy
+
+lock: .venv/bin/uv  ## pin what pyproject.toml asks for; the files name no registry
+	$(BIN)/uv pip compile -q --universal --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --group dev -o requirements-dev.lock
+
+.venv/bin/uv:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q uv
+
+.venv/.run-ready: requirements.lock .venv/bin/uv
+	@test -e .venv/.dev-ready || $(BIN)/uv pip install -q -r requirements.lock
+	@touch $@
+
+.venv/.dev-ready: requirements-dev.lock .venv/bin/uv
+	$(BIN)/uv pip install -q -r requirements-dev.lock
+	@touch $@
+
+clean:  ## forget the demo's data and the environment
+	rm -rf var .venv

@@ -1,0 +1,51 @@
+"""The one seam between us and the task queue.
+
+A task is a nudge to look at a row; the row is the truth. Names are ``<app>.<function>`` in that app's ``tasks.py``,
+arguments are JSON-able keywords (ids, mostly), and a task returns None.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django_q.tasks import async_task
+
+MAIN, WATCH = "main", "watch"
+CLUSTERS = (MAIN, WATCH)
+# The long watch has a cluster of its own, so that it never stands in the way of short work.
+ON_WATCH = frozenset({"studio.watch"})
+
+
+def path_of(name: str) -> str:
+    """``studio.submit`` lives at ``studio.tasks.submit``."""
+    app, function = name.split(".")
+    return f"{app}.tasks.{function}"
+
+
+def resolve(name: str) -> Callable[..., None]:
+    module, function = path_of(name).rsplit(".", 1)
+    found: Callable[..., None] = getattr(import_module(module), function)
+    return found
+
+
+def enqueue(name: str, /, *, cluster: str = "", **arguments: Any) -> None:
+    """Queue the task ``name``, on the cluster that serves it unless another is given.
+
+    On the ORM broker the queue row is written by the caller's transaction, so it commits with the state change that
+    it speaks of and vanishes with a rollback. On Redis it's sent after the commit, and the sweep finds what a crash
+    in between has dropped.
+    """
+    json.dumps(arguments)
+    # The cluster is always named: left out, django-q2 takes that of the process we happen to be in.
+    options = {"task_name": name, "cluster": cluster or (WATCH if name in ON_WATCH else MAIN)}
+    send = partial(async_task, path_of(name), **arguments, q_options=options)
+    if settings.QUEUE_BROKER == "redis":
+        transaction.on_commit(send)
+    else:
+        send()

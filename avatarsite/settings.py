@@ -1,0 +1,307 @@
+"""Boots with nothing set; each real part is one variable away (docs/configuration.md lists them all)."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from avatarsite import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var"))).resolve()
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def _kept_secret(path: Path) -> str:
+    """A key that this machine makes once, so that sessions and signed links survive a restart."""
+    if not path.exists():
+        path.touch(mode=0o600, exist_ok=True)
+        path.write_text(secrets.token_urlsafe(50), encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()
+
+
+# --- The site -------------------------------------------------------------------------------------------------------
+
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY") or _kept_secret(VAR_DIR / "secret_key")
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+PUBLIC_URL = env.url("PUBLIC_URL")
+SITE_URL = PUBLIC_URL or "http://127.0.0.1:8000"
+LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [
+    *([urlsplit(PUBLIC_URL).hostname] if PUBLIC_URL else []),
+    *LOOPBACK_HOSTS,
+]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+
+ROOT_URLCONF = "avatarsite.urls"
+WSGI_APPLICATION = "avatarsite.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+INSTALLED_APPS = [
+    "avatarsite.apps.SiteConfig",
+    "avatarsite.workspaces",
+    "billing",
+    "studio",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "csp",
+    "django_htmx",
+    "django_q",
+    "rest_framework",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+# --- The database: SQLite unless DATABASE_URL names a PostgreSQL -----------------------------------------------------
+
+DATABASE_URL = env.text("DATABASE_URL")
+
+
+def _database() -> dict[str, Any]:
+    if not DATABASE_URL:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(VAR_DIR / "db.sqlite3"),
+            "CONN_MAX_AGE": 600,
+            # DEFERRED loses writes to "database is locked" and no timeout helps; IMMEDIATE queues instead. FULL,
+            # because money is in this file.
+            "OPTIONS": {
+                "timeout": 20,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;",
+            },
+        }
+    if urlsplit(DATABASE_URL).scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured("DATABASE_URL must start with postgresql://; leave it out for SQLite in var/.")
+    return dict(dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True))
+
+
+DATABASES = {"default": _database()}
+
+# --- Cache and rate limits: this process's memory unless REDIS_URL names a Valkey or Redis ---------------------------
+
+REDIS_URL = env.url("REDIS_URL", schemes=("unix", "rediss", "redis"))
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# --- The queue: research/billing-and-queue.md, A9, is why each value is what it is -----------------------------------
+
+QUEUE_BROKER = env.choice("QUEUE_BROKER", "database", ("database", "redis"))
+if QUEUE_BROKER == "redis" and not REDIS_URL:
+    raise ImproperlyConfigured("QUEUE_BROKER is redis but REDIS_URL is not set; set it, or leave QUEUE_BROKER out.")
+
+Q_CLUSTER: dict[str, Any] = {
+    "name": "main",
+    **({"redis": REDIS_URL} if QUEUE_BROKER == "redis" else {"orm": "default"}),
+    "workers": env.integer("WORKERS", 4, least=1),
+    "queue_limit": 4,
+    "bulk": 1,
+    "timeout": 120,
+    "retry": 420,  # > 3 x timeout + 5, because it counts from the prefetch and not from the start
+    "ack_failures": True,
+    "max_attempts": 1,  # retries are ours: a next_try_at column and the sweep
+    "save_limit": -1,
+    "catch_up": False,
+    "poll": 0.2,
+    "recycle": 500,
+    "max_rss": 400_000,
+    "log_level": "WARNING",
+    "label": "Queue",
+    "ALT_CLUSTERS": {"watch": {"workers": 1, "queue_limit": 1, "timeout": 90, "retry": 300}},
+}
+
+# --- Files: var/media unless S3_BUCKET names a bucket -----------------------------------------------------------------
+
+S3_BUCKET = env.text("S3_BUCKET")
+S3_ENDPOINT_URL = env.url("S3_ENDPOINT_URL")
+# Where browsers and providers reach the bucket, when that is another address than ours.
+S3_PUBLIC_ENDPOINT_URL = env.url("S3_PUBLIC_ENDPOINT_URL")
+MEDIA_ROOT = VAR_DIR / "media"
+FILE_LINK_SECONDS = 6 * 3600
+
+
+def _storage() -> dict[str, Any]:
+    if not S3_BUCKET:
+        return {
+            "BACKEND": "studio.storage.PrivateFiles",
+            "OPTIONS": {"location": str(MEDIA_ROOT), "allow_overwrite": True},
+        }
+    return {
+        "BACKEND": "studio.storage.PrivateBucket",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": S3_ENDPOINT_URL or None,
+            "access_key": env.text("S3_ACCESS_KEY_ID") or None,
+            "secret_key": env.text("S3_SECRET_ACCESS_KEY") or None,
+            "region_name": env.text("S3_REGION") or None,
+            "default_acl": None,
+            "file_overwrite": True,
+            "querystring_auth": True,
+            "querystring_expire": FILE_LINK_SECONDS,
+            "signature_version": "s3v4",
+            "addressing_style": "path" if S3_ENDPOINT_URL else None,
+        },
+    }
+
+
+STORAGES = {
+    "default": _storage(),
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True  # the embedded default serves without a collectstatic
+WHITENOISE_AUTOREFRESH = DEBUG
+
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+DATA_UPLOAD_MAX_NUMBER_FILES = 4
+
+# --- People -----------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "workspaces.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_CONFIRM_EMAIL_ON_GET = False
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_ADAPTER = "avatarsite.workspaces.adapter.AccountAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Avatar Studio"
+INVITATION_DAYS = 14
+
+# --- E-mail: files in var/mail unless EMAIL_URL names a server --------------------------------------------------------
+
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "Avatar Studio <studio@localhost>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_URL = env.url("EMAIL_URL", schemes=("smtps", "smtp"))
+EMAIL_FILE_PATH = str(VAR_DIR / "mail")
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend" if EMAIL_URL else "django.core.mail.backends.filebased.EmailBackend"
+)
+if EMAIL_URL:
+    _mail = urlsplit(EMAIL_URL)
+    EMAIL_HOST = _mail.hostname or ""
+    EMAIL_PORT = _mail.port or (465 if _mail.scheme == "smtps" else 587)
+    EMAIL_HOST_USER = _mail.username or ""
+    EMAIL_HOST_PASSWORD = _mail.password or ""
+    EMAIL_USE_SSL = _mail.scheme == "smtps"
+    EMAIL_USE_TLS = _mail.scheme == "smtp" and EMAIL_PORT != 25
+    EMAIL_TIMEOUT = 20
+
+# --- Trust --------------------------------------------------------------------------------------------------------------
+
+_BUCKET_HOSTS = [address for address in (S3_PUBLIC_ENDPOINT_URL or S3_ENDPOINT_URL,) if address]
+if S3_BUCKET and not _BUCKET_HOSTS:
+    _BUCKET_HOSTS = ["https://*.amazonaws.com"]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:", "blob:", *_BUCKET_HOSTS],
+        "media-src": [SELF, "blob:", *_BUCKET_HOSTS],
+        "connect-src": [SELF, *_BUCKET_HOSTS],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 30 * 24 * 3600
+if SITE_URL.startswith("https://"):
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=True)
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 30 * 24 * 3600)
+
+# --- The product --------------------------------------------------------------------------------------------------------
+
+PRICE_MARKUP_PERCENT = env.decimal("PRICE_MARKUP_PERCENT", "0")
+# The draft engine's price, so that the money path can be seen without a provider.
+DRAFT_PRICE_PER_SECOND = env.decimal("DRAFT_PRICE_PER_SECOND", "0")
+LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
+LOCAL_ENGINE_JOBS = env.integer("LOCAL_ENGINE_JOBS", 1, least=1)
+
+# --- Logs ---------------------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
+    "loggers": {
+        "django-q": {"level": "WARNING"},
+        "avatarsite": {"level": "INFO"},
+        "billing": {"level": "INFO"},
+        "studio": {"level": "INFO"},
+    },
+}

@@ -1,0 +1,18 @@
+from studio.models.jobs import JobStatus, Outcome, ProviderJob
+from studio.models.projects import Project
+from studio.models.renders import Notice, Render, RenderEvent, RenderGroup, RenderState
+from studio.models.uploads import Upload, UploadKind
+
+__all__ = [
+    "JobStatus",
+    "Notice",
+    "Outcome",
+    "Project",
+    "ProviderJob",
+    "Render",
+    "RenderEvent",
+    "RenderGroup",
+    "RenderState",
+    "Upload",
+    "UploadKind",
+]

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+from avatarsite.ids import LENGTH, new_id
+from studio.models.renders import Render
+from studio.providers.types import JobStatus as Status
+from studio.providers.types import Outcome as SubmitOutcome
+
+
+def job_id() -> str:
+    return new_id("job")
+
+
+def job_reference() -> str:
+    return str(uuid.uuid4())
+
+
+class Outcome(models.TextChoices):
+    """What became of the submit. PENDING: the call has not been answered, or the answer not been stored."""
+
+    PENDING = "pending", "Not answered yet"
+    ACCEPTED = SubmitOutcome.ACCEPTED.value, "Accepted"
+    REJECTED = SubmitOutcome.REJECTED.value, "Rejected"
+    UNKNOWN = SubmitOutcome.UNKNOWN.value, "Unknown"
+
+
+class JobStatus(models.TextChoices):
+    """What the provider last said of the job; ``studio.providers.types.JobStatus`` as a column."""
+
+    QUEUED = Status.QUEUED.value, "Queued"
+    RUNNING = Status.RUNNING.value, "Running"
+    DONE = Status.DONE.value, "Done"
+    FAILED = Status.FAILED.value, "Failed"
+    CANCELLED = Status.CANCELLED.value, "Cancelled"
+    UNKNOWN = Status.UNKNOWN.value, "Unknown"
+
+
+ENDED_STATUSES = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+class ProviderJob(models.Model):
+    """One attempt at one provider, written before the call that it describes."""
+
+    id = models.CharField(primary_key=True, max_length=LENGTH, default=job_id, editable=False)
+    render = models.ForeignKey(Render, models.CASCADE, related_name="jobs")
+    attempt = models.PositiveSmallIntegerField()
+    offer = models.CharField(max_length=120)
+    reference = models.CharField("our id at the provider, UUID v4", max_length=36, unique=True, default=job_reference)
+
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.PENDING)
+    status = models.CharField(max_length=10, choices=JobStatus.choices, default=JobStatus.UNKNOWN)
+    provider_job_id = models.CharField(max_length=200, blank=True)
+    handle = models.JSONField("what the adapter needs to ask again", default=dict, blank=True)
+    progress = models.PositiveSmallIntegerField("percent, when the provider says", null=True, blank=True)
+    queue_position = models.PositiveIntegerField(null=True, blank=True)
+
+    result_url = models.TextField(blank=True)
+    reported_ms = models.PositiveBigIntegerField(null=True, blank=True)
+    reported_cost_micros = models.BigIntegerField(null=True, blank=True)
+    failure_code = models.CharField(max_length=60, blank=True)
+    failure_message = models.TextField(blank=True)
+    raw = models.JSONField("the last answer as it came", default=dict, blank=True)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    next_check_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["render", "attempt"], name="job_attempt_once")]
+        indexes = [
+            models.Index(
+                fields=["next_check_at"],
+                condition=models.Q(next_check_at__isnull=False),
+                name="job_check_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offer}, attempt {self.attempt}"

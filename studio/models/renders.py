@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from avatarsite.ids import LENGTH, new_id
+from avatarsite.workspaces.models import Workspace
+from studio.models.projects import Project
+from studio.models.tenancy import OwnedQuerySet
+from studio.models.uploads import Upload
+
+
+def render_id() -> str:
+    return new_id("rnd")
+
+
+def group_id() -> str:
+    return new_id("grp")
+
+
+class RenderState(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    SUBMITTING = "submitting", "Sending"
+    RENDERING = "rendering", "Rendering"
+    INGESTING = "ingesting", "Copying"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+ENDED = (RenderState.READY, RenderState.FAILED, RenderState.CANCELLED)
+ALIVE = (RenderState.QUEUED, RenderState.SUBMITTING, RenderState.RENDERING, RenderState.INGESTING)
+
+
+class RenderGroup(models.Model):
+    """Several renders asked for in one breath: takes of one input, or a batch."""
+
+    id = models.CharField(primary_key=True, max_length=LENGTH, default=group_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="render_groups")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OwnedQuerySet["RenderGroup"].as_manager()
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Render(models.Model):
+    """One video asked for: one hold, one charge. Only ``studio/pipeline/states.py`` writes ``state``."""
+
+    id = models.CharField(primary_key=True, max_length=LENGTH, default=render_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="renders")
+    project = models.ForeignKey(Project, models.PROTECT, related_name="renders")
+    group = models.ForeignKey(RenderGroup, models.PROTECT, null=True, blank=True, related_name="renders")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    title = models.CharField(max_length=120)
+
+    portrait = models.ForeignKey(Upload, models.PROTECT, related_name="+")
+    voice = models.ForeignKey(Upload, models.PROTECT, related_name="+")
+    model = models.CharField(max_length=60)
+    offer = models.CharField("the offer that the price is of", max_length=120)
+    prompt = models.TextField(blank=True, max_length=2500)
+    options = models.JSONField(default=dict, blank=True)
+
+    price = models.ForeignKey("billing.Price", models.PROTECT, related_name="+")
+    ceiling_ms = models.PositiveIntegerField("the longest output that can be charged")
+    ceiling_micros = models.BigIntegerField("the most that can be charged")
+    hold = models.OneToOneField("billing.Hold", models.PROTECT, null=True, blank=True, related_name="+")
+
+    state = models.CharField(max_length=12, choices=RenderState.choices, default=RenderState.QUEUED)
+    state_since = models.DateTimeField()
+    deadline_at = models.DateTimeField("when this state has taken too long", null=True, blank=True)
+    tries = models.PositiveSmallIntegerField("of the present step", default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+
+    video = models.FileField(max_length=200, null=True, blank=True)
+    poster = models.FileField(max_length=200, null=True, blank=True)
+    video_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    video_sha256 = models.CharField(max_length=64, blank=True)
+    measured_ms = models.PositiveIntegerField("length of our own copy", null=True, blank=True)
+    width = models.PositiveIntegerField(null=True, blank=True)
+    height = models.PositiveIntegerField(null=True, blank=True)
+
+    charge_micros = models.BigIntegerField(null=True, blank=True)
+    failure_code = models.CharField(max_length=60, blank=True)
+    failure_message = models.TextField("for the customer", blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OwnedQuerySet["Render"].as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="render_by_workspace"),
+            models.Index(fields=["project", "-id"], name="render_by_project"),
+            models.Index(fields=["next_try_at"], condition=models.Q(state__in=ALIVE), name="render_due"),
+            models.Index(fields=["deadline_at"], condition=models.Q(state__in=ALIVE), name="render_overdue"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "idempotency_key"], name="render_asked_once"),
+            models.CheckConstraint(condition=models.Q(state__in=RenderState.values), name="render_state_known"),
+            models.CheckConstraint(
+                condition=~models.Q(state="ready")
+                | models.Q(charge_micros__isnull=False, measured_ms__isnull=False, video__isnull=False),
+                name="render_ready_means_charged",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(charge_micros__isnull=True)
+                | models.Q(charge_micros__gte=0, charge_micros__lte=models.F("ceiling_micros")),
+                name="render_charge_under_ceiling",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+class RenderEvent(models.Model):
+    """One line of a render's history, written with the change it speaks of."""
+
+    render = models.ForeignKey(Render, models.CASCADE, related_name="events")
+    from_state = models.CharField(max_length=12, blank=True)
+    to_state = models.CharField(max_length=12)
+    reason = models.CharField(max_length=200)
+    detail = models.JSONField(default=dict, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.from_state or 'asked'} to {self.to_state}: {self.reason}"
+
+
+class Notice(models.Model):
+    """One message about one render through one channel, so that nobody is told twice."""
+
+    render = models.ForeignKey(Render, models.CASCADE, related_name="notices")
+    channel = models.CharField(max_length=20)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["render", "channel"], name="notice_once_per_channel")]
+
+    def __str__(self) -> str:
+        return f"{self.channel} about {self.render_id}"

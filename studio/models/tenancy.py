@@ -1,0 +1,17 @@
+"""Every query starts from the workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from avatarsite.workspaces.models import Workspace
+
+M = TypeVar("M", bound=models.Model, covariant=True)
+
+
+class OwnedQuerySet(models.QuerySet[M]):
+    def for_workspace(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)

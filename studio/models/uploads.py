@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from avatarsite.ids import LENGTH, new_id
+from avatarsite.workspaces.models import Workspace
+from studio.models.tenancy import OwnedQuerySet
+
+
+def upload_id() -> str:
+    return new_id("upl")
+
+
+class UploadKind(models.TextChoices):
+    PORTRAIT = "portrait", "Portrait"
+    VOICE = "voice", "Voice"
+
+
+class Upload(models.Model):
+    """A portrait or a voice track, probed and hashed. The same bytes twice in a workspace are one row and one file."""
+
+    id = models.CharField(primary_key=True, max_length=LENGTH, default=upload_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="uploads")
+    kind = models.CharField(max_length=10, choices=UploadKind.choices)
+    name = models.CharField("file name as it came", max_length=200)
+    sha256 = models.CharField("SHA-256 of the bytes as they came", max_length=64)
+    file = models.FileField(max_length=200)
+    content_type = models.CharField("of the stored file", max_length=60)
+    bytes = models.PositiveBigIntegerField("size of the stored file")
+    width = models.PositiveIntegerField(null=True, blank=True)
+    height = models.PositiveIntegerField(null=True, blank=True)
+    duration_ms = models.PositiveIntegerField("length by decoding", null=True, blank=True)
+    # Portrait: format, face ([x, y, width, height] in pixels, or null), changes (sentences: what was altered on the
+    # way in). Voice: codec, sample_rate, channels, peaks (numbers 0-100 for the waveform), changes.
+    details = models.JSONField(default=dict, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OwnedQuerySet["Upload"].as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "kind", "-id"], name="upload_by_workspace")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "kind", "sha256"], name="upload_bytes_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind="portrait", width__isnull=False, height__isnull=False)
+                | models.Q(kind="voice", duration_ms__isnull=False),
+                name="upload_was_measured",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

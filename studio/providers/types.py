@@ -1,0 +1,146 @@
+"""The words that providers and pipeline share. Plain frozen dataclasses: an adapter runs without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+
+class Outcome(StrEnum):
+    """What became of a submit. UNKNOWN is never resubmitted blindly."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+class JobStatus(StrEnum):
+    """The closed vocabulary. UNKNOWN is the explicit bottom: keep watching and raise an alert."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class Fault(StrEnum):
+    """Why something failed, in our words. Each adapter has a table from the provider's codes to these."""
+
+    INPUT = "input"  # the portrait, the voice or an option was refused
+    MODERATION = "moderation"  # refused by a content check
+    PROVIDER = "provider"  # the provider broke while rendering
+    TIMEOUT = "timeout"  # the provider gave up for time
+    RATE_LIMIT = "rate_limit"  # too much at once; later is fine
+    QUOTA = "quota"  # our account there is empty: our fault, never the customer's
+    AUTH = "auth"  # our key there is bad: our fault, never the customer's
+    NOT_FOUND = "not_found"  # the provider does not know the job
+    UNKNOWN = "unknown"
+
+    @property
+    def is_ours(self) -> bool:
+        return self in (Fault.QUOTA, Fault.AUTH)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInput:
+    """One file for the provider. ``open`` gives its bytes; ``url`` is a link that the provider can fetch, if any."""
+
+    name: str
+    content_type: str
+    bytes: int
+    sha256: str
+    open: Callable[[], BinaryIO] = field(repr=False, compare=False)
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOrder:
+    """What to make. ``reference`` is our UUID v4 for this attempt, stored before the call."""
+
+    reference: str
+    model: str  # the provider's own name of the model
+    portrait: MediaInput
+    voice: MediaInput
+    voice_ms: int
+    prompt: str = ""
+    output_format: str = "mp4"  # mp4, webm or mov
+    output_quality: int = 95  # 20-99
+    options: Mapping[str, Any] = field(default_factory=dict)
+    webhook_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why it did not work. ``message`` is the provider's, for the operator; the customer's sentence is ours."""
+
+    fault: Fault
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The answer to a submit. ``handle`` is whatever the adapter needs to ask again; JSON-able."""
+
+    outcome: Outcome
+    provider_job_id: str = ""
+    handle: Mapping[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
+    raw: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobHandle:
+    """A job that may exist at the provider, as stored."""
+
+    reference: str
+    model: str
+    provider_job_id: str = ""
+    handle: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """One absolute fact about a job: repeating it changes nothing."""
+
+    status: JobStatus
+    provider_job_id: str = ""
+    progress: int | None = None  # percent, only if the provider says so
+    queue_position: int | None = None
+    result_url: str = ""
+    reported_ms: int | None = None
+    reported_cost_micros: int | None = None
+    failure: Failure | None = None
+    retry_after_seconds: float | None = None
+    raw: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the provider can do by itself. What it can't is done by us, or refused with a sentence."""
+
+    output_formats: frozenset[str] = frozenset({"mp4"})
+    output_quality: bool = False
+    prompt: bool = True
+    content_check: bool = False
+    can_cancel: bool = False
+    sends_webhooks: bool = False
+    # The same reference twice is one job, so an unknown submit may be sent again.
+    submit_is_repeatable: bool = False
+    # Output lengths come in steps of this many seconds, so they can exceed the voice by up to a step.
+    output_step: Fraction = Fraction(4, 15)
+    voice_ms: tuple[int, int] = (2_000, 300_000)
+
+
+class ProviderError(Exception):
+    """A call that told us nothing about the job: the network, a 5xx, a rate limit. The job goes on."""
+
+    def __init__(self, failure: Failure, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(f"{failure.fault}: {failure.code} {failure.message}".strip())
+        self.failure = failure
+        self.retry_after_seconds = retry_after_seconds
