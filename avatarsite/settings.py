@@ -26,7 +26,7 @@ def _kept_secret(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-# --- The site -------------------------------------------------------------------------------------------------------
+# --- The site ------------------------------------------------------------------------------------------------------
 
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY") or _kept_secret(VAR_DIR / "secret_key")
@@ -159,7 +159,7 @@ Q_CLUSTER: dict[str, Any] = {
     "ALT_CLUSTERS": {"watch": {"workers": 1, "queue_limit": 1, "timeout": 90, "retry": 300}},
 }
 
-# --- Files: var/media unless S3_BUCKET names a bucket -----------------------------------------------------------------
+# --- Files: var/media unless S3_BUCKET names a bucket ----------------------------------------------------------------
 
 S3_BUCKET = env.text("S3_BUCKET")
 S3_ENDPOINT_URL = env.url("S3_ENDPOINT_URL")
@@ -207,7 +207,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 4
 
-# --- People -----------------------------------------------------------------------------------------------------------
+# --- People ----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "workspaces.User"
 AUTHENTICATION_BACKENDS = [
@@ -235,7 +235,7 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Avatar Studio"
 INVITATION_DAYS = 14
 
-# --- E-mail: files in var/mail unless EMAIL_URL names a server --------------------------------------------------------
+# --- E-mail: files in var/mail unless EMAIL_URL names a server -------------------------------------------------------
 
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "Avatar Studio <studio@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
@@ -254,7 +254,7 @@ if EMAIL_URL:
     EMAIL_USE_TLS = _mail.scheme == "smtp" and EMAIL_PORT != 25
     EMAIL_TIMEOUT = 20
 
-# --- Trust --------------------------------------------------------------------------------------------------------------
+# --- Trust -----------------------------------------------------------------------------------------------------------
 
 _BUCKET_HOSTS = [address for address in (S3_PUBLIC_ENDPOINT_URL or S3_ENDPOINT_URL,) if address]
 if S3_BUCKET and not _BUCKET_HOSTS:
@@ -282,7 +282,7 @@ if SITE_URL.startswith("https://"):
     SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
     SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 30 * 24 * 3600)
 
-# --- The product --------------------------------------------------------------------------------------------------------
+# --- The product -----------------------------------------------------------------------------------------------------
 
 PRICE_MARKUP_PERCENT = env.decimal("PRICE_MARKUP_PERCENT", "0")
 # The draft engine's price, so that the money path can be seen without a provider.
@@ -290,7 +290,7 @@ DRAFT_PRICE_PER_SECOND = env.decimal("DRAFT_PRICE_PER_SECOND", "0")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 LOCAL_ENGINE_JOBS = env.integer("LOCAL_ENGINE_JOBS", 1, least=1)
 
-# --- Logs ---------------------------------------------------------------------------------------------------------------
+# --- Logs ------------------------------------------------------------------------------------------------------------
 
 LOGGING = {
     "version": 1,

@@ -9,9 +9,9 @@ from django.db import models
 if TYPE_CHECKING:
     from avatarsite.workspaces.models import Workspace
 
-M = TypeVar("M", bound=models.Model, covariant=True)
+M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
-class OwnedQuerySet(models.QuerySet[M]):
+class OwnedQuerySet(models.QuerySet[M_co]):
     def for_workspace(self, workspace: Workspace) -> Self:
         return self.filter(workspace=workspace)
