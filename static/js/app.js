@@ -1,0 +1,6 @@
+import "./themes.js";
+import "./menus.js";
+import "./dialogs.js";
+import "./toasts.js";
+import "./clocks.js";
+import "./forms.js";

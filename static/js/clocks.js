@@ -1,0 +1,18 @@
+// <span data-since="2026-01-02T03:04:05Z"> counts up while the server is not being asked.
+
+function elapsed(seconds) {
+  const s = Math.max(0, Math.floor(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+function tick() {
+  for (const clock of document.querySelectorAll("[data-since]")) {
+    clock.textContent = elapsed((Date.now() - Date.parse(clock.dataset.since)) / 1000);
+  }
+}
+
+setInterval(tick, 1000);
+document.addEventListener("htmx:afterSettle", tick);
+tick();
