@@ -75,9 +75,14 @@ class Role(models.TextChoices):
     VIEWER = "viewer", "Viewer"
 
 
+# Nobody is invited as an owner: ownership is handed over to somebody who is already there.
+INVITED_ROLES = [(role.value, role.label) for role in Role if role != Role.OWNER]
+
+
 class Member(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    # Deleting a person could leave a workspace without an owner; people are switched off (is_active) instead.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -96,10 +101,11 @@ class Invitation(models.Model):
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="invitations")
     email = models.EmailField()
-    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    role = models.CharField(max_length=10, choices=INVITED_ROLES, default=Role.MEMBER)
     token_hash = models.CharField(max_length=64, unique=True)
     invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField("when the link that works now was mailed")
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
 
@@ -109,6 +115,9 @@ class Invitation(models.Model):
                 fields=["workspace", "email"],
                 condition=models.Q(accepted_at__isnull=True),
                 name="invitation_open_once_per_email",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=[role for role, _ in INVITED_ROLES]), name="invitation_role_known"
             ),
         ]
 
