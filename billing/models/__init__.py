@@ -1,0 +1,27 @@
+from billing.models.holds import Hold, HoldLot, HoldState
+from billing.models.ledger import (
+    OPENING_KINDS,
+    AccountKind,
+    CreditLot,
+    LedgerAccount,
+    LotCategory,
+    Transfer,
+    TransferKind,
+)
+from billing.models.prices import Price
+from billing.models.usage import Usage
+
+__all__ = [
+    "OPENING_KINDS",
+    "AccountKind",
+    "CreditLot",
+    "Hold",
+    "HoldLot",
+    "HoldState",
+    "LedgerAccount",
+    "LotCategory",
+    "Price",
+    "Transfer",
+    "TransferKind",
+    "Usage",
+]

@@ -1,0 +1,83 @@
+"""Triggers that keep transfers and prices append-only, on SQLite and PostgreSQL alike.
+
+A migration that alters one of these tables must call ``install`` again at its end: on SQLite altering a table means
+making it anew, and the triggers go with the old one. ``verify_ledger`` reports a missing trigger.
+
+There is no way round them in the product. Tests that must empty or spoil the tables use ``tests/billing/unsealed.py``:
+it drops the triggers on SQLite, and on PostgreSQL sets ``session_replication_role``, which only a superuser may and
+which a production role therefore can't.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+TABLES = {"billing_transfer": "transfers", "billing_price": "prices"}
+
+_SQLITE = """
+CREATE TRIGGER {table}_no_{event} BEFORE {EVENT} ON {table}
+BEGIN SELECT RAISE(ABORT, '{things} are append-only: post a correction instead'); END
+"""
+_POSTGRES_FUNCTION = """
+CREATE OR REPLACE FUNCTION billing_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: post a correction instead', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$
+"""
+_POSTGRES_ROW = """
+CREATE TRIGGER {table}_no_edit BEFORE UPDATE OR DELETE ON {table}
+FOR EACH ROW EXECUTE FUNCTION billing_append_only()
+"""
+_POSTGRES_TABLE = """
+CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
+FOR EACH STATEMENT EXECUTE FUNCTION billing_append_only()
+"""
+
+
+def names(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    """Each trigger that must exist and the table that it guards."""
+    endings = ("no_update", "no_delete") if connection.vendor == "sqlite" else ("no_edit", "no_truncate")
+    return {f"{table}_{ending}": table for table in TABLES for ending in endings}
+
+
+def missing(connection: BaseDatabaseWrapper) -> list[str]:
+    """The triggers that are not there, or are there but switched off."""
+    there = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+        "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",
+    }[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(there)
+        found = {name for (name,) in cursor.fetchall()}
+    return sorted(set(names(connection)) - found)
+
+
+def install(connection: BaseDatabaseWrapper) -> None:
+    remove(connection)
+    if connection.vendor == "sqlite":
+        statements = [
+            _SQLITE.format(table=table, things=things, event=event, EVENT=event.upper())
+            for table, things in TABLES.items()
+            for event in ("update", "delete")
+        ]
+    else:
+        statements = [_POSTGRES_FUNCTION]
+        statements += [text.format(table=table) for table in TABLES for text in (_POSTGRES_ROW, _POSTGRES_TABLE)]
+    _run(connection, statements)
+
+
+def remove(connection: BaseDatabaseWrapper) -> None:
+    on_table = connection.vendor == "postgresql"
+    _run(
+        connection,
+        [f"DROP TRIGGER IF EXISTS {name}" + f" ON {table}" * on_table for name, table in names(connection).items()],
+    )
+
+
+def _run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from billing.models.ledger import MEMO_LENGTH
+
+OFFER_LENGTH = 120
+
+
+class Price(models.Model):
+    """Cost and selling price per second of an offer from a moment on. Append-only by trigger: never edited."""
+
+    offer = models.CharField(max_length=OFFER_LENGTH)
+    cost_micros_per_second = models.BigIntegerField()
+    price_micros_per_second = models.BigIntegerField()
+    effective_from = models.DateTimeField(default=timezone.now)
+    source = models.CharField("where the cost comes from", max_length=MEMO_LENGTH)
+    derived = models.BooleanField("worked out by us, not stated by the provider", default=False)
+    # Null is the seed file; PROTECT, because SET_NULL would be an edit.
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(cost_micros_per_second__gte=0, price_micros_per_second__gte=0),
+                name="price_not_negative",
+            ),
+            models.CheckConstraint(condition=~Q(source=""), name="price_names_its_source"),
+            models.UniqueConstraint(fields=["offer", "effective_from"], name="price_once_per_moment"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offer} from {self.effective_from:%Y-%m-%d %H:%M}"
