@@ -1,4 +1,4 @@
-from studio.models.jobs import JobStatus, Outcome, ProviderJob
+from studio.models.jobs import JobStatus, Outcome, ProviderJob, WatchLease
 from studio.models.projects import Project
 from studio.models.renders import Notice, Render, RenderEvent, RenderGroup, RenderState
 from studio.models.uploads import Upload, UploadKind
@@ -15,4 +15,5 @@ __all__ = [
     "RenderState",
     "Upload",
     "UploadKind",
+    "WatchLease",
 ]

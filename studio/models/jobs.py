@@ -81,3 +81,15 @@ class ProviderJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.offer}, attempt {self.attempt}"
+
+
+class WatchLease(models.Model):
+    """Whose turn it is to watch. For economy only: two watchers waste calls and do no harm."""
+
+    name = models.CharField(primary_key=True, max_length=40)
+    owner = models.CharField(max_length=40)
+    fence = models.PositiveBigIntegerField(default=0)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.owner}"

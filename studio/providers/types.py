@@ -28,6 +28,13 @@ class JobStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class CancelAnswer(StrEnum):
+    CANCELLED = "cancelled"  # it is over and nothing will come
+    REQUESTED = "requested"  # the wish was passed on; the next checks tell
+    TOO_LATE = "too_late"  # it had ended before
+    IMPOSSIBLE = "impossible"  # the provider has no way to stop a job
+
+
 class Fault(StrEnum):
     """Why something failed, in our words. Each adapter has a table from the provider's codes to these."""
 
@@ -76,11 +83,15 @@ class RenderOrder:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why it did not work. ``message`` is the provider's, for the operator; the customer's sentence is ours."""
+    """Why it did not work. ``message`` is the provider's, for the operator; the customer's sentence is ours.
+
+    ``retryable`` is whether the same order may well succeed at another moment or at another provider.
+    """
 
     fault: Fault
     code: str
     message: str
+    retryable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,15 @@ class JobReport:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookNews:
+    """A webhook's hint: something has happened to this job. ``event_id`` tells repeats apart."""
+
+    event_id: str
+    reference: str = ""
+    provider_job_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What the provider can do by itself. What it can't is done by us, or refused with a sentence."""
 
@@ -135,6 +155,8 @@ class Capabilities:
     # Output lengths come in steps of this many seconds, so they can exceed the voice by up to a step.
     output_step: Fraction = Fraction(4, 15)
     voice_ms: tuple[int, int] = (2_000, 300_000)
+    # Seconds between two checks: the first when the job is young, growing with its age up to the second.
+    poll_seconds: tuple[float, float] = (2.0, 15.0)
 
 
 class ProviderError(Exception):

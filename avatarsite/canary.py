@@ -1,0 +1,98 @@
+"""Signs of life: stamped by the last process of a cluster's chain, read by its supervisor and by /healthz.
+
+django-q2 fires ``post_execute`` in the monitor process after the acknowledgement, so a stamp proves the whole chain of
+pusher, worker and monitor. Any task counts; the canary sees to it that there is one. A raise in a signal handler would
+kill the process that sends the signal, so nothing here raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django_q.signals import post_execute, post_execute_in_worker, pre_execute
+
+from avatarsite.models import BusyWorker, Canary
+
+logger = logging.getLogger(__name__)
+
+SUPERVISOR_ID = os.environ.get("SUPERVISOR_ID", "")
+CLUSTER = os.environ.get("Q_CLUSTER_NAME", "")
+STAMP_EVERY_SECONDS = 1.0
+# Tasks that may fill a worker for long: name -> the limit after which even they count as dead.
+LONG_TASKS = {"studio.ingest": timedelta(seconds=150)}
+
+_last_stamp = 0.0
+
+
+def connect() -> None:
+    """Listen, in processes that a supervisor has started."""
+    if SUPERVISOR_ID:
+        post_execute.connect(_stamp, dispatch_uid="canary")
+        pre_execute.connect(_begin_long, dispatch_uid="canary")
+        post_execute_in_worker.connect(_end_long, dispatch_uid="canary")
+
+
+def stamped_at(supervisor: str, cluster: str) -> datetime | None:
+    row = Canary.objects.filter(supervisor=supervisor, cluster=cluster).first()
+    return row.stamped_at if row else None
+
+
+def busy_pids(supervisor: str, cluster: str) -> list[int]:
+    """Processes that are inside a long task now."""
+    rows = BusyWorker.objects.filter(supervisor=supervisor, cluster=cluster, until__gt=timezone.now())
+    return list(rows.values_list("pid", flat=True))
+
+
+def forget(supervisor: str, cluster: str) -> None:
+    Canary.objects.filter(supervisor=supervisor, cluster=cluster).delete()
+    BusyWorker.objects.filter(supervisor=supervisor, cluster=cluster).delete()
+
+
+def ages() -> dict[str, float]:
+    """Seconds since the newest sign of life of each cluster, on whichever host."""
+    newest: dict[str, float] = {}
+    for row in Canary.objects.all():
+        age = (timezone.now() - row.stamped_at).total_seconds()
+        newest[row.cluster] = min(age, newest.get(row.cluster, age))
+    return newest
+
+
+def _stamp(**_: Any) -> None:
+    global _last_stamp  # noqa: PLW0603 -- one monitor process, one clock
+    if time.monotonic() - _last_stamp < STAMP_EVERY_SECONDS:
+        return
+    _last_stamp = time.monotonic()
+    try:
+        Canary.objects.update_or_create(
+            supervisor=SUPERVISOR_ID, cluster=CLUSTER, defaults={"stamped_at": timezone.now()}
+        )
+    except Exception:
+        logger.exception("the canary of %s could not be stamped", CLUSTER)
+
+
+def _begin_long(task: dict[str, Any], **_: Any) -> None:
+    limit = LONG_TASKS.get(task.get("name", ""))
+    if limit is None:
+        return
+    try:
+        BusyWorker.objects.update_or_create(
+            supervisor=SUPERVISOR_ID,
+            pid=os.getpid(),
+            defaults={"cluster": CLUSTER, "until": timezone.now() + limit},
+        )
+    except Exception:
+        logger.exception("a long task could not be announced")
+
+
+def _end_long(task: dict[str, Any], **_: Any) -> None:
+    if task.get("name") not in LONG_TASKS:
+        return
+    try:
+        BusyWorker.objects.filter(supervisor=SUPERVISOR_ID, pid=os.getpid()).delete()
+    except Exception:
+        logger.exception("the end of a long task could not be announced")

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from avatarsite.schedules import sync_schedules
+
+
+class Command(BaseCommand):
+    help = "Makes the queue's schedules agree with avatarsite/schedules.py."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        for name in sync_schedules():
+            self.stdout.write(name)

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from avatarsite.supervisor import Supervisor
+
+
+class Command(BaseCommand):
+    help = "Runs the task queue's clusters and keeps them alive. SIGTERM or Ctrl-C stops it gracefully."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        Supervisor().run()

@@ -1,0 +1,40 @@
+"""Everything that runs by the clock, in one table; ``manage.py sync_schedules`` makes the queue agree with it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+from django_q.models import Schedule
+
+from avatarsite import jobs
+
+# name of the task -> minutes between two runs
+EVERY_MINUTES: dict[str, int] = {
+    "studio.sweep": 1,
+}
+
+
+def sync_schedules() -> list[str]:
+    """Create and correct the rows, and delete what is no longer in the table. Returns the names."""
+    for name, minutes in EVERY_MINUTES.items():
+        Schedule.objects.update_or_create(
+            name=name,
+            defaults={
+                "func": jobs.path_of(name),
+                "schedule_type": Schedule.MINUTES,
+                "minutes": minutes,
+                "repeats": -1,
+                "cluster": jobs.MAIN,
+            },
+            create_defaults={
+                "func": jobs.path_of(name),
+                "schedule_type": Schedule.MINUTES,
+                "minutes": minutes,
+                "repeats": -1,
+                "cluster": jobs.MAIN,
+                "next_run": timezone.now() + timedelta(minutes=minutes),
+            },
+        )
+    Schedule.objects.exclude(name__in=EVERY_MINUTES).delete()
+    return list(EVERY_MINUTES)

@@ -1,0 +1,119 @@
+"""Stopping a render, and telling the truth about the money before anybody confirms."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from asgiref.sync import async_to_sync
+from django.db import transaction
+from django.utils import timezone
+
+from avatarsite import jobs
+from avatarsite.workspaces.models import User
+from billing.money import usd
+from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
+from studio.pipeline.failures import release
+from studio.pipeline.orders import handle_of
+from studio.pipeline.states import advance, note
+from studio.pipeline.wake import wake_watch
+from studio.providers import registry
+from studio.providers.types import CancelAnswer, ProviderError
+
+logger = logging.getLogger(__name__)
+
+ASK_AGAIN_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTerms:
+    """Whether a render can be stopped now, and what that does to the money."""
+
+    possible: bool
+    sentence: str
+
+
+def cancel_terms(render: Render) -> CancelTerms:
+    held = usd(render.ceiling_micros)
+    if render.ended:
+        return CancelTerms(possible=False, sentence="This video has ended already.")
+    if render.cancel_requested_at:
+        return CancelTerms(possible=False, sentence="It is being stopped.")
+    if render.state == RenderState.QUEUED:
+        return CancelTerms(possible=True, sentence=f"Nothing has been sent yet. All {held} that is held comes back.")
+    if render.state == RenderState.INGESTING:
+        return CancelTerms(possible=False, sentence="The provider has finished it; it will be here in a moment.")
+    if not registry.provider_of(render.offer).capabilities.can_cancel:
+        sentence = f"The provider can't stop a video that it has taken. You will get it, and pay at most {held}."
+        return CancelTerms(possible=False, sentence=sentence)
+    sentence = f"The provider is asked to stop. If it does, all {held} that is held comes back; if it has finished by then, you get the video and pay for it."
+    return CancelTerms(possible=True, sentence=sentence)
+
+
+def request_cancel(render: Render, *, user: User | None) -> bool:
+    """Stop the render, or pass the wish on to its provider. False if that is not possible (any more)."""
+    if not cancel_terms(render).possible:
+        return False
+    who = user.get_full_name() if user else "the server"
+    if render.state == RenderState.QUEUED and finish_cancelled(render, reason=f"cancelled by {who}"):
+        return True
+    with transaction.atomic():
+        wished = Render.objects.filter(
+            pk=render.pk, state__in=(RenderState.SUBMITTING, RenderState.RENDERING), cancel_requested_at=None
+        ).update(cancel_requested_at=timezone.now())
+        if wished:
+            render.refresh_from_db()
+            note(render, f"cancel asked for by {who}")
+            jobs.enqueue("studio.cancel", render_id=render.pk)
+    return bool(wished)
+
+
+def cancel_at_provider(render_id: str) -> bool:
+    """Pass a stored wish on. A render that is still being sent is cancelled by the submit step, once it's accepted."""
+    job = (
+        ProviderJob.objects.select_related("render__hold")
+        .filter(
+            render_id=render_id,
+            render__state=RenderState.RENDERING,
+            render__cancel_requested_at__isnull=False,
+            outcome=Outcome.ACCEPTED,
+            next_check_at__isnull=False,
+        )
+        .first()
+    )
+    if job is None:
+        return False
+    try:
+        answer = async_to_sync(registry.provider_of(job.offer).cancel)(handle_of(job))
+    except ProviderError as error:
+        logger.warning("%s: cancel did not reach %s: %s", render_id, job.offer, error)
+        return False
+    return _record(job, answer)
+
+
+def _record(job: ProviderJob, answer: CancelAnswer) -> bool:
+    with transaction.atomic():
+        if answer is CancelAnswer.CANCELLED:
+            _close(job)
+            return finish_cancelled(job.render, reason="the provider stopped it")
+        # Whatever else it said, the next check is what counts, and it is due now.
+        ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False).update(next_check_at=timezone.now())
+        note(job.render, f"the provider's answer to the cancel: {answer}")
+        wake_watch()
+    return False
+
+
+def _close(job: ProviderJob) -> None:
+    ProviderJob.objects.filter(pk=job.pk).update(
+        status=JobStatus.CANCELLED, finished_at=timezone.now(), next_check_at=None
+    )
+
+
+def finish_cancelled(render: Render, *, reason: str) -> bool:
+    """End the render as cancelled and give the hold back, in one transaction."""
+    with transaction.atomic():
+        won = advance(render, RenderState.CANCELLED, reason=reason)
+        if won:
+            release(render, reason="cancelled")
+    return won

@@ -1,0 +1,52 @@
+"""Walking one render through the pipeline in the foreground, beside or without a worker.
+
+Each step claims what it does, so a worker that is at it too is no danger: one of the two does nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from studio.models import ProviderJob, Render, RenderState
+from studio.pipeline.ingest import ingest_render
+from studio.pipeline.overdue import end_overdue
+from studio.pipeline.submit import submit_render
+from studio.pipeline.watch import check_now
+from studio.providers import registry
+from studio.providers.types import ProviderError
+
+LOOK_EVERY = 0.2
+
+Progress = Callable[[Render, ProviderJob | None], None]
+
+
+def drive(render_id: str, *, on_look: Progress = lambda _render, _job: None) -> Render:
+    """Walk the render until it has ended, calling ``on_look`` a few times a second. Ends by the states' deadlines."""
+    next_check = 0.0
+    while True:
+        render = Render.objects.select_related("hold").get(pk=render_id)
+        job = render.jobs.order_by("attempt").last()
+        on_look(render, job)
+        if render.ended or end_overdue(render):
+            return Render.objects.get(pk=render_id)
+        if render.state == RenderState.RENDERING and job and time.monotonic() >= next_check:
+            moved = _check(job)
+            next_check = time.monotonic() + registry.provider_of(job.offer).capabilities.poll_seconds[0]
+        else:
+            moved = _step(render)
+        if not moved:
+            time.sleep(LOOK_EVERY)
+
+
+def _step(render: Render) -> bool:
+    if render.state in (RenderState.QUEUED, RenderState.SUBMITTING):
+        return submit_render(render.pk)
+    return render.state == RenderState.INGESTING and ingest_render(render.pk)
+
+
+def _check(job: ProviderJob) -> bool:
+    try:
+        return job.next_check_at is not None and check_now(job)
+    except ProviderError:
+        return False  # told us nothing; the job goes on

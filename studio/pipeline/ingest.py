@@ -1,0 +1,123 @@
+"""Bringing the finished file home: copy, check, measure, poster, store. Only then is it charged."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import default_storage
+
+from studio.media.posters import make_poster
+from studio.media.videos import UnreadableVideo, VideoFacts, fast_start, measure_video
+from studio.models import JobStatus, ProviderJob, Render, RenderState
+from studio.pipeline import states
+from studio.pipeline.failures import COPY_FAILED, fail_render
+from studio.pipeline.orders import handle_of
+from studio.pipeline.reports import reopen
+from studio.pipeline.settle import settle_render
+from studio.providers import registry
+from studio.providers.types import ProviderError
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=180)  # longer than the task may run
+COPY_TRIES = 5
+MAX_REOPENS = 2  # times the provider is asked again where the video is
+MAX_BYTES = 2_000_000_000
+
+
+class CopyFailed(Exception):
+    """This copy is no good; another may be."""
+
+
+def ingest_render(render_id: str) -> bool:
+    """Copy the finished video into our storage and settle it. True if this call made it ready."""
+    render = Render.objects.select_related("hold", "workspace", "price", "voice").get(pk=render_id)
+    if render.state != RenderState.INGESTING or not states.claim(render, lease=LEASE):
+        return False
+    job = render.jobs.filter(status=JobStatus.DONE).order_by("attempt").last()
+    if job is None or render.tries > COPY_TRIES:
+        return _give_up(render)
+    with tempfile.TemporaryDirectory(prefix="ingest-", dir=settings.VAR_DIR) as folder:
+        try:
+            made = _bring_home(render, job, Path(folder))
+        except (CopyFailed, ProviderError, UnreadableVideo, OSError) as error:
+            logger.warning("%s: copy %s failed: %s", render.pk, render.tries, error)
+            return _again(render, str(error))
+    done = settle_render(render, **made)
+    if done:
+        async_to_sync(registry.provider_of(job.offer).forget)(handle_of(job))
+    return done
+
+
+def _again(render: Render, why: str) -> bool:
+    if render.tries >= COPY_TRIES:
+        return _give_up(render)
+    wait = states.backoff(render.tries, first=1, most=60)
+    states.try_again(render, after=wait, reason="the copy failed and is tried again", detail={"why": why})
+    return False
+
+
+def _give_up(render: Render) -> bool:
+    """Ask the provider again for where the file is; when that has not helped either, the money goes back."""
+    reopened = render.events.filter(from_state=RenderState.INGESTING, to_state=RenderState.RENDERING).count()
+    if reopened < MAX_REOPENS and render.jobs.filter(status=JobStatus.DONE).exists():
+        reopen(render, reason="the copy failed; the provider is asked again")
+        return False
+    fail_render(render, code="copy_failed", message=COPY_FAILED, reason="no complete copy could be had")
+    return False
+
+
+def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, object]:
+    """The columns of a stored and checked copy."""
+    suffix = render.options.get("output_format", "mp4")
+    path = folder / f"video.{suffix}"
+    async_to_sync(_download)(job, path)
+    fast_start(path)
+    facts = measure_video(path)
+    _check(facts, render)
+    base = f"w/{render.workspace_id}/renders/{render.pk}"
+    poster = _store(f"{base}/poster.jpg", ContentFile(make_poster(path)))
+    with path.open("rb") as file:
+        video = _store(f"{base}/video.{suffix}", File(file))
+    return {
+        "video": video,
+        "poster": poster,
+        "video_bytes": facts.bytes,
+        "video_sha256": facts.sha256,
+        "measured_ms": facts.duration_ms,
+        "width": facts.width,
+        "height": facts.height,
+    }
+
+
+async def _download(job: ProviderJob, path: Path) -> None:
+    """Stream the provider's file to ``path`` in constant memory."""
+    size = 0
+    async with registry.provider_of(job.offer).stream(job.result_url) as chunks:
+        with path.open("wb") as file:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > MAX_BYTES:
+                    raise CopyFailed(f"The file is larger than {MAX_BYTES:,} bytes.")
+                file.write(chunk)
+    if not size:
+        raise CopyFailed("The file is empty.")
+
+
+def _check(facts: VideoFacts, render: Render) -> None:
+    if not facts.has_audio:
+        raise CopyFailed("The file has no sound.")
+    voice_ms = render.voice.duration_ms or 0
+    if facts.duration_ms < voice_ms * 0.8 - 500:
+        raise CopyFailed(f"The file is {facts.duration_ms} ms long for a voice of {voice_ms} ms.")
+
+
+def _store(name: str, content: File[bytes]) -> str:
+    """Save under exactly this name: it derives from the render's id, so a repeat writes the same file again."""
+    return default_storage.save(name, content)

@@ -1,0 +1,107 @@
+"""The one sweep: finds whatever was dropped, nudges it on, and ends what has outlived its deadline."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from avatarsite import jobs
+from billing.models import HoldState
+from studio.models import Render, RenderState
+from studio.models.renders import ALIVE, ENDED
+from studio.pipeline.failures import OVERDUE, fail_render, release
+from studio.pipeline.notify import unsent_notices
+from studio.pipeline.watch import open_jobs
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200  # rows of each kind in one sweep
+SETTLED_LATE = timedelta(seconds=30)
+
+
+def sweep() -> dict[str, int]:
+    """Nudge everything that is due. Each clause is one indexed query with a limit; returns how many of each."""
+    found: Counter[str] = Counter()
+    for name, clause in CLAUSES.items():
+        found[name] = clause()
+    if sum(found.values()):
+        logger.info("sweep: %s", ", ".join(f"{name} {count}" for name, count in found.items() if count))
+    return dict(found)
+
+
+def _end_overdue() -> int:
+    overdue = Render.objects.filter(state__in=ALIVE, deadline_at__lt=timezone.now()).select_related("hold")
+    return sum(end_overdue(render) for render in overdue[:BATCH])
+
+
+def end_overdue(render: Render) -> bool:
+    """Fail a render whose state has outlived its deadline; a late video is our loss, never the customer's."""
+    if render.deadline_at is None or render.deadline_at > timezone.now():
+        return False
+    render.jobs.filter(next_check_at__isnull=False).update(next_check_at=None)
+    return fail_render(render, code="overdue", message=OVERDUE, reason=f"too long {render.get_state_display().lower()}")
+
+
+def _nudge_submits() -> int:
+    return _nudge(_due(RenderState.QUEUED, RenderState.SUBMITTING), "studio.submit")
+
+
+def _nudge_ingests() -> int:
+    return _nudge(_due(RenderState.INGESTING), "studio.ingest")
+
+
+def _nudge_cancels() -> int:
+    wished = Render.objects.filter(state=RenderState.RENDERING, cancel_requested_at__lt=timezone.now() - SETTLED_LATE)
+    return _nudge(wished, "studio.cancel")
+
+
+def _nudge_watch() -> int:
+    if not open_jobs().exists():
+        return 0
+    jobs.enqueue("studio.watch")
+    return 1
+
+
+def _release_orphans() -> int:
+    """Open holds of renders that have ended. Our transactions make none; an operator's repair might."""
+    orphans = Render.objects.filter(state__in=ENDED, hold__state=HoldState.OPEN).select_related("hold")
+    count = 0
+    for render in orphans[:BATCH]:
+        logger.error("%s has ended as %s with an open hold", render.pk, render.state)
+        release(render, reason="found by the sweep")
+        count += 1
+    return count
+
+
+def _nudge_notices() -> int:
+    ids = unsent_notices()
+    for render_id in ids:
+        jobs.enqueue("studio.notify", render_id=render_id)
+    return len(ids)
+
+
+def _due(*states: RenderState) -> QuerySet[Render]:
+    return Render.objects.filter(state__in=states, next_try_at__lte=timezone.now()).order_by("next_try_at")
+
+
+def _nudge(renders: QuerySet[Render], task: str) -> int:
+    ids = list(renders.values_list("pk", flat=True)[:BATCH])
+    for render_id in ids:
+        jobs.enqueue(task, render_id=render_id)
+    return len(ids)
+
+
+CLAUSES: dict[str, Callable[[], int]] = {
+    "overdue": _end_overdue,
+    "submit": _nudge_submits,
+    "ingest": _nudge_ingests,
+    "cancel": _nudge_cancels,
+    "watch": _nudge_watch,
+    "orphan holds": _release_orphans,
+    "notices": _nudge_notices,
+}

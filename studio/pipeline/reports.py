@@ -1,0 +1,90 @@
+"""What a provider says of a job, written down. Reports are absolute facts, so a repeat changes nothing."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from avatarsite import jobs
+from studio.models import JobStatus, ProviderJob, Render, RenderState
+from studio.models.jobs import ENDED_STATUSES
+from studio.pipeline.cancel import finish_cancelled
+from studio.pipeline.failures import fail_by_provider
+from studio.pipeline.states import advance
+from studio.pipeline.wake import wake_watch
+from studio.providers.types import Failure, Fault, JobReport
+from studio.providers.types import JobStatus as Said
+
+logger = logging.getLogger(__name__)
+
+
+def apply_report(job_id: str, report: JobReport) -> bool:
+    """Store ``report`` and move the render on if it ends the job. True if something changed."""
+    job = ProviderJob.objects.select_related("render__hold").get(pk=job_id)
+    fields = _news(job, report)
+    if not fields:
+        return False
+    with transaction.atomic():
+        # An ended job says nothing new; only a render that goes back to rendering reopens it.
+        written = (
+            ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False)
+            .exclude(status__in=ENDED_STATUSES)
+            .update(**fields)
+        )
+        if not written:
+            return False
+        _move(job.render, job, report)
+    return True
+
+
+def _news(job: ProviderJob, report: JobReport) -> dict[str, Any]:
+    """The columns that differ from what is stored; an unfinished report without news writes nothing."""
+    said: dict[str, Any] = {"status": report.status.value}
+    if report.progress is not None:
+        said["progress"] = report.progress
+    if report.queue_position is not None:
+        said["queue_position"] = report.queue_position
+    if report.provider_job_id:
+        said["provider_job_id"] = report.provider_job_id
+    fields = {name: value for name, value in said.items() if getattr(job, name) != value}
+    if report.status.value not in ENDED_STATUSES:
+        return fields | ({"raw": report.raw} if fields and report.raw is not None else {})
+    return said | {
+        "raw": report.raw if report.raw is not None else {},
+        "result_url": report.result_url,
+        "reported_ms": report.reported_ms,
+        "reported_cost_micros": report.reported_cost_micros,
+        "failure_code": report.failure.code if report.failure else "",
+        "failure_message": report.failure.message if report.failure else "",
+        "finished_at": timezone.now(),
+        "next_check_at": None,
+    }
+
+
+def _move(render: Render, job: ProviderJob, report: JobReport) -> None:
+    if render.state != RenderState.RENDERING:
+        return
+    if report.status is Said.DONE:
+        if advance(render, RenderState.INGESTING, reason="the provider is done", detail={"offer": job.offer}):
+            jobs.enqueue("studio.ingest", render_id=render.pk)
+    elif report.status is Said.CANCELLED:
+        finish_cancelled(render, reason="the provider stopped it")
+    elif report.status is Said.FAILED:
+        fail_by_provider(render, report.failure or Failure(Fault.UNKNOWN, "failed", ""))
+
+
+def reopen(render: Render, *, reason: str) -> bool:
+    """Ask the provider again where the video is, after its copy could not be had."""
+    with transaction.atomic():
+        moved = advance(render, RenderState.RENDERING, reason=reason, next_try_at=None)
+        if moved:
+            now = timezone.now()
+            last = render.jobs.filter(status=JobStatus.DONE).order_by("attempt").last()
+            ProviderJob.objects.filter(pk=last.pk if last else "").update(
+                status=JobStatus.UNKNOWN, finished_at=None, next_check_at=now
+            )
+            wake_watch()
+    return moved

@@ -1,0 +1,117 @@
+"""The states of a render, and the only code that writes them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from studio.models import Render, RenderEvent, RenderState
+from studio.models.renders import ALIVE
+
+S = RenderState
+TRANSITIONS: dict[str, frozenset[str]] = {
+    S.QUEUED: frozenset({S.SUBMITTING, S.FAILED, S.CANCELLED}),
+    # Back to the queue: no provider has accepted, and another offer or moment may.
+    S.SUBMITTING: frozenset({S.QUEUED, S.RENDERING, S.FAILED, S.CANCELLED}),
+    S.RENDERING: frozenset({S.INGESTING, S.FAILED, S.CANCELLED}),
+    # Back to rendering: the copy could not be had, and the provider is asked again for where it is.
+    S.INGESTING: frozenset({S.RENDERING, S.READY, S.FAILED}),
+    S.READY: frozenset(),
+    S.FAILED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+
+# How long each state may take before the sweep ends it and gives the money back. Long, because a provider that is
+# slow still delivers; research/product.md 4.4 is why an unknown submit is waited for and not given up at once.
+DEADLINES: dict[str, timedelta] = {
+    S.QUEUED: timedelta(hours=24),
+    S.SUBMITTING: timedelta(hours=2),
+    S.RENDERING: timedelta(hours=3),
+    S.INGESTING: timedelta(hours=6),
+}
+# Longer than all states together, so that a hold never runs out under a render that lives.
+HOLD_LIFE = timedelta(hours=48)
+
+
+class IllegalTransition(RuntimeError):
+    """Code asked for a move that is not in the table: a bug, not a race."""
+
+
+def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, Any] | None = None, **also: Any) -> bool:
+    """Move ``render`` from the state it was loaded in to ``to``. False if somebody else moved it first.
+
+    Compare-and-set on the state and the number of tries; the history row and the fields in ``also`` are written in the
+    same transaction. On success the instance is up to date.
+    """
+    was = render.state
+    if to not in TRANSITIONS[was]:
+        raise IllegalTransition(f"{render.id} can't go from {was} to {to}.")
+    now = timezone.now()
+    fields: dict[str, Any] = {
+        "state": to,
+        "state_since": now,
+        "deadline_at": now + DEADLINES[to] if to in ALIVE else None,
+        "next_try_at": now if to in ALIVE else None,
+        "tries": 0,
+        **({} if to in ALIVE else {"finished_at": now}),
+        **also,
+    }
+    with transaction.atomic():
+        won = Render.objects.filter(pk=render.pk, state=was).update(**fields)
+        if not won:
+            return False
+        RenderEvent.objects.create(
+            render=render, from_state=was, to_state=to, reason=reason, detail=detail or {}, at=now
+        )
+    for name, value in fields.items():
+        setattr(render, name, value)
+    return True
+
+
+def claim(render: Render, *, lease: timedelta, now: datetime | None = None) -> bool:
+    """Take the present step for ``lease``. False if it isn't due, somebody else has it, or the state has moved on.
+
+    The try is counted in a committed row before the risky part, so a step that kills its worker is given up on too.
+    """
+    now = now or timezone.now()
+    if render.next_try_at is None or render.next_try_at > now:
+        return False
+    fields: dict[str, Any] = {"tries": render.tries + 1, "next_try_at": now + lease}
+    won = Render.objects.filter(
+        pk=render.pk, state=render.state, tries=render.tries, next_try_at=render.next_try_at
+    ).update(**fields)
+    if won:
+        for name, value in fields.items():
+            setattr(render, name, value)
+    return bool(won)
+
+
+def try_again(render: Render, *, after: timedelta, reason: str, detail: dict[str, Any] | None = None) -> None:
+    """Put off the present step, and say why in the history."""
+    now = timezone.now()
+    with transaction.atomic():
+        won = Render.objects.filter(pk=render.pk, state=render.state, tries=render.tries).update(
+            next_try_at=now + after
+        )
+        if won:
+            note(render, reason, detail=detail)
+
+
+def note(render: Render, reason: str, *, detail: dict[str, Any] | None = None) -> None:
+    """A line in the history that changes no state."""
+    RenderEvent.objects.create(
+        render=render,
+        from_state=render.state,
+        to_state=render.state,
+        reason=reason,
+        detail=detail or {},
+        at=timezone.now(),
+    )
+
+
+def backoff(tries: int, *, first: float, most: float) -> timedelta:
+    """``first`` seconds, doubling with each try, at most ``most``."""
+    return timedelta(seconds=min(first * 2 ** max(tries - 1, 0), most))

@@ -1,0 +1,46 @@
+"""Whose turn it is to watch, and waking somebody up when nobody is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from avatarsite import jobs
+from studio.models import WatchLease
+
+LEASE = "watch"
+LEASE_LIFE = timedelta(seconds=20)
+
+
+def wake_watch() -> None:
+    """Start a watch once this transaction has committed, unless one is running and will see the row by itself.
+
+    A watcher looks once more after it has let the lease go, so a job that was stored while it still ran is not missed.
+    """
+    transaction.on_commit(_wake)
+
+
+def _wake() -> None:
+    if not WatchLease.objects.filter(pk=LEASE, expires_at__gt=timezone.now()).exists():
+        jobs.enqueue("studio.watch")
+
+
+def take_lease(owner: str) -> bool:
+    """Take or renew the lease for ``owner``. False if somebody else has it."""
+    now = timezone.now()
+    mine = WatchLease.objects.filter(Q(expires_at__lt=now) | Q(owner=owner), pk=LEASE)
+    if mine.update(owner=owner, expires_at=now + LEASE_LIFE, fence=F("fence") + 1):
+        return True
+    try:
+        with transaction.atomic():
+            WatchLease.objects.create(name=LEASE, owner=owner, fence=1, expires_at=now + LEASE_LIFE)
+    except IntegrityError:
+        return False
+    return True
+
+
+def drop_lease(owner: str) -> None:
+    WatchLease.objects.filter(pk=LEASE, owner=owner).update(expires_at=timezone.now() - LEASE_LIFE)

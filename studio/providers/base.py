@@ -1,0 +1,106 @@
+"""The sequence that every provider shares. A provider fills four holes and two tables in its own file."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar
+
+from studio.providers.types import (
+    CancelAnswer,
+    Capabilities,
+    Failure,
+    Fault,
+    JobHandle,
+    JobReport,
+    JobStatus,
+    Outcome,
+    ProviderError,
+    RenderOrder,
+    Submission,
+    WebhookNews,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Provider(ABC):
+    """One provider. Adapters take and return frozen dataclasses, keep no state and need no database.
+
+    ``submit`` never raises: what can't be told apart from "accepted" is UNKNOWN. ``check`` and ``cancel`` raise
+    ProviderError when the call told us nothing.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    # The provider's words for a job, and its codes for a failure, in ours. A miss is UNKNOWN, never a crash.
+    statuses: ClassVar[Mapping[str, JobStatus]]
+    faults: ClassVar[Mapping[str, Fault]]
+
+    # --- What the pipeline calls ---------------------------------------------------------------------------------
+
+    async def submit(self, order: RenderOrder) -> Submission:
+        """Ask for a render, once. See ``Outcome`` for the three answers."""
+        return await self._guarded(order, self._submit)
+
+    async def recover(self, order: RenderOrder) -> Submission:
+        """Find out what became of a submit whose answer was lost. UNKNOWN means "ask again later"."""
+        return await self._guarded(order, self._recover)
+
+    async def check(self, job: JobHandle) -> JobReport:
+        report = await self._check(job)
+        if report.status is JobStatus.UNKNOWN:
+            logger.warning("%s: job %s has a status that we do not know: %r", self.name, job.reference, report.raw)
+        return report
+
+    async def cancel(self, job: JobHandle) -> CancelAnswer:
+        if not self.capabilities.can_cancel:
+            return CancelAnswer.IMPOSSIBLE
+        return await self._cancel(job)
+
+    def why_unavailable(self) -> str:
+        """Why this provider can't be used on this server, as a sentence; empty when it can."""
+        return ""
+
+    async def forget(self, job: JobHandle) -> None:
+        """Let go of what the provider keeps for a job that we have copied."""
+
+    # --- What a provider fills in --------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def _submit(self, order: RenderOrder) -> Submission: ...
+
+    async def _recover(self, order: RenderOrder) -> Submission:
+        if self.capabilities.submit_is_repeatable:
+            return await self._submit(order)
+        return Submission(Outcome.UNKNOWN)
+
+    @abstractmethod
+    async def _check(self, job: JobHandle) -> JobReport: ...
+
+    async def _cancel(self, job: JobHandle) -> CancelAnswer:
+        raise NotImplementedError
+
+    def read_webhook(self, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> list[WebhookNews]:
+        """Which jobs a webhook speaks of. A hint only: the next check is what counts."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def stream(self, report_url: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Open the finished file as chunks. Raises ProviderError when it can't be had."""
+
+    # --- Shared ----------------------------------------------------------------------------------------------------
+
+    async def _guarded(self, order: RenderOrder, call: Any) -> Submission:
+        try:
+            submission: Submission = await call(order)
+        except ProviderError as error:
+            logger.warning("%s: submit of %s is in doubt: %s", self.name, order.reference, error)
+            return Submission(Outcome.UNKNOWN, failure=error.failure)
+        except Exception as error:
+            logger.exception("%s: submit of %s broke", self.name, order.reference)
+            return Submission(Outcome.UNKNOWN, failure=Failure(Fault.UNKNOWN, type(error).__name__, str(error)))
+        return submission

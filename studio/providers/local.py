@@ -1,0 +1,180 @@
+"""The draft engine as a provider: this machine renders, in a process of its own for each job.
+
+A job is a folder under ``LOCAL_ENGINE_DIR`` named after our reference, so the same reference twice is one job. The
+process holds a lock on its folder while it lives; a folder with neither lock nor result is a job whose process died,
+and the next check starts it again. Several hosts that share the work must share that folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+
+from studio.media.draft import job as engine
+from studio.providers.base import Provider
+from studio.providers.types import (
+    CancelAnswer,
+    Capabilities,
+    Failure,
+    Fault,
+    JobHandle,
+    JobReport,
+    JobStatus,
+    MediaInput,
+    Outcome,
+    ProviderError,
+    RenderOrder,
+    Submission,
+)
+
+CHUNK = 1 << 20
+SCHEME = "draft-engine:"
+
+
+class LocalProvider(Provider):
+    name = "local"
+    label = "This server"
+    capabilities = Capabilities(
+        output_formats=frozenset({"mp4", "webm", "mov"}),
+        output_quality=True,
+        can_cancel=True,
+        submit_is_repeatable=True,
+        output_step=Fraction(1, 25),
+        poll_seconds=(0.4, 2.0),
+    )
+    statuses = {
+        engine.WAITING: JobStatus.QUEUED,
+        engine.RUNNING: JobStatus.RUNNING,
+        engine.DONE: JobStatus.DONE,
+        engine.FAILED: JobStatus.FAILED,
+        engine.CANCELLED: JobStatus.CANCELLED,
+    }
+    faults = {
+        "unreadable_input": Fault.INPUT,
+        "engine_died": Fault.PROVIDER,
+        "engine_error": Fault.PROVIDER,
+    }
+
+    async def _submit(self, order: RenderOrder) -> Submission:
+        await sync_to_async(_open_job, thread_sensitive=False)(order)
+        return Submission(Outcome.ACCEPTED, provider_job_id=order.reference)
+
+    async def _check(self, job: JobHandle) -> JobReport:
+        return await sync_to_async(self._look, thread_sensitive=False)(job)
+
+    def _look(self, job: JobHandle) -> JobReport:
+        folder = _folder(job.reference)
+        if not folder.is_dir():
+            failure = Failure(Fault.NOT_FOUND, "job_lost", "This server's draft engine has no such job.", retryable=True)
+            return JobReport(JobStatus.FAILED, failure=failure)
+        state = engine.read_state(folder)
+        if state.word == engine.ABANDONED:
+            _start(folder)
+            return JobReport(JobStatus.QUEUED, provider_job_id=job.reference, raw=asdict(state))
+        return self._report(job, state)
+
+    def _report(self, job: JobHandle, state: engine.JobState) -> JobReport:
+        failure = None
+        if state.word == engine.FAILED:
+            failure = Failure(self.faults.get(state.code, Fault.UNKNOWN), state.code, state.message)
+        return JobReport(
+            self.statuses.get(state.word, JobStatus.UNKNOWN),
+            provider_job_id=job.reference,
+            progress=state.percent,
+            result_url=f"{SCHEME}{job.reference}" if state.word == engine.DONE else "",
+            reported_ms=state.duration_ms,
+            failure=failure,
+            raw=asdict(state),
+        )
+
+    async def _cancel(self, job: JobHandle) -> CancelAnswer:
+        folder = _folder(job.reference)
+        if not folder.is_dir():
+            return CancelAnswer.CANCELLED
+        stopped = await sync_to_async(engine.cancel, thread_sensitive=False)(folder)
+        return CancelAnswer.CANCELLED if stopped else CancelAnswer.TOO_LATE
+
+    def stream(self, report_url: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return _stream(report_url)
+
+    async def forget(self, job: JobHandle) -> None:
+        await sync_to_async(shutil.rmtree, thread_sensitive=False)(_folder(job.reference), ignore_errors=True)
+
+
+def _folder(reference: str) -> Path:
+    return Path(settings.LOCAL_ENGINE_DIR) / reference
+
+
+def _open_job(order: RenderOrder) -> None:
+    """Lay the folder out beside its final name, then move it there in one step: a half-made job never shows."""
+    folder = _folder(order.reference)
+    if not folder.is_dir():
+        draft = folder.with_name(f".{order.reference}.{threading.get_ident()}")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        portrait, voice = _copy(order.portrait, draft, "portrait"), _copy(order.voice, draft, "voice")
+        engine.write_order(
+            draft,
+            engine.JobOrder(
+                portrait=portrait,
+                voice=voice,
+                prompt=order.prompt,
+                output_format=order.output_format,
+                output_quality=order.output_quality,
+                slots=settings.LOCAL_ENGINE_JOBS,
+            ),
+        )
+        try:
+            draft.rename(folder)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)  # somebody else was first with the same reference
+    if engine.read_state(folder).word == engine.ABANDONED:
+        _start(folder)
+
+
+def _copy(source: MediaInput, folder: Path, stem: str) -> str:
+    name = stem + Path(source.name).suffix.lower()
+    with source.open() as taken, (folder / name).open("wb") as kept:
+        shutil.copyfileobj(taken, kept, CHUNK)
+    return name
+
+
+def _start(folder: Path) -> None:
+    """Start the job's process in a session of its own, so that it outlives the worker that started it."""
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "studio.media.draft.job", str(folder)],
+            cwd=settings.BASE_DIR,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    # Somebody has to wait for it, or it stays behind as a zombie.
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+@asynccontextmanager
+async def _stream(report_url: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    path = engine.result_path(_folder(report_url.removeprefix(SCHEME)))
+    if path is None:
+        raise ProviderError(Failure(Fault.NOT_FOUND, "result_gone", "The draft engine no longer has this file."))
+    with path.open("rb") as file:
+
+        async def chunks() -> AsyncIterator[bytes]:
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+        yield chunks()
+
+

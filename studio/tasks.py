@@ -1,0 +1,34 @@
+"""What the queue calls: ids in, one call into the pipeline, nothing out. Every one may run twice, late or never."""
+
+from __future__ import annotations
+
+from avatarsite.supervisor import stopping
+from studio.pipeline import cancel as cancelling
+from studio.pipeline import ingest as ingesting
+from studio.pipeline import notify as notifying
+from studio.pipeline import overdue, watch as watching
+from studio.pipeline import submit as submitting
+
+
+def submit(*, render_id: str) -> None:
+    submitting.submit_render(render_id)
+
+
+def watch() -> None:
+    watching.watch(stopping=stopping)
+
+
+def ingest(*, render_id: str) -> None:
+    ingesting.ingest_render(render_id)
+
+
+def cancel(*, render_id: str) -> None:
+    cancelling.cancel_at_provider(render_id)
+
+
+def notify(*, render_id: str) -> None:
+    notifying.notify_render(render_id)
+
+
+def sweep() -> None:
+    overdue.sweep()
