@@ -1,0 +1,91 @@
+"""What a workspace has: finding videos and uploads, renaming them, and deleting them for good."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.db.models.fields.files import FieldFile
+
+from avatarsite.workspaces.models import Workspace
+from studio.models import Project, Render, RenderState, Upload, UploadKind
+from studio.models.renders import ALIVE
+
+# The states that the list of videos can be narrowed to.
+SHELVES: dict[str, tuple[str, ...]] = {
+    "running": ALIVE,
+    "ready": (RenderState.READY,),
+    "failed": (RenderState.FAILED,),
+    "cancelled": (RenderState.CANCELLED,),
+}
+
+
+class StillNeeded(ValueError):
+    """Deleting is refused: something still needs it. The message says what, and what to do first."""
+
+
+def find_videos(
+    workspace: Workspace, *, shelf: str = "", project: Project | None = None, words: str = ""
+) -> QuerySet[Render]:
+    """Newest first. ``shelf`` is a key of SHELVES or nothing; every one of ``words`` has to be in the title."""
+    found = Render.objects.for_workspace(workspace).select_related("portrait", "project", "hold").order_by("-id")
+    if shelf in SHELVES:
+        found = found.filter(state__in=SHELVES[shelf])
+    if project:
+        found = found.filter(project=project)
+    wanted = Q()
+    for word in words.split()[:8]:
+        wanted &= Q(title__icontains=word)
+    return found.filter(wanted)
+
+
+def running_count(workspace: Workspace) -> int:
+    return Render.objects.for_workspace(workspace).filter(state__in=ALIVE).count()
+
+
+def rename_video(render: Render, title: str) -> None:
+    render.title = title.strip()
+    render.save(update_fields=["title"])
+
+
+def delete_video(render: Render) -> None:
+    """Delete an ended render and its files for good. The ledger keeps what was charged for it.
+
+    Raises StillNeeded while it runs.
+    """
+    with transaction.atomic():
+        render = Render.objects.select_for_update().get(pk=render.pk)
+        if not render.ended:
+            raise StillNeeded("This video is still being made. Cancel it first, or wait for its end.")
+        files = [render.video, render.poster]
+        render.delete()
+        _forget_files(files)
+
+
+def find_uploads(workspace: Workspace, kind: UploadKind) -> QuerySet[Upload]:
+    """Newest first."""
+    return Upload.objects.for_workspace(workspace).filter(kind=kind).order_by("-id")
+
+
+def uploads_in_use(workspace: Workspace, uploads: list[Upload]) -> set[str]:
+    """The ids of those that a video was made of; one query."""
+    ids = [upload.pk for upload in uploads]
+    renders = Render.objects.for_workspace(workspace).filter(Q(portrait__in=ids) | Q(voice__in=ids))
+    return {upload for pair in renders.values_list("portrait_id", "voice_id") for upload in pair} & set(ids)
+
+
+def delete_upload(upload: Upload) -> None:
+    """Delete an upload and its file for good. Raises StillNeeded when a video was made of it."""
+    with transaction.atomic():
+        upload = Upload.objects.select_for_update().get(pk=upload.pk)
+        if uploads_in_use(upload.workspace, [upload]):
+            raise StillNeeded(f"“{upload.name}” belongs to a video. Delete the video first.")
+        file = upload.file
+        upload.delete()
+        _forget_files([file])
+
+
+def _forget_files(files: list[FieldFile]) -> None:
+    """After the commit: a rolled-back delete must not have lost the bytes."""
+    for file in files:
+        if file:
+            transaction.on_commit(lambda kept=file: kept.storage.delete(kept.name))
