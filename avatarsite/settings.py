@@ -35,7 +35,7 @@ PUBLIC_URL = env.url("PUBLIC_URL")
 SITE_URL = PUBLIC_URL or "http://127.0.0.1:8000"
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [
-    *([urlsplit(PUBLIC_URL).hostname] if PUBLIC_URL else []),
+    *([urlsplit(PUBLIC_URL).hostname or ""] if PUBLIC_URL else []),
     *LOOPBACK_HOSTS,
 ]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []

@@ -32,7 +32,7 @@ from avatarsite.schedules import sync_schedules
 logger = logging.getLogger(__name__)
 
 CANARY_EVERY = 2.0
-STALE_AFTER = timedelta(seconds=25)
+STALE_AFTER = timedelta(seconds=20)
 START_GRACE = timedelta(seconds=40)  # a cluster that has just started has not stamped yet
 STOP_GRACE_SECONDS = 260.0  # twice the queue's longest task, and some
 RESTART_PAUSE = 1.0
@@ -43,8 +43,8 @@ PR_SET_PDEATHSIG = 1
 
 def stopping() -> bool:
     """Whether the supervisor of this process has been told to stop; asked by the long watch."""
-    path = os.environ.get(STOP_FILE)
-    return bool(path) and Path(path).exists()
+    path = os.environ.get(STOP_FILE, "")
+    return path != "" and Path(path).exists()
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class Cluster:
 
     def _saturated(self) -> bool:
         alive = [pid for pid in canary.busy_pids(self.supervisor, self.name) if Path(f"/proc/{pid}").exists()]
-        return len(alive) >= settings.Q_CLUSTER["workers"]
+        return len(alive) >= int(settings.Q_CLUSTER["workers"])
 
     def restart(self, why: str) -> None:
         logger.error("cluster %s: %s; starting it again", self.name, why)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from avatarsite.workspaces.models import Member, Role, Workspace
+from avatarsite.workspaces.refusals import NotAllowed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -19,22 +20,48 @@ class Action(StrEnum):
     MANAGE_BILLING = "manage_billing"  # top up, caps, payment details
     MANAGE_MEMBERS = "manage_members"  # invite, change roles, remove
     MANAGE_WORKSPACE = "manage_workspace"  # name, tokens, webhooks, closing
+    MANAGE_OWNERS = "manage_owners"  # make and unmake owners, hand the workspace over
 
 
 _VIEWER = frozenset({Action.VIEW})
 _MEMBER = _VIEWER | {Action.RENDER}
 _ADMIN = _MEMBER | {Action.MANAGE_BILLING, Action.MANAGE_MEMBERS, Action.MANAGE_WORKSPACE}
+_OWNER = _ADMIN | {Action.MANAGE_OWNERS}
 
 ALLOWED: dict[str, frozenset[Action]] = {
     Role.VIEWER: _VIEWER,
     Role.MEMBER: _MEMBER,
     Role.ADMIN: _ADMIN,
-    Role.OWNER: _ADMIN,
+    Role.OWNER: _OWNER,
+}
+
+_IN_WORDS = {
+    Action.VIEW: "look at this workspace",
+    Action.RENDER: "make or change videos, uploads and projects",
+    Action.MANAGE_BILLING: "manage the balance and payments",
+    Action.MANAGE_MEMBERS: "invite people or change what they may do",
+    Action.MANAGE_WORKSPACE: "change the settings of the workspace",
+    Action.MANAGE_OWNERS: "decide who owns the workspace",
 }
 
 
 def may(member: Member, action: Action) -> bool:
     return action in ALLOWED[member.role]
+
+
+def demand(member: Member, action: Action) -> None:
+    """Nothing, or NotAllowed with a sentence that says whom to ask."""
+    if may(member, action):
+        return
+    whom = "an owner" if action == Action.MANAGE_OWNERS else "an owner or an admin"
+    raise NotAllowed(f"As {member.as_role()} here you may not {_IN_WORDS[action]}. Ask {whom} of {member.workspace}.")
+
+
+def roles_given_by(member: Member) -> list[Role]:
+    """The roles that this member may give to others and take away from them, highest first."""
+    if not may(member, Action.MANAGE_MEMBERS):
+        return []
+    return [role for role in Role if role != Role.OWNER or may(member, Action.MANAGE_OWNERS)]
 
 
 def membership(user: User | AnonymousUser, slug: str) -> Member | None:

@@ -1,7 +1,92 @@
+"""What allauth asks of us: names, letters, and which address counts as confirmed."""
+
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django.contrib import messages
+from django.core.mail import EmailMultiAlternatives
+from django.forms import BaseForm
+from django.http import HttpRequest
+from django.shortcuts import resolve_url
+from django.urls import reverse
+
+from avatarsite.workspaces import pending
+from avatarsite.workspaces.join import tidy_name
+from avatarsite.workspaces.letters import absolute, compose, deliver
+from avatarsite.workspaces.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """What allauth asks of us."""
+    error_messages: ClassVar[dict[str, str]] = {
+        **DefaultAccountAdapter.error_messages,
+        "account_inactive": "This account is switched off. Write to the people who run this site.",
+        "duplicate_email": "That is your e-mail address already.",
+        "email_password_mismatch": "No account has this e-mail address and password. Check both and try again.",
+        "email_taken": "Another account uses this e-mail address.",
+        "enter_current_password": "This is not your present password.",
+        "incorrect_code": "This code is not right, or it is too old. Codes change every 30 seconds.",
+        "incorrect_password": "This is not your password.",
+        "too_many_login_attempts": "Too many attempts. Wait five minutes, then try again.",
+        "rate_limited": "Too many attempts. Wait a few minutes, then try again.",
+    }
+
+    def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
+        user.name = tidy_name(form.cleaned_data.get("name", ""), limit=120)
+        saved: User = super().save_user(request, user, form, commit=commit)
+        return saved
+
+    def is_email_verified(self, request: HttpRequest, email: str) -> bool:
+        """Who came by the mailed link of an open invitation has shown that mail to its address reaches them."""
+        invitation = pending.open_invitation(request)
+        return invitation is not None and invitation.email == email.lower()
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Refuse an address that another account signed up with but hasn't confirmed; allauth looks past those."""
+        others = User.objects.exclude(pk=email_address.user_id)
+        if others.filter(email=email_address.email).exists():
+            messages.error(request, f"Another account uses {email_address.email}. Choose a different address.")
+            return False
+        return bool(super().confirm_email(request, email_address))
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("invitation") if pending.open_invitation(request) else str(resolve_url("home"))
+
+    get_signup_redirect_url = get_login_redirect_url
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        return absolute(request, reverse("account_confirm_email", args=[emailconfirmation.key]))
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return absolute(self.request, path.replace("UID-KEY", key))
+
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: str | list[str],
+        context: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> EmailMultiAlternatives:
+        letter = compose(template_prefix, email if isinstance(email, str) else email[0], context)
+        letter.extra_headers = headers or {}
+        return letter
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        links = {
+            "signup_url": absolute(self.request, reverse("account_signup")),
+            "forgot_url": absolute(self.request, reverse("account_reset_password")),
+        }
+        letter = self.render_mail(template_prefix, email, {**context, **links})
+        if not deliver(letter):
+            messages.error(self.request, "Our mail could not be sent just now. Try again in a few minutes.")
+
+
+class TwoFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    error_messages: ClassVar[dict[str, str]] = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "This code is not right, or it is too old. Codes change every 30 seconds.",
+    }

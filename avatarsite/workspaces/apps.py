@@ -7,3 +7,8 @@ class WorkspacesConfig(AppConfig):
     name = "avatarsite.workspaces"
     label = "workspaces"
     verbose_name = "People and workspaces"
+
+    def ready(self) -> None:
+        from avatarsite.workspaces import join  # noqa: PLC0415 -- needs the models
+
+        join.watch_for_new_people()

@@ -6,6 +6,7 @@ import logging
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
@@ -73,7 +74,7 @@ def _give_up(render: Render) -> bool:
     return False
 
 
-def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, object]:
+def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any]:
     """The columns of a stored and checked copy."""
     suffix = render.options.get("output_format", "mp4")
     path = folder / f"video.{suffix}"

@@ -149,6 +149,8 @@ def _affordable(wish: Wish, quote: Quote) -> QuoteLine:
 def _write(
     wish: Wish, options: dict[str, Any], line: QuoteLine, user: User | None, idempotency_key: str | None
 ) -> Render:
+    price = line.price
+    assert price is not None  # noqa: S101 -- a line without a price is never chosen
     now, new_id = timezone.now(), render_id()
     hold = holds.place_hold(
         wish.workspace,
@@ -170,7 +172,7 @@ def _write(
         offer=line.offer,
         prompt=wish.prompt.strip(),
         options=options,
-        price=line.price,
+        price=price,
         ceiling_ms=line.ceiling_ms,
         ceiling_micros=line.ceiling_micros,
         hold=hold,

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+
+from avatarsite import canary, jobs
+
+SILENT_SECONDS = 60
+
+
+def healthz(_request: HttpRequest) -> JsonResponse:
+    """For load balancers and alarms: 200 while the database answers; ``clusters`` says who is working."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        ages = canary.ages()
+    except DatabaseError:
+        return JsonResponse({"database": "unreachable"}, status=503)
+    clusters = {name: _word(ages.get(name)) for name in jobs.CLUSTERS}
+    return JsonResponse({"database": "ok", "clusters": clusters})
+
+
+def _word(age: float | None) -> str:
+    if age is None:
+        return "not running"
+    return "ok" if age < SILENT_SECONDS else f"silent for {age:.0f} s"

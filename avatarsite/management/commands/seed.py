@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from billing import pricing
+from studio.demo import seed_demo
+
+
+class Command(BaseCommand):
+    help = "Brings the price book up to date with its file; --demo also makes the demo workspace."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--demo", action="store_true", help="make the demo workspace, its people and credit too")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        pricing.seed_prices()
+        if options["demo"]:
+            for login in seed_demo()[1]:
+                self.stdout.write(f"{login.email}  {login.password}  {login.what_for}")

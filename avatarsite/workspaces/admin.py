@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.db import transaction
+from django.db.models import Count, ProtectedError, QuerySet
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from avatarsite.workspaces.addresses import vouch
+from avatarsite.workspaces.join import create_workspace
+from avatarsite.workspaces.models import Invitation, Member, Role, User, Workspace
+
+# Signing in to the admin site goes through the same door as everybody's, second factor and rate limits included.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.site_header = "Avatar Studio"
+admin.site.site_title = "Avatar Studio admin"
+admin.site.index_title = "Operations"
+
+KEPT = "{what} holds videos, money or people and is kept. Switch people off (Active) rather than deleting them."
+
+
+class NewUserForm(AdminUserCreationForm[User]):
+    class Meta:
+        model = User
+        fields = ("email", "name")
+
+
+class MembershipInline(admin.TabularInline[Member, User]):
+    model = Member
+    extra = 0
+    fields = ("workspace", "role", "created_at")
+    readonly_fields = fields
+    verbose_name_plural = "workspaces"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class KeptWhenInUse:
+    """Deleting what others still need is refused with a message, also when it comes to need it at that very moment."""
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        try:
+            with transaction.atomic():
+                response: HttpResponse = super().delete_view(request, object_id, extra_context)  # type: ignore[misc]
+                return response
+        except ProtectedError as kept:
+            messages.error(request, KEPT.format(what=next(iter(kept.protected_objects), "It")))
+            return redirect("..")
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        queryset.delete()
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin[User]):
+    ordering = ("email",)
+    list_display = ("email", "name", "is_active", "is_staff", "date_joined", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    search_fields = ("email", "name")
+    readonly_fields = ("date_joined", "last_login")
+    filter_horizontal = ("groups", "user_permissions")
+    add_form = NewUserForm
+    inlines = (MembershipInline,)
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password")}),
+        ("May sign in", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Times", {"fields": ("date_joined", "last_login")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> list[Any]:
+        return list(self.inlines) if obj else []
+
+    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool) -> None:
+        obj.email = obj.email.lower()
+        super().save_model(request, obj, form, change)
+        if not change or "email" in form.changed_data:
+            vouch(obj)
+
+
+class OwnersFormSet(BaseInlineFormSet[Member, Workspace, forms.ModelForm[Member]]):
+    def clean(self) -> None:
+        super().clean()
+        stay = [form for form in self.forms if form.has_changed() or form.instance.pk]
+        stay = [form for form in stay if not self._should_delete_form(form)]  # type: ignore[attr-defined]
+        if not any(form.cleaned_data.get("role") == Role.OWNER for form in stay if hasattr(form, "cleaned_data")):
+            raise forms.ValidationError("A workspace has at least one owner. Make somebody the owner.")
+
+
+class MemberInline(admin.TabularInline[Member, Workspace]):
+    model = Member
+    formset = OwnersFormSet
+    extra = 0
+    autocomplete_fields = ("user",)
+    readonly_fields = ("created_at",)
+
+
+@admin.register(Workspace)
+class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
+    list_display = ("name", "slug", "people", "created_at")
+    search_fields = ("name", "slug", "id", "memberships__user__email")
+    readonly_fields = ("id", "created_at")
+    inlines = (MemberInline,)
+    date_hierarchy = "created_at"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Workspace]:
+        return super().get_queryset(request).annotate(member_count=Count("memberships", distinct=True))
+
+    @admin.display(ordering="member_count")
+    def people(self, workspace: Any) -> int:
+        count: int = workspace.member_count
+        return count
+
+
+@admin.register(Invitation)
+class InvitationAdmin(admin.ModelAdmin[Invitation]):
+    list_display = ("email", "workspace", "role", "invited_by", "sent_at", "expires_at", "accepted_at", "revoked_at")
+    search_fields = ("email", "workspace__name", "workspace__slug")
+    list_select_related = ("workspace", "invited_by")
+    fields = (*list_display, "sends", "created_at")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

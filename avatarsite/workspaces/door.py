@@ -1,0 +1,95 @@
+"""The door of every page of a workspace: who is it, do they belong here, and may they do that?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import resolve_url
+from django.utils.cache import patch_cache_control
+from django_htmx.http import HttpResponseClientRedirect
+
+from avatarsite.workspaces.access import Action, demand, membership
+from avatarsite.workspaces.last_seen import remember
+from avatarsite.workspaces.models import Member, User, Workspace
+
+P = ParamSpec("P")
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class PersonRequest(HttpRequest):
+    """A request of somebody who has signed in."""
+
+    user: User
+
+
+class WorkspaceRequest(PersonRequest):
+    """A request that came through ``workspace_view``."""
+
+    member: Member
+    workspace: Workspace
+
+
+def workspace_view(
+    action: Action, *, post: Action | None = None
+) -> Callable[[Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """Guard a view whose URL has ``workspace``, the slug, which the view itself doesn't get.
+
+    ``action`` is what reading takes; ``post`` what any other method takes (left out: the same). Anonymous people are
+    sent to sign in, strangers get 404, members whose role doesn't reach get 403 with a sentence.
+    """
+
+    def decorate(
+        view: Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase],
+    ) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def guarded(request: Any, *args: Any, workspace: str, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return to_sign_in(request)
+            member = membership(request.user, workspace)
+            if member is None:
+                raise Http404
+            demand(member, action if request.method in SAFE else post or action)
+            request.member, request.workspace = member, member.workspace
+            remember(request, member.workspace)
+            return _private(view(request, *args, **kwargs))
+
+        return guarded
+
+    return decorate
+
+
+def person_view(
+    view: Callable[Concatenate[PersonRequest, P], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
+    """Guard a view that belongs to a person and to no workspace."""
+
+    @wraps(view)
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return to_sign_in(request)
+        return _private(view(request, *args, **kwargs))
+
+    return guarded
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponseBase:
+    """Sign in first, then go on where they were. A form that was posted is not posted again: they see its page."""
+    if request.headers.get("HX-Request"):
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        sign_in = redirect_to_login(page.path or "/")
+        return HttpResponseClientRedirect(sign_in["Location"])
+    if request.method in SAFE:
+        return redirect_to_login(request.get_full_path())
+    return redirect_to_login(resolve_url(settings.LOGIN_REDIRECT_URL))
+
+
+def _private(response: HttpResponseBase) -> HttpResponseBase:
+    if not response.has_header("Cache-Control"):
+        patch_cache_control(response, private=True)
+    return response

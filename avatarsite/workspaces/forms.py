@@ -1,0 +1,177 @@
+"""The forms of people and workspaces; allauth's own, in our words."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from allauth.account import forms as account
+from allauth.account.models import EmailAddress
+from allauth.mfa.base import forms as mfa
+from allauth.mfa.totp import forms as totp
+from django import forms
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+
+from avatarsite.workspaces import invitations, pending
+from avatarsite.workspaces.models import INVITED_ROLES, Role, User, Workspace
+
+PASSWORD_HINT = "At least 10 characters. A few words that only you would put together work well."  # noqa: S105
+ONE_TIME = {"autocomplete": "one-time-code", "autocapitalize": "off", "spellcheck": "false"}
+
+
+class InOurWords(forms.BaseForm):
+    """Labels and hints in place of allauth's placeholders, which vanish when one types."""
+
+    labels: ClassVar[dict[str, str]] = {}
+    hints: ClassVar[dict[str, str]] = {}
+    attributes: ClassVar[dict[str, dict[str, str]]] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.label = self.labels.get(name, field.label)
+            field.help_text = self.hints.get(name, field.help_text)
+            field.widget.attrs.pop("placeholder", None)
+            field.widget.attrs.update(self.attributes.get(name, {}))
+
+
+class SignInForm(InOurWords, account.LoginForm):  # type: ignore[misc]
+    labels: ClassVar[dict[str, str]] = {"login": "E-mail address"}
+
+
+class SignUpForm(InOurWords, account.SignupForm):  # type: ignore[misc]
+    labels: ClassVar[dict[str, str]] = {"email": "E-mail address"}
+    hints: ClassVar[dict[str, str]] = {"password1": PASSWORD_HINT}
+    field_order: ClassVar[list[str]] = ["name", "email", "password1"]
+
+    name = forms.CharField(
+        label="Your name", max_length=120, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+
+    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        """All or nothing; an address that somebody else took this very moment is answered like any taken address."""
+        try:
+            with transaction.atomic():
+                saved: tuple[User | None, HttpResponse | None] = super().try_save(request)
+        except IntegrityError:
+            if not User.objects.filter(email=self.cleaned_data["email"]).exists():
+                raise
+            self.account_already_exists = True
+            saved = super().try_save(request)
+        return saved
+
+    def save(self, request: HttpRequest) -> User:
+        """Who signs up by the link of an invitation is in the workspace with the same step."""
+        user: User = super().save(request)
+        invitation = pending.open_invitation(request)
+        if invitation and invitation.email == user.email:
+            member = invitations.accept(user, invitation.token_hash)
+            pending.arrive(request, member.workspace)
+        return user
+
+
+class AddEmailForm(InOurWords, account.AddEmailForm):  # type: ignore[misc]
+    labels: ClassVar[dict[str, str]] = {"email": "New e-mail address"}
+
+    def save(self, request: HttpRequest) -> EmailAddress:
+        with transaction.atomic():
+            return super().save(request)
+
+
+class ChangePasswordForm(InOurWords, account.ChangePasswordForm):  # type: ignore[misc]
+    labels: ClassVar[dict[str, str]] = {"oldpassword": "Present password", "password1": "New password"}
+    hints: ClassVar[dict[str, str]] = {"password1": PASSWORD_HINT}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["password2"]
+
+
+class SetPasswordForm(InOurWords, account.SetPasswordForm):  # type: ignore[misc]
+    labels: ClassVar[dict[str, str]] = {"password1": "New password"}
+    hints: ClassVar[dict[str, str]] = {"password1": PASSWORD_HINT}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["password2"]
+
+
+class ResetPasswordForm(InOurWords, account.ResetPasswordForm):  # type: ignore[misc]
+    labels: ClassVar[dict[str, str]] = {"email": "E-mail address"}
+
+
+class ResetPasswordKeyForm(InOurWords, account.ResetPasswordKeyForm):  # type: ignore[misc]
+    labels: ClassVar[dict[str, str]] = {"password1": "New password"}
+    hints: ClassVar[dict[str, str]] = {"password1": PASSWORD_HINT}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["password2"]
+
+
+class ReauthenticateForm(InOurWords, account.ReauthenticateForm):  # type: ignore[misc]
+    pass
+
+
+class CodeForm(InOurWords, mfa.AuthenticateForm):  # type: ignore[misc]
+    labels: ClassVar[dict[str, str]] = {"code": "Code"}
+    hints: ClassVar[dict[str, str]] = {"code": "Six digits from your authenticator app, or one of your recovery codes."}
+    attributes: ClassVar[dict[str, dict[str, str]]] = {"code": ONE_TIME}
+
+
+class ReauthenticateCodeForm(InOurWords, mfa.ReauthenticateForm):  # type: ignore[misc]
+    labels = CodeForm.labels
+    hints = CodeForm.hints
+    attributes = CodeForm.attributes
+
+
+class ActivateTwoFactorForm(InOurWords, totp.ActivateTOTPForm):  # type: ignore[misc]
+    labels: ClassVar[dict[str, str]] = {"code": "Code from the app"}
+    hints: ClassVar[dict[str, str]] = {"code": "Six digits. They change every 30 seconds."}
+    attributes: ClassVar[dict[str, dict[str, str]]] = {"code": {**ONE_TIME, "inputmode": "numeric"}}
+
+
+class PersonForm(forms.ModelForm[User]):
+    class Meta:
+        model = User
+        fields = ("name",)
+        labels = {"name": "Your name"}
+        help_texts = {"name": "Shown to the people you share a workspace with."}
+        widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
+
+
+class WorkspaceForm(forms.Form):
+    name = forms.CharField(
+        label="Name",
+        max_length=Workspace._meta.get_field("name").max_length,
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+        error_messages={"required": "Give the workspace a name."},
+    )
+
+
+class InvitationForm(forms.Form):
+    email = forms.EmailField(
+        label="E-mail address",
+        error_messages={
+            "required": "Whom do you want to invite? Write their e-mail address.",
+            "invalid": "This is not an e-mail address. Write one such as ada@example.org.",
+        },
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    role = forms.ChoiceField(
+        label="Role",
+        choices=INVITED_ROLES,
+        initial=Role.MEMBER,
+        error_messages={"invalid_choice": "Choose one of the roles: admin, member or viewer."},
+    )
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(
+        choices=Role.choices,
+        error_messages={
+            "required": "Choose a role.",
+            "invalid_choice": "Choose one of the roles: owner, admin, member or viewer.",
+        },
+    )
+

@@ -1,0 +1,95 @@
+"""Who belongs to a workspace and as what. A workspace always has at least one owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import transaction
+
+from avatarsite.workspaces.access import Action, demand
+from avatarsite.workspaces.models import Member, Role, Workspace
+from avatarsite.workspaces.refusals import LastOwner, NotAllowed, NotAMember
+
+
+@contextmanager
+def one_at_a_time(workspace: Workspace) -> Iterator[None]:
+    """A transaction in which nobody else changes who belongs to the workspace.
+
+    PostgreSQL locks the workspace's row; SQLite has begun an IMMEDIATE transaction, so nobody else writes at all.
+    Whatever is read inside is what others have committed.
+    """
+    with transaction.atomic():
+        Workspace.objects.select_for_update().get(pk=workspace.pk)
+        yield
+
+
+def change_role(by: Member, target: Member, role: Role) -> Member:
+    """Give ``target`` another role. Raises NotAllowed, NotAMember or LastOwner."""
+    with one_at_a_time(by.workspace):
+        by, target = _as_they_are_now(by, target)
+        _demand_power_over(by, target)
+        if role == Role.OWNER:
+            demand(by, Action.MANAGE_OWNERS)
+        if role != Role.OWNER:
+            _keep_an_owner(target)
+        target.role = role
+        target.save(update_fields=["role"])
+    return target
+
+
+def remove_member(by: Member, target: Member) -> None:
+    """Take ``target`` out of the workspace. Raises NotAllowed, NotAMember or LastOwner."""
+    with one_at_a_time(by.workspace):
+        by, target = _as_they_are_now(by, target)
+        if by.pk == target.pk:
+            raise NotAllowed("You can't remove yourself; leave the workspace instead.")
+        _demand_power_over(by, target)
+        _keep_an_owner(target)
+        target.delete()
+
+
+def leave_workspace(member: Member) -> None:
+    """Anybody may go, except the last owner (LastOwner)."""
+    with one_at_a_time(member.workspace):
+        (member,) = _as_they_are_now(member)
+        _keep_an_owner(member)
+        member.delete()
+
+
+def hand_over(by: Member, target: Member) -> None:
+    """Make ``target`` an owner and ``by`` an admin, together. Raises NotAllowed or NotAMember."""
+    with one_at_a_time(by.workspace):
+        by, target = _as_they_are_now(by, target)
+        demand(by, Action.MANAGE_OWNERS)
+        if by.pk == target.pk:
+            raise NotAllowed("You own this workspace already; choose somebody else to hand it to.")
+        target.role = Role.OWNER
+        target.save(update_fields=["role"])
+        by.role = Role.ADMIN
+        by.save(update_fields=["role"])
+
+
+def _as_they_are_now(by: Member, *others: Member) -> list[Member]:
+    """The rows as committed, for what a page was built from may be minutes old."""
+    wanted = [by, *others]
+    rows = Member.objects.select_related("user", "workspace").filter(workspace=by.workspace)
+    found = {row.pk: row for row in rows.filter(pk__in=[member.pk for member in wanted])}
+    for member in wanted:
+        if member.pk not in found:
+            raise NotAMember(f"{member.user.get_full_name()} is not a member of {by.workspace} any more.")
+    return [found[member.pk] for member in wanted]
+
+
+def _demand_power_over(by: Member, target: Member) -> None:
+    demand(by, Action.MANAGE_MEMBERS)
+    if target.role == Role.OWNER:
+        demand(by, Action.MANAGE_OWNERS)
+
+
+def _keep_an_owner(target: Member) -> None:
+    owners = Member.objects.filter(workspace=target.workspace, role=Role.OWNER)
+    if target.role == Role.OWNER and not owners.exclude(pk=target.pk).exists():
+        raise LastOwner(
+            f"{target.user.get_full_name()} is the only owner of {target.workspace}. Make somebody else an owner first."
+        )

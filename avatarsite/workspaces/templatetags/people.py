@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django import template
+from django.conf import settings
+
+from avatarsite.workspaces import pending
+
+register = template.Library()
+
+
+@register.inclusion_tag("workspaces/mail_note.html")
+def mail_note() -> dict[str, Any]:
+    """Where mail goes on a server without a mail server; nothing on one that has."""
+    folder = Path(settings.EMAIL_FILE_PATH)
+    inside = folder.is_relative_to(settings.BASE_DIR)
+    where = folder.relative_to(settings.BASE_DIR) if inside else f"{folder.name} in its VAR_DIR"
+    return {"where": "" if settings.EMAIL_URL else where}
+
+
+@register.simple_tag(takes_context=True)
+def open_invitation(context: template.Context) -> Any:
+    """The invitation that this browser came with, while it can still be accepted."""
+    request = context.get("request")
+    return pending.open_invitation(request) if request else None

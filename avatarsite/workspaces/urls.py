@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from avatarsite.workspaces.views import home, invitation, settings, team
+
+# Below /w/<slug>/.
+urlpatterns = [
+    path("switch/", home.switch, name="workspace_switch"),
+    path("settings/", settings.workspace_settings, name="workspace_settings"),
+    path("team/", team.team, name="team"),
+    path("team/leave/", team.leave, name="team_leave"),
+    path("team/members/<int:row>/role/", team.change_role, name="member_role"),
+    path("team/members/<int:row>/remove/", team.remove, name="member_remove"),
+    path("team/members/<int:row>/hand-over/", team.hand_over, name="member_hand_over"),
+    path("team/invitations/<int:row>/resend/", team.resend, name="invitation_resend"),
+    path("team/invitations/<int:row>/revoke/", team.revoke, name="invitation_revoke"),
+]
+
+# Of a person, or of somebody who isn't here yet.
+site_urlpatterns = [
+    path("", home.home, name="home"),
+    path("me/", home.profile, name="profile"),
+    path("workspaces/new/", home.new_workspace, name="workspace_new"),
+    path("invitation/", invitation.invitation, name="invitation"),
+    path("invitation/sign-out/", invitation.as_somebody_else, name="invitation_sign_out"),
+    path("invitations/<str:token>/", invitation.link, name="invitation_link"),
+]

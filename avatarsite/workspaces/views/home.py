@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.door import PersonRequest, WorkspaceRequest, person_view, workspace_view
+from avatarsite.workspaces.forms import PersonForm, WorkspaceForm
+from avatarsite.workspaces.join import create_workspace, tidy_name
+from avatarsite.workspaces.last_seen import last_member, remember
+from avatarsite.workspaces.refusals import NameMissing
+
+
+@person_view
+@require_safe
+def home(request: PersonRequest) -> HttpResponseBase:
+    """To where they were last; to a first workspace if they belong to none."""
+    member = last_member(request, request.user)
+    return redirect("videos", workspace=member.workspace.slug) if member else redirect("workspace_new")
+
+
+@workspace_view(Action.VIEW)
+@require_safe
+def switch(request: WorkspaceRequest) -> HttpResponseBase:
+    """The door has remembered the workspace; show what's in it."""
+    return redirect("videos", workspace=request.workspace.slug)
+
+
+@person_view
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_workspace(request: PersonRequest) -> HttpResponseBase:
+    form = WorkspaceForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            workspace = create_workspace(request.user, form.cleaned_data["name"])
+        except NameMissing as refused:
+            form.add_error("name", refused.sentence)
+        else:
+            remember(request, workspace)
+            messages.success(request, f"{workspace} is ready. You own it.")
+            return redirect("videos", workspace=workspace.slug)
+    context = {"form": form, "first": last_member(request, request.user) is None}
+    return render(request, "workspaces/new.html", context, status=422 if form.errors else 200)
+
+
+@person_view
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: PersonRequest) -> HttpResponseBase:
+    form = PersonForm(request.POST or None, instance=request.user)
+    if request.method == "POST" and form.is_valid():
+        person = form.save(commit=False)
+        person.name = tidy_name(person.name, limit=120)
+        person.save(update_fields=["name"])
+        messages.success(request, "Saved.")
+        return redirect("profile")
+    return render(request, "workspaces/profile.html", {"form": form}, status=422 if form.errors else 200)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from avatarsite.workspaces import invitations, members
+from avatarsite.workspaces.access import Action, may, roles_given_by
+from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.forms import InvitationForm, RoleForm
+from avatarsite.workspaces.invitations import Issued
+from avatarsite.workspaces.letters import send_invitation
+from avatarsite.workspaces.models import Invitation, Member, Role
+from avatarsite.workspaces.refusals import NotAllowed, Refused
+
+
+def team_action(
+    action: Action,
+) -> Callable[[Callable[[WorkspaceRequest, int], str]], Callable[..., HttpResponseBase]]:
+    """A button of the team page. The view does one thing to one row and returns the sentence that says so.
+
+    A refusal is told on the team page too; NotAllowed goes on to become a 403.
+    """
+
+    def decorate(view: Callable[[WorkspaceRequest, int], str]) -> Callable[..., HttpResponseBase]:
+        @workspace_view(action)
+        @require_POST
+        @wraps(view)
+        def pressed(request: WorkspaceRequest, row: int) -> HttpResponseBase:
+            try:
+                sentence = view(request, row)
+            except NotAllowed:
+                raise
+            except Refused as refused:
+                messages.error(request, refused.sentence)
+            else:
+                if sentence:
+                    messages.success(request, sentence)
+            return redirect("team", workspace=request.workspace.slug)
+
+        return pressed
+
+    return decorate
+
+
+@workspace_view(Action.VIEW, post=Action.MANAGE_MEMBERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def team(request: WorkspaceRequest) -> HttpResponseBase:
+    """Who belongs here; posting invites somebody."""
+    form = InvitationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            issued = invitations.invite(request.member, form.cleaned_data["email"], Role(form.cleaned_data["role"]))
+        except NotAllowed:
+            raise
+        except Refused as refused:
+            form.add_error("email", refused.sentence)
+        else:
+            _tell(request, issued)
+            return redirect("team", workspace=request.workspace.slug)
+    return _team_page(request, form)
+
+
+@team_action(Action.MANAGE_MEMBERS)
+def resend(request: WorkspaceRequest, row: int) -> str:
+    _tell(request, invitations.resend(request.member, _invitation(request, row)))
+    return ""
+
+
+@team_action(Action.MANAGE_MEMBERS)
+def revoke(request: WorkspaceRequest, row: int) -> str:
+    invitation = _invitation(request, row)
+    invitations.revoke(request.member, invitation)
+    return f"The invitation to {invitation.email} is revoked. Its link does not work any more."
+
+
+@team_action(Action.MANAGE_MEMBERS)
+def change_role(request: WorkspaceRequest, row: int) -> str:
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        raise Refused(str(form.errors["role"][0]))
+    changed = members.change_role(request.member, _member(request, row), Role(form.cleaned_data["role"]))
+    return f"{changed.user.get_full_name()} is now {changed.as_role()} of {request.workspace}."
+
+
+@team_action(Action.MANAGE_MEMBERS)
+def remove(request: WorkspaceRequest, row: int) -> str:
+    target = _member(request, row)
+    members.remove_member(request.member, target)
+    return f"{target.user.get_full_name()} has been removed from {request.workspace}."
+
+
+@team_action(Action.MANAGE_OWNERS)
+def hand_over(request: WorkspaceRequest, row: int) -> str:
+    target = _member(request, row)
+    members.hand_over(request.member, target)
+    return f"{target.user.get_full_name()} owns {request.workspace} now, and you are an admin."
+
+
+@workspace_view(Action.VIEW)
+@require_POST
+def leave(request: WorkspaceRequest) -> HttpResponseBase:
+    try:
+        members.leave_workspace(request.member)
+    except Refused as refused:
+        messages.error(request, refused.sentence)
+        return redirect("team", workspace=request.workspace.slug)
+    messages.success(request, f"You have left {request.workspace}.")
+    return redirect("home")
+
+
+def _team_page(request: WorkspaceRequest, form: InvitationForm) -> HttpResponse:
+    people = list(Member.objects.filter(workspace=request.workspace).select_related("user").order_by("created_at"))
+    manages = may(request.member, Action.MANAGE_MEMBERS)
+    context = {
+        "form": form,
+        "people": people,
+        "roles": roles_given_by(request.member),
+        "only_owner": [person.role for person in people].count(Role.OWNER) == 1,
+        "invitations": invitations.waiting_in(request.workspace) if manages else [],
+        "now": timezone.now(),
+    }
+    return render(request, "workspaces/team.html", context, status=422 if form.errors else 200)
+
+
+def _tell(request: WorkspaceRequest, issued: Issued) -> None:
+    """Mail the invitation, which has been committed by now, and say how that went."""
+    email = issued.invitation.email
+    if send_invitation(request, issued):
+        messages.success(request, f"An invitation is on its way to {email}.")
+    else:
+        messages.error(request, f"{email} is invited, but our mail could not be sent. Send it again in a minute.")
+
+
+def _member(request: WorkspaceRequest, row: int) -> Member:
+    return get_object_or_404(Member.objects.select_related("user"), pk=row, workspace=request.workspace)
+
+
+def _invitation(request: WorkspaceRequest, row: int) -> Invitation:
+    return get_object_or_404(Invitation, pk=row, workspace=request.workspace)

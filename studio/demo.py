@@ -1,0 +1,81 @@
+"""The demo workspace: its people, its credit and its first video. Safe to run again: nothing piles up."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.db import transaction
+
+from avatarsite.workspaces.models import Member, Role, User, Workspace
+from billing import ledger, pricing
+from studio.models import Render
+from studio.pipeline.request import request_render
+from studio.projects import project_for_new_video
+from studio.samples import add_samples
+
+SLUG = "demo"
+CREDIT_MICROS = 25_000_000
+# Change it when the engine draws differently, and the next demo renders anew.
+FIRST_VIDEO_KEY = "demo:first-video:1"
+PEOPLE = (
+    ("Olivia Owner", "owner@demo.example", Role.OWNER, False),
+    ("Victor Viewer", "viewer@demo.example", Role.VIEWER, False),
+    ("Ada Operator", "operator@demo.example", Role.ADMIN, True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    email: str
+    password: str
+    what_for: str
+
+
+def seed_demo() -> tuple[Workspace, list[Login]]:
+    """Make, or find, the workspace with its people, its credit and the price book."""
+    password = _password()
+    with transaction.atomic():
+        pricing.seed_prices()
+        workspace, _ = Workspace.objects.get_or_create(slug=SLUG, defaults={"name": "Demo studio"})
+        logins = [_person(workspace, *person, password) for person in PEOPLE]
+        ledger.grant(workspace, CREDIT_MICROS, key="demo:credit", reason="Demo credit")
+    return workspace, logins
+
+
+def first_video(workspace: Workspace) -> Render:
+    """Ask for the sample video; asking again gives the same one."""
+    portrait, voice = add_samples(workspace)
+    return request_render(
+        workspace=workspace,
+        project=project_for_new_video(workspace),
+        user=User.objects.get(email=PEOPLE[0][1]),
+        portrait=portrait,
+        voice=voice,
+        model="draft",
+        title="Welcome aboard",
+        idempotency_key=FIRST_VIDEO_KEY,
+    )
+
+
+def _person(workspace: Workspace, name: str, email: str, role: str, operator: bool, password: str) -> Login:
+    user = User.objects.filter(email=email).first()
+    if user is None:
+        user = User(email=email, name=name, is_staff=operator, is_superuser=operator)
+        user.set_password(password)
+        user.save()
+    EmailAddress.objects.get_or_create(user=user, email=email, defaults={"verified": True, "primary": True})
+    Member.objects.get_or_create(workspace=workspace, user=user, defaults={"role": role})
+    return Login(email, password, f"{Role(role).label}{' and admin site' if operator else ''}")
+
+
+def _password() -> str:
+    """One password for this machine's demo, so that a demo that somebody exposes has no password known to all."""
+    path = Path(settings.VAR_DIR) / "demo_password"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(4), encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()

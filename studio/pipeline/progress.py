@@ -1,0 +1,109 @@
+"""The named stages of a render with their times, told from its history. No percentage is invented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from studio.models import ProviderJob, Render, RenderEvent, RenderState
+from studio.providers import registry
+
+WAITING, NOW, DONE, FAILED = "waiting", "now", "done", "failed"
+
+# What a customer reads, in the order in which it happens.
+LABELS: dict[str, str] = {
+    RenderState.QUEUED: "Waiting for its turn",
+    RenderState.SUBMITTING: "Sending to the provider",
+    RenderState.RENDERING: "Rendering",
+    RenderState.INGESTING: "Copying and checking",
+    RenderState.READY: "Ready",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage: ``state`` is waiting, now, done or failed; ``percent`` only where the provider says so."""
+
+    name: str
+    label: str
+    state: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    note: str = ""
+    percent: int | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+def stages(render: Render) -> list[Stage]:
+    """The stages of ``render``, with the times of the last pass through each."""
+    entered = _entered(render)
+    job = render.jobs.order_by("attempt").last()
+    order = list(LABELS)
+    reached = [name for name in order if name in entered]
+    last = reached[-1] if reached else order[0]
+    return [_stage(render, name, entered, last, job) for name in order]
+
+
+def _entered(render: Render) -> dict[str, tuple[datetime, datetime | None]]:
+    """When each state was last entered and left."""
+    times: dict[str, tuple[datetime, datetime | None]] = {}
+    for event in render.events.all():
+        if event.from_state == event.to_state:
+            continue
+        if event.from_state in times:
+            times[event.from_state] = (times[event.from_state][0], event.at)
+        times[event.to_state] = (event.at, None)
+        _undo_later(times, event)
+    return times
+
+
+def _undo_later(times: dict[str, tuple[datetime, datetime | None]], event: RenderEvent) -> None:
+    """A step back (to the queue, to rendering) takes the later stages off the board again."""
+    order = list(LABELS)
+    if event.to_state in order:
+        for later in order[order.index(event.to_state) + 1 :]:
+            times.pop(later, None)
+
+
+def _stage(
+    render: Render,
+    name: str,
+    entered: dict[str, tuple[datetime, datetime | None]],
+    last: str,
+    job: ProviderJob | None,
+) -> Stage:
+    started, ended = entered.get(name, (None, None))
+    if started is None:
+        return Stage(name, LABELS[name], WAITING)
+    if name == RenderState.READY:
+        return Stage(name, LABELS[name], DONE, started, started)
+    if name == last and render.ended and render.state != RenderState.READY:
+        return Stage(name, LABELS[name], FAILED, started, render.finished_at)
+    if name != last:
+        return Stage(name, LABELS[name], DONE, started, ended)
+    return Stage(name, LABELS[name], NOW, started, None, _note(render, name, job), _percent(name, job))
+
+
+def _note(render: Render, name: str, job: ProviderJob | None) -> str:
+    if name == RenderState.SUBMITTING and render.tries > 1:
+        return "The provider has not confirmed yet that it took the video. Your money stays on hold until it is known."
+    if name == RenderState.QUEUED and job is not None:
+        return "The provider would not take it just now; it is sent again in a moment."
+    if name == RenderState.INGESTING and render.tries > 1:
+        return "The copy is being made again."
+    if name == RenderState.RENDERING and job is not None:
+        if render.cancel_requested_at:
+            return "It is being stopped."
+        if job.queue_position:
+            return f"Number {job.queue_position} in the queue of {registry.offer(job.offer).provider_label}."
+        return f"At {registry.offer(job.offer).provider_label}."
+    return ""
+
+
+def _percent(name: str, job: ProviderJob | None) -> int | None:
+    return job.progress if name == RenderState.RENDERING and job is not None else None

@@ -1,0 +1,76 @@
+"""A small studio for flow tests: a workspace with credit, a price, a portrait and a short voice."""
+
+from __future__ import annotations
+
+import io
+import wave
+from dataclasses import dataclass
+
+import numpy as np
+from django.core.files.base import ContentFile
+
+from avatarsite.workspaces.models import Workspace
+from billing import ledger, pricing
+from studio.models import Project, Render, Upload, UploadKind
+from studio.pipeline.request import request_render
+from studio.projects import project_for_new_video
+from studio.samples import PORTRAIT
+from studio.uploads import add_upload
+
+OFFER = "local:draft"
+
+
+@dataclass(frozen=True)
+class Studio:
+    workspace: Workspace
+    project: Project
+    portrait: Upload
+    voice: Upload
+
+
+def make_studio(
+    *, balance_micros: int = 5_000_000, price_micros: int = 10_000, voice_seconds: float = 2.0, slug: str = "flow"
+) -> Studio:
+    """The same studio when called again."""
+    workspace, _ = Workspace.objects.get_or_create(slug=slug, defaults={"name": slug.title()})
+    pricing.set_price(
+        OFFER,
+        cost_micros_per_second=price_micros // 2,
+        price_micros_per_second=price_micros,
+        source="flow test",
+    )
+    if balance_micros:
+        ledger.grant(workspace, balance_micros, key=f"{slug}:grant", reason="flow test")
+    return Studio(
+        workspace,
+        project_for_new_video(workspace),
+        add_upload(workspace, kind=UploadKind.PORTRAIT, file=ContentFile(PORTRAIT.read_bytes()), name="face.jpg"),
+        add_upload(workspace, kind=UploadKind.VOICE, file=ContentFile(speech(voice_seconds)), name="hello.wav"),
+    )
+
+
+def ask(studio: Studio, *, key: str | None = None, **also: object) -> Render:
+    return request_render(
+        user=None,
+        idempotency_key=key,
+        workspace=studio.workspace,
+        project=studio.project,
+        portrait=studio.portrait,
+        voice=studio.voice,
+        **also,
+    )
+
+
+def speech(seconds: float, rate: int = 16_000) -> bytes:
+    """A WAV that sounds a little like syllables: a hum, loud and quiet four times a second."""
+    time = np.arange(round(seconds * rate)) / rate
+    hum = sum(np.sin(2 * np.pi * 140 * n * time) / n for n in (1, 2, 3, 5))
+    loudness = np.clip(np.sin(2 * np.pi * 4 * time), 0.05, 1)
+    samples = (hum / 2.2 * loudness * 20_000).astype("<i2")
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.tobytes())
+    return out.getvalue()

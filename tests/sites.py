@@ -1,0 +1,85 @@
+"""A site of its own for tests that start real processes: its own VAR_DIR and its own database, nothing shared."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.conf import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Site:
+    """Run Python or manage.py against a site. ``environment`` is all that makes it this site."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def manage(self, *arguments: str, check: bool = True, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        return self.python(str(ROOT / "manage.py"), *arguments, check=check, seconds=seconds)
+
+    def python(self, *arguments: str, check: bool = True, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{arguments} ended {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}")
+        return done
+
+    def start(self, *arguments: str, log: str) -> subprocess.Popen[bytes]:
+        with (self.folder / log).open("wb") as output:
+            return subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def ask(self, code: str) -> Any:
+        """What a few lines of Python, run with Django set up, print as JSON in their last line."""
+        preamble = "import json, django; django.setup()\n"
+        out = self.python("-c", preamble + code).stdout.strip()
+        return json.loads(out.splitlines()[-1])
+
+
+@contextmanager
+def fresh_site(folder: Path, **variables: str) -> Iterator[Site]:
+    """A migrated site on SQLite, or on a new database of the PostgreSQL that the tests run against."""
+    environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "SUPERVISOR_ID"}}
+    environment |= {"DJANGO_SETTINGS_MODULE": "avatarsite.settings", "VAR_DIR": str(folder), **variables}
+    server = settings.DATABASE_URL
+    if not server:
+        site = Site(folder, environment)
+        site.manage("migrate", "-v", "0")
+        yield site
+        return
+    name = f"site_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    try:
+        site = Site(folder, environment | {"DATABASE_URL": server.rsplit("/", 1)[0] + f"/{name}"})
+        site.manage("migrate", "-v", "0")
+        yield site
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
