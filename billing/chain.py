@@ -1,0 +1,56 @@
+"""The hash that chains each line of a wallet to the line before, so that a later change to either shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+# What a wallet's first line is chained to.
+GENESIS = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """All that a line says. Amounts are micro-dollars; ids are the database's."""
+
+    owner_seq: int
+    owner_balance: int
+    kind: str
+    debit_id: int
+    credit_id: int
+    amount_micros: int
+    key: str
+    journal: UUID
+    hold_id: int | None
+    lot_id: int | None
+    reverses_id: int | None
+    subject: str
+    memo: str
+    actor_id: int | None
+    created_at: datetime
+
+
+def line_hash(previous: str, line: Line) -> str:
+    """SHA-256, in hex, over the hash of the line before and everything that this line says."""
+    content = [
+        previous,
+        line.owner_seq,
+        line.owner_balance,
+        line.kind,
+        line.debit_id,
+        line.credit_id,
+        line.amount_micros,
+        line.key,
+        line.journal.hex,
+        line.hold_id,
+        line.lot_id,
+        line.reverses_id,
+        line.subject,
+        line.memo,
+        line.actor_id,
+        line.created_at.astimezone(UTC).isoformat(timespec="microseconds"),
+    ]
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,55 @@
+"""What billing refuses, and why, in sentences for whoever asked."""
+
+from __future__ import annotations
+
+from billing.money import usd
+
+
+class KeyConflict(Exception):  # noqa: N818 -- it's named after what happened
+    """A key that was used before came again with other arguments. Nothing was written."""
+
+    def __init__(self, key: str, difference: str) -> None:
+        super().__init__(f"The key {key} was used before, {difference}. Nothing was written; use a new key.")
+        self.key = key
+
+
+class InsufficientCredit(Exception):  # noqa: N818
+    """The wallet has too little available credit. All amounts are micro-dollars."""
+
+    def __init__(self, *, needed_micros: int, available_micros: int) -> None:
+        self.needed_micros = needed_micros
+        self.available_micros = available_micros
+        self.missing_micros = max(needed_micros - available_micros, 0)
+        super().__init__(
+            f"This needs {usd(needed_micros)} and {usd(available_micros)} is available: add {usd(self.missing_micros)}."
+        )
+
+
+class WalletFrozen(Exception):  # noqa: N818
+    """The operator has frozen the wallet: nothing new is held, what is open is still settled or released."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This workspace's credit is frozen ({reason or 'no reason given'}). Write to support.")
+        self.reason = reason
+
+
+class HoldAlreadyClosed(Exception):  # noqa: N818
+    """The hold was closed the other way before: settled is never released, and released is never settled."""
+
+    def __init__(self, key: str, state: str, settled_micros: int) -> None:
+        outcome = f"settled at {usd(settled_micros)}" if state == "settled" else "released"
+        super().__init__(f"The hold {key} was {outcome} before and stays so.")
+        self.key = key
+        self.state = state
+
+
+class CannotReverse(Exception):  # noqa: N818
+    """This transfer can't be taken back by a reversal; the sentence says what to do instead."""
+
+
+class PriceMissing(LookupError):  # noqa: N818
+    """The price book has no price for an offer."""
+
+    def __init__(self, offer: str) -> None:
+        super().__init__(f"The price book has no price for {offer}; run manage.py seed, or add one.")
+        self.offer = offer

@@ -1,0 +1,49 @@
+"""Integer micro-dollars: where they are rounded, and how they are written."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+MICROS = 1_000_000
+# A billion dollars: above any real amount, and far inside what JavaScript and BIGINT hold exactly.
+MAX_MICROS = 1_000_000_000 * MICROS
+# A selling price is cost plus margin, rounded once to the micro-dollar a second; half a micro-dollar goes up.
+PRICE_ROUNDING = ROUND_HALF_UP
+
+
+def charge_micros(duration_ms: int, micros_per_second: int) -> int:
+    """What ``duration_ms`` cost at a price per second: the one place where a charge is rounded, and it's rounded up."""
+    if duration_ms < 0 or micros_per_second < 0:
+        raise ValueError("A duration and a price are never negative.")
+    return -(-duration_ms * micros_per_second // 1000)
+
+
+def selling_price(cost_micros_per_second: int, markup_percent: Decimal) -> int:
+    """Cost × (1 + markup / 100) in micro-dollars a second, rounded by ``PRICE_ROUNDING``."""
+    exact = cost_micros_per_second * (1 + markup_percent / 100)
+    return int(exact.quantize(Decimal(1), rounding=PRICE_ROUNDING))
+
+
+def micros_of(dollars: Decimal) -> int:
+    """The exact micro-dollars of an amount in dollars.
+
+    Raises ValueError with a sentence for what is not a number, finer than a micro-dollar, or beyond ``MAX_MICROS``.
+    """
+    if not dollars.is_finite():
+        raise ValueError(f"{dollars} is not an amount; write dollars such as 10 or 2.50.")
+    if abs(dollars) > MAX_MICROS // MICROS:
+        raise ValueError(f"${dollars} is too much; the most in one go is {usd(MAX_MICROS)}.")
+    micros = dollars * MICROS
+    if micros != micros.to_integral_value():
+        raise ValueError(f"${dollars} is finer than a millionth of a dollar; write at most six decimals.")
+    return int(micros)
+
+
+def usd(micros: int) -> str:
+    """``$1.05``, ``$0.0562``, ``-$1,000.00``: two to four decimals as needed, six when four would show nothing."""
+    sign, size = ("-" if micros < 0 else ""), abs(micros)
+    ten_thousandths = (size + 50) // 100
+    if size and not ten_thousandths:
+        return f"{sign}$0.{size:06d}"
+    whole, rest = divmod(ten_thousandths, 10_000)
+    return f"{sign}${whole:,}.{f'{rest:04d}'.rstrip('0').ljust(2, '0')}"

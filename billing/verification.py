@@ -1,0 +1,138 @@
+"""Recompute everything that the ledger claims, and say in sentences where it's wrong.
+
+Each rule is one query for the rows that break it; the chain of each wallet's lines is walked line by line. Nothing is
+written, and all is read from one snapshot, so it can run beside a live site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from billing import append_only, rows
+from billing.chain import GENESIS, Line, line_hash
+from billing.models import LedgerAccount, Transfer
+from billing.money import usd
+from billing.rules import RULES
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: ``code`` names the rule that is broken, ``sentence`` tells an operator where and how."""
+
+    code: str
+    sentence: str
+
+
+Check = Callable[[], Iterable[Finding]]
+_registered: list[Check] = []
+
+
+def register_check(check: Check) -> Check:
+    """Let another app's rule be part of every verification; usable as a decorator, once per function."""
+    if check not in _registered:
+        _registered.append(check)
+    return check
+
+
+def verify(extra_checks: Iterable[Check] = ()) -> list[Finding]:
+    """All findings of the ledger's own rules, of registered checks and of ``extra_checks``; [] when all is well."""
+    with _snapshot():
+        findings = [*_broken_rules(), *_chains(), *_unsealed()]
+        for check in (*_registered, *extra_checks):
+            findings += check()
+    return findings
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    """One view of the database for all queries, without standing in anybody's way."""
+    if connection.in_atomic_block:
+        yield
+        return
+    mode = getattr(connection, "transaction_mode", None)
+    if connection.vendor == "sqlite":
+        # In WAL mode a deferred transaction that only reads has its snapshot and takes no lock.
+        connection.transaction_mode = "DEFERRED"  # type: ignore[attr-defined]
+    try:
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                rows.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", [])
+            yield
+    finally:
+        if connection.vendor == "sqlite":
+            connection.transaction_mode = mode  # type: ignore[attr-defined]
+
+
+def _broken_rules() -> Iterator[Finding]:
+    for rule in RULES:
+        for row in rows.run(rule.query, []):
+            told = [usd(int(value)) if name in rule.money else value for name, value in enumerate(row)]
+            yield Finding(rule.code, rule.sentence.format(*told))
+
+
+def _unsealed() -> Iterator[Finding]:
+    for trigger in append_only.missing(connection):
+        yield Finding("append_only_missing", f"The trigger {trigger} is gone: history could be edited unseen.")
+
+
+_COLUMNS = tuple(Line.__slots__)
+
+
+def _chains() -> Iterator[Finding]:
+    """Every wallet's lines are numbered without a gap, each balance follows from the one before, each hash fits."""
+    heads = dict(LedgerAccount.objects.filter(tracked=True).values_list("pk", "seq"))
+    codes = dict(LedgerAccount.objects.filter(tracked=True).values_list("pk", "code"))
+    lines = (
+        Transfer.objects.filter(owner__isnull=False)
+        .order_by("owner_id", "owner_seq", "id")
+        .values_list("owner_id", "owner_hash", *_COLUMNS)
+        .iterator(chunk_size=5_000)
+    )
+    walk = _Walk(0, "")
+    ends: dict[int, int] = {}
+    for owner_id, stored, *values in lines:
+        if owner_id != walk.owner_id:
+            walk = _Walk(owner_id, codes.get(owner_id, f"account {owner_id}"))
+        yield from walk.step(stored, Line(*values))
+        ends[owner_id] = walk.seq
+    for owner_id, seq in heads.items():
+        if seq != ends.get(owner_id, 0):
+            end = ends.get(owner_id, 0)
+            yield Finding("chain_end", f"{codes[owner_id]} counts {seq} lines, and the last one there is number {end}.")
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Where the walk along one wallet's chain has come to."""
+
+    owner_id: int
+    code: str
+    seq: int = 0
+    balance: int = 0
+    hash: str = GENESIS
+
+    def step(self, stored: str, line: Line) -> Iterator[Finding]:
+        where = f"{self.code}, line {line.owner_seq}"
+        if line.owner_seq == self.seq:
+            yield Finding("chain_number_twice", f"{where}: there are two lines of this number.")
+        elif line.owner_seq != self.seq + 1:
+            yield Finding("chain_gap", f"{where}: the line before is number {self.seq}, so a line is missing.")
+        else:
+            # After a gap these two would only repeat the finding.
+            yield from self._follow(where, stored, line)
+        self.seq, self.balance, self.hash = line.owner_seq, line.owner_balance, stored
+
+    def _follow(self, where: str, stored: str, line: Line) -> Iterator[Finding]:
+        change = line.amount_micros if line.credit_id == self.owner_id else -line.amount_micros
+        if self.balance + change != line.owner_balance:
+            yield Finding(
+                "chain_balance",
+                f"{where}: {usd(self.balance)} and {usd(change)} make {usd(self.balance + change)}, "
+                f"and it says {usd(line.owner_balance)}.",
+            )
+        if line_hash(self.hash, line) != stored:
+            yield Finding("chain_hash", f"{where}: its hash does not fit; this line or the one before was changed.")
