@@ -95,6 +95,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "avatarsite.workspaces.context.workspace",
             ],
         },
     },
@@ -218,7 +219,10 @@ AUTHENTICATION_BACKENDS = [
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
@@ -232,10 +236,33 @@ ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_CHANGE_EMAIL = True  # one address a person; a new one takes over once it's confirmed
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_ADAPTER = "avatarsite.workspaces.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "avatarsite.workspaces.forms.SignInForm",
+    "signup": "avatarsite.workspaces.forms.SignUpForm",
+    "add_email": "avatarsite.workspaces.forms.AddEmailForm",
+    "change_password": "avatarsite.workspaces.forms.ChangePasswordForm",
+    "set_password": "avatarsite.workspaces.forms.SetPasswordForm",
+    "reset_password": "avatarsite.workspaces.forms.ResetPasswordForm",
+    "reset_password_from_key": "avatarsite.workspaces.forms.ResetPasswordKeyForm",
+    "reauthenticate": "avatarsite.workspaces.forms.ReauthenticateForm",
+}
+# How many proxies of ours stand in front, so that rate limits count the client and not the proxy.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0)
+MFA_ADAPTER = "avatarsite.workspaces.adapter.TwoFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Avatar Studio"
+MFA_TOTP_TOLERANCE = 1  # one step of clock drift either way
+MFA_FORMS = {
+    "authenticate": "avatarsite.workspaces.forms.CodeForm",
+    "reauthenticate": "avatarsite.workspaces.forms.ReauthenticateCodeForm",
+    "activate_totp": "avatarsite.workspaces.forms.ActivateTwoFactorForm",
+}
 INVITATION_DAYS = 14
 
 # --- E-mail: files in var/mail unless EMAIL_URL names a server -------------------------------------------------------

@@ -12,9 +12,7 @@ def vouch(user: User) -> None:
     """Take ``user.email`` as the person's one address, confirmed: the operator who set it vouches for it."""
     with transaction.atomic():
         EmailAddress.objects.filter(user=user).exclude(email=user.email).delete()
-        EmailAddress.objects.update_or_create(
-            user=user, email=user.email, defaults={"verified": True, "primary": True}
-        )
+        EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
 
 
 def confirmed(user: User, email: str) -> bool:

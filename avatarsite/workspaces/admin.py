@@ -4,17 +4,14 @@ from typing import Any
 
 from allauth.account.decorators import secure_admin_login
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
-from django.db import transaction
-from django.db.models import Count, ProtectedError, QuerySet
+from django.db.models import Count, QuerySet
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 
 from avatarsite.workspaces.addresses import vouch
-from avatarsite.workspaces.join import create_workspace
 from avatarsite.workspaces.models import Invitation, Member, Role, User, Workspace
 
 # Signing in to the admin site goes through the same door as everybody's, second factor and rate limits included.
@@ -22,8 +19,6 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 admin.site.site_header = "Avatar Studio"
 admin.site.site_title = "Avatar Studio admin"
 admin.site.index_title = "Operations"
-
-KEPT = "{what} holds videos, money or people and is kept. Switch people off (Active) rather than deleting them."
 
 
 class NewUserForm(AdminUserCreationForm[User]):
@@ -39,27 +34,11 @@ class MembershipInline(admin.TabularInline[Member, User]):
     readonly_fields = fields
     verbose_name_plural = "workspaces"
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
-
-
-class KeptWhenInUse:
-    """Deleting what others still need is refused with a message, also when it comes to need it at that very moment."""
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        try:
-            with transaction.atomic():
-                response: HttpResponse = super().delete_view(request, object_id, extra_context)  # type: ignore[misc]
-                return response
-        except ProtectedError as kept:
-            messages.error(request, KEPT.format(what=next(iter(kept.protected_objects), "It")))
-            return redirect("..")
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        queryset.delete()
 
 
 @admin.register(User)
@@ -79,7 +58,7 @@ class UserAdmin(DjangoUserAdmin[User]):
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
 
-    def get_inlines(self, request: HttpRequest, obj: User | None) -> list[Any]:
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> list[Any]:  # noqa: ARG002
         return list(self.inlines) if obj else []
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool) -> None:
@@ -131,8 +110,8 @@ class InvitationAdmin(admin.ModelAdmin[Invitation]):
     fields = (*list_display, "sends", "created_at")
     readonly_fields = fields
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False

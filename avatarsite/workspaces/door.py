@@ -1,4 +1,4 @@
-"""The door of every page of a workspace: who is it, do they belong here, and may they do that?"""
+"""The door of every page of a workspace: it knows who comes, whether they belong here, and how far they may go."""
 
 from __future__ import annotations
 

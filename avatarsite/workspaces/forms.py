@@ -13,7 +13,8 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 
 from avatarsite.workspaces import invitations, pending
-from avatarsite.workspaces.models import INVITED_ROLES, Role, User, Workspace
+from avatarsite.workspaces.join import NAME_LENGTH
+from avatarsite.workspaces.models import INVITED_ROLES, Role, User
 
 PASSWORD_HINT = "At least 10 characters. A few words that only you would put together work well."  # noqa: S105
 ONE_TIME = {"autocomplete": "one-time-code", "autocapitalize": "off", "spellcheck": "false"}
@@ -42,7 +43,7 @@ class SignInForm(InOurWords, account.LoginForm):  # type: ignore[misc]
 class SignUpForm(InOurWords, account.SignupForm):  # type: ignore[misc]
     labels: ClassVar[dict[str, str]] = {"email": "E-mail address"}
     hints: ClassVar[dict[str, str]] = {"password1": PASSWORD_HINT}
-    field_order: ClassVar[list[str]] = ["name", "email", "password1"]
+    field_order = ["name", "email", "password1"]
 
     name = forms.CharField(
         label="Your name", max_length=120, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
@@ -143,7 +144,7 @@ class PersonForm(forms.ModelForm[User]):
 class WorkspaceForm(forms.Form):
     name = forms.CharField(
         label="Name",
-        max_length=Workspace._meta.get_field("name").max_length,
+        max_length=NAME_LENGTH,
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
         error_messages={"required": "Give the workspace a name."},
     )
@@ -174,4 +175,3 @@ class RoleForm(forms.Form):
             "invalid_choice": "Choose one of the roles: owner, admin, member or viewer.",
         },
     )
-

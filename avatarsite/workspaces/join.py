@@ -14,6 +14,7 @@ from django.utils.text import slugify
 from avatarsite.workspaces.models import Member, Role, User, Workspace
 from avatarsite.workspaces.refusals import NameMissing
 
+NAME_LENGTH = 80
 SLUG_TRIES = 5
 _SLUG_ROOM = 50
 _SUFFIX_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that reads as something else
@@ -30,7 +31,7 @@ def create_workspace(user: User, name: str) -> Workspace:
 
     Raises NameMissing when nothing printable is left of the name.
     """
-    name = tidy_name(name, limit=80)
+    name = tidy_name(name, limit=NAME_LENGTH)
     if not name:
         raise NameMissing("Give the workspace a name.")
     with transaction.atomic():
@@ -41,7 +42,7 @@ def create_workspace(user: User, name: str) -> Workspace:
 
 def rename_workspace(workspace: Workspace, name: str) -> None:
     """Another name; the slug stays, because links and scripts hold it."""
-    name = tidy_name(name, limit=80)
+    name = tidy_name(name, limit=NAME_LENGTH)
     if not name:
         raise NameMissing("Give the workspace a name.")
     workspace.name = name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-from avatarsite.workspaces.access import membership, workspaces_of
+from avatarsite.workspaces.access import membership
 from avatarsite.workspaces.models import Member, User, Workspace
 
 _KEY = "workspace"
@@ -16,10 +16,11 @@ def remember(request: HttpRequest, workspace: Workspace) -> None:
 
 
 def last_member(request: HttpRequest, user: User) -> Member | None:
-    """The person's place in the workspace they were in last, if they still belong to it; else in their first one."""
+    """The person's place in the workspace they were in last, if they still belong to it; else in the one they joined
+    last, which for most is their team's and not the one that they were given at the start.
+    """
     slug = request.session.get(_KEY)
     found = membership(user, slug) if slug else None
     if found:
         return found
-    workspaces = workspaces_of(user)
-    return membership(user, workspaces[0].slug) if workspaces else None
+    return Member.objects.select_related("workspace", "user").filter(user=user).order_by("-created_at", "-pk").first()

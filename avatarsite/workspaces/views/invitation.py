@@ -1,4 +1,4 @@
-"""The invited person's side. The link's token goes into the session as a hash, and the page has an address without it."""
+"""The invited person's side. The link's token goes into the session as a hash; the page's own address is without it."""
 
 from __future__ import annotations
 
