@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+from avatarsite.inbox import letters
+
 
 def canary() -> None:
     """Do nothing: that it was done is the message (avatarsite/canary.py)."""
+
+
+def handle_letter(*, letter_id: int) -> None:
+    letters.handle_letter(letter_id)

@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Any, ClassVar
 
 from studio.providers.types import (
@@ -24,6 +25,10 @@ from studio.providers.types import (
 )
 
 logger = logging.getLogger(__name__)
+
+
+class SealBroken(Exception):
+    """A webhook was not sent by whom it says, or not like this."""
 
 
 class Provider(ABC):
@@ -84,9 +89,18 @@ class Provider(ABC):
     async def _cancel(self, job: JobHandle) -> CancelAnswer:
         raise NotImplementedError
 
-    def read_webhook(self, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> list[WebhookNews]:
-        """Which jobs a webhook speaks of. A hint only: the next check is what counts."""
-        raise NotImplementedError
+    def webhook_event_id(self, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> str:
+        """The provider's own id of the event, read without believing it, so that repeats are filed once; or empty."""
+        return ""
+
+    def read_webhook(
+        self, headers: Mapping[str, str], query: Mapping[str, str], body: bytes, *, received_at: datetime
+    ) -> list[WebhookNews]:
+        """Which jobs a webhook speaks of. A hint only: the next check is what counts.
+
+        ``received_at`` is when it came in: it may be read much later. Header names are lower case. Raises SealBroken.
+        """
+        raise SealBroken(f"{self.label} sends no webhooks.")
 
     @abstractmethod
     def stream(self, report_url: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:

@@ -1,0 +1,138 @@
+"""Filing a webhook, and acting on it later: file first, check the seal, then act; each letter as often as it takes.
+
+The inbox knows no sender. ``SOURCES`` names, for each, a function that reads a letter's event id without believing it
+and a function that checks the seal and acts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from avatarsite import jobs
+from avatarsite.inbox.models import Letter, Seal
+
+logger = logging.getLogger(__name__)
+
+BODY_LIMIT = 256 * 1024
+MAX_TRIES = 8
+LEASE = timedelta(seconds=90)
+# Headers that are worth keeping; cookies and the like are not ours to store.
+KEEP_HEADERS = ("content-type", "user-agent", "stripe-signature", "x-fal-")
+
+
+class LetterRefused(Exception):
+    """The letter was not sent by whom it says, or not like this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Dotted paths: ``event_id(headers, query, body) -> str`` and ``act(letter) -> str`` (what was done)."""
+
+    event_id: str
+    act: str
+
+
+SOURCES: dict[str, Source] = {
+    "runware": Source("studio.webhooks.event_id", "studio.webhooks.act"),
+    "fal": Source("studio.webhooks.event_id", "studio.webhooks.act"),
+}
+
+
+def file_letter(source: str, *, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> Letter:
+    """Store the letter and queue its handling in one transaction. A repeat is counted on the first one's row."""
+    event_id = _event_id(source, headers, query, body)
+    try:
+        with transaction.atomic():
+            letter = Letter.objects.create(
+                source=source,
+                event_id=event_id,
+                headers=_kept(headers),
+                query=dict(query),
+                body=body,
+                next_try_at=timezone.now(),
+            )
+            jobs.enqueue("avatarsite.handle_letter", letter_id=letter.pk)
+    except IntegrityError:
+        Letter.objects.filter(source=source, event_id=event_id).update(deliveries=F("deliveries") + 1)
+        return Letter.objects.get(source=source, event_id=event_id)
+    return letter
+
+
+def handle_letter(letter_id: int) -> bool:
+    """Check the seal and act, once. False when it isn't due, or somebody else is at it."""
+    letter = Letter.objects.get(pk=letter_id)
+    if not _claim(letter):
+        return False
+    try:
+        outcome = _load(SOURCES[letter.source].act)(letter)
+    except LetterRefused as error:
+        logger.warning("%s: %s", letter, error)
+        _close(letter, Seal.BROKEN, f"Refused: {error}")
+        return False
+    except Exception as error:
+        logger.exception("%s could not be handled", letter)
+        _put_off(letter, f"{type(error).__name__}: {error}")
+        return False
+    _close(letter, Seal.GOOD, outcome)
+    return True
+
+
+def replay(letter: Letter) -> None:
+    """Handle the letter again, as if it had just come."""
+    with transaction.atomic():
+        Letter.objects.filter(pk=letter.pk).update(next_try_at=timezone.now(), tries=0, handled_at=None)
+        jobs.enqueue("avatarsite.handle_letter", letter_id=letter.pk)
+
+
+def due_letters() -> list[int]:
+    """Ids of letters whose handling was dropped; asked by the sweep."""
+    due = Letter.objects.filter(next_try_at__lt=timezone.now()).order_by("next_try_at")
+    return list(due.values_list("pk", flat=True)[:200])
+
+
+def _claim(letter: Letter) -> bool:
+    now = timezone.now()
+    if letter.next_try_at is None or letter.next_try_at > now:
+        return False
+    won = Letter.objects.filter(pk=letter.pk, tries=letter.tries, next_try_at=letter.next_try_at).update(
+        tries=letter.tries + 1, next_try_at=now + LEASE
+    )
+    letter.tries += 1
+    return bool(won)
+
+
+def _put_off(letter: Letter, why: str) -> None:
+    again = None if letter.tries >= MAX_TRIES else timezone.now() + timedelta(seconds=5 * 2**letter.tries)
+    Letter.objects.filter(pk=letter.pk).update(next_try_at=again, outcome=why)
+
+
+def _close(letter: Letter, seal: Seal, outcome: str) -> None:
+    Letter.objects.filter(pk=letter.pk).update(
+        seal=seal, outcome=outcome, handled_at=timezone.now(), next_try_at=None
+    )
+
+
+def _event_id(source: str, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> str:
+    """The sender's id of the event; what can't be read is filed under a digest, and refused or handled later."""
+    found = _load(SOURCES[source].event_id)(source, headers, query, body)
+    return found or "sha256:" + hashlib.sha256(body).hexdigest()
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items() if name.lower().startswith(KEEP_HEADERS)}
+
+
+def _load(path: str) -> Callable[..., Any]:
+    module, name = path.rsplit(".", 1)
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from django.db import models
+
+
+class Seal(models.TextChoices):
+    UNCHECKED = "unchecked", "Not checked yet"
+    GOOD = "good", "Good"
+    BROKEN = "broken", "Broken"
+
+
+class Letter(models.Model):
+    """One webhook as it came, filed before anything is believed or done."""
+
+    source = models.CharField(max_length=20)
+    event_id = models.CharField("the sender's own id of the event, or a digest of the letter", max_length=200)
+    headers = models.JSONField(default=dict)
+    query = models.JSONField(default=dict)
+    body = models.BinaryField()
+    seal = models.CharField(max_length=10, choices=Seal.choices, default=Seal.UNCHECKED)
+    received_at = models.DateTimeField(auto_now_add=True)
+    deliveries = models.PositiveIntegerField("times it came", default=1)
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    handled_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.TextField("what was done, or what went wrong", blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "event_id"], name="letter_filed_once")]
+        indexes = [
+            models.Index(
+                fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="letter_due"
+            ),
+            models.Index(fields=["-received_at"], name="letter_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.event_id}"

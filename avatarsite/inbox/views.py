@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from avatarsite.inbox.letters import BODY_LIMIT, SOURCES, file_letter
+
+
+@csrf_exempt
+@require_http_methods(["POST", "HEAD"])
+def hook(request: HttpRequest, source: str) -> HttpResponseBase:
+    """Take a letter in: filed and answered at once, believed and handled later."""
+    if source not in SOURCES:
+        raise Http404
+    if request.method == "HEAD":  # some senders probe an address before they use it
+        return HttpResponse(status=200)
+    if int(request.headers.get("Content-Length") or 0) > BODY_LIMIT:
+        return HttpResponse("Too large.\n", status=413, content_type="text/plain")
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        return HttpResponse("Too large.\n", status=413, content_type="text/plain")
+    file_letter(source, headers=request.headers, query=request.GET.dict(), body=body)
+    return HttpResponse("Filed.\n", status=200, content_type="text/plain")
+
+
+urlpatterns = [path("hooks/<slug:source>/", hook, name="hook")]

@@ -1,0 +1,59 @@
+"""What the providers' webhooks do here: they make the next check due now, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from avatarsite.inbox.letters import LetterRefused
+from avatarsite.inbox.models import Letter
+from studio.models import Outcome, ProviderJob
+from studio.pipeline.submit import record
+from studio.pipeline.wake import wake_watch
+from studio.providers import registry
+from studio.providers.base import SealBroken
+from studio.providers.types import Outcome as Answer
+from studio.providers.types import Submission, WebhookNews
+
+
+def event_id(source: str, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> str:
+    """The provider's own id of the event, unbelieved; empty when there is none to read."""
+    return registry.provider(source).webhook_event_id(headers, query, body)
+
+
+def act(letter: Letter) -> str:
+    """Check the seal and nudge every job that the letter speaks of."""
+    provider = registry.provider(letter.source)
+    try:
+        news = provider.read_webhook(letter.headers, letter.query, bytes(letter.body), received_at=letter.received_at)
+    except SealBroken as error:
+        raise LetterRefused(str(error)) from error
+    return "; ".join(_nudge(letter.source, item) for item in news) or "It speaks of nothing that we know."
+
+
+def _nudge(source: str, news: WebhookNews) -> str:
+    named = Q(pk="")
+    if news.reference:
+        named |= Q(reference=news.reference)
+    if news.provider_job_id:
+        named |= Q(provider_job_id=news.provider_job_id)
+    job = ProviderJob.objects.select_related("render__hold").filter(named, offer__startswith=f"{source}:").first()
+    if job is None:
+        return "no such job"
+    if job.outcome in (Outcome.PENDING, Outcome.UNKNOWN):
+        return _found(job, news)
+    with transaction.atomic():
+        due = ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False).update(next_check_at=timezone.now())
+        wake_watch()
+    return f"{job.pk} is checked now" if due else f"{job.pk} had ended"
+
+
+def _found(job: ProviderJob, news: WebhookNews) -> str:
+    """The answer to the submit was lost, and here is the job: the provider did accept it."""
+    if not news.provider_job_id:
+        return f"{job.pk} is not known to be accepted, and the letter has no id for it"
+    record(job.render, job, Submission(Answer.ACCEPTED, provider_job_id=news.provider_job_id))
+    return f"{job.pk} was accepted after all"
