@@ -53,6 +53,7 @@ USE_TZ = True
 INSTALLED_APPS = [
     "avatarsite.apps.SiteConfig",
     "avatarsite.workspaces",
+    "avatarsite.inbox",
     "billing",
     "studio",
     "allauth",
