@@ -1,0 +1,199 @@
+"""Makes a clean copy of a picture: upright, opaque, sRGB, of a size that every provider takes, without metadata."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+from pillow_heif import HeifImageFile
+
+from studio.media.signatures import Content
+
+logger = logging.getLogger(__name__)
+
+# The strictest provider shrinks to 2,048 pixels and refuses more than 10 MB.
+STORED_SIDE = 2048
+STORED_BYTES = 10_000_000
+JPEG_QUALITIES = (95, 88, 75)
+
+ORIENTATION = 0x0112
+SIDEWAYS = 5  # orientations from here on swap width and height
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+ANIMATED = frozenset({Content.GIF, Content.PNG, Content.WEBP, Content.AVIF})
+# Image.open would try every format there is, and warn by a global limit of its own.
+OPENERS: dict[Content, Callable[[BinaryIO], ImageFile]] = {
+    Content.JPEG: JpegImageFile,
+    Content.PNG: PngImageFile,
+    Content.GIF: GifImageFile,
+    Content.WEBP: WebPImageFile,
+    Content.AVIF: AvifImageFile,
+    Content.HEIC: HeifImageFile,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An open picture of which only the header is read. ``changes`` are sentences on what the clean copy alters."""
+
+    image: ImageFile
+    orientation: int  # 1 to 8, as EXIF counts
+    changes: list[str] = field(default_factory=list)
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        return self.turned(self.image.size)
+
+    def turned(self, size: tuple[int, int]) -> tuple[int, int]:
+        return (size[1], size[0]) if self.orientation >= SIDEWAYS else size
+
+
+def open_header(file: BinaryIO, content: Content, check_pixels: Callable[[int, int], None]) -> Picture:
+    """Read the header; ``check_pixels`` judges the size that it declares before any decoder takes memory for it."""
+    if content is Content.WEBP:
+        # This decoder allocates the whole canvas as soon as it exists.
+        check_pixels(*_webp_canvas(file.read(30)))
+        file.seek(0)
+    image = OPENERS[content](file)
+    check_pixels(*image.size)
+    picture = Picture(image, _orientation(image))
+    if content in ANIMATED and getattr(image, "is_animated", False):
+        picture.changes.append("Only the first frame of the animation is used.")
+    if any(image.info.get(key) for key in ("exif", "xmp")):
+        picture.changes.append("Camera data removed, with the place if it had one.")
+    return picture
+
+
+def clean(picture: Picture) -> Image.Image:
+    """An RGB image of at most STORED_SIDE pixels a side. The order of the steps keeps the peak of memory low."""
+    image, changes = picture.image, picture.changes
+    whole = image.size
+    target = _fitting(whole)
+    if isinstance(image, JpegImageFile):
+        image.draft(None, target)  # JPEG can be decoded at a half or a quarter, so the full size never exists
+    image.load()
+    profile = image.info.get("icc_profile")
+    result = _eight_bits(image)
+    if result.size != target:
+        result = result.resize(target, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    result = _opaque(_srgb(result, profile, changes), changes)
+    if picture.orientation in TURNS:
+        result = result.transpose(TURNS[picture.orientation])
+        changes.append("Turned upright.")
+    if target != whole:
+        width, height = picture.turned(whole)
+        changes.append(f"Scaled down from {width} × {height} to {result.width} × {result.height} pixels.")
+    result.info = {}  # the encoders write comments and XMP from here
+    return result
+
+
+def encode(image: Image.Image, *, lossless: bool) -> tuple[bytes, str, str]:
+    """The bytes, their content type and extension: PNG if lossless and small enough, else the best JPEG that is."""
+    if lossless:
+        data = _saved(image, "PNG")
+        if len(data) <= STORED_BYTES:
+            return data, "image/png", "png"
+    for quality in JPEG_QUALITIES:
+        data = _saved(image, "JPEG", quality=quality, subsampling=0, optimize=True)
+        if len(data) <= STORED_BYTES:
+            break
+    return data, "image/jpeg", "jpg"
+
+
+def _webp_canvas(head: bytes) -> tuple[int, int]:
+    form = head[12:16]
+    if form == b"VP8X":
+        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
+    if form == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
+
+
+def _orientation(image: ImageFile) -> int:
+    """A picture with broken EXIF is still a picture, so it counts as upright."""
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except (SyntaxError, ValueError, TypeError, LookupError) as error:
+        logger.info("A portrait's EXIF could not be read: %r", error)
+        return 1
+    return value if value in TURNS else 1
+
+
+def _fitting(size: tuple[int, int]) -> tuple[int, int]:
+    scale = min(1.0, STORED_SIDE / max(size))
+    return round(size[0] * scale), round(size[1] * scale)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """As L, LA, RGB, RGBA or CMYK with eight bits for each colour."""
+    if image.mode in {"LA", "RGBA", "CMYK"}:
+        return image
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image if image.mode in {"L", "RGB"} else image.convert("RGB")
+
+
+def _srgb(image: Image.Image, profile: bytes | None, changes: list[str]) -> Image.Image:
+    """Without its profile a wide-gamut photo would look pale, so the colours are converted before it is dropped."""
+    if profile:
+        try:
+            image = _through_profile(image, profile, changes)
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+            logger.info("A portrait's colour profile could not be used: %r", error)
+    if image.mode == "CMYK":
+        image = image.convert("RGB")
+        changes.append("Colours converted from CMYK to sRGB.")
+    return image
+
+
+def _through_profile(image: Image.Image, profile: bytes, changes: list[str]) -> Image.Image:
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    name = " ".join(ImageCms.getProfileDescription(source).split())[:60]
+    if "srgb" in name.lower():
+        return image
+    if image.mode == "LA":
+        image = image.convert("RGBA")
+    mode = "RGBA" if image.mode == "RGBA" else "RGB"
+    converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+    if converted is None:
+        return image
+    changes.append(f"Colours converted from {name} to sRGB.")
+    return converted
+
+
+def _opaque(image: Image.Image, changes: list[str]) -> Image.Image:
+    """On white: a video has no transparency, and each provider would fill it with a colour of its own choice."""
+    if image.mode not in {"LA", "RGBA"}:
+        return image.convert("RGB")
+    layered = image.convert("RGBA")
+    if layered.getchannel("A").getextrema() != (255, 255):
+        changes.append("Transparent parts filled with white.")
+        layered = Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
+    return layered.convert("RGB")
+
+
+def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
