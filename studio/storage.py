@@ -1,0 +1,186 @@
+"""Where files live: private, and reached only by signed links that end.
+
+Links are rounded: the same file gives the same link for a quarter of its life, so that browsers can keep what they
+have fetched and a page that polls doesn't restart its player.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from botocore import UNSIGNED
+from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.signing import BadSignature, Signer
+from django.urls import reverse
+from django.utils.crypto import get_random_string
+from django.utils.http import content_disposition_header
+from storages.backends.s3 import S3Storage
+from storages.utils import clean_name
+
+from studio.filenames import download_name
+
+CONTENT_TYPES = {
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "m4a": "audio/mp4",
+    "aac": "audio/aac",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "mp4": "video/mp4",
+    "webm": "video/webm",
+    "mov": "video/quicktime",
+}
+UNKNOWN_TYPE = "application/octet-stream"
+LONGEST_PRESIGNED = 7 * 24 * 3600
+LINK_SALT = "studio.storage.link"
+STAMP = re.compile("[0-9a-f]{1,12}")
+
+
+def content_type_of(name: str) -> str:
+    """By our own names' endings. A voice recorded as WebM is told from a video by its folder."""
+    path = PurePosixPath(name)
+    found = CONTENT_TYPES.get(path.suffix.lstrip(".").lower(), UNKNOWN_TYPE)
+    return "audio/webm" if found == "video/webm" and path.parent.name == "uploads" else found
+
+
+def signed_link(file_name: str, *, download_as: str | None = None, seconds: int | None = None) -> str:
+    """A link to a stored file: a path on this site, or an address at the bucket.
+
+    ``download_as`` makes the browser save the file under that name instead of showing it. The link works for at
+    least ``seconds`` (FILE_LINK_SECONDS unless given) and at most a quarter more.
+    """
+    storage = cast("PrivateFiles | PrivateBucket", default_storage)
+    name = download_name(download_as) if download_as else ""
+    return storage.signed_link(file_name, download_as=name, seconds=seconds or settings.FILE_LINK_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The span of time that all links made within it share, in seconds since 1970."""
+
+    start: int
+    end: int
+
+    @classmethod
+    def around_now(cls, seconds: int) -> Window:
+        step = max(seconds // 4, 1)
+        start = int(time.time()) // step * step
+        return cls(start, start + step + seconds)
+
+
+class PrivateFiles(FileSystemStorage):
+    """Files on this machine, readable by us alone, linked through ``studio.views.files``."""
+
+    def __init__(self, location: str | os.PathLike[str] | None = None, *, allow_overwrite: bool = False) -> None:
+        super().__init__(
+            location=location,
+            file_permissions_mode=0o640,
+            directory_permissions_mode=0o750,
+            allow_overwrite=allow_overwrite,
+        )
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        """Written beside and moved into place, so that nobody ever reads half a file."""
+        partial = f"{name}.{get_random_string(8)}.part"
+        try:
+            super()._save(partial, content)  # type: ignore[misc]  # the stubs leave it out
+            Path(self.path(partial)).replace(self.path(name))
+        except BaseException:
+            self.delete(partial)
+            raise
+        return name
+
+    def url(self, name: str | None) -> str:
+        return self.signed_link(name or "", download_as="", seconds=settings.FILE_LINK_SECONDS)
+
+    def signed_link(self, name: str, *, download_as: str, seconds: int) -> str:
+        expires = Window.around_now(seconds).end
+        token = f"{expires:x}.{_signature(name, expires, download_as)}"
+        query = f"?{urlencode({'as': download_as})}" if download_as else ""
+        return reverse("file", kwargs={"token": token, "name": name}) + query
+
+
+def link_expires(token: str, name: str, download_as: str) -> int | None:
+    """When the link ends or ended, in seconds since 1970; None if we never made it."""
+    stamp, _, signature = token.partition(".")
+    expires = int(stamp, 16) if STAMP.fullmatch(stamp) else 0
+    try:
+        Signer(salt=LINK_SALT).unsign(f"{_signed_text(name, expires, download_as)}:{signature}")
+    except BadSignature:
+        return None
+    return expires
+
+
+def _signed_text(name: str, expires: int, download_as: str) -> str:
+    return f"{expires}\n{download_as}\n{name}"
+
+
+def _signature(name: str, expires: int, download_as: str) -> str:
+    return Signer(salt=LINK_SALT).signature(_signed_text(name, expires, download_as))
+
+
+class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no types
+    """A private bucket, linked by presigned addresses. Also takes ``public_endpoint_url`` in its OPTIONS."""
+
+    def get_default_settings(self) -> dict[str, Any]:
+        ours = {"public_endpoint_url": getattr(settings, "S3_PUBLIC_ENDPOINT_URL", "")}
+        return {**super().get_default_settings(), **ours}
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        state.pop("_linker", None)
+        return state
+
+    def get_object_parameters(self, name: str) -> dict[str, Any]:
+        return {**super().get_object_parameters(name), "ContentType": content_type_of(name)}
+
+    def url(self, name: str, parameters: Any = None, expire: int | None = None, http_method: Any = None) -> str:  # noqa: ARG002
+        """Presigned for GET by our own rules; ``parameters`` and ``http_method`` of the base class have no use here."""
+        return self.signed_link(name, download_as="", seconds=expire or self.querystring_expire)
+
+    def signed_link(self, name: str, *, download_as: str, seconds: int) -> str:
+        window = Window.around_now(min(seconds, LONGEST_PRESIGNED * 4 // 5))
+        client, credentials, region = self._linker
+        wishes = {"ResponseContentDisposition": content_disposition_header(True, download_as)} if download_as else {}
+        key = self._normalize_name(clean_name(name))
+        address = client.generate_presigned_url("get_object", Params={"Bucket": self.bucket_name, "Key": key, **wishes})
+        request = AWSRequest(method="GET", url=address)
+        _WindowAuth(credentials.get_frozen_credentials(), region, window).add_auth(request)
+        return str(request.url)
+
+    @cached_property
+    def _linker(self) -> tuple[Any, Any, str]:
+        """A client that only spells addresses, the credentials and the region. It never talks to the network."""
+        session = self._create_session()
+        config = self.client_config.merge(Config(signature_version=UNSIGNED))
+        region = self.region_name or session.region_name or "us-east-1"
+        endpoint = self.public_endpoint_url or self.endpoint_url
+        client = session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
+        return client, session.get_credentials(), region
+
+
+class _WindowAuth(S3SigV4QueryAuth):  # type: ignore[misc]  # botocore has no types
+    """Signs with the window's beginning as the date: botocore takes the moment, and each link would be another."""
+
+    def __init__(self, credentials: Any, region: str, window: Window) -> None:
+        super().__init__(credentials, "s3", region, expires=window.end - window.start)
+        self._date = datetime.fromtimestamp(window.start, UTC).strftime(SIGV4_TIMESTAMP)
+
+    def _modify_request_before_signing(self, request: AWSRequest) -> None:
+        request.context["timestamp"] = self._date
+        super()._modify_request_before_signing(request)

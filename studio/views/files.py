@@ -1,0 +1,158 @@
+"""Serves a stored file to whoever holds a signed link to it: in ranges, so that a video can seek."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import default_storage
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.urls import path
+from django.utils.cache import get_conditional_response
+from django.utils.http import content_disposition_header, http_date, parse_http_date_safe
+from django.views.decorators.http import require_safe
+
+from studio.storage import UNKNOWN_TYPE, PrivateFiles, content_type_of, link_expires
+
+CHUNK_BYTES = 256 * 1024
+LONGEST_MAX_AGE = 24 * 3600
+NOT_OURS = "This link is not valid. Open the page that you found it on and use the link there."
+ENDED = "This link has expired. Reload the page that you found it on; its links are fresh."
+GONE = "This file is no longer there. It was deleted, or its video was."
+# If the file were something that runs, it would run nowhere: no scripts, no forms, an origin of its own.
+SANDBOX = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
+RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes ``start`` to ``end``, without ``end``, of a file."""
+
+    start: int
+    end: int
+
+
+class Slice:
+    """A part of an open file in chunks. Closing it closes the file, whether or not it was read."""
+
+    def __init__(self, file: BinaryIO, span: Span) -> None:
+        file.seek(span.start)
+        self._file = file
+        self._left = span.end - span.start
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._left and (chunk := self._file.read(min(CHUNK_BYTES, self._left))):
+            self._left -= len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@require_safe
+def file(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
+    download_as = request.GET.get("as", "")
+    expires = link_expires(token, name, download_as)
+    if expires is None:
+        return _sentence(NOT_OURS, 404)
+    left = expires - int(time.time())
+    if left <= 0:
+        return _sentence(ENDED, 403)
+    stored = _stored(name)
+    if stored is None:
+        return _sentence(GONE, 404)
+    response = _answer(request, stored)
+    _describe(response, name, download_as, left)
+    return response
+
+
+def _stored(name: str) -> Path | None:
+    if not isinstance(default_storage, PrivateFiles):
+        return None  # the files have moved to a bucket, which has links of its own
+    try:
+        found = Path(default_storage.path(name))
+    except SuspiciousFileOperation:
+        return None
+    return found if found.is_file() else None
+
+
+def _answer(request: HttpRequest, stored: Path) -> HttpResponseBase:
+    facts = stored.stat()
+    etag, modified = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"', int(facts.st_mtime)
+    settled = get_conditional_response(request, etag, modified)
+    if settled is not None:
+        response: HttpResponseBase = settled
+    else:
+        span = _asked(request, facts.st_size, etag, modified)
+        response = _bytes(request, stored, facts.st_size, span)
+    _set(response, {"ETag": etag, "Last-Modified": http_date(modified), "Accept-Ranges": "bytes"})
+    return response
+
+
+def _asked(request: HttpRequest, size: int, etag: str, modified: int) -> Span | None:
+    """The range that is asked for: None for the whole file, an empty one if it lies outside.
+
+    More than one range, and anything that can't be understood, is answered with the whole file, as HTTP allows.
+    """
+    found = RANGE.fullmatch(request.headers.get("Range", "").replace(" ", ""))
+    condition = request.headers.get("If-Range")
+    if not found or request.method != "GET" or (condition and not _is_current(condition, etag, modified)):
+        return None
+    first, last = found.groups()
+    if first:
+        if last and int(last) < int(first):
+            return None
+        return Span(int(first), min(int(last) + 1 if last else size, size))
+    return Span(max(size - int(last), 0), size) if last else None
+
+
+def _is_current(condition: str, etag: str, modified: int) -> bool:
+    return condition == etag or parse_http_date_safe(condition) == modified
+
+
+def _bytes(request: HttpRequest, stored: Path, size: int, span: Span | None) -> HttpResponseBase:
+    if span and span.start >= span.end:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    if request.method == "HEAD":
+        return HttpResponse(headers={"Content-Length": str(size)})
+    part = span or Span(0, size)
+    response = StreamingHttpResponse(Slice(stored.open("rb"), part), status=206 if span else 200)
+    response.headers["Content-Length"] = str(part.end - part.start)
+    if span:
+        response.headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{size}"
+    return response
+
+
+def _describe(response: HttpResponseBase, name: str, download_as: str, left: int) -> None:
+    content_type = content_type_of(name)
+    attached = bool(download_as) or content_type == UNKNOWN_TYPE
+    own_name = name.rsplit("/", 1)[-1]
+    disposition = content_disposition_header(attached, download_as or own_name)
+    _set(
+        response,
+        {
+            "Content-Type": content_type,
+            "Content-Disposition": disposition or "attachment",
+            "Cache-Control": f"private, max-age={min(left, LONGEST_MAX_AGE)}",
+            "Content-Security-Policy": SANDBOX,
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+def _set(response: HttpResponseBase, headers: dict[str, str]) -> None:
+    for header, value in headers.items():
+        response.headers[header] = value
+
+
+def _sentence(text: str, status: int) -> HttpResponse:
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": SANDBOX, "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+file_urlpatterns = [path("files/<str:token>/<path:name>", file, name="file")]
