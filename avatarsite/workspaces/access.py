@@ -35,7 +35,7 @@ ALLOWED: dict[str, frozenset[Action]] = {
     Role.OWNER: _OWNER,
 }
 
-_IN_WORDS = {
+IN_WORDS = {
     Action.VIEW: "look at this workspace",
     Action.RENDER: "make or change videos, uploads and projects",
     Action.MANAGE_BILLING: "manage the balance and payments",
@@ -54,7 +54,12 @@ def demand(member: Member, action: Action) -> None:
     if may(member, action):
         return
     whom = "an owner" if action == Action.MANAGE_OWNERS else "an owner or an admin"
-    raise NotAllowed(f"As {member.as_role()} here you may not {_IN_WORDS[action]}. Ask {whom} of {member.workspace}.")
+    raise NotAllowed(f"As {member.as_role()} here you may not {IN_WORDS[action]}. Ask {whom} of {member.workspace}.")
+
+
+def power_over(target: Member) -> Action:
+    """What it takes to change somebody's role or to remove them."""
+    return Action.MANAGE_OWNERS if target.role == Role.OWNER else Action.MANAGE_MEMBERS
 
 
 def roles_given_by(member: Member) -> list[Role]:

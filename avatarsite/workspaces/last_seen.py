@@ -16,8 +16,9 @@ def remember(request: HttpRequest, workspace: Workspace) -> None:
 
 
 def last_member(request: HttpRequest, user: User) -> Member | None:
-    """The person's place in the workspace they were in last, if they still belong to it; else in the one they joined
-    last, which for most is their team's and not the one that they were given at the start.
+    """The person's place in the workspace they were in last, if they still belong to it.
+
+    Else the one they joined last: for most that's their team's, not the one that they were given at the start.
     """
     slug = request.session.get(_KEY)
     found = membership(user, slug) if slug else None

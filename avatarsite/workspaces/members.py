@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
-from avatarsite.workspaces.access import Action, demand
+from avatarsite.workspaces.access import Action, demand, power_over
 from avatarsite.workspaces.models import Member, Role, Workspace
 from avatarsite.workspaces.refusals import LastOwner, NotAllowed, NotAMember
 
@@ -28,10 +28,10 @@ def change_role(by: Member, target: Member, role: Role) -> Member:
     """Give ``target`` another role. Raises NotAllowed, NotAMember or LastOwner."""
     with one_at_a_time(by.workspace):
         by, target = _as_they_are_now(by, target)
-        _demand_power_over(by, target)
+        demand(by, power_over(target))
         if role == Role.OWNER:
             demand(by, Action.MANAGE_OWNERS)
-        if role != Role.OWNER:
+        else:
             _keep_an_owner(target)
         target.role = role
         target.save(update_fields=["role"])
@@ -44,7 +44,7 @@ def remove_member(by: Member, target: Member) -> None:
         by, target = _as_they_are_now(by, target)
         if by.pk == target.pk:
             raise NotAllowed("You can't remove yourself; leave the workspace instead.")
-        _demand_power_over(by, target)
+        demand(by, power_over(target))
         _keep_an_owner(target)
         target.delete()
 
@@ -79,12 +79,6 @@ def _as_they_are_now(by: Member, *others: Member) -> list[Member]:
         if member.pk not in found:
             raise NotAMember(f"{member.user.get_full_name()} is not a member of {by.workspace} any more.")
     return [found[member.pk] for member in wanted]
-
-
-def _demand_power_over(by: Member, target: Member) -> None:
-    demand(by, Action.MANAGE_MEMBERS)
-    if target.role == Role.OWNER:
-        demand(by, Action.MANAGE_OWNERS)
 
 
 def _keep_an_owner(target: Member) -> None:

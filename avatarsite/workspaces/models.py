@@ -86,6 +86,11 @@ class Role(models.TextChoices):
     MEMBER = "member", "Member"
     VIEWER = "viewer", "Viewer"
 
+    def in_a_sentence(self) -> str:
+        """``an owner``, ``a member``."""
+        word = str(self.label).lower()
+        return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
 
 # Nobody is invited as an owner: ownership is handed over to somebody who is already there.
 INVITED_ROLES = [(role.value, role.label) for role in Role if role != Role.OWNER]
@@ -108,9 +113,7 @@ class Member(models.Model):
         return f"{self.user} ({self.get_role_display()})"
 
     def as_role(self) -> str:
-        """The role in a sentence: "an owner", "a member"."""
-        word = self.get_role_display().lower()
-        return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+        return Role(self.role).in_a_sentence()
 
 
 class Invitation(models.Model):
@@ -142,3 +145,6 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} to {self.workspace}"
+
+    def as_role(self) -> str:
+        return Role(self.role).in_a_sentence()

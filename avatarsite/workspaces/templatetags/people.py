@@ -7,6 +7,8 @@ from django import template
 from django.conf import settings
 
 from avatarsite.workspaces import pending
+from avatarsite.workspaces.access import may, power_over
+from avatarsite.workspaces.models import Member
 
 register = template.Library()
 
@@ -18,6 +20,12 @@ def mail_note() -> dict[str, Any]:
     inside = folder.is_relative_to(settings.BASE_DIR)
     where = folder.relative_to(settings.BASE_DIR) if inside else f"{folder.name} in its VAR_DIR"
     return {"where": "" if settings.EMAIL_URL else where}
+
+
+@register.simple_tag(takes_context=True)
+def can_manage(context: template.Context, person: Member) -> bool:
+    """Whether the one who looks may change this person's role or remove them."""
+    return may(context["member"], power_over(person))
 
 
 @register.simple_tag(takes_context=True)

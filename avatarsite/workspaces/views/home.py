@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -55,4 +56,9 @@ def profile(request: PersonRequest) -> HttpResponseBase:
         person.save(update_fields=["name"])
         messages.success(request, "Saved.")
         return redirect("profile")
-    return render(request, "workspaces/profile.html", {"form": form}, status=422 if form.errors else 200)
+    context = {
+        "form": form,
+        "memberships": request.user.memberships.select_related("workspace").order_by("workspace__name", "pk"),
+        "two_factor": is_mfa_enabled(request.user),
+    }
+    return render(request, "workspaces/profile.html", context, status=422 if form.errors else 200)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 
 from django.contrib import messages
@@ -10,13 +11,26 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from avatarsite.workspaces import invitations, members
-from avatarsite.workspaces.access import Action, may, roles_given_by
+from avatarsite.workspaces.access import ALLOWED, IN_WORDS, Action, may, roles_given_by
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.forms import InvitationForm, RoleForm
 from avatarsite.workspaces.invitations import Issued
 from avatarsite.workspaces.letters import send_invitation
 from avatarsite.workspaces.models import Invitation, Member, Role
 from avatarsite.workspaces.refusals import NotAllowed, Refused
+
+
+@dataclass(frozen=True)
+class Power:
+    """A line of the table of what each role may do."""
+
+    words: str
+    answers: list[bool]
+
+    @classmethod
+    def of(cls, action: Action) -> Power:
+        words = IN_WORDS[action]
+        return cls(words[0].upper() + words[1:], [action in ALLOWED[role] for role in reversed(Role)])
 
 
 def team_action(
@@ -124,6 +138,7 @@ def _team_page(request: WorkspaceRequest, form: InvitationForm) -> HttpResponse:
         "only_owner": [person.role for person in people].count(Role.OWNER) == 1,
         "invitations": invitations.waiting_in(request.workspace) if manages else [],
         "now": timezone.now(),
+        "powers": [Power.of(action) for action in Action],
     }
     return render(request, "workspaces/team.html", context, status=422 if form.errors else 200)
 
