@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from typing import NoReturn
 
 from django.db import transaction
 from django.utils import timezone
@@ -86,8 +85,11 @@ def post(  # noqa: PLR0913 -- they are the columns of the row
     owner = next((account for account in (debit, credit) if account.tracked), None)
     try:
         with transaction.atomic():
-            head = _draw(entry, owner) if owner else None
+            head = _move(entry, owner) if owner else None
+            # Before the lot, so that a repeat is known as one before what it would do is judged.
             (pk,) = lines.append([entry], head=head, journal=journal)
+            if owner:
+                _fill(entry, owner)
     except (lines.KeyTaken, InsufficientCredit):
         if before := _posted_before(entry):
             return before
@@ -95,33 +97,35 @@ def post(  # noqa: PLR0913 -- they are the columns of the row
     return Transfer.objects.get(pk=pk)
 
 
-def _draw(entry: Entry, owner: LedgerAccount) -> lines.Head:
-    """Change the wallet and its lot by the entry's amount, or raise InsufficientCredit."""
-    change = entry.amount_micros if entry.credit_id == owner.pk else -entry.amount_micros
-    head = lines.move(owner.pk, posted=change, held=0, lines=1)
+def _change(entry: Entry, owner: LedgerAccount) -> int:
+    return entry.amount_micros if entry.credit_id == owner.pk else -entry.amount_micros
+
+
+def _move(entry: Entry, owner: LedgerAccount) -> lines.Head:
+    head = lines.move(owner.pk, posted=_change(entry, owner), held=0, lines=1)
     if head is None:
         owner.refresh_from_db()
         free = owner.posted - owner.held - owner.floor
         raise InsufficientCredit(needed_micros=entry.amount_micros, available_micros=free)
-    if not rows.change(_FILL, [change, entry.lot_id, owner.pk, change, change]):
-        _refuse_lot(entry, owner)
     return head
+
+
+def _fill(entry: Entry, owner: LedgerAccount) -> None:
+    change = _change(entry, owner)
+    if rows.change(_FILL, [change, entry.lot_id, owner.pk, change, change]):
+        return
+    lot = CreditLot.objects.get(id=entry.lot_id or 0)
+    if lot.account_id != owner.pk:
+        raise ValueError(f"{lot} is not credit of {owner}.")
+    if change > 0:
+        raise ValueError(f"{lot} has {usd(lot.remaining)} of {usd(lot.granted)} left: {usd(change)} more won't fit.")
+    raise InsufficientCredit(needed_micros=-change, available_micros=lot.remaining - lot.held)
 
 
 _FILL = """
 UPDATE billing_creditlot SET remaining = remaining + %s
 WHERE id = %s AND account_id = %s AND remaining + %s >= held AND remaining + %s <= granted
 """
-
-
-def _refuse_lot(entry: Entry, owner: LedgerAccount) -> NoReturn:
-    lot = CreditLot.objects.get(id=entry.lot_id or 0)
-    if lot.account_id != owner.pk:
-        raise ValueError(f"{lot} is not credit of {owner}.")
-    if entry.credit_id == owner.pk:
-        more = usd(entry.amount_micros)
-        raise ValueError(f"{lot} has {usd(lot.remaining)} of {usd(lot.granted)} left: {more} more won't fit.")
-    raise InsufficientCredit(needed_micros=entry.amount_micros, available_micros=lot.remaining - lot.held)
 
 
 def _posted_before(entry: Entry) -> Transfer | None:

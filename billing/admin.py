@@ -1,0 +1,241 @@
+"""Money is read-only here: it moves only by domain calls, of which staff have one, "Grant credit"."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, time
+from typing import Any, Generic, TypeVar, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db import models, transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path, reverse
+
+from avatarsite.workspaces.models import User, Workspace
+from billing import ledger
+from billing.errors import KeyConflict
+from billing.models import AccountKind, CreditLot, Hold, LedgerAccount, Price, Transfer, Usage
+from billing.models.ledger import MEMO_LENGTH
+from billing.money import micros_of, usd
+
+M = TypeVar("M", bound=models.Model)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[M], Generic[M]):
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 -- Django's signature
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+def dollars(field: str, title: str) -> Any:
+    """A column that shows a field of micro-dollars as money."""
+
+    @admin.display(description=title, ordering=field)
+    def column(row: models.Model) -> str:
+        micros = getattr(row, field)
+        return "" if micros is None else usd(micros)
+
+    return column
+
+
+class GrantForm(forms.Form):
+    """``token`` is made with the empty form, so that the same form sent twice grants once."""
+
+    amount = forms.DecimalField(label="Amount in dollars", min_value=0, max_digits=15, decimal_places=6)
+    reason = forms.CharField(max_length=MEMO_LENGTH, help_text="The customer reads this on the statement.")
+    ends_on = forms.DateField(
+        label="Ends after",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The last day on which the credit can be spent, in UTC. Empty: it never ends.",
+    )
+    token = forms.UUIDField(widget=forms.HiddenInput)
+
+    def grant(self, workspace: Workspace, actor: User) -> CreditLot | None:
+        """The lot, or None with the refusal's sentence on the form."""
+        facts, last_day = self.cleaned_data, self.cleaned_data["ends_on"]
+        try:
+            return ledger.grant(
+                workspace,
+                micros_of(facts["amount"]),
+                key=self.key,
+                reason=facts["reason"],
+                actor=actor,
+                expires_at=datetime.combine(last_day, time.max, UTC) if last_day else None,
+            )
+        except KeyConflict:
+            self.add_error(None, "This form was sent before with other values and has granted those. Open a new one.")
+        except ValueError as error:
+            self.add_error(None, str(error))
+        return None
+
+    @property
+    def key(self) -> str:
+        return f"grant:admin:{self.cleaned_data['token']}"
+
+
+@admin.register(LedgerAccount)
+class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
+    list_display = (
+        "code",
+        "workspace",
+        dollars("posted", "Posted"),
+        dollars("held", "Held"),
+        "frozen_at",
+    )
+    list_filter = ("kind", ("frozen_at", admin.EmptyFieldListFilter))
+    list_select_related = ("workspace",)
+    search_fields = ("code", "workspace__slug", "workspace__name")
+    change_form_template = "admin/billing/ledgeraccount/change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        grant = path(
+            "<path:object_id>/grant/", self.admin_site.admin_view(self.grant_view), name="billing_ledgeraccount_grant"
+        )
+        return [grant, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        account = self.get_object(request, object_id)
+        may_grant = account is not None and account.kind == AccountKind.WALLET and _may_grant(request)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "may_grant": may_grant})
+
+    def grant_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not _may_grant(request):
+            raise PermissionDenied
+        account = get_object_or_404(LedgerAccount.objects.select_related("workspace"), pk=object_id)
+        workspace = account.workspace
+        if workspace is None:
+            raise Http404
+        form = GrantForm(request.POST or None, initial={"token": uuid.uuid4()})
+        lot = self._grant(request, form, account, workspace) if form.is_valid() else None
+        if lot:
+            available = usd(ledger.balance(workspace).available_micros)
+            told = f"Granted {usd(lot.granted)} to {workspace}; {available} is available."
+            self.message_user(request, told, messages.SUCCESS)
+            return HttpResponseRedirect(reverse("admin:billing_ledgeraccount_change", args=[account.pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Grant credit to {workspace}",
+            "opts": self.opts,
+            "account": account,
+            "balance": ledger.balance(workspace),
+            "form": form,
+        }
+        return render(request, "admin/billing/ledgeraccount/grant.html", context, status=400 if form.errors else 200)
+
+    def _grant(
+        self, request: HttpRequest, form: GrantForm, account: LedgerAccount, workspace: Workspace
+    ) -> CreditLot | None:
+        with transaction.atomic():
+            lot = form.grant(workspace, cast("User", request.user))
+            # The same form sent twice is one grant, and so one entry.
+            if lot and not LogEntry.objects.filter(object_id=account.pk, change_message__contains=form.key).exists():
+                self.log_change(request, account, f"Granted {usd(lot.granted)}: {lot.memo} ({form.key})")
+        return lot
+
+
+def _may_grant(request: HttpRequest) -> bool:
+    return cast("User", request.user).has_perm("billing.grant_credit")
+
+
+@admin.register(CreditLot)
+class CreditLotAdmin(ReadOnlyAdmin[CreditLot]):
+    list_display = (
+        "id",
+        "account",
+        "category",
+        dollars("granted", "Granted"),
+        dollars("remaining", "Remaining"),
+        dollars("held", "Held"),
+        "expires_at",
+        "memo",
+    )
+    list_filter = ("category",)
+    list_select_related = ("account",)
+    search_fields = ("source_key", "account__code", "memo")
+
+
+@admin.register(Hold)
+class HoldAdmin(ReadOnlyAdmin[Hold]):
+    list_display = (
+        "key",
+        "subject",
+        "state",
+        dollars("amount_micros", "Held"),
+        dollars("settled_micros", "Settled"),
+        "created_at",
+        "closed_at",
+    )
+    list_filter = ("state",)
+    search_fields = ("key", "subject", "account__code")
+
+
+@admin.register(Transfer)
+class TransferAdmin(ReadOnlyAdmin[Transfer]):
+    list_display = (
+        "created_at",
+        "kind",
+        "debit",
+        "credit",
+        dollars("amount_micros", "Amount"),
+        dollars("owner_balance", "Balance after"),
+        "subject",
+        "memo",
+        "actor",
+    )
+    list_filter = ("kind",)
+    list_select_related = ("debit", "credit", "actor")
+    search_fields = ("key", "subject", "debit__code", "credit__code")
+    ordering = ("-id",)
+
+
+@admin.register(Price)
+class PriceAdmin(ReadOnlyAdmin[Price]):
+    list_display = (
+        "offer",
+        dollars("cost_micros_per_second", "Cost a second"),
+        dollars("price_micros_per_second", "Price a second"),
+        "effective_from",
+        "derived",
+        "source",
+        "created_by",
+    )
+    list_filter = ("derived",)
+    list_select_related = ("created_by",)
+    search_fields = ("offer", "source")
+    ordering = ("offer", "-effective_from")
+
+
+@admin.register(Usage)
+class UsageAdmin(ReadOnlyAdmin[Usage]):
+    list_display = (
+        "subject",
+        "workspace",
+        "offer",
+        "measured_ms",
+        dollars("amount_micros", "Charged"),
+        dollars("cost_micros", "Cost"),
+        dollars("write_off_micros", "Written off"),
+        "created_at",
+    )
+    list_select_related = ("workspace",)
+    search_fields = ("subject", "offer", "workspace__slug")
+    ordering = ("-id",)

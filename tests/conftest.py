@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.test import Client
+
+from avatarsite.workspaces.models import Member, Role, User, Workspace
+from tests.billing.unsealed import unsealed
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _flush_may_empty_the_ledger() -> Iterator[None]:
+    """Tests with ``transaction=True`` are cleaned up by emptying every table, which the ledger's triggers refuse."""
+    flush = BaseDatabaseOperations.execute_sql_flush
+
+    def flush_unsealed(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
+        with unsealed():
+            flush(self, sql_list)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush_unsealed)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _files_of_its_own(settings: Any, tmp_path: Path) -> None:
+    """Each test stores its files in a folder of its own."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    storages = deepcopy(settings.STORAGES)
+    if "location" in storages["default"].get("OPTIONS", {}):
+        storages["default"]["OPTIONS"]["location"] = str(tmp_path / "media")
+        settings.STORAGES = storages
+
+
+@pytest.fixture(autouse=True)
+def _no_rate_limit_is_inherited() -> None:
+    """allauth counts tries in the cache, which outlives a test."""
+    cache.clear()
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Alice owns the workspace, Bob may only look, Charlie is a stranger. Dora is an admin and Emil a member."""
+
+    workspace: Workspace
+    alice: User
+    bob: User
+    charlie: User
+    dora: User
+    emil: User
+
+    def member(self, user: User) -> Member:
+        return Member.objects.select_related("user", "workspace").get(workspace=self.workspace, user=user)
+
+    def browser(self, user: User | None = None) -> Client:
+        """A browser in which ``user`` has signed in, or nobody."""
+        client = Client()
+        if user:
+            client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+
+def person(name: str) -> User:
+    return User.objects.create_user(f"{name.lower()}@example.org", PASSWORD, name=f"{name} Example")
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    people = {name.lower(): person(name) for name in ("Alice", "Bob", "Charlie", "Dora", "Emil")}
+    workspace = people["alice"].workspaces.get()
+    roles = {"bob": Role.VIEWER, "dora": Role.ADMIN, "emil": Role.MEMBER}
+    for name, role in roles.items():
+        Member.objects.create(workspace=workspace, user=people[name], role=role)
+    return Cast(workspace, **people)
+
+
+@pytest.fixture
+def alice(cast: Cast) -> User:
+    return cast.alice
+
+
+@pytest.fixture
+def bob(cast: Cast) -> User:
+    return cast.bob
+
+
+@pytest.fixture
+def charlie(cast: Cast) -> User:
+    return cast.charlie
+
+
+@pytest.fixture
+def workspace(cast: Cast) -> Workspace:
+    return cast.workspace
