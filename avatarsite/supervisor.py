@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 CANARY_EVERY = 2.0
 STALE_AFTER = timedelta(seconds=20)
-START_GRACE = timedelta(seconds=40)  # a cluster that has just started has not stamped yet
+START_GRACE = timedelta(seconds=30)  # a cluster that has just started has not stamped yet
 STOP_GRACE_SECONDS = 260.0  # twice the queue's longest task, and some
 RESTART_PAUSE = 1.0
 TICK = 0.5

@@ -3,7 +3,21 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from avatarsite.health import healthz
+from avatarsite.inbox.views import urlpatterns as inbox
+from avatarsite.workspaces import urls as workspaces
+from billing import urls as billing
+from studio import urls as studio
+from studio.views.files import file_urlpatterns
+
 urlpatterns = [
+    path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("account/", include("allauth.urls")),
+    *inbox,
+    *file_urlpatterns,
+    *workspaces.site_urlpatterns,
+    path(
+        "w/<slug:workspace>/", include([*studio.urlpatterns, *billing.urlpatterns, *workspaces.urlpatterns])
+    ),
 ]
