@@ -321,6 +321,18 @@ DRAFT_PRICE_PER_SECOND = env.decimal("DRAFT_PRICE_PER_SECOND", "0")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 LOCAL_ENGINE_JOBS = env.integer("LOCAL_ENGINE_JOBS", 1, least=1)
 
+# --- Providers: each is offered as soon as its key is set. The addresses are for a test or a proxy -------------------
+
+RUNWARE_API_KEY = env.text("RUNWARE_API_KEY")
+RUNWARE_URL = env.url("RUNWARE_URL") or "https://api.runware.ai/v1"
+FAL_KEY = env.text("FAL_KEY")
+FAL_QUEUE_URL = env.url("FAL_QUEUE_URL") or "https://queue.fal.run"
+FAL_REST_URL = env.url("FAL_REST_URL") or "https://rest.fal.ai"
+FAL_PLATFORM_URL = env.url("FAL_PLATFORM_URL") or "https://api.fal.ai/v1"
+FAL_CDN_URL = env.url("FAL_CDN_URL") or "https://v3.fal.media"
+AIMLAPI_KEY = env.text("AIMLAPI_KEY")
+AIMLAPI_URL = env.url("AIMLAPI_URL") or "https://api.aimlapi.com"
+
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
 LOGGING = {

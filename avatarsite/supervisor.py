@@ -61,12 +61,12 @@ class Cluster:
 
     def start(self) -> None:
         self.started_at = timezone.now()
-        self.process = subprocess.Popen(  # noqa: PLW1509 -- the hook calls one C function
+        self.process = subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
             env=os.environ
             | {"Q_CLUSTER_NAME": self.name, "SUPERVISOR_ID": self.supervisor, STOP_FILE: str(self.stop_file)},
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 -- it calls one C function
         )
 
     def send_canary(self) -> None:

@@ -17,7 +17,5 @@ urlpatterns = [
     *inbox,
     *file_urlpatterns,
     *workspaces.site_urlpatterns,
-    path(
-        "w/<slug:workspace>/", include([*studio.urlpatterns, *billing.urlpatterns, *workspaces.urlpatterns])
-    ),
+    path("w/<slug:workspace>/", include([*studio.urlpatterns, *billing.urlpatterns, *workspaces.urlpatterns])),
 ]

@@ -21,10 +21,20 @@ SLUG = "demo"
 CREDIT_MICROS = 25_000_000
 # Change it when the engine draws differently, and the next demo renders anew.
 FIRST_VIDEO_KEY = "demo:first-video:1"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    name: str
+    email: str
+    role: Role
+    operator: bool = False
+
+
 PEOPLE = (
-    ("Olivia Owner", "owner@demo.example", Role.OWNER, False),
-    ("Victor Viewer", "viewer@demo.example", Role.VIEWER, False),
-    ("Ada Operator", "operator@demo.example", Role.ADMIN, True),
+    Person("Olivia Owner", "owner@demo.example", Role.OWNER),
+    Person("Victor Viewer", "viewer@demo.example", Role.VIEWER),
+    Person("Ada Operator", "operator@demo.example", Role.ADMIN, operator=True),
 )
 
 
@@ -41,7 +51,7 @@ def seed_demo() -> tuple[Workspace, list[Login]]:
     with transaction.atomic():
         pricing.seed_prices()
         workspace, _ = Workspace.objects.get_or_create(slug=SLUG, defaults={"name": "Demo studio"})
-        logins = [_person(workspace, *person, password) for person in PEOPLE]
+        logins = [_login(workspace, person, password) for person in PEOPLE]
         ledger.grant(workspace, CREDIT_MICROS, key="demo:credit", reason="Demo credit")
     return workspace, logins
 
@@ -52,7 +62,7 @@ def first_video(workspace: Workspace) -> Render:
     return request_render(
         workspace=workspace,
         project=project_for_new_video(workspace),
-        user=User.objects.get(email=PEOPLE[0][1]),
+        user=User.objects.get(email=PEOPLE[0].email),
         portrait=portrait,
         voice=voice,
         model="draft",
@@ -61,15 +71,15 @@ def first_video(workspace: Workspace) -> Render:
     )
 
 
-def _person(workspace: Workspace, name: str, email: str, role: str, operator: bool, password: str) -> Login:
-    user = User.objects.filter(email=email).first()
+def _login(workspace: Workspace, person: Person, password: str) -> Login:
+    user = User.objects.filter(email=person.email).first()
     if user is None:
-        user = User(email=email, name=name, is_staff=operator, is_superuser=operator)
+        user = User(email=person.email, name=person.name, is_staff=person.operator, is_superuser=person.operator)
         user.set_password(password)
         user.save()
-    EmailAddress.objects.get_or_create(user=user, email=email, defaults={"verified": True, "primary": True})
-    Member.objects.get_or_create(workspace=workspace, user=user, defaults={"role": role})
-    return Login(email, password, f"{Role(role).label}{' and admin site' if operator else ''}")
+    EmailAddress.objects.get_or_create(user=user, email=person.email, defaults={"verified": True, "primary": True})
+    Member.objects.get_or_create(workspace=workspace, user=user, defaults={"role": person.role})
+    return Login(person.email, password, f"{person.role.label}{' and admin site' if person.operator else ''}")
 
 
 def _password() -> str:

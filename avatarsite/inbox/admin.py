@@ -16,8 +16,10 @@ class LetterAdmin(admin.ModelAdmin[Letter]):
     list_filter = ("source", "seal", "received_at")
     search_fields = ("event_id",)
     ordering = ("-received_at",)
-    fields = ("source", "event_id", "seal", "received_at", "deliveries", "tries", "next_try_at", "handled_at")
-    fields += ("outcome", "headers", "query", "text")
+    fields: tuple[str, ...] = (
+        *("source", "event_id", "seal", "received_at", "deliveries", "tries", "next_try_at", "handled_at"),
+        *("outcome", "headers", "query", "text"),
+    )
     readonly_fields = fields
     actions = ("handle_again",)
 

@@ -117,9 +117,7 @@ def _put_off(letter: Letter, why: str) -> None:
 
 
 def _close(letter: Letter, seal: Seal, outcome: str) -> None:
-    Letter.objects.filter(pk=letter.pk).update(
-        seal=seal, outcome=outcome, handled_at=timezone.now(), next_try_at=None
-    )
+    Letter.objects.filter(pk=letter.pk).update(seal=seal, outcome=outcome, handled_at=timezone.now(), next_try_at=None)
 
 
 def _event_id(source: str, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> str:

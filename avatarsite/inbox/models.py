@@ -28,9 +28,7 @@ class Letter(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "event_id"], name="letter_filed_once")]
         indexes = [
-            models.Index(
-                fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="letter_due"
-            ),
+            models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="letter_due"),
             models.Index(fields=["-received_at"], name="letter_by_time"),
         ]
 

@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
                 ('failure_message', models.TextField(blank=True, verbose_name='for the customer')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('hold', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.hold')),
+                ('hold', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.hold')),
                 ('price', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.price')),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='renders', to='studio.project')),
                 ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),

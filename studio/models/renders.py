@@ -66,7 +66,7 @@ class Render(models.Model):
     price = models.ForeignKey("billing.Price", models.PROTECT, related_name="+")
     ceiling_ms = models.PositiveIntegerField("the longest output that can be charged")
     ceiling_micros = models.BigIntegerField("the most that can be charged")
-    hold = models.OneToOneField("billing.Hold", models.PROTECT, null=True, blank=True, related_name="+")
+    hold = models.OneToOneField("billing.Hold", models.PROTECT, related_name="+")
 
     state = models.CharField(max_length=12, choices=RenderState.choices, default=RenderState.QUEUED)
     state_since = models.DateTimeField()

@@ -1,5 +1,5 @@
-"""The way of a render, one file per step, in this order:
+"""The way of a render, one file per step, in the order in which they happen.
 
-quote, request, submit, watch, ingest, settle, notify; and cancel, overdue. ``states`` is the only writer of
+Quote, request, submit, watch, ingest, settle, notify; and cancel, overdue. ``states`` is the only writer of
 ``Render.state``; ``drive`` walks one render through all of it in the foreground.
 """

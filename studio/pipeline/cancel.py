@@ -47,8 +47,10 @@ def cancel_terms(render: Render) -> CancelTerms:
     if not registry.provider_of(render.offer).capabilities.can_cancel:
         sentence = f"The provider can't stop a video that it has taken. You will get it, and pay at most {held}."
         return CancelTerms(possible=False, sentence=sentence)
-    sentence = f"The provider is asked to stop. If it does, all {held} that is held comes back; if it has finished by then, you get the video and pay for it."
-    return CancelTerms(possible=True, sentence=sentence)
+    stopped = f"The provider is asked to stop. If it does, all {held} that is held comes back;"
+    return CancelTerms(
+        possible=True, sentence=f"{stopped} if it has finished by then, you get the video and pay for it."
+    )
 
 
 def request_cancel(render: Render, *, user: User | None) -> bool:

@@ -52,5 +52,4 @@ def fail_by_provider(render: Render, failure: Failure) -> bool:
 
 def release(render: Render, *, reason: str) -> None:
     """Give back what is held for the render. The caller has moved its state in the same transaction."""
-    if render.hold is not None:
-        holds.release_hold(render.hold, reason=reason)
+    holds.release_hold(render.hold, reason=reason)

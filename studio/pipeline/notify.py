@@ -28,9 +28,9 @@ def notify_render(render_id: str) -> bool:
     if not _is_due(render):
         return False
     notice, _ = Notice.objects.get_or_create(render=render, channel=EMAIL)
-    claimed = Notice.objects.filter(
-        pk=notice.pk, sent_at=None, tries=notice.tries, tries__lt=MAX_TRIES
-    ).update(tries=notice.tries + 1)
+    claimed = Notice.objects.filter(pk=notice.pk, sent_at=None, tries=notice.tries, tries__lt=MAX_TRIES).update(
+        tries=notice.tries + 1
+    )
     if not claimed:
         return False
     _mail(render, notice)

@@ -47,9 +47,7 @@ class Wish:
     max_amount_micros: int | None = None
 
 
-def request_render(
-    *, user: User | None, idempotency_key: str | None = None, **wish: Any
-) -> Render:
+def request_render(*, user: User | None, idempotency_key: str | None = None, **wish: Any) -> Render:
     """Take a request: one render, one hold, queued. The same key again gives the same render.
 
     Raises RequestRefused, holds.InsufficientCredit or holds.WalletFrozen; then nothing was written.
@@ -114,9 +112,11 @@ def _checked(wish: Wish) -> dict[str, Any]:
     """The request's options, complete; or the first thing that is wrong with the request."""
     if wish.model not in registry.MODELS:
         choices = ", ".join(registry.MODELS)
-        raise RequestRefused("model", "unknown_model", f"There is no model {wish.model!r}.", f"Choose one of {choices}.")
+        found = f"There is no model {wish.model!r}."
+        raise RequestRefused("model", "unknown_model", found, f"Choose one of {choices}.")
     if wish.portrait.kind != UploadKind.PORTRAIT or wish.portrait.workspace_id != wish.workspace.pk:
-        raise RequestRefused("portrait", "not_a_portrait", "This is not a portrait of this workspace.", "Choose another.")
+        found = "This is not a portrait of this workspace."
+        raise RequestRefused("portrait", "not_a_portrait", found, "Choose another.")
     if wish.voice.kind != UploadKind.VOICE or wish.voice.workspace_id != wish.workspace.pk:
         raise RequestRefused("voice", "not_a_voice", "This is not a voice track of this workspace.", "Choose another.")
     if wish.project.workspace_id != wish.workspace.pk or wish.project.archived_at:

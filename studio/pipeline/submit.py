@@ -114,14 +114,13 @@ def _rejected(render: Render, job: ProviderJob, submission: Submission) -> bool:
         if not failure.retryable or job.attempt >= MAX_ATTEMPTS:
             return fail_by_provider(render, failure)
         wait = states.backoff(job.attempt, first=5, most=300)
-        moved = states.advance(
+        return states.advance(
             render,
             RenderState.QUEUED,
             reason="the provider would not take it now",
             detail={"offer": job.offer, "code": failure.code, "message": failure.message},
             next_try_at=timezone.now() + wait,
         )
-    return moved
 
 
 def _unknown(render: Render, job: ProviderJob, submission: Submission) -> bool:

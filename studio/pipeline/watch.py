@@ -190,7 +190,8 @@ class _Watch:
 
 def _load(rows: QuerySet[ProviderJob]) -> list[ProviderJob]:
     close_old_connections()
-    return list(rows.only("render", "offer", "reference", "provider_job_id", "handle", "next_check_at", "accepted_at", "created_at"))
+    needed = ("render", "offer", "reference", "provider_job_id", "handle", "next_check_at", "accepted_at", "created_at")
+    return list(rows.only(*needed))
 
 
 def _apply_all(batch: Iterable[tuple[str, JobReport]]) -> list[str]:
@@ -205,4 +206,3 @@ def _apply_all(batch: Iterable[tuple[str, JobReport]]) -> list[str]:
             if report.status.value in ENDED_STATUSES:
                 ended.append(pk)
     return ended
-

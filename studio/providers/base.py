@@ -9,6 +9,9 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.conf import settings
+from django.utils.crypto import constant_time_compare, salted_hmac
+
 from studio.providers.types import (
     CancelAnswer,
     Capabilities,
@@ -29,6 +32,20 @@ logger = logging.getLogger(__name__)
 
 class SealBroken(Exception):
     """A webhook was not sent by whom it says, or not like this."""
+
+
+def webhook_token(reference: str, *, key: str | None = None) -> str:
+    """What proves that an address for webhooks about this job was made by us: ``?job=<reference>&token=<this>``."""
+    return salted_hmac("studio.webhook", reference, secret=key, algorithm="sha256").hexdigest()
+
+
+def check_webhook_token(query: Mapping[str, str]) -> str:
+    """The reference of the job that a webhook's address was made for. Raises SealBroken."""
+    reference, token = query.get("job", ""), query.get("token", "")
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        if reference and constant_time_compare(token, webhook_token(reference, key=key)):
+            return reference
+    raise SealBroken("The address was not made by us: its token does not fit the job.")
 
 
 class Provider(ABC):
@@ -70,7 +87,7 @@ class Provider(ABC):
         """Why this provider can't be used on this server, as a sentence; empty when it can."""
         return ""
 
-    async def forget(self, job: JobHandle) -> None:
+    async def forget(self, job: JobHandle) -> None:  # noqa: B027 -- most providers keep nothing of ours
         """Let go of what the provider keeps for a job that we have copied."""
 
     # --- What a provider fills in --------------------------------------------------------------------------------

@@ -75,7 +75,9 @@ class LocalProvider(Provider):
     def _look(self, job: JobHandle) -> JobReport:
         folder = _folder(job.reference)
         if not folder.is_dir():
-            failure = Failure(Fault.NOT_FOUND, "job_lost", "This server's draft engine has no such job.", retryable=True)
+            failure = Failure(
+                Fault.NOT_FOUND, "job_lost", "This server's draft engine has no such job.", retryable=True
+            )
             return JobReport(JobStatus.FAILED, failure=failure)
         state = engine.read_state(folder)
         if state.word == engine.ABANDONED:
@@ -176,5 +178,3 @@ async def _stream(report_url: str) -> AsyncIterator[AsyncIterator[bytes]]:
                 yield chunk
 
         yield chunks()
-
-

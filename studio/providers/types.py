@@ -103,6 +103,7 @@ class Submission:
     handle: Mapping[str, Any] = field(default_factory=dict)
     failure: Failure | None = None
     raw: Any = None
+    retry_after_seconds: float | None = None  # when a rejection may be gone, if the provider says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,15 @@ class Capabilities:
     # Output lengths come in steps of this many seconds, so they can exceed the voice by up to a step.
     output_step: Fraction = Fraction(4, 15)
     voice_ms: tuple[int, int] = (2_000, 300_000)
+    # Its files are deleted at the provider after a time that we name; ours are deleted by us either way.
+    file_life: bool = False
+    # Says in its answer what the job has cost us.
+    reports_cost: bool = False
+    # Where inputs go that it can't fetch from us: "upload" to it first, or "data URI" within the request.
+    portrait_without_address: str = ""
+    voice_without_address: str = ""
+    # Jobs that it works on at once for a new customer; what is above waits at the provider or is refused for now.
+    at_once: int | None = None
     # Seconds between two checks: the first when the job is young, growing with its age up to the second.
     poll_seconds: tuple[float, float] = (2.0, 15.0)
 

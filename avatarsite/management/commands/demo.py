@@ -15,8 +15,8 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from billing.money import usd
 from billing.models import Transfer
+from billing.money import usd
 from studio import demo
 from studio.models import Render, RenderState
 from studio.pipeline.drive import drive
@@ -45,7 +45,9 @@ class Command(BaseCommand):
         serve(options["port"])
 
     def _render(self, console: Console, render: Render) -> Render:
-        console.print(f"[bold]Rendering[/bold] “{render.title}” from samples/portrait.jpg and samples/voice-welcome.mp3")
+        console.print(
+            f"[bold]Rendering[/bold] “{render.title}” from samples/portrait.jpg and samples/voice-welcome.mp3"
+        )
         with StageBars(console) as bars:
             render = drive(render.pk, on_look=bars)
         if render.state != RenderState.READY:
@@ -69,7 +71,9 @@ def _report(console: Console, render: Render) -> None:
 
 
 def _invite(console: Console, logins: list[demo.Login], port: int) -> None:
-    console.print(f"\n[bold]Dashboard[/bold]  http://127.0.0.1:{port}/    [bold]Admin site[/bold]  http://127.0.0.1:{port}/admin/")
+    console.print(
+        f"\n[bold]Dashboard[/bold]  http://127.0.0.1:{port}/    [bold]Admin site[/bold]  http://127.0.0.1:{port}/admin/"
+    )
     table = Table("E-mail", "Password", "", box=None, header_style="bold")
     for login in logins:
         table.add_row(login.email, login.password, login.what_for)

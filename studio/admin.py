@@ -1,0 +1,163 @@
+"""The operator's view: everything about a render on one page, and the few things that may be done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from avatarsite.workspaces.models import User
+from billing.holds import InsufficientCredit, WalletFrozen
+from billing.models import Transfer
+from billing.money import usd
+from studio.models import Project, ProviderJob, Render, RenderEvent, Upload
+from studio.pipeline.cancel import request_cancel
+from studio.pipeline.failures import fail_render
+from studio.pipeline.request import RequestRefused, retry_render
+from studio.storage import signed_link
+
+STOPPED = "This video was stopped by the people who run the service."
+
+
+class ReadOnly:
+    """Rows are history: looked at here, changed by the pipeline alone."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class JobInline(ReadOnly, admin.StackedInline[ProviderJob, Render]):
+    model = ProviderJob
+    extra = 0
+    ordering = ("attempt",)
+
+
+class EventInline(ReadOnly, admin.TabularInline[RenderEvent, Render]):
+    model = RenderEvent
+    extra = 0
+    fields = ("at", "from_state", "to_state", "reason", "detail")
+
+
+@admin.register(Render)
+class RenderAdmin(ReadOnly, admin.ModelAdmin[Render]):
+    list_display = ("title", "workspace", "state", "offer", "held", "charged", "requested_by", "created_at")
+    list_filter = ("state", "offer", "created_at")
+    search_fields = ("=id", "title", "workspace__slug", "requested_by__email", "jobs__provider_job_id")
+    list_select_related = ("workspace", "requested_by")
+    ordering = ("-id",)
+    date_hierarchy = "created_at"
+    inlines = (JobInline, EventInline)
+    actions = ("retry", "cancel", "fail_and_release")
+    readonly_fields = ("watch_it", "money")
+
+    @admin.display(description="at most")
+    def held(self, render: Render) -> str:
+        return usd(render.ceiling_micros)
+
+    @admin.display(description="charged")
+    def charged(self, render: Render) -> str:
+        return "–" if render.charge_micros is None else usd(render.charge_micros)
+
+    @admin.display(description="Video")
+    def watch_it(self, render: Render) -> str | SafeString:
+        if not render.video:
+            return "–"
+        return format_html('<a href="{}">Watch it</a>', signed_link(render.video.name or ""))
+
+    @admin.display(description="Ledger")
+    def money(self, render: Render) -> str | SafeString:
+        """The transfers that this render caused."""
+        lines = Transfer.objects.filter(subject=f"render:{render.pk}").select_related("debit", "credit").order_by("pk")
+        rows = (
+            (
+                reverse("admin:billing_transfer_change", args=[line.pk]),
+                line.get_kind_display(),
+                line.debit.code,
+                line.credit.code,
+                usd(line.amount_micros),
+            )
+            for line in lines
+        )
+        return format_html_join("", '<div><a href="{}">{}</a>: {} → {}, {}</div>', rows) or "No transfer."
+
+    @admin.action(description="Ask again (a new video with a new hold)")
+    def retry(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
+        self._each(request, renders, "asked for again", lambda render: bool(retry_render(render, user=_user(request))))
+
+    @admin.action(description="Cancel")
+    def cancel(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
+        self._each(request, renders, "being cancelled", lambda render: request_cancel(render, user=_user(request)))
+
+    @admin.action(description="Give up: fail it and release its hold")
+    def fail_and_release(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
+        reason = f"given up by {_user(request).email}"
+        self._each(
+            request,
+            renders,
+            "failed, their holds released",
+            lambda render: not render.ended and fail_render(render, code="stopped", message=STOPPED, reason=reason),
+        )
+
+    def _each(self, request: HttpRequest, renders: QuerySet[Render], done: str, act: Callable[[Render], bool]) -> None:
+        """Do it to each, and say how many it was possible for."""
+        count = 0
+        for render in renders.select_related("hold", "workspace", "project", "portrait", "voice"):
+            try:
+                count += act(render)
+            except (RequestRefused, InsufficientCredit, WalletFrozen) as error:
+                self.message_user(request, f"{render}: {error}", messages.ERROR)
+        level = messages.SUCCESS if count else messages.WARNING
+        self.message_user(request, f"{count} of {len(renders)} {done}.", level)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Actions need it on the list; a single render stays read-only."""
+        return obj is None and request.user.has_perm("studio.change_render")
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("studio.view_render")
+
+
+@admin.register(Project)
+class ProjectAdmin(admin.ModelAdmin[Project]):
+    list_display = ("name", "workspace", "created_at", "archived_at")
+    search_fields = ("=id", "name", "workspace__slug")
+    list_select_related = ("workspace",)
+    readonly_fields = ("workspace", "portrait", "created_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
+    list_display = ("name", "kind", "workspace", "size", "created_by", "created_at")
+    list_filter = ("kind", "created_at")
+    search_fields = ("=id", "name", "=sha256", "workspace__slug")
+    list_select_related = ("workspace", "created_by")
+
+    @admin.display(description="measures")
+    def size(self, upload: Upload) -> str:
+        if upload.duration_ms is not None:
+            return f"{upload.duration_ms / 1000:.3f} s"
+        return f"{upload.width} × {upload.height}"
+
+
+def _user(request: HttpRequest) -> User:
+    user: Any = request.user
+    assert isinstance(user, User)  # noqa: S101 -- the admin site lets nobody else in
+    return user
