@@ -16,7 +16,7 @@ class LetterAdmin(admin.ModelAdmin[Letter]):
     list_filter = ("source", "seal", "received_at")
     search_fields = ("event_id",)
     ordering = ("-received_at",)
-    fields: tuple[str, ...] = (
+    fields = (
         *("source", "event_id", "seal", "received_at", "deliveries", "tries", "next_try_at", "handled_at"),
         *("outcome", "headers", "query", "text"),
     )

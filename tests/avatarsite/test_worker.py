@@ -52,7 +52,7 @@ def wait_until(true: Callable[[], bool], seconds: float) -> float:
 def stamps(site: Site) -> dict[str, float]:
     """Each cluster's last sign of life as a POSIX time, read through the database itself."""
     with connection(site) as rows:
-        return {cluster: stamped for cluster, stamped in rows}
+        return dict(rows)
 
 
 @contextmanager

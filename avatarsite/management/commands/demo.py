@@ -45,9 +45,7 @@ class Command(BaseCommand):
         serve(options["port"])
 
     def _render(self, console: Console, render: Render) -> Render:
-        console.print(
-            f"[bold]Rendering[/bold] “{render.title}” from samples/portrait.jpg and samples/voice-welcome.mp3"
-        )
+        console.print(f"[bold]Rendering[/bold] “{render.title}” from the two files in samples/")
         with StageBars(console) as bars:
             render = drive(render.pk, on_look=bars)
         if render.state != RenderState.READY:

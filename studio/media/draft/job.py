@@ -21,6 +21,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.media.draft.refusal import DraftInputError
+
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 ABANDONED = "abandoned"  # neither ended nor alive: whoever looks may start it
 
@@ -106,7 +108,7 @@ def run_job(folder: Path) -> None:
 
 def _render(folder: Path, order: JobOrder) -> None:
     # Imported late: a job that waits for its slot should not hold OpenCV and FFmpeg in memory.
-    from studio.media.draft.engine import DraftInputError, render_draft  # noqa: PLC0415
+    from studio.media.draft.engine import render_draft  # noqa: PLC0415
 
     unfinished = folder / f"unfinished.{order.output_format}"
     last_written = 0.0
