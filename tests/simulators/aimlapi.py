@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from tests.simulators.inputs import MEGABYTE, Limits, Refusal, InputError
+from tests.simulators.inputs import MEGABYTE, InputError, Limits, Refusal
 from tests.simulators.jobs import Job, Phase, Take, iso, new_takes, reference_in
 from tests.simulators.letters import Manners
 from tests.simulators.media import FilmStore
@@ -167,7 +167,7 @@ class Aimlapi(Provider):
         base = super().limits()
         return Limits(image_bytes=10 * MEGABYTE, least_side=base.least_side, most_side=base.most_side)
 
-    def failure_of(self, job: Job, refused: InputError) -> dict[str, Any]:
+    def failure_of(self, job: Job, refused: InputError) -> dict[str, Any]:  # noqa: ARG002
         by_kling = refused.why in (Refusal.IMAGE_SHAPE, Refusal.IMAGE_TOO_SMALL, Refusal.IMAGE_TOO_LARGE)
         message = f"Image pixel is invalid. {refused.message}" if by_kling else refused.message
         return {"name": "BadRequestError", "message": message}
@@ -222,13 +222,18 @@ def what_is_wrong(body: Any) -> tuple[int, str] | None:
             return 400, f"Body validation error. {name}: Expected string, received {received}"
     if body["model"] not in MODELS:
         return 404, f"Model {body['model']} not found"
+    wrong = _wrong_value(body)
+    return (400, f"Body validation error. {wrong}") if wrong else None
+
+
+def _wrong_value(body: dict[str, Any]) -> str | None:
     if urlsplit(body["audio_url"][:2000]).scheme not in ("http", "https"):
-        return 400, "Body validation error. audio_url: Invalid url"
+        return "audio_url: Invalid url"
     prompt = body.get("prompt", "")
     if not isinstance(prompt, str) or len(prompt) > 2500:
-        return 400, "Body validation error. prompt: String must contain at most 2500 character(s)"
+        return "prompt: String must contain at most 2500 character(s)"
     if body.get("provider", "auto") not in ("auto", "kling", "klingai", "fal"):
-        return 400, "Body validation error. provider: Invalid enum value"
+        return "provider: Invalid enum value. Expected 'auto' | 'kling' | 'klingai' | 'fal'"
     return None
 
 

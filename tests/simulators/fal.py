@@ -15,7 +15,7 @@ from aiohttp import web
 from tests.simulators import fal_words as words
 from tests.simulators.fal_seal import Seal
 from tests.simulators.faults import Moment
-from tests.simulators.inputs import MEGABYTE, Limits, InputError
+from tests.simulators.inputs import MEGABYTE, InputError, Limits
 from tests.simulators.jobs import Job, Phase, Take, iso, new_takes, reference_in
 from tests.simulators.letters import Manners, Sealed
 from tests.simulators.media import FilmStore

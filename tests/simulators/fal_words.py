@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.simulators.inputs import Refusal, InputError
+from tests.simulators.inputs import InputError, Refusal
 from tests.simulators.jobs import Job, Phase
 
 PRICES = {

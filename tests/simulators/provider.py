@@ -14,7 +14,7 @@ from aiohttp import web
 
 from tests.simulators.clock import Clock
 from tests.simulators.faults import FaultBoard, Moment
-from tests.simulators.inputs import Inputs, Larder, Limits, InputError
+from tests.simulators.inputs import InputError, Inputs, Larder, Limits
 from tests.simulators.jobs import Job, JobBook, Line, Phase, Take, steps_for
 from tests.simulators.letters import Letters, Manners
 from tests.simulators.media import Film, FilmStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.simulators.inputs import Refusal, InputError
+from tests.simulators.inputs import InputError, Refusal
 from tests.simulators.jobs import Job, Phase, Take
 from tests.simulators.runware_checks import RATES
 
