@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 
+from studio.media.boxes import top_boxes
 from studio.media.frames import adts_frame_bytes, mp3_frame_bytes, skip_tags
 from studio.media.signatures import Content
 
@@ -27,10 +29,18 @@ def promised_ms(path: Path, content: Content, container: av.container.InputConta
     return container.duration // 1000 if container.duration and content is Content.WEBM else None
 
 
-def ends_inside(path: Path, content: Content, last: bytes) -> bool:
-    """Whether the file stops within a page or frame. ``last`` is the last packet."""
-    if content is Content.OGG:
-        return _ogg_page_is_cut(path)
+def is_cut(path: Path, content: Content) -> bool:
+    """Whether the file ends before its container does."""
+    with path.open("rb") as file:
+        if content is Content.OGG:
+            return _ogg_page_is_cut(file)
+        if content is Content.MP4:
+            return any(box.end > path.stat().st_size for box in top_boxes(file))
+        return content is Content.WEBM and _segment_end(file) > path.stat().st_size
+
+
+def ends_inside(content: Content, last: bytes) -> bool:
+    """Whether ``last``, the last packet, is only the beginning of a frame."""
     if content is Content.MP3:
         return len(last) < mp3_frame_bytes(last)
     return content is Content.AAC and len(last) < adts_frame_bytes(last)
@@ -62,11 +72,32 @@ def _has_frame_count(path: Path) -> bool:
     return any(mark in first for mark in (b"Xing", b"Info", b"VBRI"))
 
 
-def _ogg_page_is_cut(path: Path) -> bool:
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 2 * LARGEST_OGG_PAGE))
-        tail = file.read()
+def _segment_end(file: BinaryIO) -> int:
+    """Where a WebM's one segment says that it ends; 0 when it was written without knowing, as browsers do."""
+    head = file.read(1024)
+    header = _element(head, 4)
+    if header is None:
+        return 0
+    at = header[0] + header[1]
+    if head[at : at + 4] != b"\x18\x53\x80\x67":
+        return 0
+    segment = _element(head, at + 4)
+    return segment[0] + segment[1] if segment else 0
+
+
+def _element(head: bytes, at: int) -> tuple[int, int] | None:
+    """Where the content of an EBML element starts and how long it is; ``at`` is its length's place. None if unknown."""
+    if at >= len(head) or not head[at]:
+        return None
+    width = 9 - head[at].bit_length()
+    value = int.from_bytes(head[at : at + width]) & ~(1 << 7 * width)
+    return None if value == (1 << 7 * width) - 1 else (at + width, value)
+
+
+def _ogg_page_is_cut(file: BinaryIO) -> bool:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 2 * LARGEST_OGG_PAGE))
+    tail = file.read()
     start = tail.rfind(b"OggS\0")
     if start < 0:
         return True

@@ -17,7 +17,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from studio.media.cutoff import ends_inside, promised_ms
+from studio.media.cutoff import ends_inside, is_cut, promised_ms
 from studio.media.refusal import Refusal, UploadRefused
 from studio.media.signatures import Content
 from studio.media.waveform import Samples, Waveform, samples_of
@@ -37,6 +37,7 @@ DECODE_SECONDS = 360  # of sound; what is beyond is counted by its packets, with
 COUNT_SECONDS = 3600
 WORK_SECONDS = 20.0  # of our time
 EXPORT = "Export it as MP3 or WAV and upload that."
+AGAIN = "Export or copy it again and upload that."
 
 
 @dataclass(slots=True)
@@ -61,12 +62,15 @@ class Heard:
 
 def listen(path: Path, content: Content) -> Heard:
     """Raises UploadRefused for what is no plain sound, NotNumbers, and FFmpegError when it can't even be opened."""
+    if is_cut(path, content):
+        sentence = "The voice is cut off: the end of its file is missing."
+        raise UploadRefused(Refusal.VOICE_CUT_OFF, sentence, AGAIN)
     with _opened(path, content) as container:
         stream = _sound_of(container)
         heard = Heard(codec=stream.codec_context.codec.canonical_name, tracks=len(container.streams.audio))
         heard.promised_ms = promised_ms(path, content, container)
         last = _hear(container, stream, heard, clip=content is Content.MP4)
-        heard.cut_off = heard.cut_off or ends_inside(path, content, last)
+        heard.cut_off = heard.cut_off or ends_inside(content, last)
         return heard
 
 

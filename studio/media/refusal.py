@@ -37,7 +37,7 @@ class Refusal(StrEnum):
     VOICE_IN_USE = "voice_in_use"
 
 
-class UploadRefused(ValueError):  # noqa: N818 -- it is an answer, not an error
+class UploadRefused(ValueError):
     """A file that is not taken. ``field`` is "portrait" or "voice"; ``message`` and ``remedy`` are whole sentences."""
 
     def __init__(self, code: Refusal, message: str, remedy: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.media.listening import COUNT_SECONDS, DEMUXERS, EXPORT, Heard, listen
+from studio.media.listening import AGAIN, COUNT_SECONDS, DEMUXERS, EXPORT, Heard, listen
 from studio.media.refusal import Refusal, UploadRefused
 from studio.media.signatures import Content, recognise
 from studio.media.waveform import NotNumbers
@@ -35,7 +35,6 @@ STORED_AS = {
     Content.WEBM: ("audio/webm", "webm"),
 }
 CHOOSE = "Choose an MP3, WAV, M4A, AAC, OGG, FLAC or WebM sound."
-AGAIN = "Export or copy it again and upload that."
 
 
 @dataclass(frozen=True, slots=True)

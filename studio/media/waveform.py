@@ -14,7 +14,7 @@ BLOCKS_PER_SECOND = 100
 Samples = np.ndarray[Any, np.dtype[np.float32]]
 
 
-class NotNumbers(ValueError):  # noqa: N818 -- it says what they are
+class NotNumbers(ValueError):
     """The track holds samples that are not numbers (NaN) or without end."""
 
 
