@@ -32,3 +32,27 @@ class BusyWorker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pid} of {self.cluster}"
+
+
+class Alert(models.Model):
+    """Something that the people who run the service should know, once for each ``key`` until it is closed."""
+
+    kind = models.CharField(max_length=40)
+    key = models.CharField("what it is about", max_length=200)
+    message = models.TextField()
+    detail = models.JSONField(default=dict, blank=True)
+    count = models.PositiveIntegerField(default=1)
+    first_at = models.DateTimeField(auto_now_add=True)
+    last_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "key"], condition=models.Q(closed_at__isnull=True), name="alert_open_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["-last_at"], name="alert_by_time")]
+
+    def __str__(self) -> str:
+        return self.message

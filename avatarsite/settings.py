@@ -272,6 +272,7 @@ INVITATION_DAYS = 14
 
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "Avatar Studio <studio@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+OPERATOR_EMAIL = env.words("OPERATOR_EMAIL")
 EMAIL_URL = env.url("EMAIL_URL", schemes=("smtps", "smtp"))
 EMAIL_FILE_PATH = str(VAR_DIR / "mail")
 EMAIL_BACKEND = (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from avatarsite import alerts
 from avatarsite.inbox import letters
 
 
@@ -9,3 +10,7 @@ def canary() -> None:
 
 def handle_letter(*, letter_id: int) -> None:
     letters.handle_letter(letter_id)
+
+
+def mail_alert(*, alert_id: int) -> None:
+    alerts.mail_alert(alert_id)
