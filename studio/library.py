@@ -67,21 +67,12 @@ def find_uploads(workspace: Workspace, kind: UploadKind) -> QuerySet[Upload]:
 
 
 def uploads_in_use(workspace: Workspace, uploads: list[Upload]) -> set[str]:
-    """The ids of those that a video was made of; one query."""
-    ids = [upload.pk for upload in uploads]
+    """The ids of those that a video is made of or a project starts from; two queries."""
+    ids = {upload.pk for upload in uploads}
     renders = Render.objects.for_workspace(workspace).filter(Q(portrait__in=ids) | Q(voice__in=ids))
-    return {upload for pair in renders.values_list("portrait_id", "voice_id") for upload in pair} & set(ids)
-
-
-def delete_upload(upload: Upload) -> None:
-    """Delete an upload and its file for good. Raises StillNeeded when a video was made of it."""
-    with transaction.atomic():
-        upload = Upload.objects.select_for_update().get(pk=upload.pk)
-        if uploads_in_use(upload.workspace, [upload]):
-            raise StillNeeded(f"“{upload.name}” belongs to a video. Delete the video first.")
-        file = upload.file
-        upload.delete()
-        _forget_files([file])
+    projects = Project.objects.for_workspace(workspace).filter(portrait__in=ids)
+    pairs = [*renders.values_list("portrait_id", "voice_id"), *projects.values_list("portrait_id")]
+    return ids & {upload for pair in pairs for upload in pair}
 
 
 def _forget_files(files: list[FieldFile]) -> None:

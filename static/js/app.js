@@ -4,3 +4,4 @@ import "./dialogs.js";
 import "./toasts.js";
 import "./clocks.js";
 import "./forms.js";
+import "./waves.js";

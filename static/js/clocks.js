@@ -1,4 +1,5 @@
-// <span data-since="2026-01-02T03:04:05Z"> counts up while the server is not being asked.
+// <span data-since="2026-01-02T03:04:05Z"> counts up between two looks at the server; every <time> tells the exact
+// moment in the reader's own time zone on hover.
 
 function elapsed(seconds) {
   const s = Math.max(0, Math.floor(seconds));
@@ -13,6 +14,19 @@ function tick() {
   }
 }
 
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+
+function localise() {
+  for (const time of document.querySelectorAll("time[datetime]:not([data-local])")) {
+    time.dataset.local = "";
+    time.title = exact.format(new Date(time.dateTime));
+  }
+}
+
 setInterval(tick, 1000);
-document.addEventListener("htmx:afterSettle", tick);
+document.addEventListener("htmx:load", () => {
+  tick();
+  localise();
+});
 tick();
+localise();

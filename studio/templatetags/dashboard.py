@@ -2,15 +2,105 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django import template
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from avatarsite.ids import new_id
+from avatarsite.workspaces.models import Workspace
+from billing import ledger
+from billing.ledger import Balance
+from billing.statements import OpenHold, StatementLine
+from studio.library import running_count
+from studio.models import Render, RenderState, Upload
 
 register = template.Library()
 
+RENDER = "render:"
+
 # A page lights up the rail's entry that it belongs to.
-BELONGS_TO = {"video": "videos", "project": "projects"}
+BELONGS_TO = {
+    "video": "videos",
+    "video_cancel": "videos",
+    "video_rename": "videos",
+    "video_delete": "videos",
+    "project": "projects",
+    "project_new": "projects",
+    "project_change": "projects",
+    "upload_delete": "uploads",
+}
+
+# state: (icon, tone, does the icon turn)
+BADGES: dict[str, tuple[str, str, bool]] = {
+    RenderState.QUEUED: ("clock", "busy", False),
+    RenderState.SUBMITTING: ("turn", "busy", True),
+    RenderState.RENDERING: ("turn", "busy", True),
+    RenderState.INGESTING: ("turn", "busy", True),
+    RenderState.READY: ("check", "good", False),
+    RenderState.FAILED: ("alert", "bad", False),
+    RenderState.CANCELLED: ("stop", "", False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The header: how many videos are being made, and the credit."""
+
+    running: int
+    balance: Balance
+
+
+@register.simple_tag
+def bench_of(workspace: Workspace) -> Bench:
+    return Bench(running_count(workspace), ledger.balance(workspace))
+
+
+@register.simple_tag
+def running_of(renders: Iterable[Render]) -> list[Render]:
+    return [render for render in renders if not render.ended]
+
+
+@dataclass(frozen=True, slots=True)
+class Titled:
+    """A line or a hold of the statement with the video that it is about; no title for one that has been deleted."""
+
+    line: StatementLine | OpenHold
+    render: str
+    title: str
+
+
+@register.simple_tag
+def titles_of(
+    lines: Sequence[StatementLine], holds: Sequence[OpenHold], workspace: Workspace
+) -> dict[str, list[Titled]]:
+    """The videos' titles for ``render:rnd_…`` subjects, in one query: billing itself knows no video."""
+    ids = {line.subject.removeprefix(RENDER) for line in [*lines, *holds] if line.subject.startswith(RENDER)}
+    titles = dict(Render.objects.for_workspace(workspace).filter(pk__in=ids).values_list("pk", "title"))
+
+    def titled(line: StatementLine | OpenHold) -> Titled:
+        render = line.subject.removeprefix(RENDER) if line.subject.startswith(RENDER) else ""
+        return Titled(line, render, titles.get(render, ""))
+
+    return {"lines": [titled(line) for line in lines], "holds": [titled(hold) for hold in holds]}
+
+
+@register.simple_tag
+def fresh_key() -> str:
+    """An idempotency key for one form, so that pressing twice asks once."""
+    return new_id("ask")
+
+
+@register.filter
+def given_back(render: Render) -> int:
+    """What of the hold came back when the video was charged."""
+    return render.ceiling_micros - (render.charge_micros or 0)
 
 
 @register.inclusion_tag("components/rail_link.html", takes_context=True)
@@ -24,3 +114,84 @@ def rail_link(context: template.Context, name: str, label: str, icon: str) -> di
     except NoReverseMatch:
         href = ""
     return {"href": href, "label": label, "icon": icon, "current": BELONGS_TO.get(here, here) == name}
+
+
+@register.inclusion_tag("components/badge.html")
+def state_badge(render: Render) -> dict[str, Any]:
+    icon, tone, turning = BADGES[render.state]
+    stopping = render.cancel_requested_at and not render.ended
+    label = "Stopping" if stopping else RenderState(render.state).label
+    return {"label": label, "icon": icon, "tone": tone, "turning": turning}
+
+
+@register.filter
+def seconds(ms: int | None) -> str:
+    """``8417`` is "8.417 s": exact, because money is counted by it."""
+    return "" if ms is None else f"{ms / 1000:,.3f}".rstrip("0").rstrip(".") + " s"
+
+
+@register.filter
+def clock(ms: int | None) -> str:
+    """``68417`` is "1:08": for players and cards."""
+    if ms is None:
+        return ""
+    minutes, rest = divmod(round(ms / 1000), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+@register.filter
+def took(elapsed: float | None) -> str:
+    """Elapsed seconds in two words: "0.4 s", "12 s", "3 min 5 s", "1 h 2 min"."""
+    if elapsed is None:
+        return ""
+    if elapsed < 10:
+        return f"{elapsed:.1f} s"
+    whole = round(elapsed)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@register.filter
+def since(end: datetime | None, start: datetime | None) -> float | None:
+    """Seconds from ``start`` to ``end``, for ``took``."""
+    return (end - start).total_seconds() if end and start else None
+
+
+@register.filter
+def when(at: datetime | None) -> SafeString | str:
+    """How long ago, with the exact time on hover (put into the reader's own time zone by a script)."""
+    if at is None:
+        return ""
+    exact = f"{at:%-d %b %Y, %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact, ago(at, timezone.now()))
+
+
+def ago(at: datetime, now: datetime) -> str:
+    passed = (now - at).total_seconds()
+    if passed < 0:
+        return f"{at:%-d %b %Y}"
+    if passed < 60:
+        return "just now"
+    if passed < 3600:
+        return f"{int(passed // 60)} min ago"
+    if passed < 24 * 3600:
+        return f"{int(passed // 3600)} h ago"
+    if passed < 7 * 24 * 3600:
+        days = int(passed // (24 * 3600))
+        return "yesterday" if days == 1 else f"{days} days ago"
+    return f"{at:%-d %b}" if at.year == now.year else f"{at:%-d %b %Y}"
+
+
+@register.filter
+def ratio(upload: Upload) -> str:
+    """The shape of a portrait in a word or as a ratio: "square", "2:3", "1.46:1"."""
+    width, height = upload.width or 1, upload.height or 1
+    if width == height:
+        return "square"
+    for across, down in ((2, 3), (3, 4), (4, 5), (9, 16), (1, 2), (3, 2), (4, 3), (5, 4), (16, 9), (2, 1)):
+        if abs(width * down - height * across) * 100 <= height * across:
+            return f"{across}:{down}"
+    return f"{width / height:.2f}:1" if width > height else f"1:{height / width:.2f}"

@@ -1,0 +1,106 @@
+// The form of a new video: files by click, drop, paste or microphone go up at once and come back as a filled slot.
+
+import { dropsOn, kindOf } from "./drops.js";
+import "./recorder.js";
+import { send } from "./sending.js";
+import { toast } from "./toasts.js";
+
+const maker = document.querySelector("[data-maker]");
+const slotOf = (kind) => document.getElementById(`slot-${kind}`);
+
+function refuse(slot, words) {
+  slot.querySelector("[data-slot-error-words]").textContent = words;
+  slot.querySelector("[data-slot-error]").hidden = !words;
+}
+
+function busy(slot, file, stop) {
+  const panel = slot.querySelector("[data-busy]");
+  panel.hidden = false;
+  panel.querySelector("[data-busy-name]").textContent = file.name;
+  panel.querySelector("[data-busy-stop]").onclick = stop;
+  return (share) => {
+    const percent = Math.round(share * 100);
+    panel.querySelector("[data-busy-meter]").value = percent;
+    panel.querySelector("[data-busy-share]").textContent = percent < 100 ? `${percent} %` : "Looking at it…";
+  };
+}
+
+function fill(kind, html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html.trim();
+  const fresh = holder.content.firstElementChild;
+  slotOf(kind).replaceWith(fresh);
+  window.htmx.process(fresh);
+  changed(fresh);
+  document.querySelector(".maker__sample")?.remove();
+}
+
+function changed(slot) {
+  slot.dispatchEvent(new CustomEvent("htmx:load", { bubbles: true, detail: { elt: slot } }));
+  maker.dispatchEvent(new CustomEvent("slot-changed"));
+}
+
+async function upload(kind, file) {
+  const slot = slotOf(kind);
+  const form = new FormData();
+  form.set("csrfmiddlewaretoken", maker.elements.csrfmiddlewaretoken.value);
+  form.set("kind", kind);
+  form.set("as", "slot");
+  form.set("current", slot.querySelector(`input[name="${kind}"]`)?.value ?? "");
+  form.set("file", file, file.name);
+  refuse(slot, "");
+  let progress = () => {};
+  const sending = send(maker.dataset.upload, form, (share) => progress(share));
+  progress = busy(slot, file, sending.stop);
+  try {
+    fill(kind, (await sending.done).responseText);
+  } catch (error) {
+    slot.querySelector("[data-busy]").hidden = true;
+    refuse(slot, error.message);
+  }
+  slotOf(kind).querySelector("[data-file]")?.focus({ preventScroll: true });
+}
+
+function take(files, zone) {
+  const wanted = zone?.closest("[data-slot]")?.dataset.slot;
+  if (files.length === 1 && wanted) return upload(wanted, files[0]);
+  for (const kind of ["portrait", "voice"]) {
+    const file = files.find((each) => kindOf(each) === kind);
+    if (file) upload(kind, file);
+  }
+  if (!files.some(kindOf)) toast("Neither a picture nor a recording was among that.");
+}
+
+maker.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-file]")) return;
+  event.stopPropagation();
+  const [file] = event.target.files;
+  const kind = event.target.closest("[data-slot]").dataset.slot;
+  event.target.value = "";
+  if (file) upload(kind, file);
+});
+
+dropsOn(document.getElementById("main"), (target) => target.closest?.("[data-slot]"), take);
+
+document.addEventListener("paste", (event) => {
+  const files = [...(event.clipboardData?.files ?? [])];
+  if (!files.length) return;
+  event.preventDefault();
+  take(files, null);
+});
+
+document.addEventListener("voice-recorded", (event) => upload("voice", event.detail));
+
+// An earlier upload that was picked in the dialog has filled its slot.
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (!event.target.matches?.("[data-slot]") && !event.detail.target?.id?.startsWith("slot-")) return;
+  document.getElementById("dialog").close();
+  document.querySelector(".maker__sample")?.remove();
+  maker.dispatchEvent(new CustomEvent("slot-changed"));
+});
+
+maker.addEventListener("change", () => {
+  const { output_format: format, output_quality: quality } = maker.elements;
+  const summary = maker.querySelector("[data-summary]");
+  if (summary) summary.textContent = `${format.selectedOptions[0].textContent}, quality ${quality.value}`;
+});

@@ -1,0 +1,35 @@
+// Sending one file with progress. XMLHttpRequest, because fetch can't tell how much has left.
+
+/**
+ * @param {string} url
+ * @param {FormData} form
+ * @param {(share: number) => void} progress share from 0 to 1
+ * @returns {{done: Promise<XMLHttpRequest>, stop: () => void}} done fails with a sentence for the person
+ */
+export function send(url, form, progress) {
+  const request = new XMLHttpRequest();
+  const done = new Promise((resolve, reject) => {
+    request.upload.addEventListener("progress", (event) => {
+      if (event.lengthComputable) progress(event.loaded / event.total);
+    });
+    request.addEventListener("load", () => {
+      if (request.status === 200 || request.status === 422) resolve(request);
+      else reject(new Error(sentence(request.status)));
+    });
+    request.addEventListener("error", () =>
+      reject(new Error("The upload broke off. Check your connection and choose the file again.")),
+    );
+    request.addEventListener("abort", () => reject(new Error("")));
+  });
+  request.open("POST", url);
+  request.setRequestHeader("X-CSRFToken", form.get("csrfmiddlewaretoken"));
+  request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
+  request.send(form);
+  return { done, stop: () => request.abort() };
+}
+
+function sentence(status) {
+  if (status === 413) return "The file is too large for this server. Choose a smaller one.";
+  if (status === 403) return "You are not allowed to upload here. Load the page again, and sign in if you are asked to.";
+  return "The server could not take the file. Try again in a moment.";
+}

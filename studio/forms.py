@@ -1,0 +1,149 @@
+"""The dashboard's forms. They judge shape; whether a video may be made is the pipeline's to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from avatarsite.ids import new_id
+from avatarsite.workspaces.models import Workspace
+from studio.library import find_uploads
+from studio.models import Project, Upload, UploadKind
+from studio.pipeline.options import DEFAULTS, QUALITY
+from studio.pipeline.request import PROMPT_LIMIT
+from studio.projects import open_projects
+from studio.providers.registry import MODELS, OFFERS
+
+FORMATS = {"mp4": "MP4", "webm": "WebM", "mov": "MOV"}
+FORMAT_HINT = "MP4 plays everywhere. WebM is smaller on the web. MOV suits editing programs."
+
+
+class UploadChoice(forms.ModelChoiceField):
+    """One upload of the workspace, carried as its id in a hidden field."""
+
+    widget = forms.HiddenInput
+
+    def __init__(self, kind: UploadKind) -> None:
+        super().__init__(
+            Upload.objects.none(),
+            required=False,
+            error_messages={"invalid_choice": f"This {kind.label.lower()} is gone. Choose another."},
+        )
+        self.kind = kind
+
+
+class OptionFields(forms.Form):
+    """What a project keeps as its defaults and a video may have otherwise."""
+
+    prompt = forms.CharField(
+        required=False,
+        max_length=PROMPT_LIMIT,
+        widget=forms.Textarea(attrs={"rows": 3, "data-count": PROMPT_LIMIT}),
+        help_text="Mood and movement, such as “calm, looks into the camera, small nods”. The voice says the words.",
+        error_messages={"max_length": "The prompt has %(show_value)s characters; the limit is %(limit_value)s."},
+    )
+    output_format = forms.ChoiceField(
+        label="File format",
+        required=False,
+        choices=list(FORMATS.items()),
+        help_text=FORMAT_HINT,
+    )
+    output_quality = forms.IntegerField(
+        label="Quality",
+        required=False,
+        min_value=QUALITY[0],
+        max_value=QUALITY[1],
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+        help_text=f"{QUALITY[0]} to {QUALITY[1]}. Lower makes a smaller file.",
+    )
+
+    def options(self) -> dict[str, Any]:
+        """The options of a render as the pipeline takes them."""
+        cleaned = self.cleaned_data
+        return {name: cleaned[name] or default for name, default in DEFAULTS.items()}
+
+
+class VideoForm(OptionFields):
+    """A new video. Files are for browsers without a script; with one, they are uploaded before and only named here."""
+
+    portrait = UploadChoice(UploadKind.PORTRAIT)
+    voice = UploadChoice(UploadKind.VOICE)
+    portrait_file = forms.FileField(required=False)
+    voice_file = forms.FileField(required=False)
+    title = forms.CharField(
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"placeholder": "Named after the voice if left empty", "autocomplete": "off"}),
+    )
+    project = forms.ModelChoiceField(
+        Project.objects.none(),
+        required=False,
+        empty_label=None,
+        error_messages={"invalid_choice": "This project takes no new videos. Choose another."},
+    )
+    model = forms.ChoiceField(required=False, choices=[(model.slug, model.name) for model in MODELS.values()])
+    offer = forms.ChoiceField(required=False, choices=[("", ""), *((offer, offer) for offer in OFFERS)])
+    idempotency_key = forms.CharField(
+        required=False, max_length=200, widget=forms.HiddenInput(attrs={"autocomplete": "off", "data-fresh-key": ""})
+    )
+    max_amount_micros = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
+
+    def __init__(self, workspace: Workspace, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("portrait", "voice"):
+            choice = self.fields[name]
+            if isinstance(choice, UploadChoice):
+                choice.queryset = find_uploads(workspace, choice.kind)
+        projects = self.fields["project"]
+        if isinstance(projects, forms.ModelChoiceField):
+            projects.queryset = open_projects(workspace)
+        self.initial.setdefault("idempotency_key", new_id("ask"))
+        self.initial.setdefault("model", next(iter(MODELS)))
+        for name, value in DEFAULTS.items():
+            self.initial.setdefault(name, value)
+
+    def clean_model(self) -> str:
+        return self.cleaned_data["model"] or next(iter(MODELS))
+
+
+class TitleForm(forms.Form):
+    title = forms.CharField(
+        max_length=120,
+        error_messages={"required": "A video needs a title.", "max_length": "A title has at most 120 characters."},
+    )
+
+
+class ProjectNameForm(forms.Form):
+    name = forms.CharField(
+        label="Name of the project",
+        max_length=80,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "A project needs a name.", "max_length": "A name has at most 80 characters."},
+    )
+
+
+class ProjectForm(ProjectNameForm, OptionFields):
+    """A project's name and what its new videos start from."""
+
+    portrait = forms.ModelChoiceField(
+        Upload.objects.none(),
+        label="Portrait",
+        required=False,
+        empty_label="None",
+        help_text="New videos of this project start with it.",
+    )
+
+    field_order = ["name", "portrait", "prompt", "output_format", "output_quality"]
+
+    def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
+        initial = DEFAULTS | project.defaults | {"name": project.name, "portrait": project.portrait_id}
+        super().__init__(*args, initial=initial, **kwargs)
+        portraits = self.fields["portrait"]
+        if isinstance(portraits, forms.ModelChoiceField):
+            portraits.queryset = find_uploads(project.workspace, UploadKind.PORTRAIT)
+
+    def defaults(self) -> dict[str, Any]:
+        """Only what differs from the product's own defaults, so that those can change later."""
+        chosen = self.options() | {"prompt": self.cleaned_data["prompt"]}
+        return {name: value for name, value in chosen.items() if value != DEFAULTS.get(name, "")}

@@ -1,0 +1,35 @@
+"""Everything of the studio in a workspace, relative to ``/w/<slug>/``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from studio.views import new_video, projects, uploads, video, videos
+
+urlpatterns = [
+    path("", videos.workspace_home, name="workspace_home"),
+    path("bench/", videos.bench, name="bench"),
+    path("videos/", videos.videos, name="videos"),
+    path("videos/live/", videos.videos_live, name="videos_live"),
+    path("videos/new/", new_video.video_new, name="video_new"),
+    path("videos/quote/", new_video.video_quote, name="video_quote"),
+    path("videos/<slug:render>/", video.video, name="video"),
+    path("videos/<slug:render>/status/", video.video_status, name="video_status"),
+    path("videos/<slug:render>/file", video.video_file, name="video_file"),
+    path("videos/<slug:render>/cancel/", video.video_cancel, name="video_cancel"),
+    path("videos/<slug:render>/retry/", video.video_retry, name="video_retry"),
+    path("videos/<slug:render>/rename/", video.video_rename, name="video_rename"),
+    path("videos/<slug:render>/delete/", video.video_delete, name="video_delete"),
+    path("projects/", projects.projects, name="projects"),
+    path("projects/new/", projects.project_new, name="project_new"),
+    path("projects/<slug:project>/", projects.project, name="project"),
+    path("projects/<slug:project>/change/", projects.project_change, name="project_change"),
+    path("projects/<slug:project>/archive/", projects.project_archive, name="project_archive"),
+    path("projects/<slug:project>/restore/", projects.project_restore, name="project_restore"),
+    path("uploads/", uploads.uploads, name="uploads"),
+    path("uploads/add/", uploads.upload_add, name="upload_add"),
+    path("uploads/choices/", uploads.upload_choices, name="upload_choices"),
+    path("uploads/samples/", uploads.upload_samples, name="upload_samples"),
+    path("uploads/<slug:upload>/slot/", uploads.upload_slot, name="upload_slot"),
+    path("uploads/<slug:upload>/delete/", uploads.upload_delete, name="upload_delete"),
+]

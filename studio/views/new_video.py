@@ -1,0 +1,144 @@
+"""The form where a video is asked for, and the price that follows its inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from avatarsite.ids import new_id
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from billing.holds import InsufficientCredit, WalletFrozen
+from studio.forms import VideoForm
+from studio.models import Render, Upload, UploadKind
+from studio.pipeline.request import RequestRefused, request_render
+from studio.projects import open_projects, project_for_new_video
+from studio.uploads import UploadRefused, add_upload
+from studio.views.prices import price_panel
+from studio.views.slots import Slot
+
+UNPROCESSABLE = 422
+MISSING = {
+    UploadKind.PORTRAIT: "Add a portrait: the face that will talk.",
+    UploadKind.VOICE: "Add a voice: what the portrait will say.",
+}
+# Fields that show their own errors; every other refusal stands above the form.
+SHOWN = frozenset({"portrait", "voice", "title", "project", "prompt", "output_format", "output_quality"})
+
+
+@workspace_view(Action.RENDER)
+def video_new(request: WorkspaceRequest) -> HttpResponse:
+    if request.method == "POST":
+        return _make(request)
+    form = VideoForm(request.workspace, initial=_start(request))
+    return _page(request, form, portrait=form.initial.get("portrait"), voice=form.initial.get("voice"))
+
+
+@workspace_view(Action.RENDER)
+@require_POST
+def video_quote(request: WorkspaceRequest) -> HttpResponse:
+    form = VideoForm(request.workspace, request.POST)
+    form.is_valid()
+    wish = form.cleaned_data
+    panel = price_panel(
+        request.workspace,
+        portrait=wish.get("portrait"),
+        voice=wish.get("voice"),
+        model=wish.get("model") or form.initial["model"],
+        offer=wish.get("offer") or None,
+    )
+    return render(request, "studio/partials/price.html", {"panel": panel})
+
+
+def _start(request: WorkspaceRequest) -> dict[str, Any]:
+    """What the form starts from: an earlier video, a project's defaults, or single uploads named in the address."""
+    asked, start = request.GET, {}
+    again = Render.objects.for_workspace(request.workspace).filter(pk=asked.get("again", "")).first()
+    project = open_projects(request.workspace).filter(pk=asked.get("project", "")).select_related("portrait").first()
+    if again:
+        start = {**again.options, "prompt": again.prompt, "title": again.title, "model": again.model}
+        start |= {"project": again.project, "portrait": again.portrait, "voice": again.voice}
+    elif project:
+        start = {**project.defaults, "project": project, "portrait": project.portrait}
+    for kind in UploadKind:
+        named = Upload.objects.for_workspace(request.workspace).filter(kind=kind, pk=asked.get(kind, "")).first()
+        if named:
+            start[kind.value] = named
+    return start
+
+
+def _make(request: WorkspaceRequest) -> HttpResponse:
+    form = VideoForm(request.workspace, request.POST, request.FILES)
+    form.is_valid()
+    portrait, voice = (_upload(request, form, kind) for kind in UploadKind)
+    if portrait and voice and form.is_valid():
+        if form.cleaned_data["max_amount_micros"] is None:
+            messages.info(request, "This is the price. Press the button again to make the video.")
+        elif video := _ask(request, form, portrait, voice):
+            return redirect("video", workspace=request.workspace.slug, render=video.pk)
+    return _page(request, form, portrait=portrait, voice=voice)
+
+
+def _upload(request: WorkspaceRequest, form: VideoForm, kind: UploadKind) -> Upload | None:
+    """The upload that came as a file, or the one that was chosen; without either the form gets its error."""
+    file = request.FILES.get(f"{kind}_file")
+    if file:
+        try:
+            return add_upload(request.workspace, kind=kind, file=file, name=file.name or "", user=request.user)
+        except UploadRefused as refusal:
+            form.add_error(kind.value, str(refusal))
+            return None
+    chosen: Upload | None = form.cleaned_data.get(kind.value)
+    if chosen is None and not form.has_error(kind.value):
+        form.add_error(kind.value, MISSING[kind])
+    return chosen
+
+
+def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Upload) -> Render | None:
+    """The render, or None when the form has got the reason."""
+    wish = form.cleaned_data
+    try:
+        return request_render(
+            workspace=request.workspace,
+            user=request.user,
+            project=wish["project"] or project_for_new_video(request.workspace),
+            portrait=portrait,
+            voice=voice,
+            model=wish["model"],
+            offer=wish["offer"] or None,
+            prompt=wish["prompt"],
+            options=form.options(),
+            title=wish["title"],
+            idempotency_key=wish["idempotency_key"] or None,
+            max_amount_micros=wish["max_amount_micros"],
+        )
+    except RequestRefused as refusal:
+        form.add_error(refusal.field if refusal.field in SHOWN else None, str(refusal))
+        if refusal.code == "idempotency_conflict":
+            form.data = form.data.copy()
+            form.data["idempotency_key"] = new_id("ask")
+    except (InsufficientCredit, WalletFrozen) as refusal:
+        form.add_error(None, str(refusal))
+    return None
+
+
+def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None, voice: Upload | None) -> HttpResponse:
+    errors = form.errors
+    context = {
+        "form": form,
+        "portrait_slot": Slot(UploadKind.PORTRAIT, portrait, " ".join(errors.get("portrait", []))),
+        "voice_slot": Slot(UploadKind.VOICE, voice, " ".join(errors.get("voice", []))),
+        "panel": price_panel(
+            request.workspace,
+            portrait=portrait,
+            voice=voice,
+            model=form["model"].value(),
+            offer=form["offer"].value() or None,
+        ),
+        "has_projects": form.fields["project"].queryset.exists(),
+    }
+    return render(request, "studio/video_new.html", context, status=UNPROCESSABLE if errors else 200)

@@ -1,0 +1,137 @@
+"""One video: while it is made, when it is ready, and what can be done with it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import render as show
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from billing.holds import InsufficientCredit, WalletFrozen
+from studio.filenames import download_name
+from studio.forms import TitleForm
+from studio.library import StillNeeded, delete_video, rename_video
+from studio.models import Render
+from studio.pipeline.cancel import cancel_terms, request_cancel
+from studio.pipeline.progress import stages
+from studio.pipeline.request import RequestRefused, retry_render
+from studio.providers import registry
+from studio.storage import signed_link
+
+# Asked less often the longer it takes: (up to this age, seconds between two looks).
+PACE = (
+    (timedelta(seconds=30), 1),
+    (timedelta(minutes=2), 2),
+    (timedelta(minutes=10), 5),
+    (timedelta(hours=1), 15),
+)
+SLOWEST = 60
+
+
+@workspace_view(Action.VIEW)
+def video(request: WorkspaceRequest, render: str) -> HttpResponse:
+    return show(request, "studio/video.html", _context(_render(request, render)))
+
+
+@workspace_view(Action.VIEW)
+def video_status(request: WorkspaceRequest, render: str) -> HttpResponse:
+    """The stages while it runs; at the end the whole of the page's middle, which asks no more."""
+    one = _render(request, render)
+    context = _context(one) | {"news": one.state != request.GET.get("seen"), "polled": True}
+    if not one.ended:
+        return show(request, "studio/partials/stages.html", context)
+    answer = show(request, "studio/partials/render.html", context)
+    answer["HX-Retarget"] = "#render"
+    answer["HX-Reswap"] = "outerHTML"
+    return answer
+
+
+@workspace_view(Action.VIEW)
+def video_file(request: WorkspaceRequest, render: str) -> HttpResponse:
+    """The video itself, by a link that lasts some hours; ``?download=1`` names it after its title."""
+    one = _render(request, render)
+    if not one.video:
+        raise Http404
+    stored = one.video.name or ""
+    name = download_name(f"{one.title}.{stored.rsplit('.', 1)[-1]}") if request.GET.get("download") else None
+    return redirect(signed_link(stored, download_as=name))
+
+
+@workspace_view(Action.VIEW, post=Action.RENDER)
+def video_cancel(request: WorkspaceRequest, render: str) -> HttpResponse:
+    """The terms first; then the deed."""
+    one = _render(request, render)
+    if request.method != "POST":
+        return show(request, "studio/video_cancel.html", {"render": one, "terms": cancel_terms(one)})
+    if not request_cancel(one, user=request.user):
+        messages.error(request, cancel_terms(one).sentence)
+    return redirect("video", workspace=request.workspace.slug, render=one.pk)
+
+
+@workspace_view(Action.VIEW, post=Action.RENDER)
+@require_POST
+def video_retry(request: WorkspaceRequest, render: str) -> HttpResponse:
+    one = _render(request, render)
+    key = request.POST.get("idempotency_key") or None
+    try:
+        one = retry_render(one, user=request.user, idempotency_key=key)
+    except (RequestRefused, InsufficientCredit, WalletFrozen) as refusal:
+        messages.error(request, str(refusal))
+    return redirect("video", workspace=request.workspace.slug, render=one.pk)
+
+
+@workspace_view(Action.VIEW, post=Action.RENDER)
+def video_rename(request: WorkspaceRequest, render: str) -> HttpResponse:
+    one = _render(request, render)
+    form = TitleForm(request.POST if request.method == "POST" else None, initial={"title": one.title})
+    if form.is_valid():
+        rename_video(one, form.cleaned_data["title"])
+        return redirect("video", workspace=request.workspace.slug, render=one.pk)
+    status = 422 if form.is_bound else 200
+    return show(request, "studio/video_rename.html", {"render": one, "form": form}, status=status)
+
+
+@workspace_view(Action.VIEW, post=Action.RENDER)
+def video_delete(request: WorkspaceRequest, render: str) -> HttpResponse:
+    one = _render(request, render)
+    if request.method != "POST":
+        return show(request, "studio/video_delete.html", {"render": one})
+    try:
+        delete_video(one)
+    except StillNeeded as refusal:
+        messages.error(request, str(refusal))
+        return redirect("video", workspace=request.workspace.slug, render=one.pk)
+    messages.success(request, f"“{one.title}” and its files are deleted.")
+    return redirect("videos", workspace=request.workspace.slug)
+
+
+def _render(request: WorkspaceRequest, render_id: str) -> Render:
+    found = Render.objects.for_workspace(request.workspace).select_related(
+        "portrait", "voice", "project", "hold", "price", "requested_by"
+    )
+    return get_object_or_404(found, pk=render_id)
+
+
+def _context(one: Render) -> dict[str, Any]:
+    offer = registry.OFFERS.get(one.offer)
+    model = registry.MODELS.get(one.model)
+    return {
+        "render": one,
+        "stages": stages(one),
+        "events": list(one.events.all()),
+        "provider_label": offer.provider_label if offer else one.offer,
+        "model_name": model.name if model else one.model,
+        "poll_seconds": poll_seconds(one.created_at),
+    }
+
+
+def poll_seconds(asked_at: datetime) -> int:
+    age = timezone.now() - asked_at
+    return next((seconds for limit, seconds in PACE if age < limit), SLOWEST)

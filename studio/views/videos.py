@@ -1,0 +1,55 @@
+"""The list of videos, and the two fragments that keep running ones up to date."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from studio.library import SHELVES, find_videos
+from studio.models import Project
+from studio.projects import open_projects
+from studio.views.paging import page_of
+
+PAGE = 24
+LIVE_AT_MOST = 50
+
+
+@workspace_view(Action.VIEW)
+def workspace_home(request: WorkspaceRequest) -> HttpResponse:
+    return redirect("videos", workspace=request.workspace.slug)
+
+
+@workspace_view(Action.VIEW)
+def videos(request: WorkspaceRequest) -> HttpResponse:
+    asked = request.GET
+    shelf = asked.get("state", "") if asked.get("state") in SHELVES else ""
+    project = Project.objects.for_workspace(request.workspace).filter(pk=asked.get("project", "")).first()
+    words = asked.get("q", "").strip()[:120]
+    found = find_videos(request.workspace, shelf=shelf, project=project, words=words)
+    page = page_of(found, before=asked.get("before", ""), size=PAGE)
+    context = {
+        "page": page,
+        "shelf": shelf,
+        "shelves": SHELVES,
+        "project": project,
+        "projects": open_projects(request.workspace)[:100],
+        "search": words,
+        "narrowed": bool(shelf or project or words),
+    }
+    return render(request, "studio/videos.html", context)
+
+
+@workspace_view(Action.VIEW)
+def videos_live(request: WorkspaceRequest) -> HttpResponse:
+    """Fresh cards of the renders that the page shows as running; asks no more when all have ended."""
+    ids = request.GET.getlist("id")[:LIVE_AT_MOST]
+    found = find_videos(request.workspace).filter(pk__in=ids)
+    return render(request, "studio/partials/live_cards.html", {"renders": list(found)})
+
+
+@workspace_view(Action.VIEW)
+def bench(request: WorkspaceRequest) -> HttpResponse:
+    """The header's running count and balance."""
+    return render(request, "components/status.html")
