@@ -12,6 +12,8 @@ from avatarsite import jobs
 # name of the task -> minutes between two runs
 EVERY_MINUTES: dict[str, int] = {
     "studio.sweep": 1,
+    "billing.expire_lots": 5,
+    "billing.verify_ledger": 24 * 60,
 }
 
 

@@ -5,3 +5,9 @@ from django.apps import AppConfig
 
 class StudioConfig(AppConfig):
     name = "studio"
+
+    def ready(self) -> None:
+        from billing.verification import register_check  # noqa: PLC0415 -- models need the app registry
+        from studio.pipeline.audit import renders_agree_with_the_ledger  # noqa: PLC0415
+
+        register_check(renders_agree_with_the_ledger)

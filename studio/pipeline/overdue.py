@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from avatarsite import jobs
+from avatarsite.inbox.letters import due_letters
 from billing.models import HoldState
 from studio.models import Render, RenderState
 from studio.models.renders import ALIVE, ENDED
@@ -85,6 +86,13 @@ def _nudge_notices() -> int:
     return len(ids)
 
 
+def _nudge_letters() -> int:
+    ids = due_letters()
+    for letter_id in ids:
+        jobs.enqueue("avatarsite.handle_letter", letter_id=letter_id)
+    return len(ids)
+
+
 def _due(*states: RenderState) -> QuerySet[Render]:
     return Render.objects.filter(state__in=states, next_try_at__lte=timezone.now()).order_by("next_try_at")
 
@@ -104,4 +112,5 @@ CLAUSES: dict[str, Callable[[], int]] = {
     "watch": _nudge_watch,
     "orphan holds": _release_orphans,
     "notices": _nudge_notices,
+    "letters": _nudge_letters,
 }
