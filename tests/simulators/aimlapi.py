@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from secrets import token_urlsafe
-from time import time
+from time import monotonic, time
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from aiohttp import web
 
-from tests.simulators.inputs import MEGABYTE, InputError, Limits, Refusal
+from tests.simulators.inputs import InputError, Refusal
 from tests.simulators.jobs import Job, Phase, Take, iso, new_takes, reference_in
 from tests.simulators.letters import Manners
 from tests.simulators.media import FilmStore
@@ -22,6 +23,7 @@ from tests.simulators.provider import Provider, TroubleError
 from tests.simulators.settings import AimlapiSettings
 
 CREDITS_PER_USD = 2_000_000
+LOGS_A_MINUTE = 200
 PATH = "/v2/video/generations"
 CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 BILLING = "https://aimlapi.com/app/billing/"
@@ -56,6 +58,19 @@ class Aimlapi(Provider):
 
     def __init__(self, folder: Path, films: FilmStore, settings: AimlapiSettings, speed: float) -> None:
         super().__init__(folder, films, settings, speed)
+        self._log_questions: deque[float] = deque(maxlen=100_000)
+
+    def may_ask_logs(self) -> bool:
+        """200 questions in a minute of ours; the clock's speed allows for more."""
+        now = monotonic()
+        while self._log_questions and self._log_questions[0] < now - 60:
+            self._log_questions.popleft()
+        self._log_questions.append(now)
+        return len(self._log_questions) <= LOGS_A_MINUTE * max(1.0, self.clock.speed)
+
+    def reset(self) -> None:
+        super().reset()
+        self._log_questions.clear()
 
     # --- Requests
 
@@ -162,10 +177,6 @@ class Aimlapi(Provider):
 
     def manners(self) -> Manners:
         return Manners(5.0, ())
-
-    def limits(self) -> Limits:
-        base = super().limits()
-        return Limits(image_bytes=10 * MEGABYTE, least_side=base.least_side, most_side=base.most_side)
 
     def failure_of(self, job: Job, refused: InputError) -> dict[str, Any]:  # noqa: ARG002
         by_kling = refused.why in (Refusal.IMAGE_SHAPE, Refusal.IMAGE_TOO_SMALL, Refusal.IMAGE_TOO_LARGE)

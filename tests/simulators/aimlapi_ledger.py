@@ -15,22 +15,19 @@ from tests.simulators.jobs import Job, Phase, iso
 
 PERIOD = re.compile(r"([1-9]\d*)([hd])")
 HOUR = 3600.0
-LOGS_A_MINUTE = 200
 Row = dict[str, Any]
 
 
 class Ledger:
     def __init__(self, provider: Aimlapi) -> None:
         self._provider = provider
-        self._asked: list[float] = []
 
     async def logs(self, request: web.Request) -> web.StreamResponse:
         """One row per request, newest first; a request is only listed once it is over."""
         refusal = await self._enter(request)
         if refusal is not None:
             return refusal
-        self._asked = [at for at in self._asked if at > self._provider.clock.now() - 60] + [self._provider.clock.now()]
-        if len(self._asked) > LOGS_A_MINUTE * max(1.0, self._provider.clock.speed):
+        if not self._provider.may_ask_logs():
             return self._provider.said(429, path=request.path)
         try:
             start, end = _window(request)

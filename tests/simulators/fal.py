@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ from aiohttp import web
 from tests.simulators import fal_words as words
 from tests.simulators.fal_seal import Seal
 from tests.simulators.faults import Moment
-from tests.simulators.inputs import MEGABYTE, InputError, Limits
+from tests.simulators.inputs import InputError, Limits
 from tests.simulators.jobs import Job, Phase, Take, iso, new_takes, reference_in
 from tests.simulators.letters import Manners, Sealed
 from tests.simulators.media import FilmStore
@@ -315,13 +316,8 @@ class Fal(Provider):
 
     def limits(self) -> Limits:
         base = super().limits()
-        return Limits(
-            image_formats=base.image_formats | {"WEBP", "GIF", "AVIF"},
-            audio_codecs=base.audio_codecs | {"opus", "vorbis", "libopus"},
-            image_bytes=10 * MEGABYTE,
-            least_side=base.least_side,
-            most_side=base.most_side,
-        )
+        images, sounds = base.image_formats | {"WEBP", "GIF", "AVIF"}, base.audio_codecs | {"opus", "vorbis"}
+        return replace(base, image_formats=images, audio_codecs=sounds)
 
     def failure_of(self, job: Job, refused: InputError) -> dict[str, Any]:
         return words.failure_of(job, refused)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SPEED = 200.0
 # At that speed a job takes a tenth of a second.
 BRISK = {"queue_seconds": 4.0, "run_seconds": 16.0}
-START_SECONDS = 30
+START_SECONDS = 60
 
 
 class Control:
@@ -302,3 +302,10 @@ def fal_door(simulators: Simulators) -> Door:
 @pytest.fixture
 def aimlapi_door(simulators: Simulators) -> Door:
     return _door(simulators, "aimlapi", "AIMLAPI_KEY")
+
+
+@pytest.fixture
+def in_no_hurry(simulators: Simulators) -> None:
+    """Jobs stay in the queue for as long as a test lasts, unless it ends them by hand."""
+    for control in simulators.all:
+        control.speed(0.001)

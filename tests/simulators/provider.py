@@ -96,8 +96,12 @@ class Provider(ABC):
         """The job is over, well or not."""
 
     def limits(self) -> Limits:
-        least, most = self.settings.least_image_side, self.settings.most_image_side
-        return Limits(least_side=least, most_side=most or None)
+        given = self.settings
+        return Limits(
+            least_side=given.least_image_side,
+            most_side=given.most_image_side or None,
+            seconds=(given.least_voice_seconds, given.most_voice_seconds),
+        )
 
     def film_of(self, job: Job) -> Film:
         steps = job.steps

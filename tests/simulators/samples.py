@@ -8,8 +8,9 @@ from functools import lru_cache
 
 from PIL import Image
 
-from tests.simulators.media import RATE, encode_audio, tone
+from tests.simulators.media import encode_audio, tone
 
+RATE = 24_000
 PORTRAIT = re.compile(r"portrait-(\d{1,5})x(\d{1,5})\.(jpg|png|webp|gif)")
 VOICE = re.compile(r"voice-(\d{1,7})\.(mp3|wav|m4a|aac|ogg)")
 PICTURE_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "gif": "image/gif"}
@@ -32,7 +33,8 @@ def sample(name: str) -> tuple[bytes, str] | None:
     voice = VOICE.fullmatch(name)
     if voice:
         container, codec, content_type = SOUNDS[voice[2]]
-        return encode_audio(tone(int(voice[1]) * RATE // 1000), container, codec).getvalue(), content_type
+        samples = tone(int(voice[1]) * RATE // 1000, RATE)
+        return encode_audio(samples, container, codec, RATE).getvalue(), content_type
     return None
 
 

@@ -44,6 +44,8 @@ class Settings:
     balance_usd: float = 10_000.0
     least_image_side: int = 300
     most_image_side: int = 0  # 0 is no limit
+    least_voice_seconds: float = 2.0
+    most_voice_seconds: float = 300.0
     webhook_timeout_real_seconds: float = 2.0  # a webhook's time limit never shrinks below this, however fast the clock
 
     def apply(self, changes: dict[str, Any]) -> None:
