@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.contrib import messages
 from django.core.mail import EmailMultiAlternatives
 from django.forms import BaseForm
@@ -18,6 +20,9 @@ from avatarsite.workspaces import pending
 from avatarsite.workspaces.join import tidy_name
 from avatarsite.workspaces.letters import absolute, compose, deliver
 from avatarsite.workspaces.models import User
+from avatarsite.workspaces.sealing import Unreadable, seal, unseal
+
+log = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -86,7 +91,21 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class TwoFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Seeds of second factors are sealed in the database."""
+
     error_messages: ClassVar[dict[str, str]] = {
         **DefaultMFAAdapter.error_messages,
         "incorrect_code": "This code is not right, or it is too old. Codes change every 30 seconds.",
     }
+
+    def encrypt(self, text: str) -> str:
+        return seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """The seed. One that can't be read is answered with a made-up one: no code fits it, and nothing breaks."""
+        try:
+            return unseal(encrypted_text)
+        except Unreadable:
+            log.exception("The seed of a second factor can't be read.")
+            made_up: str = generate_totp_secret()
+            return made_up

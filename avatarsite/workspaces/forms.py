@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from allauth.account import forms as account
-from allauth.account.models import EmailAddress
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from django import forms
@@ -73,10 +72,6 @@ class SignUpForm(InOurWords, account.SignupForm):  # type: ignore[misc]
 
 class AddEmailForm(InOurWords, account.AddEmailForm):  # type: ignore[misc]
     labels: ClassVar[dict[str, str]] = {"email": "New e-mail address"}
-
-    def save(self, request: HttpRequest) -> EmailAddress:
-        with transaction.atomic():
-            return super().save(request)
 
 
 class ChangePasswordForm(InOurWords, account.ChangePasswordForm):  # type: ignore[misc]
