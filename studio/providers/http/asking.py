@@ -1,0 +1,91 @@
+"""One call to a provider, and what its failing proves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from studio.providers.http.answers import Answer
+from studio.providers.http.pool import client_for, new_client
+from studio.providers.types import Failure, Fault, ProviderError
+
+SECONDS = 40.0  # for a whole call
+MOST_BYTES = 1_000_000
+REPEATS = 2
+# What can only happen before the first byte of the request has left.
+BEFORE_SENDING = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+TIMEOUTS = (httpx.TimeoutException, TimeoutError)
+
+
+class NotSent(ProviderError):
+    """The request has not reached the provider, so it has had no effect there."""
+
+
+class NoAnswer(ProviderError):
+    """The request may have arrived. What it has done there is not known."""
+
+
+async def ask(  # noqa: PLR0913 -- the parts of a request
+    method: str,
+    url: str,
+    *,
+    shard: str,
+    headers: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+    json: Any = None,
+    content: bytes | None = None,
+    repeatable: bool = False,
+    fresh: bool = False,
+    seconds: float = SECONDS,
+    most_bytes: int = MOST_BYTES,
+) -> Answer:
+    """Ask, and read the whole answer, whatever its status. Raises NotSent or NoAnswer.
+
+    ``repeatable`` says that a second request does no harm: then a broken connection is tried again. A request that
+    creates something is never sent twice from here, and goes over a ``fresh`` connection: a kept one that the other
+    side closes just then would leave us without an answer.
+    """
+    repeats_left = REPEATS if repeatable else 0
+    while True:
+        try:
+            async with asyncio.timeout(seconds), new_client(connections=1) if fresh else client_for(shard) as client:
+                request = client.build_request(method, url, headers=headers, params=params, json=json, content=content)
+                return await _whole(client, request, most_bytes)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
+            if not repeats_left or isinstance(error, TIMEOUTS):
+                raise unanswered(error) from error
+        repeats_left -= 1
+        await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311
+
+
+async def _whole(client: httpx.AsyncClient, request: httpx.Request, most_bytes: int) -> Answer:
+    response = await client.send(request, stream=True)
+    try:
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > most_bytes:
+                message = f"The answer has more than {most_bytes:,} bytes."
+                raise NoAnswer(Failure(Fault.PROVIDER, "answer_too_large", message, retryable=True))
+    finally:
+        await response.aclose()
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, bytes(content))
+
+
+def unanswered(error: Exception) -> ProviderError:
+    """A broken call in our words; the class says whether the request can have had an effect."""
+    fault = Fault.TIMEOUT if isinstance(error, TIMEOUTS) else Fault.PROVIDER
+    failure = Failure(fault, type(error).__name__, str(error) or "The provider did not answer.", retryable=True)
+    return NotSent(failure) if isinstance(error, BEFORE_SENDING) else NoAnswer(failure)
