@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,17 +74,45 @@ def fresh_site(folder: Path, **variables: str) -> Iterator[Site]:
     environment |= {"DJANGO_SETTINGS_MODULE": "avatarsite.settings", "VAR_DIR": str(folder), **variables}
     server = settings.DATABASE_URL
     if not server:
-        site = Site(folder, environment)
-        site.manage("migrate", "-v", "0")
-        yield site
+        shutil.copy(_migrated_file(), folder / "db.sqlite3")
+        yield Site(folder, environment)
         return
     name = f"site_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{_migrated_database(server)}"')
     try:
-        site = Site(folder, environment | {"DATABASE_URL": server.rsplit("/", 1)[0] + f"/{name}"})
-        site.manage("migrate", "-v", "0")
-        yield site
+        yield Site(folder, environment | {"DATABASE_URL": _address(server, name)})
     finally:
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@cache
+def _migrated_file() -> Path:
+    """An empty SQLite site, migrated once in this process and copied for each test."""
+    folder = Path(tempfile.mkdtemp(prefix="studio-site-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    Site(folder, environment | {"VAR_DIR": str(folder)}).manage("migrate", "-v", "0")
+    with sqlite3.connect(folder / "db.sqlite3") as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return folder / "db.sqlite3"
+
+
+@cache
+def _migrated_database(server: str) -> str:
+    """The same on PostgreSQL: a database that others are made after."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    _administer(server, f'CREATE DATABASE "{name}"')
+    with tempfile.TemporaryDirectory(prefix="studio-site-") as folder:
+        environment = os.environ | {"VAR_DIR": folder, "DATABASE_URL": _address(server, name)}
+        Site(Path(folder), environment).manage("migrate", "-v", "0")
+    return name
+
+
+def _address(server: str, name: str) -> str:
+    return server.rsplit("/", 1)[0] + f"/{name}"
+
+
+def _administer(server: str, statement: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(statement)

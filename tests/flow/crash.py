@@ -36,16 +36,29 @@ KEY = "crash-test"
 def die_at(point: str) -> None:
     """Patch this process, and no other, so that it kills itself at the point."""
     place, when = point.split(":")
-    module_name, name = place.rsplit(".", 1)
-    module = import_module(module_name)
-    original = getattr(module, name)
+    owner, name = _locate(place)
+    original = getattr(owner, name)
 
     def deadly(*arguments: Any, **keywords: Any) -> Any:
         if when == "after":
             original(*arguments, **keywords)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    setattr(module, name, deadly)
+    setattr(owner, name, deadly)
+
+
+def _locate(place: str) -> tuple[Any, str]:
+    """The module, or the module as another one sees it, and the function's name in it."""
+    *path, name = place.split(".")
+    for length in range(len(path), 0, -1):
+        try:
+            owner: Any = import_module(".".join(path[:length]))
+        except ModuleNotFoundError:
+            continue
+        for attribute in path[length:]:
+            owner = getattr(owner, attribute)
+        return owner, name
+    raise ValueError(place)
 
 
 def crash(point: str) -> None:

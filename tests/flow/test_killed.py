@@ -33,7 +33,7 @@ POINTS = [
     "studio.pipeline.settle.advance:after",  # ready, not charged, not committed
     "studio.pipeline.settle.metering.record_usage:after",  # charged, not committed
     "studio.pipeline.ingest.settle_render:after",
-    "tests.flow.crash.notify_render:before",
+    "__main__.notify_render:before",
 ]
 
 

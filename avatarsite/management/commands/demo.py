@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -34,6 +35,8 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         console = Console()
+        for name in ("billing", "studio"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # the screen is for the bars
         console.print("[bold]Setting up[/bold] in", str(settings.VAR_DIR))
         call_command("migrate", verbosity=0, interactive=False)
         workspace, logins = demo.seed_demo()
