@@ -11,6 +11,9 @@ from studio.providers.base import Provider
 # key: (name on pages, class; imported on first use)
 PROVIDERS: dict[str, tuple[str, str]] = {
     "local": ("This server", "studio.providers.local.LocalProvider"),
+    "runware": ("Runware", "studio.providers.runware.RunwareProvider"),
+    "fal": ("fal", "studio.providers.fal.FalProvider"),
+    "aimlapi": ("AI/ML API", "studio.providers.aimlapi.AimlapiProvider"),
 }
 
 
@@ -42,11 +45,39 @@ MODELS: dict[str, Model] = {
     model.slug: model
     for model in (
         Model("draft", "Draft", "Made on this server in seconds, marked as a draft. For checking framing and timing."),
+        Model(
+            "kling-avatar-2-pro",
+            "Kling Avatar 2.0 Pro",
+            "The finest of the newer generation: more detail, smoother motion, stronger expression.",
+        ),
+        Model(
+            "kling-avatar-2-standard",
+            "Kling Avatar 2.0 Standard",
+            "The newer generation at half the price, for everyday videos.",
+        ),
+        Model("kling-avatar-pro", "Kling Avatar Pro", "1080p at 48 frames a second."),
+        Model("kling-avatar-standard", "Kling Avatar Standard", "720p at 24 frames a second."),
     )
 }
 
+# (model, provider, the provider's own name of it)
+_SOLD: tuple[tuple[str, str, str], ...] = (
+    ("kling-avatar-2-pro", "runware", "klingai:avatar@2.0-pro"),
+    ("kling-avatar-2-pro", "fal", "fal-ai/kling-video/ai-avatar/v2/pro"),
+    ("kling-avatar-2-standard", "runware", "klingai:avatar@2.0-standard"),
+    ("kling-avatar-2-standard", "fal", "fal-ai/kling-video/ai-avatar/v2/standard"),
+    ("kling-avatar-pro", "aimlapi", "klingai/avatar-pro"),
+    ("kling-avatar-standard", "aimlapi", "klingai/avatar-standard"),
+)
 OFFERS: dict[str, Offer] = {
-    offer.id: offer for offer in (Offer("local:draft", "draft", "local", "draft", "Draft on this server"),)
+    offer.id: offer
+    for offer in (
+        Offer("local:draft", "draft", "local", "draft", "Draft on this server"),
+        *(
+            Offer(f"{seller}:{name}", model, seller, name, f"{MODELS[model].name} at {PROVIDERS[seller][0]}")
+            for model, seller, name in _SOLD
+        ),
+    )
 }
 
 

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from studio.providers import http
+from studio.providers.base import check_webhook_token
+from studio.providers.http.answers import objects_at, text_at
+from studio.providers.remote import LASTING, RemoteProvider, accepted, data_uri, failure, is_late, refused, told_nothing
+from studio.providers.runware import tasks
+from studio.providers.runware.codes import CONFLICT, FAULTS, CodeClass, class_of, parameters_of, why_at_all
+from studio.providers.runware.reading import STATUSES, errors_of, items_of, report_of, says_it_is_unknown
+from studio.providers.types import (
+    Capabilities,
+    Fault,
+    JobHandle,
+    JobReport,
+    JobStatus,
+    MediaInput,
+    Outcome,
+    RenderOrder,
+    Submission,
+    WebhookNews,
+)
+
+logger = logging.getLogger(__name__)
+
+UPLOAD_SECONDS = 80.0
+# A job that polls say nothing of for this long is looked up in the archive too.
+ARCHIVE_AFTER_SECONDS = 60.0
+# An error in the place of the acknowledgement, with status 200, after which the task may run all the same.
+IN_DOUBT = frozenset({CodeClass.TIMEOUT, CodeClass.SERVER, CodeClass.PROVIDER})
+# Refusals of an upload that would refuse the task too; after any other one the bytes go into the task itself.
+AT_THE_DOOR = frozenset({Fault.AUTH, Fault.QUOTA, Fault.RATE_LIMIT})
+
+
+class RunwareProvider(RemoteProvider):
+    name = "runware"
+    label = "Runware"
+    key_setting = "RUNWARE_API_KEY"
+    url_settings = ("RUNWARE_URL",)
+    capabilities = Capabilities(
+        output_formats=frozenset({"mp4", "webm", "mov"}),
+        output_quality=True,
+        content_check=True,
+        sends_webhooks=True,
+        submit_is_repeatable=True,
+        poll_seconds=(2.0, 15.0),
+        file_life=True,
+        reports_cost=True,
+        portrait_without_address="upload",
+        voice_without_address="upload",
+        at_once=4,
+    )
+    statuses = STATUSES
+    faults = FAULTS
+
+    # --- Submit ----------------------------------------------------------------------------------------------------
+
+    async def _create(self, order: RenderOrder) -> Submission:
+        prompt = order.prompt.strip()
+        answer = await self._post(tasks.video(order, prompt=prompt), order.reference, fresh=True)
+        errors = errors_of(answer.body, order.reference)
+        insists = answer.status in (400, 422) and any("positivePrompt" in parameters_of(error) for error in errors)
+        if insists and not prompt:
+            # The documents call it optional; a gateway that insists has refused the task, so it may be sent again.
+            answer = await self._post(tasks.video(order, prompt=tasks.NO_PROMPT), order.reference, fresh=True)
+        return self._outcome(answer, order.reference)
+
+    def _outcome(self, answer: http.Answer, reference: str) -> Submission:
+        errors = errors_of(answer.body, reference)
+        is_known = bool(errors) and all(error.get("code") == CONFLICT for error in errors)
+        if is_known or (answer.ok and items_of(answer.body, reference)):
+            return accepted(reference, answer.raw)
+        if not answer.ok:
+            return refused(answer, why_at_all(answer, errors))
+        if not errors:
+            no_ack = failure(Fault.UNKNOWN, "no_acknowledgement", "It took the request and did not name our task.")
+            return Submission(Outcome.UNKNOWN, failure=no_ack, raw=answer.raw)
+        in_doubt = any(class_of(text_at(error, "code")) in IN_DOUBT for error in errors)
+        outcome = Outcome.UNKNOWN if in_doubt else Outcome.REJECTED
+        return Submission(outcome, failure=why_at_all(answer, errors), raw=answer.raw)
+
+    async def _recover(self, order: RenderOrder) -> Submission:
+        """Look for the task, then send the same one again: taken now or taken before, it is one job."""
+        answer = await self._post(tasks.poll(order.reference), order.reference, repeatable=True)
+        if report_of(answer, answer.body, order.reference):
+            return accepted(order.reference, answer.raw)
+        submission = await self._submit(order)
+        failure = submission.failure
+        if submission.outcome is Outcome.REJECTED and (failure is None or failure.fault not in LASTING):
+            # Turned away at the door, before anybody looked whether the task is known.
+            return replace(submission, outcome=Outcome.UNKNOWN)
+        return submission
+
+    async def _upload(self, order: RenderOrder, media: MediaInput) -> str:
+        content = await data_uri(media)
+        answer = await self._post(tasks.upload(content), order.reference, repeatable=True, seconds=UPLOAD_SECONDS)
+        for item in objects_at(answer.body, "data"):
+            if answer.ok and (name := text_at(item, "mediaUUID", "mediaURL")):
+                return name
+        why = why_at_all(answer, [*objects_at(answer.body, "errors"), *objects_at(answer.body, "error")])
+        if why.fault in AT_THE_DOOR:
+            raise told_nothing(answer, why)
+        logger.warning("Runware did not store %s, so it goes into the task: %s", media.name, why.message)
+        return content
+
+    # --- Watch -----------------------------------------------------------------------------------------------------
+
+    async def _check(self, job: JobHandle) -> JobReport:
+        answer = await self._post(tasks.poll(job.reference), job.reference, repeatable=True)
+        report = report_of(answer, answer.body, job.reference)
+        if report or not is_late(job, ARCHIVE_AFTER_SECONDS):
+            return report or JobReport(JobStatus.QUEUED, provider_job_id=job.reference, raw=answer.raw)
+        return await self._check_archive(job)
+
+    async def _check_archive(self, job: JobHandle) -> JobReport:
+        """An empty answer is no verdict. That the archive does not know the job is one, once it must have got there."""
+        answer = await self._post(tasks.archive(job.reference), job.reference, repeatable=True)
+        for item in items_of(answer.body, job.reference):
+            for body in _bodies(item.get("response"), job.reference):
+                report = report_of(answer, body, job.reference)
+                if report:
+                    return report
+        if not items_of(answer.body, job.reference):
+            report_of(answer, answer.body, job.reference)  # raises if it was the question that was refused
+            if says_it_is_unknown(answer.body, job.reference) and is_late(job):
+                lost = failure(Fault.NOT_FOUND, "taskNotFound", "Runware does not know the task any more.")
+                return JobReport(JobStatus.FAILED, provider_job_id=job.reference, failure=lost, raw=answer.raw)
+        return JobReport(JobStatus.QUEUED, provider_job_id=job.reference, raw=answer.raw)
+
+    # --- Webhooks --------------------------------------------------------------------------------------------------
+
+    def webhook_event_id(
+        self,
+        headers: Mapping[str, str],  # noqa: ARG002 -- the base's signature
+        query: Mapping[str, str],
+        body: bytes,
+    ) -> str:
+        """Runware numbers no events: the task and how it stands. With the token, so that nobody can file one before."""
+        told = _told(body)
+        if not told:
+            return ""
+        stand = text_at(told, "videoUUID") or text_at(told, "status") or text_at(told, "code")
+        seal = sha256(query.get("token", "").encode()).hexdigest()[:12]
+        return f"{text_at(told, 'taskUUID') or query.get('job', '')}:{stand}:{seal}"[:200]
+
+    def read_webhook(
+        self,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+        *,
+        received_at: datetime,  # noqa: ARG002 -- the base's signature
+    ) -> list[WebhookNews]:
+        """There is no signature, so nothing in the body is believed; that it came to this address is the news."""
+        reference = check_webhook_token(query)
+        event_id = self.webhook_event_id(headers, query, body) or sha256(body).hexdigest()
+        return [WebhookNews(event_id, reference=reference, provider_job_id=reference)]
+
+    # --- Shared ----------------------------------------------------------------------------------------------------
+
+    async def _post(self, task: dict[str, Any], shard: str, **how: Any) -> http.Answer:
+        base = self.bases.urls[0]
+        return await http.ask(
+            "POST", base, shard=shard, headers={"Authorization": f"Bearer {self.key}"}, json=[task], **how
+        )
+
+
+def _bodies(kept: Any, reference: str) -> list[dict[str, Any]]:
+    """An archived response, which may be the whole answer of a poll, its items alone, or one of them."""
+    alone = [{"taskUUID": reference} | item for item in objects_at({"kept": kept}, "kept")]
+    return [kept, {"data": alone}] if isinstance(kept, dict) else [{"data": alone}]
+
+
+def _told(body: bytes) -> dict[str, Any]:
+    """The first object that a webhook speaks of: flat, in ``data``, in ``errors`` or in ``error``."""
+    answer = http.Answer(200, {}, body)
+    for name in ("data", "errors", "error"):
+        for item in objects_at(answer.body, name):
+            return item
+    return answer.body
