@@ -27,6 +27,8 @@ STORED_SIDE = 2048
 STORED_BYTES = 10_000_000
 JPEG_QUALITIES = (95, 88, 75)
 
+STRIP_PIXELS = 4_000_000
+
 ORIENTATION = 0x0112
 SIDEWAYS = 5  # orientations from here on swap width and height
 TURNS = {
@@ -83,7 +85,7 @@ def open_header(file: BinaryIO, content: Content, check_pixels: Callable[[int, i
 
 
 def clean(picture: Picture) -> Image.Image:
-    """An RGB image of at most STORED_SIDE pixels a side. The order of the steps keeps the peak of memory low."""
+    """An RGB image of at most STORED_SIDE pixels a side. It is shrunk first, so that the rest costs little memory."""
     image, changes = picture.image, picture.changes
     whole = image.size
     target = _fitting(whole)
@@ -91,9 +93,7 @@ def clean(picture: Picture) -> Image.Image:
         image.draft(None, target)  # JPEG can be decoded at a half or a quarter, so the full size never exists
     image.load()
     profile = image.info.get("icc_profile")
-    result = _eight_bits(image)
-    if result.size != target:
-        result = result.resize(target, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    result = _shrunk(image, target)
     result = _opaque(_srgb(result, profile, changes), changes)
     if picture.orientation in TURNS:
         result = result.transpose(TURNS[picture.orientation])
@@ -141,6 +141,26 @@ def _orientation(image: ImageFile) -> int:
 def _fitting(size: tuple[int, int]) -> tuple[int, int]:
     scale = min(1.0, STORED_SIDE / max(size))
     return round(size[0] * scale), round(size[1] * scale)
+
+
+def _shrunk(image: Image.Image, target: tuple[int, int]) -> Image.Image:
+    """At the target size, with eight bits for each colour. Strip by strip, so that only one large picture exists."""
+    factor = 2 * max(image.size) // (3 * max(target))  # leaves the last half of the way to a better filter
+    if factor > 1:
+        across, down = (-(-side // factor) for side in image.size)
+        rows = max(STRIP_PIXELS // (image.width * factor), 1) * factor
+        strips = [_strip(image, top, rows, factor) for top in range(0, image.height, rows)]
+        image = Image.new(strips[0].mode, (across, down))
+        for number, strip in enumerate(strips):
+            image.paste(strip, (0, number * rows // factor))
+    else:
+        image = _eight_bits(image)
+    return image if image.size == target else image.resize(target, Image.Resampling.LANCZOS)
+
+
+def _strip(image: Image.Image, top: int, rows: int, factor: int) -> Image.Image:
+    strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+    return _eight_bits(strip).reduce(factor)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

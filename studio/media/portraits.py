@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
+import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,14 @@ import numpy as np
 
 from studio.media import pictures
 from studio.media.faces import find_face
-from studio.media.refusal import Refusal, UploadRefused
+from studio.media.refusal import Refusal, UploadRefused, megabytes
 from studio.media.signatures import Content, recognise
 
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 64_000_000
+MAX_WEBP_PIXELS = 25_000_000  # its decoder holds four copies of the picture
 MIN_SIDE = 300
 MAX_RATIO = 2.5
 
@@ -54,7 +58,9 @@ def read_portrait(path: Path) -> Portrait:
     if content not in FORMATS:
         raise _not_a_picture(content)
     try:
-        return _read(path, content)
+        # Pillow warns of broken EXIF, which is dropped anyway.
+        with warnings.catch_warnings(action="ignore"):
+            return _read(path, content)
     except UploadRefused:
         raise
     except Exception as error:
@@ -75,7 +81,7 @@ def check_bytes(size: int) -> None:
             "Choose the file again; if it stays empty, export it again.",
         )
     if size > MAX_BYTES:
-        found = f"The portrait is {size / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB."
+        found = f"The portrait is {megabytes(size)} MB; the limit is {megabytes(MAX_BYTES)} MB."
         raise UploadRefused(Refusal.PORTRAIT_TOO_LARGE, found, SCALE_DOWN)
 
 
@@ -96,13 +102,13 @@ def check_sides(width: int, height: int) -> None:
         )
 
 
-def check_pixels(width: int, height: int) -> None:
+def check_pixels(width: int, height: int, *, limit: int = MAX_PIXELS) -> None:
     """Against bombs: asked of the size that a file declares, before anything is decoded."""
-    if width * height > MAX_PIXELS:
+    if width * height > limit:
         raise UploadRefused(
             Refusal.PORTRAIT_TOO_MANY_PIXELS,
-            f"The portrait is {width} × {height} pixels, {width * height / 1e6:,.0f} megapixels; "
-            f"the limit is {MAX_PIXELS / 1e6:.0f}.",
+            f"The portrait is {width} × {height} pixels, {math.ceil(width * height / 1e6):,} megapixels; "
+            f"the limit is {limit // 1_000_000}.",
             SCALE_DOWN,
         )
 
@@ -114,7 +120,8 @@ def _not_a_picture(content: Content) -> UploadRefused:
 
 def _read(path: Path, content: Content) -> Portrait:
     with path.open("rb") as file:
-        picture = pictures.open_header(file, content, check_pixels)
+        limit = MAX_WEBP_PIXELS if content is Content.WEBP else MAX_PIXELS
+        picture = pictures.open_header(file, content, partial(check_pixels, limit=limit))
         check_sides(*picture.upright_size)
         clean = pictures.clean(picture)
     data, content_type, extension = pictures.encode(clean, lossless=content in LOSSLESS)

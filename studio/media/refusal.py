@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 
@@ -35,6 +36,11 @@ class Refusal(StrEnum):
     VOICE_WRONG_KIND = "voice_wrong_kind"
     VOICE_ELSEWHERE = "voice_elsewhere"
     VOICE_IN_USE = "voice_in_use"
+
+
+def megabytes(size: int) -> str:
+    """Rounded up, so that a file over the limit never reads like the limit: 20, 20.1."""
+    return f"{math.ceil(size / 100_000) / 10:g}"
 
 
 class UploadRefused(ValueError):

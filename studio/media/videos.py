@@ -107,7 +107,7 @@ def measure_video(path: Path) -> VideoFacts:
     try:
         with opened(path) as container:
             picture = picture_of(container)
-            sound = next(iter(container.streams.audio), None)
+            sound = next((stream for stream in container.streams.audio if _is_known(stream)), None)
             track = _read(container, picture, sound)
             _check(container, picture, track)
             return VideoFacts(
@@ -142,8 +142,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 def picture_of(container: InputContainer) -> VideoStream:
     for stream in container.streams.video:
-        context: Any = stream.codec_context  # None for a codec that FFmpeg doesn't know, whatever the types say
-        if context and not stream.disposition & Disposition.attached_pic:
+        if _is_known(stream) and not stream.disposition & Disposition.attached_pic:
             return stream
     raise UnreadableVideo(VideoFault.WITHOUT_PICTURE, "The video has no picture track that can be read.")
 
@@ -210,6 +209,12 @@ def _check(container: InputContainer, picture: VideoStream, track: _Track) -> No
 
 def _cut_off(track: _Track) -> UnreadableVideo:
     return UnreadableVideo(VideoFault.CUT_OFF, f"The video is cut off after {float(track.seconds):.3f} s.")
+
+
+def _is_known(stream: VideoStream | AudioStream) -> bool:
+    """A track in a codec that FFmpeg doesn't know has no context, whatever the types say."""
+    context: Any = stream.codec_context
+    return context is not None
 
 
 def _codec(stream: VideoStream | AudioStream) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.media.listening import AGAIN, COUNT_SECONDS, DEMUXERS, EXPORT, Heard, listen
-from studio.media.refusal import Refusal, UploadRefused
+from studio.media.refusal import Refusal, UploadRefused, megabytes
 from studio.media.signatures import Content, recognise
 from studio.media.waveform import NotNumbers
 
@@ -79,7 +79,7 @@ def check_bytes(size: int) -> None:
     if size > MAX_BYTES:
         raise UploadRefused(
             Refusal.VOICE_TOO_LARGE,
-            f"The voice is {size / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB.",
+            f"The voice is {megabytes(size)} MB; the limit is {megabytes(MAX_BYTES)} MB.",
             "Export it as MP3, which is a tenth of the size.",
         )
 
