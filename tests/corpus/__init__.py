@@ -1,0 +1,1 @@
+"""Makes files in code: good ones of every kind, and bad ones with the sentence that each deserves."""
