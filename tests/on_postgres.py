@@ -8,7 +8,7 @@ import sys
 
 from tests.servers import postgres_server
 
-FOLDERS = ["tests/billing", "tests/flow"]
+FOLDERS = ["tests/billing", "tests/flow", "tests/workspaces/test_races.py"]
 
 
 def main() -> int:
