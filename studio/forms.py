@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
-from avatarsite.ids import new_id
 from avatarsite.workspaces.models import Workspace
 from studio.library import find_uploads
 from studio.models import Project, Upload, UploadKind
@@ -19,7 +19,7 @@ FORMATS = {"mp4": "MP4", "webm": "WebM", "mov": "MOV"}
 FORMAT_HINT = "MP4 plays everywhere. WebM is smaller on the web. MOV suits editing programs."
 
 
-class UploadChoice(forms.ModelChoiceField):
+class UploadChoice(forms.ModelChoiceField[Upload]):
     """One upload of the workspace, carried as its id in a hidden field."""
 
     widget = forms.HiddenInput
@@ -45,23 +45,26 @@ class OptionFields(forms.Form):
     )
     output_format = forms.ChoiceField(
         label="File format",
-        required=False,
         choices=list(FORMATS.items()),
         help_text=FORMAT_HINT,
+        error_messages={"invalid_choice": "There is no format %(value)s. Choose MP4, WebM or MOV."},
     )
     output_quality = forms.IntegerField(
         label="Quality",
-        required=False,
         min_value=QUALITY[0],
         max_value=QUALITY[1],
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
         help_text=f"{QUALITY[0]} to {QUALITY[1]}. Lower makes a smaller file.",
+        error_messages=dict.fromkeys(
+            ("required", "invalid", "min_value", "max_value"),
+            f"Write a whole number from {QUALITY[0]} to {QUALITY[1]}.",
+        ),
     )
 
     def options(self) -> dict[str, Any]:
         """The options of a render as the pipeline takes them."""
         cleaned = self.cleaned_data
-        return {name: cleaned[name] or default for name, default in DEFAULTS.items()}
+        return {name: cleaned.get(name) or default for name, default in DEFAULTS.items()}
 
 
 class VideoForm(OptionFields):
@@ -84,9 +87,7 @@ class VideoForm(OptionFields):
     )
     model = forms.ChoiceField(required=False, choices=[(model.slug, model.name) for model in MODELS.values()])
     offer = forms.ChoiceField(required=False, choices=[("", ""), *((offer, offer) for offer in OFFERS)])
-    idempotency_key = forms.CharField(
-        required=False, max_length=200, widget=forms.HiddenInput(attrs={"autocomplete": "off", "data-fresh-key": ""})
-    )
+    idempotency_key = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
     max_amount_micros = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
 
     def __init__(self, workspace: Workspace, *args: Any, **kwargs: Any) -> None:
@@ -98,13 +99,19 @@ class VideoForm(OptionFields):
         projects = self.fields["project"]
         if isinstance(projects, forms.ModelChoiceField):
             projects.queryset = open_projects(workspace)
-        self.initial.setdefault("idempotency_key", new_id("ask"))
         self.initial.setdefault("model", next(iter(MODELS)))
         for name, value in DEFAULTS.items():
             self.initial.setdefault(name, value)
 
     def clean_model(self) -> str:
         return self.cleaned_data["model"] or next(iter(MODELS))
+
+    def clean(self) -> dict[str, Any]:
+        """A provider that was pinned for another model is no longer pinned."""
+        offer = OFFERS.get(self.cleaned_data.get("offer", ""))
+        if offer and offer.model != self.cleaned_data.get("model"):
+            self.cleaned_data["offer"] = ""
+        return self.cleaned_data
 
 
 class TitleForm(forms.Form):
@@ -134,16 +141,21 @@ class ProjectForm(ProjectNameForm, OptionFields):
         help_text="New videos of this project start with it.",
     )
 
-    field_order = ["name", "portrait", "prompt", "output_format", "output_quality"]
+    model = forms.ChoiceField(
+        required=False,
+        choices=[("", "Whichever is chosen then"), *((model.slug, model.name) for model in MODELS.values())],
+    )
 
-    def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
+    field_order = ["name", "portrait", "model", "prompt", "output_format", "output_quality"]
+
+    def __init__(self, project: Project, data: QueryDict | None = None) -> None:
         initial = DEFAULTS | project.defaults | {"name": project.name, "portrait": project.portrait_id}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
         portraits = self.fields["portrait"]
         if isinstance(portraits, forms.ModelChoiceField):
             portraits.queryset = find_uploads(project.workspace, UploadKind.PORTRAIT)
 
     def defaults(self) -> dict[str, Any]:
         """Only what differs from the product's own defaults, so that those can change later."""
-        chosen = self.options() | {"prompt": self.cleaned_data["prompt"]}
+        chosen = self.options() | {name: self.cleaned_data[name] for name in ("model", "prompt")}
         return {name: value for name, value in chosen.items() if value != DEFAULTS.get(name, "")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.fields.files import FieldFile
@@ -78,5 +80,5 @@ def uploads_in_use(workspace: Workspace, uploads: list[Upload]) -> set[str]:
 def _forget_files(files: list[FieldFile]) -> None:
     """After the commit: a rolled-back delete must not have lost the bytes."""
     for file in files:
-        if file:
-            transaction.on_commit(lambda kept=file: kept.storage.delete(kept.name))
+        if file and file.name:
+            transaction.on_commit(partial(file.storage.delete, file.name), robust=True)

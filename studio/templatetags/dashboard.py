@@ -81,7 +81,8 @@ def titles_of(
     lines: Sequence[StatementLine], holds: Sequence[OpenHold], workspace: Workspace
 ) -> dict[str, list[Titled]]:
     """The videos' titles for ``render:rnd_…`` subjects, in one query: billing itself knows no video."""
-    ids = {line.subject.removeprefix(RENDER) for line in [*lines, *holds] if line.subject.startswith(RENDER)}
+    subjects = [*(line.subject for line in lines), *(hold.subject for hold in holds)]
+    ids = {subject.removeprefix(RENDER) for subject in subjects if subject.startswith(RENDER)}
     titles = dict(Render.objects.for_workspace(workspace).filter(pk__in=ids).values_list("pk", "title"))
 
     def titled(line: StatementLine | OpenHold) -> Titled:
@@ -183,6 +184,12 @@ def ago(at: datetime, now: datetime) -> str:
         days = int(passed // (24 * 3600))
         return "yesterday" if days == 1 else f"{days} days ago"
     return f"{at:%-d %b}" if at.year == now.year else f"{at:%-d %b %Y}"
+
+
+@register.filter
+def lowerfirst(sentence: str) -> str:
+    """For a sentence that goes on after a colon."""
+    return sentence[:1].lower() + sentence[1:]
 
 
 @register.filter

@@ -18,7 +18,7 @@ from studio.models import Render, Upload, UploadKind
 from studio.pipeline.request import RequestRefused, request_render
 from studio.projects import open_projects, project_for_new_video
 from studio.uploads import UploadRefused, add_upload
-from studio.views.prices import price_panel
+from studio.views.prices import model_cards, price_panel
 from studio.views.slots import Slot
 
 UNPROCESSABLE = 422
@@ -118,27 +118,33 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
         )
     except RequestRefused as refusal:
         form.add_error(refusal.field if refusal.field in SHOWN else None, str(refusal))
-        if refusal.code == "idempotency_conflict":
-            form.data = form.data.copy()
-            form.data["idempotency_key"] = new_id("ask")
     except (InsufficientCredit, WalletFrozen) as refusal:
         form.add_error(None, str(refusal))
     return None
 
 
 def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None, voice: Upload | None) -> HttpResponse:
-    errors = form.errors
+    models = model_cards()
+    wanted, known = form["model"].value(), [card.model.slug for card in models]
     context = {
         "form": form,
-        "portrait_slot": Slot(UploadKind.PORTRAIT, portrait, " ".join(errors.get("portrait", []))),
-        "voice_slot": Slot(UploadKind.VOICE, voice, " ".join(errors.get("voice", []))),
+        # Whatever came before was refused or made; the next press is a new wish.
+        "key": new_id("ask"),
+        "portrait_slot": Slot(UploadKind.PORTRAIT, portrait, _errors(form, UploadKind.PORTRAIT)),
+        "voice_slot": Slot(UploadKind.VOICE, voice, _errors(form, UploadKind.VOICE)),
         "panel": price_panel(
             request.workspace,
             portrait=portrait,
             voice=voice,
-            model=form["model"].value(),
+            model=wanted if wanted in known or not known else known[0],
             offer=form["offer"].value() or None,
         ),
-        "has_projects": form.fields["project"].queryset.exists(),
+        "models": models,
+        "has_projects": open_projects(request.workspace).exists(),
+        "first_run": not Upload.objects.for_workspace(request.workspace).exists(),
     }
-    return render(request, "studio/video_new.html", context, status=UNPROCESSABLE if errors else 200)
+    return render(request, "studio/video_new.html", context, status=UNPROCESSABLE if form.errors else 200)
+
+
+def _errors(form: VideoForm, kind: UploadKind) -> str:
+    return " ".join(str(error) for error in form.errors.get(kind.value, []))
