@@ -410,3 +410,11 @@ def test_a_reset_forgets_everything(simulators: Simulators, runware: RunwareClie
     assert runware.post(runware.task()).status_code == 200
     assert (len(simulators.runware.jobs()), simulators.runware.settings()["places"]) == (1, 0)
     assert runware.poll(str(uuid4())) == {"data": []}
+
+
+@pytest.mark.usefixtures("in_no_hurry")
+def test_a_job_can_be_moved_on_phase_by_phase(simulators: Simulators, runware: RunwareClient) -> None:
+    task = runware.task()
+    runware.post(task)
+    phases = [simulators.runware.advance(task["taskUUID"])["phase"] for _ in range(2)]
+    assert phases == ["running", "succeeded"]

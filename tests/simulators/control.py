@@ -36,6 +36,7 @@ def add_control(app: web.Application, provider: Provider) -> None:
         ("GET", "jobs", back.jobs),
         ("GET", "jobs/{id:.+}", back.job),
         ("POST", "jobs/{id:.+}/finish", back.finish),
+        ("POST", "jobs/{id:.+}/advance", back.advance),
         ("GET", "accepted", back.accepted),
         ("GET", "requests", back.requests),
         ("GET", "webhooks", back.letters),
@@ -131,6 +132,16 @@ class _BackDoor:
         wish = await request.json() if request.can_read_body else {}
         self._provider.finish_now(job, wish.get("fail"))
         await asyncio.wait_for(job.over.wait(), timeout=30)
+        return web.json_response(self._shown(job))
+
+    async def advance(self, request: web.Request) -> web.Response:
+        """One phase on: a waiting job starts, a running one ends."""
+        job = self._provider.jobs.get(request.match_info["id"])
+        if job is None:
+            return web.json_response({"error": "no such job"}, status=404)
+        if job.phase is not Phase.QUEUED:
+            return await self.finish(request)
+        self._provider.line.start_now(job)
         return web.json_response(self._shown(job))
 
     async def accepted(self, request: web.Request) -> web.Response:

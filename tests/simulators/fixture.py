@@ -67,6 +67,10 @@ class Control:
         """End a job now; with ``code`` or ``message`` it fails with them."""
         return self._call("POST", f"jobs/{job_id}/finish", {"fail": failing} if failing else {})
 
+    def advance(self, job_id: str) -> dict[str, Any]:
+        """One phase on: from waiting to running, from running to the end."""
+        return self._call("POST", f"jobs/{job_id}/advance")
+
     def accepted(self) -> dict[str, int]:
         """How often each of our references became a job."""
         return dict(self._call("GET", "accepted"))
