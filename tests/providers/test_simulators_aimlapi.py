@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.simulators import loopback
 from tests.simulators.fixture import Simulators, eventually
 from tests.simulators.measure import fetch_and_measure
 from tests.simulators.protocol_aimlapi import PATH, AimlapiClient, AimlapiProtocol, aimlapi
@@ -62,10 +63,10 @@ def test_a_job_whose_answer_was_lost_is_found_in_the_logs(
     headers = {"X-Client-Request-Id": "attempt-7", "Authorization": f"Bearer {aimlapi.door.key}"}
     url = aimlapi.door.hosts["api"] + PATH
     if isinstance(seen, int):
-        assert httpx.post(url, json=aimlapi.body(), headers=headers).status_code == seen
+        assert loopback.post(url, json=aimlapi.body(), headers=headers).status_code == seen
     else:
         with pytest.raises(seen):
-            httpx.post(url, json=aimlapi.body(), headers=headers, timeout=0.3)
+            loopback.post(url, json=aimlapi.body(), headers=headers, timeout=0.3)
     rows = eventually(lambda: aimlapi.http.get("/v2/logs").json()["data"], "the log")
     assert [row["client_request_id"] for row in rows] == ["attempt-7"]
     assert aimlapi.poll(rows[0]["inference_id"]).json()["status"] == "completed"
@@ -105,7 +106,7 @@ def test_a_bad_portrait_is_refused_in_klings_words(simulators: Simulators, aimla
 
 
 def test_a_base64_portrait_is_taken(aimlapi: AimlapiClient) -> None:
-    picture = base64.b64encode(httpx.get(aimlapi.door.portrait).content).decode()
+    picture = base64.b64encode(loopback.get(aimlapi.door.portrait).content).decode()
     assert aimlapi.render(image_url=f"data:image/jpeg;base64,{picture}")["status"] == "completed"
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from uuid import uuid4
 
 import fal_client
-import httpx
 import pytest
 from fal_client import client as fal_module
 from runware import Runware, RunwareError
 
+from tests.simulators import loopback
 from tests.simulators.clients import run_with_older_runware
 from tests.simulators.fixture import Door, Inbox, Simulators
 from tests.simulators.measure import fetch_and_measure
@@ -75,7 +75,7 @@ def test_fal_client_submits_with_a_webhook_and_fetches_later(
     handle = fal_sdk.submit(FAL_STANDARD, _arguments(fal_hosts), webhook_url=inbox.url + "/hook?attempt=1&token=x")
     letter = inbox.wait()[0]
     assert (letter.path, letter.json["request_id"]) == ("/hook?attempt=1&token=x", handle.request_id)
-    assert is_sealed(letter, httpx.get(fal_hosts.hosts["rest"] + "/.well-known/jwks.json").json())
+    assert is_sealed(letter, loopback.get(fal_hosts.hosts["rest"] + "/.well-known/jwks.json").json())
     assert letter.json["payload"] == fal_sdk.result(FAL_STANDARD, handle.request_id)
 
 
@@ -148,11 +148,11 @@ def test_fal_client_uploads_to_the_cdn(
     fal_sdk: fal_client.SyncClient, fal_hosts: Door, monkeypatch: pytest.MonkeyPatch, closing: Callable[[Any], Any]
 ) -> None:
     _close_cdn_clients(fal_sdk, monkeypatch, closing)
-    sound = httpx.get(fal_hosts.voice(4000)).content
+    sound = loopback.get(fal_hosts.voice(4000)).content
     lifecycle = fal_client.StorageSettings(expires_in="1h")
     url = fal_sdk.upload(sound, "audio/mpeg", "voice.mp3", lifecycle=lifecycle)
     output = fal_sdk.subscribe(FAL_STANDARD, {"image_url": fal_hosts.portrait, "audio_url": url}, interval=0.02)
-    assert (httpx.get(url).content == sound, output["duration"]) == (True, 4.0)
+    assert (loopback.get(url).content == sound, output["duration"]) == (True, 4.0)
 
 
 def test_fal_client_uploads_large_files_in_parts(
@@ -162,7 +162,7 @@ def test_fal_client_uploads_large_files_in_parts(
     monkeypatch.setattr(fal_module, "MULTIPART_THRESHOLD", 1000)
     monkeypatch.setattr(fal_module, "MULTIPART_CHUNK_SIZE", 1000)
     content = bytes(range(250)) * 18
-    assert httpx.get(fal_sdk.upload(content, "application/octet-stream", "big.bin")).content == content
+    assert loopback.get(fal_sdk.upload(content, "application/octet-stream", "big.bin")).content == content
 
 
 def test_fal_client_falls_back_to_the_initiated_upload(
@@ -174,7 +174,7 @@ def test_fal_client_falls_back_to_the_initiated_upload(
     _close_cdn_clients(fal_sdk, monkeypatch, closing)
     simulators.fal.fault("upload_fails", match="cdn", status=500)
     url = fal_sdk.upload(b"some sound", "audio/mpeg", "voice.mp3")
-    assert (httpx.get(url).content, url.endswith("voice.mp3")) == (b"some sound", True)
+    assert (loopback.get(url).content, url.endswith("voice.mp3")) == (b"some sound", True)
 
 
 def _close_cdn_clients(

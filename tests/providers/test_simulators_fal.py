@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.simulators import loopback
 from tests.simulators.fal_words import MODEL_ERRORS, REQUEST_ERRORS
 from tests.simulators.fixture import Inbox, Simulators, eventually
 from tests.simulators.measure import fetch_and_measure
@@ -67,10 +68,10 @@ def test_a_job_whose_answer_was_lost_is_found_by_our_reference(
     arguments = fal.arguments(audio_url=fal.door.voice(4000) + "?a=01HZX3V6Q8W9RJ5T2K4M7N0PBC")
     headers = {"Authorization": f"Key {fal.door.key}"}
     if isinstance(seen, int):
-        assert httpx.post(f"{fal.queue}/{STANDARD}", json=arguments, headers=headers).status_code == seen
+        assert loopback.post(f"{fal.queue}/{STANDARD}", json=arguments, headers=headers).status_code == seen
     else:
         with pytest.raises(seen):
-            httpx.post(f"{fal.queue}/{STANDARD}", json=arguments, headers=headers, timeout=0.3)
+            loopback.post(f"{fal.queue}/{STANDARD}", json=arguments, headers=headers, timeout=0.3)
     assert simulators.fal.accepted() == {"01HZX3V6Q8W9RJ5T2K4M7N0PBC": 1}
     assert simulators.fal.times_accepted("?a=01HZX3V6Q8") == 1
 
@@ -215,7 +216,7 @@ def test_the_file_dies_as_the_lifecycle_says(simulators: Simulators, fal: FalCli
     url = fal.finished(headers={"X-Fal-Object-Lifecycle-Preference": wish}).json()["video"]["url"]
     simulators.fal.speed(1)
     simulators.fal.jump(61)
-    assert httpx.get(url).status_code == 403
+    assert loopback.get(url).status_code == 403
 
 
 def test_headers_are_on_record(simulators: Simulators, fal: FalClient) -> None:
@@ -319,7 +320,7 @@ def test_letters_go_astray(
     fal.submit(webhook=inbox.url)
     eventually(simulators.fal.webhooks, "a letter")
     simulators.fal.webhooks(settled=True)
-    jwks = httpx.get(fal.door.hosts["rest"] + "/.well-known/jwks.json").json()
+    jwks = loopback.get(fal.door.hosts["rest"] + "/.well-known/jwks.json").json()
     assert [(letter.json["status"], is_sealed(letter, jwks)) for letter in inbox.letters] == told
 
 
@@ -353,7 +354,7 @@ def test_a_broken_cdn_leaves_the_fallback(simulators: Simulators, fal: FalClient
     simulators.fal.fault("upload_fails", match="cdn", status=503)
     rest, cdn = fal.door.hosts["rest"], fal.door.hosts["cdn"]
     token = fal.http.post(f"{rest}/storage/auth/token?storage_type=fal-cdn-v3", json={}).json()["token"]
-    answer = httpx.post(f"{cdn}/files/upload", content=b"x", headers={"Authorization": f"Bearer {token}"})
+    answer = loopback.post(f"{cdn}/files/upload", content=b"x", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 503
     wanted = {"file_name": "a.mp3", "content_type": "audio/mpeg"}
     assert fal.http.post(f"{rest}/storage/upload/initiate?storage_type=gcs", json=wanted).status_code == 200

@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
+from tests.simulators import loopback
 from tests.simulators.faults import CATALOGUE
 from tests.simulators.fixture import ROOT, Simulators, running_simulators
 
@@ -24,7 +24,7 @@ def test_they_end_with_whoever_started_them() -> None:
     with running_simulators(speed=10, settings={"run_seconds": 7.5}) as simulators:
         process = psutil.Process(simulators.pid)
         assert [control.settings()["run_seconds"] for control in simulators.all] == [7.5] * 3
-        assert httpx.get(simulators.sample("portrait-32x32.png")).headers["Content-Type"] == "image/png"
+        assert loopback.get(simulators.sample("portrait-32x32.png")).headers["Content-Type"] == "image/png"
     assert not process.is_running()
 
 
@@ -52,12 +52,12 @@ def test_a_reset_brings_a_new_day(simulators: Simulators) -> None:
         control.settings(places=1)
         control.reset()
         assert (control.accepted(), control.settings()["places"]) == ({}, 0)
-        assert httpx.get(f"{control.base}/_control/faults").json()["on"] == []
+        assert loopback.get(f"{control.base}/_control/faults").json()["on"] == []
 
 
 def test_each_provider_has_a_clock_of_its_own(simulators: Simulators) -> None:
     simulators.fal.speed(3)
-    speeds = [httpx.get(f"{control.base}/_control/clock").json()["speed"] for control in simulators.all]
+    speeds = [loopback.get(f"{control.base}/_control/clock").json()["speed"] for control in simulators.all]
     assert speeds == [200, 3, 200]
 
 

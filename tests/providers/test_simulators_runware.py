@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests.simulators import loopback
 from tests.simulators.fixture import Inbox, Simulators, eventually
 from tests.simulators.measure import fetch_and_measure, measure
 from tests.simulators.protocol_runware import RunwareClient, RunwareProtocol, _asker, runware
@@ -66,10 +67,10 @@ def test_an_accepted_job_survives_a_lost_answer(
     task = runware.task()
     headers = {"Authorization": f"Bearer {runware.door.key}"}
     if isinstance(seen, int):
-        assert httpx.post(runware.url, json=[task], headers=headers).status_code == seen
+        assert loopback.post(runware.url, json=[task], headers=headers).status_code == seen
     else:
         with pytest.raises(seen):
-            httpx.post(runware.url, json=[task], headers=headers, timeout=0.3)
+            loopback.post(runware.url, json=[task], headers=headers, timeout=0.3)
     assert runware.post(task).json()["errors"][0]["code"] == "conflictTaskUUID"
     assert runware.until_over(task["taskUUID"])["data"][0]["status"] == "success"
     assert simulators.runware.accepted() == {task["taskUUID"]: 1}
@@ -220,18 +221,18 @@ def test_a_file_fault_heals(
 ) -> None:
     url = runware.render()["videoURL"]
     simulators.runware.fault(fault[0], times=1, **fault[1])
-    assert look(httpx.get(url)) == seen
-    assert measure(httpx.get(url).content).ms == 4000
+    assert look(loopback.get(url)) == seen
+    assert measure(loopback.get(url).content).ms == 4000
 
 
 def test_a_truncated_file_breaks_off(simulators: Simulators, runware: RunwareClient) -> None:
     url = runware.render()["videoURL"]
-    whole = httpx.get(url).content
+    whole = loopback.get(url).content
     simulators.runware.fault("file_truncated", times=1)
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(url)
+        loopback.get(url)
     simulators.runware.fault("file_truncated", times=1, honest=True, share=0.25)
-    assert httpx.get(url).content == whole[: int(len(whole) * 0.25)]
+    assert loopback.get(url).content == whole[: int(len(whole) * 0.25)]
 
 
 @pytest.mark.parametrize(
@@ -251,25 +252,25 @@ def test_the_url_dies_after_its_ttl(simulators: Simulators, runware: RunwareClie
     runware.post(task)
     simulators.runware.finish(task["taskUUID"])
     url = runware.poll(task["taskUUID"])["data"][0]["videoURL"]
-    assert httpx.get(url).status_code == 200
+    assert loopback.get(url).status_code == 200
     simulators.runware.jump(61)
-    assert httpx.get(url).status_code == 403
+    assert loopback.get(url).status_code == 403
 
 
 def test_a_file_answers_byte_ranges_and_can_be_large(simulators: Simulators, runware: RunwareClient) -> None:
     simulators.runware.settings(padding_bytes=50_000_000)
     url = runware.render()["videoURL"]
-    answer = httpx.get(url, headers={"Range": "bytes=4-7"})
+    answer = loopback.get(url, headers={"Range": "bytes=4-7"})
     assert (answer.status_code, answer.content) == (206, b"ftyp")
-    assert int(httpx.head(url).headers["Content-Length"]) > 50_000_000
+    assert int(loopback.head(url).headers["Content-Length"]) > 50_000_000
     assert fetch_and_measure(url).ms == 4000
 
 
 def test_a_key_that_is_sent_to_the_file_host_is_noticed(simulators: Simulators, runware: RunwareClient) -> None:
     url = runware.render()["videoURL"]
-    httpx.get(url)
+    loopback.get(url)
     assert simulators.runware.counts()["keys_leaked_to_files"] == 0
-    httpx.get(url, headers={"Authorization": "Bearer leaked"})
+    loopback.get(url, headers={"Authorization": "Bearer leaked"})
     assert simulators.runware.counts()["keys_leaked_to_files"] == 1
 
 
@@ -399,7 +400,7 @@ def test_only_so_many_run_at_once(simulators: Simulators, runware: RunwareClient
     ],
 )
 def test_the_back_door_refuses_nonsense(simulators: Simulators, method: str, path: str, body: Any) -> None:
-    answer = httpx.request(method, f"{simulators.runware.base}/_control/{path}", json=body)
+    answer = loopback.request(method, f"{simulators.runware.base}/_control/{path}", json=body)
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 

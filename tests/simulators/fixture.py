@@ -17,8 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+
+from tests.simulators import loopback
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEED = 200.0
@@ -32,7 +33,7 @@ class Control:
 
     def __init__(self, base: str) -> None:
         self.base = base
-        self._client = httpx.Client(base_url=f"{base}/_control/", timeout=60)
+        self._client = loopback.Client(base_url=f"{base}/_control/", timeout=60)
 
     def fault(self, name: str, *, times: int | None = None, match: str = "", **params: Any) -> int:
         """Switch a fault on; ``times`` limits how often it strikes, ``match`` where."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
-import httpx
+
+from tests.simulators import loopback
 
 
 @dataclass(frozen=True)
@@ -34,5 +35,5 @@ def measure(content: bytes) -> Measured:
 
 
 def fetch_and_measure(url: str) -> Measured:
-    answer = httpx.get(url, timeout=30).raise_for_status()
+    answer = loopback.get(url, timeout=30).raise_for_status()
     return measure(answer.content)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.simulators import loopback
 from tests.simulators.fixture import Door, eventually
 from tests.simulators.measure import fetch_and_measure
 
@@ -32,7 +33,7 @@ class AimlapiClient:
 
     def __init__(self, door: Door) -> None:
         self.door = door
-        self.http = httpx.Client(
+        self.http = loopback.Client(
             base_url=door.hosts["api"], headers={"Authorization": f"Bearer {door.key}"}, timeout=30
         )
 
@@ -73,7 +74,7 @@ class AimlapiProtocol:
     @pytest.mark.parametrize("header", [None, "Bearer wrong", "Key wrong"])
     def test_a_wrong_key_is_401(self, aimlapi: AimlapiClient, header: str | None) -> None:
         headers = {"Authorization": header} if header else {}
-        answer = httpx.post(aimlapi.door.hosts["api"] + PATH, json=aimlapi.body(), headers=headers)
+        answer = loopback.post(aimlapi.door.hosts["api"] + PATH, json=aimlapi.body(), headers=headers)
         assert (answer.status_code, set(answer.json()), int(answer.json()["statusCode"])) == (401, ERROR_KEYS, 401)
 
     @pytest.mark.parametrize(("wrong", "status", "named"), WRONG_BODIES)

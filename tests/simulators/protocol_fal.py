@@ -16,6 +16,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from tests.simulators import loopback
 from tests.simulators.fixture import Door, Inbox, Received, eventually
 from tests.simulators.measure import fetch_and_measure
 
@@ -29,7 +30,7 @@ class FalClient:
     def __init__(self, door: Door) -> None:
         self.door = door
         self.queue = door.hosts["queue"]
-        self.http = httpx.Client(headers={"Authorization": f"Key {door.key}"}, timeout=30)
+        self.http = loopback.Client(headers={"Authorization": f"Key {door.key}"}, timeout=30)
         self._others: list[httpx.Client] = []
 
     def arguments(self, voice_ms: int = 4000, **changes: Any) -> dict[str, Any]:
@@ -75,7 +76,7 @@ class FalClient:
         body = self.http.post(url, params={"storage_type": "fal-cdn-v3"}, json={}).raise_for_status().json()
         assert urlsplit(body["base_url"]).scheme
         authorization = {"Authorization": f"{body['token_type']} {body['token']}"}
-        self._others.append(httpx.Client(base_url=body["base_url"], headers=authorization))
+        self._others.append(loopback.Client(base_url=body["base_url"], headers=authorization))
         return self._others[-1]
 
     def close(self) -> None:
@@ -113,7 +114,7 @@ class FalProtocol:
     @pytest.mark.parametrize("header", [None, "Key wrong:key", "Bearer token"])
     def test_a_wrong_key_is_401_with_a_detail(self, fal: FalClient, header: str | None) -> None:
         headers = {"Authorization": header} if header else {}
-        answer = httpx.post(f"{fal.queue}/{STANDARD}", json=fal.arguments(), headers=headers)
+        answer = loopback.post(f"{fal.queue}/{STANDARD}", json=fal.arguments(), headers=headers)
         assert (answer.status_code, type(answer.json()["detail"])) == (401, str)
 
     def test_an_unknown_model_is_404(self, fal: FalClient) -> None:
@@ -153,7 +154,7 @@ class FalProtocol:
         assert (output["duration"], output["video"]["content_type"]) == (12.266, "video/mp4")
         measured = fetch_and_measure(output["video"]["url"])
         assert (measured.ms, measured.fps) == (12_266, 30)
-        assert output["video"]["file_size"] == len(httpx.get(output["video"]["url"]).content)
+        assert output["video"]["file_size"] == len(loopback.get(output["video"]["url"]).content)
 
     def test_the_result_has_two_addresses(self, fal: FalClient) -> None:
         job = fal.submit()
@@ -223,7 +224,7 @@ class FalProtocol:
     def test_the_letter_is_sealed(self, fal: FalClient, inbox: Inbox) -> None:
         job = fal.submit(webhook=inbox.url + "/hook?attempt=7")
         letter = inbox.wait()[0]
-        jwks = httpx.get(fal.door.hosts["rest"] + "/.well-known/jwks.json").json()
+        jwks = loopback.get(fal.door.hosts["rest"] + "/.well-known/jwks.json").json()
         assert letter.path == "/hook?attempt=7"
         assert (letter.json["status"], letter.json["request_id"]) == ("OK", job["request_id"])
         assert letter.json["payload"] == fal.result(job).json()
@@ -238,17 +239,17 @@ class FalProtocol:
         assert told["payload"]["detail"][0]["type"] == "missing"
 
     def test_an_upload_through_the_cdn_is_an_input(self, fal: FalClient) -> None:
-        sound = httpx.get(fal.door.voice(4000)).content
+        sound = loopback.get(fal.door.voice(4000)).content
         answer = fal.cdn().post("/files/upload", content=sound, headers={"Content-Type": "audio/mpeg"})
         url = answer.raise_for_status().json()["access_url"]
-        fetched = httpx.get(url)
+        fetched = loopback.get(url)
         assert (fetched.content, fetched.headers["Content-Type"]) == (sound, "audio/mpeg")
         job = fal.post(fal.arguments(audio_url=url)).raise_for_status().json()
         fal.until_over(job)
         assert fal.result(job).json()["duration"] == 4.0
 
     def test_the_cdn_wants_a_token(self, fal: FalClient) -> None:
-        answer = httpx.post(
+        answer = loopback.post(
             fal.door.hosts["cdn"] + "/files/upload", content=b"x", headers={"Authorization": "Bearer no"}
         )
         assert answer.status_code == 401
@@ -263,17 +264,17 @@ class FalProtocol:
         assert cdn.post(f"{base}/complete", json={"parts": wrong}).status_code == 400
         parts = [{"partNumber": n, "etag": etag} for n, etag in enumerate(etags, 1)]
         cdn.post(f"{base}/complete", json={"parts": parts}).raise_for_status()
-        assert httpx.get(begun["access_url"]).content == b"\1" * 1000 + b"\2" * 1000
+        assert loopback.get(begun["access_url"]).content == b"\1" * 1000 + b"\2" * 1000
 
     @pytest.mark.parametrize("storage", ["gcs", "fal-cdn-v3"])
     def test_an_initiated_upload_needs_no_key_for_the_bytes(self, fal: FalClient, storage: str) -> None:
         wanted = {"file_name": "voice.mp3", "content_type": "audio/mpeg"}
         url = f"{fal.door.hosts['rest']}/storage/upload/initiate"
         body = fal.http.post(url, params={"storage_type": storage}, json=wanted).raise_for_status().json()
-        httpx.put(body["upload_url"], content=b"sound").raise_for_status()
-        fetched = httpx.get(body["file_url"])
+        loopback.put(body["upload_url"], content=b"sound").raise_for_status()
+        fetched = loopback.get(body["file_url"])
         assert (fetched.content, fetched.headers["Content-Type"]) == (b"sound", "audio/mpeg")
-        assert httpx.put(body["upload_url"], content=b"again").status_code == 403
+        assert loopback.put(body["upload_url"], content=b"again").status_code == 403
 
     def test_prices_are_listed(self, fal: FalClient) -> None:
         url = fal.door.hosts["platform"] + "/v1/models/pricing"
@@ -296,6 +297,6 @@ class FalProtocol:
         url = fal.door.hosts["platform"] + "/v1/models/billing-events"
         assert fal.http.get(url).status_code == 403
         headers = {"Authorization": f"Key {fal.door.other_keys['admin']}"}
-        event = httpx.get(url, headers=headers).raise_for_status().json()["billing_events"][0]
+        event = loopback.get(url, headers=headers).raise_for_status().json()["billing_events"][0]
         assert (event["request_id"], event["output_units"]) == (job["request_id"], 12.266)
         assert event["cost_estimate_nano_usd"] == 1_410_590_000

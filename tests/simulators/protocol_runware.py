@@ -12,6 +12,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from tests.simulators import loopback
 from tests.simulators.fixture import Door, eventually
 from tests.simulators.measure import fetch_and_measure
 
@@ -54,7 +55,7 @@ class RunwareClient:
     def __init__(self, door: Door) -> None:
         self.door = door
         self.url = door.hosts["api"] + "/v1"
-        self._http = httpx.Client(headers={"Authorization": f"Bearer {door.key}"}, timeout=30)
+        self._http = loopback.Client(headers={"Authorization": f"Bearer {door.key}"}, timeout=30)
 
     def post(self, *tasks: Any) -> httpx.Response:
         return self._http.post(self.url, json=list(tasks))
@@ -103,20 +104,20 @@ def runware(runware_door: Door) -> Iterator[RunwareClient]:
 class RunwareProtocol:
     @pytest.mark.parametrize("body", [{}, "text", [], [1], {"taskType": "ping"}])
     def test_a_body_that_is_no_array_of_tasks_is_refused(self, runware: RunwareClient, body: Any) -> None:
-        answer = httpx.post(runware.url, json=body, headers={"Authorization": f"Bearer {runware.door.key}"})
+        answer = loopback.post(runware.url, json=body, headers={"Authorization": f"Bearer {runware.door.key}"})
         assert (answer.status_code, list(answer.json())) == (400, ["errors"])
 
     @pytest.mark.parametrize("header", [None, "Bearer wrong", "Key wrong", "Bearer"])
     def test_a_wrong_key_is_401_invalid_api_key(self, runware: RunwareClient, header: str | None) -> None:
         headers = {"Authorization": header} if header else {}
-        answer = httpx.post(runware.url, json=[runware.task()], headers=headers)
+        answer = loopback.post(runware.url, json=[runware.task()], headers=headers)
         error = answer.json()["errors"][0]
         assert (answer.status_code, error["code"]) == (401, "invalidApiKey")
 
     def test_the_key_may_come_as_the_first_task(self, runware: RunwareClient) -> None:
         task = runware.task()
         first = {"taskType": "authentication", "apiKey": runware.door.key}
-        data = httpx.post(runware.url, json=[first, task]).raise_for_status().json()["data"]
+        data = loopback.post(runware.url, json=[first, task]).raise_for_status().json()["data"]
         assert [item["taskType"] for item in data] == ["authentication", "videoInference"]
 
     @pytest.mark.parametrize(("wrong", "code", "parameter"), WRONG_OPTIONS)
@@ -188,7 +189,7 @@ class RunwareProtocol:
         )
 
     def test_a_data_uri_is_a_voice(self, runware: RunwareClient) -> None:
-        sound = base64.b64encode(httpx.get(runware.door.voice(4000)).content).decode()
+        sound = base64.b64encode(loopback.get(runware.door.voice(4000)).content).decode()
         inputs = {"image": runware.door.portrait, "audio": f"data:audio/mpeg;base64,{sound}"}
         assert runware.render(inputs=inputs)["status"] == "success"
 
