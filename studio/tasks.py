@@ -7,12 +7,7 @@ from studio.pipeline import cancel as cancelling
 from studio.pipeline import ingest as ingesting
 from studio.pipeline import notify as notifying
 from studio.pipeline import overdue
-from studio.pipeline import submit as submitting
 from studio.pipeline import watch as watching
-
-
-def submit(*, render_id: str) -> None:
-    submitting.submit_render(render_id)
 
 
 def watch() -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from avatarsite.inbox.letters import LetterRefused
 from avatarsite.inbox.models import Letter
 from studio.models import Outcome, ProviderJob
-from studio.pipeline.submit import record
+from studio.pipeline.submit import Claimed, record
 from studio.pipeline.wake import wake_watch
 from studio.providers import registry
 from studio.providers.base import SealBroken
@@ -55,5 +55,5 @@ def _found(job: ProviderJob, news: WebhookNews) -> str:
     """The answer to the submit was lost, and here is the job: the provider did accept it."""
     if not news.provider_job_id:
         return f"{job.pk} is not known to be accepted, and the letter has no id for it"
-    record(job.render, job, Submission(Answer.ACCEPTED, provider_job_id=news.provider_job_id))
+    record(Claimed(job.render, job), Submission(Answer.ACCEPTED, provider_job_id=news.provider_job_id))
     return f"{job.pk} was accepted after all"

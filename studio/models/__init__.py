@@ -1,4 +1,4 @@
-from studio.models.jobs import JobStatus, Outcome, ProviderJob, WatchLease
+from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob, WatchLease
 from studio.models.projects import Project
 from studio.models.renders import Notice, Render, RenderEvent, RenderGroup, RenderState
 from studio.models.uploads import Upload, UploadKind
@@ -6,6 +6,7 @@ from studio.models.uploads import Upload, UploadKind
 __all__ = [
     "JobStatus",
     "Notice",
+    "OfferHealth",
     "Outcome",
     "Project",
     "ProviderJob",

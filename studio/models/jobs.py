@@ -50,6 +50,8 @@ class ProviderJob(models.Model):
     offer = models.CharField(max_length=120)
     reference = models.CharField("our id at the provider, UUID v4", max_length=36, unique=True, default=job_reference)
 
+    # Written right before the request that creates the job: without it, nothing can have been created.
+    sent_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.PENDING)
     status = models.CharField(max_length=10, choices=JobStatus.choices, default=JobStatus.UNKNOWN)
     provider_job_id = models.CharField(max_length=200, blank=True)
@@ -77,6 +79,11 @@ class ProviderJob(models.Model):
                 condition=models.Q(next_check_at__isnull=False),
                 name="job_check_due",
             ),
+            models.Index(
+                fields=["offer", "-finished_at"],
+                condition=models.Q(finished_at__isnull=False),
+                name="job_ended_by_offer",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -93,3 +100,19 @@ class WatchLease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} by {self.owner}"
+
+
+class OfferHealth(models.Model):
+    """The circuit of one offer: closed while it works, open for a while after failures, then probed."""
+
+    offer = models.CharField(primary_key=True, max_length=120)
+    failures = models.PositiveIntegerField("in a row", default=0)
+    open_until = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "offer health"
+
+    def __str__(self) -> str:
+        return self.offer

@@ -62,6 +62,10 @@ class Render(models.Model):
     offer = models.CharField("the offer that the price is of", max_length=120)
     prompt = models.TextField(blank=True, max_length=2500)
     options = models.JSONField(default=dict, blank=True)
+    routing = models.CharField("what the customer wished for", max_length=120, default="cheapest")
+    why = models.CharField("why this offer", max_length=200, blank=True)
+    # Where it may go if no provider has taken it yet: [{"offer": …, "price": id of the price row}], best first.
+    fallbacks = models.JSONField(default=list, blank=True)
 
     price = models.ForeignKey("billing.Price", models.PROTECT, related_name="+")
     ceiling_ms = models.PositiveIntegerField("the longest output that can be charged")
@@ -83,6 +87,7 @@ class Render(models.Model):
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
 
+    delete_at = models.DateTimeField("when its files are deleted, by the customer's wish", null=True, blank=True)
     charge_micros = models.BigIntegerField(null=True, blank=True)
     failure_code = models.CharField(max_length=60, blank=True)
     failure_message = models.TextField("for the customer", blank=True)
@@ -97,6 +102,7 @@ class Render(models.Model):
             models.Index(fields=["project", "-id"], name="render_by_project"),
             models.Index(fields=["next_try_at"], condition=models.Q(state__in=ALIVE), name="render_due"),
             models.Index(fields=["deadline_at"], condition=models.Q(state__in=ALIVE), name="render_overdue"),
+            models.Index(fields=["delete_at"], condition=models.Q(delete_at__isnull=False), name="render_to_delete"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["workspace", "idempotency_key"], name="render_asked_once"),

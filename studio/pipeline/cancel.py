@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from asgiref.sync import async_to_sync
 from django.db import transaction
 from django.utils import timezone
 
@@ -18,7 +17,7 @@ from studio.pipeline.failures import release
 from studio.pipeline.orders import handle_of
 from studio.pipeline.states import advance, note
 from studio.pipeline.wake import wake_watch
-from studio.providers import registry
+from studio.providers import http, registry
 from studio.providers.types import CancelAnswer, ProviderError
 
 logger = logging.getLogger(__name__)
@@ -87,7 +86,7 @@ def cancel_at_provider(render_id: str) -> bool:
     if job is None:
         return False
     try:
-        answer = async_to_sync(registry.provider_of(job.offer).cancel)(handle_of(job))
+        answer = http.run(registry.provider_of(job.offer).cancel, handle_of(job))
     except ProviderError as error:
         logger.warning("%s: cancel did not reach %s: %s", render_id, job.offer, error)
         return False

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
@@ -21,7 +20,7 @@ from studio.pipeline.failures import COPY_FAILED, fail_render
 from studio.pipeline.orders import handle_of
 from studio.pipeline.reports import reopen
 from studio.pipeline.settle import settle_render
-from studio.providers import registry
+from studio.providers import http, registry
 from studio.providers.types import ProviderError
 
 logger = logging.getLogger(__name__)
@@ -52,7 +51,7 @@ def ingest_render(render_id: str) -> bool:
             return _again(render, str(error))
     done = settle_render(render, **made)
     if done:
-        async_to_sync(registry.provider_of(job.offer).forget)(handle_of(job))
+        http.run(registry.provider_of(job.offer).forget, handle_of(job))
     return done
 
 
@@ -78,7 +77,7 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any
     """The columns of a stored and checked copy."""
     suffix = render.options.get("output_format", "mp4")
     path = folder / f"video.{suffix}"
-    async_to_sync(_download)(job, path)
+    http.run(_download, job, path)
     fast_start(path)
     facts = measure_video(path)
     _check(facts, render)

@@ -17,7 +17,7 @@ from studio.models import Render, RenderState
 from studio.models.renders import ALIVE, ENDED
 from studio.pipeline.failures import OVERDUE, fail_render, release
 from studio.pipeline.notify import unsent_notices
-from studio.pipeline.watch import open_jobs
+from studio.pipeline.watch import work_left
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +48,6 @@ def end_overdue(render: Render) -> bool:
     return fail_render(render, code="overdue", message=OVERDUE, reason=f"too long {render.get_state_display().lower()}")
 
 
-def _nudge_submits() -> int:
-    return _nudge(_due(RenderState.QUEUED, RenderState.SUBMITTING), "studio.submit")
-
-
 def _nudge_ingests() -> int:
     return _nudge(_due(RenderState.INGESTING), "studio.ingest")
 
@@ -62,7 +58,7 @@ def _nudge_cancels() -> int:
 
 
 def _nudge_watch() -> int:
-    if not open_jobs().exists():
+    if not work_left():
         return 0
     jobs.enqueue("studio.watch")
     return 1
@@ -106,7 +102,6 @@ def _nudge(renders: QuerySet[Render], task: str) -> int:
 
 CLAUSES: dict[str, Callable[[], int]] = {
     "overdue": _end_overdue,
-    "submit": _nudge_submits,
     "ingest": _nudge_ingests,
     "cancel": _nudge_cancels,
     "watch": _nudge_watch,

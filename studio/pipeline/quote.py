@@ -1,4 +1,4 @@
-"""What a render would cost, before anything is asked for. Pure: reads prices, writes nothing."""
+"""What a render would cost, before anything is asked for. Pure: reads prices and health, writes nothing."""
 
 from __future__ import annotations
 
@@ -9,21 +9,28 @@ from math import ceil
 from billing import pricing
 from billing.models import Price
 from billing.money import charge_micros
+from studio.pipeline import health
+from studio.pipeline.health import Record
 from studio.providers import registry
 from studio.providers.registry import Offer
+
+CHEAPEST, FASTEST = "cheapest", "fastest"
 
 
 @dataclass(frozen=True, slots=True)
 class QuoteLine:
-    """One offer for this voice. ``ceiling_micros`` is the most that can be charged, to the micro-dollar."""
+    """One offer for this voice. ``ceiling_micros`` is the most that it can charge, to the micro-dollar."""
 
     offer: str
+    provider: str
     label: str
     provider_label: str
     price: Price | None
     ceiling_ms: int
     ceiling_micros: int
     why_not: str
+    record: Record
+    expected_seconds: float | None
 
     @property
     def available(self) -> bool:
@@ -36,21 +43,45 @@ class QuoteLine:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Every offer of the model, the one that is chosen, and why."""
+    """Every offer of the model, those that may make it in their order, and why the first was chosen.
+
+    ``ceiling_micros`` binds: it covers every offer of ``chain``, whichever of them makes it in the end.
+    """
 
     model: str
     voice_ms: int
     lines: list[QuoteLine]
-    chosen: QuoteLine | None
+    chain: list[QuoteLine]
     why: str
 
+    @property
+    def chosen(self) -> QuoteLine | None:
+        return self.chain[0] if self.chain else None
 
-def quote_render(*, model: str, voice_ms: int, offer: str | None = None) -> Quote:
-    """Price ``voice_ms`` of voice at each offer of ``model``; ``offer`` pins one."""
-    lines = [_line(candidate, voice_ms) for candidate in registry.offers_of(model)]
-    open_lines = [line for line in lines if line.available and offer in (None, line.offer)]
-    chosen = min(open_lines, key=lambda line: (line.price_micros_per_second, line.offer), default=None)
-    return Quote(model, voice_ms, lines, chosen, _why(lines, chosen, offer))
+    @property
+    def ceiling_micros(self) -> int:
+        return max((line.ceiling_micros for line in self.chain), default=0)
+
+    @property
+    def ceiling_ms(self) -> int:
+        return max((line.ceiling_ms for line in self.chain), default=0)
+
+
+def quote_render(
+    *, model: str, voice_ms: int, offer: str | None = None, routing: str = CHEAPEST, fallback: bool = True
+) -> Quote:
+    """Price ``voice_ms`` of voice at each offer of ``model``.
+
+    ``routing`` is "cheapest", "fastest", a provider's name or an offer's id; ``offer`` is short for the last. With
+    ``fallback`` the other offers may take the render, too, as long as none has accepted it.
+    """
+    routing = offer or routing
+    offers = registry.offers_of(model)
+    paused = health.pauses([candidate.id for candidate in offers])
+    lines = [_line(candidate, voice_ms, paused.get(candidate.id, "")) for candidate in offers]
+    chain = _ordered([line for line in lines if line.available], routing)
+    why = _why(lines, chain, routing)
+    return Quote(model, voice_ms, lines, chain if fallback else chain[:1], why)
 
 
 def ceiling_ms(voice_ms: int, step: Fraction) -> int:
@@ -59,17 +90,28 @@ def ceiling_ms(voice_ms: int, step: Fraction) -> int:
     return ceil((ceil(voice_ms / step_ms) + 1) * step_ms)
 
 
-def _line(offer: Offer, voice_ms: int) -> QuoteLine:
+def _line(offer: Offer, voice_ms: int, paused: str) -> QuoteLine:
     provider = registry.provider(offer.provider)
     longest = ceiling_ms(voice_ms, provider.capabilities.output_step)
-    why_not = provider.why_unavailable() or _out_of_range(voice_ms, provider.capabilities.voice_ms)
+    why_not = provider.why_unavailable() or _out_of_range(voice_ms, provider.capabilities.voice_ms) or paused
     price = None
     try:
         price = pricing.price_of(offer.id)
     except pricing.PriceMissing:
         why_not = why_not or "No price has been set for it."
-    amount = charge_micros(longest, price.price_micros_per_second) if price else 0
-    return QuoteLine(offer.id, offer.label, offer.provider_label, price, longest, amount, why_not)
+    record = health.record_of(offer.id)
+    return QuoteLine(
+        offer=offer.id,
+        provider=offer.provider,
+        label=offer.label,
+        provider_label=offer.provider_label,
+        price=price,
+        ceiling_ms=longest,
+        ceiling_micros=charge_micros(longest, price.price_micros_per_second) if price else 0,
+        why_not=why_not,
+        record=record,
+        expected_seconds=record.expected_seconds(voice_ms),
+    )
 
 
 def _out_of_range(voice_ms: int, limits: tuple[int, int]) -> str:
@@ -81,12 +123,33 @@ def _out_of_range(voice_ms: int, limits: tuple[int, int]) -> str:
     return ""
 
 
-def _why(lines: list[QuoteLine], chosen: QuoteLine | None, pinned: str | None) -> str:
-    if chosen is None:
-        wanted = [line for line in lines if pinned in (None, line.offer)]
+def _ordered(lines: list[QuoteLine], routing: str) -> list[QuoteLine]:
+    def price(line: QuoteLine) -> tuple[int, str]:
+        return line.price_micros_per_second, line.offer
+
+    if routing == CHEAPEST:
+        return sorted(lines, key=price)
+    if routing == FASTEST:
+        slowest = float("inf")
+        return sorted(lines, key=lambda line: (line.expected_seconds or slowest, *price(line)))
+    return sorted(_wished(lines, routing), key=price)
+
+
+def _wished(lines: list[QuoteLine], routing: str) -> list[QuoteLine]:
+    """The lines of one provider, or of one offer."""
+    return [line for line in lines if routing in (line.offer, line.provider)]
+
+
+def _why(lines: list[QuoteLine], chain: list[QuoteLine], routing: str) -> str:
+    if not chain:
+        wanted = lines if routing in (CHEAPEST, FASTEST) else _wished(lines, routing)
         return wanted[0].why_not if wanted else "There is no such offer."
-    if pinned:
+    if routing not in (CHEAPEST, FASTEST):
         return "You chose this provider."
-    if len([line for line in lines if line.available]) == 1:
+    if len(chain) == 1:
         return "The only provider that is available now."
-    return "The cheapest provider that is available now."
+    if routing == CHEAPEST:
+        return "The cheapest provider that is available now."
+    if chain[0].expected_seconds is None:
+        return "Nobody has a record yet, so the cheapest."
+    return "The fastest provider by our last renders."

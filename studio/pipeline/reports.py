@@ -9,8 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from avatarsite import jobs
+from avatarsite.alerts import raise_alert
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
+from studio.pipeline import health
 from studio.pipeline.cancel import finish_cancelled
 from studio.pipeline.failures import fail_by_provider
 from studio.pipeline.states import advance
@@ -24,6 +26,10 @@ logger = logging.getLogger(__name__)
 def apply_report(job_id: str, report: JobReport) -> bool:
     """Store ``report`` and move the render on if it ends the job. True if something changed."""
     job = ProviderJob.objects.select_related("render__hold").get(pk=job_id)
+    if report.status is Said.UNKNOWN:
+        raise_alert(
+            "unknown_status", job.offer, f"{job.offer} says of {job.pk} what we do not know: {report.raw}"[:1000]
+        )
     fields = _news(job, report)
     if not fields:
         return False
@@ -68,12 +74,15 @@ def _move(render: Render, job: ProviderJob, report: JobReport) -> None:
     if render.state != RenderState.RENDERING:
         return
     if report.status is Said.DONE:
+        health.note_success(job.offer)
         if advance(render, RenderState.INGESTING, reason="the provider is done", detail={"offer": job.offer}):
             jobs.enqueue("studio.ingest", render_id=render.pk)
     elif report.status is Said.CANCELLED:
         finish_cancelled(render, reason="the provider stopped it")
     elif report.status is Said.FAILED:
-        fail_by_provider(render, report.failure or Failure(Fault.UNKNOWN, "failed", ""))
+        failure = report.failure or Failure(Fault.UNKNOWN, "failed", "")
+        health.note_failure(job.offer, failure)
+        fail_by_provider(render, failure)
 
 
 def reopen(render: Render, *, reason: str) -> bool:

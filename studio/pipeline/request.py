@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -15,7 +15,7 @@ from billing import holds
 from studio.models import Project, Render, RenderEvent, RenderState, Upload, UploadKind
 from studio.models.renders import render_id
 from studio.pipeline.options import OptionRefused, checked_options
-from studio.pipeline.quote import Quote, QuoteLine, quote_render
+from studio.pipeline.quote import Quote, quote_render
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
 from studio.providers import registry
 from studio.uploads import UploadRefused, check_pair
@@ -41,6 +41,8 @@ class Wish:
     voice: Upload
     model: str = "draft"
     offer: str | None = None
+    routing: str = "cheapest"
+    fallback: bool = True
     prompt: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
@@ -59,10 +61,10 @@ def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> Rende
     if idempotency_key and (known := _known(wish, idempotency_key)):
         return known
     options = _checked(wish)
-    line = _affordable(wish, quote_render(model=wish.model, voice_ms=wish.voice.duration_ms or 0, offer=wish.offer))
+    quote = _affordable(wish, _quote(wish))
     try:
         with transaction.atomic():
-            return _write(wish, options, line, user, idempotency_key)
+            return _write(wish, options, quote, user, idempotency_key)
     except (IntegrityError, holds.InsufficientCredit):
         # Somebody else was first with the same key, and has committed by now; theirs may be what took the credit.
         if idempotency_key and (known := _known(wish, idempotency_key)):
@@ -80,6 +82,7 @@ def retry_render(render: Render, *, user: User | None, idempotency_key: str | No
         portrait=render.portrait,
         voice=render.voice,
         model=render.model,
+        routing=render.routing,
         prompt=render.prompt,
         options=render.options,
         title=render.title,
@@ -133,28 +136,38 @@ def _checked(wish: Wish) -> dict[str, Any]:
         raise RequestRefused(refusal.field, "bad_option", refusal.message, refusal.remedy) from refusal
 
 
-def _affordable(wish: Wish, quote: Quote) -> QuoteLine:
+def _quote(wish: Wish) -> Quote:
+    return quote_render(
+        model=wish.model,
+        voice_ms=wish.voice.duration_ms or 0,
+        offer=wish.offer,
+        routing=wish.routing,
+        fallback=wish.fallback,
+    )
+
+
+def _affordable(wish: Wish, quote: Quote) -> Quote:
+    """The quote, cut to what the customer allows."""
     if quote.chosen is None:
         raise RequestRefused("model", "no_offer", f"This model can't be had now. {quote.why}", "Choose another model.")
-    if wish.max_amount_micros is not None and quote.chosen.ceiling_micros > wish.max_amount_micros:
+    most = wish.max_amount_micros
+    if most is not None and quote.chosen.ceiling_micros > most:
         raise RequestRefused(
             "max_amount_micros",
             "price_changed",
             "The price has gone up since you saw it.",
             "Look at the new price and press the button again.",
         )
-    return quote.chosen
+    return quote if most is None else replace(quote, chain=[c for c in quote.chain if c.ceiling_micros <= most])
 
 
-def _write(
-    wish: Wish, options: dict[str, Any], line: QuoteLine, user: User | None, idempotency_key: str | None
-) -> Render:
-    price = line.price
-    assert price is not None  # noqa: S101 -- a line without a price is never chosen
+def _write(wish: Wish, options: dict[str, Any], quote: Quote, user: User | None, idempotency_key: str | None) -> Render:
+    first, *others = quote.chain
+    assert first.price is not None  # noqa: S101 -- a line without a price is never chosen
     now, new_id = timezone.now(), render_id()
     hold = holds.place_hold(
         wish.workspace,
-        line.ceiling_micros,
+        quote.ceiling_micros,
         key=f"render:{new_id}:hold",
         subject=f"render:{new_id}",
         deadline_at=now + HOLD_LIFE,
@@ -169,19 +182,22 @@ def _write(
         portrait=wish.portrait,
         voice=wish.voice,
         model=wish.model,
-        offer=line.offer,
+        offer=first.offer,
+        routing=wish.offer or wish.routing,
+        why=quote.why,
+        fallbacks=[{"offer": line.offer, "price": line.price.pk} for line in others if line.price],
         prompt=wish.prompt.strip(),
         options=options,
-        price=price,
-        ceiling_ms=line.ceiling_ms,
-        ceiling_micros=line.ceiling_micros,
+        price=first.price,
+        ceiling_ms=quote.ceiling_ms,
+        ceiling_micros=quote.ceiling_micros,
         hold=hold,
         state_since=now,
         deadline_at=now + DEADLINES[RenderState.QUEUED],
         next_try_at=now,
     )
     RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=now)
-    jobs.enqueue("studio.submit", render_id=render.pk)
+    jobs.enqueue("studio.watch")
     return render
 
 

@@ -7,10 +7,15 @@ from typing import Any
 from django.db import transaction
 
 from avatarsite import jobs
+from avatarsite.alerts import raise_alert
 from billing import metering
-from billing.money import charge_micros
-from studio.models import JobStatus, Render, RenderState
+from billing.money import charge_micros, usd
+from studio.models import JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline.states import advance
+
+DRIFT_SHARE = 0.1
+DRIFT_MS = 1_000
+DRIFT_MICROS = 20_000
 
 
 def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
@@ -43,4 +48,18 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
             reported_cost_micros=job.reported_cost_micros if job else None,
         )
         jobs.enqueue("studio.notify", render_id=render.pk)
+    if job:
+        _compare(render, job, measured_ms)
     return True
+
+
+def _compare(render: Render, job: ProviderJob, measured_ms: int) -> None:
+    """A provider that reports another length or cost than we see is something for the operator, never the customer."""
+    expected = charge_micros(measured_ms, render.price.cost_micros_per_second)
+    length, cost = job.reported_ms, job.reported_cost_micros
+    if length is not None and abs(length - measured_ms) > max(DRIFT_MS, measured_ms * DRIFT_SHARE):
+        message = f"{job.offer} reports {length / 1000:,.3f} s for a file of {measured_ms / 1000:,.3f} s."
+        raise_alert("length_drift", job.pk, message, render=render.pk, reported_ms=length, measured_ms=measured_ms)
+    if cost and abs(cost - expected) > max(DRIFT_MICROS, expected * DRIFT_SHARE):
+        message = f"{job.offer} reports a cost of {usd(cost)} where the price book expects {usd(expected)}."
+        raise_alert("cost_drift", job.pk, message, render=render.pk, reported=cost, expected=expected)

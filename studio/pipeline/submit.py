@@ -1,79 +1,158 @@
-"""Sending a render to its provider. The job's row is written before the call, the answer after it."""
+"""Sending a render to its provider. The job's row is written before the call, the answer after it.
+
+The same three parts serve the watch, which sends many at once, and ``submit_render``, which sends one: ``claim`` takes
+the step, ``send`` talks to the provider and writes no more than that it is about to create, ``record`` stores the answer.
+"""
 
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from avatarsite import jobs
+from avatarsite.alerts import raise_alert
+from billing.models import Price
 from studio.models import Outcome, ProviderJob, Render, RenderState
-from studio.pipeline import states
+from studio.pipeline import health, states
 from studio.pipeline.cancel import finish_cancelled
 from studio.pipeline.failures import WORKER_FAILED, fail_by_provider, fail_render
 from studio.pipeline.orders import build_order
 from studio.pipeline.wake import wake_watch
-from studio.providers import registry
-from studio.providers.types import Failure, Fault, Submission
+from studio.providers import http, registry
+from studio.providers.types import Failure, Fault, ProviderError, Submission
 from studio.providers.types import Outcome as Answer
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=150)  # longer than any submit may take, uploads of the inputs included
-MAX_TRIES = 30  # of asking what became of a submit; the deadline of the state ends it earlier or later
-MAX_ATTEMPTS = 4  # jobs at providers for one render
+MAX_TRIES = 60  # of asking what became of a submit; the deadline of the state ends it earlier or later
+MAX_ATTEMPTS = 6  # jobs at providers for one render
+NO_ROOM_PAUSE = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A render whose submit step is ours for the time of the lease, and the job that it is about."""
+
+    render: Render
+    job: ProviderJob
+
+
+def due_submits() -> QuerySet[Render]:
+    """Renders that wait to be sent, or whose sending is in doubt and to be asked about, oldest first."""
+    waiting = (RenderState.QUEUED, RenderState.SUBMITTING)
+    return Render.objects.filter(state__in=waiting, next_try_at__lte=timezone.now()).order_by("next_try_at")
 
 
 def submit_render(render_id: str) -> bool:
     """Send the render, or find out what became of an earlier sending. True if this call moved it on."""
-    render = Render.objects.select_related("hold", "portrait", "voice").get(pk=render_id)
-    job = _claim(render)
-    if job is None:
+    claimed = claim(render_id)
+    if claimed is None:
         return False
-    if render.tries > MAX_TRIES:
-        return fail_render(render, code="worker_failed", message=WORKER_FAILED, reason="too many tries to send it")
-    provider, order = registry.provider_of(job.offer), build_order(render, job)
-    first_time = job.outcome == Outcome.PENDING and render.tries == 1
-    submission = async_to_sync(provider.submit if first_time else provider.recover)(order)
-    return record(render, job, submission)
+    submission = http.run(send, claimed)
+    return submission is not None and record(claimed, submission)
 
 
-def _claim(render: Render) -> ProviderJob | None:
+def claim(render_id: str) -> Claimed | None:
     """Take the step and make sure of a job row, in one transaction before the call. None if it isn't ours to do."""
-    with transaction.atomic():
-        if render.state == RenderState.QUEUED:
-            return _first_claim(render)
-        if render.state == RenderState.SUBMITTING and states.claim(render, lease=LEASE):
-            return render.jobs.order_by("attempt").last()
-    return None
+    render = Render.objects.select_related("hold", "portrait", "voice").get(pk=render_id)
+    if render.state == RenderState.QUEUED:
+        return _first_claim(render)
+    if render.state != RenderState.SUBMITTING or not states.claim(render, lease=LEASE):
+        return None
+    if render.tries > MAX_TRIES:
+        fail_render(render, code="worker_failed", message=WORKER_FAILED, reason="too many tries to send it")
+        return None
+    job = render.jobs.order_by("attempt").last()
+    return Claimed(render, job) if job else None
 
 
-def _first_claim(render: Render) -> ProviderJob | None:
+def _first_claim(render: Render) -> Claimed | None:
     now = timezone.now()
-    if render.next_try_at is None or render.next_try_at > now:
+    if render.next_try_at is None or render.next_try_at > now or not _may_go(render):
         return None
     attempt = render.jobs.count() + 1
-    claimed = states.advance(
-        render,
-        RenderState.SUBMITTING,
-        reason="sending",
-        detail={"offer": render.offer, "attempt": attempt},
-        tries=1,
-        next_try_at=now + LEASE,
-    )
-    return ProviderJob.objects.create(render=render, attempt=attempt, offer=render.offer) if claimed else None
+    with transaction.atomic():
+        claimed = states.advance(
+            render,
+            RenderState.SUBMITTING,
+            reason="sending",
+            detail={"offer": render.offer, "attempt": attempt},
+            tries=1,
+            next_try_at=now + LEASE,
+        )
+        if not claimed:
+            return None
+        return Claimed(render, ProviderJob.objects.create(render=render, attempt=attempt, offer=render.offer))
 
 
-def record(render: Render, job: ProviderJob, submission: Submission) -> bool:
+def _may_go(render: Render) -> bool:
+    """Whether the offer takes renders now; else the render is moved to the next offer, or waits."""
+    paused_until = health.may_send(render.offer)
+    if paused_until and fall_over(render, reason="the provider fails at the moment"):
+        return False
+    later = paused_until or _room_at(render.offer)
+    if later:
+        Render.objects.filter(pk=render.pk, state=RenderState.QUEUED).update(next_try_at=later)
+    return later is None
+
+
+def _room_at(offer_id: str) -> datetime | None:
+    """None when the provider has room for one more of ours, else when to ask again.
+
+    Two that ask at once may both be let in: the limit is a courtesy, and the provider's own answer is what counts.
+    """
+    most = registry.provider_of(offer_id).capabilities.at_once
+    seller = registry.offer(offer_id).provider
+    most = settings.PROVIDERS_AT_ONCE.get(seller, most)
+    if not most:
+        return None
+    sent = (RenderState.SUBMITTING, RenderState.RENDERING)
+    out = Render.objects.filter(state__in=sent, offer__startswith=f"{seller}:").count()
+    return timezone.now() + NO_ROOM_PAUSE if out >= most else None
+
+
+async def send(claimed: Claimed) -> Submission | None:
+    """Talk to the provider. None when the step was lost to somebody else before anything was created."""
+    render, job = claimed.render, claimed.job
+    provider = registry.provider_of(job.offer)
+    order = await sync_to_async(build_order, thread_sensitive=False)(render, job)
+    if job.sent_at is not None:
+        return await provider.recover(order)
+    try:
+        order = await provider.prepare(order)
+    except ProviderError as error:
+        # Nothing has been asked for yet, so nothing can have been accepted.
+        return Submission(Answer.REJECTED, failure=error.failure, retry_after_seconds=error.retry_after_seconds)
+    if not await sync_to_async(_mark_sent)(claimed):
+        return None
+    return await provider.submit(order)
+
+
+def _mark_sent(claimed: Claimed) -> bool:
+    """The last thing before the creating request, and only while the step is still ours."""
+    render = claimed.render
+    with transaction.atomic():
+        ours = Render.objects.filter(
+            pk=render.pk, state=RenderState.SUBMITTING, tries=render.tries, next_try_at__gt=timezone.now()
+        ).exists()
+        return ours and bool(ProviderJob.objects.filter(pk=claimed.job.pk, sent_at=None).update(sent_at=timezone.now()))
+
+
+def record(claimed: Claimed, submission: Submission) -> bool:
     """Store the provider's answer to a submit and move the render on."""
     if submission.outcome is Answer.ACCEPTED:
-        return _accepted(render, job, submission)
+        return _accepted(claimed.render, claimed.job, submission)
     if submission.outcome is Answer.REJECTED:
-        return _rejected(render, job, submission)
-    return _unknown(render, job, submission)
+        return _rejected(claimed.render, claimed.job, submission)
+    return _unknown(claimed.render, claimed.job, submission)
 
 
 def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
@@ -91,15 +170,19 @@ def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
                 handle=dict(submission.handle),
                 accepted_at=now,
                 next_check_at=now,
+                failure_code="",
+                failure_message="",
             )
             wake_watch()
             if render.cancel_requested_at:
                 jobs.enqueue("studio.cancel", render_id=render.pk)
+    health.note_success(job.offer)
     return won
 
 
 def _rejected(render: Render, job: ProviderJob, submission: Submission) -> bool:
     failure = submission.failure or Failure(Fault.UNKNOWN, "rejected", "")
+    health.note_failure(job.offer, failure)
     with transaction.atomic():
         _store(
             job,
@@ -111,16 +194,47 @@ def _rejected(render: Render, job: ProviderJob, submission: Submission) -> bool:
         )
         if render.cancel_requested_at:
             return finish_cancelled(render, reason="cancelled before a provider took it")
-        if not failure.retryable or job.attempt >= MAX_ATTEMPTS:
+        if not (failure.retryable or failure.fault.is_ours) or job.attempt >= MAX_ATTEMPTS:
             return fail_by_provider(render, failure)
-        wait = states.backoff(job.attempt, first=5, most=300)
-        return states.advance(
-            render,
-            RenderState.QUEUED,
-            reason="the provider would not take it now",
-            detail={"offer": job.offer, "code": failure.code, "message": failure.message},
-            next_try_at=timezone.now() + wait,
+        return _back_to_the_queue(render, job, failure, submission.retry_after_seconds)
+
+
+def _back_to_the_queue(render: Render, job: ProviderJob, failure: Failure, retry_after: float | None) -> bool:
+    """To the next offer at once, or to the same one after a pause."""
+    wait = max(states.backoff(job.attempt, first=5, most=300), timedelta(seconds=min(retry_after or 0, 600)))
+    other = bool(render.fallbacks)
+    moved = states.advance(
+        render,
+        RenderState.QUEUED,
+        reason="the provider would not take it now",
+        detail={"offer": job.offer, "code": failure.code, "message": failure.message},
+        next_try_at=timezone.now() + (timedelta() if other else wait),
+    )
+    if moved and other:
+        fall_over(render, reason="the next provider is tried")
+    if moved:
+        wake_watch()
+    return moved
+
+
+def fall_over(render: Render, *, reason: str) -> bool:
+    """Move a queued render, which no provider has, to the next offer that its customer allows."""
+    if not render.fallbacks:
+        return False
+    following, *rest = render.fallbacks
+    price = Price.objects.get(pk=following["price"])
+    with transaction.atomic():
+        moved = Render.objects.filter(pk=render.pk, state=RenderState.QUEUED, offer=render.offer).update(
+            offer=following["offer"],
+            price=price,
+            fallbacks=rest,
+            why=f"{registry.offer(render.offer).provider_label} would not take it.",
+            next_try_at=timezone.now(),
         )
+        if moved:
+            states.note(render, reason, detail={"from": render.offer, "to": following["offer"]})
+    render.offer, render.price, render.fallbacks = following["offer"], price, rest
+    return bool(moved)
 
 
 def _unknown(render: Render, job: ProviderJob, submission: Submission) -> bool:
@@ -128,6 +242,10 @@ def _unknown(render: Render, job: ProviderJob, submission: Submission) -> bool:
     failure = submission.failure or Failure(Fault.UNKNOWN, "no_answer", "")
     _store(job, submission, outcome=Outcome.UNKNOWN, failure_code=failure.code, failure_message=failure.message)
     logger.warning("%s: not known yet whether %s took it: %s", render.pk, job.offer, failure.message)
+    if render.tries == 1:
+        health.note_failure(job.offer, failure)
+    if render.tries == 8:
+        raise_alert("submit_unknown", job.pk, f"{job.offer} has not said for minutes whether it took {render.pk}.")
     states.try_again(
         render,
         after=states.backoff(render.tries, first=2, most=120),

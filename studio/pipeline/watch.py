@@ -1,4 +1,4 @@
-"""One task that watches every job at every provider: an asyncio loop over rows, with the schedule in memory.
+"""One task that sends every render and watches every job: an asyncio loop over rows, with the schedule in memory.
 
 A poll that says "still running" writes nothing. Webhooks and new jobs show as a row whose ``next_check_at`` is recent;
 a job that ended elsewhere drops out at the next look over all rows. Correctness rests on the conditional updates of
@@ -16,30 +16,35 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from avatarsite import jobs
-from studio.models import Outcome, ProviderJob
+from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline import wake
 from studio.pipeline.orders import handle_of
 from studio.pipeline.reports import apply_report
-from studio.providers import registry
-from studio.providers.types import JobReport, ProviderError
+from studio.pipeline.submit import Claimed, claim, due_submits, record, send
+from studio.providers import http, registry
+from studio.providers.types import JobReport, ProviderError, Submission
 
 logger = logging.getLogger(__name__)
 
 RUN_SECONDS = 45.0  # well below the queue's own limit for the watch cluster
-LOOK_EVERY = 1.0  # for new and nudged rows
+LOOK_EVERY = 0.5  # for new and nudged rows
 LOOK_OVER_EVERY = 20.0  # over all rows, for those that ended elsewhere
 RENEW_EVERY = 5.0
 IDLE_SECONDS = 1.5  # how long to stay when nothing is left
 APPLY_EVERY = 0.2
+FINISH_SECONDS = 20.0  # for calls that are under way when the time is up
 CHECKS_AT_ONCE = 100
+SENDS_AT_ONCE = 20
+SOON = timedelta(seconds=60)  # a render that is to be sent again within this time is waited for
 JITTER = 0.15
 # Clocks of several hosts may differ by this much; a row that is loaded twice is watched once.
 OVERLAP = timedelta(seconds=5)
@@ -53,20 +58,28 @@ def open_jobs() -> QuerySet[ProviderJob]:
 def watch(*, run_seconds: float = RUN_SECONDS, stopping: Callable[[], bool] = lambda: False) -> bool:
     """Watch until nothing is left or the time is up; then hand over to the next task. False if another watches."""
     owner = str(uuid.uuid4())
+    close_old_connections()
     if not wake.take_lease(owner):
         return False
     try:
         asyncio.run(_Watch(owner, run_seconds, stopping).run())
     finally:
         wake.drop_lease(owner)
-        if open_jobs().exists():
+        if work_left():
             jobs.enqueue("studio.watch")
     return True
 
 
+def work_left() -> bool:
+    """Whether a watcher has something to do, now or soon."""
+    waiting = (RenderState.QUEUED, RenderState.SUBMITTING)
+    soon = Render.objects.filter(state__in=waiting, next_try_at__lte=timezone.now() + SOON)
+    return open_jobs().exists() or soon.exists()
+
+
 def check_now(job: ProviderJob) -> bool:
     """One check in the foreground. True if it changed something; raises ProviderError if it told us nothing."""
-    report = async_to_sync(registry.provider_of(job.offer).check)(handle_of(job))
+    report = http.run(registry.provider_of(job.offer).check, handle_of(job))
     return apply_report(job.pk, report)
 
 
@@ -93,9 +106,16 @@ class _Watch:
     due: list[tuple[float, str]] = field(default_factory=list)
     reports: list[tuple[str, JobReport]] = field(default_factory=list)
     checks: set[asyncio.Task[None]] = field(default_factory=set)
+    answers: list[tuple[Claimed, Submission]] = field(default_factory=list)
+    sends: set[asyncio.Task[None]] = field(default_factory=set)
+    waiting: bool = False
     looked_at: datetime | None = None
 
     async def run(self) -> None:
+        async with http.open_pool():
+            await self._loop()
+
+    async def _loop(self) -> None:
         start = last_look_over = last_renewed = idle_since = time.monotonic()
         last_look = 0.0
         while (now := time.monotonic()) - start < self.run_seconds and not self.stopping():
@@ -106,10 +126,11 @@ class _Watch:
             if now - last_look > LOOK_EVERY:
                 everything = now - last_look_over > LOOK_OVER_EVERY
                 await self._look(everything=everything)
+                await self._start_sends()
                 last_look, last_look_over = now, now if everything else last_look_over
             self._start_due(now)
             await self._apply()
-            if self.tracked:
+            if self.tracked or self.sends or self.waiting:
                 idle_since = now
             elif now - idle_since > IDLE_SECONDS:
                 break
@@ -117,9 +138,28 @@ class _Watch:
         await self._finish()
 
     async def _finish(self) -> None:
-        if self.checks:
-            await asyncio.wait(self.checks, timeout=20)
+        unfinished = self.checks | self.sends
+        if unfinished:
+            await asyncio.wait(unfinished, timeout=FINISH_SECONDS)
         await self._apply()
+
+    async def _start_sends(self) -> None:
+        """Claim what is due and send it; the answers are stored with the next batch of reports."""
+        claims, self.waiting = await sync_to_async(_claim_due)(SENDS_AT_ONCE - len(self.sends))
+        for claimed in claims:
+            task = asyncio.create_task(self._send(claimed))
+            self.sends.add(task)
+            task.add_done_callback(self.sends.discard)
+
+    async def _send(self, claimed: Claimed) -> None:
+        try:
+            submission = await send(claimed)
+        except Exception:
+            # The lease runs out, and whoever takes the step then asks the provider what it knows.
+            logger.exception("%s: the sending broke", claimed.render.pk)
+            return
+        if submission is not None:
+            self.answers.append((claimed, submission))
 
     async def _look(self, *, everything: bool) -> None:
         rows = open_jobs()
@@ -181,6 +221,9 @@ class _Watch:
         return poll_interval(age, registry.provider_of(job.offer).capabilities.poll_seconds)
 
     async def _apply(self) -> None:
+        if self.answers:
+            answers, self.answers = self.answers, []
+            await sync_to_async(_record_all)(answers)
         if not self.reports:
             return
         batch, self.reports = self.reports, []
@@ -192,6 +235,27 @@ def _load(rows: QuerySet[ProviderJob]) -> list[ProviderJob]:
     close_old_connections()
     needed = ("render", "offer", "reference", "provider_job_id", "handle", "next_check_at", "accepted_at", "created_at")
     return list(rows.only(*needed))
+
+
+def _claim_due(room: int) -> tuple[list[Claimed], bool]:
+    """Claim up to ``room`` renders, one workspace after the other; and whether more are waiting, or will be soon."""
+    close_old_connections()
+    due = due_submits().values_list("pk", "workspace_id")[: max(room, 0) * 10]
+    turns: dict[str, int] = {}
+    ranked = []
+    for pk, workspace in due:
+        turns[workspace] = turns.get(workspace, 0) + 1
+        ranked.append((turns[workspace], pk))
+    claims = [claimed for _, pk in sorted(ranked, key=itemgetter(0))[: max(room, 0)] if (claimed := claim(pk))]
+    return claims, bool(ranked) or work_left()
+
+
+def _record_all(answers: Iterable[tuple[Claimed, Submission]]) -> None:
+    for claimed, submission in answers:
+        try:
+            record(claimed, submission)
+        except Exception:
+            logger.exception("%s: the provider's answer could not be stored", claimed.render.pk)
 
 
 def _apply_all(batch: Iterable[tuple[str, JobReport]]) -> list[str]:

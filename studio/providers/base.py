@@ -64,6 +64,10 @@ class Provider(ABC):
 
     # --- What the pipeline calls ---------------------------------------------------------------------------------
 
+    async def prepare(self, order: RenderOrder) -> RenderOrder:
+        """Get the inputs there, which may be repeated, before the request that may not. Raises ProviderError."""
+        return order
+
     async def submit(self, order: RenderOrder) -> Submission:
         """Ask for a render, once. See ``Outcome`` for the three answers."""
         return await self._guarded(order, self._submit)

@@ -108,17 +108,23 @@ class RemoteProvider(Provider):
         )
         return replace(order, portrait=portrait, voice=voice)
 
-    async def _submit(self, order: RenderOrder) -> Submission:
+    async def prepare(self, order: RenderOrder) -> RenderOrder:
         try:
             async with asyncio.timeout(DELIVER_SECONDS):
-                order = await self.deliver(order)
+                return await self.deliver(order)
+        except ProviderError:
+            raise
+        except Exception as error:
+            logger.exception("%s: the inputs of %s could not be sent", self.name, order.reference)
+            message = str(error) or type(error).__name__
+            raise ProviderError(Failure(Fault.PROVIDER, "inputs_not_sent", message, retryable=True)) from error
+
+    async def _submit(self, order: RenderOrder) -> Submission:
+        try:
+            order = await self.prepare(order)  # what has been delivered stays as it is
         except ProviderError as error:
             # Nothing has been asked for yet, so nothing can have been accepted.
             return _not_taken(error)
-        except Exception as error:
-            logger.exception("%s: the inputs of %s could not be sent", self.name, order.reference)
-            failure = Failure(Fault.PROVIDER, "inputs_not_sent", str(error) or type(error).__name__, retryable=True)
-            return Submission(Outcome.REJECTED, failure=failure)
         try:
             async with asyncio.timeout(CREATE_SECONDS):
                 return await self._create(order)

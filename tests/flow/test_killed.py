@@ -18,8 +18,9 @@ POINTS = [
     "studio.pipeline.request._write:after",  # written, not committed
     "studio.pipeline.request.take:after",
     "studio.pipeline.submit._first_claim:after",  # claimed, not committed
-    "studio.pipeline.submit._claim:after",
-    "studio.pipeline.submit.async_to_sync:before",
+    "studio.pipeline.submit.claim:after",
+    "studio.pipeline.submit._mark_sent:before",
+    "studio.pipeline.submit._mark_sent:after",  # about to create
     "studio.pipeline.submit.record:before",  # the provider has answered, the answer is not stored
     "studio.pipeline.submit._store:after",  # stored, not committed
     "studio.pipeline.submit.record:after",

@@ -195,8 +195,8 @@ def test_what_outlives_its_deadline_fails_and_costs_nothing(studio: Studio) -> N
 def test_the_sweep_finds_what_the_queue_has_dropped(studio: Studio) -> None:
     render = ask(studio)
     OrmQ.objects.all().delete()
-    assert overdue.sweep()["submit"] == 1
-    assert [row.name() for row in OrmQ.objects.all()] == ["studio.submit"]
+    assert overdue.sweep()["watch"] == 1
+    assert [row.name() for row in OrmQ.objects.all()] == ["studio.watch"]
     submit_render(render.pk)
     OrmQ.objects.all().delete()
     assert overdue.sweep()["watch"] == 1

@@ -1,0 +1,131 @@
+"""How each offer has done of late: a circuit that failures open and a probe closes, and times from our own renders."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import quantiles
+
+from django.core.cache import cache
+from django.db.models import F
+from django.utils import timezone
+
+from avatarsite.alerts import close_alert, raise_alert
+from studio.models import JobStatus, OfferHealth, ProviderJob
+from studio.providers import registry
+from studio.providers.types import Failure, Fault
+
+logger = logging.getLogger(__name__)
+
+FAILURES_TO_OPEN = 5
+FIRST_PAUSE = timedelta(seconds=60)
+LONGEST_PAUSE = timedelta(minutes=30)
+OUR_PAUSE = timedelta(minutes=10)  # no credit or a bad key there: somebody has to act
+PROBE = timedelta(seconds=60)  # how long the others wait for the one that tries
+COUNTED = frozenset({Fault.PROVIDER, Fault.TIMEOUT, Fault.UNKNOWN})
+
+RECENT = 50
+FEWEST = 3
+BOARD_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What our last renders say of an offer. Times are seconds of waiting for each second of output."""
+
+    ended: int = 0
+    done: int = 0
+    p50: float | None = None
+    p90: float | None = None
+
+    def expected_seconds(self, output_ms: int) -> float | None:
+        return self.p50 * output_ms / 1000 if self.p50 is not None else None
+
+
+def why_paused(offer: str, *, now: datetime | None = None) -> str:
+    """Why the offer is not to be chosen now, as a sentence; empty when it may be."""
+    return pauses([offer], now=now).get(offer, "")
+
+
+def pauses(offers: list[str], *, now: datetime | None = None) -> dict[str, str]:
+    """The sentence for each of ``offers`` whose circuit is open."""
+    rows = OfferHealth.objects.filter(pk__in=offers, open_until__gt=now or timezone.now())
+    return {row.pk: f"It fails at the moment; it is tried again at {row.open_until:%H:%M} UTC." for row in rows}
+
+
+def may_send(offer: str) -> datetime | None:
+    """None when a render may be sent, else when to ask again. After a pause one caller gets to try, the others wait."""
+    row = OfferHealth.objects.filter(pk=offer).first()
+    if row is None or row.open_until is None:
+        return None
+    now = timezone.now()
+    if row.open_until > now:
+        return row.open_until
+    probing = OfferHealth.objects.filter(pk=offer, open_until=row.open_until).update(open_until=now + PROBE)
+    return None if probing else now + PROBE
+
+
+def note_success(offer: str) -> None:
+    """The provider has taken or finished a job: the circuit closes."""
+    closed = OfferHealth.objects.filter(pk=offer, failures__gt=0).update(failures=0, open_until=None, reason="")
+    if closed:
+        close_alert("offer_paused", offer)
+
+
+def note_failure(offer: str, failure: Failure) -> None:
+    """Count a failure that is the provider's or ours, and open the circuit when it is time."""
+    if failure.fault.is_ours:
+        _pause_provider(offer, failure)
+    elif failure.fault in COUNTED:
+        OfferHealth.objects.get_or_create(pk=offer)
+        OfferHealth.objects.filter(pk=offer).update(failures=F("failures") + 1)
+        row = OfferHealth.objects.get(pk=offer)
+        if row.failures >= FAILURES_TO_OPEN:
+            pause = min(FIRST_PAUSE * 2 ** min(row.failures - FAILURES_TO_OPEN, 8), LONGEST_PAUSE)
+            _open(offer, pause, f"{row.failures} failures in a row, the last: {failure.code} {failure.message}")
+
+
+def _pause_provider(offer: str, failure: Failure) -> None:
+    """Out of credit, or a bad key: every offer of the provider is affected, and the customer is never to blame."""
+    seller = registry.offer(offer).provider
+    for other in registry.OFFERS.values():
+        if other.provider == seller:
+            OfferHealth.objects.get_or_create(pk=other.id)
+            OfferHealth.objects.filter(pk=other.id).update(failures=F("failures") + 1)
+            _open(other.id, OUR_PAUSE, f"{failure.fault}: {failure.code} {failure.message}")
+
+
+def _open(offer: str, pause: timedelta, reason: str) -> None:
+    OfferHealth.objects.filter(pk=offer).update(open_until=timezone.now() + pause, reason=reason[:300])
+    raise_alert("offer_paused", offer, f"{offer} is paused for {pause.total_seconds():.0f} s: {reason}"[:1000])
+
+
+def record_of(offer: str) -> Record:
+    """The last renders of the offer; kept for half a minute, because every quote asks."""
+    key = f"offer-record:{offer}"
+    found: Record | None = cache.get(key)
+    if found is None:
+        found = _read_record(offer)
+        cache.set(key, found, BOARD_SECONDS)
+    return found
+
+
+def _read_record(offer: str) -> Record:
+    ended = ProviderJob.objects.filter(
+        offer=offer, finished_at__gt=timezone.now() - timedelta(days=7), accepted_at__isnull=False
+    ).exclude(status=JobStatus.CANCELLED)
+    rows = list(
+        ended.order_by("-finished_at").values_list(
+            "status", "accepted_at", "finished_at", "render__voice__duration_ms"
+        )[:RECENT]
+    )
+    rates = [
+        (finished - accepted).total_seconds() * 1000 / voice_ms
+        for status, accepted, finished, voice_ms in rows
+        if status == JobStatus.DONE and voice_ms and finished and accepted
+    ]
+    if len(rates) < FEWEST:
+        return Record(len(rows), len(rates))
+    tenths = quantiles(rates, n=10, method="inclusive")
+    return Record(len(rows), len(rates), p50=tenths[4], p90=tenths[8])
