@@ -150,7 +150,7 @@ def why(error: Mapping[str, Any], http_status: int) -> Failure:
     code = text_at(error, "code", "errorCode")
     if not code:
         fault = HTTP_FAULTS.get(http_status, Fault.UNKNOWN)
-        return failure(fault, f"http_{http_status}", _message(error))
+        return failure(fault, f"http_{http_status}" if http_status >= 400 else "no_code", _message(error))
     found = class_of(code)
     fault = FAULTS[found]
     if found is CodeClass.UNKNOWN and http_status in TELLING_STATUSES:
