@@ -29,13 +29,13 @@ class ReadOnlyAdmin(admin.ModelAdmin[M], Generic[M]):
     show_full_result_count = False
     list_per_page = 50
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 -- Django's signature
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
 
 
@@ -61,7 +61,9 @@ class GrantForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}),
         help_text="The last day on which the credit can be spent, in UTC. Empty: it never ends.",
     )
-    token = forms.UUIDField(widget=forms.HiddenInput)
+    token = forms.UUIDField(
+        widget=forms.HiddenInput, error_messages={"required": "This form came without its token; open it again."}
+    )
 
     def grant(self, workspace: Workspace, actor: User) -> CreditLot | None:
         """The lot, or None with the refusal's sentence on the form."""

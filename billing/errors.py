@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.money import usd
 
 
-class KeyConflict(Exception):  # noqa: N818 -- it's named after what happened
+class KeyConflict(Exception):
     """A key that was used before came again with other arguments. Nothing was written."""
 
     def __init__(self, key: str, difference: str) -> None:
@@ -13,7 +13,7 @@ class KeyConflict(Exception):  # noqa: N818 -- it's named after what happened
         self.key = key
 
 
-class InsufficientCredit(Exception):  # noqa: N818
+class InsufficientCredit(Exception):
     """The wallet has too little available credit. All amounts are micro-dollars."""
 
     def __init__(self, *, needed_micros: int, available_micros: int) -> None:
@@ -25,7 +25,7 @@ class InsufficientCredit(Exception):  # noqa: N818
         )
 
 
-class WalletFrozen(Exception):  # noqa: N818
+class WalletFrozen(Exception):
     """The operator has frozen the wallet: nothing new is held, what is open is still settled or released."""
 
     def __init__(self, reason: str) -> None:
@@ -33,7 +33,7 @@ class WalletFrozen(Exception):  # noqa: N818
         self.reason = reason
 
 
-class HoldAlreadyClosed(Exception):  # noqa: N818
+class HoldAlreadyClosed(Exception):
     """The hold was closed the other way before: settled is never released, and released is never settled."""
 
     def __init__(self, key: str, state: str, settled_micros: int) -> None:
@@ -43,11 +43,11 @@ class HoldAlreadyClosed(Exception):  # noqa: N818
         self.state = state
 
 
-class CannotReverse(Exception):  # noqa: N818
+class CannotReverse(Exception):
     """This transfer can't be taken back by a reversal; the sentence says what to do instead."""
 
 
-class PriceMissing(LookupError):  # noqa: N818
+class PriceMissing(LookupError):
     """The price book has no price for an offer."""
 
     def __init__(self, offer: str) -> None:

@@ -196,7 +196,9 @@ def _close_once(hold: Hold, state: str, amount: int, note: str, now: datetime) -
         if head is None:
             raise _NotOpenError
     for share in sorted(shares, key=lambda share: share.lot_id):
-        rows.change(_GIVE_BACK, [share.amount, charges.get(share.lot_id, 0), share.lot_id])
+        charge = charges.get(share.lot_id, 0)
+        if not rows.change(_GIVE_BACK, [share.amount, charge, share.lot_id, share.amount]):
+            raise _NotOpenError
     if not rows.change(_CLOSE, [state, amount, note, rows.stamp(now), hold.pk]):
         raise _NotOpenError
     if charges:
@@ -215,7 +217,9 @@ _SHARES = """
 SELECT s.lot_id, s.amount_micros, l.expires_at IS NOT NULL AND l.expires_at <= %s
 FROM billing_holdlot s JOIN billing_creditlot l ON l.id = s.lot_id WHERE s.hold_id = %s ORDER BY s.id
 """
-_GIVE_BACK = "UPDATE billing_creditlot SET held = held - %s, remaining = remaining - %s WHERE id = %s"
+_GIVE_BACK = """
+UPDATE billing_creditlot SET held = held - %s, remaining = remaining - %s WHERE id = %s AND held >= %s
+"""
 _CLOSE = """
 UPDATE billing_hold SET state = %s, settled_micros = %s, note = %s, closed_at = %s WHERE id = %s AND state = 'open'
 """
@@ -233,12 +237,12 @@ def _charges(shares: list[_Share], amount: int) -> dict[int, int]:
 
 
 def _entries(hold: Hold, charges: dict[int, int], memo: str) -> list[Entry]:
-    revenue = accounts.platform(accounts.REVENUE)
+    revenue_id = accounts.platform_id(accounts.REVENUE)
     return [
         Entry(
             TransferKind.SETTLE,
             hold.account_id,
-            revenue.pk,
+            revenue_id,
             paid,
             f"{hold.key}:settle:{lot_id}",
             hold_id=hold.pk,

@@ -43,7 +43,7 @@ class Head:
     hash: str
 
 
-class KeyTaken(Exception):  # noqa: N818 -- internal: the caller reads the first transfer back
+class KeyTaken(Exception):
     """A transfer with one of these keys is there already."""
 
 

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from billing import append_only, rows
 from billing.chain import GENESIS, Line, line_hash
-from billing.models import LedgerAccount, Transfer
+from billing.models import Transfer
 from billing.money import usd
 from billing.rules import RULES
 
@@ -84,8 +84,7 @@ _COLUMNS = tuple(Line.__slots__)
 
 def _chains() -> Iterator[Finding]:
     """Every wallet's lines are numbered without a gap, each balance follows from the one before, each hash fits."""
-    heads = dict(LedgerAccount.objects.filter(tracked=True).values_list("pk", "seq"))
-    codes = dict(LedgerAccount.objects.filter(tracked=True).values_list("pk", "code"))
+    wallets = {pk: (code, seq) for pk, code, seq in rows.run(_HEADS, [])}
     lines = (
         Transfer.objects.filter(owner__isnull=False)
         .order_by("owner_id", "owner_seq", "id")
@@ -96,13 +95,16 @@ def _chains() -> Iterator[Finding]:
     ends: dict[int, int] = {}
     for owner_id, stored, *values in lines:
         if owner_id != walk.owner_id:
-            walk = _Walk(owner_id, codes.get(owner_id, f"account {owner_id}"))
+            walk = _Walk(owner_id, wallets[owner_id][0] if owner_id in wallets else f"account {owner_id}")
         yield from walk.step(stored, Line(*values))
         ends[owner_id] = walk.seq
-    for owner_id, seq in heads.items():
-        if seq != ends.get(owner_id, 0):
-            end = ends.get(owner_id, 0)
-            yield Finding("chain_end", f"{codes[owner_id]} counts {seq} lines, and the last one there is number {end}.")
+    for owner_id, (code, seq) in wallets.items():
+        end = ends.get(owner_id, 0)
+        if seq != end:
+            yield Finding("chain_end", f"{code} counts {seq} lines, and the last one there is number {end}.")
+
+
+_HEADS = "SELECT id, code, seq FROM billing_ledgeraccount WHERE tracked"
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
@@ -15,6 +16,7 @@ MOST_DIGITS = 18
 
 
 @workspace_view(Action.VIEW)
+@require_safe
 def balance(request: WorkspaceRequest) -> HttpResponse:
     before = _line_number(request.GET.get("before", ""))
     lines = statements.statement(request.workspace, before=before, limit=PAGE + 1)

@@ -170,6 +170,22 @@ def test_a_settled_hold_keeps_its_amount_and_its_state() -> None:
     assert ledger.verify() == []
 
 
+def test_a_closed_hold_is_told_apart_from_others_that_are_open() -> None:
+    """Found by test_machine: the account still holds enough for a second close, and the lot doesn't."""
+    workspace = make_workspace()
+    give(workspace, 2 * DOLLAR, "first")
+    give(workspace, 5 * DOLLAR, "second")
+    placed = hold(workspace, 2 * DOLLAR, "one")
+    holds.settle_hold(placed, DOLLAR)
+    hold(workspace, 5 * DOLLAR, "other")
+    with pytest.raises(KeyConflict):
+        holds.settle_hold(placed, 0)
+    with pytest.raises(HoldAlreadyClosed):
+        holds.release_hold(placed, reason="cancelled")
+    assert holds.settle_hold(placed, DOLLAR).settled_micros == DOLLAR
+    assert ledger.verify() == []
+
+
 @pytest.mark.parametrize("amount", [-1, 4 * DOLLAR + 1])
 def test_no_more_is_settled_than_was_held(amount: int) -> None:
     with pytest.raises(ValueError, match="the hold is of"):

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from billing import ledger, tasks
+from billing.models import LedgerAccount, Transfer
+from tests.billing.cast import DOLLAR, make_rich, make_workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def call(name: str, *arguments: str) -> tuple[str, int]:
+    """What a command printed, and how it ended."""
+    out = StringIO()
+    try:
+        call_command(name, *arguments, stdout=out)
+    except SystemExit as ended:
+        return out.getvalue(), int(ended.code or 0)
+    return out.getvalue(), 0
+
+
+def spoil() -> None:
+    LedgerAccount.objects.filter(kind="wallet").update(held=1)
+
+
+def test_a_clean_ledger_ends_0() -> None:
+    make_rich()
+    assert call("verify_ledger") == ("The ledger adds up.\n", 0)
+    assert call("verify_ledger", "--json") == ("[]\n", 0)
+
+
+def test_a_difference_is_told_in_a_sentence_and_ends_1() -> None:
+    code = ledger.wallet(make_rich()).code
+    spoil()
+    sentence = f"{code} says $0.000001 held, and its open holds make $0.00."
+    assert call("verify_ledger") == (f"held_differs: {sentence}\nThe ledger is wrong in 1 place.\n", 1)
+    out, ended = call("verify_ledger", "--json")
+    assert (json.loads(out), ended) == ([{"code": "held_differs", "sentence": sentence}], 1)
+
+
+def test_credit_is_granted_by_command() -> None:
+    workspace = make_workspace()
+    arguments = ("--workspace", "acme", "--amount", "2.50", "--reason", "For the slow day")
+    told = "Granted $2.50 to acme; {} is available.\n"
+    assert call("grant_credit", *arguments, "--key", "monday") == (told.format("$2.50"), 0)
+    assert call("grant_credit", *arguments, "--key", "monday") == (told.format("$2.50"), 0)
+    assert call("grant_credit", *arguments, "--category", "paid") == (told.format("$5.00"), 0)
+    assert ledger.balance(workspace).paid_micros == 2_500_000
+    assert {line.memo for line in Transfer.objects.all()} == {"For the slow day"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (("--workspace", "nobody"), "There is no workspace 'nobody'"),
+        (("--amount", "ten"), "--amount is 'ten'; write dollars"),
+        (("--amount", "-1"), "credit is more than"),
+        (("--amount", "0.0000001"), "at most six decimals"),
+        (("--reason", " "), "write 1 to 300 on why"),
+        (("--key", "used"), "was used before"),
+    ],
+)
+def test_a_grant_that_can_not_be_ends_with_a_sentence(wrong: tuple[str, str], sentence: str) -> None:
+    ledger.grant(make_workspace(), DOLLAR, key="grant:command:used", reason="Another")
+    arguments = {"--workspace": "acme", "--amount": "1", "--reason": "Sorry"} | dict([wrong])
+    with pytest.raises(CommandError, match=sentence):
+        call("grant_credit", *(word for pair in arguments.items() for word in pair))
+    assert Transfer.objects.count() == 1
+
+
+def test_the_nightly_check_logs_what_it_finds(caplog: pytest.LogCaptureFixture) -> None:
+    make_rich()
+    tasks.verify_ledger()
+    tasks.expire_lots()
+    assert [record for record in caplog.records if record.name == "billing.tasks"] == []
+    spoil()
+    tasks.verify_ledger()
+    (logged,) = [record for record in caplog.records if record.name == "billing.tasks"]
+    assert logged.levelname == "ERROR"
+    assert logged.getMessage().startswith("Ledger: held_differs: wallet:")
