@@ -112,7 +112,8 @@ def encode(image: Image.Image, *, lossless: bool) -> tuple[bytes, str, str]:
         if len(data) <= STORED_BYTES:
             return data, "image/png", "png"
     for quality in JPEG_QUALITIES:
-        data = _saved(image, "JPEG", quality=quality, subsampling=0, optimize=True)
+        # Not optimized: for that Pillow's encoder needs one buffer for all, which a noisy picture overflows.
+        data = _saved(image, "JPEG", quality=quality, subsampling=0)
         if len(data) <= STORED_BYTES:
             break
     return data, "image/jpeg", "jpg"

@@ -17,7 +17,6 @@ class Refusal(StrEnum):
     PORTRAIT_TOO_SMALL = "portrait_too_small"
     PORTRAIT_TOO_LONG = "portrait_too_long"  # beyond 2.5:1 either way
     PORTRAIT_WRONG_KIND = "portrait_wrong_kind"
-    PORTRAIT_ELSEWHERE = "portrait_elsewhere"
     PORTRAIT_IN_USE = "portrait_in_use"
     VOICE_EMPTY = "voice_empty"
     VOICE_TOO_LARGE = "voice_too_large"  # bytes

@@ -23,7 +23,7 @@ PEAKS = 200
 # How much less than promised may be heard: encoders count their own padding.
 SHORTFALL_MS = 250
 SHORTFALL_SHARE = 0.01
-BAD_SHARE = 0.01  # of the packets; one bad frame in a long track is a click, not a damaged file
+BAD_SHARE = 0.01  # of the packets; a single bad one is a click, or junk behind the sound
 
 STORED_AS = {
     Content.MP3: ("audio/mpeg", "mp3"),
@@ -117,7 +117,7 @@ def _check_whole(heard: Heard) -> None:
     if heard.cut_off:
         sentence = f"The voice is cut off in the middle of a sound, after {_seconds(found)}."
         raise UploadRefused(Refusal.VOICE_CUT_OFF, sentence, AGAIN)
-    if heard.bad_packets > heard.packets * BAD_SHARE:
+    if heard.bad_packets > max(1, heard.packets * BAD_SHARE):
         sentence = f"The voice is damaged: {heard.bad_packets} of its {heard.packets} pieces can’t be decoded."
         raise UploadRefused(Refusal.VOICE_DAMAGED, sentence, AGAIN)
 

@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 import pillow_heif
-from PIL import Image
+from PIL import Image, ImageCms
 
 SVG_WITH_SCRIPT = (
     b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="400" height="400">'
@@ -76,6 +76,13 @@ def exif(orientation: int = 1, *, place: bool = False) -> Image.Exif:
     return tags
 
 
+def swapped_profile() -> bytes:
+    """A colour space in which red and green have changed places, named accordingly."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile.replace(b"rXYZ", b"swap").replace(b"gXYZ", b"rXYZ").replace(b"swap", b"gXYZ")
+    return profile.replace("sRGB built-in".encode("utf-16-be"), "Swapped space".encode("utf-16-be"))
+
+
 def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -90,16 +97,16 @@ def huge_png() -> bytes:
 
 
 def png_bomb(side: int) -> bytes:
-    """A whole and valid picture of ``side`` × ``side`` transparent pixels in a few hundred kilobytes."""
-    squeeze = zlib.compressobj(9)
+    """A whole and valid picture of ``side`` × ``side`` transparent pixels in about a megabyte."""
+    squeeze = zlib.compressobj(1)
     row = bytes(1 + 4 * side)
     data = b"".join(squeeze.compress(row) for _ in range(side)) + squeeze.flush()
     return png_header(side, side) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def png_text_bomb() -> bytes:
-    """A comment of 100 MB, compressed to 100 KB."""
-    comment = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000_000), 9))
+    """A comment of 100 MB, compressed to less than one."""
+    comment = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000_000), 1))
     return png_header(400, 400) + comment + chunk(b"IDAT", zlib.compress(bytes(400 * 1601))) + chunk(b"IEND", b"")
 
 
