@@ -15,6 +15,7 @@ from studio.pipeline.request import PROMPT_LIMIT
 from studio.projects import open_projects
 from studio.providers.registry import MODELS, OFFERS
 
+TITLE_TOO_LONG = "The title has %(show_value)s characters; the limit is %(limit_value)s."
 FORMATS = {"mp4": "MP4", "webm": "WebM", "mov": "MOV"}
 FORMAT_HINT = "MP4 plays everywhere. WebM is smaller on the web. MOV suits editing programs."
 
@@ -78,6 +79,7 @@ class VideoForm(OptionFields):
         required=False,
         max_length=120,
         widget=forms.TextInput(attrs={"placeholder": "Named after the voice if left empty", "autocomplete": "off"}),
+        error_messages={"max_length": TITLE_TOO_LONG},
     )
     project = forms.ModelChoiceField(
         Project.objects.none(),
@@ -117,7 +119,7 @@ class VideoForm(OptionFields):
 class TitleForm(forms.Form):
     title = forms.CharField(
         max_length=120,
-        error_messages={"required": "A video needs a title.", "max_length": "A title has at most 120 characters."},
+        error_messages={"required": "A video needs a title.", "max_length": TITLE_TOO_LONG},
     )
 
 
@@ -126,7 +128,10 @@ class ProjectNameForm(forms.Form):
         label="Name of the project",
         max_length=80,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        error_messages={"required": "A project needs a name.", "max_length": "A name has at most 80 characters."},
+        error_messages={
+            "required": "A project needs a name.",
+            "max_length": "The name has %(show_value)s characters; the limit is %(limit_value)s.",
+        },
     )
 
 

@@ -14,10 +14,12 @@ from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from billing.holds import InsufficientCredit, WalletFrozen
 from studio.forms import VideoForm
+from studio.library import find_uploads
 from studio.models import Render, Upload, UploadKind
 from studio.pipeline.request import RequestRefused, request_render
 from studio.projects import open_projects, project_for_new_video
 from studio.uploads import UploadRefused, add_upload
+from studio.views.addresses import named, word
 from studio.views.prices import model_cards, price_panel
 from studio.views.slots import Slot
 
@@ -57,17 +59,20 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
 def _start(request: WorkspaceRequest) -> dict[str, Any]:
     """What the form starts from: an earlier video, a project's defaults, or single uploads named in the address."""
     asked, start = request.GET, {}
-    again = Render.objects.for_workspace(request.workspace).filter(pk=asked.get("again", "")).first()
-    project = open_projects(request.workspace).filter(pk=asked.get("project", "")).select_related("portrait").first()
+    again = named(
+        Render.objects.for_workspace(request.workspace).select_related("portrait", "voice", "project"),
+        word(asked, "again"),
+    )
+    project = named(open_projects(request.workspace).select_related("portrait"), word(asked, "project"))
     if again:
         start = {**again.options, "prompt": again.prompt, "title": again.title, "model": again.model}
         start |= {"project": again.project, "portrait": again.portrait, "voice": again.voice}
     elif project:
         start = {**project.defaults, "project": project, "portrait": project.portrait}
     for kind in UploadKind:
-        named = Upload.objects.for_workspace(request.workspace).filter(kind=kind, pk=asked.get(kind, "")).first()
-        if named:
-            start[kind.value] = named
+        upload = named(find_uploads(request.workspace, kind), word(asked, kind))
+        if upload:
+            start[kind.value] = upload
     return start
 
 

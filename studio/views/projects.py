@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
@@ -20,15 +20,17 @@ from studio.projects import (
     restore_project,
     shelf,
 )
+from studio.views.addresses import word
 from studio.views.paging import page_of
 
 PAGE = 24
 
 
 @workspace_view(Action.VIEW)
+@require_safe
 def projects(request: WorkspaceRequest) -> HttpResponse:
     archived = request.GET.get("archived") == "1"
-    page = page_of(shelf(request.workspace, archived=archived), before=request.GET.get("before", ""), size=PAGE)
+    page = page_of(shelf(request.workspace, archived=archived), before=word(request.GET, "before"), size=PAGE)
     return render(request, "studio/projects.html", {"page": page, "archived": archived})
 
 
@@ -45,9 +47,10 @@ def project_new(request: WorkspaceRequest) -> HttpResponse:
 
 
 @workspace_view(Action.VIEW)
+@require_safe
 def project(request: WorkspaceRequest, project: str) -> HttpResponse:
     one = _project(request, project)
-    page = page_of(find_videos(request.workspace, project=one), before=request.GET.get("before", ""), size=PAGE)
+    page = page_of(find_videos(request.workspace, project=one), before=word(request.GET, "before"), size=PAGE)
     return render(request, "studio/project.html", {"project": one, "page": page})
 
 

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
@@ -14,6 +14,7 @@ from studio.library import find_uploads, uploads_in_use
 from studio.models import Upload, UploadKind
 from studio.samples import add_samples
 from studio.uploads import UploadRefused, add_upload, delete_upload
+from studio.views.addresses import named, word
 from studio.views.paging import page_of
 from studio.views.slots import Slot
 
@@ -22,9 +23,10 @@ UNPROCESSABLE = 422
 
 
 @workspace_view(Action.VIEW)
+@require_safe
 def uploads(request: WorkspaceRequest) -> HttpResponse:
     kind = _kind(request.GET.get("kind"))
-    page = page_of(find_uploads(request.workspace, kind), before=request.GET.get("before", ""), size=PAGE)
+    page = page_of(find_uploads(request.workspace, kind), before=word(request.GET, "before"), size=PAGE)
     context = {
         "slot": Slot(kind),
         "page": page,
@@ -54,7 +56,7 @@ def upload_add(request: WorkspaceRequest) -> HttpResponse:
 def _answer(request: WorkspaceRequest, kind: UploadKind, upload: Upload | None, error: str) -> HttpResponse:
     status = UNPROCESSABLE if error else 200
     if request.POST.get("as") == "slot":
-        before = Upload.objects.for_workspace(request.workspace).filter(pk=request.POST.get("current", "")).first()
+        before = named(find_uploads(request.workspace, kind), word(request.POST, "current"))
         slot = Slot(kind, upload or before, error)
         return render(request, "studio/partials/slot.html", {"slot": slot}, status=status)
     if request.POST.get("as") == "sentence":
@@ -65,14 +67,16 @@ def _answer(request: WorkspaceRequest, kind: UploadKind, upload: Upload | None, 
 
 
 @workspace_view(Action.RENDER)
+@require_safe
 def upload_choices(request: WorkspaceRequest) -> HttpResponse:
     """Earlier uploads of one kind, to fill a slot with."""
     kind = _kind(request.GET.get("kind"))
-    page = page_of(find_uploads(request.workspace, kind), before=request.GET.get("before", ""), size=PAGE)
+    page = page_of(find_uploads(request.workspace, kind), before=word(request.GET, "before"), size=PAGE)
     return render(request, "studio/upload_choices.html", {"kind": kind, "page": page})
 
 
 @workspace_view(Action.RENDER)
+@require_safe
 def upload_slot(request: WorkspaceRequest, upload: str) -> HttpResponse:
     one = _upload(request, upload)
     return render(request, "studio/partials/slot.html", {"slot": Slot(UploadKind(one.kind), one)})

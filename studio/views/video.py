@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.shortcuts import render as show
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
@@ -36,11 +36,13 @@ SLOWEST = 60
 
 
 @workspace_view(Action.VIEW)
+@require_safe
 def video(request: WorkspaceRequest, render: str) -> HttpResponse:
     return show(request, "studio/video.html", _context(_render(request, render)))
 
 
 @workspace_view(Action.VIEW)
+@require_safe
 def video_status(request: WorkspaceRequest, render: str) -> HttpResponse:
     """The stages while it runs; at the end the whole of the page's middle, which asks no more."""
     one = _render(request, render)
@@ -54,6 +56,7 @@ def video_status(request: WorkspaceRequest, render: str) -> HttpResponse:
 
 
 @workspace_view(Action.VIEW)
+@require_safe
 def video_file(request: WorkspaceRequest, render: str) -> HttpResponse:
     """The video itself, by a link that lasts some hours; ``?download=1`` names it after its title."""
     one = _render(request, render)

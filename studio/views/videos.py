@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from studio.library import SHELVES, find_videos
 from studio.models import Project
 from studio.projects import open_projects
+from studio.views.addresses import named, word
 from studio.views.paging import page_of
 
 PAGE = 24
@@ -17,18 +19,20 @@ LIVE_AT_MOST = 50
 
 
 @workspace_view(Action.VIEW)
+@require_safe
 def workspace_home(request: WorkspaceRequest) -> HttpResponse:
     return redirect("videos", workspace=request.workspace.slug)
 
 
 @workspace_view(Action.VIEW)
+@require_safe
 def videos(request: WorkspaceRequest) -> HttpResponse:
     asked = request.GET
-    shelf = asked.get("state", "") if asked.get("state") in SHELVES else ""
-    project = Project.objects.for_workspace(request.workspace).filter(pk=asked.get("project", "")).first()
-    words = asked.get("q", "").strip()[:120]
+    shelf = word(asked, "state") if word(asked, "state") in SHELVES else ""
+    project = named(Project.objects.for_workspace(request.workspace), word(asked, "project"))
+    words = word(asked, "q")
     found = find_videos(request.workspace, shelf=shelf, project=project, words=words)
-    page = page_of(found, before=asked.get("before", ""), size=PAGE)
+    page = page_of(found, before=word(asked, "before"), size=PAGE)
     context = {
         "page": page,
         "shelf": shelf,
@@ -42,14 +46,16 @@ def videos(request: WorkspaceRequest) -> HttpResponse:
 
 
 @workspace_view(Action.VIEW)
+@require_safe
 def videos_live(request: WorkspaceRequest) -> HttpResponse:
     """Fresh cards of the renders that the page shows as running; asks no more when all have ended."""
-    ids = request.GET.getlist("id")[:LIVE_AT_MOST]
+    ids = [pk for pk in request.GET.getlist("id")[:LIVE_AT_MOST] if pk.isprintable()]
     found = find_videos(request.workspace).filter(pk__in=ids)
     return render(request, "studio/partials/live_cards.html", {"renders": list(found)})
 
 
 @workspace_view(Action.VIEW)
+@require_safe
 def bench(request: WorkspaceRequest) -> HttpResponse:
     """The header's running count and balance."""
     return render(request, "components/status.html")

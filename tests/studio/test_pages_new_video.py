@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from avatarsite.workspaces.models import Workspace
+from billing import ledger
+from studio.models import Render, Upload
+from studio.projects import change_project, create_project, project_for_new_video
+from studio.samples import PORTRAIT, VOICE
+from tests.conftest import Cast
+from tests.studio import shop
+
+
+@pytest.fixture
+def house(cast: Cast) -> Workspace:
+    return shop.open_shop(cast.workspace)
+
+
+@pytest.fixture
+def owner(cast: Cast) -> Client:
+    return cast.browser(cast.alice)
+
+
+def url(name: str, house: Workspace, **more: str) -> str:
+    return reverse(name, kwargs={"workspace": house.slug, **more})
+
+
+def wish(house: Workspace, **also: Any) -> dict[str, Any]:
+    """What the form sends when everything is right."""
+    return {
+        "portrait": shop.portrait_of(house).pk,
+        "voice": shop.voice_of(house).pk,
+        "model": "draft",
+        "output_format": "mp4",
+        "output_quality": "95",
+        "idempotency_key": "a-key",
+        "max_amount_micros": str(shop.CEILING_MICROS),
+        **also,
+    }
+
+
+def text(answer: Any) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+
+
+def test_a_first_visit_offers_the_sample_and_later_ones_do_not(owner: Client, house: Workspace) -> None:
+    page = url("video_new", house)
+    assert "Use the sample" in text(owner.get(page))
+    shop.portrait_of(house)
+    assert "Use the sample" not in text(owner.get(page))
+
+
+def test_the_sample_fills_both_slots_and_is_priced(owner: Client, house: Workspace) -> None:
+    answer = owner.post(url("upload_samples", house), follow=True)
+    assert [answer.context[slot].upload.name for slot in ("portrait_slot", "voice_slot")] == [
+        "Sample portrait.jpg",
+        "Sample voice.mp3",
+    ]
+    assert answer.context["panel"].can_be_made is True
+    assert Upload.objects.for_workspace(house).count() == 2
+    owner.post(url("upload_samples", house))
+    assert Upload.objects.for_workspace(house).count() == 2
+
+
+def test_a_viewer_may_not_open_the_form_nor_send_it(cast: Cast, house: Workspace) -> None:
+    bob = cast.browser(cast.bob)
+    page = url("video_new", house)
+    assert [bob.get(page).status_code, bob.post(page, wish(house)).status_code] == [403, 403]
+    assert Render.objects.count() == 0
+
+
+def test_the_quote_tells_ceiling_price_and_balance_after(owner: Client, house: Workspace) -> None:
+    answer = owner.post(url("video_quote", house), wish(house))
+    words = text(answer)
+    assert "At most $1.004" in words
+    assert "Voice 10 s" in words
+    assert "Video, at most 10.04 s" in words
+    assert "Per second $0.10" in words
+    assert "Balance $5.00 Balance after $3.996" in words
+    assert f'name="max_amount_micros" value="{shop.CEILING_MICROS}"' in answer.content.decode()
+    assert "<html" not in answer.content.decode()
+
+
+def test_the_quote_writes_nothing(owner: Client, house: Workspace) -> None:
+    owner.post(url("video_quote", house), wish(house))
+    assert Render.objects.count() == 0
+    assert ledger.balance(house).held_micros == 0
+
+
+def test_without_a_voice_there_is_no_price_and_no_button_to_press(owner: Client, house: Workspace) -> None:
+    answer = owner.post(url("video_quote", house), wish(house, voice=""))
+    assert "Add a voice, and the price stands here" in text(answer)
+    assert "It needs a voice." in text(answer)
+    assert answer.context["panel"].can_be_made is False
+    assert "max_amount_micros" not in answer.content.decode()
+
+
+def test_what_is_missing_is_said_before_anybody_presses(cast: Cast) -> None:
+    poor = shop.open_shop(cast.workspace, dollars=1)
+    answer = cast.browser(cast.alice).post(url("video_quote", poor), wish(poor))
+    assert "$0.004 is missing. This video holds $1.004 and $1.00 is available." in text(answer)
+    assert answer.context["panel"].can_be_made is False
+
+
+def test_the_quote_survives_nonsense(owner: Client, house: Workspace) -> None:
+    answer = owner.post(url("video_quote", house), {"portrait": "x\0y", "voice": "nope", "model": "?", "offer": "?"})
+    assert answer.status_code == 200
+
+
+def test_a_provider_pinned_for_another_model_is_no_longer_pinned(owner: Client, house: Workspace) -> None:
+    elsewhere = "runware:klingai:avatar@2.0-pro"
+    answer = owner.post(url("video_quote", house), wish(house, offer=elsewhere))
+    assert answer.context["panel"].line.offer == shop.OFFER
+
+
+def test_pressing_the_button_makes_one_render_with_its_hold(owner: Client, house: Workspace) -> None:
+    answer = owner.post(
+        url("video_new", house),
+        wish(house, title="My title", prompt="calm", output_format="webm", output_quality="80"),
+    )
+    video = Render.objects.get()
+    assert (answer.status_code, answer["Location"]) == (302, url("video", house, render=video.pk))
+    assert (video.title, video.prompt, video.state) == ("My title", "calm", "queued")
+    assert video.options == {"output_format": "webm", "output_quality": 80}
+    assert ledger.balance(house).held_micros == shop.CEILING_MICROS
+
+
+def test_sending_the_form_twice_makes_one_render(owner: Client, house: Workspace) -> None:
+    answers = [owner.post(url("video_new", house), wish(house)) for _ in range(2)]
+    assert len({answer["Location"] for answer in answers}) == 1
+    assert Render.objects.count() == 1
+    assert ledger.balance(house).held_micros == shop.CEILING_MICROS
+
+
+def test_a_key_used_for_another_video_is_refused_and_replaced(owner: Client, house: Workspace) -> None:
+    owner.post(url("video_new", house), wish(house))
+    answer = owner.post(url("video_new", house), wish(house, prompt="something else"))
+    assert answer.status_code == 422
+    assert "This key was used before for another video." in text(answer)
+    assert 'value="a-key"' not in answer.content.decode()
+    assert Render.objects.count() == 1
+
+
+def test_a_price_that_rose_since_it_was_seen_is_not_taken(owner: Client, house: Workspace) -> None:
+    answer = owner.post(url("video_new", house), wish(house, max_amount_micros="1003999"))
+    assert answer.status_code == 422
+    assert "The price has gone up since you saw it." in text(answer)
+    assert Render.objects.count() == 0
+
+
+def test_too_little_credit_is_refused_with_the_amount(cast: Cast) -> None:
+    poor = shop.open_shop(cast.workspace, dollars=1)
+    answer = cast.browser(cast.alice).post(url("video_new", poor), wish(poor))
+    assert answer.status_code == 422
+    assert "$0.004 is missing" in text(answer)
+    assert Render.objects.count() == 0
+
+
+def test_a_frozen_wallet_is_explained(owner: Client, house: Workspace) -> None:
+    ledger.freeze(house, reason="a dispute")
+    assert "The credit of this workspace is frozen." in text(owner.post(url("video_quote", house), wish(house)))
+    answer = owner.post(url("video_new", house), wish(house))
+    assert (answer.status_code, Render.objects.count()) == (422, 0)
+
+
+@pytest.mark.parametrize(
+    ("sent", "sentence"),
+    [
+        ({"portrait": ""}, "Add a portrait: the face that will talk."),
+        ({"voice": ""}, "Add a voice: what the portrait will say."),
+        ({"voice": "upl_gone"}, "This voice is gone. Choose another."),
+        ({"prompt": "x" * 2501}, "The prompt has 2501 characters; the limit is 2500."),
+        ({"output_quality": "100"}, "Write a whole number from 20 to 99."),
+        ({"output_quality": "best"}, "Write a whole number from 20 to 99."),
+        ({"output_format": "avi"}, "There is no format avi. Choose MP4, WebM or MOV."),
+        ({"title": "x" * 121}, "The title has 121 characters; the limit is 120."),
+        ({"project": "prj_gone"}, "This project takes no new videos. Choose another."),
+    ],
+)
+def test_a_refusal_stands_at_its_field_and_keeps_the_inputs(
+    owner: Client, house: Workspace, sent: dict[str, str], sentence: str
+) -> None:
+    answer = owner.post(url("video_new", house), wish(house, **{"prompt": "keep me", **sent}))
+    assert answer.status_code == 422
+    assert sentence in text(answer)
+    page = answer.content.decode()
+    kept = [name for name in ("portrait", "voice") if name not in sent]
+    for name in kept:
+        assert f'name="{name}" value="{wish(house)[name]}"' in page
+    if "prompt" not in sent:
+        assert "keep me</textarea>" in page
+    assert Render.objects.count() == 0
+
+
+def test_an_upload_of_another_workspace_can_not_be_used(cast: Cast, owner: Client, house: Workspace) -> None:
+    his = shop.voice_of(cast.charlie.workspaces.get(), "private.mp3")
+    answer = owner.post(url("video_new", house), wish(house, voice=his.pk))
+    assert answer.status_code == 422
+    assert "This voice is gone. Choose another." in text(answer)
+    assert "private.mp3" not in answer.content.decode()
+    seen = owner.get(url("video_new", house), {"voice": his.pk})
+    assert "private.mp3" not in seen.content.decode()
+
+
+def test_without_a_script_files_come_with_the_form_and_the_price_is_shown_first(
+    owner: Client, house: Workspace
+) -> None:
+    files = {
+        "portrait_file": SimpleUploadedFile("me.jpg", PORTRAIT.read_bytes()),
+        "voice_file": SimpleUploadedFile("me.mp3", VOICE.read_bytes()),
+    }
+    page = url("video_new", house)
+    answer = owner.post(page, {"model": "draft", "output_format": "mp4", "output_quality": "95", **files})
+    assert answer.status_code == 200
+    assert "This is the price. Press the button again to make the video." in text(answer)
+    assert Render.objects.count() == 0
+    portrait, voice, panel = (answer.context[name] for name in ("portrait_slot", "voice_slot", "panel"))
+    chosen = {
+        "portrait": portrait.upload.pk,
+        "voice": voice.upload.pk,
+        "max_amount_micros": panel.line.ceiling_micros,
+        "idempotency_key": answer.context["key"],
+    }
+    owner.post(page, wish(house, **chosen))
+    assert Render.objects.get().voice.name == "me.mp3"
+
+
+def test_without_a_script_a_bad_file_is_refused_at_its_slot(owner: Client, house: Workspace) -> None:
+    bad = SimpleUploadedFile("me.jpg", b"this is no picture at all")
+    answer = owner.post(url("video_new", house), wish(house, portrait_file=bad))
+    assert answer.status_code == 422
+    assert answer.context["portrait_slot"].error.startswith("The portrait is")
+    assert answer.context["voice_slot"].upload.name == "hello there.mp3"
+    assert Render.objects.count() == 0
+
+
+def test_using_a_video_again_brings_all_its_inputs(owner: Client, house: Workspace) -> None:
+    made = shop.ready(house, "The first", prompt="smile", options={"output_format": "mov", "output_quality": 60})
+    answer = owner.get(url("video_new", house), {"again": made.pk})
+    form = answer.context["form"]
+    assert [form[name].value() for name in ("title", "prompt", "output_format", "output_quality", "project")] == [
+        "The first",
+        "smile",
+        "mov",
+        60,
+        made.project_id,
+    ]
+    assert [answer.context[slot].upload for slot in ("portrait_slot", "voice_slot")] == [made.portrait, made.voice]
+
+
+def test_a_video_in_a_project_starts_from_the_projects_defaults(owner: Client, house: Workspace) -> None:
+    portrait = shop.portrait_of(house)
+    project = create_project(house, "Series")
+    change_project(project, name="Series", portrait=portrait, defaults={"prompt": "nod", "output_quality": 50})
+    create_project(house, "A newer one")
+    answer = owner.get(url("video_new", house), {"project": project.pk})
+    form = answer.context["form"]
+    assert answer.context["portrait_slot"].upload == portrait
+    assert [form[name].value() for name in ("prompt", "output_format", "output_quality", "project")] == [
+        "nod",
+        "mp4",
+        50,
+        project.pk,
+    ]
+
+
+def test_the_first_video_makes_the_first_project(owner: Client, house: Workspace) -> None:
+    owner.post(url("video_new", house), wish(house))
+    assert Render.objects.get().project == project_for_new_video(house)
+    assert house.projects.count() == 1
+
+
+def test_the_frame_asks_for_no_inline_script_or_style(owner: Client, house: Workspace) -> None:
+    page = owner.get(url("video_new", house)).content.decode()
+    assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|hx-on|javascript:", page) == []
