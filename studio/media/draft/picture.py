@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pillow_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from studio.media.draft.arrays import Bytes
@@ -14,8 +13,6 @@ from studio.media.draft.refusal import DraftInputError
 SHORT_SIDE, LONG_SIDE = 720, 1920
 LEAST_SIDE = 240  # below this the mark could not be read
 BACKDROP = (236, 237, 240)  # behind a cut-out portrait: video has no transparency
-
-pillow_heif.register_heif_opener()
 
 
 def read_portrait(path: Path) -> Bytes:
