@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def raise_alert(kind: str, key: str, message: str, **detail: Any) -> Alert:
-    """Open an alert, or count it on the one that is open. Sends nothing itself, so it may be called in a transaction."""
+    """Open an alert, or count it on the one that is open. Sends nothing itself: fine within a transaction."""
     logger.error("%s: %s", kind, message)
     now = timezone.now()
     repeated = Alert.objects.filter(kind=kind, key=key, closed_at=None)

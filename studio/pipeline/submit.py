@@ -1,7 +1,7 @@
 """Sending a render to its provider. The job's row is written before the call, the answer after it.
 
 The same three parts serve the watch, which sends many at once, and ``submit_render``, which sends one: ``claim`` takes
-the step, ``send`` talks to the provider and writes no more than that it is about to create, ``record`` stores the answer.
+the step, ``send`` talks to the provider and marks that it is about to create, ``record`` stores the answer.
 """
 
 from __future__ import annotations
