@@ -24,8 +24,9 @@ LONGEST_MAX_AGE = 24 * 3600
 NOT_OURS = "This link is not valid. Open the page that you found it on and use the link there."
 ENDED = "This link has expired. Reload the page that you found it on; its links are fresh."
 GONE = "This file is no longer there. It was deleted, or its video was."
-# If the file were something that runs, it would run nowhere: no scripts, no forms, an origin of its own.
-SANDBOX = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
+# If a file were something that runs, it would not: no scripts, no forms, no frames. It keeps its origin, because a
+# browser that opens a video in a tab of its own fetches it a second time from there.
+SANDBOX = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin"
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.IGNORECASE)
 
 

@@ -159,7 +159,7 @@ def test_nothing_in_a_file_can_run(media: Path, client: Client) -> None:
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         policy = response.headers["Content-Security-Policy"].split("; ")
         assert policy[0] == "default-src 'none'"
-        assert policy[-1] == "sandbox"
+        assert policy[-1] == "sandbox allow-same-origin"  # and no allow-scripts
         attached = response.headers["Content-Disposition"].startswith("attachment")
         assert attached == (content_type == "application/octet-stream")
 
