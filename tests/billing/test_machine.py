@@ -464,7 +464,7 @@ def test_the_ledger_agrees_with_its_model_whatever_happens(caplog: pytest.LogCap
         run_state_machine_as_test(
             LedgerMachine,
             settings=settings(
-                max_examples=max(least * 4 // 3 // STEPS_EACH, 10),
+                max_examples=max(least * 6 // 5 // STEPS_EACH, 10),
                 stateful_step_count=STEPS_EACH,
                 derandomize=not LONG_RUN,
                 deadline=None,

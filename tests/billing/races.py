@@ -1,0 +1,246 @@
+"""Many at once on one wallet. Each race sets up, lets its runners go together, and says what must hold afterwards.
+
+The same races run in threads on PostgreSQL (test_races.py) and in processes on a SQLite file:
+``VAR_DIR=/tmp/x python -m tests.billing.races`` migrates a database there, runs them all and prints what came of each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+if __name__ == "__main__":
+    os.environ["DJANGO_SETTINGS_MODULE"] = "avatarsite.settings"
+    import django
+
+    django.setup()
+
+from django.core.management import call_command
+from django.db import connection, connections
+from django.utils import timezone
+
+from avatarsite.workspaces.models import Workspace
+from billing import holds, ledger, metering
+from billing.errors import HoldAlreadyClosed, InsufficientCredit, KeyConflict
+from billing.models import CreditLot, Hold, Transfer, TransferKind, Usage
+from tests.billing.cast import DOLLAR, give, hold, make_price, make_rich, make_workspace
+
+Job = Callable[[], object]
+Together = Callable[[Sequence[Job]], list[object]]
+
+
+def outcome(job: Job) -> object:
+    """What a runner gives, or the name of the refusal; anything else is told with its trace."""
+    try:
+        return job()
+    except (InsufficientCredit, HoldAlreadyClosed, KeyConflict) as refusal:
+        return type(refusal).__name__
+    except Exception:  # noqa: BLE001 -- a race must report what it did not expect
+        return traceback.format_exc()
+
+
+def in_threads(jobs: Sequence[Job]) -> list[object]:
+    start = threading.Barrier(len(jobs))
+
+    def run(job: Job) -> object:
+        start.wait()
+        try:
+            return outcome(job)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(run, jobs))
+
+
+def in_processes(jobs: Sequence[Job]) -> list[object]:
+    connections.close_all()
+    start, go = os.pipe()
+    results = [_fork(job, start, go) for job in jobs]
+    os.close(start)
+    os.close(go)  # all forked: reading the other end now gives nothing, to everybody at once
+    return [_read(*result) for result in results]
+
+
+def _fork(job: Job, start: int, go: int) -> tuple[int, int]:
+    result, answer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(go)
+        os.read(start, 1)
+        with os.fdopen(answer, "wb") as pipe:
+            pickle.dump(outcome(job), pipe)
+        os._exit(0)
+    os.close(answer)
+    return pid, result
+
+
+def _read(pid: int, result: int) -> object:
+    with os.fdopen(result, "rb") as pipe:
+        answer = pipe.read()
+    os.waitpid(pid, 0)
+    return pickle.loads(answer)
+
+
+def count(together: Together, jobs: Sequence[Job]) -> Counter[object]:
+    return Counter(together(jobs))
+
+
+def race_nobody_overdraws(together: Together) -> None:
+    """$60.50 and 8 runners who each want $1 sixteen times: 60 get it, and nobody is refused while there is some."""
+    workspace = make_workspace("overdraw")
+    give(workspace, 40 * DOLLAR, "overdraw:paid", category="paid")
+    give(workspace, 20 * DOLLAR + DOLLAR // 2, "overdraw:bonus")
+
+    def want(runner: int) -> tuple[int, int]:
+        got = [outcome(lambda n=n: hold(workspace, DOLLAR, f"overdraw:{runner}:{n}").state) for n in range(16)]
+        return got.count("open"), got.count("InsufficientCredit")
+
+    results = together([lambda runner=runner: want(runner) for runner in range(8)])
+    assert [sum(column) for column in zip(*results, strict=True)] == [60, 68], results
+    assert ledger.balance(workspace).available_micros == DOLLAR // 2
+
+
+def race_the_same_key_acts_once(together: Together) -> None:
+    workspace = make_rich(100, slug="once")
+    price = make_price(offer="once:face")
+    placed = hold(workspace, 5 * DOLLAR, "once:metered")
+    charged = holds.settle_hold(hold(workspace, DOLLAR, "once:charged"), DOLLAR)
+    charge = Transfer.objects.get(hold=charged)
+    accounts = {"debit": ledger.platform("provider_cost"), "credit": ledger.platform("provider_payable:once")}
+    facts = {"subject": "render:once:metered", "offer": "once:face", "price": price, "measured_ms": 12_345}
+    jobs: dict[str, Job] = {
+        "grant": lambda: give(workspace, DOLLAR, "once:gift").pk,
+        "hold": lambda: hold(workspace, DOLLAR, "once:held").pk,
+        "post": lambda: ledger.post(**accounts, kind=TransferKind.ADJUST, amount_micros=7, key="once:post").pk,
+        "usage": lambda: metering.record_usage(workspace=workspace, hold=Hold.objects.get(pk=placed.pk), **facts).pk,
+        "reverse": lambda: ledger.reverse(charge, reason="wrong").pk,
+        "wallet": lambda: ledger.wallet(Workspace.objects.get(slug="once")).pk,
+    }
+    for name, job in jobs.items():
+        results = count(together, [job] * 8)
+        assert list(results.values()) == [8], (name, results)
+    assert CreditLot.objects.filter(source_key="once:gift").count() == 1
+    assert Usage.objects.filter(subject="render:once:metered").count() == 1
+    assert ledger.balance(workspace).posted_micros == 101 * DOLLAR - 1_234_500
+
+
+def race_new_wallets_and_accounts_are_made_once(together: Together) -> None:
+    """The first use of everything, by all at once."""
+    make_workspace("new")
+
+    def begin(runner: int) -> str:
+        workspace = Workspace.objects.get(slug="new")
+        give(workspace, DOLLAR, f"new:{runner}")
+        return holds.settle_hold(hold(workspace, DOLLAR, f"new:{runner}"), DOLLAR).state
+
+    results = count(together, [lambda runner=runner: begin(runner) for runner in range(8)])
+    assert results == {"settled": 8}, results
+
+
+def race_a_hold_closes_one_way(together: Together) -> None:
+    workspace = make_rich(100, slug="close")
+    hold(workspace, 50 * DOLLAR, "close:other")  # so that the account alone would have enough for a second close
+    for number in range(12):
+        placed = hold(workspace, DOLLAR, f"close:{number}")
+
+        def settle(pk: int = placed.pk) -> str:
+            return holds.settle_hold(Hold.objects.get(pk=pk), DOLLAR).state
+
+        def release(pk: int = placed.pk) -> str:
+            return holds.release_hold(Hold.objects.get(pk=pk), reason="cancelled").state
+
+        results = count(together, [settle, release] * 4)
+        state = Hold.objects.get(pk=placed.pk).state
+        assert results == {state: 4, "HoldAlreadyClosed": 4}, results
+    assert ledger.balance(workspace).held_micros == 50 * DOLLAR
+
+
+def race_everything_at_once(together: Together) -> None:
+    """Grants, holds, settles, releases, expiries, reversals and checks: no deadlock, and it all adds up."""
+    workspaces = [make_rich(5, slug="all-one"), make_rich(5, slug="all-two")]
+
+    def live(runner: int) -> str:
+        dice = random.Random(runner)
+        for number in range(25):
+            workspace = dice.choice(workspaces)
+            key = f"all:{runner}:{number}"
+            if dice.random() < 0.3:
+                # Ends before this race does.
+                soon = timezone.now() + timedelta(milliseconds=dice.randrange(20, 200))
+                give(workspace, dice.randrange(1, DOLLAR), key, expires_at=soon)
+            try:
+                placed = hold(workspace, dice.randrange(2 * DOLLAR), key)
+            except InsufficientCredit:
+                ledger.expire_lots()
+                continue
+            if dice.random() < 0.5:
+                holds.release_hold(placed, reason="cancelled")
+            else:
+                holds.settle_hold(placed, placed.amount_micros * dice.randrange(101) // 100)
+                for charge in Transfer.objects.filter(hold=placed, kind="settle"):
+                    if dice.random() < 0.5:
+                        ledger.reverse(charge, reason="wrong")
+            assert ledger.balance(workspace).available_micros >= 0
+        return "done"
+
+    results = count(together, [lambda runner=runner: live(runner) for runner in range(8)])
+    assert results == {"done": 8}, results
+
+
+def race_against_being_killed(together: Together) -> None:
+    """Processes only: one is killed wherever it happens to be, and what it leaves is whole."""
+    if together is not in_processes:
+        return
+    workspace = make_rich(10_000, slug="killed")
+
+    def work(turn: int) -> None:
+        for number in range(100_000):
+            holds.settle_hold(hold(workspace, DOLLAR, f"killed:{turn}:{number}"), 3 * DOLLAR // 4)
+
+    for turn in range(6):
+        connections.close_all()
+        pid = os.fork()
+        if pid == 0:
+            work(turn)
+        while not Hold.objects.filter(key__startswith=f"killed:{turn}:").exists():
+            time.sleep(0.005)
+        time.sleep(0.02 + turn * 0.013)  # another place each time; any is right
+        os.kill(pid, signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+        assert ledger.verify() == []
+    for placed in Hold.objects.filter(key__startswith="killed:", state="open"):
+        holds.release_hold(placed, reason="swept")
+    assert ledger.balance(workspace).held_micros == 0
+
+
+RACES = {name: race for name, race in globals().items() if name.startswith("race_")}
+
+
+def run(name: str, together: Together) -> None:
+    RACES[name](together)
+    findings = ledger.verify()
+    assert findings == []
+
+
+def main() -> None:
+    call_command("migrate", verbosity=0)
+    results = {}
+    for name in RACES:
+        results[name] = outcome(lambda name=name: run(name, in_processes))
+    json.dump(results, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
