@@ -244,6 +244,7 @@ ACCOUNT_CHANGE_EMAIL = True  # one address a person; a new one takes over once i
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_RATE_LIMITS = {"confirm_email": "1/m/key"}  # the rest as allauth has them
 ACCOUNT_ADAPTER = "avatarsite.workspaces.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
     "login": "avatarsite.workspaces.forms.SignInForm",
@@ -260,6 +261,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0)
 MFA_ADAPTER = "avatarsite.workspaces.adapter.TwoFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Avatar Studio"
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody is signed in without a confirmed address; a second one may be waiting
 MFA_TOTP_TOLERANCE = 1  # one step of clock drift either way
 MFA_FORMS = {
     "authenticate": "avatarsite.workspaces.forms.CodeForm",

@@ -82,6 +82,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         links = {
+            "site_url": absolute(self.request, "/").rstrip("/"),
             "signup_url": absolute(self.request, reverse("account_signup")),
             "forgot_url": absolute(self.request, reverse("account_reset_password")),
         }

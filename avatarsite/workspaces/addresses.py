@@ -15,6 +15,12 @@ def vouch(user: User) -> None:
         EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
 
 
+def forget_claims(email: str) -> None:
+    """Drop what others have asked to change their address to and not confirmed: asking for it doesn't take it."""
+    waiting = EmailAddress.objects.filter(email=email.lower(), verified=False)
+    waiting.exclude(user__email=email.lower()).delete()
+
+
 def confirmed(user: User, email: str) -> bool:
     """Whether the person has shown that letters to this address reach them."""
     return bool(EmailAddress.objects.filter(user=user, email=email.lower(), verified=True).exists())

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 
 from avatarsite.workspaces import invitations, pending
+from avatarsite.workspaces.addresses import forget_claims
 from avatarsite.workspaces.join import NAME_LENGTH
 from avatarsite.workspaces.models import INVITED_ROLES, Role, User
 
@@ -47,6 +48,10 @@ class SignUpForm(InOurWords, account.SignupForm):  # type: ignore[misc]
     name = forms.CharField(
         label="Your name", max_length=120, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
+
+    def validate_unique_email(self, value: str) -> str:
+        forget_claims(value)
+        return str(super().validate_unique_email(value))
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """All or nothing; an address that somebody else took this very moment is answered like any taken address."""
@@ -94,6 +99,13 @@ class SetPasswordForm(InOurWords, account.SetPasswordForm):  # type: ignore[misc
 
 class ResetPasswordForm(InOurWords, account.ResetPasswordForm):  # type: ignore[misc]
     labels: ClassVar[dict[str, str]] = {"email": "E-mail address"}
+    users: list[User]
+
+    def clean_email(self) -> str:
+        """Only an address that is theirs opens an account, not one that they mistyped as their next."""
+        email = str(super().clean_email())
+        self.users = [user for user in self.users if user.email == email.lower()]
+        return email
 
 
 class ResetPasswordKeyForm(InOurWords, account.ResetPasswordKeyForm):  # type: ignore[misc]

@@ -36,7 +36,7 @@ def absolute(request: HttpRequest, path: str) -> str:
 
 def compose(template: str, to: str, context: dict[str, Any]) -> EmailMultiAlternatives:
     """A letter from ``<template>_subject.txt`` and ``<template>_message.txt``, as text and as HTML."""
-    context = {**context, "site_url": settings.SITE_URL, "email": to}
+    context = {"site_url": settings.SITE_URL, **context, "email": to}
     subject = " ".join(render_to_string(f"{template}_subject.txt", context).split())
     text = render_to_string(f"{template}_message.txt", context).strip() + "\n"
     letter = EmailMultiAlternatives(subject, text, settings.DEFAULT_FROM_EMAIL, [to])
@@ -72,6 +72,7 @@ def send_invitation(request: HttpRequest, issued: Issued) -> bool:
     invitation = issued.invitation
     by = invitation.invited_by
     context = {
+        "site_url": absolute(request, "/").rstrip("/"),
         "invitation": invitation,
         "inviter": by.get_full_name() if by else "Somebody",
         "link": absolute(request, reverse("invitation_link", kwargs={"token": issued.token})),

@@ -164,3 +164,15 @@ def test_a_seed_that_cannot_be_read_lets_nobody_in_and_breaks_nothing(cast: Cast
     answer = browser.post(reverse("mfa_authenticate"), {"code": code(secret, steps=1)})
     assert "This code is not right, or it is too old." in answer.content.decode()
     assert "_auth_user_id" not in browser.session
+
+
+def test_an_address_can_be_changed_with_a_second_factor_and_the_other_way_round(cast: Cast) -> None:
+    browser = cast.browser(cast.bob)
+    enrol(browser)
+    browser.post(reverse("account_email"), {"email": "robert@example.org", "action_add": ""})
+    assert letter_to("robert@example.org").subject == "Confirm your e-mail address"
+
+    other = cast.browser(cast.emil)
+    other.post("/account/reauthenticate/", {"password": PASSWORD})
+    other.post(reverse("account_email"), {"email": "emile@example.org", "action_add": ""})
+    assert other.get(reverse("mfa_activate_totp")).status_code == 200

@@ -18,7 +18,7 @@ def mail_note() -> dict[str, Any]:
     """Where mail goes on a server without a mail server; nothing on one that has."""
     folder = Path(settings.EMAIL_FILE_PATH)
     inside = folder.is_relative_to(settings.BASE_DIR)
-    where = folder.relative_to(settings.BASE_DIR) if inside else f"{folder.name} in its VAR_DIR"
+    where = folder.relative_to(settings.BASE_DIR) if inside else f"VAR_DIR/{folder.name}"
     return {"where": "" if settings.EMAIL_URL else where}
 
 

@@ -21,16 +21,21 @@ from avatarsite.workspaces.refusals import NotAllowed, Refused
 
 
 @dataclass(frozen=True)
-class Power:
-    """A line of the table of what each role may do."""
+class Powers:
+    """What a role may do that the one below it may not."""
 
-    words: str
-    answers: list[bool]
+    role: Role
+    words: list[str]
 
-    @classmethod
-    def of(cls, action: Action) -> Power:
-        words = IN_WORDS[action]
-        return cls(words[0].upper() + words[1:], [action in ALLOWED[role] for role in reversed(Role)])
+
+def powers() -> list[Powers]:
+    """From the viewer up to the owner."""
+    found, below = [], frozenset[Action]()
+    for role in reversed(Role):
+        more = ALLOWED[role] - below
+        found.append(Powers(role, [IN_WORDS[action] for action in Action if action in more]))
+        below = ALLOWED[role]
+    return found
 
 
 def team_action(
@@ -138,7 +143,7 @@ def _team_page(request: WorkspaceRequest, form: InvitationForm) -> HttpResponse:
         "only_owner": [person.role for person in people].count(Role.OWNER) == 1,
         "invitations": invitations.waiting_in(request.workspace) if manages else [],
         "now": timezone.now(),
-        "powers": [Power.of(action) for action in Action],
+        "powers": powers(),
     }
     return render(request, "workspaces/team.html", context, status=422 if form.errors else 200)
 
