@@ -348,11 +348,12 @@ class Fal(Provider):
             self.letters.lose(job.id, url)
             return
         after = faults.get("webhook_late", {}).get("seconds", 0.0)
-        copies = 1 + faults.get("webhook_duplicate", {}).get("copies", 0)
-        for number in range(copies):
-            self.letters.post(job.id, url, lambda: self._letter(job, faults), after=after + 0.5 * number)
+        first = self.letters.post(job.id, url, lambda: self._letter(job, faults), after=after)
+        for number in range(faults.get("webhook_duplicate", {}).get("copies", 0)):
+            wait = after + 0.5 * (number + 1)
+            self.letters.post(job.id, url, lambda: self._letter(job, faults), after=wait, label="copy")
         if "webhook_out_of_order" in faults:
-            self.letters.post(job.id, url, lambda: self._older_letter(job), after=after + 1.0, label="older")
+            self.letters.post(job.id, url, lambda: self._older_letter(job), following=first, label="older")
 
     async def _letter(self, job: Job, faults: Mapping[str, dict[str, Any]]) -> Sealed:
         head: dict[str, Any] = {"request_id": job.id, "gateway_request_id": job.notes["gateway"]}

@@ -77,11 +77,20 @@ class Letters:
         self.sent.append(letter)
         return letter
 
-    def post(self, job: str, url: str, seal: Seal, *, after: float = 0.0, label: str = "result") -> asyncio.Task[None]:
-        """Deliver in the background. ``seal`` gives body and headers anew for each try."""
+    def post(
+        self,
+        job: str,
+        url: str,
+        seal: Seal,
+        *,
+        after: float = 0.0,
+        following: asyncio.Task[None] | None = None,
+        label: str = "result",
+    ) -> asyncio.Task[None]:
+        """Deliver in the background, once ``following`` is through. ``seal`` gives body and headers for each try."""
         letter = Letter(next(self._ids), job, url, label)
         self.sent.append(letter)
-        task = asyncio.get_running_loop().create_task(self._deliver(letter, seal, after))
+        task = asyncio.get_running_loop().create_task(self._deliver(letter, seal, after, following))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return task
@@ -91,7 +100,9 @@ class Letters:
         while self._under_way:
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    async def _deliver(self, letter: Letter, seal: Seal, after: float) -> None:
+    async def _deliver(self, letter: Letter, seal: Seal, after: float, following: asyncio.Task[None] | None) -> None:
+        if following is not None:
+            await asyncio.wait([following])
         if after:
             await self._clock.sleep(after)
         manners = self._manners()

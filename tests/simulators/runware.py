@@ -323,12 +323,15 @@ class Runware(Provider):
             self.letters.lose(job.id, job.webhook_url)
             return
         after = faults.get("webhook_late", {}).get("seconds", 0.0)
-        letters = [item] * (1 + faults.get("webhook_duplicate", {}).get("copies", 0))
+        garbled = "webhook_garbled" in faults
+        seal = unsealed(self._body(item, garbled=garbled))
+        first = self.letters.post(job.id, job.webhook_url, seal, after=after)
+        for number in range(faults.get("webhook_duplicate", {}).get("copies", 0)):
+            self.letters.post(job.id, job.webhook_url, seal, after=after + 0.5 * (number + 1), label="copy")
         if "webhook_out_of_order" in faults:
-            letters.append({"taskType": "videoInference", "taskUUID": job.id, "status": "processing", "progress": 50})
-        for number, letter in enumerate(letters):
-            body = self._body(letter, garbled="webhook_garbled" in faults)
-            self.letters.post(job.id, job.webhook_url, unsealed(body), after=after + 0.5 * number)
+            older = {"taskType": "videoInference", "taskUUID": job.id, "status": "processing", "progress": 50}
+            seal = unsealed(self._body(older, garbled=garbled))
+            self.letters.post(job.id, job.webhook_url, seal, following=first, label="older")
 
     def _body(self, item: dict[str, Any], *, garbled: bool) -> bytes:
         if garbled:
