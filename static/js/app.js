@@ -4,4 +4,5 @@ import "./dialogs.js";
 import "./toasts.js";
 import "./clocks.js";
 import "./forms.js";
+import "./polls.js";
 import "./waves.js";

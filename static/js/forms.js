@@ -30,6 +30,9 @@ window.addEventListener("pageshow", (event) => {
   for (const key of document.querySelectorAll("[data-fresh-key]")) key.value = `ask_${crypto.randomUUID()}`;
 });
 
+// A form that came back with a mistake starts at the mistake.
+document.querySelector('main [aria-invalid="true"]')?.focus();
+
 // <select data-submit> sends its form when changed.
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();

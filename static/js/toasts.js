@@ -37,5 +37,5 @@ export function toast(text, kind = "error") {
 
 // htmx says nothing when a request fails; a person should know.
 document.addEventListener("htmx:sendError", (event) => {
-  if (!event.detail.elt.closest("[data-quiet]")) toast("The server can't be reached. Check your connection and try again.");
+  if (!event.detail.elt.closest("[data-poll], [data-quiet]")) toast("The server can't be reached. Check your connection and try again.");
 });

@@ -189,6 +189,7 @@ def test_a_refusal_stands_at_its_field_and_keeps_the_inputs(
     answer = owner.post(url("video_new", house), wish(house, **{"prompt": "keep me", **sent}))
     assert answer.status_code == 422
     assert sentence in text(answer)
+    assert "Nothing was made and nothing is held. Look at what is marked below." in text(answer)
     page = answer.content.decode()
     kept = [name for name in ("portrait", "voice") if name not in sent]
     for name in kept:

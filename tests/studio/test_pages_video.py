@@ -67,7 +67,7 @@ def test_a_running_video_shows_its_stages_and_its_hold(owner: Client, house: Wor
     words = text(answer)
     assert "Held $1.004 , charged only if it succeeds." in words
     assert "42 %" in words
-    assert triggers(answer) == ["load delay:1s"]
+    assert triggers(answer) == ["load delay:1s, retry"]
 
 
 def test_a_free_video_holds_nothing_and_says_so(cast: Cast) -> None:
@@ -95,7 +95,7 @@ def test_it_is_asked_less_often_the_longer_it_takes(age: timedelta, seconds: int
 def test_the_fragment_asks_again_while_the_video_runs(owner: Client, house: Workspace) -> None:
     video = shop.rendering(house)
     answer = owner.get(url("video_status", video), {"seen": "rendering"})
-    assert triggers(answer) == ["load delay:1s"]
+    assert triggers(answer) == ["load delay:1s, retry"]
     assert f'{url("video_status", video)}?seen=rendering"' in answer.content.decode()
     assert answer.has_header("HX-Retarget") is False
     assert "<html" not in answer.content.decode()
@@ -110,6 +110,7 @@ def test_the_fragment_stops_asking_at_the_end_and_brings_the_player(owner: Clien
     assert "hx-trigger" not in page
     assert page.count("<video ") == 1
     assert page.count('id="actions" hx-swap-oob="true"') == 1
+    assert "<title>Ready: A video · Avatar Studio</title>" in page
 
 
 @pytest.mark.parametrize("make", [shop.failed, shop.cancelled])

@@ -158,7 +158,7 @@ def test_the_header_counts_what_runs_and_tells_what_is_left(owner: Client, house
     assert "$50.00" in quiet
     shop.rendering(house)
     busy = owner.get(url("bench", house)).content.decode()
-    assert 'hx-trigger="load delay:5s"' in busy
+    assert 'hx-trigger="load delay:5s, retry"' in busy
     assert '<span class="figures">1</span>' in busy
     assert "$48.996" in busy
     assert ledger.balance(house).available_micros == 48_996_000
