@@ -323,11 +323,11 @@ if SITE_URL.startswith("https://"):
 PRICE_MARKUP_PERCENT = env.decimal("PRICE_MARKUP_PERCENT", "0")
 # The draft engine's price, so that the money path can be seen without a provider.
 DRAFT_PRICE_PER_SECOND = env.decimal("DRAFT_PRICE_PER_SECOND", "0")
-# Jobs of ours that a provider works on at once; above it they wait here. 0 lifts the adapter's own limit.
+# Jobs of ours that a provider has at once; above it they wait here. 0 is no limit: fal queues whatever comes.
 PROVIDERS_AT_ONCE = {
-    name: env.integer(f"{name.upper()}_AT_ONCE", 0)
-    for name in ("runware", "fal", "aimlapi")
-    if env.text(f"{name.upper()}_AT_ONCE")
+    "runware": env.integer("RUNWARE_AT_ONCE", 50),
+    "fal": env.integer("FAL_AT_ONCE", 0),
+    "aimlapi": env.integer("AIMLAPI_AT_ONCE", 20),
 }
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 LOCAL_ENGINE_JOBS = env.integer("LOCAL_ENGINE_JOBS", 1, least=1)

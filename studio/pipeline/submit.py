@@ -109,9 +109,8 @@ def _room_at(offer_id: str) -> datetime | None:
 
     Two that ask at once may both be let in: the limit is a courtesy, and the provider's own answer is what counts.
     """
-    most = registry.provider_of(offer_id).capabilities.at_once
     seller = registry.offer(offer_id).provider
-    most = settings.PROVIDERS_AT_ONCE.get(seller, most)
+    most = settings.PROVIDERS_AT_ONCE.get(seller, 0)
     if not most:
         return None
     sent = (RenderState.SUBMITTING, RenderState.RENDERING)
@@ -194,9 +193,16 @@ def _rejected(render: Render, job: ProviderJob, submission: Submission) -> bool:
         )
         if render.cancel_requested_at:
             return finish_cancelled(render, reason="cancelled before a provider took it")
-        if not (failure.retryable or failure.fault.is_ours) or job.attempt >= MAX_ATTEMPTS:
+        if _is_final(job, failure):
             return fail_by_provider(render, failure)
         return _back_to_the_queue(render, job, failure, submission.retry_after_seconds)
+
+
+def _is_final(job: ProviderJob, failure: Failure) -> bool:
+    """Whether sending it again is pointless. "Too busy" and our own troubles pass; the state's deadline ends those."""
+    if failure.fault is Fault.RATE_LIMIT or failure.fault.is_ours:
+        return False
+    return not failure.retryable or job.attempt >= MAX_ATTEMPTS
 
 
 def _back_to_the_queue(render: Render, job: ProviderJob, failure: Failure, retry_after: float | None) -> bool:

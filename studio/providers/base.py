@@ -91,6 +91,14 @@ class Provider(ABC):
         """Why this provider can't be used on this server, as a sentence; empty when it can."""
         return ""
 
+    def can_fetch_files(self) -> bool:
+        """Whether links to our files lead anywhere for this provider."""
+        return False
+
+    def can_call_us(self) -> bool:
+        """Whether this provider can deliver webhooks here."""
+        return False
+
     async def forget(self, job: JobHandle) -> None:  # noqa: B027 -- most providers keep nothing of ours
         """Let go of what the provider keeps for a job that we have copied."""
 
