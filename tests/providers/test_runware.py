@@ -153,7 +153,7 @@ IN_DOUBT = [
 
 @pytest.mark.parametrize(("fault", "params", "code", "jobs"), IN_DOUBT)
 def test_a_submit_whose_answer_is_lost_is_in_doubt_and_is_found_out_with_one_job_in_the_end(
-    simulators: Simulators, runware: RunwareProvider, fault: str, params: dict[str, Any], code: str, jobs: int
+    simulators: Simulators, runware: RunwareProvider, *, fault: str, params: dict[str, Any], code: str, jobs: int
 ) -> None:
     simulators.runware.fault(fault, times=1, **params)
     order = order_for(PRO, simulators=simulators)
@@ -246,6 +246,7 @@ def test_a_refusal_of_the_task_itself_proves_that_it_was_never_taken(
 def test_a_clean_refusal_says_why_and_when_to_come_back(
     simulators: Simulators,
     runware: RunwareProvider,
+    *,
     fault: str,
     params: dict[str, Any],
     why: Failure,
@@ -440,7 +441,7 @@ def test_a_success_without_a_video_is_a_failure(simulators: Simulators, runware:
     ],
 )
 def test_a_moderated_render_fails_by_moderation(
-    simulators: Simulators, runware: RunwareProvider, shape: str, code: str, message: str, cost: int | None
+    simulators: Simulators, runware: RunwareProvider, *, shape: str, code: str, message: str, cost: int | None
 ) -> None:
     simulators.runware.fault("moderated", shape=shape)
     order = order_for(PRO, simulators=simulators, options={"content_check": "full"})

@@ -18,8 +18,8 @@ from tests.simulators.fixture import Simulators
 pytest_plugins = ["tests.simulators.fixture"]
 MODEL = "klingai:avatar@2.0-standard"
 
-# Every code that the contract names, with the class that the provider's own SDK gives it. ``timeoutProvider`` is the one
-# that we read differently, because the SDK misses it.
+# Every code that the contract names, with the class that the provider's own SDK gives it. Only ``timeoutProvider`` is
+# read differently here, because the SDK misses it.
 CODES: tuple[tuple[str, CodeClass], ...] = (
     *((code, CodeClass.QUOTA) for code in ("insufficientCredits", "quotaExceeded", "insufficientBalance")),
     *((code, CodeClass.QUOTA) for code in ("paymentRequired", "environmentPaused", "dailyQuotaReached")),

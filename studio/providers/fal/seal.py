@@ -19,7 +19,6 @@ from studio.providers.base import SealBroken
 from studio.providers.fal.words import why
 from studio.providers.http.answers import objects_at, text_at
 from studio.providers.remote import told_nothing
-from studio.providers.types import ProviderError
 
 WINDOW_SECONDS = 300
 KEYS_LIVE_SECONDS = 24 * 3600
@@ -51,17 +50,12 @@ def check_seal(headers: Mapping[str, str], body: bytes, *, received_at: datetime
 
 
 def keys(rest_url: str, *, newer_than: float = KEYS_LIVE_SECONDS) -> list[bytes]:
-    """The published keys, at most ``newer_than`` seconds old; older ones if fal does not answer."""
+    """The published keys, as they were ``newer_than`` seconds ago or later. Raises ProviderError."""
     name = f"fal-keys:{rest_url}"
     known: dict[str, Any] | None = cache.get(name)
     if known and time.time() - known["asked_at"] < newer_than:
         return list(known["keys"])
-    try:
-        found = http.run(_ask_for_keys, rest_url)
-    except ProviderError:
-        if known:
-            return list(known["keys"])
-        raise
+    found = http.run(_ask_for_keys, rest_url)
     cache.set(name, {"asked_at": time.time(), "keys": found}, KEYS_LIVE_SECONDS)
     return found
 
