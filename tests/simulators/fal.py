@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,12 @@ from uuid import uuid4
 from aiohttp import web
 
 from tests.simulators import fal_words as words
+from tests.simulators.fal_headers import is_yes, kept, wrong_header
+from tests.simulators.fal_letters import WAITS, write_letters
 from tests.simulators.fal_seal import Seal
-from tests.simulators.faults import Moment
 from tests.simulators.inputs import InputError, Limits
 from tests.simulators.jobs import Job, Phase, Take, iso, new_takes, reference_in
-from tests.simulators.letters import Manners, Sealed
+from tests.simulators.letters import Manners
 from tests.simulators.media import FilmStore
 from tests.simulators.provider import Provider, TroubleError
 from tests.simulators.settings import FalSettings
@@ -29,19 +29,6 @@ EXHAUSTED = "Exhausted balance. Top up your balance at fal.ai/dashboard/billing"
 NGINX = "<html><body><center><h1>{0} Bad Gateway</h1></center><hr><center>nginx</center></body></html>"
 MOST_INNER_TRIES = 10
 LARGE_RESULT = 10 * 1024
-KEPT_HEADERS = (
-    "x-fal-request-timeout",
-    "x-fal-queue-priority",
-    "x-fal-no-retry",
-    "x-fal-store-io",
-    "x-fal-object-lifecycle-preference",
-    "x-fal-runner-hint",
-    "user-agent",
-)
-WAITS = {  # provider seconds between the tries of one webhook
-    "10 in 2 h": (10, 20, 40, 80, 160, 320, 640, 1280, 2200, 2450),
-    "31 in 1 h": (*range(8, 240, 8), 120, 120),
-}
 
 
 class Fal(Provider):
@@ -96,7 +83,7 @@ class Fal(Provider):
             return web.json_response({"detail": [words.model_failure("missing")["detail"][0]]}, status=422)
         if self.spent_usd >= self.settings.balance_usd:
             return said(403, LOCKED.format(EXHAUSTED))
-        wrong = _wrong_header(request.headers)
+        wrong = wrong_header(request.headers)
         if wrong:
             return said(400, wrong)
         return self._take_in(request, model, arguments, webhook, texts)
@@ -109,7 +96,7 @@ class Fal(Provider):
         webhook: str | None,
         texts: tuple[str, ...],
     ) -> Job:
-        headers = {name: request.headers[name] for name in KEPT_HEADERS if name in request.headers}
+        headers = kept(request.headers)
         job = Job(
             id=str(uuid4()),
             model=model,
@@ -302,7 +289,7 @@ class Fal(Provider):
             super()._take_done(job, take)
             return
         job.notes["tries"] += 1
-        if _is_yes(job.notes["headers"].get("x-fal-no-retry", "")) or job.notes["tries"] > MOST_INNER_TRIES:
+        if is_yes(job.notes["headers"].get("x-fal-no-retry", "")) or job.notes["tries"] > MOST_INNER_TRIES:
             self.fail(job, words.request_failure(runner["error_type"]))
             return
         job.notes["gateway"] = str(uuid4())
@@ -335,45 +322,10 @@ class Fal(Provider):
 
     def on_finished(self, job: Job) -> None:
         if job.webhook_url:
-            self._write(job, job.webhook_url)
-
-    # --- Letters
+            write_letters(self, job, job.webhook_url)
 
     def manners(self) -> Manners:
         return Manners(15.0, WAITS[self.settings.webhook_retries], self.settings.webhook_timeout_real_seconds)
-
-    def _write(self, job: Job, url: str) -> None:
-        faults = self.faults.strike_all(Moment.LETTER, (job.id, *job.texts))
-        if "webhook_lost" in faults:
-            self.letters.lose(job.id, url)
-            return
-        after = faults.get("webhook_late", {}).get("seconds", 0.0)
-        first = self.letters.post(job.id, url, lambda: self._letter(job, faults), after=after)
-        for number in range(faults.get("webhook_duplicate", {}).get("copies", 0)):
-            wait = after + 0.5 * (number + 1)
-            self.letters.post(job.id, url, lambda: self._letter(job, faults), after=wait, label="copy")
-        if "webhook_out_of_order" in faults:
-            self.letters.post(job.id, url, lambda: self._older_letter(job), following=first, label="older")
-
-    async def _letter(self, job: Job, faults: Mapping[str, dict[str, Any]]) -> Sealed:
-        head: dict[str, Any] = {"request_id": job.id, "gateway_request_id": job.notes["gateway"]}
-        if job.failure is None:
-            head |= {"status": "OK", "payload": await self.output(job)}
-        else:
-            head |= {"status": "ERROR", "error": words.webhook_error(job.failure)}
-            head["payload"] = words.failure_body(job.failure)
-        if "webhook_no_payload" in faults:
-            head |= {"payload": None, "payload_error": "Response payload is not JSON serializable."}
-        body = b"{not json" if "webhook_garbled" in faults else json.dumps(head).encode()
-        age = faults.get("webhook_stale", {}).get("seconds", 0.0)
-        return body, self.seal.headers(job.id, body, forged="webhook_forged" in faults, age=age)
-
-    async def _older_letter(self, job: Job) -> Sealed:
-        """What an earlier inner try would have said, arriving after the last word."""
-        failure = words.request_failure("runner_disconnected")
-        head = {"request_id": job.id, "gateway_request_id": str(uuid4()), "status": "ERROR"}
-        body = json.dumps(head | {"error": failure["message"], "payload": words.failure_body(failure)}).encode()
-        return body, self.seal.headers(job.id, body)
 
     # --- Request-level faults
 
@@ -420,25 +372,6 @@ async def _object_in(request: web.Request) -> Any:
         return await request.json()
     except ValueError:
         return None
-
-
-def _is_yes(value: str) -> bool:
-    return value.lower() in ("1", "true", "yes")
-
-
-def _wrong_header(headers: Mapping[str, str]) -> str | None:
-    limit = headers.get("X-Fal-Request-Timeout")
-    try:
-        if limit is not None and float(limit) <= 0:
-            return "X-Fal-Request-Timeout must be positive"
-        wish = headers.get("X-Fal-Object-Lifecycle-Preference")
-        if wish is not None and not isinstance(json.loads(wish), dict):
-            return "X-Fal-Object-Lifecycle-Preference must be an object"
-    except ValueError:
-        return "A request header has an invalid value"
-    if headers.get("X-Fal-Queue-Priority", "normal") not in ("normal", "low"):
-        return "X-Fal-Queue-Priority must be normal or low"
-    return None
 
 
 def _has_left(request: web.Request) -> bool:

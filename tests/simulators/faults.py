@@ -28,7 +28,7 @@ class Kind:
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
-ROUTES = ("submit", "status", "result", "cancel", "upload", "ledger", "any")
+ROUTES = ("submit", "status", "result", "details", "cancel", "upload", "ledger", "any")
 WITH_LETTERS = (RUNWARE, FAL)
 
 CATALOGUE: dict[str, Kind] = {
