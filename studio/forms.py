@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
+from django.db.models import Model
 from django.http import QueryDict
 
 from avatarsite.workspaces.models import Workspace
@@ -15,12 +16,21 @@ from studio.pipeline.request import PROMPT_LIMIT
 from studio.projects import open_projects
 from studio.providers.registry import MODELS, OFFERS
 
+M = TypeVar("M", bound=Model)
+
 TITLE_TOO_LONG = "The title has %(show_value)s characters; the limit is %(limit_value)s."
 FORMATS = {"mp4": "MP4", "webm": "WebM", "mov": "MOV"}
 FORMAT_HINT = "MP4 plays everywhere. WebM is smaller on the web. MOV suits editing programs."
 
 
-class UploadChoice(forms.ModelChoiceField[Upload]):
+class RowChoice(forms.ModelChoiceField[M]):
+    """A choice among rows by id. PostgreSQL takes no NUL in a string, so such an id is refused before it is asked."""
+
+    def to_python(self, value: Any) -> M | None:
+        return super().to_python("-" if isinstance(value, str) and "\0" in value else value)
+
+
+class UploadChoice(RowChoice[Upload]):
     """One upload of the workspace, carried as its id in a hidden field."""
 
     widget = forms.HiddenInput
@@ -81,7 +91,7 @@ class VideoForm(OptionFields):
         widget=forms.TextInput(attrs={"placeholder": "Named after the voice if left empty", "autocomplete": "off"}),
         error_messages={"max_length": TITLE_TOO_LONG},
     )
-    project = forms.ModelChoiceField(
+    project = RowChoice(
         Project.objects.none(),
         required=False,
         empty_label=None,
@@ -138,7 +148,7 @@ class ProjectNameForm(forms.Form):
 class ProjectForm(ProjectNameForm, OptionFields):
     """A project's name and what its new videos start from."""
 
-    portrait = forms.ModelChoiceField(
+    portrait = RowChoice(
         Upload.objects.none(),
         label="Portrait",
         required=False,

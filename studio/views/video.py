@@ -24,6 +24,7 @@ from studio.pipeline.progress import stages
 from studio.pipeline.request import RequestRefused, retry_render
 from studio.providers import registry
 from studio.storage import signed_link
+from studio.views.addresses import word
 
 # Asked less often the longer it takes: (up to this age, seconds between two looks).
 PACE = (
@@ -82,7 +83,7 @@ def video_cancel(request: WorkspaceRequest, render: str) -> HttpResponse:
 @require_POST
 def video_retry(request: WorkspaceRequest, render: str) -> HttpResponse:
     one = _render(request, render)
-    key = request.POST.get("idempotency_key") or None
+    key = word(request.POST, "idempotency_key") or None
     try:
         one = retry_render(one, user=request.user, idempotency_key=key)
     except (RequestRefused, InsufficientCredit, WalletFrozen) as refusal:

@@ -328,3 +328,10 @@ def test_a_stranger_finds_nothing_under_either_workspace(cast: Cast, house: Work
     method = charlie.get if name in {"video", "video_status", "video_file"} else charlie.post
     assert method(his_door, {"title": "Mine"}).status_code == 404
     assert list(Render.objects.values()) == before
+
+
+def test_nonsense_instead_of_a_key_is_harmless(owner: Client, house: Workspace) -> None:
+    video = shop.failed(house)
+    answers = [owner.post(url("video_retry", video), {"idempotency_key": key}) for key in ("x\0y", "k" * 5000)]
+    assert [answer.status_code for answer in answers] == [302, 302]
+    assert Render.objects.count() == 3

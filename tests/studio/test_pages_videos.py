@@ -174,3 +174,8 @@ def test_nothing_of_the_list_is_written_by_looking(owner: Client, house: Workspa
     before = list(Render.objects.values())
     owner.get(url("videos", house))
     assert list(Render.objects.values()) == before
+
+
+@pytest.mark.parametrize("name", ["q", "state", "project", "before"])
+def test_nonsense_in_the_address_is_as_good_as_nothing(owner: Client, house: Workspace, name: str) -> None:
+    assert owner.get(url("videos", house), {name: "\0 ' \" % _ \\ 🎬" + "x" * 5000}).status_code == 200
