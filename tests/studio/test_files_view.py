@@ -19,6 +19,8 @@ from studio.storage import signed_link
 from studio.views import files as files_view
 from tests.studio.conftest import use_storage
 
+# The view asks no database, but the end of a response looks after the process's connections.
+pytestmark = pytest.mark.django_db
 NAME = "w/ws_1/renders/rnd_1/video.mp4"
 DATA = bytes(range(256)) * 4
 SIZE = len(DATA)
