@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from studio.media.cutoff import ends_inside, is_cut, promised_ms
 from studio.media.refusal import Refusal, UploadRefused
 from studio.media.signatures import Content
-from studio.media.waveform import Samples, Waveform, samples_of
+from studio.media.waveform import Waveform, samples_of
 
 # The demuxer is named, never guessed: a playlist in disguise would make FFmpeg open other files and addresses.
 DEMUXERS = {
@@ -49,6 +49,7 @@ class Heard:
     sample_rate: int = 0
     channels: int = 0
     seconds: Fraction = Fraction(0)
+    padding: Fraction = Fraction(0)  # seconds by which the last frame is longer than its container says
     packets: int = 0
     bad_packets: int = 0
     cut_off: bool = False
@@ -69,8 +70,11 @@ def listen(path: Path, content: Content) -> Heard:
         stream = _sound_of(container)
         heard = Heard(codec=stream.codec_context.codec.canonical_name, tracks=len(container.streams.audio))
         heard.promised_ms = promised_ms(path, content, container)
-        last = _hear(container, stream, heard, clip=content is Content.MP4)
+        last = _hear(container, stream, heard)
         heard.cut_off = heard.cut_off or ends_inside(content, last)
+        if content is Content.MP4 and heard.codec == "aac":
+            # AAC comes in whole frames; in an MP4 the last one's length says where the sound really ends.
+            heard.seconds -= heard.padding
         return heard
 
 
@@ -104,7 +108,7 @@ def _moves(stream: VideoStream) -> bool:
     return not stream.disposition & Disposition.attached_pic
 
 
-def _hear(container: InputContainer, stream: AudioStream, heard: Heard, *, clip: bool) -> bytes:
+def _hear(container: InputContainer, stream: AudioStream, heard: Heard) -> bytes:
     """Decode everything into ``heard``; gives the last packet, whose end tells whether the file has one."""
     stop_at = time.monotonic() + WORK_SECONDS
     last = b""
@@ -119,37 +123,29 @@ def _hear(container: InputContainer, stream: AudioStream, heard: Heard, *, clip:
                 continue
             if packet.size:
                 heard.packets += 1
-                heard.cut_off = clip and packet.is_corrupt
                 last = bytes(packet)
-            _decode(packet, heard, clip=clip)
+            _decode(packet, heard)
     except FFmpegError:
         heard.cut_off = True
     return last
 
 
-def _decode(packet: av.Packet[AudioStream], heard: Heard, *, clip: bool) -> None:
+def _decode(packet: av.Packet[AudioStream], heard: Heard) -> None:
     try:
         for frame in packet.decode():
-            _take(frame, heard, clip=clip)
+            _take(frame, heard)
     except FFmpegError:
         heard.bad_packets += 1
 
 
-def _take(frame: av.AudioFrame, heard: Heard, *, clip: bool) -> None:
-    samples = samples_of(frame)
-    if clip:
-        samples = _clipped(frame, samples)
-    rate = frame.sample_rate
+def _take(frame: av.AudioFrame, heard: Heard) -> None:
+    samples, rate = samples_of(frame), frame.sample_rate
+    length = Fraction(samples.shape[1], rate)
+    said = frame.duration * frame.time_base if frame.duration and frame.time_base else length
     heard.sample_rate, heard.channels = heard.sample_rate or rate, heard.channels or len(samples)
-    heard.seconds += Fraction(samples.shape[1], rate)
+    heard.seconds += length
+    heard.padding = max(length - said, Fraction(0))
     heard.waveform.add(samples, rate)
-
-
-def _clipped(frame: av.AudioFrame, samples: Samples) -> Samples:
-    """AAC comes in whole frames; in an MP4 the last one's shorter duration says where the sound really ends."""
-    if not frame.duration or frame.time_base is None:
-        return samples
-    return samples[:, : round(frame.duration * frame.time_base * frame.sample_rate)]
 
 
 def _too_slow(heard: Heard) -> UploadRefused:

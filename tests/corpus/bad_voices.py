@@ -213,7 +213,7 @@ VOICES = [
     ),
     Bad(
         "a night.wav",
-        lambda: sounds.wav(np.full(8_000 * 8_000, 128, np.uint8)),
+        lambda: sounds.wav(np.full(4_000 * 3_700, 128, np.uint8), 4_000),
         Refusal.VOICE_TOO_LONG,
         "The voice is longer than 3600 s; the limit is 300 s.",
         TRIM,

@@ -83,6 +83,25 @@ def encoded(kind: str, seconds: float, *, loudness: float = 0.5, **options: str)
         return Path(file.name).read_bytes()
 
 
+def recorded_by_the_clock(seconds: float) -> bytes:
+    """Opus in an MP4 as Chromium records it: lengths of frames go by the clock, too short here and too long there."""
+    samples = tone(seconds, 48_000)
+    with NamedTemporaryFile() as file, av.open(file.name, "w", format="mp4") as container:
+        stream = container.add_stream("libopus", rate=48_000)
+        stream.layout = "mono"
+        for start in range(0, len(samples), 960):
+            part = np.ascontiguousarray(samples[None, start : start + 960])
+            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 48_000, start
+            for packet in stream.encode(frame):
+                late = 300 if start // 960 % 2 else 0
+                packet.pts, packet.dts = (packet.pts or 0) + late, (packet.dts or 0) + late
+                container.mux(packet)
+        container.mux(stream.encode(None))
+        container.close()
+        return Path(file.name).read_bytes()
+
+
 def mp3(seconds: float, **options: str) -> bytes:
     return encoded("mp3", seconds, **options)
 

@@ -137,8 +137,9 @@ def test_a_header_that_says_too_little_changes_nothing(place: PlaceFile) -> None
 
 
 def test_what_browsers_record_is_taken(place: PlaceFile) -> None:
-    """Chromium writes WebM without a length as it goes, Safari writes MP4 in fragments."""
+    """Chromium writes WebM without a length as it goes, or MP4 with odd ones; Safari writes MP4 in fragments."""
     assert read_voice(place(sounds.encoded("webm", 3.0, live="1"))).duration_ms == 3000
+    assert abs(read_voice(place(sounds.recorded_by_the_clock(3.0))).duration_ms - 3000) < 30
     in_fragments = sounds.encoded("m4a", 3.0, movflags="frag_keyframe+empty_moov+default_base_moof")
     assert abs(read_voice(place(in_fragments)).duration_ms - 3000) < 100
 
@@ -194,7 +195,7 @@ def test_whatever_happens_to_a_file_it_is_taken_or_refused(place: PlaceFile) -> 
     chance = np.random.default_rng(20261121)
     good = [sounds.encoded(kind, 2.3) for kind in sounds.CODECS] + [sounds.wav(sounds.tone(2.3))]
     outcomes = set()
-    for number in range(300):
+    for number in range(200):
         data = bytearray(good[number % len(good)])
         start = 0 if number % 2 else len(data) // 4
         for at in chance.integers(start, len(data), chance.integers(1, 12)):
