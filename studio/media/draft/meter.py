@@ -19,7 +19,7 @@ BLACK, WHITE = 16.0, 235.0
 class Meter:
     def __init__(self, picture: Bytes, voice: Voice) -> None:
         self._voice = voice
-        self._still = Fine.of(to_planes(picture))
+        self._still = Fine(to_planes(picture))
         height, width = picture.shape[:2]
         short = min(height, width)
         half, tall = short * PANEL_WIDTH / 2, short * PANEL_HEIGHT

@@ -85,7 +85,6 @@ def to_planes(picture: Bytes) -> Planes:
     return Planes(np.asarray(y, np.uint8), np.asarray(u, np.uint8), np.asarray(v, np.uint8))
 
 
-@dataclass(frozen=True, slots=True)
 class Fine:
     """A still picture to take samples from between its pixels.
 
@@ -93,17 +92,18 @@ class Fine:
     one would: movement by parts of a pixel must not make the picture breathe between sharp and soft.
     """
 
-    y: Bytes
-    u: Bytes
-    v: Bytes
-
-    @classmethod
-    def of(cls, planes: Planes) -> Fine:
-        return cls(_doubled(planes.y), planes.u.copy(), planes.v.copy())
+    def __init__(self, planes: Planes) -> None:
+        self.y, self.u, self.v = _doubled(planes.y), planes.u.copy(), planes.v.copy()
+        self._shown: dict[Box, Planes] = {}
 
     def replace(self, box: Box, patch: Planes) -> None:
+        """Show ``patch``, which nobody may change any more, at ``box``."""
+        if self._shown.get(box) is patch:
+            return
+        self._shown[box] = patch
         top, left = 2 * box.top, 2 * box.left
-        self.y[top : top + 2 * box.height, left : left + 2 * box.width] = _doubled(patch.y)
+        goal = self.y[top : top + 2 * box.height, left : left + 2 * box.width]
+        cv2.resize(patch.y, goal.shape[::-1], dst=goal, interpolation=cv2.INTER_CUBIC)
         half = (slice(box.top // 2, box.bottom // 2), slice(box.left // 2, box.right // 2))
         self.u[half], self.v[half] = patch.u, patch.v
 

@@ -16,7 +16,7 @@ class Puppet:
     def __init__(self, picture: Bytes, face: Face, voice: Voice, seed: int) -> None:
         self._voice = voice
         self._backdrop = to_planes(picture)
-        self._still = Fine.of(self._backdrop)  # the portrait with the mouth and eyes of the moment
+        self._still = Fine(self._backdrop)  # the portrait with the mouth and eyes of the moment
         self._mouth = MouthTable(picture, face, measure_lips(picture, face))
         # Lids drawn beside the eyes are worse than none: without a seen pair of eyes there's no blink.
         self._eyes = EyeTable(picture, face) if face.eyes_found else None

@@ -73,6 +73,8 @@ class Sway:
         self.box = _reach(face, shape)
         self._xs, self._ys = _coarse_grid(self.box)
         self._us, self._vs = face.to_face(self._xs, self._ys)
+        self._fine = _Upscaler(CELL, self.box.width, self.box.height, self._xs.shape)
+        self._half = _Upscaler(CELL // 2, self.box.width // 2, self.box.height // 2, self._xs.shape)
         self._weight = _belongs(self._us, self._vs) * _away_from_border(self._xs, self._ys, shape)
         side = np.exp(-((np.abs(self._us) - 0.5) ** 2) / (2 * 0.28**2))
         self._brows = (side * np.exp(-((self._vs + 0.33) ** 2) / (2 * 0.11**2))).astype(np.float32)
@@ -82,10 +84,10 @@ class Sway:
         sources = self._sources(frame)
         target = moved.part(self.box)
         # Pixels are counted from their middles, in the doubled plane and in the halved ones too.
-        _look_up(still.y, [a * 2 + 0.5 for a in sources], CELL, target.y)
-        halved = [a * 0.5 - 0.25 for a in sources]
-        _look_up(still.u, halved, CELL // 2, target.u)
-        _look_up(still.v, halved, CELL // 2, target.v)
+        _look_up(still.y, self._fine.maps([a * 2 + 0.5 for a in sources]), target.y)
+        maps = self._half.maps([a * 0.5 - 0.25 for a in sources])
+        _look_up(still.u, maps, target.u)
+        _look_up(still.v, maps, target.v)
 
     def _sources(self, frame: int) -> tuple[Floats, Floats]:
         """For each point of the coarse grid, the point of the still picture that is seen there."""
@@ -98,13 +100,22 @@ class Sway:
         return self._face.to_picture(us, vs)
 
 
-def _look_up(source: Bytes, coarse: list[Floats], cell: int, target: Bytes) -> None:
-    """Fill ``target`` from the points of ``source`` that a coarse grid of ``cell`` pixels, one to spare, gives."""
-    height, width = target.shape
-    rows, columns = coarse[0].shape
-    full = [cv2.resize(a, (columns * cell, rows * cell), interpolation=cv2.INTER_LINEAR) for a in coarse]
-    xs, ys = (a[cell : cell + height, cell : cell + width] for a in full)
-    cv2.remap(source, xs, ys, cv2.INTER_LINEAR, dst=target, borderMode=cv2.BORDER_REPLICATE)
+class _Upscaler:
+    """Coarse coordinates to one for each pixel, in memory that is used again: fresh pages cost more than the sums."""
+
+    def __init__(self, cell: int, width: int, height: int, grid: tuple[int, ...]) -> None:
+        self._inner = slice(cell, cell + height), slice(cell, cell + width)
+        self._size = (grid[1] * cell, grid[0] * cell)
+        self._kept = [np.empty((self._size[1], self._size[0]), np.float32) for _ in range(2)]
+
+    def maps(self, coarse: list[Floats]) -> list[Floats]:
+        for values, kept in zip(coarse, self._kept, strict=True):
+            cv2.resize(values, self._size, dst=kept, interpolation=cv2.INTER_LINEAR)
+        return [kept[self._inner] for kept in self._kept]
+
+
+def _look_up(source: Bytes, maps: list[Floats], target: Bytes) -> None:
+    cv2.remap(source, maps[0], maps[1], cv2.INTER_LINEAR, dst=target, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _cells(length: int) -> int:
