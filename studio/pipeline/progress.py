@@ -101,7 +101,8 @@ def _note(render: Render, name: str, job: ProviderJob | None) -> str:
             return "It is being stopped."
         if job.queue_position:
             return f"Number {job.queue_position} in the queue of {registry.offer(job.offer).provider_label}."
-        return f"At {registry.offer(job.offer).provider_label}."
+        offer = registry.offer(job.offer)
+        return "On this server." if offer.provider == "local" else f"At {offer.provider_label}."
     return ""
 
 

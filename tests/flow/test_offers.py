@@ -1,0 +1,172 @@
+"""Every offer from request to ready, through its provider's stand-in: by polling alone and by webhook alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.servers.basehttp import ServerHandler
+from django.utils import timezone
+
+from avatarsite.inbox.letters import handle_letter
+from avatarsite.inbox.models import Letter
+from avatarsite.models import Alert
+from billing import ledger, pricing
+from billing.models import Usage
+from billing.money import charge_micros
+from studio.models import OfferHealth, ProviderJob, Render, RenderState
+from studio.pipeline.drive import drive
+from studio.pipeline.ingest import ingest_render
+from studio.pipeline.quote import quote_render
+from studio.pipeline.submit import submit_render
+from studio.pipeline.watch import check_now
+from studio.providers import registry
+from tests.flow.cast import Studio, ask, make_studio
+from tests.simulators.fixture import Simulators, eventually
+
+pytest_plugins = ["tests.simulators.fixture"]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.process]
+
+BALANCE = 20_000_000
+PAID = [offer for offer in registry.OFFERS if not offer.startswith("local:")]
+CALLING = [offer for offer in PAID if not offer.startswith("aimlapi:")]
+COST_MICROS = {
+    "runware:klingai:avatar@2.0-pro": 87_000,
+    "runware:klingai:avatar@2.0-standard": 44_000,
+    "fal:fal-ai/kling-video/ai-avatar/v2/pro": 115_000,
+    "fal:fal-ai/kling-video/ai-avatar/v2/standard": 56_200,
+    "aimlapi:klingai/avatar-pro": 120_750,
+    "aimlapi:klingai/avatar-standard": 59_010,
+}
+
+
+@pytest.fixture
+def server_that_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django's test server leaves connections that are kept alive unclosed behind, and that is a warning."""
+    original = ServerHandler.cleanup_headers
+
+    def hang_up(self: ServerHandler) -> None:
+        original(self)
+        self.headers["Connection"] = "close"
+        self.request_handler.close_connection = True
+
+    monkeypatch.setattr(ServerHandler, "cleanup_headers", hang_up)
+
+
+@pytest.fixture
+def site(settings: Any, simulators: Simulators, server_that_hangs_up: None, live_server: Any) -> Simulators:
+    """This site as the providers see it: their keys and addresses set, ours reachable."""
+    for name, value in simulators.environment.items():
+        setattr(settings, name, value)
+    settings.PUBLIC_URL = live_server.url
+    return simulators
+
+
+@pytest.fixture
+def studio(site: Simulators) -> Studio:
+    pricing.seed_prices()
+    return make_studio(balance_micros=BALANCE, voice_seconds=3.1)
+
+
+@pytest.fixture(autouse=True)
+def the_ledger_verifies(db: None) -> Iterator[None]:
+    yield
+    assert ledger.verify() == []
+
+
+def made_well(render: Render, offer: str, studio: Studio, simulators: Simulators) -> None:
+    """What must be true of every render that has come home."""
+    assert (render.state, render.offer) == (RenderState.READY, offer), render.failure_message
+    assert render.measured_ms is not None
+    assert render.measured_ms * 15 % 4_000 < 15 * 2  # Kling's grid of 4/15 s, cut to the millisecond
+    assert render.charge_micros == charge_micros(render.measured_ms, render.price.price_micros_per_second)
+    assert 0 < render.charge_micros <= render.ceiling_micros
+    assert default_storage.size(render.video.name or "") == render.video_bytes
+    balance = ledger.balance(studio.workspace)
+    assert (balance.posted_micros, balance.held_micros) == (BALANCE - render.charge_micros, 0)
+    assert getattr(simulators, registry.offer(offer).provider).times_accepted(render.jobs.get().reference) == 1
+    usage = Usage.objects.get(subject=f"render:{render.pk}")
+    expected = render.measured_ms * COST_MICROS[offer] / 1000
+    assert abs(usage.cost_micros - expected) <= max(10, 60 * COST_MICROS[offer] / 1000)
+
+
+@pytest.mark.parametrize("offer", PAID)
+def test_an_offer_comes_home_by_polling_alone(offer: str, studio: Studio, site: Simulators) -> None:
+    for control in (site.runware, site.fal):
+        control.fault("webhook_lost")
+    render = drive(ask(studio, model=registry.offer(offer).model, offer=offer).pk)
+    made_well(render, offer, studio, site)
+
+
+@pytest.mark.parametrize("offer", CALLING)
+def test_an_offer_comes_home_by_webhook_alone(offer: str, studio: Studio, site: Simulators) -> None:
+    """Nobody polls here: the only checks are those that a letter asks for."""
+    render = ask(studio, model=registry.offer(offer).model, offer=offer)
+    assert submit_render(render.pk) is True
+    job = render.jobs.get()
+    later = timezone.now() + timedelta(hours=1)
+    ProviderJob.objects.update(next_check_at=later)
+    letter = eventually(lambda: Letter.objects.filter(source=registry.offer(offer).provider).last(), "a letter")
+    assert handle_letter(letter.pk) is True
+    letter.refresh_from_db()
+    assert (letter.seal, letter.outcome) == ("good", f"{job.pk} is checked now")
+    job.refresh_from_db()
+    assert job.next_check_at < later
+    assert check_now(job) is True
+    assert ingest_render(render.pk) is True
+    made_well(Render.objects.get(pk=render.pk), offer, studio, site)
+
+
+def test_the_cheapest_is_chosen_and_the_ceiling_covers_the_chain(studio: Studio) -> None:
+    quote = quote_render(model="kling-avatar-2-pro", voice_ms=13_900)
+    assert [line.offer for line in quote.chain] == [
+        "runware:klingai:avatar@2.0-pro",
+        "fal:fal-ai/kling-video/ai-avatar/v2/pro",
+    ]
+    assert quote.ceiling_micros == quote.chain[1].ceiling_micros > quote.chain[0].ceiling_micros
+    alone = quote_render(model="kling-avatar-2-pro", voice_ms=13_900, fallback=False)
+    assert (alone.chain, alone.ceiling_micros) == (quote.chain[:1], quote.chain[0].ceiling_micros)
+
+
+@pytest.mark.parametrize("fault", ["out_of_credit", "bad_key", "rate_limit"])
+def test_what_is_not_accepted_falls_over_to_the_next_provider(fault: str, studio: Studio, site: Simulators) -> None:
+    route = {} if fault == "out_of_credit" else {"route": "submit"}
+    site.runware.fault(fault, **route)
+    render = drive(ask(studio, model="kling-avatar-2-pro").pk)
+    assert site.runware.jobs() == []
+    assert (render.state, render.offer) == (RenderState.READY, "fal:fal-ai/kling-video/ai-avatar/v2/pro")
+    assert render.why == "Runware would not take it."
+    assert render.charge_micros == charge_micros(render.measured_ms or 0, 115_000)
+
+
+def test_our_empty_account_pauses_every_offer_of_the_provider_and_tells_the_operator(
+    studio: Studio, site: Simulators
+) -> None:
+    site.runware.fault("out_of_credit")
+    drive(ask(studio, model="kling-avatar-2-pro").pk)
+    paused = set(OfferHealth.objects.filter(open_until__gt=timezone.now()).values_list("pk", flat=True))
+    assert paused == {"runware:klingai:avatar@2.0-pro", "runware:klingai:avatar@2.0-standard"}
+    assert set(Alert.objects.filter(kind="offer_paused").values_list("key", flat=True)) == paused
+    quote = quote_render(model="kling-avatar-2-pro", voice_ms=3_000)
+    assert [line.provider for line in quote.chain] == ["fal"]
+
+
+def test_a_lying_length_never_reaches_the_customer(studio: Studio, site: Simulators) -> None:
+    """fal issue 1175: 10,272 s reported for an 80 s file."""
+    site.fal.fault("absurd_duration", seconds=10_272)
+    offer = "fal:fal-ai/kling-video/ai-avatar/v2/pro"
+    render = drive(ask(studio, model="kling-avatar-2-pro", offer=offer).pk)
+    made_well(render, offer, studio, replace(site))
+    assert render.jobs.get().reported_ms == 10_272_000
+    assert [alert.kind for alert in Alert.objects.all()] == ["length_drift"]
+
+
+def test_a_provider_that_fails_costs_nothing(studio: Studio, site: Simulators) -> None:
+    site.runware.fault("fail")
+    render = drive(ask(studio, model="kling-avatar-2-pro", offer="runware:klingai:avatar@2.0-pro").pk)
+    assert (render.state, render.hold.state, render.charge_micros) == (RenderState.FAILED, "released", None)
+    assert ledger.balance(studio.workspace).available_micros == BALANCE

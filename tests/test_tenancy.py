@@ -1,0 +1,228 @@
+"""Every URL of the project, asked by everybody. The list comes from the URLconf: a new URL without an answer fails.
+
+Alice owns the workspace, Bob may only look, Charlie is a stranger with his own workspace, Nobody has not signed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from avatarsite.workspaces.models import Invitation, Role
+from billing import ledger, pricing
+from studio.models import Render
+from studio.pipeline.request import request_render
+from studio.projects import project_for_new_video
+from studio.samples import add_samples
+from tests.conftest import Cast
+
+pytestmark = pytest.mark.django_db
+
+NO_WAY = 405
+# Below /w/<slug>/: what Alice and Bob get for (GET, POST with an empty form). Charlie gets 404 for everything and
+# Nobody is sent to sign in. Bob's POST is refused before its content is looked at.
+# (Alice GET, Bob GET, Bob POST, Alice POST)
+WORKSPACE: dict[str, tuple[int, int, int, int]] = {
+    "balance": (200, 200, 405, 405),
+    "bench": (200, 200, 405, 405),
+    "invitation_resend": (405, 403, 403, 302),
+    "invitation_revoke": (405, 403, 403, 302),
+    "member_hand_over": (405, 403, 403, 302),
+    "member_remove": (405, 403, 403, 302),
+    "member_role": (405, 403, 403, 302),
+    "project": (200, 200, 405, 405),
+    "project_archive": (405, 405, 403, 302),
+    "project_change": (200, 403, 403, 422),
+    "project_new": (200, 403, 403, 422),
+    "project_restore": (405, 405, 403, 302),
+    "projects": (200, 200, 405, 405),
+    "team": (200, 200, 403, 200),
+    "team_leave": (405, 405, 302, 302),
+    "upload_add": (405, 403, 403, 302),
+    "upload_choices": (200, 403, 403, 405),
+    "upload_delete": (200, 200, 403, 302),
+    "upload_samples": (405, 403, 403, 302),
+    "upload_slot": (200, 403, 403, 405),
+    "uploads": (200, 200, 405, 405),
+    "video": (200, 200, 405, 405),
+    "video_cancel": (200, 200, 403, 302),
+    "video_delete": (200, 200, 403, 302),
+    "video_file": (404, 404, 405, 405),
+    "video_new": (200, 403, 403, 422),
+    "video_quote": (405, 403, 403, 200),
+    "video_rename": (200, 200, 403, 422),
+    "video_retry": (405, 405, 403, 302),
+    "video_status": (200, 200, 405, 405),
+    "videos": (200, 200, 405, 405),
+    "videos_live": (200, 200, 405, 405),
+    "workspace_home": (302, 302, 405, 405),
+    "workspace_settings": (200, 200, 403, 200),
+    "workspace_switch": (302, 302, 405, 405),
+}
+
+# Outside a workspace: what Alice, Bob, Charlie and Nobody get for GET. These belong to the person who asks, or to
+# whoever holds the link, and name no workspace.
+ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
+    "account_change_password": (200, 200, 200, 302),
+    "account_confirm_email": (200, 200, 200, 200),
+    "account_confirm_login_code": (302, 302, 302, 302),
+    "account_email": (200, 200, 200, 302),
+    "account_email_verification_sent": (200, 200, 200, 200),
+    "account_inactive": (200, 200, 200, 200),
+    "account_login": (302, 302, 302, 200),
+    "account_logout": (200, 200, 200, 302),
+    "account_reauthenticate": (200, 200, 200, 302),
+    "account_reset_password": (200, 200, 200, 200),
+    "account_reset_password_done": (200, 200, 200, 200),
+    "account_reset_password_from_key": (200, 200, 200, 200),
+    "account_reset_password_from_key_done": (200, 200, 200, 200),
+    "account_set_password": (302, 302, 302, 302),
+    "account_signup": (302, 302, 302, 200),
+    "file": (404, 404, 404, 404),
+    "healthz": (200, 200, 200, 200),
+    "home": (302, 302, 302, 302),
+    "hook": (405, 405, 405, 405),
+    "invitation": (404, 404, 404, 404),
+    "invitation_link": (302, 302, 302, 302),
+    "invitation_sign_out": (405, 405, 405, 405),
+    "mfa_activate_totp": (302, 302, 302, 302),
+    "mfa_authenticate": (302, 302, 302, 302),
+    "mfa_deactivate_totp": (404, 404, 404, 302),
+    "mfa_download_recovery_codes": (404, 404, 404, 302),
+    "mfa_generate_recovery_codes": (302, 302, 302, 302),
+    "mfa_index": (200, 200, 200, 302),
+    "mfa_reauthenticate": (302, 302, 302, 302),
+    "mfa_view_recovery_codes": (404, 404, 404, 302),
+    "profile": (200, 200, 200, 302),
+    "workspace_new": (200, 200, 200, 302),
+}
+# Django's admin site: everything in it sends whoever is not staff to its own sign-in.
+ADMIN_OPEN = {"login", "logout", "jsi18n"}
+
+# What a form has to say before it looks for the thing itself.
+FORMS = {"member_role": {"role": "viewer"}}
+
+
+def patterns(resolver: Any = None, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for entry in (resolver or get_resolver()).url_patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from patterns(entry, route)
+        else:
+            yield route, entry
+
+
+OURS = {entry.name: route for route, entry in patterns() if not route.startswith("admin/") and entry.name}
+IN_WORKSPACE = sorted(name for name, route in OURS.items() if route.startswith("w/<slug:workspace>/"))
+OUTSIDE = sorted(OURS.keys() - set(IN_WORKSPACE))
+
+
+@pytest.fixture
+def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
+    """One of each thing that a URL can name, all of Alice's workspace."""
+    workspace = cast.workspace
+    pricing.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=10_000, source="test")
+    ledger.grant(workspace, 5_000_000, key="tenancy", reason="test")
+    portrait, voice = add_samples(workspace)
+    render = request_render(
+        workspace=workspace,
+        project=project_for_new_video(workspace),
+        user=cast.alice,
+        portrait=portrait,
+        voice=voice,
+    )
+    invitation = Invitation.objects.create(
+        workspace=workspace,
+        email="somebody@example.org",
+        role=Role.MEMBER,
+        token_hash="0" * 64,
+        sent_at=timezone.now(),
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    return {
+        "render": render.pk,
+        "project": render.project_id,
+        "upload": portrait.pk,
+        "member": cast.member(cast.emil).pk,
+        "invitation": invitation.pk,
+    }
+
+
+def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, Any]:
+    """What the URL takes, filled with Alice's things."""
+    route = OURS[name]
+    found: dict[str, Any] = {"workspace": workspace}
+    for thing in ("render", "project", "upload"):
+        if f"<slug:{thing}>" in route:
+            found[thing] = things[thing]
+    if "<int:row>" in route:
+        found["row"] = things["invitation" if name.startswith("invitation_") else "member"]
+    return found
+
+
+def test_every_url_has_an_answer() -> None:
+    assert sorted(WORKSPACE) == IN_WORKSPACE
+    assert sorted(ELSEWHERE) == OUTSIDE
+
+
+@pytest.mark.parametrize("name", IN_WORKSPACE)
+def test_a_page_of_a_workspace_for(name: str, cast: Cast, things: dict[str, Any]) -> None:
+    url = reverse(name, kwargs=arguments(name, things, cast.workspace.slug))
+    nobody, charlie, bob, alice = (cast.browser(who) for who in (None, cast.charlie, cast.bob, cast.alice))
+
+    assert [charlie.get(url).status_code, charlie.post(url).status_code] == [404, 404]
+    sent = [nobody.get(url), nobody.post(url)]
+    assert [answer.status_code for answer in sent] == [302, 302]
+    assert all(answer["Location"].startswith(reverse("account_login")) for answer in sent)
+
+    found = (
+        alice.get(url).status_code,
+        bob.get(url).status_code,
+        bob.post(url).status_code,
+        alice.post(url).status_code,
+    )
+    assert found == WORKSPACE.get(name), name
+
+
+@pytest.mark.parametrize("name", [name for name in IN_WORKSPACE if OURS[name].count("<") > 1])
+def test_another_workspaces_door_does_not_open_alices_things(name: str, cast: Cast, things: dict[str, Any]) -> None:
+    """Charlie owns his workspace and asks there for what is Alice's."""
+    charlie = cast.browser(cast.charlie)
+    his = cast.charlie.workspaces.get()
+    url = reverse(name, kwargs=arguments(name, things, his.slug))
+    before = list(Render.objects.values())
+    answers = {charlie.get(url).status_code, charlie.post(url, FORMS.get(name, {})).status_code}
+    assert answers - {NO_WAY} == {404}
+    assert list(Render.objects.values()) == before
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_page_outside_a_workspace_for(name: str, cast: Cast) -> None:
+    fill = {
+        "hook": {"source": "stranger"},
+        "file": {"token": "forged", "name": "video.mp4"},
+        "invitation_link": {"token": "forged"},
+        "account_confirm_email": {"key": "forged"},
+        "account_reset_password_from_key": {"uidb36": "1", "key": "forged"},
+    }
+    url = reverse(name, kwargs=fill.get(name))
+    people = (cast.alice, cast.bob, cast.charlie, None)
+    found = tuple(cast.browser(who).get(url).status_code for who in people)
+    assert found == ELSEWHERE.get(name), name
+
+
+def test_the_admin_site_lets_nobody_in_who_is_not_staff(cast: Cast) -> None:
+    for route, entry in patterns():
+        if not route.startswith("admin/") or entry.name in ADMIN_OPEN or "(?P<" in route:
+            continue
+        url = "/" + route
+        for part in ("<path:object_id>", "<int:content_type_id>", "<path:url>", "<id>", "<int:pk>"):
+            url = url.replace(part, "1")
+        for who in (cast.alice, cast.bob, cast.charlie, None):
+            answer = cast.browser(who).get(url)
+            assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/admin/login/"), url
