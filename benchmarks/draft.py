@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -64,7 +65,7 @@ def main() -> int:
 
 
 def _cases(place: Path) -> list[Case]:
-    sample = cv2.imread(str(SAMPLES / "portrait.jpg"))
+    sample: Any = cv2.imread(str(SAMPLES / "portrait.jpg"))
     tall = cv2.resize(sample, (720, 720), interpolation=cv2.INTER_LANCZOS4)
     pictures = {
         "sample, 1280 x 720": cv2.copyMakeBorder(tall, 0, 0, 280, 280, cv2.BORDER_REFLECT),

@@ -12,13 +12,14 @@ from studio.media.draft.refusal import DraftInputError
 
 SHORT_SIDE, LONG_SIDE = 720, 1920
 LEAST_SIDE = 240  # below this the mark could not be read
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 BACKDROP = (236, 237, 240)  # behind a cut-out portrait: video has no transparency
 
 
 def read_portrait(path: Path) -> Bytes:
     """The portrait as BGR with even sides, at most 720p, in its own ratio. Raises DraftInputError."""
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=FORMATS) as opened:
             size = video_size(*_upright_size(opened))
             opened.draft("RGB", (max(size) * 2, max(size) * 2))
             upright = ImageOps.exif_transpose(opened)

@@ -370,7 +370,7 @@ def test_a_portrait_that_is_no_picture_is_refused_with_the_remedy(tmp_path: Path
         render_draft(VOICE, VOICE, tmp_path / "x.mp4")
 
 
-@pytest.mark.parametrize("content", [b"", b"not a sound at all" * 100])
+@pytest.mark.parametrize("content", [b"", b"not a sound at all" * 100, b"#EXTM3U\n#EXTINF:9,\nvoice-welcome.mp3\n"])
 def test_a_voice_that_is_no_sound_is_refused_with_the_remedy(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "voice.mp3").write_bytes(content)
     with pytest.raises(DraftInputError, match="voice cannot be read as sound; save it again as MP3 or WAV"):
@@ -393,6 +393,17 @@ def test_a_render_that_is_stopped_leaves_no_file_and_no_thread(tmp_path: Path, s
         render_draft(small_portrait, VOICE, tmp_path / "x.mp4", progress=stop)
     assert not (tmp_path / "x.mp4").exists()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("draft")]
+
+
+def test_a_scratch_in_the_voice_is_a_click_and_not_the_end(tmp_path: Path) -> None:
+    scratched = bytearray(VOICE.read_bytes())
+    scratched[30_000:30_600] = bytes(600)
+    (tmp_path / "voice.mp3").write_bytes(scratched)
+    assert 8200 <= listen(tmp_path / "voice.mp3").duration_ms <= 8417
+
+
+def test_an_m4a_ends_where_it_says_and_not_where_its_last_frame_does(talk: Film) -> None:
+    assert listen(talk.path).duration_ms == 8417
 
 
 # --- The process -----------------------------------------------------------------------------------------------------
