@@ -1,0 +1,242 @@
+"""Inputs as every provider takes them: portraits as JPEG or PNG, voices as MP3 or AAC, within limits that all share.
+
+``portrait_changes`` and ``voice_changes`` foretell in sentences what will be changed, from what is known of an upload,
+so that a page can say it before money moves. What they call fine goes out byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.error import FFmpegError
+from PIL import Image
+
+from studio.media.listening import DEMUXERS
+from studio.media.signatures import Content, recognise
+
+LEAST_SIDE, MOST_SIDE = 512, 2048
+PORTRAIT_BYTES = 10_000_000
+VOICE_BYTES = 5_000_000
+JPEG_QUALITIES = (95, 88, 75, 60)
+
+PICTURES = {Content.JPEG: "image/jpeg", Content.PNG: "image/png"}
+# What goes out as it is, if it is small enough: content type and codec.
+SOUNDS = {("audio/mpeg", "mp3"), ("audio/mp4", "aac"), ("audio/aac", "aac")}
+SOUND_NAMES = {"audio/mpeg": "MP3", "audio/mp4": "M4A", "audio/aac": "AAC"}
+MPEG_1, MPEG_2 = (32_000, 44_100, 48_000), (16_000, 22_050, 24_000)
+# Above these nobody hears a difference in speech; MP3 of low sampling rates has no more than 160.
+MOST_KBITS = {1: 160, 2: 256}
+MOST_KBITS_MPEG_2 = 160
+KBITS = (256, 224, 192, 160, 128, 112, 96, 80, 64, 48, 40, 32)
+# Tags, the first frame that tells how long the rest is, and a frame of padding.
+OVERHEAD_BYTES = 8_000
+
+
+class NormaliseFailed(ValueError):
+    """The file can't be made into what providers take. Uploads are judged before, so this is a damaged copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """``path`` is the source itself where nothing had to be changed; ``changes`` are sentences for the page."""
+
+    path: Path
+    content_type: str
+    extension: str
+    changes: list[str] = field(default_factory=list)
+
+
+# --- Portraits --------------------------------------------------------------------------------------------------------
+
+
+def portrait_changes(*, width: int, height: int, size: int, content_type: str) -> list[str]:
+    """What will be changed about a portrait of ``width`` × ``height`` pixels and ``size`` bytes."""
+    changes = []
+    target = _fitting(width, height)
+    if target != (width, height):
+        verb = "Enlarged" if target[0] > width else "Scaled down"
+        changes.append(f"{verb} from {width} × {height} to {target[0]} × {target[1]} pixels, which all providers take.")
+    if content_type not in PICTURES.values():
+        changes.append("Saved as JPEG, which all providers take.")
+    elif size > PORTRAIT_BYTES:
+        changes.append(f"Saved again, because {size / 1e6:.1f} MB is more than the {PORTRAIT_BYTES / 1e6:.0f} allowed.")
+    return changes
+
+
+def normalise_portrait(source: Path, folder: Path) -> Normalised:
+    """The portrait as all providers take it; a changed copy is written into ``folder``. Raises NormaliseFailed."""
+    content, size = recognise(source), source.stat().st_size
+    try:
+        with Image.open(source, formats=("JPEG", "PNG", "WEBP", "GIF", "AVIF")) as image:
+            content_type = PICTURES.get(content, "")
+            changes = portrait_changes(width=image.width, height=image.height, size=size, content_type=content_type)
+            if not changes:
+                return Normalised(source, content_type, _extension(content_type))
+            picture = _opaque(image).resize(_fitting(*image.size), Image.Resampling.LANCZOS)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise NormaliseFailed(f"The portrait can't be read: {error}") from error
+    return _saved(picture, folder, changes, lossless=content is Content.PNG)
+
+
+def _fitting(width: int, height: int) -> tuple[int, int]:
+    """The nearest size of the same shape with both sides within the limits, or else the longer one."""
+    scale = max(1.0, LEAST_SIDE / min(width, height))
+    scale = min(scale, MOST_SIDE / max(width, height))
+    return round(width * scale), round(height * scale)
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layered = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
+
+
+def _saved(picture: Image.Image, folder: Path, changes: list[str], *, lossless: bool) -> Normalised:
+    if lossless:
+        path = folder / "portrait.png"
+        picture.save(path, "PNG")
+        if path.stat().st_size <= PORTRAIT_BYTES:
+            return Normalised(path, "image/png", "png", changes)
+        path.unlink()
+    path = folder / "portrait.jpg"
+    for quality in JPEG_QUALITIES:
+        picture.save(path, "JPEG", quality=quality, subsampling=0)
+        if path.stat().st_size <= PORTRAIT_BYTES:
+            return Normalised(path, "image/jpeg", "jpg", changes)
+    raise NormaliseFailed(f"The portrait does not fit into {PORTRAIT_BYTES:,} bytes.")
+
+
+def _extension(content_type: str) -> str:
+    return {"image/jpeg": "jpg", "image/png": "png", "audio/mpeg": "mp3", "audio/mp4": "m4a"}.get(content_type, "aac")
+
+
+# --- Voices -----------------------------------------------------------------------------------------------------------
+
+
+def voice_changes(*, content_type: str, codec: str, size: int, tracks: int = 1) -> list[str]:
+    """What will be changed about a voice of ``size`` bytes."""
+    name = SOUND_NAMES.get(content_type, content_type.partition("/")[2].upper())
+    if (content_type, codec) not in SOUNDS or tracks > 1:
+        return [f"Converted from {name} to MP3, which all providers take."]
+    if size > VOICE_BYTES:
+        found, most = f"{size / 1e6:.1f} MB", f"{VOICE_BYTES / 1e6:.0f}"
+        return [f"Converted to an MP3 of fewer bits, because {found} is more than the {most} allowed."]
+    return []
+
+
+def normalise_voice(source: Path, folder: Path) -> Normalised:
+    """The voice as all providers take it; a changed copy is written into ``folder``. Raises NormaliseFailed.
+
+    The length stays what it is to the sample, for players that honour the MP3's note on padding, as FFmpeg's do; others
+    hear up to 50 ms of silence around it.
+    """
+    content = recognise(source)
+    if content not in DEMUXERS:
+        raise NormaliseFailed(f"The voice is {content.value}.")
+    try:
+        with av.open(str(source), format=DEMUXERS[content], options={"protocol_whitelist": "file"}) as container:
+            stream = container.streams.audio[0]
+            content_type = _sound_type(content)
+            changes = voice_changes(
+                content_type=content_type,
+                codec=stream.codec_context.codec.canonical_name,
+                size=source.stat().st_size,
+                tracks=len(container.streams.audio),
+            )
+            if not changes:
+                return Normalised(source, content_type, _extension(content_type))
+        return _converted(source, content, folder / "voice.mp3", changes)
+    except NormaliseFailed:
+        raise
+    except (FFmpegError, OSError, IndexError, ValueError) as error:
+        raise NormaliseFailed(f"The voice can't be read: {error}") from error
+
+
+def _sound_type(content: Content) -> str:
+    return {
+        Content.MP3: "audio/mpeg",
+        Content.MP4: "audio/mp4",
+        Content.AAC: "audio/aac",
+        Content.WAV: "audio/wav",
+        Content.OGG: "audio/ogg",
+        Content.FLAC: "audio/flac",
+        Content.WEBM: "audio/webm",
+    }[content]
+
+
+def _converted(source: Path, content: Content, target: Path, changes: list[str]) -> Normalised:
+    seconds, rate, channels = _heard(source, content)
+    kbits = best_kbits(seconds, rate=rate, channels=channels)
+    with av.open(str(target), "w", format="mp3") as output:
+        layout = "mono" if channels == 1 else "stereo"
+        encoder = output.add_stream("libmp3lame", rate=rate, layout=layout)
+        encoder.bit_rate = kbits * 1000
+        for frame in _frames(source, content):
+            output.mux(encoder.encode(frame))
+        output.mux(encoder.encode(None))
+    if target.stat().st_size > VOICE_BYTES:
+        raise NormaliseFailed(f"The voice does not fit into {VOICE_BYTES:,} bytes.")
+    return Normalised(target, "audio/mpeg", "mp3", changes)
+
+
+def best_kbits(seconds: float, *, rate: int, channels: int) -> int:
+    """The highest constant rate that nobody could wish higher, and that fits. Raises NormaliseFailed if none does."""
+    most = MOST_KBITS[channels] if rate in MPEG_1 else min(MOST_KBITS[channels], MOST_KBITS_MPEG_2)
+    room = (VOICE_BYTES - OVERHEAD_BYTES) * 8 / 1000 / max(seconds, 0.1)
+    for kbits in KBITS:
+        if kbits <= min(most, room):
+            return kbits
+    raise NormaliseFailed(f"{seconds:.0f} s of sound do not fit into {VOICE_BYTES:,} bytes.")
+
+
+def _heard(source: Path, content: Content) -> tuple[float, int, int]:
+    """Seconds that are really there, the sampling rate of the MP3, and one channel or two."""
+    seconds, rate, channels = 0.0, 0, 1
+    for frame in _frames(source, content):
+        seconds += frame.samples / frame.sample_rate
+        rate, channels = rate or frame.sample_rate, max(channels, min(frame.layout.nb_channels, 2))
+    if not rate:
+        raise NormaliseFailed("The voice holds no sound.")
+    return seconds, next((fit for fit in (*MPEG_2, *MPEG_1) if fit >= rate), MPEG_1[-1]), channels
+
+
+def _frames(source: Path, content: Content) -> Iterator[av.AudioFrame]:
+    """The sound of the first track, one frame after the other without gaps; a damaged packet is passed over."""
+    options = {"protocol_whitelist": "file"}
+    with av.open(str(source), format=DEMUXERS[content], options=options, metadata_errors="replace") as container:
+        stream = container.streams.audio[0]
+        with suppress(FFmpegError):  # a damaged end: uploads were judged, so what was heard then is there
+            for packet in container.demux(stream):
+                yield from _decoded(packet, clip=content is Content.MP4)
+
+
+def _decoded(packet: av.Packet[AudioStream], *, clip: bool) -> Iterator[av.AudioFrame]:
+    with suppress(FFmpegError):
+        for frame in packet.decode():
+            whole = _clipped(frame) if clip else frame
+            whole.pts = None  # the clock of the source may have gaps, and its sound is told without
+            yield whole
+
+
+def _clipped(frame: av.AudioFrame) -> av.AudioFrame:
+    """AAC comes in whole frames; in an MP4 the last one's shorter duration says where the sound really ends."""
+    if not frame.duration or frame.time_base is None:
+        return frame
+    kept = round(frame.duration * frame.time_base * frame.sample_rate)
+    if not 0 < kept < frame.samples:
+        return frame
+    samples: Any = frame.to_ndarray()
+    width = 1 if frame.format.is_planar else frame.layout.nb_channels
+    short = av.AudioFrame.from_ndarray(
+        np.ascontiguousarray(samples[:, : kept * width]), format=frame.format.name, layout=frame.layout.name
+    )
+    short.sample_rate = frame.sample_rate
+    return short
