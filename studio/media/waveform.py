@@ -63,9 +63,11 @@ class Waveform:
 
     def peaks(self, count: int) -> list[int]:
         """``count`` numbers from 0 to 100, where 100 is the loudest moment of this track."""
-        blocks = np.concatenate([*self._blocks, self._pending])
-        if not len(blocks):
+        # Samples that have not filled a block yet are one block, however many they are.
+        rest = [self._pending.max(keepdims=True)] if len(self._pending) else []
+        if not self._blocks and not rest:
             return [0] * count
+        blocks = np.concatenate([*self._blocks, *rest])
         edges = np.linspace(0, len(blocks), count + 1)
         spans = ((int(start), max(math.ceil(end), int(start) + 1)) for start, end in pairwise(edges))
         peaks = [float(blocks[start:end].max()) for start, end in spans]

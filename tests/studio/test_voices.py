@@ -127,6 +127,12 @@ def test_the_peaks_follow_the_loudness(place: PlaceFile) -> None:
     assert max(peaks[101:]) == 10
 
 
+def test_the_peaks_share_out_a_voice_that_ends_within_a_moment(place: PlaceFile) -> None:
+    loud, quiet = sounds.tone(2, loudness=0.8), sounds.tone(2.009, loudness=0.08)
+    peaks = read_voice(place(sounds.wav(np.concatenate([loud, quiet])))).details["peaks"]
+    assert min(peaks[:99]) > max(peaks[101:])
+
+
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF])
 def test_a_wav_from_a_pipe_does_not_know_its_length(size: int, place: PlaceFile) -> None:
     assert read_voice(place(sounds.wav(sounds.tone(3), claimed_bytes=size))).duration_ms == 3000
