@@ -12,9 +12,10 @@ from avatarsite.workspaces.models import Workspace
 from studio.library import find_uploads
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.options import DEFAULTS, QUALITY
+from studio.pipeline.quote import CHEAPEST, FASTEST
 from studio.pipeline.request import PROMPT_LIMIT
 from studio.projects import open_projects
-from studio.providers.registry import MODELS, OFFERS
+from studio.providers.registry import MODELS, OFFERS, PROVIDERS, offers_of
 
 M = TypeVar("M", bound=Model)
 
@@ -98,7 +99,17 @@ class VideoForm(OptionFields):
         error_messages={"invalid_choice": "This project takes no new videos. Choose another."},
     )
     model = forms.ChoiceField(required=False, choices=[(model.slug, model.name) for model in MODELS.values()])
-    offer = forms.ChoiceField(required=False, choices=[("", ""), *((offer, offer) for offer in OFFERS)])
+    routing = forms.ChoiceField(
+        required=False,
+        choices=[(wish, wish) for wish in (CHEAPEST, FASTEST, *PROVIDERS)],
+        error_messages={"invalid_choice": "There is no provider %(value)s. Choose how the provider is picked again."},
+    )
+    # A hidden "no" goes before the box's "yes", so that a form that says nothing leaves it allowed.
+    fallback = forms.ChoiceField(
+        required=False,
+        choices=[("yes", "yes"), ("no", "no")],
+        error_messages={"invalid_choice": "Choose again whether the video may move to another provider."},
+    )
     idempotency_key = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
     max_amount_micros = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
 
@@ -118,12 +129,25 @@ class VideoForm(OptionFields):
     def clean_model(self) -> str:
         return self.cleaned_data["model"] or next(iter(MODELS))
 
+    def clean_fallback(self) -> bool:
+        return bool(self.cleaned_data["fallback"] != "no")
+
     def clean(self) -> dict[str, Any]:
-        """A provider that was pinned for another model is no longer pinned."""
-        offer = OFFERS.get(self.cleaned_data.get("offer", ""))
-        if offer and offer.model != self.cleaned_data.get("model"):
-            self.cleaned_data["offer"] = ""
+        if "routing" in self.cleaned_data:
+            known = self.cleaned_data.get("model", "")
+            self.cleaned_data["routing"] = known_routing(known, self.cleaned_data["routing"])
         return self.cleaned_data
+
+
+def known_routing(model: str, wish: str) -> str:
+    """The wish, as far as it makes sense for this model: a provider that was pinned for another model no longer is.
+
+    An older video may name a single offer; the form knows its provider.
+    """
+    wish = OFFERS[wish].provider if wish in OFFERS else wish
+    if wish == FASTEST or wish in {offer.provider for offer in offers_of(model)}:
+        return wish
+    return CHEAPEST
 
 
 class TitleForm(forms.Form):

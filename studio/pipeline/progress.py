@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,6 +38,27 @@ class Stage:
         if self.started_at is None or self.ended_at is None:
             return None
         return (self.ended_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of provider before any had taken the video; names as on pages."""
+
+    left: str
+    taken_up: str
+    at: datetime
+    reason: str
+
+
+def moves(history: Iterable[RenderEvent]) -> list[Move]:
+    """From which provider to which the video was moved, oldest first."""
+    found = []
+    for event in history:
+        left, taken_up = event.detail.get("from"), event.detail.get("to")
+        if left in registry.OFFERS and taken_up in registry.OFFERS:
+            names = registry.OFFERS[left].provider_label, registry.OFFERS[taken_up].provider_label
+            found.append(Move(*names, event.at, event.reason))
+    return found
 
 
 def stages(render: Render) -> list[Stage]:

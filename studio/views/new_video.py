@@ -13,9 +13,10 @@ from avatarsite.ids import new_id
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from billing.holds import InsufficientCredit, WalletFrozen
-from studio.forms import VideoForm
+from studio.forms import VideoForm, known_routing
 from studio.library import find_uploads
 from studio.models import Render, Upload, UploadKind
+from studio.pipeline.quote import CHEAPEST
 from studio.pipeline.request import RequestRefused, request_render
 from studio.projects import open_projects, project_for_new_video
 from studio.uploads import UploadRefused, add_upload
@@ -51,7 +52,8 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
         portrait=wish.get("portrait"),
         voice=wish.get("voice"),
         model=wish.get("model") or form.initial["model"],
-        offer=wish.get("offer") or None,
+        routing=wish.get("routing") or CHEAPEST,
+        fallback=wish.get("fallback", True),
     )
     return render(request, "studio/partials/price.html", {"panel": panel})
 
@@ -67,6 +69,7 @@ def _start(request: WorkspaceRequest) -> dict[str, Any]:
     if again:
         start = {**again.options, "prompt": again.prompt, "title": again.title, "model": again.model}
         start |= {"project": again.project, "portrait": again.portrait, "voice": again.voice}
+        start |= {"routing": known_routing(again.model, again.routing)}
     elif project:
         start = {**project.defaults, "project": project, "portrait": project.portrait}
     for kind in UploadKind:
@@ -114,7 +117,8 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
             portrait=portrait,
             voice=voice,
             model=wish["model"],
-            offer=wish["offer"] or None,
+            routing=wish["routing"],
+            fallback=wish["fallback"],
             prompt=wish["prompt"],
             options=form.options(),
             title=wish["title"],
@@ -130,7 +134,7 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
 
 def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None, voice: Upload | None) -> HttpResponse:
     models = model_cards()
-    wanted, known = form["model"].value(), [card.model.slug for card in models]
+    wanted, known = form["model"].value(), [card.model.slug for card in models if card.available]
     context = {
         "form": form,
         # Whatever came before was refused or made; the next press is a new wish.
@@ -142,9 +146,11 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
             portrait=portrait,
             voice=voice,
             model=wanted if wanted in known or not known else known[0],
-            offer=form["offer"].value() or None,
+            routing=form["routing"].value() or CHEAPEST,
+            fallback=form["fallback"].value() != "no",
         ),
-        "models": models,
+        "models": [card for card in models if card.available],
+        "models_missing": [card for card in models if not card.available],
         "has_projects": open_projects(request.workspace).exists(),
         "first_run": not Upload.objects.for_workspace(request.workspace).exists(),
     }

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from avatarsite.workspaces.models import Workspace
 from billing import ledger
 from billing.ledger import Balance
+from billing.money import charge_micros
+from studio.forms import known_routing
 from studio.models import Upload
-from studio.pipeline.quote import Quote, QuoteLine, quote_render
-from studio.providers.registry import MODELS, OFFERS, Model
+from studio.pipeline.quote import CHEAPEST, FASTEST, Quote, QuoteLine, quote_render
+from studio.providers.registry import MODELS, Model
 
 # Long enough for every provider, to learn which models can be had before there is a voice.
 TYPICAL_MS = 10_000
@@ -17,28 +19,55 @@ TYPICAL_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """A model that can be had on this server now, and its lowest price."""
+    """A model, its lowest price, and why it can't be had now, provider by provider, when it can't."""
 
     model: Model
-    price_micros_per_second: int
+    chosen: QuoteLine | None
+    lines: list[QuoteLine]
+
+    @property
+    def available(self) -> bool:
+        return self.chosen is not None
 
 
 @dataclass(frozen=True, slots=True)
 class PricePanel:
-    """What the panel says. Without a voice there is no quote; ``missing_micros`` is what the balance falls short by."""
+    """What the panel says. Without a voice there is no quote; ``missing_micros`` is what the balance falls short by.
+
+    The number that binds is the quote's ceiling, over every provider that may take the video.
+    """
 
     model: Model
     balance: Balance
     portrait: Upload | None
     voice: Upload | None
     quote: Quote | None
-    pinned: str
+    routing: str
+    fallback: bool
 
     @property
     def compared(self) -> list[QuoteLine]:
-        """The offers, when there is a choice among them."""
+        """The offers, when the model has several; those that can't be chosen say why."""
         lines = self.quote.lines if self.quote else []
-        return lines if sum(line.available for line in lines) > 1 else []
+        return lines if len(lines) > 1 else []
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the customer named a provider; then the video stays there."""
+        return self.routing not in (CHEAPEST, FASTEST)
+
+    @property
+    def may_choose_fallback(self) -> bool:
+        return not self.pinned and sum(line.available for line in self.compared) > 1
+
+    @property
+    def likely_micros(self) -> int:
+        """What the chosen provider charges for a video exactly as long as the voice."""
+        return charge_micros(self.quote.voice_ms, self.line.price_micros_per_second) if self.quote and self.line else 0
+
+    @property
+    def ceiling_micros(self) -> int:
+        return self.quote.ceiling_micros if self.quote else 0
 
     @property
     def line(self) -> QuoteLine | None:
@@ -46,7 +75,7 @@ class PricePanel:
 
     @property
     def after_micros(self) -> int:
-        return self.balance.available_micros - (self.line.ceiling_micros if self.line else 0)
+        return self.balance.available_micros - self.ceiling_micros
 
     @property
     def missing_micros(self) -> int:
@@ -57,26 +86,29 @@ class PricePanel:
         return bool(self.portrait and self.line and not self.missing_micros)
 
 
-def price_panel(
-    workspace: Workspace, *, portrait: Upload | None, voice: Upload | None, model: str, offer: str | None
+def price_panel(  # noqa: PLR0913 -- they are what the form sends
+    workspace: Workspace, *, portrait: Upload | None, voice: Upload | None, model: str, routing: str, fallback: bool
 ) -> PricePanel:
-    model = known_model(model).slug
-    offer = offer if offer in OFFERS and OFFERS[offer].model == model else None
-    quote = quote_render(model=model, voice_ms=voice.duration_ms or 0, offer=offer) if voice else None
+    found = known_model(model)
+    routing = known_routing(found.slug, routing)
+    quote = None
+    if voice:
+        quote = quote_render(model=found.slug, voice_ms=voice.duration_ms or 0, routing=routing, fallback=fallback)
     return PricePanel(
-        model=known_model(model),
+        model=found,
         balance=ledger.balance(workspace),
         portrait=portrait,
         voice=voice,
         quote=quote,
-        pinned=offer or "",
+        routing=routing,
+        fallback=fallback,
     )
 
 
 def model_cards() -> list[ModelCard]:
-    """What can be had now, in the registry's order."""
+    """Every model in the registry's order, those that can't be had now among them."""
     quotes = ((model, quote_render(model=model.slug, voice_ms=TYPICAL_MS)) for model in MODELS.values())
-    return [ModelCard(model, quote.chosen.price_micros_per_second) for model, quote in quotes if quote.chosen]
+    return [ModelCard(model, quote.chosen, quote.lines) for model, quote in quotes]
 
 
 def known_model(slug: str) -> Model:

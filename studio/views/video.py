@@ -20,7 +20,7 @@ from studio.forms import TitleForm
 from studio.library import StillNeeded, delete_video, rename_video
 from studio.models import Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
-from studio.pipeline.progress import stages
+from studio.pipeline.progress import moves, stages
 from studio.pipeline.request import RequestRefused, retry_render
 from studio.providers import registry
 from studio.storage import signed_link
@@ -126,10 +126,12 @@ def _render(request: WorkspaceRequest, render_id: str) -> Render:
 def _context(one: Render) -> dict[str, Any]:
     offer = registry.OFFERS.get(one.offer)
     model = registry.MODELS.get(one.model)
+    events = list(one.events.all())
     return {
         "render": one,
         "stages": stages(one),
-        "events": list(one.events.all()),
+        "events": events,
+        "moves": moves(events),
         "provider_label": offer.provider_label if offer else one.offer,
         "model_name": model.name if model else one.model,
         "poll_seconds": poll_seconds(one.created_at),

@@ -67,10 +67,14 @@ def asked(workspace: Workspace, title: str = "A video", *, project: Project | No
 
 
 def rendering(workspace: Workspace, title: str = "A video", *, percent: int | None = None, **also: Any) -> Render:
-    render = asked(workspace, title, **also)
+    return accepted(asked(workspace, title, **also), percent=percent)
+
+
+def accepted(render: Render, *, percent: int | None = None) -> Render:
+    """Let the offer of a queued render take it."""
     advance(render, RenderState.SUBMITTING, reason="taken up")
     ProviderJob.objects.create(
-        render=render, attempt=1, offer=OFFER, outcome=Outcome.ACCEPTED, status="running", progress=percent
+        render=render, attempt=1, offer=render.offer, outcome=Outcome.ACCEPTED, status="running", progress=percent
     )
     advance(render, RenderState.RENDERING, reason="the provider accepted it")
     return render

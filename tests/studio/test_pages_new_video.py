@@ -109,13 +109,12 @@ def test_what_is_missing_is_said_before_anybody_presses(cast: Cast) -> None:
 
 
 def test_the_quote_survives_nonsense(owner: Client, house: Workspace) -> None:
-    answer = owner.post(url("video_quote", house), {"portrait": "x\0y", "voice": "nope", "model": "?", "offer": "?"})
+    answer = owner.post(url("video_quote", house), {"portrait": "x\0y", "voice": "nope", "model": "?", "routing": "?"})
     assert answer.status_code == 200
 
 
 def test_a_provider_pinned_for_another_model_is_no_longer_pinned(owner: Client, house: Workspace) -> None:
-    elsewhere = "runware:klingai:avatar@2.0-pro"
-    answer = owner.post(url("video_quote", house), wish(house, offer=elsewhere))
+    answer = owner.post(url("video_quote", house), wish(house, routing="runware"))
     assert answer.context["panel"].line.offer == shop.OFFER
 
 
