@@ -65,15 +65,10 @@ def platform(code: str) -> LedgerAccount:
     return account
 
 
-def platform_id(code: str) -> int:
-    """The id of ``platform(code)``, for the hot path: a settle needs no more of it."""
-    found = rows.run("SELECT id FROM billing_ledgeraccount WHERE code = %s", [code])
-    return int(found[0][0]) if found else platform(code).pk
-
-
 def balance(workspace: Workspace) -> Balance:
     """What the workspace has: one statement, so that its numbers are of one moment. No wallet yet is a zero balance."""
-    found = rows.run(_BALANCE, [rows.stamp(timezone.now()), wallet_code(workspace)])
+    with rows.session() as sql:
+        found = sql.run(_BALANCE, [sql.stamp(timezone.now()), wallet_code(workspace)])
     if not found:
         return Balance()
     posted, held, floor, lapsed, paid, bonus = (int(value) for value in found[0][:6])

@@ -7,9 +7,8 @@ decide, CHECKs stand behind them. Locks are taken in one order: account, lots by
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db import transaction
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
@@ -20,6 +19,7 @@ from billing.models import Hold, HoldState, TransferKind
 from billing.models.holds import HOLD_KEY_LENGTH
 from billing.models.ledger import MEMO_LENGTH, SUBJECT_LENGTH
 from billing.money import MAX_MICROS, usd
+from billing.rows import Session
 
 __all__ = [
     "HoldAlreadyClosed",
@@ -53,8 +53,8 @@ def place_hold(
     _refuse_nonsense(amount_micros, key, subject)
     for _ in range(TRIES):
         try:
-            with transaction.atomic():
-                return _place(workspace, amount_micros, key, subject, deadline_at)
+            with rows.atomically() as sql:
+                return _place(sql, workspace, amount_micros, key, subject, deadline_at)
         except _NotPlacedError:
             if before := _placed_before(workspace, amount_micros, key, subject):
                 return before
@@ -72,21 +72,22 @@ def _refuse_nonsense(amount_micros: int, key: str, subject: str) -> None:
             raise ValueError(f"The {name} has {len(value)} characters; use 1 to {limit}.")
 
 
-def _place(workspace: Workspace, amount: int, key: str, subject: str, deadline_at: datetime | None) -> Hold:
-    reserved = rows.run(_RESERVE, [amount, accounts.wallet_code(workspace), amount])
+def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
+    sql: Session, workspace: Workspace, amount: int, key: str, subject: str, deadline_at: datetime | None
+) -> Hold:
+    reserved = sql.run(_RESERVE, [amount, accounts.wallet_code(workspace), amount])
     if not reserved:
         raise _NotPlacedError
     account_id, now = reserved[0][0], timezone.now()
-    shares = _burn(account_id, amount, now) if amount else []
-    for lot_id, share in sorted(shares):
-        rows.change("UPDATE billing_creditlot SET held = held + %s WHERE id = %s", [share, lot_id])
-    written = rows.run(_OPEN, [account_id, key, subject, amount, rows.stamp(deadline_at), rows.stamp(now)])
+    stamp = sql.stamp(now)
+    shares = _burn(sql, account_id, amount, stamp) if amount else []
+    written = sql.run(_OPEN, [account_id, key, subject, amount, sql.stamp(deadline_at), stamp])
     if not written:
         raise _NotPlacedError
     hold_id = written[0][0]
     if shares:
         values = ", ".join(["(%s, %s, %s)"] * len(shares))
-        rows.change(f"{_SHARE} {values}", [value for share in shares for value in (hold_id, *share)])
+        sql.change(f"{_SHARE} {values}", [value for share in shares for value in (hold_id, *share)])
     names = ["id", "account_id", "key", "subject", "amount_micros", "state", "settled_micros", "deadline_at", "note"]
     values_of = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, deadline_at, ""]
     return Hold.from_db("default", [*names, "created_at", "closed_at"], [*values_of, now, None])
@@ -103,23 +104,39 @@ VALUES (%s, %s, %s, %s, 'open', %s, '', %s) ON CONFLICT DO NOTHING RETURNING id
 _SHARE = "INSERT INTO billing_holdlot (hold_id, lot_id, amount_micros) VALUES"
 
 
-def _burn(account_id: int, amount: int, now: datetime) -> list[tuple[int, int]]:
-    """Which lots bear how much, in burn order: priority, soonest expiry, bonus before paid, oldest."""
+def _burn(sql: Session, account_id: int, amount: int, stamp: Any) -> list[tuple[int, int]]:
+    """Hold ``amount`` of the wallet's lots; which bear how much, in burn order.
+
+    That order is priority, soonest expiry, bonus before paid, oldest. Nearly always the first lot bears all.
+    """
+    if first := sql.run(_BOOK_FIRST, [amount, account_id, stamp, amount]):
+        return [(first[0][0], amount)]
     shares, missing = [], amount
-    for lot_id, free in rows.run(_BURN_ORDER, [account_id, rows.stamp(now)]):
+    for lot_id, free in sql.run(_BURN_ORDER, [account_id, stamp]):
         share = min(free, missing)
         shares.append((lot_id, share))
         missing -= share
         if not missing:
-            return shares
-    # Some of what the account has lapsed before a sweep came by.
-    raise _NotPlacedError
+            break
+    if missing:
+        # Some of what the account has lapsed before a sweep came by.
+        raise _NotPlacedError
+    for lot_id, share in sorted(shares):
+        sql.change("UPDATE billing_creditlot SET held = held + %s WHERE id = %s", [share, lot_id])
+    return shares
 
 
 _BURN_ORDER = """
 SELECT id, remaining - held FROM billing_creditlot
 WHERE account_id = %s AND remaining > 0 AND remaining > held AND (expires_at IS NULL OR expires_at > %s)
 ORDER BY priority, expires_at NULLS LAST, category, id
+"""
+_BOOK_FIRST = """
+UPDATE billing_creditlot SET held = held + %s WHERE id = (
+    SELECT id FROM billing_creditlot
+    WHERE account_id = %s AND remaining > 0 AND remaining > held AND (expires_at IS NULL OR expires_at > %s)
+    ORDER BY priority, expires_at NULLS LAST, category, id LIMIT 1
+) AND remaining - held >= %s RETURNING id
 """
 
 
@@ -171,8 +188,8 @@ def _close(hold: Hold, state: HoldState, amount: int, note: str) -> Hold:
         raise ValueError(f"The note has {len(note)} characters; use at most {MEMO_LENGTH}.")
     now = timezone.now()
     try:
-        with transaction.atomic():
-            _close_once(hold, state, amount, note, now)
+        with rows.atomically() as sql:
+            _close_once(sql, hold, state, amount, note, now)
     except _NotOpenError:
         hold.refresh_from_db()
         if hold.state != state:
@@ -182,40 +199,53 @@ def _close(hold: Hold, state: HoldState, amount: int, note: str) -> Hold:
     return hold
 
 
-def _close_once(hold: Hold, state: str, amount: int, note: str, now: datetime) -> None:
+def _close_once(  # noqa: PLR0913, PLR0917 -- the columns of the row
+    sql: Session, hold: Hold, state: str, amount: int, note: str, now: datetime
+) -> None:
     # The hold's state in memory proves nothing: its transaction may have been rolled back, or another may have closed
     # it. So the account is moved first, for the lock, and the UPDATE of the hold decides.
-    shares = [_Share(*row) for row in rows.run(_SHARES, [rows.stamp(now), hold.pk])]
+    stamp = sql.stamp(now)
+    shares = [_Share(*row) for row in sql.run(_SHARES, [stamp, hold.pk])]
     held = sum(share.amount for share in shares)
     if amount > held:
         raise RuntimeError(f"The hold {hold.key} is of less than its lots bear; run manage.py verify_ledger.")
     charges = _charges(shares, amount)
     head = None
-    if held:
-        head = lines.move(hold.account_id, posted=-amount, held=-held, lines=len(charges))
+    if shares:
+        tail = lines.Tail(shares[0].tail_seq, shares[0].tail_hash)
+        head = lines.move(sql, hold.account_id, posted=-amount, held=-held, lines=len(charges), tail=tail)
         if head is None:
             raise _NotOpenError
     for share in sorted(shares, key=lambda share: share.lot_id):
         charge = charges.get(share.lot_id, 0)
-        if not rows.change(_GIVE_BACK, [share.amount, charge, share.lot_id, share.amount]):
+        if not sql.change(_GIVE_BACK, [share.amount, charge, share.lot_id, share.amount]):
             raise _NotOpenError
-    if not rows.change(_CLOSE, [state, amount, note, rows.stamp(now), hold.pk]):
+    if not sql.change(_CLOSE, [state, amount, note, stamp, hold.pk]):
         raise _NotOpenError
     if charges:
-        lines.append(_entries(hold, charges, note), head=head)
+        revenue_id = shares[0].revenue_id or accounts.platform(accounts.REVENUE).pk
+        lines.append(sql, _entries(hold, charges, revenue_id, note), head=head)
     if any(share.lapsed for share in shares):
         lots.expire_lots_of(hold.account_id, now)
 
 
 class _Share(NamedTuple):
+    """What a lot bears of the hold; and beside it, to spare questions, what the settle will need to know."""
+
     lot_id: int
     amount: int
     lapsed: bool
+    tail_seq: int
+    tail_hash: str
+    revenue_id: int | None
 
 
 _SHARES = """
-SELECT s.lot_id, s.amount_micros, l.expires_at IS NOT NULL AND l.expires_at <= %s
-FROM billing_holdlot s JOIN billing_creditlot l ON l.id = s.lot_id WHERE s.hold_id = %s ORDER BY s.id
+SELECT s.lot_id, s.amount_micros, l.expires_at IS NOT NULL AND l.expires_at <= %s, a.seq,
+       COALESCE((SELECT owner_hash FROM billing_transfer WHERE owner_id = a.id AND owner_seq = a.seq), ''),
+       (SELECT id FROM billing_ledgeraccount WHERE code = 'revenue')
+FROM billing_holdlot s JOIN billing_creditlot l ON l.id = s.lot_id JOIN billing_ledgeraccount a ON a.id = l.account_id
+WHERE s.hold_id = %s ORDER BY s.id
 """
 _GIVE_BACK = """
 UPDATE billing_creditlot SET held = held - %s, remaining = remaining - %s WHERE id = %s AND held >= %s
@@ -236,8 +266,7 @@ def _charges(shares: list[_Share], amount: int) -> dict[int, int]:
     return charges
 
 
-def _entries(hold: Hold, charges: dict[int, int], memo: str) -> list[Entry]:
-    revenue_id = accounts.platform_id(accounts.REVENUE)
+def _entries(hold: Hold, charges: dict[int, int], revenue_id: int, memo: str) -> list[Entry]:
     return [
         Entry(
             TransferKind.SETTLE,

@@ -17,6 +17,7 @@ from billing.lots import add_credit, expire_lots, grant
 from billing.models import CreditLot, Hold, LedgerAccount, LotCategory, Transfer, TransferKind
 from billing.models.ledger import KEY_LENGTH, MEMO_LENGTH, SUBJECT_LENGTH
 from billing.money import MAX_MICROS, usd
+from billing.rows import Session
 from billing.verification import Check, Finding
 
 __all__ = [
@@ -84,12 +85,12 @@ def post(  # noqa: PLR0913 -- they are the columns of the row
     _refuse_nonsense(entry, debit, credit)
     owner = next((account for account in (debit, credit) if account.tracked), None)
     try:
-        with transaction.atomic():
-            head = _move(entry, owner) if owner else None
+        with rows.atomically() as sql:
+            head = _move(sql, entry, owner) if owner else None
             # Before the lot, so that a repeat is known as one before what it would do is judged.
-            (pk,) = lines.append([entry], head=head, journal=journal)
+            (pk,) = lines.append(sql, [entry], head=head, journal=journal)
             if owner:
-                _fill(entry, owner)
+                _fill(sql, entry, owner)
     except (lines.KeyTaken, InsufficientCredit):
         if before := _posted_before(entry):
             return before
@@ -101,8 +102,8 @@ def _change(entry: Entry, owner: LedgerAccount) -> int:
     return entry.amount_micros if entry.credit_id == owner.pk else -entry.amount_micros
 
 
-def _move(entry: Entry, owner: LedgerAccount) -> lines.Head:
-    head = lines.move(owner.pk, posted=_change(entry, owner), held=0, lines=1)
+def _move(sql: Session, entry: Entry, owner: LedgerAccount) -> lines.Head:
+    head = lines.move(sql, owner.pk, posted=_change(entry, owner), held=0, lines=1)
     if head is None:
         owner.refresh_from_db()
         free = owner.posted - owner.held - owner.floor
@@ -110,9 +111,9 @@ def _move(entry: Entry, owner: LedgerAccount) -> lines.Head:
     return head
 
 
-def _fill(entry: Entry, owner: LedgerAccount) -> None:
+def _fill(sql: Session, entry: Entry, owner: LedgerAccount) -> None:
     change = _change(entry, owner)
-    if rows.change(_FILL, [change, entry.lot_id, owner.pk, change, change]):
+    if sql.change(_FILL, [change, entry.lot_id, owner.pk, change, change]):
         return
     lot = CreditLot.objects.get(id=entry.lot_id or 0)
     if lot.account_id != owner.pk:

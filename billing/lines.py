@@ -9,11 +9,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.utils import timezone
 
-from billing import rows
 from billing.chain import GENESIS, Line, line_hash
+from billing.rows import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +44,54 @@ class Head:
     hash: str
 
 
+class Tail(NamedTuple):
+    """A wallet's newest line as it was read without a lock: its hash stays right, that it is newest may not."""
+
+    seq: int
+    hash: str
+
+
 class KeyTaken(Exception):
     """A transfer with one of these keys is there already."""
 
 
-def move(account_id: int, *, posted: int, held: int, lines: int) -> Head | None:
+def move(  # noqa: PLR0913 -- one UPDATE, and what spares a query
+    sql: Session, account_id: int, *, posted: int, held: int, lines: int, tail: Tail | None = None
+) -> Head | None:
     """Change a wallet's posted and held micro-dollars at once and reserve numbers for its next lines.
 
-    None, and nothing changed, when the wallet would be overdrawn.
+    None, and nothing changed, when the wallet would be overdrawn. ``tail`` saves a query where it is still the newest.
     """
-    found = rows.run(_MOVE, [posted, held, lines, account_id, posted, held, held])
+    found = sql.run(_MOVE, [posted, held, lines, account_id, posted, held, held])
     if not found:
         return None
     balance_after, seq_after = found[0]
     before = seq_after - lines
-    previous = rows.run(_HASH, [account_id, before]) if lines and before else []
-    return Head(account_id, before, balance_after - posted, previous[0][0] if previous else GENESIS)
+    last = tail.hash if tail and tail.seq == before else _hash_of(sql, account_id, before) if lines else GENESIS
+    return Head(account_id, before, balance_after - posted, last)
 
 
+def _hash_of(sql: Session, account_id: int, seq: int) -> str:
+    found = sql.run(_HASH, [account_id, seq])
+    return str(found[0][0]) if found else GENESIS
+
+
+_HASH = "SELECT owner_hash FROM billing_transfer WHERE owner_id = %s AND owner_seq = %s"
 _MOVE = """
 UPDATE billing_ledgeraccount SET posted = posted + %s, held = held + %s, seq = seq + %s
 WHERE id = %s AND tracked AND posted + %s >= held + %s + floor AND held + %s >= 0
 RETURNING posted, seq
 """
-_HASH = "SELECT owner_hash FROM billing_transfer WHERE owner_id = %s AND owner_seq = %s"
 
 
-def append(entries: Sequence[Entry], *, head: Head | None, journal: uuid.UUID | None = None) -> list[int]:
+def append(sql: Session, entries: Sequence[Entry], *, head: Head | None, journal: uuid.UUID | None = None) -> list[int]:
     """Write the transfers, as the next lines of the wallet at ``head`` or, without one, between platform accounts.
 
     Raises KeyTaken; the caller's savepoint then takes back whatever it did.
     """
     journal = journal or uuid.uuid4()
     now = timezone.now()
-    stamp, identifier = rows.stamp(now), rows.identifier(journal)
+    stamp, identifier = sql.stamp(now), sql.identifier(journal)
     balance, seq, last = (head.balance, head.seq, head.hash) if head else (0, 0, "")
     parameters: list[object] = []
     for entry in entries:
@@ -107,7 +122,7 @@ def append(entries: Sequence[Entry], *, head: Head | None, journal: uuid.UUID | 
             entry.kind, entry.debit_id, entry.credit_id, entry.amount_micros, entry.key, identifier, entry.hold_id,
             entry.lot_id, entry.reverses_id, entry.subject, entry.memo, entry.actor_id, *chained, stamp,
         ]  # fmt: skip
-    written = rows.run(f"{_INSERT} VALUES {', '.join([_VALUES] * len(entries))} {_ONCE}", parameters)
+    written = sql.run(f"{_INSERT} VALUES {', '.join([_VALUES] * len(entries))} {_ONCE}", parameters)
     if len(written) < len(entries):
         raise KeyTaken
     return [row[0] for row in written]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import F
 from django.utils import timezone
 
@@ -78,14 +78,14 @@ def add_credit(  # noqa: PLR0913 -- as grant
         return before
     _refuse_nonsense(lot)
     try:
-        with transaction.atomic():
-            head = lines.move(account.pk, posted=amount_micros, held=0, lines=1)
+        with rows.atomically() as sql:
+            head = lines.move(sql, account.pk, posted=amount_micros, held=0, lines=1)
             lot.save(force_insert=True)
             actor_id = actor.pk if actor else None
             entry = Entry(
                 kind, source.pk, account.pk, amount_micros, key, lot_id=lot.pk, memo=lot.memo, actor_id=actor_id
             )
-            lines.append([entry], head=head)
+            lines.append(sql, [entry], head=head)
     except (lines.KeyTaken, IntegrityError):
         # Somebody else was first with this key; anything else that the database refused is ours to know.
         if before := _added_before(lot, source=source, kind=kind):
@@ -129,19 +129,19 @@ def expire_lots(now: datetime | None = None) -> int:
 
 def expire_lots_of(account_id: int, now: datetime) -> int:
     """As ``expire_lots``, for one wallet."""
-    with transaction.atomic():
+    with rows.atomically() as sql:
         # The amounts are decided by reading, so the wallet is locked first.
         LedgerAccount.objects.select_for_update().only("pk").get(pk=account_id)
-        lapsed = rows.run(_LAPSED, [account_id, rows.stamp(now)])
+        lapsed = sql.run(_LAPSED, [account_id, sql.stamp(now)])
         if not lapsed:
             return 0
         breakage = accounts.platform(accounts.BREAKAGE)
         total = sum(amount for _, amount, _ in lapsed)
-        head = lines.move(account_id, posted=-total, held=0, lines=len(lapsed))
+        head = lines.move(sql, account_id, posted=-total, held=0, lines=len(lapsed))
         if head is None:
             raise RuntimeError(f"Ledger account {account_id} holds less than its lots; run manage.py verify_ledger.")
         for lot_id, amount, _ in lapsed:
-            rows.change("UPDATE billing_creditlot SET remaining = remaining - %s WHERE id = %s", [amount, lot_id])
+            sql.change("UPDATE billing_creditlot SET remaining = remaining - %s WHERE id = %s", [amount, lot_id])
         entries = [
             Entry(
                 TransferKind.EXPIRE,
@@ -155,7 +155,7 @@ def expire_lots_of(account_id: int, now: datetime) -> int:
             )
             for number, (lot_id, amount, category) in enumerate(lapsed, start=1)
         ]
-        lines.append(entries, head=head)
+        lines.append(sql, entries, head=head)
     return len(lapsed)
 
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import connection
 
 from billing import append_only, rows
 from billing.chain import GENESIS, Line, line_hash
 from billing.models import Transfer
 from billing.money import usd
+from billing.rows import Session
 from billing.rules import RULES
 
 
@@ -40,36 +41,37 @@ def register_check(check: Check) -> Check:
 
 def verify(extra_checks: Iterable[Check] = ()) -> list[Finding]:
     """All findings of the ledger's own rules, of registered checks and of ``extra_checks``; [] when all is well."""
-    with _snapshot():
-        findings = [*_broken_rules(), *_chains(), *_unsealed()]
+    with _snapshot() as sql:
+        findings = [*_broken_rules(sql), *_chains(sql), *_unsealed()]
         for check in (*_registered, *extra_checks):
             findings += check()
     return findings
 
 
 @contextmanager
-def _snapshot() -> Iterator[None]:
+def _snapshot() -> Iterator[Session]:
     """One view of the database for all queries, without standing in anybody's way."""
     if connection.in_atomic_block:
-        yield
+        with rows.session() as sql:
+            yield sql
         return
     mode = getattr(connection, "transaction_mode", None)
     if connection.vendor == "sqlite":
         # In WAL mode a deferred transaction that only reads has its snapshot and takes no lock.
         connection.transaction_mode = "DEFERRED"  # type: ignore[attr-defined]
     try:
-        with transaction.atomic():
+        with rows.atomically() as sql:
             if connection.vendor == "postgresql":
-                rows.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", [])
-            yield
+                sql.change("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield sql
     finally:
         if connection.vendor == "sqlite":
             connection.transaction_mode = mode  # type: ignore[attr-defined]
 
 
-def _broken_rules() -> Iterator[Finding]:
+def _broken_rules(sql: Session) -> Iterator[Finding]:
     for rule in RULES:
-        for row in rows.run(rule.query, []):
+        for row in sql.run(rule.query):
             told = [usd(int(value)) if name in rule.money else value for name, value in enumerate(row)]
             yield Finding(rule.code, rule.sentence.format(*told))
 
@@ -82,9 +84,9 @@ def _unsealed() -> Iterator[Finding]:
 _COLUMNS = tuple(Line.__slots__)
 
 
-def _chains() -> Iterator[Finding]:
+def _chains(sql: Session) -> Iterator[Finding]:
     """Every wallet's lines are numbered without a gap, each balance follows from the one before, each hash fits."""
-    wallets = {pk: (code, seq) for pk, code, seq in rows.run(_HEADS, [])}
+    wallets = {pk: (code, seq) for pk, code, seq in sql.run(_HEADS)}
     lines = (
         Transfer.objects.filter(owner__isnull=False)
         .order_by("owner_id", "owner_seq", "id")

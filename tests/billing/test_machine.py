@@ -419,7 +419,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model_agrees()
 
     def history_only_grows(self) -> None:
-        lines = rows.run("SELECT id, key, amount_micros, memo, owner_hash FROM billing_transfer ORDER BY id", [])
+        lines = told("SELECT id, key, amount_micros, memo, owner_hash FROM billing_transfer ORDER BY id")
         assert lines[: len(self.history)] == self.history
         self.history = lines
 
@@ -433,11 +433,11 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (balance.paid_micros, balance.bonus_micros) == (paid, bonus)
             assert balance.available_micros == paid + bonus - wallet.held
             assert bool(balance.frozen_at) == wallet.frozen
-        lots = rows.run("SELECT source_key, granted, remaining, held FROM billing_creditlot", [])
+        lots = told("SELECT source_key, granted, remaining, held FROM billing_creditlot")
         assert set(lots) == {(x.key, x.granted, x.remaining, x.held) for w in self.model.wallets for x in w.lots}
-        held = rows.run("SELECT key, amount_micros, state, settled_micros FROM billing_hold", [])
+        held = told("SELECT key, amount_micros, state, settled_micros FROM billing_hold")
         assert set(held) == {(x.key, x.amount, x.state, x.settled) for w in self.model.wallets for x in w.holds}
-        sums = {code: int(total) for code, total in rows.run(PLATFORM_SUMS, []) if total}
+        sums = {code: int(total) for code, total in told(PLATFORM_SUMS) if total}
         assert sums == {code: total for code, total in self.model.platform.items() if total}
 
 
@@ -446,6 +446,11 @@ SELECT a.code, COALESCE((SELECT SUM(amount_micros) FROM billing_transfer WHERE c
     - COALESCE((SELECT SUM(amount_micros) FROM billing_transfer WHERE debit_id = a.id), 0)
 FROM billing_ledgeraccount a WHERE NOT a.tracked
 """
+
+
+def told(query: str) -> list[tuple[Any, ...]]:
+    with rows.session() as sql:
+        return sql.run(query)
 
 
 def refused(operation: Callable[[], Any]) -> Any:
