@@ -16,6 +16,7 @@ from typing import Any
 from django.utils import timezone
 from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 
+from avatarsite.jobs import LONGER
 from avatarsite.models import BusyWorker, Canary
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ SUPERVISOR_ID = os.environ.get("SUPERVISOR_ID", "")
 CLUSTER = os.environ.get("Q_CLUSTER_NAME", "")
 STAMP_EVERY_SECONDS = 1.0
 # Tasks that may fill a worker for long: name -> the limit after which even they count as dead.
-LONG_TASKS = {"studio.ingest": timedelta(seconds=150)}
+LONG_TASKS = {name: timedelta(seconds=limit + 30) for name, limit in LONGER.items()}
 
 _last_stamp = 0.0
 

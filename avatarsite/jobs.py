@@ -20,6 +20,8 @@ MAIN, WATCH = "main", "watch"
 CLUSTERS = (MAIN, WATCH)
 # The long watch has a cluster of its own, so that it never stands in the way of short work.
 ON_WATCH = frozenset({"studio.watch"})
+# Seconds for tasks that may take longer than the cluster's own limit: a copy may have to be converted, a file be sent.
+LONGER: dict[str, int] = {"studio.ingest": 900, "studio.deliver": 900}
 
 
 def path_of(name: str) -> str:
@@ -43,7 +45,9 @@ def enqueue(name: str, /, *, cluster: str = "", **arguments: Any) -> None:
     """
     json.dumps(arguments)
     # The cluster is always named: left out, django-q2 takes that of the process we happen to be in.
-    options = {"task_name": name, "cluster": cluster or (WATCH if name in ON_WATCH else MAIN)}
+    options: dict[str, Any] = {"task_name": name, "cluster": cluster or (WATCH if name in ON_WATCH else MAIN)}
+    if name in LONGER:
+        options["timeout"] = LONGER[name]
     send = partial(async_task, path_of(name), **arguments, q_options=options)
     if settings.QUEUE_BROKER == "redis":
         transaction.on_commit(send)

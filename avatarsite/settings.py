@@ -333,6 +333,8 @@ PROVIDERS_AT_ONCE = {
     "fal": env.integer("FAL_AT_ONCE", 0),
     "aimlapi": env.integer("AIMLAPI_AT_ONCE", 20),
 }
+# Finished files go to public https addresses only, and to these origins of our own, such as a bucket in the same house.
+TRUSTED_UPLOAD_ENDPOINTS = env.words("TRUSTED_UPLOAD_ENDPOINTS")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 LOCAL_ENGINE_JOBS = env.integer("LOCAL_ENGINE_JOBS", 1, least=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from avatarsite.supervisor import stopping
 from studio.pipeline import cancel as cancelling
+from studio.pipeline import deliver as delivering
 from studio.pipeline import ingest as ingesting
 from studio.pipeline import notify as notifying
 from studio.pipeline import overdue
@@ -24,6 +25,10 @@ def cancel(*, render_id: str) -> None:
 
 def notify(*, render_id: str) -> None:
     notifying.notify_render(render_id)
+
+
+def deliver(*, render_id: str) -> None:
+    delivering.deliver_video(render_id)
 
 
 def sweep() -> None:

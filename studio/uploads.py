@@ -82,10 +82,10 @@ def delete_upload(upload: Upload) -> None:
         if locked is None:
             return
         _check_unused(locked)
-        stored = locked.file.name
+        stored = (locked.file.name, locked.details.get("sent", {}).get("name"))
         locked.delete()
-        if stored:
-            transaction.on_commit(partial(default_storage.delete, stored), robust=True)
+        for name in filter(None, stored):
+            transaction.on_commit(partial(default_storage.delete, name), robust=True)
 
 
 @contextmanager

@@ -1,9 +1,12 @@
+from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob, WatchLease
 from studio.models.projects import Project
 from studio.models.renders import Notice, Render, RenderEvent, RenderGroup, RenderState
 from studio.models.uploads import Upload, UploadKind
 
 __all__ = [
+    "Delivery",
+    "DeliveryState",
     "JobStatus",
     "Notice",
     "OfferHealth",

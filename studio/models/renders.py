@@ -88,6 +88,7 @@ class Render(models.Model):
     height = models.PositiveIntegerField(null=True, blank=True)
 
     delete_at = models.DateTimeField("when its files are deleted, by the customer's wish", null=True, blank=True)
+    files_deleted_at = models.DateTimeField("when they were", null=True, blank=True)
     charge_micros = models.BigIntegerField(null=True, blank=True)
     failure_code = models.CharField(max_length=60, blank=True)
     failure_message = models.TextField("for the customer", blank=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 
 from studio.media.posters import make_poster
+from studio.media.transcode import Conversion, ConversionFailed, conversion_of, transcode
 from studio.media.videos import UnreadableVideo, VideoFacts, fast_start, measure_video
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline import states
@@ -25,10 +27,12 @@ from studio.providers.types import ProviderError
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=180)  # longer than the task may run
+LEASE = timedelta(seconds=180)  # longer than a copy may take; a conversion renews it
+RENEW_SECONDS = 30.0
 COPY_TRIES = 5
 MAX_REOPENS = 2  # times the provider is asked again where the video is
 MAX_BYTES = 2_000_000_000
+CONVERSION_DRIFT_MS = 250
 
 
 class CopyFailed(Exception):
@@ -46,7 +50,7 @@ def ingest_render(render_id: str) -> bool:
     with tempfile.TemporaryDirectory(prefix="ingest-", dir=settings.VAR_DIR) as folder:
         try:
             made = _bring_home(render, job, Path(folder))
-        except (CopyFailed, ProviderError, UnreadableVideo, OSError) as error:
+        except (CopyFailed, ConversionFailed, ProviderError, UnreadableVideo, OSError) as error:
             logger.warning("%s: copy %s failed: %s", render.pk, render.tries, error)
             return _again(render, str(error))
     done = settle_render(render, **made)
@@ -74,26 +78,61 @@ def _give_up(render: Render) -> bool:
 
 
 def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any]:
-    """The columns of a stored and checked copy."""
-    suffix = render.options.get("output_format", "mp4")
-    path = folder / f"video.{suffix}"
-    http.run(_download, job, path)
-    fast_start(path)
-    facts = measure_video(path)
-    _check(facts, render)
+    """The columns of a stored and checked copy. The length, which is charged, is that of the provider's own file."""
+    came = folder / "came"
+    http.run(_download, job, came)
+    fast_start(came)
+    made = measure_video(came)
+    _check(made, render)
+    path, facts = _as_asked_for(render, job, came, made)
     base = f"w/{render.workspace_id}/renders/{render.pk}"
     poster = _store(f"{base}/poster.jpg", ContentFile(make_poster(path)))
     with path.open("rb") as file:
-        video = _store(f"{base}/video.{suffix}", File(file))
+        video = _store(f"{base}/video.{render.options.get('output_format', 'mp4')}", File(file))
     return {
         "video": video,
         "poster": poster,
         "video_bytes": facts.bytes,
         "video_sha256": facts.sha256,
-        "measured_ms": facts.duration_ms,
+        "measured_ms": made.duration_ms,
         "width": facts.width,
         "height": facts.height,
     }
+
+
+def _as_asked_for(render: Render, job: ProviderJob, came: Path, made: VideoFacts) -> tuple[Path, VideoFacts]:
+    """The file in the format and quality that was asked for, converted where its provider can't make it so."""
+    conversion = conversion_of(
+        came,
+        made,
+        output_format=render.options.get("output_format", "mp4"),
+        output_quality=render.options.get("output_quality", 95),
+        has_quality=registry.provider_of(job.offer).capabilities.output_quality,
+    )
+    if conversion is None:
+        return came, made
+    path = _converted(render, came, conversion)
+    facts = measure_video(path)
+    if not facts.has_audio or abs(facts.duration_ms - made.duration_ms) > CONVERSION_DRIFT_MS:
+        raise ConversionFailed(f"The conversion made {facts.duration_ms} ms of {made.duration_ms} ms.")
+    states.note(render, "converted by us", detail={"conversion": conversion.sentence})
+    return path, facts
+
+
+def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
+    renewed = time.monotonic()
+
+    def renew(_frames: int) -> None:
+        nonlocal renewed
+        if time.monotonic() - renewed > RENEW_SECONDS:
+            renewed = time.monotonic()
+            if not states.keep(render, lease=LEASE):
+                raise ConversionFailed("Somebody else has taken the copy over.")
+
+    path = came.with_name(f"converted.{conversion.output_format}")
+    transcode(came, path, conversion, progress=renew)
+    fast_start(path)
+    return path
 
 
 async def _download(job: ProviderJob, path: Path) -> None:

@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
+from django.conf import settings
+
+from studio.providers import registry
+from studio.providers.http.addresses import Bases, is_public_by_name
+
 OUTPUT_FORMATS = ("mp4", "webm", "mov")
 QUALITY = (20, 99)
-DEFAULTS: dict[str, Any] = {"output_format": "mp4", "output_quality": 95}
+TAKES = (1, 4)
+CONTENT_CHECKS = ("none", "fast", "full")
+LEAST_LIFE_SECONDS, MOST_LIFE_SECONDS = 60, 365 * 24 * 3600
+ENDPOINT_LIMIT = 2_000
+DEFAULTS: dict[str, Any] = {
+    "output_format": "mp4",
+    "output_quality": 95,
+    "takes": 1,
+    "ttl_seconds": None,  # our files live until somebody deletes them
+    "content_check": "none",
+    "upload_endpoint": "",
+}
 
 
 class OptionRefused(ValueError):
@@ -22,10 +39,77 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
         if name not in DEFAULTS:
             raise OptionRefused(name, f"There is no option {name!r}.", f"The options are {', '.join(DEFAULTS)}.")
     full = DEFAULTS | dict(options)
-    if full["output_format"] not in OUTPUT_FORMATS:
-        choices = ", ".join(OUTPUT_FORMATS)
-        raise OptionRefused("output_format", f"{full['output_format']!r} is not a format.", f"Choose one of {choices}.")
-    quality, (least, most) = full["output_quality"], QUALITY
-    if isinstance(quality, bool) or not isinstance(quality, int) or not least <= quality <= most:
-        raise OptionRefused("output_quality", f"{quality!r} is not a quality.", f"Choose {least} to {most}.")
+    _check_choice(full, "output_format", "a format", OUTPUT_FORMATS)
+    _check_number(full, "output_quality", "a quality", QUALITY)
+    _check_number(full, "takes", "a number of takes", TAKES)
+    _check_choice(full, "content_check", "a content check", CONTENT_CHECKS)
+    if full["ttl_seconds"] is not None:
+        _check_number(full, "ttl_seconds", "a number of seconds", (LEAST_LIFE_SECONDS, MOST_LIFE_SECONDS))
+    if full["upload_endpoint"] != "":
+        _check_endpoint(full["upload_endpoint"])
     return full
+
+
+def check_offered(options: Mapping[str, Any], model: str, wish: str) -> None:
+    """Refuse what none of the offers that ``wish`` allows can do; a routing or an offer, or "" for every offer.
+
+    Raises OptionRefused with the name of the option and who offers it.
+    """
+    if options["content_check"] == "none":
+        return
+    named = [offer for offer in registry.offers_of(model) if wish in (offer.id, offer.provider)]
+    asked = named or registry.offers_of(model)
+    if any(not why_not_offered(options, offer.provider) for offer in asked):
+        return
+    able = [name for name in registry.PROVIDERS if registry.provider(name).capabilities.content_check]
+    models = sorted({registry.MODELS[offer.model].name for offer in registry.OFFERS.values() if offer.provider in able})
+    sellers = " or ".join(dict.fromkeys(offer.provider_label for offer in asked))
+    raise OptionRefused(
+        "content_check",
+        f"{sellers} offers no content check for this model.",
+        f"{' or '.join(registry.PROVIDERS[name][0] for name in able)} offers one, with {' and '.join(models)}; "
+        "or choose none.",
+    )
+
+
+def why_not_offered(options: Mapping[str, Any], provider: str) -> str:
+    """Why this provider can't be chosen with these options, as a sentence; empty when it can.
+
+    Only the content check is the provider's alone: whatever else it lacks is done by us.
+    """
+    if options.get("content_check", "none") == "none" or registry.provider(provider).capabilities.content_check:
+        return ""
+    return "It offers no content check."
+
+
+def _check_choice(full: Mapping[str, Any], name: str, kind: str, choices: tuple[str, ...]) -> None:
+    if full[name] not in choices:
+        raise OptionRefused(name, f"{full[name]!r} is not {kind}.", f"Choose one of {', '.join(choices)}.")
+
+
+def _check_number(full: Mapping[str, Any], name: str, kind: str, limits: tuple[int, int]) -> None:
+    value, (least, most) = full[name], limits
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise OptionRefused(name, f"{value!r} is not {kind}.", f"Choose {least} to {most}.")
+
+
+def _check_endpoint(value: Any) -> None:
+    """By its spelling alone: where its name leads is looked up when the file is sent, and pinned then."""
+    remedy = "Give a public https address that takes a PUT, such as a presigned link."
+    if not isinstance(value, str) or len(value) > ENDPOINT_LIMIT:
+        raise OptionRefused("upload_endpoint", f"The address is no text of at most {ENDPOINT_LIMIT:,} letters.", remedy)
+    try:
+        url = httpx.URL(value)
+    except httpx.InvalidURL:
+        raise OptionRefused("upload_endpoint", "The address can’t be read.", remedy) from None
+    if trusted_endpoints().may_get_key(value):
+        return
+    if url.scheme != "https" or url.userinfo:
+        raise OptionRefused("upload_endpoint", "The address is not https, or it carries a user name.", remedy)
+    if not is_public_by_name(value):
+        raise OptionRefused("upload_endpoint", f"{url.host or 'The address'} can’t be reached from here.", remedy)
+
+
+def trusted_endpoints() -> Bases:
+    """Origins that the operator lets files go to although they are not public, such as a bucket in the same house."""
+    return Bases(tuple(settings.TRUSTED_UPLOAD_ENDPOINTS))

@@ -15,6 +15,8 @@ from avatarsite.inbox.letters import due_letters
 from billing.models import HoldState
 from studio.models import Render, RenderState
 from studio.models.renders import ALIVE, ENDED
+from studio.pipeline.deliver import due_deliveries
+from studio.pipeline.expire import delete_due_files
 from studio.pipeline.failures import OVERDUE, fail_render, release
 from studio.pipeline.notify import unsent_notices
 from studio.pipeline.watch import work_left
@@ -82,6 +84,13 @@ def _nudge_notices() -> int:
     return len(ids)
 
 
+def _nudge_deliveries() -> int:
+    ids = due_deliveries()
+    for render_id in ids:
+        jobs.enqueue("studio.deliver", render_id=render_id)
+    return len(ids)
+
+
 def _nudge_letters() -> int:
     ids = due_letters()
     for letter_id in ids:
@@ -107,5 +116,7 @@ CLAUSES: dict[str, Callable[[], int]] = {
     "watch": _nudge_watch,
     "orphan holds": _release_orphans,
     "notices": _nudge_notices,
+    "deliveries": _nudge_deliveries,
+    "files to delete": delete_due_files,
     "letters": _nudge_letters,
 }

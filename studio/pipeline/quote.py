@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 from billing import pricing
 from billing.models import Price
 from billing.money import charge_micros
 from studio.pipeline import health
 from studio.pipeline.health import Record
+from studio.pipeline.options import why_not_offered
 from studio.providers import registry
 from studio.providers.registry import Offer
 
@@ -67,18 +70,25 @@ class Quote:
         return max((line.ceiling_ms for line in self.chain), default=0)
 
 
-def quote_render(
-    *, model: str, voice_ms: int, offer: str | None = None, routing: str = CHEAPEST, fallback: bool = True
+def quote_render(  # noqa: PLR0913 -- the parts of a wish that bear on its price
+    *,
+    model: str,
+    voice_ms: int,
+    offer: str | None = None,
+    routing: str = CHEAPEST,
+    fallback: bool = True,
+    options: Mapping[str, Any] | None = None,
 ) -> Quote:
     """Price ``voice_ms`` of voice at each offer of ``model``.
 
     ``routing`` is "cheapest", "fastest", a provider's name or an offer's id; ``offer`` is short for the last. With
-    ``fallback`` the other offers may take the render, too, as long as none has accepted it.
+    ``fallback`` the other offers may take the render, too, as long as none has accepted it. Offers that can't do what
+    ``options`` ask of the provider itself are not available. The price is that of one take.
     """
     routing = offer or routing
     offers = registry.offers_of(model)
     paused = health.pauses([candidate.id for candidate in offers])
-    lines = [_line(candidate, voice_ms, paused.get(candidate.id, "")) for candidate in offers]
+    lines = [_line(candidate, voice_ms, paused.get(candidate.id, ""), options or {}) for candidate in offers]
     chain = _ordered([line for line in lines if line.available], routing)
     why = _why(lines, chain, routing)
     return Quote(model, voice_ms, lines, chain if fallback else chain[:1], why)
@@ -90,10 +100,15 @@ def ceiling_ms(voice_ms: int, step: Fraction) -> int:
     return ceil((ceil(voice_ms / step_ms) + 1) * step_ms)
 
 
-def _line(offer: Offer, voice_ms: int, paused: str) -> QuoteLine:
+def _line(offer: Offer, voice_ms: int, paused: str, options: Mapping[str, Any]) -> QuoteLine:
     provider = registry.provider(offer.provider)
     longest = ceiling_ms(voice_ms, provider.capabilities.output_step)
-    why_not = provider.why_unavailable() or _out_of_range(voice_ms, provider.capabilities.voice_ms) or paused
+    why_not = (
+        provider.why_unavailable()
+        or why_not_offered(options, offer.provider)
+        or _out_of_range(voice_ms, provider.capabilities.voice_ms)
+        or paused
+    )
     price = None
     try:
         price = pricing.price_of(offer.id)

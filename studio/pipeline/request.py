@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -12,15 +13,16 @@ from django.utils import timezone
 from avatarsite import jobs
 from avatarsite.workspaces.models import User, Workspace
 from billing import holds
-from studio.models import Project, Render, RenderEvent, RenderState, Upload, UploadKind
+from studio.models import Project, Render, RenderEvent, RenderGroup, RenderState, Upload, UploadKind
 from studio.models.renders import render_id
-from studio.pipeline.options import OptionRefused, checked_options
+from studio.pipeline.options import DEFAULTS, OptionRefused, check_offered, checked_options
 from studio.pipeline.quote import Quote, quote_render
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
 from studio.providers import registry
 from studio.uploads import UploadRefused, check_pair
 
 PROMPT_LIMIT = 2_500
+TITLE_LIMIT = 120
 
 
 class RequestRefused(ValueError):
@@ -33,7 +35,7 @@ class RequestRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody asks for. ``max_amount_micros`` is the price that they saw; a higher one is not taken."""
+    """What somebody asks for. ``max_amount_micros`` is the price that they saw, of all takes: the most we hold."""
 
     workspace: Workspace
     project: Project
@@ -52,19 +54,25 @@ class Wish:
 def request_render(*, user: User | None, idempotency_key: str | None = None, **wish: Any) -> Render:
     """Take a request: one render, one hold, queued. The same key again gives the same render.
 
+    Several takes are as many renders in one group, asked for by ``request_takes``; this gives the first of them.
     Raises RequestRefused, holds.InsufficientCredit or holds.WalletFrozen; then nothing was written.
     """
+    return request_takes(user=user, idempotency_key=idempotency_key, **wish)[0]
+
+
+def request_takes(*, user: User | None, idempotency_key: str | None = None, **wish: Any) -> list[Render]:
+    """As many renders as ``options["takes"]`` says, each with a hold of its own; all of them or none."""
     return take(Wish(**wish), user=user, idempotency_key=idempotency_key)
 
 
-def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> Render:
+def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[Render]:
     if idempotency_key and (known := _known(wish, idempotency_key)):
         return known
     options = _checked(wish)
-    quote = _affordable(wish, _quote(wish))
+    quote = _affordable(wish, _quote(wish, options), options["takes"])
     try:
         with transaction.atomic():
-            return _write(wish, options, quote, user, idempotency_key)
+            return _write_all(wish, options, quote, user, idempotency_key)
     except (IntegrityError, holds.InsufficientCredit):
         # Somebody else was first with the same key, and has committed by now; theirs may be what took the credit.
         if idempotency_key and (known := _known(wish, idempotency_key)):
@@ -87,28 +95,35 @@ def retry_render(render: Render, *, user: User | None, idempotency_key: str | No
         options=render.options,
         title=render.title,
     )
-    return take(wish, user=user, idempotency_key=idempotency_key)
+    return take(wish, user=user, idempotency_key=idempotency_key)[0]
 
 
-def _known(wish: Wish, key: str) -> Render | None:
-    """The render that this key made before, if it was for the same thing."""
+def take_key(key: str, number: int) -> str:
+    """The key of a take within a group: the first has the caller's own, the others one that derives from it."""
+    return key if number == 1 else f"take{number}:{sha256(key.encode()).hexdigest()}"
+
+
+def _known(wish: Wish, key: str) -> list[Render] | None:
+    """The renders that this key made before, if it was for the same thing."""
     found = Render.objects.for_workspace(wish.workspace).filter(idempotency_key=key).first()
     if found is None:
         return None
-    same = (found.portrait_id, found.voice_id, found.model, found.prompt) == (
+    takes = list(found.group.renders.order_by("pk")) if found.group else [found]
+    same = (found.portrait_id, found.voice_id, found.model, found.prompt, DEFAULTS | found.options) == (
         wish.portrait.pk,
         wish.voice.pk,
         wish.model,
         wish.prompt.strip(),
+        DEFAULTS | dict(wish.options) | {"takes": DEFAULTS["takes"]},
     )
-    if not same:
+    if not same or len(takes) != wish.options.get("takes", DEFAULTS["takes"]):
         raise RequestRefused(
             "idempotency_key",
             "idempotency_conflict",
             "This key was used before for another video.",
             "Send a new key with a new request.",
         )
-    return found
+    return takes
 
 
 def _checked(wish: Wish) -> dict[str, Any]:
@@ -129,39 +144,69 @@ def _checked(wish: Wish) -> dict[str, Any]:
         raise RequestRefused("prompt", "prompt_too_long", found, "Shorten it.")
     try:
         check_pair(wish.portrait, wish.voice)
-        return checked_options(wish.options)
+        options = checked_options(wish.options)
+        check_offered(options, wish.model, wish.offer or wish.routing)
     except UploadRefused as refusal:
         raise RequestRefused(refusal.field, refusal.code, refusal.message, refusal.remedy) from refusal
     except OptionRefused as refusal:
         raise RequestRefused(refusal.field, "bad_option", refusal.message, refusal.remedy) from refusal
+    return options
 
 
-def _quote(wish: Wish) -> Quote:
+def _quote(wish: Wish, options: Mapping[str, Any]) -> Quote:
     return quote_render(
         model=wish.model,
         voice_ms=wish.voice.duration_ms or 0,
         offer=wish.offer,
         routing=wish.routing,
         fallback=wish.fallback,
+        options=options,
     )
 
 
-def _affordable(wish: Wish, quote: Quote) -> Quote:
-    """The quote, cut to what the customer allows."""
+def _affordable(wish: Wish, quote: Quote, takes: int) -> Quote:
+    """The quote of each take, cut to what the customer allows for all of them."""
     if quote.chosen is None:
         raise RequestRefused("model", "no_offer", f"This model can't be had now. {quote.why}", "Choose another model.")
     most = wish.max_amount_micros
-    if most is not None and quote.chosen.ceiling_micros > most:
+    if most is not None and quote.chosen.ceiling_micros * takes > most:
         raise RequestRefused(
             "max_amount_micros",
             "price_changed",
             "The price has gone up since you saw it.",
             "Look at the new price and press the button again.",
         )
-    return quote if most is None else replace(quote, chain=[c for c in quote.chain if c.ceiling_micros <= most])
+    if most is None:
+        return quote
+    return replace(quote, chain=[line for line in quote.chain if line.ceiling_micros * takes <= most])
 
 
-def _write(wish: Wish, options: dict[str, Any], quote: Quote, user: User | None, idempotency_key: str | None) -> Render:
+def _write_all(
+    wish: Wish, options: dict[str, Any], quote: Quote, user: User | None, idempotency_key: str | None
+) -> list[Render]:
+    """A render for each take; what each keeps of the options is one take, so that asking again asks for one."""
+    takes = options["takes"]
+    title = wish.title.strip() or _title(wish.voice)
+    if takes == 1:
+        return [_write(replace(wish, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
+    group = RenderGroup.objects.create(workspace=wish.workspace)
+    each = options | {"takes": DEFAULTS["takes"]}
+    renders = []
+    for number in range(1, takes + 1):
+        named = replace(wish, title=f"{title[: TITLE_LIMIT - 8]}, take {number}")
+        key = take_key(idempotency_key, number) if idempotency_key else None
+        renders.append(_write(named, each, quote, user, key, group))
+    return renders
+
+
+def _write(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was found out about it
+    wish: Wish,
+    options: dict[str, Any],
+    quote: Quote,
+    user: User | None,
+    idempotency_key: str | None,
+    group: RenderGroup | None = None,
+) -> Render:
     first, *others = quote.chain
     assert first.price is not None  # noqa: S101 -- a line without a price is never chosen
     now, new_id = timezone.now(), render_id()
@@ -178,7 +223,8 @@ def _write(wish: Wish, options: dict[str, Any], quote: Quote, user: User | None,
         project=wish.project,
         requested_by=user,
         idempotency_key=idempotency_key,
-        title=wish.title.strip()[:120] or _title(wish.voice),
+        group=group,
+        title=wish.title,
         portrait=wish.portrait,
         voice=wish.voice,
         model=wish.model,
@@ -202,4 +248,4 @@ def _write(wish: Wish, options: dict[str, Any], quote: Quote, user: User | None,
 
 
 def _title(voice: Upload) -> str:
-    return voice.name.rsplit(".", 1)[0].replace("_", " ").replace("-", " ").strip()[:120] or "Untitled"
+    return voice.name.rsplit(".", 1)[0].replace("_", " ").replace("-", " ").strip()[:TITLE_LIMIT] or "Untitled"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.alerts import raise_alert
 from billing import metering
 from billing.money import charge_micros, usd
-from studio.models import JobStatus, ProviderJob, Render, RenderState
+from studio.models import Delivery, JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline.states import advance
 
 DRIFT_SHARE = 0.1
@@ -21,10 +23,11 @@ DRIFT_MICROS = 20_000
 def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
     """Charge for what was made and mark the render ready; ``made`` are the columns of the copy. False if it was done.
 
-    The charge is by the measured length of our own copy, at the price of the quote, and never above the hold.
+    The charge is by the measured length of what the provider made, at the price of the quote, and never above the hold.
     """
     job = render.jobs.filter(status=JobStatus.DONE).order_by("attempt").last()
     charge = min(charge_micros(measured_ms, render.price.price_micros_per_second), render.ceiling_micros)
+    life = render.options.get("ttl_seconds")
     with transaction.atomic():
         won = advance(
             render,
@@ -33,6 +36,7 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
             detail={"charge_micros": charge},
             charge_micros=charge,
             measured_ms=measured_ms,
+            delete_at=timezone.now() + timedelta(seconds=life) if life else None,
             **made,
         )
         if not won:
@@ -48,6 +52,9 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
             reported_cost_micros=job.reported_cost_micros if job else None,
         )
         jobs.enqueue("studio.notify", render_id=render.pk)
+        if endpoint := render.options.get("upload_endpoint"):
+            Delivery.objects.create(render=render, url=endpoint, next_try_at=timezone.now())
+            jobs.enqueue("studio.deliver", render_id=render.pk)
     if job:
         _compare(render, job, measured_ms)
     return True

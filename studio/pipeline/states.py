@@ -89,6 +89,17 @@ def claim(render: Render, *, lease: timedelta, now: datetime | None = None) -> b
     return bool(won)
 
 
+def keep(render: Render, *, lease: timedelta) -> bool:
+    """Renew the claim on the present step while its work goes on. False if it has been lost."""
+    until = timezone.now() + lease
+    kept = Render.objects.filter(
+        pk=render.pk, state=render.state, tries=render.tries, next_try_at=render.next_try_at
+    ).update(next_try_at=until)
+    if kept:
+        render.next_try_at = until
+    return bool(kept)
+
+
 def try_again(render: Render, *, after: timedelta, reason: str, detail: dict[str, Any] | None = None) -> None:
     """Put off the present step, and say why in the history."""
     now = timezone.now()

@@ -19,6 +19,7 @@ from django.utils import timezone
 from avatarsite import jobs
 from avatarsite.alerts import raise_alert
 from billing.models import Price
+from studio.media.normalise import NormaliseFailed
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.pipeline import health, states
 from studio.pipeline.cancel import finish_cancelled
@@ -122,7 +123,10 @@ async def send(claimed: Claimed) -> Submission | None:
     """Talk to the provider. None when the step was lost to somebody else before anything was created."""
     render, job = claimed.render, claimed.job
     provider = registry.provider_of(job.offer)
-    order = await sync_to_async(build_order, thread_sensitive=False)(render, job)
+    try:
+        order = await sync_to_async(build_order, thread_sensitive=False)(render, job)
+    except NormaliseFailed as error:
+        return Submission(Answer.REJECTED, failure=Failure(Fault.INPUT, "not_normalised", str(error)))
     if job.sent_at is not None:
         return await provider.recover(order)
     try:
@@ -157,24 +161,27 @@ def record(claimed: Claimed, submission: Submission) -> bool:
 def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
     now = timezone.now()
     with transaction.atomic():
-        won = states.advance(
+        won = render.state == RenderState.SUBMITTING and states.advance(
             render, RenderState.RENDERING, reason="accepted", detail={"offer": job.offer}, next_try_at=None
         )
+        # That the provider has it is a fact, also when the render has ended meanwhile.
+        stored = _store(
+            job,
+            submission,
+            outcome=Outcome.ACCEPTED,
+            provider_job_id=submission.provider_job_id,
+            handle=dict(submission.handle),
+            accepted_at=now,
+            next_check_at=now if won else None,
+            failure_code="",
+            failure_message="",
+        )
         if won:
-            _store(
-                job,
-                submission,
-                outcome=Outcome.ACCEPTED,
-                provider_job_id=submission.provider_job_id,
-                handle=dict(submission.handle),
-                accepted_at=now,
-                next_check_at=now,
-                failure_code="",
-                failure_message="",
-            )
             wake_watch()
             if render.cancel_requested_at:
                 jobs.enqueue("studio.cancel", render_id=render.pk)
+        elif stored:
+            raise_alert("accepted_late", job.pk, f"{job.offer} has {render.pk}, which had ended: its video is our loss.")
     health.note_success(job.offer)
     return won
 
@@ -261,7 +268,8 @@ def _unknown(render: Render, job: ProviderJob, submission: Submission) -> bool:
     return False
 
 
-def _store(job: ProviderJob, submission: Submission, **fields: object) -> None:
+def _store(job: ProviderJob, submission: Submission, **fields: object) -> bool:
     # A late answer never overwrites a verdict.
     raw = {"raw": submission.raw} if submission.raw is not None else {}
-    ProviderJob.objects.filter(pk=job.pk, outcome__in=(Outcome.PENDING, Outcome.UNKNOWN)).update(**fields, **raw)
+    unsettled = ProviderJob.objects.filter(pk=job.pk, outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
+    return bool(unsettled.update(**fields, **raw))

@@ -117,7 +117,7 @@ class VoiceTrack:
 
 
 def _add_video(container: OutputContainer, chosen: Format, quality: int, size: tuple[int, int]) -> VideoStream:
-    stream = container.add_stream(chosen.video, rate=FPS, options=_video_options(chosen, quality))
+    stream = container.add_stream(chosen.video, rate=FPS, options=video_options(chosen, quality))
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
@@ -128,7 +128,7 @@ def _add_video(container: OutputContainer, chosen: Format, quality: int, size: t
     return stream
 
 
-def _video_options(chosen: Format, quality: int) -> dict[str, str]:
+def video_options(chosen: Format, quality: int) -> dict[str, str]:
     """``quality`` 20 to 99 as the encoder's own scale, where less is better."""
     share = (min(max(quality, 20), 99) - 20) / 79
     if chosen.video == "libx264":

@@ -68,6 +68,26 @@ class Bases:
         return is_public(address) or (address.is_loopback and self.on_this_machine)
 
 
+async def public_addresses_of(url: str, trusted: Bases) -> list[str]:
+    """The IP addresses that a customer's file may be sent to, to be connected to directly and as they are.
+
+    Stricter than for a provider's links: https alone, and no proxy is taken to look the name up in our place. What the
+    operator trusts is looked up and connected to as it is. Raises AddressRefused, or ProviderError for an unknown name.
+    """
+    parsed = _parsed(url)
+    if parsed is None or not parsed.host or parsed.scheme not in PORTS:
+        raise AddressRefused(url, "it is not a web address.")
+    if parsed.userinfo:
+        raise AddressRefused(url, "it carries a user name.")
+    is_trusted = trusted.may_get_key(url)
+    if parsed.scheme != "https" and not is_trusted:
+        raise AddressRefused(url, "it is not https.")
+    allowed = [str(found) for found in await _look_up(parsed) if is_trusted or is_public(found)]
+    if not allowed:
+        raise AddressRefused(url, "it does not lead to a public address.")
+    return allowed
+
+
 def is_public(address: Address) -> bool:
     inner = _inner(address)
     return inner.is_global and not inner.is_multicast and not inner.is_reserved

@@ -1,0 +1,135 @@
+"""Sending a finished video to the address that its customer named, until it is taken or it is time to give up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import BinaryIO, cast
+
+import httpx
+from asgiref.sync import sync_to_async
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from studio.models import Delivery, DeliveryState, Render
+from studio.pipeline.options import trusted_endpoints
+from studio.pipeline.states import backoff, note
+from studio.providers import http
+from studio.providers.http.addresses import AddressRefused
+from studio.providers.http.sending import Parcel, put_file
+from studio.providers.types import ProviderError
+from studio.storage import content_type_of
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=120)  # renewed while the file goes out
+MAX_TRIES = 12  # over about nine hours
+FIRST_WAIT, LONGEST_WAIT = 5, 2 * 3600
+# The customer's address has understood and will not take it, however often it is asked.
+LASTING = frozenset({400, 401, 403, 404, 405, 409, 410, 411, 412, 413, 414, 415, 422, 501, 505})
+REDIRECTS = range(300, 400)
+BATCH = 200
+
+
+class _Lost(Exception):
+    """The delivery is no longer ours to make."""
+
+
+def deliver_video(render_id: str) -> bool:
+    """Try once, if it is due. True if the address took the video now."""
+    delivery = Delivery.objects.select_related("render").filter(render_id=render_id).first()
+    if delivery is None or not _claim(delivery):
+        return False
+    if delivery.tries > MAX_TRIES or not delivery.render.video:
+        return _end(delivery, DeliveryState.GIVEN_UP, "It was tried often enough.")
+    try:
+        status = http.run(
+            put_file, delivery.url, _parcel(delivery.render), trusted_endpoints(), alive=_renewing(delivery)
+        )
+    except AddressRefused as refusal:
+        return _end(delivery, DeliveryState.GIVEN_UP, refusal.failure.message)
+    except _Lost:
+        return False
+    except (ProviderError, OSError) as error:
+        logger.warning("%s: delivery %s failed: %s", render_id, delivery.tries, error)
+        return _again(delivery, f"No answer: {error}")
+    return _answered(delivery, status)
+
+
+def due_deliveries() -> list[str]:
+    """Ids of renders whose delivery is due; asked by the sweep."""
+    due = Delivery.objects.filter(state=DeliveryState.WAITING, next_try_at__lte=timezone.now())
+    return list(due.order_by("next_try_at").values_list("render_id", flat=True)[:BATCH])
+
+
+def host_of(url: str) -> str:
+    """What may be shown of an address: what stands behind its host may be a signature."""
+    return httpx.URL(url).host
+
+
+def _answered(delivery: Delivery, status: int) -> bool:
+    delivery.last_status = status
+    Delivery.objects.filter(pk=delivery.pk).update(last_status=status)
+    if 200 <= status < 300:
+        return _end(delivery, DeliveryState.DELIVERED, f"It answered {status}.")
+    if status in REDIRECTS:
+        return _end(
+            delivery, DeliveryState.GIVEN_UP, f"It answered {status}: it leads elsewhere, which isn’t followed."
+        )
+    if status in LASTING:
+        return _end(delivery, DeliveryState.GIVEN_UP, f"It answered {status}: it will not take the video.")
+    return _again(delivery, f"It answered {status}.")
+
+
+def _claim(delivery: Delivery) -> bool:
+    """Count the try in a committed row before the risky part."""
+    now = timezone.now()
+    if delivery.next_try_at is None or delivery.next_try_at > now:
+        return False
+    return _move(delivery, tries=delivery.tries + 1, next_try_at=now + LEASE)
+
+
+def _move(delivery: Delivery, **fields: object) -> bool:
+    """Write ``fields`` if the delivery still stands as it was loaded or last written."""
+    won = Delivery.objects.filter(
+        pk=delivery.pk, state=DeliveryState.WAITING, tries=delivery.tries, next_try_at=delivery.next_try_at
+    ).update(**fields)
+    if won:
+        for name, value in fields.items():
+            setattr(delivery, name, value)
+    return bool(won)
+
+
+def _renewing(delivery: Delivery) -> Callable[[], Awaitable[None]]:
+    async def renew() -> None:
+        if not await sync_to_async(_move)(delivery, next_try_at=timezone.now() + LEASE):
+            raise _Lost
+
+    return renew
+
+
+def _again(delivery: Delivery, answer: str) -> bool:
+    if delivery.tries >= MAX_TRIES:
+        return _end(delivery, DeliveryState.GIVEN_UP, f"{answer} It was tried {delivery.tries} times.")
+    wait = backoff(delivery.tries, first=FIRST_WAIT, most=LONGEST_WAIT)
+    _move(delivery, next_try_at=timezone.now() + wait, last_answer=answer[:300])
+    return False
+
+
+def _end(delivery: Delivery, state: DeliveryState, answer: str) -> bool:
+    ended = _move(delivery, state=state, next_try_at=None, ended_at=timezone.now(), last_answer=answer[:300])
+    if ended:
+        taken = state == DeliveryState.DELIVERED
+        reason = "sent to the address that was named" if taken else "the address that was named did not take the video"
+        note(delivery.render, reason, detail={"host": host_of(delivery.url), "answer": answer[:300]})
+    return ended and state == DeliveryState.DELIVERED
+
+
+def _parcel(render: Render) -> Parcel:
+    name = render.video.name or "" if render.video else ""
+
+    def opened() -> BinaryIO:
+        return cast("BinaryIO", default_storage.open(name, "rb"))
+
+    return Parcel(opened, render.video_bytes or 0, content_type_of(name))

@@ -1,0 +1,52 @@
+"""Deleting a video's files when their time is over, as its customer wished. The row and the receipt stay."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils import timezone
+
+from studio.models import Delivery, DeliveryState, Render
+from studio.pipeline.states import note
+
+BATCH = 200
+REASON = "the files were deleted on time"
+
+
+def delete_due_files() -> int:
+    """Delete what is due, oldest first. Returns for how many videos."""
+    due = Render.objects.filter(delete_at__lte=timezone.now()).order_by("delete_at")
+    return sum(delete_if_due(render) for render in due[:BATCH])
+
+
+def delete_if_due(render: Render) -> bool:
+    """Delete the files of this video if their time is over. Doing it twice does no harm."""
+    now = timezone.now()
+    if render.delete_at is None or render.delete_at > now:
+        return False
+    # The bytes first: a row that still names them is found again, bytes that no row names would never be.
+    for file in (render.video, render.poster):
+        if file and file.name:
+            default_storage.delete(file.name)
+    with transaction.atomic():
+        done = Render.objects.filter(pk=render.pk, delete_at=render.delete_at).update(
+            video="", poster="", delete_at=None, files_deleted_at=now
+        )
+        if done:
+            note(render, REASON)
+            Delivery.objects.filter(render=render, state=DeliveryState.WAITING).update(
+                state=DeliveryState.GIVEN_UP,
+                next_try_at=None,
+                ended_at=now,
+                last_answer="The files were deleted on time, before the address had taken the video.",
+            )
+    if done:
+        render.video, render.poster, render.delete_at, render.files_deleted_at = "", "", None, now
+    return bool(done)
+
+
+def seconds_left(render: Render) -> int | None:
+    """How long its files still live; None when they have no end."""
+    return None if render.delete_at is None else max(0, -((timezone.now() - render.delete_at) // timedelta(seconds=1)))

@@ -1,0 +1,82 @@
+"""What providers elsewhere get of an upload: the file itself, or a copy that all of them take, made once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from studio.media.normalise import Normalised, normalise_portrait, normalise_voice, portrait_changes, voice_changes
+from studio.models import Upload, UploadKind
+
+# Where an upload's details keep what is sent in its place.
+KEPT_AS = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A stored file as it is sent; ``changes`` are sentences, none if it is the upload's own."""
+
+    name: str
+    content_type: str
+    bytes: int
+    sha256: str
+    changes: list[str] = field(default_factory=list)
+
+
+def as_sent(upload: Upload) -> Sent:
+    """The file for providers elsewhere; a changed copy is made on first use. Raises NormaliseFailed."""
+    kept = kept_copy(upload)
+    if kept and default_storage.exists(kept.name):
+        return kept
+    with tempfile.TemporaryDirectory(prefix="inputs-", dir=settings.VAR_DIR) as folder:
+        source = Path(folder) / "source"
+        with upload.file.open("rb") as stored, source.open("wb") as copy:
+            shutil.copyfileobj(stored, copy)
+        make = normalise_portrait if upload.kind == UploadKind.PORTRAIT else normalise_voice
+        made = make(source, Path(folder))
+        if not made.changes:
+            return Sent(upload.file.name or "", upload.content_type, upload.bytes, upload.sha256)
+        return _keep(upload, made)
+
+
+def kept_copy(upload: Upload) -> Sent | None:
+    """The changed copy, if one has been made."""
+    kept = upload.details.get(KEPT_AS)
+    return Sent(**kept) if kept else None
+
+
+def changes_when_sent(upload: Upload) -> list[str]:
+    """What will be changed for a provider elsewhere, by what is known of the upload. Opens no file."""
+    kept = kept_copy(upload)
+    if kept:
+        return kept.changes
+    if upload.kind == UploadKind.PORTRAIT:
+        return portrait_changes(
+            width=upload.width or 0, height=upload.height or 0, size=upload.bytes, content_type=upload.content_type
+        )
+    codec = upload.details.get("codec", "")
+    return voice_changes(content_type=upload.content_type, codec=codec, size=upload.bytes) if codec else []
+
+
+def _keep(upload: Upload, made: Normalised) -> Sent:
+    """Beside the upload, under a name that derives from its id, so that a repeat writes the same file again."""
+    with made.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        name = default_storage.save(f"w/{upload.workspace_id}/uploads/{upload.pk}.sent.{made.extension}", File(file))
+    sent = Sent(name, made.content_type, made.path.stat().st_size, digest, made.changes)
+    with transaction.atomic():
+        row = Upload.objects.select_for_update().get(pk=upload.pk)
+        details: dict[str, Any] = row.details | {KEPT_AS: asdict(sent)}
+        Upload.objects.filter(pk=upload.pk).update(details=details)
+    upload.details = details
+    return sent

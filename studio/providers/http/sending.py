@@ -1,0 +1,84 @@
+"""Sending a file of ours to an address that a customer named: looked at first, pinned, streamed, never by a proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import httpx
+
+from studio.providers.http.addresses import Bases, public_addresses_of
+from studio.providers.http.asking import NotSent, unanswered
+from studio.providers.http.pool import HEADERS, tls
+from studio.providers.types import ProviderError
+
+CHUNK = 1 << 18
+TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=30.0)
+SECONDS = 600.0  # for a whole file
+TELL_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is sent: ``open`` gives the bytes anew for each try."""
+
+    open: Callable[[], BinaryIO]
+    bytes: int
+    content_type: str
+
+
+async def put_file(url: str, parcel: Parcel, trusted: Bases, *, alive: Callable[[], Awaitable[None]]) -> int:
+    """PUT the parcel and give the HTTP status of the answer, whatever it is; redirects are not followed.
+
+    ``alive`` is called now and then; what it raises ends the sending. Raises ProviderError when there was no answer.
+    """
+    named = httpx.URL(url)
+    addresses = await public_addresses_of(url, trusted)
+    failure: ProviderError | None = None
+    async with httpx.AsyncClient(verify=tls(), timeout=TIMEOUT, headers=HEADERS, trust_env=False) as client:
+        for address in addresses:
+            try:
+                async with asyncio.timeout(SECONDS):
+                    return await _put(client, named, address, parcel, alive)
+            except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
+                failure = unanswered(error)
+                if not isinstance(failure, NotSent):
+                    break
+    assert failure is not None  # noqa: S101 -- there is at least one address
+    raise failure
+
+
+async def _put(
+    client: httpx.AsyncClient, named: httpx.URL, address: str, parcel: Parcel, alive: Callable[[], Awaitable[None]]
+) -> int:
+    request = client.build_request(
+        "PUT",
+        named.copy_with(host=address),
+        headers={
+            "Host": named.netloc.decode("ascii"),
+            "Content-Type": parcel.content_type,
+            # Buckets take no chunked bodies, and a length that is known lets them refuse early.
+            "Content-Length": str(parcel.bytes),
+        },
+        content=_chunks(parcel, alive),
+        extensions={"sni_hostname": named.raw_host.decode("ascii")} if named.scheme == "https" else {},
+    )
+    response = await client.send(request, stream=True)
+    await response.aclose()
+    return response.status_code
+
+
+async def _chunks(parcel: Parcel, alive: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
+    told = time.monotonic()
+    file = await asyncio.to_thread(parcel.open)
+    try:
+        while chunk := await asyncio.to_thread(file.read, CHUNK):
+            yield chunk
+            if time.monotonic() - told > TELL_SECONDS:
+                told = time.monotonic()
+                await alive()
+    finally:
+        await asyncio.to_thread(file.close)
