@@ -139,7 +139,7 @@ def test_questions_about_one_job_share_a_connection_and_a_creating_request_has_i
         assert (server.connections, len(server.heads)) == (2, 4)
 
 
-def test_jobs_are_spread_over_at_most_ten_clients() -> None:
+def test_jobs_are_spread_over_the_clients_and_open_no_more_connections_than_allowed() -> None:
     async def many(url: str) -> int:
         async with http.open_pool() as opened:
             await asyncio.gather(*(http.ask("GET", url, shard=str(number)) for number in range(300)))
