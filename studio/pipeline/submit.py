@@ -7,12 +7,12 @@ the step, ``send`` talks to the provider and marks that it is about to create, `
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -27,7 +27,7 @@ from studio.pipeline.failures import WORKER_FAILED, fail_by_provider, fail_rende
 from studio.pipeline.orders import build_order
 from studio.pipeline.wake import wake_watch
 from studio.providers import http, registry
-from studio.providers.types import Failure, Fault, ProviderError, Submission
+from studio.providers.types import Failure, Fault, ProviderError, RenderOrder, Submission
 from studio.providers.types import Outcome as Answer
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=150)  # longer than any submit may take, uploads of the inputs included
 MAX_TRIES = 60  # of asking what became of a submit; the deadline of the state ends it earlier or later
 MAX_ATTEMPTS = 6  # jobs at providers for one render
+# What the order itself is to blame for, so that another asking can only say the same.
+LASTING = frozenset({Fault.INPUT, Fault.MODERATION})
 NO_ROOM_PAUSE = timedelta(seconds=3)
 
 
@@ -124,11 +126,12 @@ async def send(claimed: Claimed) -> Submission | None:
     render, job = claimed.render, claimed.job
     provider = registry.provider_of(job.offer)
     try:
-        order = await sync_to_async(build_order, thread_sensitive=False)(render, job)
+        order = await sync_to_async(_build_order, thread_sensitive=False)(render, job)
     except NormaliseFailed as error:
-        return Submission(Answer.REJECTED, failure=Failure(Fault.INPUT, "not_normalised", str(error)))
+        rejected = Submission(Answer.REJECTED, failure=Failure(Fault.INPUT, "not_normalised", str(error)))
+        return rejected if job.sent_at is None else Submission(Answer.UNKNOWN, failure=rejected.failure)
     if job.sent_at is not None:
-        return await provider.recover(order)
+        return _of_a_second_asking(await provider.recover(order))
     try:
         order = await provider.prepare(order)
     except ProviderError as error:
@@ -137,6 +140,22 @@ async def send(claimed: Claimed) -> Submission | None:
     if not await sync_to_async(_mark_sent)(claimed):
         return None
     return await provider.submit(order)
+
+
+def _build_order(render: Render, job: ProviderJob) -> RenderOrder:
+    """In a thread of the pool, because it may have to convert a file; the thread's connection ends with it."""
+    try:
+        return build_order(render, job)
+    finally:
+        connections.close_all()
+
+
+def _of_a_second_asking(submission: Submission) -> Submission:
+    """Refused for want of credit, a key or room, the second asking says nothing of what became of the first."""
+    failure = submission.failure
+    if submission.outcome is Answer.REJECTED and (failure is None or failure.fault not in LASTING):
+        return replace(submission, outcome=Answer.UNKNOWN)
+    return submission
 
 
 def _mark_sent(claimed: Claimed) -> bool:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import close_old_connections
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -62,7 +62,7 @@ def watch(*, run_seconds: float = RUN_SECONDS, stopping: Callable[[], bool] = la
     if not wake.take_lease(owner):
         return False
     try:
-        asyncio.run(_Watch(owner, run_seconds, stopping).run())
+        async_to_sync(_Watch(owner, run_seconds, stopping).run)()
     finally:
         wake.drop_lease(owner)
         if work_left():

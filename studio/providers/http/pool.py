@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 from zlib import crc32
 
 import httpx
+from asgiref.sync import async_to_sync
 
 CLIENTS = 20
 CONNECTIONS = 5  # of each client
@@ -93,10 +94,13 @@ async def client_for(shard: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def run(function: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call an asynchronous function from synchronous code, in a loop of its own with a pool that ends with it."""
+    """Call an asynchronous function from synchronous code, in a loop of its own with a pool that ends with it.
+
+    What it asks of the database runs in the caller's thread, on the caller's connection.
+    """
 
     async def whole() -> T:
         async with open_pool():
             return await function(*args, **kwargs)
 
-    return asyncio.run(whole())
+    return async_to_sync(whole)()
