@@ -131,11 +131,13 @@ def _parabola(t: Floats, v: Floats, weight: Floats) -> tuple[float, float]:
 def _open_mouth(patch: _Patch, line: Lips) -> Lips | None:
     """The two edges when teeth or a cavity show between the lips, else None."""
     us, vs = _axes()
-    if patch.skin_chroma < 8:
-        return None  # a grey picture: teeth and skin have the same colour
     below = vs[:, None] - line.corner_v - line.upper
     near = (below > -0.22) & (below < 0.42) & (np.abs(us[None, :] - line.u) < WIDEST)
-    teeth = near & (patch.chroma < 0.55 * patch.skin_chroma) & (patch.light > 0.85 * patch.skin_light)
+    if patch.skin_chroma < 8:
+        # A grey picture: teeth have no colour less than skin, but they are the brightest thing below the nose.
+        teeth = near & (below > -0.02) & (patch.light > 1.12 * float(np.median(patch.light[near])))
+    else:
+        teeth = near & (patch.chroma < 0.55 * patch.skin_chroma) & (patch.light > 0.85 * patch.skin_light)
     cavity = near & (patch.light < 0.30 * patch.skin_light)
     chin = patch.light[vs > 1.5][:, np.abs(us) < 0.3]
     bearded = float(np.median(chin)) < 0.5 * patch.skin_light
@@ -144,7 +146,7 @@ def _open_mouth(patch: _Patch, line: Lips) -> Lips | None:
     found = [
         n
         for n in range(1, count)
-        if _looks_like_a_mouth(stats[n], centres[n])
+        if _looks_like_a_mouth(stats[n], centres[n], line)
         and (int((teeth & (labels == n)).sum()) > 0.2 * stats[n][cv2.CC_STAT_AREA] or not bearded)
     ]
     if not found:
@@ -159,7 +161,7 @@ def _closed(mask: Mask) -> Mask:
     return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_OPEN, np.ones((3, 5), np.uint8)) > 0)
 
 
-def _looks_like_a_mouth(stats: NDArray[np.int32], centre: NDArray[np.float64]) -> bool:
+def _looks_like_a_mouth(stats: NDArray[np.int32], centre: NDArray[np.float64], line: Lips) -> bool:
     width, height, area = (int(stats[n]) for n in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
     thickness = area / max(width, 1)
     return (
@@ -167,6 +169,7 @@ def _looks_like_a_mouth(stats: NDArray[np.int32], centre: NDArray[np.float64]) -
         and 0.06 * GRAIN <= thickness <= 0.40 * GRAIN
         and height < 0.55 * GRAIN
         and abs(LEFT + float(centre[0]) / GRAIN) < 0.2
+        and TOP + int(stats[cv2.CC_STAT_TOP]) / GRAIN < line.corner_v + line.upper + 0.12
     )
 
 

@@ -42,8 +42,7 @@ class Cavity:
     def __init__(self, picture: Bytes, face: Face, lips: Lips, box: Box) -> None:
         self._face, self._lips = face, lips
         self._picture = picture[box.top : box.bottom, box.left : box.right].astype(np.float32)
-        self._light = _light(picture, face)
-        self._enamel = np.array(ENAMEL, np.float32) * np.float32(self._light)
+        self._dark, self._flesh, self._enamel = _palette(picture, face)
         self._bared = BARED < lips.gap < 0.24  # a wider mouth shows more than teeth
         if self._bared:
             self._enamel = self._own_enamel(box)
@@ -51,8 +50,8 @@ class Cavity:
     def paint(self, near: tuple[slice, slice], us: Floats, vs: Floats, edges: Edges) -> Floats:
         """BGR for the pixels of a window as if there were no lips; only what lies between them will be seen."""
         deep = np.clip((vs - edges.upper) / max(edges.gap, 0.02), 0, 1)
-        dark = np.array(DARK, np.float32) * np.float32(self._light) * (0.75 + 0.5 * deep)[:, :, None]
-        painted = _over(dark, np.array(TONGUE, np.float32) * np.float32(self._light), self._tongue(edges, vs))
+        dark = self._dark * (0.75 + 0.5 * deep)[:, :, None]
+        painted = _over(dark, self._flesh, self._tongue(edges, vs))
         # Little light falls through a narrow slit, and what it falls on looks dark, not grey.
         lit = min(0.2 + edges.gap / 0.13, 1.0)
         teeth = self._enamel * self._tooth_shade(edges)[:, :, None]
@@ -112,9 +111,15 @@ def _over(below: Floats, colour: Floats, share: Floats) -> Floats:
     return below + (colour - below) * share[:, :, None]
 
 
-def _light(picture: Bytes, face: Face) -> float:
-    """How brightly the face is lit, 1 in a studio: teeth in a dim room are dim."""
+def _palette(picture: Bytes, face: Face) -> list[Floats]:
+    """Dark, tongue and enamel in the portrait's own light: dim in a dim room, grey in a black-and-white picture."""
     us, vs = np.meshgrid(np.linspace(-0.5, 0.5, 40, dtype=np.float32), np.linspace(0.4, 0.9, 20, dtype=np.float32))
     cheeks = cv2.remap(picture, *face.to_picture(us, vs), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     level = float(np.percentile(cheeks.max(axis=2), 70)) / 215
-    return float(np.clip(0.35 + 0.65 * level, 0.4, 1.08))
+    light = np.float32(np.clip(0.35 + 0.65 * level, 0.4, 1.08))
+    coloured = np.float32(np.clip(np.median(np.ptp(cheeks, axis=2)) / 24, 0, 1))
+    palette = []
+    for colour in (DARK, TONGUE, ENAMEL):
+        grey = np.full(3, np.mean(colour), np.float32)
+        palette.append((grey + (np.array(colour, np.float32) - grey) * coloured) * light)
+    return palette

@@ -344,6 +344,14 @@ def test_the_video_has_the_portraits_ratio_even_sides_and_at_most_720p(
     assert video_size(*portrait) == video
 
 
+def test_a_black_and_white_portrait_stays_without_colour() -> None:
+    grey = np.repeat(read_portrait(PORTRAIT).mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    face = find_face(grey)
+    assert face is not None
+    drawn = MouthTable(grey, face, measure_lips(grey, face)).draw(1.0, 0.0)
+    assert np.ptp(drawn, axis=2).max() <= 1
+
+
 def test_a_tiny_portrait_becomes_a_video(tmp_path: Path) -> None:
     Image.new("L", (17, 31), 128).save(tmp_path / "tiny.png")
     voice = write_voice(tmp_path / "voice.wav", spoken()[: RATE // 2])
