@@ -1,14 +1,18 @@
-# Two commands do everything: `make demo` and `make test`.
+# Three commands do everything: `make demo`, `make simulate` and `make test`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SERVE ?= 1
 PORT ?= 8000
+SPEED ?= 20
 BIN := .venv/bin
 export PYTHONUNBUFFERED=1
 
-.PHONY: demo test lint types lock clean
+.PHONY: demo simulate test lint types lock clean
 
 demo: .venv/.run-ready  ## set up, render one video, then serve the dashboard (SERVE=0 ends after the render)
 	$(BIN)/python manage.py demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
+
+simulate: .venv/.dev-ready  ## the same against stand-ins of the providers, so that every offer works without a key
+	$(BIN)/python manage.py simulate --port $(PORT) --speed $(SPEED) $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: .venv/.dev-ready lint types  ## set up, lint, type-check, run every test
 	$(BIN)/python -m tests.machine

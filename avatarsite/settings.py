@@ -99,6 +99,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "avatarsite.workspaces.context.workspace",
+                "avatarsite.notices.stand_ins",
             ],
         },
     },
@@ -349,6 +350,9 @@ FAL_PLATFORM_URL = env.url("FAL_PLATFORM_URL") or "https://api.fal.ai/v1"
 FAL_CDN_URL = env.url("FAL_CDN_URL") or "https://v3.fal.media"
 AIMLAPI_KEY = env.text("AIMLAPI_KEY")
 AIMLAPI_URL = env.url("AIMLAPI_URL") or "https://api.aimlapi.com"
+
+# The addresses above are stand-ins of the providers (`make simulate`), and every page says so.
+STAND_INS = env.flag("STAND_INS", default=False)
 
 # --- Logs ------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+
+# What a real installation may have set, and the stand-ins' site must not touch.
+NOT_OURS = ("DATABASE_URL", "REDIS_URL", "QUEUE_BROKER", "EMAIL_URL", "OPERATOR_EMAIL", "SECRET_KEY", "ALLOWED_HOSTS")
+STOP_SECONDS = 70
+
+
+class Command(BaseCommand):
+    help = "Starts stand-ins of the providers on this machine and a demo site against them, until Ctrl-C."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--no-serve", action="store_true", help="end after the demo's first render")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--speed", type=float, default=20.0, help="provider seconds per second")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        _refuse_what_can_not_work(options["port"])
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt), _stand_ins(options["speed"]) as addresses:
+            _say(Console(), options["speed"])
+            command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo", "--port", str(options["port"])]
+            command += ["--no-serve"] if options["no_serve"] else []
+            _run(command, _environment(addresses, options["port"]))
+
+
+def _refuse_what_can_not_work(port: int) -> None:
+    if find_spec("aiohttp") is None or not (settings.BASE_DIR / "tests" / "simulators").is_dir():
+        raise CommandError(
+            "The stand-ins are part of the tests; `make simulate` in a checkout installs what they need."
+        )
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CommandError(f"Port {port} is taken; choose another: make simulate PORT=8001.") from error
+
+
+@contextmanager
+def _stand_ins(speed: float) -> Iterator[dict[str, str]]:
+    """The providers' stand-ins, and the variables with which a site finds them. They end with this process."""
+    command = [sys.executable, "-m", "tests.simulators", "--speed", str(speed), "--until-stdin-ends"]
+    process = subprocess.Popen(
+        command, cwd=settings.BASE_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        line = process.stdout.readline() if process.stdout else b""
+        if not line:
+            raise CommandError("The providers' stand-ins did not start; what they said is above.")
+        yield json.loads(line)["environment"]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _environment(addresses: dict[str, str], port: int) -> dict[str, str]:
+    """A site of its own on this machine: nothing of an installation that this shell may know is used."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.removesuffix("_FILE") not in NOT_OURS and not name.startswith("S3_")
+    }
+    return kept | {
+        **addresses,
+        "VAR_DIR": str(settings.BASE_DIR / "var" / "simulate"),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "STAND_INS": "1",
+    }
+
+
+def _say(console: Console, speed: float) -> None:
+    console.print("[bold]The providers are stand-ins[/bold] on this machine. No key is used, nothing leaves it,")
+    console.print(f"no money is spent, and they work {speed:g} times as fast. Their videos are test pictures.\n")
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    """The demo until it ends, or until Ctrl-C, which reaches us alone: it is stopped before its providers are."""
+    process = subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, start_new_session=True)
+    try:
+        process.wait()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+    if process.returncode:
+        raise CommandError("The demo site ended with an error; what it said is above.")
