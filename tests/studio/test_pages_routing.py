@@ -107,8 +107,8 @@ def test_the_cheapest_is_the_default_and_the_ceiling_covers_the_move(owner: Clie
     assert "$0.87 or little more with Runware; at most $1.196 if it has to move." in words
     assert "Balance $5.00 Balance after $3.804" in words
     assert "Runware: the cheapest provider that is available now." in words
-    assert "Runware $0.087 a second No record yet at most $0.9048" in words
-    assert "fal $0.115 a second No record yet at most $1.196" in words
+    assert "Runware $0.9048 $0.087 a second, no record yet" in words
+    assert "fal $1.196 $0.115 a second, no record yet" in words
     assert "Takes about no record yet" in words
 
 
@@ -151,7 +151,7 @@ def test_the_fastest_is_chosen_by_our_own_records(owner: Client, house: Workspac
     words = text(answer)
     assert "fal: the fastest provider by our last renders." in words
     assert "Takes about 1 min 40 s" in words
-    assert "Runware $0.087 a second About 5 min 0 s, 3 of the last 3 came at most $0.9048" in words
+    assert "Runware $0.9048 $0.087 a second, about 5 min 0 s, 3 of the last 3 came" in words
 
 
 def test_nobody_is_the_fastest_without_a_record(owner: Client, house: Workspace) -> None:
@@ -163,7 +163,7 @@ def test_nobody_is_the_fastest_without_a_record(owner: Client, house: Workspace)
 def test_failures_show_in_the_record(owner: Client, house: Workspace) -> None:
     ledger.grant(house, 20 * shop.DOLLAR, key="more", reason="More")
     has_a_record(house, RUNWARE, seconds=60, done=3, failed=1)
-    assert "About 1 min 0 s, 3 of the last 4 came" in text(quote(owner, house))
+    assert "about 1 min 0 s, 3 of the last 4 came" in text(quote(owner, house))
 
 
 def test_a_provider_without_a_key_is_shown_with_why_and_can_not_be_chosen(
@@ -172,7 +172,7 @@ def test_a_provider_without_a_key_is_shown_with_why_and_can_not_be_chosen(
     keys.RUNWARE_API_KEY = ""
     answer = quote(owner, house)
     assert provider_radio(answer, "runware").endswith(" disabled>")
-    assert "Runware $0.087 a second Not available. No key for Runware on this server." in text(answer)
+    assert "Runware $0.9048 Not available. No key for Runware on this server." in text(answer)
     assert "fal: the only provider that is available now." in text(answer)
     assert binding(answer) == FAL_CEILING
     forced = owner.post(url("video_new", house), wish(house, routing="runware", max_amount_micros=FAL_CEILING))
