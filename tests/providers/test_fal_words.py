@@ -316,7 +316,7 @@ def test_each_answer_to_a_cancel_is_one_of_ours() -> None:
         "NOT_FOUND": CancelAnswer.TOO_LATE,
     }
     assert dict(CANCEL_STATUSES) == {
-        200: CancelAnswer.CANCELLED,
+        200: CancelAnswer.REQUESTED,
         202: CancelAnswer.REQUESTED,
         400: CancelAnswer.TOO_LATE,
         404: CancelAnswer.TOO_LATE,

@@ -55,7 +55,8 @@ async def _items(
             repeatable=True,
             most_bytes=MOST_BYTES,
         )
-        if not page.ok:
+        if not page.ok or not isinstance(page.body.get("items"), list):
+            # A page of a proxy with status 200 is no list without our request.
             raise told_nothing(page, why(page))
         for item in objects_at(page.body, "items"):
             yield item

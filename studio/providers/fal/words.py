@@ -21,8 +21,9 @@ CANCEL_ANSWERS: Mapping[str, CancelAnswer] = {
     "ALREADY_COMPLETED": CancelAnswer.TOO_LATE,
     "NOT_FOUND": CancelAnswer.TOO_LATE,
 }
+# Without its word. A bare 200 may be any proxy's, and only fal itself can say that a job is over.
 CANCEL_STATUSES: Mapping[int, CancelAnswer] = {
-    200: CancelAnswer.CANCELLED,
+    200: CancelAnswer.REQUESTED,
     202: CancelAnswer.REQUESTED,
     400: CancelAnswer.TOO_LATE,
     404: CancelAnswer.TOO_LATE,
