@@ -200,7 +200,7 @@ def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
             if render.cancel_requested_at:
                 jobs.enqueue("studio.cancel", render_id=render.pk)
         elif stored:
-            raise_alert("accepted_late", job.pk, f"{job.offer} has {render.pk}, which had ended: its video is our loss.")
+            raise_alert("accepted_late", job.pk, f"{job.offer} has {render.pk}, which had ended: a loss of ours.")
     health.note_success(job.offer)
     return won
 
