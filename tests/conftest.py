@@ -13,6 +13,7 @@ from django.test import Client
 
 from avatarsite.workspaces.models import Member, Role, User, Workspace
 from tests.billing.unsealed import unsealed
+from tests.flow.outcomes import print_table
 
 PASSWORD = "correct horse battery"
 
@@ -101,3 +102,7 @@ def charlie(cast: Cast) -> User:
 @pytest.fixture
 def workspace(cast: Cast) -> Workspace:
     return cast.workspace
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    print_table(terminalreporter)

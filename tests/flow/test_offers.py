@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
-from django.core.servers.basehttp import ServerHandler
 from django.utils import timezone
 
 from avatarsite.inbox.letters import handle_letter
@@ -42,28 +40,6 @@ COST_MICROS = {
     "aimlapi:klingai/avatar-pro": 120_750,
     "aimlapi:klingai/avatar-standard": 59_010,
 }
-
-
-@pytest.fixture
-def server_that_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Django's test server leaves connections that are kept alive unclosed behind, and that is a warning."""
-    original = ServerHandler.cleanup_headers
-
-    def hang_up(self: ServerHandler) -> None:
-        original(self)
-        self.headers["Connection"] = "close"
-        self.request_handler.close_connection = True
-
-    monkeypatch.setattr(ServerHandler, "cleanup_headers", hang_up)
-
-
-@pytest.fixture
-def site(settings: Any, simulators: Simulators, server_that_hangs_up: None, live_server: Any) -> Simulators:
-    """This site as the providers see it: their keys and addresses set, ours reachable."""
-    for name, value in simulators.environment.items():
-        setattr(settings, name, value)
-    settings.PUBLIC_URL = live_server.url
-    return simulators
 
 
 @pytest.fixture

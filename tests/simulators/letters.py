@@ -33,7 +33,7 @@ class Letter:
     job: str
     url: str
     label: str = "result"
-    state: str = "waiting"  # delivered, given_up, lost
+    state: str = "waiting"  # later (it or its next try isn't due), delivered, given_up, lost
     body: str = ""
     tries: list[dict[str, Any]] = field(default_factory=list)
 
@@ -104,15 +104,20 @@ class Letters:
         if following is not None:
             await asyncio.wait([following])
         if after:
-            await self._clock.sleep(after)
+            await self._later(letter, after)
         manners = self._manners()
         for wait in (*manners.waits, None):
             if await self._try(letter, seal, manners):
                 letter.state = "delivered"
                 return
             if wait is not None:
-                await self._clock.sleep(wait)
+                await self._later(letter, wait)
         letter.state = "given_up"
+
+    async def _later(self, letter: Letter, seconds: float) -> None:
+        letter.state = "later"
+        await self._clock.sleep(seconds)
+        letter.state = "waiting"
 
     async def _try(self, letter: Letter, seal: Seal, manners: Manners) -> bool:
         body, headers = await seal()

@@ -1,0 +1,194 @@
+"""Each fault of each provider at each step, through the real pipeline: where it ends, and who pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from avatarsite.inbox.models import Letter, Seal
+from avatarsite.models import Alert
+from billing import ledger, pricing
+from billing.models import Usage
+from billing.money import charge_micros, usd
+from studio.models import Outcome as Answer
+from studio.models import Render, RenderState
+from studio.pipeline.cancel import cancel_at_provider, request_cancel
+from studio.pipeline.failures import COPY_FAILED, SENTENCES
+from studio.providers import remote
+from tests.flow.cast import Studio, ask, make_studio
+from tests.flow.outcomes import Outcome
+from tests.flow.pace import drive_for, let_deadlines_pass, let_jobs_age, let_time_pass
+from tests.flow.troubles import CASES, Case
+from tests.simulators.fixture import Control, Simulators
+
+pytest_plugins = ["tests.simulators.fixture"]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.process]
+
+BALANCE = 20_000_000
+OFFERS = {
+    "runware": "runware:klingai:avatar@2.0-pro",
+    "fal": "fal:fal-ai/kling-video/ai-avatar/v2/pro",
+    "aimlapi": "aimlapi:klingai/avatar-pro",
+}
+MODELS = {"runware": "kling-avatar-2-pro", "fal": "kling-avatar-2-pro", "aimlapi": "kling-avatar-pro"}
+VOICE_SECONDS = 2.1
+# What the operator is told of.
+ALARMS = {"unknown_status": "unknown_status", "out_of_credit": "offer_paused", "bad_key": "offer_paused"}
+
+
+@pytest.fixture
+def still_site(site: Simulators) -> Simulators:
+    """Providers whose time stands still until we move it on, and that take our word for the length of the voice."""
+    site.reset(speed=0.001, inputs="assume", assumed_voice_seconds=VOICE_SECONDS)
+    return site
+
+
+@pytest.fixture
+def studio(still_site: Simulators) -> Studio:
+    pricing.seed_prices()
+    return make_studio(balance_micros=BALANCE, voice_seconds=VOICE_SECONDS)
+
+
+def ask_of(studio: Studio, provider: str) -> Render:
+    return ask(studio, model=MODELS[provider], offer=OFFERS[provider])
+
+
+def promises_kept(render: Render, control: Control, studio: Studio) -> None:
+    """What must be true of every render at every moment, however it stands."""
+    references = [job.reference for job in render.jobs.all()]
+    assert [times for times in map(control.times_accepted, references) if times > 1] == []
+    assert set(control.accepted()) <= set(references)
+    balance, charge = ledger.balance(studio.workspace), render.charge_micros
+    assert (charge is not None, bool(render.video)) == (render.state == RenderState.READY,) * 2
+    assert Usage.objects.count() == (1 if render.state == RenderState.READY else 0)
+    assert balance.posted_micros == BALANCE - (charge or 0)
+    assert balance.held_micros == (0 if render.ended else render.ceiling_micros)
+    holds = {RenderState.READY: "settled", RenderState.FAILED: "released", RenderState.CANCELLED: "released"}
+    assert render.hold.state == holds.get(RenderState(render.state), "open")
+    if charge is not None:
+        assert charge == charge_micros(render.measured_ms or 0, render.price.price_micros_per_second)
+        assert 0 < charge <= render.ceiling_micros
+    assert ledger.verify() == []
+
+
+def told(case: Case, render: Render, control: Control) -> Outcome:
+    return Outcome(
+        fault=case.title + (", by upload" if case.uploads else ""),
+        provider=case.provider,
+        state=f"{case.ends}, then {render.failure_code}" if case.ends.startswith("waits") else case.ends,
+        jobs=len(control.jobs()),
+        charged=usd(render.charge_micros or 0),
+        hold=render.hold.state,
+    )
+
+
+def stand(render: Render) -> str:
+    if render.ended:
+        return f"{render.state} {render.failure_code}".strip()
+    return f"waits in {render.state}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_fault_ends_as_promised(
+    case: Case, studio: Studio, still_site: Simulators, settings: Any, record_property: Callable[[str, Any], None]
+) -> None:
+    control: Control = getattr(still_site, case.provider)
+    if case.uploads:
+        settings.PUBLIC_URL = ""
+    for strike in case.strikes:
+        control.fault(strike.name, times=strike.times, **strike.params)
+    render = ask_of(studio, case.provider)
+    if case.aged_hours:
+        drive_for(render, control, steps=2)
+        let_jobs_age(case.aged_hours)
+    render = drive_for(render, control)
+    assert stand(render) == case.ends, [(event.reason, event.detail) for event in render.events.all()][-4:]
+    promises_kept(render, control, studio)
+    if render.state == RenderState.FAILED and not case.no_use:
+        # Never a video lost while the provider has it.
+        assert control.jobs(phase="succeeded") == []
+    if render.failure_code:
+        assert render.failure_message == SENTENCES.get(render.failure_code, COPY_FAILED)
+    kinds = {ALARMS[strike.name] for strike in case.strikes if strike.name in ALARMS}
+    assert kinds <= set(Alert.objects.values_list("kind", flat=True))
+    if not render.ended:
+        let_deadlines_pass()
+        render = Render.objects.get(pk=render.pk)
+        assert (render.state, render.failure_code) == (RenderState.FAILED, "overdue")
+        promises_kept(render, control, studio)
+    record_property(*told(case, render, control).property())
+    # What comes later, like a letter on its way, changes nothing.
+    let_time_pass(control)
+    promises_kept(Render.objects.get(pk=render.pk), control, studio)
+
+
+@pytest.mark.parametrize("provider", OFFERS)
+def test_a_video_that_comes_after_the_deadline_costs_nothing(
+    provider: str, studio: Studio, still_site: Simulators
+) -> None:
+    control: Control = getattr(still_site, provider)
+    control.fault("stuck")
+    render = drive_for(ask_of(studio, provider), control, steps=4)
+    assert stand(render) == "waits in rendering"
+    let_deadlines_pass()
+    [there] = control.jobs()
+    assert control.finish(there["id"])["phase"] == "succeeded"
+    for _ in range(2):
+        let_time_pass(control)
+    render = drive_for(render, control)
+    assert stand(render) == "failed overdue"
+    promises_kept(render, control, studio)
+    if provider != "aimlapi":
+        assert set(Letter.objects.values_list("seal", flat=True)) == {Seal.GOOD}
+
+
+def test_that_a_request_was_taken_after_all_is_known_and_costs_nothing(studio: Studio, still_site: Simulators) -> None:
+    """Its answer was lost, it's on no list, and the letter that names it comes when the render has ended."""
+    for name in ("lost_response", "not_in_ledger"):
+        still_site.fal.fault(name)
+    still_site.fal.fault("webhook_late", seconds=100_000)
+    render = drive_for(ask_of(studio, "fal"), still_site.fal)
+    assert stand(render) == "waits in submitting"
+    let_deadlines_pass()
+    still_site.fal.jump(100_000)
+    let_time_pass(still_site.fal)
+    render = Render.objects.get(pk=render.pk)
+    assert stand(render) == "failed overdue"
+    promises_kept(render, still_site.fal, studio)
+    [there], job = still_site.fal.jobs(), render.jobs.get()
+    assert (job.outcome, job.provider_job_id, job.next_check_at) == (Answer.ACCEPTED, there["id"], None)
+    assert [letter.seal for letter in Letter.objects.all()] == [Seal.GOOD]
+    assert Alert.objects.filter(kind="accepted_late", key=job.pk).count() == 1
+
+
+@pytest.mark.parametrize("provider", OFFERS)
+def test_an_answer_that_takes_too_long_makes_no_second_job(
+    provider: str, studio: Studio, still_site: Simulators, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control: Control = getattr(still_site, provider)
+    control.fault("slow_accept", seconds=1.0, times=1)
+    render = ask_of(studio, provider)
+    with monkeypatch.context() as patch:
+        patch.setattr(remote, "CREATE_SECONDS", 0.5)
+        drive_for(render, control, steps=1)
+    assert render.jobs.get().outcome == Answer.UNKNOWN
+    render = drive_for(render, control)
+    assert stand(render) == "ready"
+    promises_kept(render, control, studio)
+
+
+@pytest.mark.parametrize("fault", ["drop_connection", "server_error", "rate_limit", "bad_key", "not_json"])
+def test_a_wish_to_cancel_that_was_not_heard_is_passed_on_again(
+    fault: str, studio: Studio, still_site: Simulators
+) -> None:
+    still_site.fal.fault("stuck")
+    render = drive_for(ask_of(studio, "fal"), still_site.fal, steps=1)
+    still_site.fal.fault(fault, times=3, route="cancel")  # a broken connection is tried again at once
+    assert request_cancel(render, user=None) is True
+    heard = [cancel_at_provider(render.pk) for _ in range(4)]
+    assert heard[0] is False
+    render = drive_for(render, still_site.fal, steps=3)
+    assert stand(render) == "cancelled"
+    promises_kept(render, still_site.fal, studio)
