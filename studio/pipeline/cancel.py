@@ -13,6 +13,7 @@ from avatarsite import jobs
 from avatarsite.workspaces.models import User
 from billing.money import usd
 from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
+from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline.failures import release
 from studio.pipeline.orders import handle_of
 from studio.pipeline.states import advance, note
@@ -96,8 +97,8 @@ def cancel_at_provider(render_id: str) -> bool:
 def _record(job: ProviderJob, answer: CancelAnswer) -> bool:
     with transaction.atomic():
         if answer is CancelAnswer.CANCELLED:
-            _close(job)
-            return finish_cancelled(job.render, reason="the provider stopped it")
+            # A report that came first counts: the video that it speaks of is fetched and paid for.
+            return _close(job) and finish_cancelled(job.render, reason="the provider stopped it")
         # Whatever else it said, the next check is what counts, and it is due now.
         ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False).update(next_check_at=timezone.now())
         note(job.render, f"the provider's answer to the cancel: {answer}")
@@ -105,9 +106,11 @@ def _record(job: ProviderJob, answer: CancelAnswer) -> bool:
     return False
 
 
-def _close(job: ProviderJob) -> None:
-    ProviderJob.objects.filter(pk=job.pk).update(
-        status=JobStatus.CANCELLED, finished_at=timezone.now(), next_check_at=None
+def _close(job: ProviderJob) -> bool:
+    return bool(
+        ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False)
+        .exclude(status__in=ENDED_STATUSES)
+        .update(status=JobStatus.CANCELLED, finished_at=timezone.now(), next_check_at=None)
     )
 
 
