@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 def apply_report(job_id: str, report: JobReport) -> bool:
     """Store ``report`` and move the render on if it ends the job. True if something changed."""
-    job = ProviderJob.objects.select_related("render__hold").get(pk=job_id)
+    job = ProviderJob.objects.get(pk=job_id)
     if report.status is Said.UNKNOWN:
         raise_alert(
             "unknown_status", job.offer, f"{job.offer} says of {job.pk} what we do not know: {report.raw}"[:1000]
@@ -42,7 +42,9 @@ def apply_report(job_id: str, report: JobReport) -> bool:
         )
         if not written:
             return False
-        _move(job.render, job, report)
+        if report.status.value in ENDED_STATUSES:
+            # As it stands now: the answer to the submit may have been stored since the job was read.
+            _move(Render.objects.select_related("hold").get(pk=job.render_id), job, report)
     return True
 
 
