@@ -31,7 +31,11 @@ def sweep() -> dict[str, int]:
     """Nudge everything that is due. Each clause is one indexed query with a limit; returns how many of each."""
     found: Counter[str] = Counter()
     for name, clause in CLAUSES.items():
-        found[name] = clause()
+        try:
+            found[name] = clause()
+        except Exception:
+            # What is wrong with one row must not keep the others from being found.
+            logger.exception("sweep: %s could not be looked for", name)
     if sum(found.values()):
         logger.info("sweep: %s", ", ".join(f"{name} {count}" for name, count in found.items() if count))
     return dict(found)
@@ -46,8 +50,11 @@ def end_overdue(render: Render) -> bool:
     """Fail a render whose state has outlived its deadline; a late video is our loss, never the customer's."""
     if render.deadline_at is None or render.deadline_at > timezone.now():
         return False
+    reason = f"too long {render.get_state_display().lower()}"
+    if not fail_render(render, code="overdue", message=OVERDUE, reason=reason):
+        return False  # it has moved on, and its job is still to be watched
     render.jobs.filter(next_check_at__isnull=False).update(next_check_at=None)
-    return fail_render(render, code="overdue", message=OVERDUE, reason=f"too long {render.get_state_display().lower()}")
+    return True
 
 
 def _nudge_ingests() -> int:
