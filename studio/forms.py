@@ -11,7 +11,7 @@ from django.http import QueryDict
 from avatarsite.workspaces.models import Workspace
 from studio.library import find_uploads
 from studio.models import Project, Upload, UploadKind
-from studio.pipeline.options import DEFAULTS, QUALITY
+from studio.pipeline.options import DEFAULTS, ENDPOINT_LIMIT, LEAST_LIFE_SECONDS, MOST_LIFE_SECONDS, QUALITY, TAKES
 from studio.pipeline.quote import CHEAPEST, FASTEST
 from studio.pipeline.request import PROMPT_LIMIT
 from studio.projects import open_projects
@@ -81,6 +81,40 @@ class OptionFields(forms.Form):
 
 class VideoForm(OptionFields):
     """A new video. Files are for browsers without a script; with one, they are uploaded before and only named here."""
+
+    takes = forms.TypedChoiceField(
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[(number, str(number)) for number in range(TAKES[0], TAKES[1] + 1)],
+        help_text="Each take is a video with a price of its own. All are made, or none.",
+        error_messages={"invalid_choice": f"Choose {TAKES[0]} to {TAKES[1]} takes."},
+    )
+    content_check = forms.ChoiceField(
+        required=False,
+        choices=[("none", "None"), ("fast", "Fast"), ("full", "Full")],
+        help_text="The provider looks for what should not be shown. Only Runware offers it.",
+        error_messages={"invalid_choice": "There is no content check %(value)s. Choose none, fast or full."},
+    )
+    ttl_seconds = forms.IntegerField(
+        label="Delete the files after",
+        required=False,
+        min_value=LEAST_LIFE_SECONDS,
+        max_value=MOST_LIFE_SECONDS,
+        widget=forms.NumberInput(attrs={"inputmode": "numeric", "placeholder": "Kept until you delete them"}),
+        help_text="Seconds from when the video is ready: 3,600 is an hour, 86,400 a day. The receipt stays.",
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"),
+            f"Write a whole number of seconds from {LEAST_LIFE_SECONDS} to {MOST_LIFE_SECONDS:,}, or nothing.",
+        ),
+    )
+    upload_endpoint = forms.CharField(
+        label="Send the file to",
+        required=False,
+        max_length=ENDPOINT_LIMIT,
+        widget=forms.URLInput(attrs={"placeholder": "https://", "autocomplete": "off", "spellcheck": "false"}),
+        help_text="An https address that takes a PUT, such as a presigned link of a bucket.",
+    )
 
     portrait = UploadChoice(UploadKind.PORTRAIT)
     voice = UploadChoice(UploadKind.VOICE)

@@ -16,6 +16,7 @@ from billing.holds import InsufficientCredit, WalletFrozen
 from studio.forms import VideoForm, known_routing
 from studio.library import find_uploads
 from studio.models import Render, Upload, UploadKind
+from studio.pipeline.options import DEFAULTS
 from studio.pipeline.quote import CHEAPEST
 from studio.pipeline.request import RequestRefused, request_render
 from studio.projects import open_projects, project_for_new_video
@@ -30,7 +31,9 @@ MISSING = {
     UploadKind.VOICE: "Add a voice: what the portrait will say.",
 }
 # Fields that show their own errors; every other refusal stands above the form.
-SHOWN = frozenset({"portrait", "voice", "title", "project", "prompt", "output_format", "output_quality"})
+SHOWN = frozenset({"portrait", "voice", "title", "project", "prompt", *DEFAULTS})
+# What bears on the price or on who may make it; hx-params of the page names them, too.
+PRICED = ("takes", "content_check")
 
 
 @workspace_view(Action.RENDER)
@@ -54,6 +57,7 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
         model=wish.get("model") or form.initial["model"],
         routing=wish.get("routing") or CHEAPEST,
         fallback=wish.get("fallback", True),
+        options={name: wish.get(name) or DEFAULTS[name] for name in PRICED},
     )
     return render(request, "studio/partials/price.html", {"panel": panel})
 
@@ -148,6 +152,7 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
             model=wanted if wanted in known or not known else known[0],
             routing=form["routing"].value() or CHEAPEST,
             fallback=form["fallback"].value() != "no",
+            options=_priced(form),
         ),
         "models": [card for card in models if card.available],
         "models_missing": [card for card in models if not card.available],
@@ -155,6 +160,13 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
         "first_run": not Upload.objects.for_workspace(request.workspace).exists(),
     }
     return render(request, "studio/video_new.html", context, status=UNPROCESSABLE if form.errors else 200)
+
+
+def _priced(form: VideoForm) -> dict[str, Any]:
+    """The options that bear on the price, also of a form that was refused for another reason."""
+    if form.is_bound:
+        return {name: form.cleaned_data.get(name) or DEFAULTS[name] for name in PRICED}
+    return {name: form.initial[name] for name in PRICED}
 
 
 def _errors(form: VideoForm, kind: UploadKind) -> str:

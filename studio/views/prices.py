@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from avatarsite.workspaces.models import Workspace
 from billing import ledger
@@ -10,6 +12,7 @@ from billing.ledger import Balance
 from billing.money import charge_micros
 from studio.forms import known_routing
 from studio.models import Upload
+from studio.pipeline.inputs import changes_when_sent
 from studio.pipeline.quote import CHEAPEST, FASTEST, Quote, QuoteLine, quote_render
 from studio.providers.registry import MODELS, Model
 
@@ -44,6 +47,7 @@ class PricePanel:
     quote: Quote | None
     routing: str
     fallback: bool
+    takes: int
 
     @property
     def compared(self) -> list[QuoteLine]:
@@ -63,11 +67,21 @@ class PricePanel:
     @property
     def likely_micros(self) -> int:
         """What the chosen provider charges for a video exactly as long as the voice."""
-        return charge_micros(self.quote.voice_ms, self.line.price_micros_per_second) if self.quote and self.line else 0
+        if not self.quote or not self.line:
+            return 0
+        return self.takes * charge_micros(self.quote.voice_ms, self.line.price_micros_per_second)
 
     @property
     def ceiling_micros(self) -> int:
-        return self.quote.ceiling_micros if self.quote else 0
+        """Of all takes together."""
+        return self.takes * self.quote.ceiling_micros if self.quote else 0
+
+    @property
+    def changes(self) -> list[str]:
+        """What is changed about the inputs on their way to a provider elsewhere."""
+        if self.line is None or self.line.provider == "local":
+            return []
+        return [change for upload in (self.portrait, self.voice) if upload for change in changes_when_sent(upload)]
 
     @property
     def line(self) -> QuoteLine | None:
@@ -87,13 +101,22 @@ class PricePanel:
 
 
 def price_panel(  # noqa: PLR0913 -- they are what the form sends
-    workspace: Workspace, *, portrait: Upload | None, voice: Upload | None, model: str, routing: str, fallback: bool
+    workspace: Workspace,
+    *,
+    portrait: Upload | None,
+    voice: Upload | None,
+    model: str,
+    routing: str,
+    fallback: bool,
+    options: Mapping[str, Any],
 ) -> PricePanel:
+    """``options`` are those that bear on the price or on who may make it: takes and content_check."""
     found = known_model(model)
     routing = known_routing(found.slug, routing)
     quote = None
     if voice:
-        quote = quote_render(model=found.slug, voice_ms=voice.duration_ms or 0, routing=routing, fallback=fallback)
+        voice_ms = voice.duration_ms or 0
+        quote = quote_render(model=found.slug, voice_ms=voice_ms, routing=routing, fallback=fallback, options=options)
     return PricePanel(
         model=found,
         balance=ledger.balance(workspace),
@@ -102,6 +125,7 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
         quote=quote,
         routing=routing,
         fallback=fallback,
+        takes=options["takes"],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -18,8 +19,11 @@ from billing.holds import InsufficientCredit, WalletFrozen
 from studio.filenames import download_name
 from studio.forms import TitleForm
 from studio.library import StillNeeded, delete_video, rename_video
-from studio.models import Render
+from studio.models import Delivery, Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
+from studio.pipeline.deliver import host_of
+from studio.pipeline.expire import delete_if_due, seconds_left
+from studio.pipeline.inputs import kept_copy
 from studio.pipeline.progress import moves, stages
 from studio.pipeline.request import RequestRefused, retry_render
 from studio.providers import registry
@@ -61,11 +65,13 @@ def video_status(request: WorkspaceRequest, render: str) -> HttpResponse:
 def video_file(request: WorkspaceRequest, render: str) -> HttpResponse:
     """The video itself, by a link that lasts some hours; ``?download=1`` names it after its title."""
     one = _render(request, render)
-    if not one.video:
+    if not one.video or delete_if_due(one):
         raise Http404
     stored = one.video.name or ""
     name = download_name(f"{one.title}.{stored.rsplit('.', 1)[-1]}") if request.GET.get("download") else None
-    return redirect(signed_link(stored, download_as=name))
+    left = seconds_left(one)
+    seconds = None if left is None else max(1, min(left, settings.FILE_LINK_SECONDS))
+    return redirect(signed_link(stored, download_as=name, seconds=seconds))
 
 
 @workspace_view(Action.VIEW, post=Action.RENDER)
@@ -118,7 +124,7 @@ def video_delete(request: WorkspaceRequest, render: str) -> HttpResponse:
 
 def _render(request: WorkspaceRequest, render_id: str) -> Render:
     found = Render.objects.for_workspace(request.workspace).select_related(
-        "portrait", "voice", "project", "hold", "price", "requested_by"
+        "portrait", "voice", "project", "group", "hold", "price", "requested_by"
     )
     return get_object_or_404(found, pk=render_id)
 
@@ -135,6 +141,21 @@ def _context(one: Render) -> dict[str, Any]:
         "provider_label": offer.provider_label if offer else one.offer,
         "model_name": model.name if model else one.model,
         "poll_seconds": poll_seconds(one.created_at),
+        **_option_facts(one, elsewhere=offer is None or offer.provider != "local"),
+    }
+
+
+def _option_facts(one: Render, *, elsewhere: bool) -> dict[str, Any]:
+    """What became of the options that the file alone does not show."""
+    endpoint = one.options.get("upload_endpoint")
+    events = [event.detail["conversion"] for event in one.events.all() if "conversion" in event.detail]
+    sent = [kept for upload in (one.portrait, one.voice) if elsewhere and (kept := kept_copy(upload))]
+    return {
+        "takes": list(one.group.renders.order_by("pk")) if one.group else [],
+        "delivery": Delivery.objects.filter(render=one).first() if endpoint else None,
+        "delivery_host": host_of(endpoint) if endpoint else "",
+        "conversion": events[-1] if events else "",
+        "input_changes": [change for kept in sent for change in kept.changes],
     }
 
 

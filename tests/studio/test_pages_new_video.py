@@ -11,6 +11,7 @@ from django.urls import reverse
 from avatarsite.workspaces.models import Workspace
 from billing import ledger
 from studio.models import Render, Upload
+from studio.pipeline.options import DEFAULTS
 from studio.projects import change_project, create_project, project_for_new_video
 from studio.samples import PORTRAIT, VOICE
 from tests.conftest import Cast
@@ -126,7 +127,7 @@ def test_pressing_the_button_makes_one_render_with_its_hold(owner: Client, house
     video = Render.objects.get()
     assert (answer.status_code, answer["Location"]) == (302, url("video", house, render=video.pk))
     assert (video.title, video.prompt, video.state) == ("My title", "calm", "queued")
-    assert video.options == {"output_format": "webm", "output_quality": 80}
+    assert video.options == DEFAULTS | {"output_format": "webm", "output_quality": 80}
     assert ledger.balance(house).held_micros == shop.CEILING_MICROS
 
 
