@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, time
+from decimal import Decimal
 from typing import Any, Generic, TypeVar, cast
 
 from django import forms
@@ -16,11 +17,12 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 
 from avatarsite.workspaces.models import User, Workspace
-from billing import ledger
+from billing import ledger, pricing
 from billing.errors import KeyConflict
 from billing.models import AccountKind, CreditLot, Hold, LedgerAccount, Price, Transfer, Usage
 from billing.models.ledger import MEMO_LENGTH
-from billing.money import micros_of, usd
+from billing.money import MICROS, micros_of, usd
+from billing.price_changes import DAYS, PriceChange, PricePreview, confirm_price, preview_price
 
 M = TypeVar("M", bound=models.Model)
 
@@ -154,6 +156,22 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
         return lot
 
 
+class PriceForm(forms.Form):
+    """``fingerprint`` is of the preview that the operator has seen; without one, the form only asks for it."""
+
+    cost = forms.DecimalField(label="Cost in dollars a second", min_value=0, max_digits=15, decimal_places=6)
+    price = forms.DecimalField(label="Price in dollars a second", min_value=0, max_digits=15, decimal_places=6)
+    source = forms.CharField(max_length=MEMO_LENGTH, help_text="Where the cost comes from.")
+    derived = forms.BooleanField(label="Worked out by us, not stated by the provider", required=False)
+    fingerprint = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def change(self, offer: str) -> PriceChange:
+        facts = self.cleaned_data
+        return PriceChange(
+            offer, micros_of(facts["cost"]), micros_of(facts["price"]), facts["source"], facts["derived"]
+        )
+
+
 def _may_grant(request: HttpRequest) -> bool:
     return cast("User", request.user).has_perm("billing.grant_credit")
 
@@ -224,6 +242,85 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
     list_select_related = ("created_by",)
     search_fields = ("offer", "source")
     ordering = ("offer", "-effective_from")
+    change_form_template = "admin/billing/price/change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        new = path("<path:object_id>/new/", self.admin_site.admin_view(self.new_view), name="billing_price_new")
+        return [new, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        more = {"may_change_price": _may_price(request), "offer_history": _history(row.offer) if row else []}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+
+    def new_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for a new price of the offer, preview it, and set it once the preview is confirmed."""
+        if not _may_price(request):
+            raise PermissionDenied
+        offer = get_object_or_404(Price, pk=object_id).offer
+        form = PriceForm(request.POST or None, initial=_prefilled(pricing.price_of(offer)))
+        preview = self._preview(form, offer) if form.is_valid() else None
+        if preview and form.cleaned_data["fingerprint"] and "confirm" in request.POST:
+            price = self._confirm(request, form, preview)
+            if price:
+                return HttpResponseRedirect(reverse("admin:billing_price_change", args=[price.pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"New price of {offer}",
+            "opts": self.opts,
+            "price": pricing.price_of(offer),
+            "history": _history(offer),
+            "preview": preview,
+            "days": DAYS,
+            "form": form,
+        }
+        return render(request, "admin/billing/price/new.html", context, status=400 if form.errors else 200)
+
+    def _preview(self, form: PriceForm, offer: str) -> PricePreview | None:
+        try:
+            return preview_price(form.change(offer))
+        except ValueError as error:
+            form.add_error(None, str(error))
+        return None
+
+    def _confirm(self, request: HttpRequest, form: PriceForm, preview: PricePreview) -> Price | None:
+        change = preview.change
+        try:
+            with transaction.atomic():
+                price = confirm_price(change, form.cleaned_data["fingerprint"], actor=cast("User", request.user))
+                told = (
+                    f"{usd(change.price_micros_per_second)} a second at a cost of {usd(change.cost_micros_per_second)}"
+                )
+                self.log_addition(request, price, f"Set {told}, after {usd(preview.current.price_micros_per_second)}")
+        except ValueError as error:
+            form.add_error(None, str(error))
+            return None
+        self.message_user(request, f"{change.offer} sells for {told} from now on.", messages.SUCCESS)
+        return price
+
+
+def _may_price(request: HttpRequest) -> bool:
+    return cast("User", request.user).has_perm("billing.add_price")
+
+
+def _history(offer: str) -> list[Price]:
+    """Every price that the offer has had, newest first."""
+    return list(Price.objects.filter(offer=offer).select_related("created_by").order_by("-effective_from"))
+
+
+def _prefilled(price: Price) -> dict[str, Any]:
+    return {
+        "cost": Decimal(price.cost_micros_per_second) / MICROS,
+        "price": Decimal(price.price_micros_per_second) / MICROS,
+        "source": price.source,
+        "derived": price.derived,
+    }
 
 
 @admin.register(Usage)
