@@ -93,6 +93,8 @@ def _first_claim(render: Render) -> Claimed | None:
         )
         if not claimed:
             return None
+        # Somebody may have moved it to its next offer since it was read; the price is that of the offer in the row.
+        render.refresh_from_db(fields=["offer", "price", "fallbacks"])
         return Claimed(render, ProviderJob.objects.create(render=render, attempt=attempt, offer=render.offer))
 
 
@@ -160,12 +162,16 @@ def _of_a_second_asking(submission: Submission) -> Submission:
 
 def _mark_sent(claimed: Claimed) -> bool:
     """The last thing before the creating request, and only while the step is still ours."""
-    render = claimed.render
+    render, job, now = claimed.render, claimed.job, timezone.now()
     with transaction.atomic():
         ours = Render.objects.filter(
-            pk=render.pk, state=RenderState.SUBMITTING, tries=render.tries, next_try_at__gt=timezone.now()
+            pk=render.pk, state=RenderState.SUBMITTING, tries=render.tries, next_try_at__gt=now
         ).exists()
-        return ours and bool(ProviderJob.objects.filter(pk=claimed.job.pk, sent_at=None).update(sent_at=timezone.now()))
+        unsent = ProviderJob.objects.filter(pk=job.pk, sent_at=None, outcome=Outcome.PENDING)
+        if not ours or not unsent.update(sent_at=now):
+            return False
+    job.sent_at = now
+    return True
 
 
 def record(claimed: Claimed, submission: Submission) -> bool:
@@ -180,9 +186,6 @@ def record(claimed: Claimed, submission: Submission) -> bool:
 def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
     now = timezone.now()
     with transaction.atomic():
-        won = render.state == RenderState.SUBMITTING and states.advance(
-            render, RenderState.RENDERING, reason="accepted", detail={"offer": job.offer}, next_try_at=None
-        )
         # That the provider has it is a fact, also when the render has ended meanwhile.
         stored = _store(
             job,
@@ -191,15 +194,19 @@ def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
             provider_job_id=submission.provider_job_id,
             handle=dict(submission.handle),
             accepted_at=now,
-            next_check_at=now if won else None,
+            next_check_at=now,
             failure_code="",
             failure_message="",
         )
+        won = (stored and render.state == RenderState.SUBMITTING) and states.advance(
+            render, RenderState.RENDERING, reason="accepted", detail={"offer": job.offer}, next_try_at=None
+        )
         if won:
             wake_watch()
-            if render.cancel_requested_at:
+            if _cancel_wished(render):
                 jobs.enqueue("studio.cancel", render_id=render.pk)
         elif stored:
+            ProviderJob.objects.filter(pk=job.pk).update(next_check_at=None)
             raise_alert("accepted_late", job.pk, f"{job.offer} has {render.pk}, which had ended: a loss of ours.")
     health.note_success(job.offer)
     return won
@@ -209,7 +216,7 @@ def _rejected(render: Render, job: ProviderJob, submission: Submission) -> bool:
     failure = submission.failure or Failure(Fault.UNKNOWN, "rejected", "")
     health.note_failure(job.offer, failure)
     with transaction.atomic():
-        _store(
+        stored = _store(
             job,
             submission,
             outcome=Outcome.REJECTED,
@@ -217,7 +224,9 @@ def _rejected(render: Render, job: ProviderJob, submission: Submission) -> bool:
             failure_code=failure.code,
             failure_message=failure.message,
         )
-        if render.cancel_requested_at:
+        if not stored:
+            return False
+        if _cancel_wished(render):
             return finish_cancelled(render, reason="cancelled before a provider took it")
         if _is_final(job, failure):
             return fail_by_provider(render, failure)
@@ -242,11 +251,18 @@ def _back_to_the_queue(render: Render, job: ProviderJob, failure: Failure, retry
         detail={"offer": job.offer, "code": failure.code, "message": failure.message},
         next_try_at=timezone.now() + (timedelta() if other else wait),
     )
+    if moved and _cancel_wished(render):
+        return finish_cancelled(render, reason="cancelled before a provider took it")
     if moved and other:
         fall_over(render, reason="the next provider is tried")
     if moved:
         wake_watch()
     return moved
+
+
+def _cancel_wished(render: Render) -> bool:
+    """Asked of the row: the wish may have come while the provider was being talked to."""
+    return Render.objects.filter(pk=render.pk, cancel_requested_at__isnull=False).exists()
 
 
 def fall_over(render: Render, *, reason: str) -> bool:
@@ -288,7 +304,7 @@ def _unknown(render: Render, job: ProviderJob, submission: Submission) -> bool:
 
 
 def _store(job: ProviderJob, submission: Submission, **fields: object) -> bool:
-    # A late answer never overwrites a verdict.
+    """False for a late answer: it overwrites no verdict, and what was never sent says nothing of what was."""
     raw = {"raw": submission.raw} if submission.raw is not None else {}
     unsettled = ProviderJob.objects.filter(pk=job.pk, outcome__in=(Outcome.PENDING, Outcome.UNKNOWN))
-    return bool(unsettled.update(**fields, **raw))
+    return bool(unsettled.filter(sent_at=job.sent_at).update(**fields, **raw))
