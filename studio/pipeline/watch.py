@@ -246,8 +246,19 @@ def _claim_due(room: int) -> tuple[list[Claimed], bool]:
     for pk, workspace in due:
         turns[workspace] = turns.get(workspace, 0) + 1
         ranked.append((turns[workspace], pk))
-    claims = [claimed for _, pk in sorted(ranked, key=itemgetter(0))[: max(room, 0)] if (claimed := claim(pk))]
+    claims = [claimed for _, pk in sorted(ranked, key=itemgetter(0))[: max(room, 0)] if (claimed := _claim(pk))]
     return claims, bool(ranked) or work_left()
+
+
+def _claim(pk: str) -> Claimed | None:
+    """One that can't be claimed, because its offer is no longer sold, say, must not keep the others from being sent."""
+    try:
+        return claim(pk)
+    except Exception:
+        logger.exception("%s: could not be claimed", pk)
+        waiting = (RenderState.QUEUED, RenderState.SUBMITTING)
+        Render.objects.filter(pk=pk, state__in=waiting).update(next_try_at=timezone.now() + 2 * SOON)
+        return None
 
 
 def _record_all(answers: Iterable[tuple[Claimed, Submission]]) -> None:
