@@ -27,7 +27,7 @@ class LetterAdmin(admin.ModelAdmin[Letter]):
     def text(self, letter: Letter) -> str:
         return bytes(letter.body[:SHOWN]).decode("utf-8", "replace")
 
-    @admin.action(description="Handle again")
+    @admin.action(description="Handle again", permissions=["change"])
     def handle_again(self, request: HttpRequest, letters: QuerySet[Letter]) -> None:
         for letter in letters:
             replay(letter)

@@ -57,7 +57,8 @@ def file_letter(source: str, *, headers: Mapping[str, str], query: Mapping[str, 
                 source=source,
                 event_id=event_id,
                 headers=_kept(headers),
-                query=dict(query),
+                # PostgreSQL takes no NUL, and no sender of ours writes one.
+                query={name.replace("\0", ""): value.replace("\0", "") for name, value in query.items()},
                 body=body,
                 next_try_at=timezone.now(),
             )
@@ -123,7 +124,7 @@ def _close(letter: Letter, seal: Seal, outcome: str) -> None:
 def _event_id(source: str, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> str:
     """The sender's id of the event; what can't be read is filed under a digest, and refused or handled later."""
     found = _load(SOURCES[source].event_id)(source, headers, query, body)
-    return found or "sha256:" + hashlib.sha256(body).hexdigest()
+    return found.replace("\0", "") or "sha256:" + hashlib.sha256(body).hexdigest()
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
