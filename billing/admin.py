@@ -301,7 +301,7 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
         except ValueError as error:
             form.add_error(None, str(error))
             return None
-        self.message_user(request, f"{change.offer} sells for {told} from now on.", messages.SUCCESS)
+        self.message_user(request, f"From now on {change.offer} sells for {told}.", messages.SUCCESS)
         return price
 
 
