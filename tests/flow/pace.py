@@ -25,7 +25,7 @@ PROVIDER_SECONDS = 120.0  # that pass at the provider with each step of ours
 STEPS = 25  # enough for a video that is asked for three times and copied five times each
 
 
-def drive_for(render: Render, control: Control, seconds: float = 30.0, *, steps: int = STEPS) -> Render:
+def drive_for(render: Render, control: Control, seconds: float = 120.0, *, steps: int = STEPS) -> Render:
     """Step the pipeline until the render has ended, or ``steps`` times. Fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     for _ in range(steps):
