@@ -167,7 +167,8 @@ Q_CLUSTER: dict[str, Any] = {
     "max_rss": 400_000,
     "log_level": "WARNING",
     "label": "Queue",
-    "ALT_CLUSTERS": {"watch": {"workers": 1, "queue_limit": 1, "timeout": 90, "retry": 300}},
+    # Two, so that the canary gets through beside the long watch.
+    "ALT_CLUSTERS": {"watch": {"workers": 2, "queue_limit": 2, "timeout": 90, "retry": 300}},
 }
 
 # --- Files: var/media unless S3_BUCKET names a bucket ----------------------------------------------------------------

@@ -87,7 +87,8 @@ class Cluster:
 
     def _saturated(self) -> bool:
         alive = [pid for pid in canary.busy_pids(self.supervisor, self.name) if Path(f"/proc/{pid}").exists()]
-        return len(alive) >= int(settings.Q_CLUSTER["workers"])
+        mine = settings.Q_CLUSTER | settings.Q_CLUSTER["ALT_CLUSTERS"].get(self.name, {})
+        return len(alive) >= int(mine["workers"])
 
     def restart(self, why: str) -> None:
         logger.error("cluster %s: %s; starting it again", self.name, why)

@@ -131,7 +131,10 @@ class _Conversion:
 
     def run(self) -> None:
         told = 0
-        for packet in self.container.demux([stream for stream in (self.picture, self.sound) if stream]):
+        packets: Iterator[av.Packet[Any]] = self.container.demux(
+            [stream for stream in (self.picture, self.sound) if stream]
+        )
+        for packet in packets:
             track = self.film if packet.stream is self.picture else self.voice
             if track is None:
                 continue

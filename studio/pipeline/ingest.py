@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import tempfile
 import time
@@ -9,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
@@ -27,8 +29,9 @@ from studio.providers.types import ProviderError
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=180)  # longer than a copy may take; a conversion renews it
+LEASE = timedelta(seconds=180)  # renewed while a download or a conversion goes on
 RENEW_SECONDS = 30.0
+DOWNLOAD_SECONDS = 600.0  # in all: a link that drips must not hold a worker
 COPY_TRIES = 5
 MAX_REOPENS = 2  # times the provider is asked again where the video is
 MAX_BYTES = 2_000_000_000
@@ -80,11 +83,13 @@ def _give_up(render: Render) -> bool:
 def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any]:
     """The columns of a stored and checked copy. The length, which is charged, is that of the provider's own file."""
     came = folder / "came"
-    http.run(_download, job, came)
+    http.run(_download, render, job, came)
     fast_start(came)
     made = measure_video(came)
     _check(made, render)
     path, facts = _as_asked_for(render, job, came, made)
+    if not states.keep(render, lease=LEASE):
+        raise CopyFailed("Somebody else has taken the copy over.")
     base = f"w/{render.workspace_id}/renders/{render.pk}"
     poster = _store(f"{base}/poster.jpg", ContentFile(make_poster(path)))
     with path.open("rb") as file:
@@ -135,16 +140,23 @@ def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
     return path
 
 
-async def _download(job: ProviderJob, path: Path) -> None:
-    """Stream the provider's file to ``path`` in constant memory."""
-    size = 0
-    async with registry.provider_of(job.offer).stream(job.result_url) as chunks:
+async def _download(render: Render, job: ProviderJob, path: Path) -> None:
+    """Stream the provider's file to ``path`` in constant memory, and keep the claim while it comes."""
+    size, renewed = 0, time.monotonic()
+    async with (
+        asyncio.timeout(DOWNLOAD_SECONDS),
+        registry.provider_of(job.offer).stream(job.result_url) as chunks,
+    ):
         with path.open("wb") as file:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > MAX_BYTES:
                     raise CopyFailed(f"The file is larger than {MAX_BYTES:,} bytes.")
                 file.write(chunk)
+                if time.monotonic() - renewed > RENEW_SECONDS:
+                    renewed = time.monotonic()
+                    if not await sync_to_async(states.keep)(render, lease=LEASE):
+                        raise CopyFailed("Somebody else has taken the copy over.")
     if not size:
         raise CopyFailed("The file is empty.")
 

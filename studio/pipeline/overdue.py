@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.inbox.letters import due_letters
 from billing.models import HoldState
-from studio.models import Render, RenderState
+from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE, ENDED
 from studio.pipeline.deliver import due_deliveries
 from studio.pipeline.expire import delete_due_files
@@ -64,6 +64,24 @@ def _nudge_ingests() -> int:
 def _nudge_cancels() -> int:
     wished = Render.objects.filter(state=RenderState.RENDERING, cancel_requested_at__lt=timezone.now() - SETTLED_LATE)
     return _nudge(wished, "studio.cancel")
+
+
+def _watch_again() -> int:
+    """Renders that wait for a job which nobody watches. Our transactions make none; a repair by hand might."""
+    watched = ProviderJob.objects.filter(render=OuterRef("pk"), next_check_at__isnull=False)
+    lost = Render.objects.filter(
+        ~Exists(watched), state=RenderState.RENDERING, state_since__lt=timezone.now() - SETTLED_LATE
+    )
+    count = 0
+    for render in lost[:BATCH]:
+        last = render.jobs.filter(outcome=Outcome.ACCEPTED).order_by("attempt").last()
+        if last is not None:
+            logger.error("%s was waiting for %s, which nobody watched", render.pk, last.pk)
+            ProviderJob.objects.filter(pk=last.pk).update(
+                status=JobStatus.UNKNOWN, finished_at=None, next_check_at=timezone.now()
+            )
+            count += 1
+    return count
 
 
 def _nudge_watch() -> int:
@@ -120,6 +138,7 @@ CLAUSES: dict[str, Callable[[], int]] = {
     "overdue": _end_overdue,
     "ingest": _nudge_ingests,
     "cancel": _nudge_cancels,
+    "unwatched": _watch_again,
     "watch": _nudge_watch,
     "orphan holds": _release_orphans,
     "notices": _nudge_notices,

@@ -52,7 +52,9 @@ OVERLAP = timedelta(seconds=5)
 
 def open_jobs() -> QuerySet[ProviderJob]:
     """Jobs that a provider has accepted and that have not ended, as far as we know."""
-    return ProviderJob.objects.filter(outcome=Outcome.ACCEPTED, next_check_at__isnull=False)
+    return ProviderJob.objects.filter(
+        outcome=Outcome.ACCEPTED, next_check_at__isnull=False, render__state=RenderState.RENDERING
+    )
 
 
 def watch(*, run_seconds: float = RUN_SECONDS, stopping: Callable[[], bool] = lambda: False) -> bool:
@@ -93,6 +95,7 @@ def poll_interval(age_seconds: float, limits: tuple[float, float]) -> float:
 class _Tracked:
     job: ProviderJob
     seen_check_at: datetime
+    due: float = 0.0  # the one entry of the schedule that counts; older ones are passed over
     busy: bool = False
     failures: int = 0
 
@@ -180,17 +183,25 @@ class _Watch:
         known = self.tracked.get(job.pk)
         if known and known.seen_check_at >= check_at:
             return
-        self.tracked[job.pk] = known or _Tracked(job, check_at)
-        self.tracked[job.pk].seen_check_at = check_at
-        # A successor with thousands of rows does not ask about all of them in its first second.
-        wait = random.uniform(0, self._interval(job)) if spread else 0.0  # noqa: S311
-        heapq.heappush(self.due, (time.monotonic() + wait, job.pk))
+        try:
+            # A successor with thousands of rows does not ask about all of them in its first second.
+            wait = random.uniform(0, self._interval(job)) if spread else 0.0  # noqa: S311
+        except registry.UnknownOffer:
+            logger.exception("%s is at an offer that this server no longer has", job.pk)
+            return
+        tracked = self.tracked[job.pk] = known or _Tracked(job, check_at)
+        tracked.seen_check_at = check_at
+        self._schedule(tracked, wait)
+
+    def _schedule(self, tracked: _Tracked, wait: float) -> None:
+        tracked.due = time.monotonic() + wait
+        heapq.heappush(self.due, (tracked.due, tracked.job.pk))
 
     def _start_due(self, now: float) -> None:
         while self.due and self.due[0][0] <= now and len(self.checks) < CHECKS_AT_ONCE:
-            _, pk = heapq.heappop(self.due)
+            due, pk = heapq.heappop(self.due)
             tracked = self.tracked.get(pk)
-            if tracked is None or tracked.busy:
+            if tracked is None or tracked.busy or tracked.due != due:
                 continue
             tracked.busy = True
             task = asyncio.create_task(self._check(tracked))
@@ -214,7 +225,7 @@ class _Watch:
             logger.exception("%s: check at %s broke", job.render_id, job.offer)
         finally:
             tracked.busy = False
-        heapq.heappush(self.due, (time.monotonic() + max(wait or 0, self._interval(job)), job.pk))
+        self._schedule(tracked, max(wait or 0, self._interval(job)))
 
     def _interval(self, job: ProviderJob) -> float:
         age = (timezone.now() - (job.accepted_at or job.created_at)).total_seconds()
