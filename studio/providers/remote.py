@@ -103,9 +103,9 @@ class RemoteProvider(Provider):
 
     async def deliver(self, order: RenderOrder) -> RenderOrder:
         """The order with inputs that this provider can get at: what has no link is uploaded. Harmless to repeat."""
-        portrait, voice = await asyncio.gather(
-            self._delivered(order, order.portrait), self._delivered(order, order.voice)
-        )
+        # One after the other: an upload that fails then leaves no other one behind.
+        portrait = await self._delivered(order, order.portrait)
+        voice = await self._delivered(order, order.voice)
         return replace(order, portrait=portrait, voice=voice)
 
     async def prepare(self, order: RenderOrder) -> RenderOrder:
