@@ -219,8 +219,9 @@ class _Sound:
         self._resampler = av.AudioResampler(form.samples, layout, AUDIO_RATE, form.audio_frame)
         self._done: int | None = None
 
-    def take(self, packet: av.Packet[AudioStream]) -> Iterator[av.Packet[Any]]:
-        for frame in packet.decode():
+    def take(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
+        heard: list[Any] = packet.decode()
+        for frame in heard:
             if self._done is None:
                 self._done = max(0, round((frame.time or 0) * AUDIO_RATE))
             frame.pts = None
