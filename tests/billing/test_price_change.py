@@ -141,7 +141,7 @@ def test_the_operator_previews_confirms_and_finds_the_history(browser: Client, p
     shown = reverse("admin:billing_price_change", args=[new.pk])
     assert (answer.status_code, answer["Location"]) == (302, shown)
     page = browser.get(shown).content.decode()
-    assert "acme:face sells for $0.15 a second at a cost of $0.07 from now on." in page
+    assert "From now on acme:face sells for $0.15 a second at a cost of $0.07." in page
     assert [row.pk for row in browser.get(shown).context["offer_history"]] == [new.pk, price.pk]
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id) == (staff, str(new.pk))
