@@ -20,7 +20,7 @@ class AlertAdmin(admin.ModelAdmin[Alert]):
     readonly_fields = ("kind", "key", "message", "detail", "count", "first_at", "last_at", "closed_at")
     actions = ("close",)
 
-    @admin.action(description="Close")
+    @admin.action(description="Close", permissions=["change"])
     def close(self, request: HttpRequest, alerts: QuerySet[Alert]) -> None:
         closed = sum(close_alert(alert.kind, alert.key) for alert in alerts)
         self.message_user(request, f"{closed} closed.")

@@ -16,7 +16,8 @@ from avatarsite.workspaces.models import User
 from billing.holds import InsufficientCredit, WalletFrozen
 from billing.models import Transfer
 from billing.money import usd
-from studio.models import Delivery, Project, ProviderJob, Render, RenderEvent, Upload
+from studio.models import Delivery, OfferHealth, Project, ProviderJob, Render, RenderEvent, Upload
+from studio.pipeline import health
 from studio.pipeline.cancel import request_cancel
 from studio.pipeline.failures import fail_render
 from studio.pipeline.request import RequestRefused, retry_render
@@ -98,15 +99,15 @@ class RenderAdmin(ReadOnly, admin.ModelAdmin[Render]):
         )
         return format_html_join("", '<div><a href="{}">{}</a>: {} → {}, {}</div>', rows) or "No transfer."
 
-    @admin.action(description="Ask again (a new video with a new hold)")
+    @admin.action(description="Ask again (a new video with a new hold)", permissions=["change"])
     def retry(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
         self._each(request, renders, "asked for again", lambda render: bool(retry_render(render, user=_user(request))))
 
-    @admin.action(description="Cancel")
+    @admin.action(description="Cancel", permissions=["change"])
     def cancel(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
         self._each(request, renders, "being cancelled", lambda render: request_cancel(render, user=_user(request)))
 
-    @admin.action(description="Give up: fail it and release its hold")
+    @admin.action(description="Give up: fail it and release its hold", permissions=["change"])
     def fail_and_release(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
         reason = f"given up by {_user(request).email}"
         self._each(
@@ -161,6 +162,71 @@ class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
         if upload.duration_ms is not None:
             return f"{upload.duration_ms / 1000:.3f} s"
         return f"{upload.width} × {upload.height}"
+
+
+@admin.register(ProviderJob)
+class ProviderJobAdmin(ReadOnly, admin.ModelAdmin[ProviderJob]):
+    list_display = ("render", "attempt", "offer", "outcome", "status", "failure_code", "created_at", "finished_at")
+    list_filter = ("offer", "outcome", "status", "created_at")
+    search_fields = ("=id", "=render__id", "=reference", "=provider_job_id", "failure_code")
+    list_select_related = ("render",)
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(OfferHealth)
+class OfferHealthAdmin(ReadOnly, admin.ModelAdmin[OfferHealth]):
+    list_display = (
+        "offer",
+        "circuit",
+        "failures",
+        "open_until",
+        "reason",
+        "half_take",
+        "most_take",
+        "came",
+        "changed_at",
+    )
+    search_fields = ("offer", "reason")
+    ordering = ("offer",)
+    actions = ("close_now",)
+    readonly_fields = ("circuit", "half_take", "most_take", "came")
+
+    @admin.display(description="circuit")
+    def circuit(self, row: OfferHealth) -> str:
+        return health.state_word(row)
+
+    @admin.display(description="half take, for a second of video")
+    def half_take(self, row: OfferHealth) -> str:
+        return _pace(health.record_of(row.offer).p50)
+
+    @admin.display(description="nine in ten take")
+    def most_take(self, row: OfferHealth) -> str:
+        return _pace(health.record_of(row.offer).p90)
+
+    @admin.display(description="came, of the last week's latest")
+    def came(self, row: OfferHealth) -> str:
+        record = health.record_of(row.offer)
+        return f"{record.done} of {record.ended} ({record.done / record.ended:.0%})" if record.ended else "–"
+
+    @admin.action(description="Close the circuit now", permissions=["change"])
+    def close_now(self, request: HttpRequest, rows: QuerySet[OfferHealth]) -> None:
+        closed = [row for row in rows if health.close_circuit(row.offer)]
+        for row in closed:
+            self.log_change(request, row, "Closed the circuit by hand")
+        level = messages.SUCCESS if closed else messages.WARNING
+        self.message_user(request, f"{len(closed)} of {len(rows)} closed; the others were not open.", level)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """The action needs it on the list; a row itself stays read-only."""
+        return obj is None and request.user.has_perm("studio.change_offerhealth")
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("studio.view_offerhealth")
+
+
+def _pace(seconds: float | None) -> str:
+    return "no record yet" if seconds is None else f"{seconds:.1f} s"
 
 
 def _user(request: HttpRequest) -> User:

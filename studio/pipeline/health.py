@@ -66,6 +66,24 @@ def may_send(offer: str) -> datetime | None:
     return None if probing else now + PROBE
 
 
+def state_word(row: OfferHealth, *, now: datetime | None = None) -> str:
+    """The circuit in a word: "open" while it is paused, "to be tried" after that, "shaky" or "good" otherwise."""
+    if row.open_until is not None:
+        return "open" if row.open_until > (now or timezone.now()) else "to be tried"
+    return "shaky" if row.failures else "good"
+
+
+def close_circuit(offer: str) -> bool:
+    """Let renders through at once: somebody has put right what was wrong. False if it was closed."""
+    closed = OfferHealth.objects.filter(pk=offer, open_until__isnull=False).update(
+        failures=0, open_until=None, reason=""
+    )
+    if closed:
+        close_alert("offer_paused", offer)
+        logger.warning("%s: its circuit was closed by hand", offer)
+    return bool(closed)
+
+
 def note_success(offer: str) -> None:
     """The provider has taken or finished a job: the circuit closes."""
     closed = OfferHealth.objects.filter(pk=offer, failures__gt=0).update(failures=0, open_until=None, reason="")
