@@ -140,7 +140,7 @@ class AimlapiProvider(RemoteProvider):
 
     async def _check(self, job: JobHandle) -> JobReport:
         answer = _honest(await self._get(GENERATIONS, job.reference, {"generation_id": job.provider_job_id}))
-        if answer.status == 404 and text_at(answer.body, "message") and is_late(job, LATE_SECONDS):
+        if answer.status == 404 and _speaks_of_the_job(answer) and is_late(job, LATE_SECONDS):
             return _failed(job, answer, failure(Fault.NOT_FOUND, "http_404", text_at(answer.body, "message")))
         word = text_at(answer.body, "status")
         if not answer.ok or not word:
@@ -197,6 +197,12 @@ def _honest(answer: http.Answer) -> http.Answer:
     inside = str(answer.body.get("statusCode", ""))
     number = int(inside) if inside.isdecimal() and len(inside) == 3 else 0
     return replace(answer, status=number) if answer.ok and 400 <= number < 600 else answer
+
+
+def _speaks_of_the_job(answer: http.Answer) -> bool:
+    """Whether a 404 is about the job: neither a page of a proxy nor "Cannot GET", which is about the address."""
+    message = text_at(answer.body, "message")
+    return bool(message) and not message.startswith("Cannot ")
 
 
 def _done(job: JobHandle, answer: http.Answer) -> JobReport:

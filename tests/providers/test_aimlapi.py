@@ -26,7 +26,7 @@ from studio.providers.types import (
     Submission,
 )
 from tests.providers.orders import accepted, check, fetch, handle_of, older, order_for, until_over, use, without_raw
-from tests.providers.wire import closed_port
+from tests.providers.wire import answer, closed_port, wire
 from tests.simulators.fixture import Simulators
 
 pytest_plugins = ["tests.simulators.fixture"]
@@ -375,6 +375,15 @@ def test_a_job_that_is_not_found_is_lost_after_an_hour_and_not_before(
     assert without_raw(check(aimlapi, older(job, 3_700))) == without_raw(
         JobReport(JobStatus.FAILED, provider_job_id=job.provider_job_id, failure=why_lost)
     )
+
+
+@pytest.mark.parametrize("body", ["<html>404</html>", "{}", '{"message": "Cannot GET /v2/video/generations"}'])
+def test_a_404_about_the_address_is_no_word_on_the_job_however_late_it_is(settings: Any, body: str) -> None:
+    job = JobHandle("r-1", PRO, "id-1")
+    with wire(answer(body.encode(), "404 Not Found")) as proxy:
+        settings.AIMLAPI_URL = proxy.url
+        with pytest.raises(ProviderError):
+            check(AimlapiProvider(), job)
 
 
 @pytest.mark.parametrize("fault", ["no_cost", "zero_cost"])

@@ -25,7 +25,7 @@ from studio.providers.types import (
     Submission,
 )
 from tests.providers.orders import accepted, check, fetch, handle_of, older, order_for, until_over, use, without_raw
-from tests.providers.wire import closed_port
+from tests.providers.wire import answer, closed_port, wire
 from tests.simulators.fixture import Simulators
 
 pytest_plugins = ["tests.simulators.fixture"]
@@ -332,9 +332,19 @@ def test_a_job_that_the_queue_does_not_show_is_lost_after_an_hour_and_not_before
     )
 
 
-def test_a_result_that_is_asked_for_too_early_is_no_failure(
-    simulators: Simulators, fal: FalProvider, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("body", ["<html>404</html>", "{}", ""])
+def test_a_bare_404_is_no_word_of_fals_however_late_it_is(
+    settings: Any, simulators: Simulators, fal: FalProvider, body: str
 ) -> None:
+    simulators.fal.settings(queue_seconds=1e6)
+    job = accepted(fal, order_for(PRO, simulators=simulators))
+    with wire(answer(body.encode(), "404 Not Found")) as proxy:
+        settings.FAL_QUEUE_URL = proxy.url
+        with pytest.raises(ProviderError):
+            check(fal, older(job, 10_000))
+
+
+def test_a_result_that_is_asked_for_too_early_is_no_failure(simulators: Simulators, fal: FalProvider) -> None:
     simulators.fal.settings(queue_seconds=1e6)
     job = accepted(fal, order_for(PRO, simulators=simulators))
     status = http.Answer(200, {}, b'{"status": "COMPLETED"}')

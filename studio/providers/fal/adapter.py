@@ -121,7 +121,7 @@ class FalProvider(RemoteProvider):
     async def _check(self, job: JobHandle) -> JobReport:
         answer = await self._get(job, "status_url", params={"logs": "0"})
         if answer.status == 404:
-            return await self._check_list(job, answer, gone_if_late=True)
+            return await self._check_list(job, answer)
         word = text_at(answer.body, "status")
         if not answer.ok or not word:
             raise told_nothing(answer, why(answer))
@@ -149,9 +149,9 @@ class FalProvider(RemoteProvider):
             return _failed(job, answer.body, answer.status, answer.raw, answer.headers)
         if answer.status in (401, 403, 408, 429):
             raise told_nothing(answer, why(answer))
-        return await self._check_list(job, answer, gone_if_late=answer.status in (404, 410))
+        return await self._check_list(job, answer)
 
-    async def _check_list(self, job: JobHandle, answer: http.Answer, *, gone_if_late: bool) -> JobReport:
+    async def _check_list(self, job: JobHandle, answer: http.Answer) -> JobReport:
         """The queue has no (clear) result any more; the list of requests may still have it. Raises ProviderError."""
         found = await ledger.find_by_id(job.model, job.provider_job_id, headers=self._headers)
         raw = {"queue": answer.raw, "found": _without_inputs(found) if found else None}
@@ -160,7 +160,9 @@ class FalProvider(RemoteProvider):
             return _of_result(job, made, raw)
         if status >= 400:
             return _failed(job, made if isinstance(made, dict) else {}, status, raw)
-        if not gone_if_late or not is_late(job, LATE_SECONDS):
+        # A bare 404 may be any proxy's; fal's own has a detail.
+        is_gone = answer.status in (404, 410) and bool(text_at(answer.body, "detail"))
+        if not is_gone or not is_late(job, LATE_SECONDS):
             raise told_nothing(answer, why(answer))
         gone = failure(Fault.NOT_FOUND, "request_gone", "fal does not know the request, or its result, any more.")
         return JobReport(JobStatus.FAILED, provider_job_id=job.provider_job_id, failure=gone, raw=raw)
