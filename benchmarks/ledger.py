@@ -33,7 +33,7 @@ def main() -> int:
     options = parser.parse_args()
     print(f"8 clients, medians of {options.rounds} rounds of {options.seconds:g} s; load {os.getloadavg()[0]:.1f}")
     good = measure_on("SQLite (WAL, synchronous FULL)", sqlite_file(), options)
-    return 0 if measure_on("PostgreSQL (fsync off)", postgres_server(), options) and good else 1
+    return 0 if measure_on("PostgreSQL (fsync on)", postgres_server(durable=True), options) and good else 1
 
 
 @contextmanager

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 # What a wallet's first line is chained to.
 GENESIS = ""
+_written = json.JSONEncoder(separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """All that a line says. Amounts are micro-dollars; ids are the database's."""
 
     owner_seq: int
@@ -53,4 +53,4 @@ def line_hash(previous: str, line: Line) -> str:
         line.actor_id,
         line.created_at.astimezone(UTC).isoformat(timespec="microseconds"),
     ]
-    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_written(content).encode()).hexdigest()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -17,8 +16,7 @@ from billing.chain import GENESIS, Line, line_hash
 from billing.rows import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A transfer to be written; amounts in micro-dollars."""
 
     kind: str
@@ -34,8 +32,7 @@ class Entry:
     actor_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Where a wallet's chain stood before the lines that are about to be written."""
 
     account_id: int

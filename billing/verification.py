@@ -81,7 +81,7 @@ def _unsealed() -> Iterator[Finding]:
         yield Finding("append_only_missing", f"The trigger {trigger} is gone: history could be edited unseen.")
 
 
-_COLUMNS = tuple(Line.__slots__)
+_COLUMNS = Line._fields
 
 
 def _chains(sql: Session) -> Iterator[Finding]:

@@ -74,7 +74,7 @@ def append_line(source: Transfer, **changes: Any) -> None:
     values |= {"id": None, "key": uuid.uuid4().hex, "owner_seq": end.owner_seq + 1} | changes
     change = values["amount_micros"] if values["credit_id"] == source.owner_id else -values["amount_micros"]
     values["owner_balance"] = end.owner_balance + change
-    line = Line(**{name: values[name] for name in Line.__slots__})
+    line = Line(**{name: values[name] for name in Line._fields})
     Transfer(**values | {"owner_hash": line_hash(end.owner_hash, line)}).save(force_insert=True)
     wallet().update(seq=F("seq") + 1, posted=F("posted") + change)
     CreditLot.objects.filter(pk=values["lot_id"]).update(remaining=F("remaining") + change)
