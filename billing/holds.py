@@ -7,12 +7,11 @@ decide, CHECKs stand behind them. Locks are taken in one order: account, lots by
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
-from billing import accounts, lines, lots, rows
+from billing import accounts, burning, lines, lots, rows
 from billing.errors import HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
 from billing.lines import Entry
 from billing.models import Hold, HoldState, TransferKind
@@ -79,9 +78,11 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
     if not reserved:
         raise _NotPlacedError
     account_id, now = reserved[0][0], timezone.now()
-    stamp = sql.stamp(now)
-    shares = _burn(sql, account_id, amount, stamp) if amount else []
-    written = sql.run(_OPEN, [account_id, key, subject, amount, sql.stamp(deadline_at), stamp])
+    shares = burning.book(sql, account_id, amount, now) if amount else []
+    if shares is None:
+        # Some of what the account has lapsed before a sweep came by.
+        raise _NotPlacedError
+    written = sql.run(_OPEN, [account_id, key, subject, amount, sql.stamp(deadline_at), sql.stamp(now)])
     if not written:
         raise _NotPlacedError
     hold_id = written[0][0]
@@ -102,42 +103,6 @@ INSERT INTO billing_hold (account_id, key, subject, amount_micros, state, deadli
 VALUES (%s, %s, %s, %s, 'open', %s, '', %s) ON CONFLICT DO NOTHING RETURNING id
 """
 _SHARE = "INSERT INTO billing_holdlot (hold_id, lot_id, amount_micros) VALUES"
-
-
-def _burn(sql: Session, account_id: int, amount: int, stamp: Any) -> list[tuple[int, int]]:
-    """Hold ``amount`` of the wallet's lots; which bear how much, in burn order.
-
-    That order is priority, soonest expiry, bonus before paid, oldest. Nearly always the first lot bears all.
-    """
-    if first := sql.run(_BOOK_FIRST, [amount, account_id, stamp, amount]):
-        return [(first[0][0], amount)]
-    shares, missing = [], amount
-    for lot_id, free in sql.run(_BURN_ORDER, [account_id, stamp]):
-        share = min(free, missing)
-        shares.append((lot_id, share))
-        missing -= share
-        if not missing:
-            break
-    if missing:
-        # Some of what the account has lapsed before a sweep came by.
-        raise _NotPlacedError
-    for lot_id, share in sorted(shares):
-        sql.change("UPDATE billing_creditlot SET held = held + %s WHERE id = %s", [share, lot_id])
-    return shares
-
-
-_BURN_ORDER = """
-SELECT id, remaining - held FROM billing_creditlot
-WHERE account_id = %s AND remaining > 0 AND remaining > held AND (expires_at IS NULL OR expires_at > %s)
-ORDER BY priority, expires_at NULLS LAST, category, id
-"""
-_BOOK_FIRST = """
-UPDATE billing_creditlot SET held = held + %s WHERE id = (
-    SELECT id FROM billing_creditlot
-    WHERE account_id = %s AND remaining > 0 AND remaining > held AND (expires_at IS NULL OR expires_at > %s)
-    ORDER BY priority, expires_at NULLS LAST, category, id LIMIT 1
-) AND remaining - held >= %s RETURNING id
-"""
 
 
 def _placed_before(workspace: Workspace, amount: int, key: str, subject: str) -> Hold | None:
@@ -204,23 +169,18 @@ def _close_once(  # noqa: PLR0913, PLR0917 -- the columns of the row
 ) -> None:
     # The hold's state in memory proves nothing: its transaction may have been rolled back, or another may have closed
     # it. So the account is moved first, for the lock, and the UPDATE of the hold decides.
-    stamp = sql.stamp(now)
-    shares = [_Share(*row) for row in sql.run(_SHARES, [stamp, hold.pk])]
+    shares = burning.shares_of(sql, hold.pk, now)
     held = sum(share.amount for share in shares)
     if amount > held:
-        raise RuntimeError(f"The hold {hold.key} is of less than its lots bear; run manage.py verify_ledger.")
-    charges = _charges(shares, amount)
+        raise RuntimeError(f"The hold {hold.key} has lost lots that bear it; run manage.py verify_ledger.")
+    charges = burning.charges_of(shares, amount)
     head = None
     if shares:
         tail = lines.Tail(shares[0].tail_seq, shares[0].tail_hash)
         head = lines.move(sql, hold.account_id, posted=-amount, held=-held, lines=len(charges), tail=tail)
-        if head is None:
+        if head is None or not burning.give_back(sql, shares, charges):
             raise _NotOpenError
-    for share in sorted(shares, key=lambda share: share.lot_id):
-        charge = charges.get(share.lot_id, 0)
-        if not sql.change(_GIVE_BACK, [share.amount, charge, share.lot_id, share.amount]):
-            raise _NotOpenError
-    if not sql.change(_CLOSE, [state, amount, note, stamp, hold.pk]):
+    if not sql.change(_CLOSE, [state, amount, note, sql.stamp(now), hold.pk]):
         raise _NotOpenError
     if charges:
         revenue_id = shares[0].revenue_id or accounts.platform(accounts.REVENUE).pk
@@ -229,41 +189,9 @@ def _close_once(  # noqa: PLR0913, PLR0917 -- the columns of the row
         lots.expire_lots_of(hold.account_id, now)
 
 
-class _Share(NamedTuple):
-    """What a lot bears of the hold; and beside it, to spare questions, what the settle will need to know."""
-
-    lot_id: int
-    amount: int
-    lapsed: bool
-    tail_seq: int
-    tail_hash: str
-    revenue_id: int | None
-
-
-_SHARES = """
-SELECT s.lot_id, s.amount_micros, l.expires_at IS NOT NULL AND l.expires_at <= %s, a.seq,
-       COALESCE((SELECT owner_hash FROM billing_transfer WHERE owner_id = a.id AND owner_seq = a.seq), ''),
-       (SELECT id FROM billing_ledgeraccount WHERE code = 'revenue')
-FROM billing_holdlot s JOIN billing_creditlot l ON l.id = s.lot_id JOIN billing_ledgeraccount a ON a.id = l.account_id
-WHERE s.hold_id = %s ORDER BY s.id
-"""
-_GIVE_BACK = """
-UPDATE billing_creditlot SET held = held - %s, remaining = remaining - %s WHERE id = %s AND held >= %s
-"""
 _CLOSE = """
 UPDATE billing_hold SET state = %s, settled_micros = %s, note = %s, closed_at = %s WHERE id = %s AND state = 'open'
 """
-
-
-def _charges(shares: list[_Share], amount: int) -> dict[int, int]:
-    """Which lot pays how much of ``amount``: those that burn first pay first."""
-    charges: dict[int, int] = {}
-    for share in shares:
-        paid = min(share.amount, amount)
-        amount -= paid
-        if paid:
-            charges[share.lot_id] = paid
-    return charges
 
 
 def _entries(hold: Hold, charges: dict[int, int], revenue_id: int, memo: str) -> list[Entry]:
