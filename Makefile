@@ -1,6 +1,8 @@
 # Three commands do everything: `make demo`, `make simulate` and `make test`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SERVE ?= 1
+# The demo's draft has a price, so that the money path can be seen.
+demo: export DRAFT_PRICE_PER_SECOND ?= 0.01
 PORT ?= 8000
 SPEED ?= 20
 BIN := .venv/bin
