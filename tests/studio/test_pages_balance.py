@@ -103,7 +103,7 @@ def test_it_costs_the_same_queries_for_any_length(
         shop.ready(house, f"Video {number}")
     owner.get(page_of(house))
     # Session, person, membership; wallet, lines, balance, holds, lots, titles; running count and balance; switcher.
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(10):
         owner.get(page_of(house))
 
 
