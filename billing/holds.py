@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import IntegrityError
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
@@ -54,12 +55,16 @@ def place_hold(
         try:
             with rows.atomically() as sql:
                 return _place(sql, workspace, amount_micros, key, subject, deadline_at)
-        except _NotPlacedError:
-            if before := _placed_before(workspace, amount_micros, key, subject):
-                return before
-            available = _available(workspace)
+        except (_NotPlacedError, IntegrityError) as error:
+            refusal = error
+        if before := _placed_before(workspace, amount_micros, key, subject):
+            return before
+        available = _available(workspace)
         if available < amount_micros:
             break
+    else:
+        if isinstance(refusal, IntegrityError):
+            raise refusal
     raise InsufficientCredit(needed_micros=amount_micros, available_micros=available)
 
 
@@ -82,10 +87,7 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
     if shares is None:
         # Some of what the account has lapsed before a sweep came by.
         raise _NotPlacedError
-    written = sql.run(_OPEN, [account_id, key, subject, amount, sql.stamp(deadline_at), sql.stamp(now)])
-    if not written:
-        raise _NotPlacedError
-    hold_id = written[0][0]
+    ((hold_id,),) = sql.run(_OPEN, [account_id, key, subject, amount, sql.stamp(deadline_at), sql.stamp(now)])
     if shares:
         values = ", ".join(["(%s, %s, %s)"] * len(shares))
         sql.change(f"{_SHARE} {values}", [value for share in shares for value in (hold_id, *share)])
@@ -100,7 +102,7 @@ WHERE code = %s AND posted - held - floor >= %s AND frozen_at IS NULL RETURNING 
 """
 _OPEN = """
 INSERT INTO billing_hold (account_id, key, subject, amount_micros, state, deadline_at, note, created_at)
-VALUES (%s, %s, %s, %s, 'open', %s, '', %s) ON CONFLICT DO NOTHING RETURNING id
+VALUES (%s, %s, %s, %s, 'open', %s, '', %s) RETURNING id
 """
 _SHARE = "INSERT INTO billing_holdlot (hold_id, lot_id, amount_micros) VALUES"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from avatarsite.workspaces.models import User
@@ -91,7 +91,7 @@ def post(  # noqa: PLR0913 -- they are the columns of the row
             (pk,) = lines.append(sql, [entry], head=head, journal=journal)
             if owner:
                 _fill(sql, entry, owner)
-    except (lines.KeyTaken, InsufficientCredit):
+    except (IntegrityError, InsufficientCredit):
         if before := _posted_before(entry):
             return before
         raise

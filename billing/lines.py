@@ -48,10 +48,6 @@ class Tail(NamedTuple):
     hash: str
 
 
-class KeyTaken(Exception):
-    """A transfer with one of these keys is there already."""
-
-
 def move(  # noqa: PLR0913 -- one UPDATE, and what spares a query
     sql: Session, account_id: int, *, posted: int, held: int, lines: int, tail: Tail | None = None
 ) -> Head | None:
@@ -84,7 +80,7 @@ RETURNING posted, seq
 def append(sql: Session, entries: Sequence[Entry], *, head: Head | None, journal: uuid.UUID | None = None) -> list[int]:
     """Write the transfers, as the next lines of the wallet at ``head`` or, without one, between platform accounts.
 
-    Raises KeyTaken; the caller's savepoint then takes back whatever it did.
+    Raises IntegrityError for a key that was used; the caller's savepoint then takes back whatever it did.
     """
     journal = journal or uuid.uuid4()
     now = timezone.now()
@@ -119,10 +115,9 @@ def append(sql: Session, entries: Sequence[Entry], *, head: Head | None, journal
             entry.kind, entry.debit_id, entry.credit_id, entry.amount_micros, entry.key, identifier, entry.hold_id,
             entry.lot_id, entry.reverses_id, entry.subject, entry.memo, entry.actor_id, *chained, stamp,
         ]  # fmt: skip
-    written = sql.run(f"{_INSERT} VALUES {', '.join([_VALUES] * len(entries))} {_ONCE}", parameters)
-    if len(written) < len(entries):
-        raise KeyTaken
-    return [row[0] for row in written]
+    return [
+        row[0] for row in sql.run(f"{_INSERT} VALUES {', '.join([_VALUES] * len(entries))} RETURNING id", parameters)
+    ]
 
 
 _INSERT = """
@@ -131,4 +126,3 @@ INSERT INTO billing_transfer (
     owner_id, owner_seq, owner_balance, owner_hash, created_at
 )"""
 _VALUES = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-_ONCE = "ON CONFLICT (key) DO NOTHING RETURNING id"

@@ -86,7 +86,7 @@ def add_credit(  # noqa: PLR0913 -- as grant
                 kind, source.pk, account.pk, amount_micros, key, lot_id=lot.pk, memo=lot.memo, actor_id=actor_id
             )
             lines.append(sql, [entry], head=head)
-    except (lines.KeyTaken, IntegrityError):
+    except IntegrityError:
         # Somebody else was first with this key; anything else that the database refused is ours to know.
         if before := _added_before(lot, source=source, kind=kind):
             return before
