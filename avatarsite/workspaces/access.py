@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from avatarsite.workspaces.models import Member, Role, Workspace
+from avatarsite.workspaces.models import ApiToken, Member, Role, Scope, Workspace
 from avatarsite.workspaces.refusals import NotAllowed
 
 if TYPE_CHECKING:
@@ -35,6 +35,14 @@ ALLOWED: dict[str, frozenset[Action]] = {
     Role.OWNER: _OWNER,
 }
 
+# What a token's scopes may do. None of them invites people or makes owners: that stays with persons.
+GRANTED: dict[str, frozenset[Action]] = {
+    Scope.READ: frozenset({Action.VIEW}),
+    Scope.RENDER: frozenset({Action.VIEW, Action.RENDER}),
+    Scope.BILLING: frozenset({Action.MANAGE_BILLING}),
+    Scope.ADMIN: frozenset({Action.VIEW, Action.RENDER, Action.MANAGE_BILLING, Action.MANAGE_WORKSPACE}),
+}
+
 IN_WORDS = {
     Action.VIEW: "look at this workspace",
     Action.RENDER: "make or change videos, uploads and projects",
@@ -55,6 +63,17 @@ def demand(member: Member, action: Action) -> None:
         return
     whom = "an owner" if action == Action.MANAGE_OWNERS else "an owner or an admin"
     raise NotAllowed(f"As {member.as_role()} here you may not {IN_WORDS[action]}. Ask {whom} of {member.workspace}.")
+
+
+def demand_of_token(token: ApiToken, *any_of: Action) -> None:
+    """Nothing when one of the token's scopes grants one of ``any_of``; else NotAllowed with the scopes that would."""
+    granted = {action for scope in token.scopes for action in GRANTED.get(scope, ())}
+    if granted.intersection(any_of):
+        return
+    able = [f"“{scope.value}”" for scope in Scope if GRANTED[scope].intersection(any_of)]
+    raise NotAllowed(
+        f"The token “{token.name}” may not {IN_WORDS[any_of[0]]}. Use a token with the scope {' or '.join(able)}."
+    )
 
 
 def power_over(target: Member) -> Action:

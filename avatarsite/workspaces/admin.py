@@ -12,7 +12,8 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
 from avatarsite.workspaces.addresses import vouch
-from avatarsite.workspaces.models import Invitation, Member, Role, User, Workspace
+from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, User, Workspace
+from avatarsite.workspaces.tokens import revoke_for_operator
 
 # Signing in to the admin site goes through the same door as everybody's, second factor and rate limits included.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -114,4 +115,26 @@ class InvitationAdmin(admin.ModelAdmin[Invitation]):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
+    list_display = ("name", "prefix", "workspace", "made_by", "test", "last_used_at", "expires_at", "revoked_at")
+    list_filter = ("test",)
+    search_fields = ("id", "name", "prefix", "workspace__name", "workspace__slug")
+    list_select_related = ("workspace", "made_by")
+    fields = ("id", *list_display, "scopes", "monthly_cap_micros", "replaced_by", "created_at")
+    readonly_fields = fields
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke the chosen tokens", permissions=["change"])
+    def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
+        for token in tokens:
+            revoke_for_operator(token)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -14,6 +15,10 @@ from avatarsite.ids import LENGTH, new_id
 
 def workspace_id() -> str:
     return new_id("ws")
+
+
+def token_id() -> str:
+    return new_id("tok")
 
 
 class UserManager(DjangoUserManager["User"]):
@@ -148,3 +153,53 @@ class Invitation(models.Model):
 
     def as_role(self) -> str:
         return Role(self.role).in_a_sentence()
+
+
+class Scope(StrEnum):
+    """How far a token reaches; ``access.GRANTED`` says what each of them may do."""
+
+    READ = "read"
+    RENDER = "render"
+    BILLING = "billing"
+    ADMIN = "admin"
+
+
+class ApiToken(models.Model):
+    """A key of the workspace for programs. It is kept as a hash, so a copy of the table opens nothing.
+
+    Only ``avatarsite/workspaces/tokens.py`` writes here.
+    """
+
+    id = models.CharField(primary_key=True, max_length=LENGTH, default=token_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="tokens")
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    name = models.CharField(max_length=60)
+    prefix = models.CharField("the start of the secret, to tell tokens apart", max_length=20)
+    token_hash = models.CharField("SHA-256 of the secret", max_length=64, unique=True)
+    scopes = models.JSONField(default=list)
+    test = models.BooleanField("renders with the draft engine only and moves no money", default=False)
+    # The id of the first token of a line of rotations, so that its caps and counts outlive a rotation.
+    lineage = models.CharField(max_length=LENGTH)
+    monthly_cap_micros = models.BigIntegerField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField("to the minute", null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    replaced_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-id"], name="token_by_workspace")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(monthly_cap_micros__isnull=True) | models.Q(monthly_cap_micros__gte=0),
+                name="token_cap_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def budget_scope(self) -> str:
+        """What its spending counts under in ``billing``."""
+        return f"token:{self.lineage}"

@@ -61,3 +61,11 @@ class InvitationUsed(Refused):
 
 class WrongAddress(Refused):
     pass
+
+
+class TokenRefused(Refused):
+    """``field`` says which part of the token can't be as asked."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field

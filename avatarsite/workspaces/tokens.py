@@ -1,0 +1,179 @@
+"""Tokens: keys of a workspace for programs. A secret is shown once; we keep its hash.
+
+A secret carries 238 random bits, so a plain SHA-256 keeps it: nothing slower would add anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import string
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from avatarsite.workspaces.access import Action, demand
+from avatarsite.workspaces.join import tidy_name
+from avatarsite.workspaces.members import one_at_a_time
+from avatarsite.workspaces.models import ApiToken, Member, Scope, User, Workspace
+from avatarsite.workspaces.refusals import NotAllowed, TokenRefused
+
+LIVE, TEST = "ast_live_", "ast_test_"
+NAME_LENGTH = 60
+TOKENS_AT_ONCE = 100
+LONGEST_OVERLAP = timedelta(days=30)
+STAMP_EVERY = timedelta(minutes=1)
+_LETTERS = string.ascii_letters + string.digits
+_SECRET_LENGTH = 40
+_SHOWN_LETTERS = 6
+
+
+def make_token(  # noqa: PLR0913 -- each is a decision of whoever makes the token
+    workspace: Workspace,
+    *,
+    user: User,
+    name: str,
+    scopes: Iterable[Scope | str],
+    test: bool = False,
+    expires_at: datetime | None = None,
+    monthly_cap_micros: int | None = None,
+) -> tuple[ApiToken, str]:
+    """A new token and its secret, which is known only now. Raises NotAllowed or TokenRefused."""
+    token = ApiToken(
+        workspace=workspace,
+        made_by=user,
+        name=_named(name),
+        scopes=_known_scopes(scopes),
+        test=test,
+        expires_at=_in_the_future(expires_at),
+        monthly_cap_micros=_positive(monthly_cap_micros),
+    )
+    with one_at_a_time(workspace):
+        _demand_manager(workspace, user)
+        if live_tokens(workspace).count() >= TOKENS_AT_ONCE:
+            raise TokenRefused("name", f"A workspace has at most {TOKENS_AT_ONCE} tokens. Revoke one that is not used.")
+        return token, _issue(token)
+
+
+def token_of(secret: str) -> ApiToken | None:
+    """The live token behind a secret, with its workspace; None for whatever else. Stamps its last use."""
+    if not secret.startswith((LIVE, TEST)):
+        return None
+    wanted = hash_of(secret)
+    token = ApiToken.objects.select_related("workspace").filter(token_hash=wanted).first()
+    if token is None or not hmac.compare_digest(token.token_hash, wanted) or not is_live(token):
+        return None
+    _stamp(token)
+    return token
+
+
+def rotate_token(token: ApiToken, *, user: User, overlap: timedelta) -> tuple[ApiToken, str]:
+    """A new secret with the same rights; the old one works for ``overlap`` more, if it does not end before.
+
+    Raises NotAllowed, or TokenRefused for a token that is dead or has been replaced already.
+    """
+    if not timedelta() <= overlap <= LONGEST_OVERLAP:
+        raise TokenRefused("overlap", f"The old token may work for {LONGEST_OVERLAP.days} days more at most.")
+    with one_at_a_time(token.workspace):
+        _demand_manager(token.workspace, user)
+        old = ApiToken.objects.select_related("workspace").get(pk=token.pk)
+        if not is_live(old) or old.replaced_by_id:
+            raise TokenRefused("token", f"{old.name} does not work any more or has been replaced. Make a new token.")
+        kept = ("workspace", "name", "scopes", "test", "lineage", "monthly_cap_micros", "expires_at")
+        new = ApiToken(made_by=user, **{field: getattr(old, field) for field in kept})
+        secret = _issue(new)
+        end = timezone.now() + overlap
+        old.expires_at = min(old.expires_at or end, end)
+        old.replaced_by = new
+        old.save(update_fields=["expires_at", "replaced_by"])
+    return new, secret
+
+
+def revoke_token(token: ApiToken, *, user: User) -> None:
+    """It stops working at once. Revoking twice is revoking once. Raises NotAllowed."""
+    with one_at_a_time(token.workspace):
+        _demand_manager(token.workspace, user)
+        revoke_for_operator(token)
+
+
+def revoke_for_operator(token: ApiToken) -> None:
+    """As ``revoke_token``, by whoever runs the service: the admin site has asked for their permission."""
+    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def tokens_of(workspace: Workspace) -> list[ApiToken]:
+    """Those that work and those that ended in the last 30 days, newest first."""
+    recent = timezone.now() - timedelta(days=30)
+    ended_long_ago = Q(revoked_at__lt=recent) | Q(expires_at__lt=recent)
+    found = ApiToken.objects.filter(workspace=workspace).exclude(ended_long_ago)
+    return list(found.select_related("made_by", "replaced_by").order_by("-id"))
+
+
+def live_tokens(workspace: Workspace) -> models.QuerySet[ApiToken]:
+    alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return ApiToken.objects.filter(alive, workspace=workspace, revoked_at=None)
+
+
+def is_live(token: ApiToken) -> bool:
+    return token.revoked_at is None and (token.expires_at is None or token.expires_at > timezone.now())
+
+
+def hash_of(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _issue(token: ApiToken) -> str:
+    start = TEST if token.test else LIVE
+    secret = start + "".join(secrets.choice(_LETTERS) for _ in range(_SECRET_LENGTH))
+    token.prefix = secret[: len(start) + _SHOWN_LETTERS]
+    token.token_hash = hash_of(secret)
+    token.lineage = token.lineage or token.pk
+    token.save(force_insert=True)
+    return secret
+
+
+def _stamp(token: ApiToken) -> None:
+    """To the minute: a write for every request would make reading the API as dear as writing."""
+    now = timezone.now()
+    if token.last_used_at is None or token.last_used_at < now - STAMP_EVERY:
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - STAMP_EVERY)
+        with transaction.atomic():
+            ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+        token.last_used_at = now
+
+
+def _demand_manager(workspace: Workspace, user: User) -> None:
+    member = Member.objects.select_related("workspace").filter(workspace=workspace, user=user).first()
+    if member is None:
+        raise NotAllowed(f"You are not a member of {workspace}.")
+    demand(member, Action.MANAGE_WORKSPACE)
+
+
+def _named(name: str) -> str:
+    name = tidy_name(name, limit=NAME_LENGTH)
+    if not name:
+        raise TokenRefused("name", "Give the token a name that says where it is used.")
+    return name
+
+
+def _known_scopes(scopes: Iterable[Scope | str]) -> list[str]:
+    wanted = set(scopes)
+    if not wanted or wanted - set(Scope):
+        raise TokenRefused("scopes", f"Choose at least one of {', '.join(Scope)}.")
+    return [scope.value for scope in Scope if scope in wanted]
+
+
+def _in_the_future(moment: datetime | None) -> datetime | None:
+    if moment is not None and moment <= timezone.now():
+        raise TokenRefused("expires_at", "The token would have expired already. Choose a later day, or none.")
+    return moment
+
+
+def _positive(cap_micros: int | None) -> int | None:
+    if cap_micros is not None and cap_micros <= 0:
+        raise TokenRefused("monthly_cap_micros", "A cap of nothing would refuse everything. Choose more, or no cap.")
+    return cap_micros
