@@ -337,6 +337,8 @@ PROVIDERS_AT_ONCE = {
 }
 # Finished files go to public https addresses only, and to these origins of our own, such as a bucket in the same house.
 TRUSTED_UPLOAD_ENDPOINTS = env.words("TRUSTED_UPLOAD_ENDPOINTS")
+# Portraits and voices that come as an address are fetched from public addresses only, and from these origins.
+TRUSTED_MEDIA_SOURCES = env.words("TRUSTED_MEDIA_SOURCES")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 LOCAL_ENGINE_JOBS = env.integer("LOCAL_ENGINE_JOBS", 1, least=1)
 

@@ -12,6 +12,7 @@ class Refusal(StrEnum):
     PORTRAIT_EMPTY = "portrait_empty"
     PORTRAIT_TOO_LARGE = "portrait_too_large"  # bytes
     PORTRAIT_NOT_A_PICTURE = "portrait_not_a_picture"
+    PORTRAIT_UNREACHABLE = "portrait_unreachable"  # by the address that was named
     PORTRAIT_UNREADABLE = "portrait_unreadable"
     PORTRAIT_TOO_MANY_PIXELS = "portrait_too_many_pixels"
     PORTRAIT_TOO_SMALL = "portrait_too_small"
@@ -24,6 +25,7 @@ class Refusal(StrEnum):
     VOICE_IS_A_VIDEO = "voice_is_a_video"
     VOICE_WITHOUT_SOUND = "voice_without_sound"
     VOICE_CODEC = "voice_codec"
+    VOICE_UNREACHABLE = "voice_unreachable"
     VOICE_UNREADABLE = "voice_unreadable"
     VOICE_DAMAGED = "voice_damaged"
     VOICE_CUT_OFF = "voice_cut_off"

@@ -36,7 +36,7 @@ def test_a_bad_voice_is_refused_with_its_own_sentence(bad: Bad, place: PlaceFile
 
 def test_the_corpus_has_every_reason_to_refuse_a_voice_file() -> None:
     of_a_file = {code for code in Refusal if code.startswith("voice_")}
-    elsewhere = {Refusal.VOICE_WRONG_KIND, Refusal.VOICE_ELSEWHERE, Refusal.VOICE_IN_USE}
+    elsewhere = {Refusal.VOICE_WRONG_KIND, Refusal.VOICE_ELSEWHERE, Refusal.VOICE_IN_USE, Refusal.VOICE_UNREACHABLE}
     tested_below = {Refusal.VOICE_TOO_LARGE, Refusal.VOICE_TOO_SLOW}
     assert {bad.code for bad in VOICES} == of_a_file - elsewhere - tested_below
 

@@ -68,11 +68,12 @@ class Bases:
         return is_public(address) or (address.is_loopback and self.on_this_machine)
 
 
-async def public_addresses_of(url: str, trusted: Bases) -> list[str]:
+async def public_addresses_of(url: str, trusted: Bases, *, plain: bool = False) -> list[str]:
     """The IP addresses that a customer's file may be sent to, to be connected to directly and as they are.
 
-    Stricter than for a provider's links: https alone, and no proxy is taken to look the name up in our place. What the
-    operator trusts is looked up and connected to as it is. Raises AddressRefused, or ProviderError for an unknown name.
+    Stricter than for a provider's links: https alone unless ``plain``, and no proxy is taken to look the name up in our
+    place. What the operator trusts is looked up and connected to as it is. Raises AddressRefused, or ProviderError for
+    an unknown name.
     """
     parsed = _parsed(url)
     if parsed is None or not parsed.host or parsed.scheme not in PORTS:
@@ -80,7 +81,7 @@ async def public_addresses_of(url: str, trusted: Bases) -> list[str]:
     if parsed.userinfo:
         raise AddressRefused(url, "it carries a user name.")
     is_trusted = trusted.may_get_key(url)
-    if parsed.scheme != "https" and not is_trusted:
+    if parsed.scheme != "https" and not is_trusted and not plain:
         raise AddressRefused(url, "it is not https.")
     allowed = [str(found) for found in await _look_up(parsed) if is_trusted or is_public(found)]
     if not allowed:

@@ -1,0 +1,85 @@
+"""Asking an address that a customer named: looked at first, connected to as it was looked at, never by a proxy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import httpx
+
+from studio.providers.http.addresses import AddressRefused, Bases, public_addresses_of
+from studio.providers.http.asking import NotSent, unanswered
+from studio.providers.http.pool import HEADERS, tls
+from studio.providers.types import ProviderError
+
+MOST_REDIRECTS = 5
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+TIMEOUT = httpx.Timeout(connect=10.0, read=20.0, write=20.0, pool=20.0)
+
+
+@asynccontextmanager
+async def ask_public(  # noqa: PLR0913 -- the parts of a request
+    method: str,
+    url: str,
+    trusted: Bases,
+    *,
+    headers: Mapping[str, str] | None = None,
+    content: bytes | None = None,
+    plain: bool = False,
+) -> AsyncIterator[httpx.Response]:
+    """One request; the response's body is not read yet, and redirects are not followed.
+
+    ``plain`` allows http to public addresses, too. Raises AddressRefused, or ProviderError when there was no answer.
+    """
+    addresses = await public_addresses_of(url, trusted, plain=plain)
+    named = httpx.URL(url)
+    async with httpx.AsyncClient(verify=tls(), timeout=TIMEOUT, headers=HEADERS, trust_env=False) as client:
+        response = await _first_answer(client, method, named, addresses, headers or {}, content)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+
+@asynccontextmanager
+async def get_public(url: str, trusted: Bases) -> AsyncIterator[httpx.Response]:
+    """GET by http or https; each redirect is looked at like the first address. The answer may have any other status."""
+    for _ in range(MOST_REDIRECTS + 1):
+        # The bytes as they are: a coding would hide their number, and media do not shrink.
+        async with ask_public("GET", url, trusted, headers={"Accept-Encoding": "identity"}, plain=True) as response:
+            if response.status_code not in REDIRECTS:
+                yield response
+                return
+            leads_to = response.headers.get("location", "")
+        try:
+            url = str(httpx.URL(url).join(leads_to))
+        except httpx.InvalidURL as error:
+            raise AddressRefused(url, "it leads to what is no address.") from error
+    raise AddressRefused(url, f"it leads on more than {MOST_REDIRECTS} times.")
+
+
+async def _first_answer(  # noqa: PLR0913, PLR0917 -- the parts of a request
+    client: httpx.AsyncClient,
+    method: str,
+    named: httpx.URL,
+    addresses: list[str],
+    headers: Mapping[str, str],
+    content: bytes | None,
+) -> httpx.Response:
+    failure: ProviderError | None = None
+    for address in addresses:
+        request = client.build_request(
+            method,
+            named.copy_with(host=address),
+            headers={**headers, "Host": named.netloc.decode("ascii")},
+            content=content,
+            extensions={"sni_hostname": named.raw_host.decode("ascii")} if named.scheme == "https" else {},
+        )
+        try:
+            return await client.send(request, stream=True)
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            failure = unanswered(error)
+            if not isinstance(failure, NotSent):
+                break
+    assert failure is not None  # noqa: S101 -- there is at least one address
+    raise failure

@@ -1,0 +1,151 @@
+"""Customers' media that come by name instead of as a file: fetched from their address, or read out of the text itself.
+
+An address is asked only if it resolves to a public one, and stays pinned to it; so does every redirect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import tempfile
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO
+from urllib.parse import unquote, unquote_to_bytes
+
+import httpx
+from django.conf import settings
+from django.core.files.base import ContentFile, File
+
+from avatarsite.workspaces.models import User, Workspace
+from studio.media import portraits, voices
+from studio.media.refusal import Refusal, UploadRefused
+from studio.models import Upload, UploadKind
+from studio.providers import http
+from studio.providers.http.addresses import AddressRefused, Bases
+from studio.providers.http.asking import unanswered
+from studio.providers.http.public import get_public
+from studio.providers.types import ProviderError
+from studio.uploads import add_upload
+
+__all__ = ["FileNotFetched", "fetch_upload", "inline_upload", "is_address", "read_data_uri"]
+
+SECONDS = 60.0
+URL_LIMIT = 4_000
+PUT_WHERE = "Put it where it can be fetched from by anybody, or send the file itself."
+WRITE_IT = "Write it as data:<type>;base64,<the file>, or give an address."
+MOST_BYTES = {UploadKind.PORTRAIT: portraits.MAX_BYTES, UploadKind.VOICE: voices.MAX_BYTES}
+UNREACHABLE = {UploadKind.PORTRAIT: Refusal.PORTRAIT_UNREACHABLE, UploadKind.VOICE: Refusal.VOICE_UNREACHABLE}
+UNREADABLE = {UploadKind.PORTRAIT: Refusal.PORTRAIT_UNREADABLE, UploadKind.VOICE: Refusal.VOICE_UNREADABLE}
+
+
+class FileNotFetched(UploadRefused):
+    """The address gave no file. ``retryable`` says whether it may give one later."""
+
+    def __init__(self, kind: UploadKind, message: str, *, retryable: bool = False) -> None:
+        super().__init__(UNREACHABLE[kind], message, PUT_WHERE)
+        self.retryable = retryable
+
+
+def fetch_upload(
+    workspace: Workspace, *, kind: UploadKind, url: str, user: User | None = None, seconds: float = SECONDS
+) -> Upload:
+    """The file behind ``url`` as an upload, judged like any other. Never call it inside a transaction.
+
+    Raises FileNotFetched when the address gives no file within ``seconds``, and UploadRefused for what the file is.
+    """
+    kind = UploadKind(kind)
+    with tempfile.NamedTemporaryFile(prefix="fetched-") as copy:
+        fetch_file(url, copy, kind=kind, check=_check_bytes(kind), seconds=seconds)
+        copy.seek(0)
+        return add_upload(workspace, kind=kind, file=File(copy), name=_name_of(url), user=user)
+
+
+def fetch_file(url: str, into: Any, *, kind: UploadKind, check: Callable[[int], None], seconds: float = SECONDS) -> str:
+    """Write what ``url`` gives into a file, and return its content type. ``check`` is told the bytes so far."""
+    try:
+        return http.run(_fetch, url, into, kind, check, seconds)
+    except AddressRefused as refusal:
+        raise FileNotFetched(kind, refusal.failure.message) from refusal
+    except ProviderError as error:
+        found = f"The {kind} could not be fetched from {_host(url)}: {error.failure.message.rstrip(".")}."
+        raise FileNotFetched(kind, found, retryable=True) from error
+
+
+def inline_upload(workspace: Workspace, *, kind: UploadKind, text: str, user: User | None = None) -> Upload:
+    """The file that a data URI or bare base64 spells out, as an upload. Raises UploadRefused."""
+    kind = UploadKind(kind)
+    content = read_data_uri(text, kind=kind)
+    return add_upload(workspace, kind=kind, file=ContentFile(content), name=kind.value, user=user)
+
+
+def read_data_uri(text: str, *, kind: UploadKind) -> bytes:
+    """The bytes of a data URI, or of bare base64. Raises UploadRefused when they can't be read or are too many."""
+    kind = UploadKind(kind)
+    head, comma, data = text.partition(",") if text[:5].lower() == "data:" else ("", "", text)
+    if head and not comma:
+        raise UploadRefused(UNREADABLE[kind], f"The data URI of the {kind} has no comma and so no file.", WRITE_IT)
+    if head and not head.lower().endswith(";base64"):
+        return unquote_to_bytes(data)
+    spelt = len(data) * 3 // 4
+    if spelt > MOST_BYTES[kind] + 1_000:  # far enough above it that no padding or line break decides
+        _check_bytes(kind)(spelt)
+    try:
+        # Line breaks and the alphabet for addresses are both common.
+        plain = "".join(unquote(data).split()).translate(str.maketrans("-_", "+/"))
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise UploadRefused(UNREADABLE[kind], f"The {kind} is neither an address nor base64.", WRITE_IT) from error
+
+
+def is_address(text: str) -> bool:
+    """Whether it is meant as an address to fetch from; anything else spells the file out."""
+    return text[:8].lower().startswith(("http://", "https://"))
+
+
+def trusted_sources() -> Bases:
+    """Origins that the operator lets media come from although they are not public."""
+    return Bases(tuple(settings.TRUSTED_MEDIA_SOURCES))
+
+
+async def _fetch(url: str, into: BinaryIO, kind: UploadKind, check: Callable[[int], None], seconds: float) -> str:
+    if len(url) > URL_LIMIT:
+        raise FileNotFetched(kind, f"The address of the {kind} has more than {URL_LIMIT:,} characters.")
+    try:
+        async with asyncio.timeout(seconds), get_public(url, trusted_sources()) as response:
+            _check_answer(url, kind, response, check)
+            size = 0
+            async for chunk in response.aiter_raw():
+                size += len(chunk)
+                check(size)
+                into.write(chunk)
+            return str(response.headers.get("content-type", ""))
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError) as error:
+        raise unanswered(error) from error
+
+
+def _check_answer(url: str, kind: UploadKind, response: httpx.Response, check: Callable[[int], None]) -> None:
+    status = response.status_code
+    if status != 200:
+        found = f"The {kind} could not be fetched: {_host(url)} answered {status}."
+        raise FileNotFetched(kind, found, retryable=status >= 500 or status in (408, 425, 429))
+    announced = response.headers.get("content-length", "")
+    if announced.isdecimal():
+        check(int(announced))
+
+
+def _check_bytes(kind: UploadKind) -> Callable[[int], None]:
+    return portraits.check_bytes if kind == UploadKind.PORTRAIT else voices.check_bytes
+
+
+def _host(url: str) -> str:
+    """What may be shown of an address: what stands behind its host may be a signature."""
+    try:
+        return httpx.URL(url).host or "the address"
+    except httpx.InvalidURL:
+        return "the address"
+
+
+def _name_of(url: str) -> str:
+    return PurePosixPath(unquote(httpx.URL(url).path)).name

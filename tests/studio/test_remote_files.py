@@ -1,0 +1,183 @@
+"""Media that come as an address or as text: fetched, measured, and never from where the public can't look."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from avatarsite.workspaces.models import Workspace
+from studio.media.refusal import Refusal, UploadRefused
+from studio.models import Upload, UploadKind
+from studio.remote_files import FileNotFetched, fetch_upload, inline_upload, is_address, read_data_uri
+from studio.samples import PORTRAIT, VOICE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+KINDS = {"/face.jpg": UploadKind.PORTRAIT, "/voice.mp3": UploadKind.VOICE}
+METADATA = "http://169.254.169.254/latest/meta-data/"
+
+
+class Shelf(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        status, headers, body = self.answer()
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.path != "/cut":
+            self.wfile.write(body)
+
+    def answer(self) -> tuple[int, dict[str, str], bytes]:
+        files = {"/face.jpg": PORTRAIT, "/voice.mp3": VOICE}
+        if self.path in files:
+            return 200, {"Content-Type": "application/octet-stream"}, files[self.path].read_bytes()
+        jumps = {"/to-face": "/face.jpg", "/to-metadata": METADATA, "/round": "/round", "/nowhere": "http://a:999999/"}
+        if self.path in jumps:
+            return 302, {"Location": jumps[self.path]}, b""
+        if self.path == "/huge":
+            return 200, {"Content-Length": "20000001"}, b"x"
+        if self.path == "/cut":
+            return 200, {"Content-Length": "5000"}, b""
+        return {"/busy": 503}.get(self.path, 404), {}, b""
+
+    def log_message(self, *_: Any) -> None:
+        """Keep quiet."""
+
+
+@contextmanager
+def shelf() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Shelf)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def source(settings: Any) -> Iterator[str]:
+    with shelf() as url:
+        settings.TRUSTED_MEDIA_SOURCES = [url]
+        yield url
+
+
+@pytest.mark.parametrize("path", KINDS)
+def test_what_is_behind_an_address_becomes_an_upload(source: str, workspace: Workspace, path: str) -> None:
+    first = fetch_upload(workspace, kind=KINDS[path], url=source + path)
+    assert (first.workspace, first.kind, first.name) == (workspace, KINDS[path], path[1:])
+    assert fetch_upload(workspace, kind=KINDS[path], url=source + path).pk == first.pk
+
+
+def test_a_redirect_is_followed_within_what_is_trusted(source: str, workspace: Workspace) -> None:
+    assert fetch_upload(workspace, kind=UploadKind.PORTRAIT, url=source + "/to-face").kind == UploadKind.PORTRAIT
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence", "retryable"),
+    [
+        ("/lost", "127.0.0.1 answered 404", False),
+        ("/busy", "127.0.0.1 answered 503", True),
+        ("/cut", "could not be fetched from 127.0.0.1", True),
+        ("/to-metadata", "The link to 169.254.169.254 is not followed: it does not lead to a public address.", False),
+        ("/round", "it leads on more than 5 times", False),
+        ("/nowhere", "is not followed", False),
+    ],
+)
+def test_an_address_that_gives_no_file_is_told_by_its_host(
+    source: str, workspace: Workspace, path: str, sentence: str, retryable: bool
+) -> None:
+    with pytest.raises(FileNotFetched, match=sentence) as refused:
+        fetch_upload(workspace, kind=UploadKind.VOICE, url=source + path)
+    assert (refused.value.code, refused.value.retryable) == (Refusal.VOICE_UNREACHABLE, retryable)
+    assert Upload.objects.count() == 0
+
+
+def test_too_large_a_file_is_refused_by_its_announced_length(source: str, workspace: Workspace) -> None:
+    with pytest.raises(UploadRefused) as refused:
+        fetch_upload(workspace, kind=UploadKind.PORTRAIT, url=source + "/huge")
+    assert refused.value.code == Refusal.PORTRAIT_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:9/face.jpg",
+        "https://localhost/face.jpg",
+        "http://[::1]/face.jpg",
+        "http://10.0.0.1/face.jpg",
+        "http://0x7f000001/face.jpg",
+        "http://[::ffff:127.0.0.1]/face.jpg",
+        "http://[64:ff9b::7f00:1]/face.jpg",
+        METADATA,
+        "http://me:pw@example.org/face.jpg",
+        "ftp://example.org/face.jpg",
+        "http://",
+        "https://example.org/" + "x" * 4000,
+    ],
+)
+def test_nothing_is_fetched_from_where_the_public_cannot_look(workspace: Workspace, url: str) -> None:
+    with pytest.raises(FileNotFetched) as refused:
+        fetch_upload(workspace, kind=UploadKind.PORTRAIT, url=url)
+    assert refused.value.retryable is False
+
+
+def test_another_port_of_a_trusted_host_is_not_trusted(source: str, workspace: Workspace) -> None:
+    with shelf() as other, pytest.raises(FileNotFetched, match="does not lead to a public address"):
+        fetch_upload(workspace, kind=UploadKind.PORTRAIT, url=other + "/face.jpg")
+
+
+FACE = PORTRAIT.read_bytes()
+BASE64 = base64.b64encode(FACE).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"data:image/jpeg;base64,{BASE64}",
+        f"DATA:;BASE64,{BASE64}",
+        BASE64,
+        BASE64.rstrip("="),
+        base64.urlsafe_b64encode(FACE).decode(),
+        base64.encodebytes(FACE).decode(),
+        "data:image/jpeg," + quote(FACE),
+    ],
+)
+def test_a_file_that_is_spelt_out_is_read(text: str) -> None:
+    assert read_data_uri(text, kind=UploadKind.PORTRAIT) == FACE
+
+
+def test_a_file_that_is_spelt_out_becomes_an_upload(workspace: Workspace) -> None:
+    upload = inline_upload(workspace, kind=UploadKind.PORTRAIT, text=BASE64)
+    assert (upload.kind, upload.name) == (UploadKind.PORTRAIT, "portrait")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("data:image/jpeg;base64", Refusal.PORTRAIT_UNREADABLE),
+        ("data:image/jpeg;base64,?", Refusal.PORTRAIT_UNREADABLE),
+        ("not base64 at all!", Refusal.PORTRAIT_UNREADABLE),
+        ("", Refusal.PORTRAIT_EMPTY),
+        ("A" * 27_000_000, Refusal.PORTRAIT_TOO_LARGE),
+    ],
+)
+def test_text_that_spells_no_file_is_refused(workspace: Workspace, text: str, code: Refusal) -> None:
+    with pytest.raises(UploadRefused) as refused:
+        inline_upload(workspace, kind=UploadKind.PORTRAIT, text=text)
+    assert refused.value.code == code
+
+
+def test_an_address_is_told_from_a_text() -> None:
+    assert [is_address(text) for text in ("HTTPS://a.example/x", "http://a", "data:,x", BASE64)] == [
+        True, True, False, False,
+    ]  # fmt: skip
