@@ -69,7 +69,7 @@ def fetch_file(url: str, into: Any, *, kind: UploadKind, check: Callable[[int], 
     except AddressRefused as refusal:
         raise FileNotFetched(kind, refusal.failure.message) from refusal
     except ProviderError as error:
-        found = f"The {kind} could not be fetched from {_host(url)}: {error.failure.message.rstrip(".")}."
+        found = f"The {kind} could not be fetched from {_host(url)}: {error.failure.message.rstrip('.')}."
         raise FileNotFetched(kind, found, retryable=True) from error
 
 
