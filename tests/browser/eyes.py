@@ -1,0 +1,79 @@
+"""Looks at a page as axe and as a narrow screen do, in light and in dark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from axe_playwright_python.base import AXE_SCRIPT
+from django.urls import resolve
+
+from tests.browser.visitors import DESK, PHONE, Visitor
+
+GRAVE = {"serious", "critical"}
+RULES: dict[str, Any] = {"resultTypes": ["violations"]}
+# The HTML is the same in the dark; only what is seen of it can differ.
+RULES_OF_COLOUR = RULES | {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+# What changes with a size or a colour sets transitions going, and the end of one may start another in what is inside.
+SETTLED = """async () => {
+    const moving = () => document.getAnimations().some(({ effect }) => effect.getComputedTiming().endTime < 1000);
+    for (let still = 0; still < 3; still = moving() ? 0 : still + 1) {
+        await new Promise((done) => requestAnimationFrame(done));
+    }
+}"""
+TOO_WIDE = """() => {
+    const width = document.documentElement.clientWidth;
+    const opened = [...document.querySelectorAll("details[open] > :not(summary), dialog[open]")];
+    return [
+        ...(document.documentElement.scrollWidth > width ? ["the page can be scrolled to the side"] : []),
+        ...opened.filter((each) => each.getBoundingClientRect().left < 0 || each.getBoundingClientRect().right > width)
+            .map((each) => `it reaches out of the page: ${each.textContent.trim().replace(/\\s+/g, " ").slice(0, 80)}`),
+    ];
+}"""
+
+
+@dataclass
+class Eyes:
+    """``found`` gathers what is wrong, a line each, so that one run tells everything."""
+
+    visitor: Visitor
+    found: list[str] = field(default_factory=list)
+
+    def see(self, path: str) -> None:
+        """Go to a page and look at it; it has to be that page and no other."""
+        self.visitor.go(path)
+        assert self.visitor.page.url == f"{self.visitor.house.address}{path}"
+        self.look(path)
+
+    def arrive(self, name: str, what: str) -> None:
+        """Look at a page that a link led to, by the name of its URL."""
+        assert resolve(urlsplit(self.visitor.page.url).path).url_name == name
+        self.look(what)
+
+    def look(self, what: str) -> None:
+        """At what is open now, wide and narrow, light and dark."""
+        page = self.visitor.page
+        page.evaluate(AXE_SCRIPT)
+        for width, size in (("wide", DESK), ("narrow", PHONE)):
+            page.set_viewport_size(size)
+            page.evaluate(SETTLED)
+            self.found += [f"{what}, {width}: {words}" for words in page.evaluate(TOO_WIDE)]
+            for colours, rules in (("light", RULES), ("dark", RULES_OF_COLOUR)):
+                page.emulate_media(color_scheme=colours)
+                page.evaluate(SETTLED)
+                self._ask_axe(f"{what}, {width}, {colours}", rules)
+        page.set_viewport_size(DESK)
+        page.emulate_media(color_scheme="light")
+
+    def _ask_axe(self, what: str, rules: dict[str, Any]) -> None:
+        for violation in self.visitor.page.evaluate("rules => axe.run(rules)", rules)["violations"]:
+            if violation["impact"] in GRAVE:
+                self.found += [
+                    f"{what}: {violation['id']}: {node['html'][:200]} {node['failureSummary']}"
+                    for node in violation["nodes"]
+                ]
+
+    def saw_nothing_grave(self) -> None:
+        print(*self.found, sep="\n\n")
+        assert self.found == []

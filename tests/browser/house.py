@@ -1,0 +1,158 @@
+"""A site that is open: a real web server, a real worker, and a way to hold the draft engine still."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from tests.servers import free_ports
+from tests.sites import ROOT, Site, fresh_site
+
+OPEN_WITHIN = 90.0
+STOPPED_WITHIN = 90.0
+PRICE_PER_SECOND = "0.01"
+
+
+@dataclass(frozen=True)
+class House:
+    """``slugs`` has the workspace of everybody who moved in before the doors opened."""
+
+    site: Site
+    address: str
+    neighbours: subprocess.Popen[str]
+    slugs: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, name: str, *arguments: Any, **named: Any) -> Any:
+        """What a function of ``tests.browser.neighbours`` gives, called in a process of the site."""
+        assert self.neighbours.stdin
+        assert self.neighbours.stdout
+        self.neighbours.stdin.write(json.dumps([name, arguments, named]) + "\n")
+        self.neighbours.stdin.flush()
+        answer = json.loads(self.neighbours.stdout.readline())
+        assert "said" in answer, answer["broke"]
+        return answer["said"]
+
+    def link_mailed_to(self, address: str, subject: str) -> str:
+        """The link in the newest letter of this subject; links of the site are mailed as plain files here."""
+        letters = [
+            letter for letter in self._letters() if letter["To"] == address and subject in str(letter["Subject"])
+        ]
+        assert letters, (
+            f"No letter “{subject}” to {address}; there are {[str(each['Subject']) for each in self._letters()]}"
+        )
+        body = letters[-1].get_body(("plain",))
+        assert body is not None
+        (link,) = re.findall(rf"^{re.escape(self.address)}/\S+$", body.get_content(), re.MULTILINE)
+        return str(link)
+
+    def _letters(self) -> list[EmailMessage]:
+        files = sorted((self.site.folder / "mail").glob("*.log"), key=lambda file: file.stat().st_mtime_ns)
+        return [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+
+    @contextmanager
+    def engine_taken(self) -> Iterator[None]:
+        """The draft engine has one seat, and the test sits on it: what is asked for meanwhile stays in making."""
+        seats = self.site.folder / "draft-engine" / ".slots"
+        seats.mkdir(parents=True, exist_ok=True)
+        with (seats / "0").open("ab") as seat:
+            fcntl.flock(seat, fcntl.LOCK_EX)
+            yield
+
+    def engine_says(self, reference: str, word: str, **content: Any) -> None:
+        """Put ``progress`` or ``error`` into the mouth of an engine that waits for its seat."""
+        job = self.site.folder / "draft-engine" / reference
+        wait_until((job / "pid").exists, OPEN_WITHIN)
+        unfinished = job / f".{word}.test"
+        unfinished.write_text(json.dumps(content), encoding="utf-8")
+        unfinished.rename(job / f"{word}.json")
+        if word == "error":
+            os.kill(int((job / "pid").read_text()), signal.SIGKILL)
+
+    def stored_video(self, render_id: str) -> Path:
+        (video,) = (self.site.folder / "media").glob(f"w/*/renders/{render_id}/video.*")
+        return video
+
+
+@contextmanager
+def open_house(folder: Path, *names: str) -> Iterator[House]:
+    (port,) = free_ports(1)
+    with (
+        fresh_site(folder, DRAFT_PRICE_PER_SECOND=PRICE_PER_SECOND, WORKERS="2", LOCAL_ENGINE_JOBS="1") as site,
+        neighbours_of(site) as neighbours,
+    ):
+        house = House(site, f"http://127.0.0.1:{port}", neighbours)
+        web = ["-m", "gunicorn", "avatarsite.wsgi", "--bind", f"127.0.0.1:{port}", "--log-level", "warning"]
+        started = [
+            site.start(*web, "--worker-class", "gthread", "--threads", "8", log="web.log"),
+            site.start(str(ROOT / "manage.py"), "worker", log="worker.log"),
+        ]
+        try:
+            house = replace(house, slugs=house.ask("move_in", *names))
+            wait_until(lambda: is_open(house, started), OPEN_WITHIN)
+            yield house
+        finally:
+            stop(started)
+
+
+@contextmanager
+def neighbours_of(site: Site) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.browser.neighbours"]
+    with (
+        (site.folder / "neighbours.log").open("wb") as log,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=site.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        yield process
+
+
+def is_open(house: House, started: list[subprocess.Popen[bytes]]) -> bool:
+    ended = [process.args for process in started if process.poll() is not None]
+    assert not ended, f"{ended} ended; the logs are in {house.site.folder}"
+    try:
+        with urllib.request.urlopen(f"{house.address}/healthz", timeout=10) as answer:
+            health = json.load(answer)
+    except OSError:
+        return False
+    return set(health["clusters"].values()) == {"ok"}
+
+
+def stop(started: list[subprocess.Popen[bytes]]) -> None:
+    for process in started:
+        process.terminate()
+    for process in started:
+        try:
+            process.wait(timeout=STOPPED_WITHIN)
+        except subprocess.TimeoutExpired:
+            # Each was started in a session of its own.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+
+
+def wait_until(true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not so within {seconds} s"
+        time.sleep(0.1)

@@ -1,0 +1,172 @@
+"""Who lives on the site before a browser comes, made and asked about through the domain.
+
+``python -m tests.browser.neighbours`` is a process of the site that answers calls of the functions below: a line of
+JSON in, a line of JSON out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+from typing import Any
+
+import django
+
+django.setup()
+
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes  # noqa: E402
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.contrib.auth.hashers import make_password  # noqa: E402
+from django.core.files.base import ContentFile  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from avatarsite.workspaces import invitations  # noqa: E402
+from avatarsite.workspaces.models import Member, Role, User, Workspace  # noqa: E402
+from billing import ledger, pricing  # noqa: E402
+from studio.models import Render, UploadKind  # noqa: E402
+from studio.pipeline.cancel import request_cancel  # noqa: E402
+from studio.pipeline.request import request_render  # noqa: E402
+from studio.projects import archive_project, change_project, create_project, project_for_new_video  # noqa: E402
+from studio.samples import VOICE, add_samples  # noqa: E402
+from studio.uploads import add_upload  # noqa: E402
+
+PASSWORD = "correct horse battery"
+CREDIT_MICROS = 5_000_000
+PATIENCE_SECONDS = 120
+
+
+def move_in(*names: str) -> dict[str, str]:
+    """The price book, and each name's workspace: an owner with credit, and nothing else."""
+    pricing.seed_prices()
+    # Hashing is slow on purpose, and once is enough.
+    password = make_password(PASSWORD)
+    return {name: _move_in(name, password).slug for name in names}
+
+
+def _move_in(name: str, password: str) -> Workspace:
+    user = User.objects.create_user(address_of(name), None, name=f"{name} Example")
+    User.objects.filter(pk=user.pk).update(password=password)
+    workspace: Workspace = user.workspaces.get()
+    ledger.grant(workspace, CREDIT_MICROS, key=f"browser:{name}", reason="A welcome gift")
+    return workspace
+
+
+def address_of(name: str) -> str:
+    return f"{name.lower()}@example.org"
+
+
+def ask_for(slug: str, *titles: str, until: str) -> list[dict[str, str]]:
+    """One video for each title, once each has come to the state ``until``: its id, and our reference at the engine."""
+    workspace = Workspace.objects.get(slug=slug)
+    portrait, voice = add_samples(workspace)
+    renders = [
+        request_render(
+            workspace=workspace,
+            project=project_for_new_video(workspace),
+            user=_owner(slug).user,
+            portrait=portrait,
+            voice=voice,
+            title=title,
+        )
+        for title in titles
+    ]
+    return [facts(_once(render.pk, until)) for render in renders]
+
+
+def once(render_id: str, until: str) -> dict[str, Any]:
+    return facts(_once(render_id, until))
+
+
+def _once(render_id: str, until: str) -> Render:
+    """Wait for the worker, which moves it."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while (render := Render.objects.get(pk=render_id)).state != until:
+        assert time.monotonic() < end, f"{render_id} is {render.state}, not {until}"
+        time.sleep(0.1)
+    return render
+
+
+def facts(render: Render) -> dict[str, Any]:
+    job = render.jobs.order_by("attempt").last()
+    return {
+        "id": render.pk,
+        "project": render.project_id,
+        "reference": job.reference if job else "",
+        "charge_micros": render.charge_micros,
+        "measured_ms": render.measured_ms,
+    }
+
+
+def cancel(render_id: str) -> dict[str, Any]:
+    request_cancel(Render.objects.get(pk=render_id), user=None)
+    return once(render_id, "cancelled")
+
+
+def furnish(slug: str, viewer: str, invited: str) -> dict[str, list[str]]:
+    """A shelf with defaults, an archived one, a voice that no video uses, a second person and an invitation.
+
+    Gives what addresses can name, by the name that the URLconf has for it.
+    """
+    workspace = Workspace.objects.get(slug=slug)
+    portrait, _ = add_samples(workspace)
+    shelf = create_project(workspace, "Onboarding")
+    change_project(shelf, name=shelf.name, portrait=portrait, defaults={"prompt": "Calm.", "output_quality": 60})
+    archived = create_project(workspace, "Last year")
+    archive_project(archived)
+    Member.objects.create(workspace=workspace, user=User.objects.get(email=address_of(viewer)), role=Role.VIEWER)
+    invite(slug, invited, Role.ADMIN)
+    with VOICE.open("rb") as sound:
+        content = ContentFile(sound.read() + b"\0", name="Take 2.mp3")
+    unused = add_upload(workspace, kind=UploadKind.VOICE, file=content, name="Take 2.mp3")
+    return {"project": [shelf.pk, archived.pk], "upload": [unused.pk]}
+
+
+def invite(slug: str, address: str, role: str) -> str:
+    """The token of the link."""
+    return invitations.invite(_owner(slug), address, Role(role)).token
+
+
+def _owner(slug: str) -> Member:
+    return Member.objects.select_related("user", "workspace").get(workspace__slug=slug, role=Role.OWNER)
+
+
+def purse(slug: str) -> dict[str, int]:
+    balance = ledger.balance(Workspace.objects.get(slug=slug))
+    return {"available": balance.available_micros, "held": balance.held_micros, "posted": balance.posted_micros}
+
+
+def videos_of(slug: str) -> list[str]:
+    return list(Render.objects.filter(workspace__slug=slug).order_by("pk").values_list("pk", flat=True))
+
+
+def cookie_of(name: str) -> str:
+    """The session cookie of somebody who has signed in."""
+    client = Client()
+    client.force_login(User.objects.get(email=address_of(name)), backend=settings.AUTHENTICATION_BACKENDS[-1])
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def protect(name: str) -> str:
+    """Switch two-factor sign-in on; gives the seed."""
+    user = User.objects.get(email=address_of(name))
+    secret: str = generate_totp_secret()
+    TOTP.activate(user, secret)
+    RecoveryCodes.activate(user)
+    return secret
+
+
+def answer() -> None:
+    for line in sys.stdin:
+        name, arguments, named = json.loads(line)
+        try:
+            said = {"said": globals()[name](*arguments, **named)}
+        except Exception:  # noqa: BLE001 -- the test that asked shows it
+            said = {"broke": traceback.format_exc()}
+        print(json.dumps(said), flush=True)
+
+
+if __name__ == "__main__":
+    answer()

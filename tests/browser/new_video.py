@@ -1,0 +1,71 @@
+"""What a person does on the page of a new video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from billing.money import charge_micros, usd
+from tests.browser.visitors import Visitor
+
+PROMPT = "Prompt (optional)"
+MICROS_PER_SECOND = 10_000
+# The sample voice of 8.417 s, and what a provider may add to it.
+HELD = charge_micros(8480, MICROS_PER_SECOND)
+
+
+def open_with_samples(visitor: Visitor, slug: str) -> None:
+    """The form with the sample portrait and the sample voice in it."""
+    visitor.go(f"/w/{slug}/videos/new/")
+    visitor.page.get_by_role("button", name="Use the sample").click()
+    expect(slot(visitor.page, "Voice").get_by_text("Sample voice.mp3")).to_be_visible()
+
+
+def press(page: Page) -> str:
+    """Ask for the video; gives its id."""
+    make_button(page).click()
+    return made_at(page)
+
+
+def made_at(page: Page) -> str:
+    page.wait_for_url("**/videos/rnd_*/")
+    return page.url.rstrip("/").rsplit("/", 1)[1]
+
+
+def make_button(page: Page) -> Locator:
+    return page.get_by_role("button", name="Make the video")
+
+
+def slot(page: Page, kind: str) -> Locator:
+    return page.get_by_role("region", name=kind, exact=True)
+
+
+def choose(page: Page, kind: str, file: Path) -> None:
+    """Through the file chooser."""
+    words = "Replace" if slot(page, kind).get_by_text("Replace").count() else "Choose a file"
+    with page.expect_file_chooser() as chooser:
+        slot(page, kind).get_by_text(words).click()
+    chooser.value.set_files(file)
+
+
+def drop(page: Page, kind: str, file: Path) -> None:
+    """Drag a file from the desktop over a slot and let it fall: Chromium's own events, with the real file."""
+    box = slot(page, kind).bounding_box()
+    assert box
+    data = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
+    where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    mouse = page.context.new_cdp_session(page)
+    for event in ("dragEnter", "dragOver", "drop"):
+        mouse.send("Input.dispatchDragEvent", {"type": event, "data": data, **where})
+    mouse.detach()
+
+
+def fact(page: Page, name: str) -> Locator:
+    """The value beside ``name`` in a list of facts."""
+    return page.get_by_role("term").filter(has_text=name).locator("xpath=following-sibling::dd[1]")
+
+
+def sees_balance(page: Page, micros: int) -> None:
+    """In the header of every page."""
+    expect(page.get_by_role("banner").get_by_role("link", name="Balance:")).to_contain_text(usd(micros))

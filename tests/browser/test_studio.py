@@ -1,0 +1,228 @@
+"""The main job, by a person with a browser: sign up, bring two files, see the price, make the video, take it home."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import av
+import pytest
+from playwright.sync_api import Page, expect
+
+from billing.money import charge_micros, usd
+from studio.samples import PORTRAIT, VOICE
+from tests.browser.conftest import Visit
+from tests.browser.house import House
+from tests.browser.neighbours import CREDIT_MICROS, PASSWORD
+from tests.browser.new_video import (
+    HELD,
+    MICROS_PER_SECOND,
+    PROMPT,
+    choose,
+    drop,
+    fact,
+    made_at,
+    make_button,
+    open_with_samples,
+    press,
+    sees_balance,
+    slot,
+)
+from tests.browser.visitors import Visitor
+from tests.corpus import sounds
+
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
+
+VOICE_MS = 8417
+FRAME_MS = 40
+MADE_WITHIN_MS = 120_000
+
+
+def test_a_new_person_makes_a_video_and_takes_it_home(visit: Visit, house: House) -> None:
+    ada = visit()
+    slug = sign_up(ada, house, "ada@example.org")
+    house.site.manage("grant_credit", "--workspace", slug, "--amount", "5", "--reason", "A welcome gift")
+    assert house.ask("purse", slug) == purse(posted=CREDIT_MICROS)
+
+    bring_both_files_and_see_the_price(ada.page)
+    with house.engine_taken():
+        render_id = press(ada.page)
+        watch_it_wait(ada.page)
+    expect(ada.page.get_by_role("status").filter(has_text="The video is ready.")).to_have_count(
+        1, timeout=MADE_WITHIN_MS
+    )
+    play_and_seek(ada)
+    take_it_home(ada.page, house, render_id)
+
+    made = house.ask("once", render_id, "ready")
+    charge = made["charge_micros"]
+    assert charge == charge_micros(made["measured_ms"], MICROS_PER_SECOND)
+    assert house.ask("purse", slug) == purse(posted=CREDIT_MICROS - charge)
+    read_the_receipt(ada.page, charge)
+    read_the_statement(ada.page, charge)
+    house.site.manage("verify_ledger")
+    ada.nothing_went_wrong()
+
+
+def test_a_video_that_is_cancelled_gives_its_hold_back(visit: Visit, house: House) -> None:
+    carla, slug = visit("Carla"), house.slugs["Carla"]
+    page = carla.page
+    open_with_samples(carla, slug)
+    with house.engine_taken():
+        render_id = press(page)
+        expect(page.locator("[aria-current=step]")).to_contain_text("Rendering")
+        assert house.ask("purse", slug) == purse(posted=CREDIT_MICROS, held=HELD)
+        page.get_by_role("link", name="Cancel it").click()
+        dialog = page.get_by_role("dialog", name="Cancel this video?")
+        expect(dialog).to_contain_text(f"all {usd(HELD)} that is held comes back")
+        dialog.get_by_role("button", name="Cancel the video").click()
+        expect(page.get_by_role("heading", name="This video was cancelled")).to_be_visible()
+    expect(page.get_by_text(f"Nothing was charged; the {usd(HELD)} that was held has been returned.")).to_be_visible()
+    sees_balance(page, CREDIT_MICROS)
+    assert house.ask("purse", slug) == purse(posted=CREDIT_MICROS)
+    assert house.ask("once", render_id, "cancelled")["charge_micros"] is None
+    carla.nothing_went_wrong()
+
+
+def test_a_refused_file_says_why_beside_its_field_and_leaves_the_rest(
+    visit: Visit, house: House, tmp_path: Path
+) -> None:
+    dina = visit("Dina")
+    page = dina.page
+    open_with_samples(dina, house.slugs["Dina"])
+    page.get_by_label(PROMPT).fill("Calm, looks into the camera.")
+    (short := tmp_path / "hello.wav").write_bytes(sounds.wav(sounds.tone(0.5)))
+    (letter := tmp_path / "letter.jpg").write_text("Dear Dina, this is no picture.", encoding="utf-8")
+
+    choose(page, "Voice", short)
+    expect(slot(page, "Voice").get_by_role("alert")).to_have_text(
+        "The voice is 0.5 s; the least is 2 s. Record or choose a longer one."
+    )
+    drop(page, "Portrait", letter)
+    expect(slot(page, "Portrait").get_by_role("alert")).to_have_text(
+        "The portrait is a file of no known kind, not a picture. Choose a JPEG, PNG, WebP, GIF, AVIF or HEIC picture."
+    )
+
+    expect(slot(page, "Voice").get_by_text("Sample voice.mp3")).to_be_visible()
+    expect(slot(page, "Portrait").get_by_text("Sample portrait.jpg")).to_be_visible()
+    expect(page.get_by_label(PROMPT)).to_have_value("Calm, looks into the camera.")
+    expect(make_button(page)).to_be_enabled()
+    add = f"/w/{house.slugs['Dina']}/uploads/add/"
+    dina.nothing_went_wrong((422, add), (422, add))
+
+
+def test_a_double_click_makes_one_video(visit: Visit, house: House) -> None:
+    emma, slug = visit("Emma"), house.slugs["Emma"]
+    open_with_samples(emma, slug)
+    with house.engine_taken():
+        make_button(emma.page).dblclick()
+        render_id = made_at(emma.page)
+        assert house.ask("videos_of", slug) == [render_id]
+        assert house.ask("purse", slug) == purse(posted=CREDIT_MICROS, held=HELD)
+    emma.nothing_went_wrong()
+
+
+def purse(*, posted: int, held: int = 0) -> dict[str, int]:
+    return {"posted": posted, "held": held, "available": posted - held}
+
+
+def sign_up(visitor: Visitor, house: House, address: str) -> str:
+    """By the form and the mailed link; gives the slug of the new workspace."""
+    page = visitor.page
+    visitor.go("/")
+    page.get_by_role("link", name="Create an account").click()
+    page.get_by_label("Your name").fill("Ada Lovelace")
+    page.get_by_label("E-mail address").fill(address)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create the account").click()
+    expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
+    page.goto(house.link_mailed_to(address, "onfirm"))
+    page.get_by_role("button", name="Yes, confirm it").click()
+    expect(page.get_by_role("heading", name="One portrait and one voice become a talking video")).to_be_visible()
+    found = re.search(r"/w/([^/]+)/videos/$", page.url)
+    assert found
+    return found[1]
+
+
+def bring_both_files_and_see_the_price(page: Page) -> None:
+    page.get_by_role("main").get_by_role("link", name="New video").click()
+    expect(make_button(page)).to_be_disabled()
+    choose(page, "Portrait", PORTRAIT)
+    expect(slot(page, "Portrait").get_by_role("img", name="The portrait portrait.jpg")).to_be_visible()
+    expect(page.get_by_text("It needs a voice.")).to_be_visible()
+    drop(page, "Voice", VOICE)
+    expect(slot(page, "Voice").get_by_text("8.417 s")).to_be_visible()
+    expect(make_button(page)).to_be_enabled()
+    expect(page.get_by_role("complementary", name="Price").get_by_text(usd(HELD), exact=True)).to_be_visible()
+    expect(fact(page, "Video, at most")).to_have_text("8.48 s")
+    expect(fact(page, "Per second")).to_have_text("$0.01")
+    expect(fact(page, "Balance after")).to_have_text(usd(CREDIT_MICROS - HELD))
+
+
+def watch_it_wait(page: Page) -> None:
+    """The engine is taken, so it comes as far as the provider."""
+    expect(page.get_by_role("heading", name="Being made")).to_be_visible()
+    stages = page.get_by_role("listitem").filter(has=page.locator("[class=stage__label]"))
+    expect(stages.locator("[class=stage__label]")).to_have_text(
+        ["Waiting for its turn", "Sending to the provider", "Rendering", "Copying and checking", "Ready"]
+    )
+    expect(page.locator("[aria-current=step]")).to_contain_text("Rendering")
+    expect(page.get_by_text(f"Held {usd(HELD)}, charged only if it succeeds.")).to_be_visible()
+    sees_balance(page, CREDIT_MICROS - HELD)
+
+
+def play_and_seek(visitor: Visitor) -> None:
+    video = visitor.page.get_by_label("voice welcome", exact=True)
+    video.focus()
+    visitor.page.keyboard.press("Space")
+    visitor.page.wait_for_function("video => video.currentTime > 0.5 && !video.paused", arg=video.element_handle())
+    visitor.page.keyboard.press("Space")
+    facts = video.evaluate(
+        """async video => {
+            await new Promise((done) => { video.onseeked = done; video.currentTime = 6; });
+            return [video.currentTime, video.error, video.readyState >= 2, Math.round(video.duration * 1000)];
+        }"""
+    )
+    assert facts[:3] == [6, None, True]
+    assert abs(facts[3] - VOICE_MS) <= FRAME_MS
+    assert all(re.fullmatch(r"bytes \d+-\d+/\d+", part) for part in visitor.ranges)
+    assert visitor.ranges, "nothing was asked for in parts"
+
+
+def take_it_home(page: Page, house: House, render_id: str) -> None:
+    with page.expect_download() as started:
+        page.get_by_role("link", name="Download").click()
+    download = started.value
+    assert download.suggested_filename == "voice welcome.mp4"
+    got, stored = Path(download.path()), house.stored_video(render_id)
+    assert hashlib.sha256(got.read_bytes()).digest() == hashlib.sha256(stored.read_bytes()).digest()
+    with av.open(str(got), format="mp4") as film:
+        seconds = {stream.type: end_of(got, stream.index) for stream in film.streams}
+    assert {kind: abs(end * 1000 - VOICE_MS) <= FRAME_MS for kind, end in seconds.items()} == {
+        "video": True,
+        "audio": True,
+    }
+
+
+def end_of(path: Path, index: int) -> float:
+    """The end of the last decoded frame of one stream, in seconds."""
+    with av.open(str(path), format="mp4") as film:
+        *_, last = film.decode(film.streams[index])
+        return float((last.pts + last.duration) * last.time_base)
+
+
+def read_the_receipt(page: Page, charge: int) -> None:
+    receipt = page.get_by_role("region", name="Receipt")
+    expect(receipt.get_by_text(usd(charge), exact=True)).to_be_visible()
+    expect(receipt.get_by_text("8.4 s × $0.01 a second")).to_be_visible()
+    expect(fact(page, "Given back")).to_have_text(usd(HELD - charge))
+    sees_balance(page, CREDIT_MICROS - charge)
+
+
+def read_the_statement(page: Page, charge: int) -> None:
+    page.get_by_role("link", name="See it in the statement").click()
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="voice welcome"))
+    expect(row.get_by_role("cell").nth(2)).to_have_text(usd(-charge))
+    expect(row.get_by_role("cell").nth(3)).to_have_text(usd(CREDIT_MICROS - charge))
+    expect(page.get_by_role("row").filter(has_text="A welcome gift").get_by_role("cell").nth(2)).to_have_text("+$5.00")

@@ -1,0 +1,120 @@
+"""Other ways to the same video: without a script, with a microphone, with the keys alone, without motion."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from billing.money import usd
+from studio.samples import PORTRAIT, VOICE
+from tests.browser.conftest import Visit
+from tests.browser.house import House
+from tests.browser.neighbours import CREDIT_MICROS
+from tests.browser.new_video import HELD, fact, made_at, make_button, open_with_samples, press, sees_balance, slot
+
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
+
+MOST_TABS = 60
+NAME_OF_FOCUSED = """() => {
+    const { activeElement: it } = document;
+    return it.getAttribute("aria-label") ?? it.labels?.[0]?.textContent.trim() ?? it.textContent.trim();
+}"""
+# A label stands for the hidden file input in it.
+FOCUS_IS_SEEN = """() => {
+    const { activeElement: it } = document;
+    return [it, it.closest("label")].some((each) => each && getComputedStyle(each).outlineStyle !== "none");
+}"""
+MOVING = """() => document.getAnimations()
+    .filter((each) => each.playState === "running" && each.effect.getComputedTiming().duration > 1).length"""
+
+
+def test_a_video_can_be_asked_for_without_a_script(visit: Visit, house: House) -> None:
+    fay, slug = visit("Fay", java_script_enabled=False), house.slugs["Fay"]
+    page = fay.page
+    fay.go(f"/w/{slug}/videos/new/")
+    expect(make_button(page)).to_be_disabled()
+    page.get_by_label("Portrait", exact=True).and_(page.locator("input")).set_input_files(PORTRAIT)
+    page.get_by_label("Voice", exact=True).and_(page.locator("input")).set_input_files(VOICE)
+    page.get_by_role("button", name="Upload and show the price").click()
+    expect(page.get_by_text("This is the price. Press the button again to make the video.")).to_be_visible()
+    expect(page.get_by_role("complementary", name="Price").get_by_text(usd(HELD), exact=True)).to_be_visible()
+    expect(fact(page, "Balance after")).to_have_text(usd(CREDIT_MICROS - HELD))
+    assert house.ask("videos_of", slug) == []
+
+    with house.engine_taken():
+        render_id = press(page)
+        expect(page.get_by_role("heading", name="Being made")).to_be_visible()
+        sees_balance(page, CREDIT_MICROS - HELD)
+        page.get_by_role("link", name="Cancel it").click()
+        page.get_by_role("button", name="Cancel the video").click()
+        house.ask("once", render_id, "cancelled")
+    page.reload()
+    expect(page.get_by_role("heading", name="This video was cancelled")).to_be_visible()
+    fay.nothing_went_wrong()
+
+
+def test_a_voice_can_be_recorded(visit: Visit, house: House) -> None:
+    gina = visit("Gina")
+    page = gina.page
+    gina.go(f"/w/{house.slugs['Gina']}/videos/new/")
+    slot(page, "Voice").get_by_role("button", name="Record").click()
+    recorder = page.get_by_role("dialog", name="Record a voice")
+    recorder.get_by_role("button", name="Start recording").click()
+    expect(recorder.get_by_role("timer")).to_have_text("0:03")
+    recorder.get_by_role("button", name="Stop").click()
+    expect(recorder.get_by_text("Listen to it, then use it or record again.")).to_be_visible()
+    recorder.get_by_role("button", name="Use this recording").click()
+    expect(recorder).to_be_hidden()
+    expect(slot(page, "Voice").get_by_text(re.compile(r"^Recording \d{4}-\d\d-\d\d \d\d\.\d\d\.webm$"))).to_be_visible()
+    expect(slot(page, "Voice").get_by_role("alert")).to_be_hidden()
+    expect(fact(page, "Voice")).to_have_text(re.compile(r"^[2-9]\.\d+ s$|^\d\d\.\d+ s$"))
+    gina.nothing_went_wrong()
+
+
+def test_the_keys_alone_make_a_video(visit: Visit, house: House) -> None:
+    hana = visit("Hana")
+    page = hana.page
+    open_with_samples(hana, house.slugs["Hana"])
+    page.reload()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    passed = tab_to(page, "Make the video")
+    assert [name for name in passed if name in {"Replace the portrait", "Replace the voice", "Prompt (optional)"}] == [
+        "Replace the portrait",
+        "Replace the voice",
+        "Prompt (optional)",
+    ]
+    with house.engine_taken():
+        page.keyboard.press("Enter")
+        made_at(page)
+    hana.nothing_went_wrong()
+
+
+def tab_to(page: Page, name: str) -> list[str]:
+    """The names of what was passed on the way; whatever has the focus shows it."""
+    passed: list[str] = []
+    while len(passed) < MOST_TABS:
+        page.keyboard.press("Tab")
+        passed.append(page.evaluate(NAME_OF_FOCUSED))
+        assert page.evaluate(FOCUS_IS_SEEN), f"{passed[-1]!r} has the focus and does not show it"
+        if passed[-1] == name:
+            return passed
+    raise AssertionError(f"{name!r} was not reached: {passed}")
+
+
+def test_nothing_moves_for_who_wants_no_motion(visit: Visit, house: House) -> None:
+    ines = visit("Ines", reduced_motion="no-preference")
+    page = ines.page
+    open_with_samples(ines, house.slugs["Ines"])
+    with house.engine_taken():
+        press(page)
+        expect(page.locator("[aria-current=step]")).to_contain_text("Rendering")
+        assert page.evaluate(MOVING) > 0
+        page.emulate_media(reduced_motion="reduce")
+        assert page.evaluate(MOVING) == 0
+    ines.nothing_went_wrong()

@@ -1,0 +1,88 @@
+"""Somebody with a browser, and what went wrong in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, WebError
+
+from tests.browser.house import House
+
+TIMEOUT_MS = 45_000
+OURS = "127.0.0.1"
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+NO_COMPLAINTS = (
+    # It is in ``refused``; Chromium says it a second time.
+    "Failed to load resource: the server responded with a status of",
+    # htmx says so, in two lines, when a newer question replaces one on its way, and when the page is left meanwhile.
+    "htmx:sendAbort",
+    "htmx:afterRequest",
+)
+
+
+@dataclass
+class Visitor:
+    """One browser profile with one open page.
+
+    ``refused`` lists every answer of 400 and above as (status, path), ``ranges`` what every 206 was a part of.
+    """
+
+    house: House
+    context: BrowserContext
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        self.context.on("console", self._console)
+        self.context.on("weberror", self._broken)
+        self.context.on("request", self._asked)
+        self.context.on("response", self._answered)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not message.text.startswith(NO_COMPLAINTS):
+            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
+
+    def _broken(self, error: WebError) -> None:
+        self.complaints.append(f"uncaught: {error.error}")
+
+    def _asked(self, request: Request) -> None:
+        if urlsplit(request.url).scheme not in {"data", "blob"} and urlsplit(request.url).hostname != OURS:
+            self.strangers.append(request.url)
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400:
+            self.refused.append((response.status, urlsplit(response.url).path))
+        if response.status == 206:
+            self.ranges.append(response.headers["content-range"])
+
+    def go(self, path: str) -> None:
+        self.page.goto(f"{self.house.address}{path}")
+
+    def come_back(self, name: str) -> None:
+        """As somebody who signed in some other day, and has the cookie."""
+        cookie = self.house.ask("cookie_of", name)
+        self.context.add_cookies([{"name": "sessionid", "value": cookie, "url": self.house.address}])
+
+    def view(self) -> str:
+        log = (self.house.site.folder / "web.log").read_text(encoding="utf-8", errors="replace")[-3000:]
+        trouble = f"{self.complaints} {self.strangers} {self.refused}"
+        return f"{self.page.url}\n\n{self.page.locator('body').inner_text()}\n\n{trouble}\n\n{log}"
+
+    def nothing_went_wrong(self, *refused: tuple[int, str]) -> None:
+        """No complaint of the browser, no request to a stranger, and no answer of 400 and above but these."""
+        assert (self.complaints, self.strangers, self.refused) == ([], [], list(refused))
+
+
+def visitor(house: House, browser: Browser, **options: Any) -> Visitor:
+    options = {"viewport": DESK, "locale": "en-GB", "color_scheme": "light", **options}
+    context = browser.new_context(**options)
+    context.set_default_timeout(TIMEOUT_MS)
+    arrived = Visitor(house, context, context.new_page())
+    arrived.listen()
+    return arrived
