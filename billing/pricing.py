@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 PRICEBOOK = Path(__file__).parent / "pricebook"
 DRAFT = "local:draft"
+TEST = "local:test"
 
 
 def price_of(offer: str, at: datetime | None = None) -> Price:
@@ -145,3 +146,4 @@ def _listings() -> Iterator[Listing]:
     # Our own machine sends no bill, so the draft engine has a price without a cost.
     draft = micros_of(settings.DRAFT_PRICE_PER_SECOND)
     yield Listing(DRAFT, 0, draft, "The setting DRAFT_PRICE_PER_SECOND", derived=False)
+    yield Listing(TEST, 0, 0, "Renders of test tokens cost nothing", derived=False)

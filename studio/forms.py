@@ -13,7 +13,7 @@ from studio.library import find_uploads
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.options import DEFAULTS, ENDPOINT_LIMIT, LEAST_LIFE_SECONDS, MOST_LIFE_SECONDS, QUALITY, TAKES
 from studio.pipeline.quote import CHEAPEST, FASTEST
-from studio.pipeline.request import PROMPT_LIMIT
+from studio.pipeline.wishes import PROMPT_LIMIT
 from studio.projects import open_projects
 from studio.providers.registry import MODELS, OFFERS, PROVIDERS, offers_of
 

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from avatarsite.ids import LENGTH, new_id
-from avatarsite.workspaces.models import Workspace
+from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.models.projects import Project
 from studio.models.tenancy import OwnedQuerySet
 from studio.models.uploads import Upload
@@ -53,7 +53,11 @@ class Render(models.Model):
     project = models.ForeignKey(Project, models.PROTECT, related_name="renders")
     group = models.ForeignKey(RenderGroup, models.PROTECT, null=True, blank=True, related_name="renders")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    token = models.ForeignKey(ApiToken, models.PROTECT, null=True, blank=True, related_name="+")
+    test = models.BooleanField("asked for with a test token: a draft, and no money moves", default=False)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    reference = models.CharField("the customer's own name for it", max_length=200, blank=True)
+    metadata = models.JSONField("the customer's own notes", default=dict, blank=True)
     title = models.CharField(max_length=120)
 
     portrait = models.ForeignKey(Upload, models.PROTECT, related_name="+")
@@ -63,6 +67,7 @@ class Render(models.Model):
     prompt = models.TextField(blank=True, max_length=2500)
     options = models.JSONField(default=dict, blank=True)
     routing = models.CharField("what the customer wished for", max_length=120, default="cheapest")
+    fallback = models.BooleanField("whether other offers may take it", default=True)
     why = models.CharField("why this offer", max_length=200, blank=True)
     # Where it may go if no provider has taken it yet: [{"offer": …, "price": id of the price row}], best first.
     fallbacks = models.JSONField(default=list, blank=True)
@@ -101,6 +106,9 @@ class Render(models.Model):
         indexes = [
             models.Index(fields=["workspace", "-id"], name="render_by_workspace"),
             models.Index(fields=["project", "-id"], name="render_by_project"),
+            models.Index(
+                fields=["workspace", "reference"], condition=~models.Q(reference=""), name="render_by_reference"
+            ),
             models.Index(fields=["next_try_at"], condition=models.Q(state__in=ALIVE), name="render_due"),
             models.Index(fields=["deadline_at"], condition=models.Q(state__in=ALIVE), name="render_overdue"),
             models.Index(fields=["delete_at"], condition=models.Q(delete_at__isnull=False), name="render_to_delete"),

@@ -78,17 +78,20 @@ def quote_render(  # noqa: PLR0913 -- the parts of a wish that bear on its price
     routing: str = CHEAPEST,
     fallback: bool = True,
     options: Mapping[str, Any] | None = None,
+    test: bool = False,
 ) -> Quote:
     """Price ``voice_ms`` of voice at each offer of ``model``.
 
     ``routing`` is "cheapest", "fastest", a provider's name or an offer's id; ``offer`` is short for the last. With
     ``fallback`` the other offers may take the render, too, as long as none has accepted it. Offers that can't do what
-    ``options`` ask of the provider itself are not available. The price is that of one take.
+    ``options`` ask of the provider itself are not available. The price is that of one take. A ``test`` goes
+    to the draft engine for nothing, whatever the model.
     """
-    routing = offer or routing
-    offers = registry.offers_of(model)
+    routing = registry.TEST_OFFER if test else offer or routing
+    offers = [registry.offer(routing)] if test else registry.offers_of(model)
     paused = health.pauses([candidate.id for candidate in offers])
-    lines = [_line(candidate, voice_ms, paused.get(candidate.id, ""), options or {}) for candidate in offers]
+    asked = {} if test else options or {}
+    lines = [_line(candidate, voice_ms, paused.get(candidate.id, ""), asked) for candidate in offers]
     chain = _ordered([line for line in lines if line.available], routing)
     why = _why(lines, chain, routing)
     return Quote(model, voice_ms, lines, chain if fallback else chain[:1], why)
@@ -159,6 +162,8 @@ def _why(lines: list[QuoteLine], chain: list[QuoteLine], routing: str) -> str:
     if not chain:
         wanted = lines if routing in (CHEAPEST, FASTEST) else _wished(lines, routing)
         return wanted[0].why_not if wanted else "There is no such offer."
+    if routing == registry.TEST_OFFER:
+        return "A test token renders drafts, for nothing."
     if routing not in (CHEAPEST, FASTEST):
         return "You chose this provider."
     if len(chain) == 1:

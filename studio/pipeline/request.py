@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -11,44 +11,16 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from avatarsite import jobs
-from avatarsite.workspaces.models import User, Workspace
+from avatarsite.workspaces.models import ApiToken, User
 from billing import holds
-from studio.models import Project, Render, RenderEvent, RenderGroup, RenderState, Upload, UploadKind
+from studio.models import Render, RenderEvent, RenderGroup, RenderState, Upload
 from studio.models.renders import render_id
-from studio.pipeline.options import DEFAULTS, OptionRefused, check_offered, checked_options
+from studio.pipeline.options import DEFAULTS
 from studio.pipeline.quote import Quote, quote_render
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
-from studio.providers import registry
-from studio.uploads import UploadRefused, check_pair
+from studio.pipeline.wishes import TITLE_LIMIT, RequestRefused, Wish, checked
 
-PROMPT_LIMIT = 2_500
-TITLE_LIMIT = 120
-
-
-class RequestRefused(ValueError):
-    """The request can't be taken as it is. Nothing was written and nothing is held."""
-
-    def __init__(self, field: str, code: str, message: str, remedy: str = "") -> None:
-        super().__init__(f"{message} {remedy}".strip())
-        self.field, self.code, self.message, self.remedy = field, code, message, remedy
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What somebody asks for. ``max_amount_micros`` is the price that they saw, of all takes: the most we hold."""
-
-    workspace: Workspace
-    project: Project
-    portrait: Upload
-    voice: Upload
-    model: str = "draft"
-    offer: str | None = None
-    routing: str = "cheapest"
-    fallback: bool = True
-    prompt: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    title: str = ""
-    max_amount_micros: int | None = None
+__all__ = ["RequestRefused", "Wish", "request_render", "request_takes", "retry_render", "take", "take_key"]
 
 
 def request_render(*, user: User | None, idempotency_key: str | None = None, **wish: Any) -> Render:
@@ -68,7 +40,7 @@ def request_takes(*, user: User | None, idempotency_key: str | None = None, **wi
 def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[Render]:
     if idempotency_key and (known := _known(wish, idempotency_key)):
         return known
-    options = _checked(wish)
+    options = checked(wish)
     quote = _affordable(wish, _quote(wish, options), options["takes"])
     try:
         with transaction.atomic():
@@ -80,7 +52,9 @@ def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[
         raise
 
 
-def retry_render(render: Render, *, user: User | None, idempotency_key: str | None = None) -> Render:
+def retry_render(
+    render: Render, *, user: User | None, idempotency_key: str | None = None, token: ApiToken | None = None
+) -> Render:
     """Ask again for what an ended render asked for: a new render with a hold of its own, at today's price."""
     if not render.ended:
         raise RequestRefused("render", "still_running", "This video is still being made.", "Wait for it or cancel it.")
@@ -91,9 +65,14 @@ def retry_render(render: Render, *, user: User | None, idempotency_key: str | No
         voice=render.voice,
         model=render.model,
         routing=render.routing,
+        fallback=render.fallback,
         prompt=render.prompt,
         options=render.options,
         title=render.title,
+        # What was a test stays one, whoever asks again.
+        token=render.token if render.test else token,
+        reference=render.reference,
+        metadata=render.metadata,
     )
     return take(wish, user=user, idempotency_key=idempotency_key)[0]
 
@@ -126,33 +105,6 @@ def _known(wish: Wish, key: str) -> list[Render] | None:
     return takes
 
 
-def _checked(wish: Wish) -> dict[str, Any]:
-    """The request's options, complete; or the first thing that is wrong with the request."""
-    if wish.model not in registry.MODELS:
-        choices = ", ".join(registry.MODELS)
-        found = f"There is no model {wish.model!r}."
-        raise RequestRefused("model", "unknown_model", found, f"Choose one of {choices}.")
-    if wish.portrait.kind != UploadKind.PORTRAIT or wish.portrait.workspace_id != wish.workspace.pk:
-        found = "This is not a portrait of this workspace."
-        raise RequestRefused("portrait", "not_a_portrait", found, "Choose another.")
-    if wish.voice.kind != UploadKind.VOICE or wish.voice.workspace_id != wish.workspace.pk:
-        raise RequestRefused("voice", "not_a_voice", "This is not a voice track of this workspace.", "Choose another.")
-    if wish.project.workspace_id != wish.workspace.pk or wish.project.archived_at:
-        raise RequestRefused("project", "no_such_project", "This project can't take videos.", "Choose another.")
-    if len(wish.prompt.strip()) > PROMPT_LIMIT:
-        found = f"The prompt has {len(wish.prompt.strip()):,} characters; the limit is {PROMPT_LIMIT:,}."
-        raise RequestRefused("prompt", "prompt_too_long", found, "Shorten it.")
-    try:
-        check_pair(wish.portrait, wish.voice)
-        options = checked_options(wish.options)
-        check_offered(options, wish.model, wish.offer or wish.routing)
-    except UploadRefused as refusal:
-        raise RequestRefused(refusal.field, refusal.code, refusal.message, refusal.remedy) from refusal
-    except OptionRefused as refusal:
-        raise RequestRefused(refusal.field, "bad_option", refusal.message, refusal.remedy) from refusal
-    return options
-
-
 def _quote(wish: Wish, options: Mapping[str, Any]) -> Quote:
     return quote_render(
         model=wish.model,
@@ -161,6 +113,7 @@ def _quote(wish: Wish, options: Mapping[str, Any]) -> Quote:
         routing=wish.routing,
         fallback=wish.fallback,
         options=options,
+        test=wish.test,
     )
 
 
@@ -230,6 +183,11 @@ def _write(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was found 
         model=wish.model,
         offer=first.offer,
         routing=wish.offer or wish.routing,
+        fallback=wish.fallback,
+        token=wish.token,
+        test=wish.test,
+        reference=wish.reference,
+        metadata=dict(wish.metadata),
         why=quote.why,
         fallbacks=[{"offer": line.offer, "price": line.price.pk} for line in others if line.price],
         prompt=wish.prompt.strip(),

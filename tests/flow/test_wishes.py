@@ -1,0 +1,89 @@
+"""What a customer may say beside the inputs, and what a test token gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from avatarsite.workspaces.models import Member, Role, Scope, User
+from avatarsite.workspaces.tokens import make_token
+from billing import ledger, pricing
+from billing.models import Transfer, Usage
+from studio.models import Render, RenderState
+from studio.pipeline.drive import drive
+from studio.pipeline.quote import quote_render
+from studio.pipeline.request import RequestRefused, retry_render
+from tests.flow.cast import Studio, ask, make_studio
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def studio(settings: Any, tmp_path: Any) -> Studio:
+    settings.LOCAL_ENGINE_DIR = tmp_path / "engine"
+    pricing.seed_prices()
+    return make_studio()
+
+
+@pytest.fixture
+def owner(studio: Studio) -> User:
+    owner = User.objects.create_user("owner@example.com", "a long password")
+    Member.objects.create(workspace=studio.workspace, user=owner, role=Role.OWNER)
+    return owner
+
+
+def test_a_test_token_gets_a_draft_for_nothing_whatever_the_model(studio: Studio, owner: User) -> None:
+    token, _ = make_token(studio.workspace, user=owner, name="CI", scopes=[Scope.RENDER], test=True)
+    transfers = Transfer.objects.count()
+    render = ask(studio, token=token, model="kling-avatar-2-pro", options={"content_check": "full"})
+    assert (render.test, render.offer, render.ceiling_micros, render.fallbacks) == (True, "local:test", 0, [])
+    render = drive(render.pk)
+    assert (render.state, render.charge_micros) == (RenderState.READY, 0)
+    assert Usage.objects.get().amount_micros == 0
+    assert Transfer.objects.count() == transfers
+    assert ledger.verify() == []
+
+
+def test_what_was_a_test_stays_one_when_it_is_asked_for_again(studio: Studio, owner: User) -> None:
+    token, _ = make_token(studio.workspace, user=owner, name="CI", scopes=[Scope.RENDER], test=True)
+    live, _ = make_token(studio.workspace, user=owner, name="Site", scopes=[Scope.RENDER])
+    render = ask(studio, token=token)
+    Render.objects.filter(pk=render.pk).update(state=RenderState.FAILED)
+    render.refresh_from_db()
+    assert [retry_render(render, user=owner, token=by).offer for by in (None, live)] == ["local:test", "local:test"]
+
+
+def test_nobody_can_choose_the_test_offer(studio: Studio) -> None:
+    assert quote_render(model="draft", voice_ms=2_000, offer="local:test").chosen is None
+    with pytest.raises(RequestRefused) as refused:
+        ask(studio, offer="local:test")
+    assert (refused.value.field, refused.value.code) == ("model", "no_offer")
+
+
+def test_the_customers_words_are_kept_and_asked_for_again(studio: Studio, owner: User) -> None:
+    render = ask(studio, reference="order 17", metadata={"shop": "north"}, fallback=False)
+    Render.objects.filter(pk=render.pk).update(state=RenderState.FAILED)
+    render.refresh_from_db()
+    again = retry_render(render, user=owner)
+    assert again.pk != render.pk
+    assert (again.reference, again.metadata, again.fallback) == ("order 17", {"shop": "north"}, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "code"),
+    [
+        ({"reference": "x" * 201}, "reference", "reference_too_long"),
+        ({"reference": "a\0b"}, "reference", "reference_unreadable"),
+        ({"prompt": "a\0b"}, "prompt", "prompt_unreadable"),
+        ({"metadata": {str(number): "" for number in range(51)}}, "metadata", "metadata_too_large"),
+        ({"metadata": {"n" * 41: ""}}, "metadata", "metadata_too_long"),
+        ({"metadata": {"n": "v" * 501}}, "metadata", "metadata_too_long"),
+        ({"metadata": {"n": 1}}, "metadata", "metadata_not_text"),
+    ],
+)
+def test_words_that_can_not_be_kept_are_refused(studio: Studio, words: dict[str, Any], field: str, code: str) -> None:
+    with pytest.raises(RequestRefused) as refused:
+        ask(studio, **words)
+    assert (refused.value.field, refused.value.code) == (field, code)
+    assert Render.objects.count() == 0
