@@ -25,8 +25,8 @@ WHERE id = ? AND posted - held - floor >= ? AND frozen_at IS NULL RETURNING id
 """
 BOOK = "UPDATE billing_creditlot SET held = held + ? WHERE id = ? AND remaining - held >= ? RETURNING id"
 OPEN = """
-INSERT INTO billing_hold (account_id, key, subject, amount_micros, state, note, created_at)
-VALUES (?, ?, ?, ?, 'open', '', ?) RETURNING id
+INSERT INTO billing_hold (account_id, key, subject, amount_micros, state, note, project, member, token, created_at)
+VALUES (?, ?, ?, ?, 'open', '', '', '', '', ?) RETURNING id
 """
 BEAR = "INSERT INTO billing_holdlot (hold_id, lot_id, amount_micros) VALUES (?, ?, ?) RETURNING id"
 MOVE = """
@@ -40,8 +40,8 @@ WHERE id = ? AND state = 'open' RETURNING id
 """
 WRITE = """
 INSERT INTO billing_transfer (kind, debit_id, credit_id, amount_micros, key, journal, hold_id, lot_id, subject, memo,
-    owner_id, owner_seq, owner_balance, owner_hash, created_at)
-VALUES ('settle', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+    owner_id, owner_seq, owner_balance, owner_hash, created_at, project, member, token)
+VALUES ('settle', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', '') RETURNING id
 """
 
 

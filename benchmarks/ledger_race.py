@@ -161,9 +161,9 @@ def write_history(name: str, length: int) -> Workspace:
         cursor.execute(
             f"""
             INSERT INTO billing_transfer (kind, debit_id, credit_id, amount_micros, key, journal, lot_id, subject,
-                memo, owner_id, owner_seq, owner_balance, owner_hash, created_at)
+                memo, owner_id, owner_seq, owner_balance, owner_hash, created_at, project, member, token)
             {numbers} SELECT 'adjust', %s, %s, 1, 'history:' || CAST(%s AS varchar(10)) || n, {journal}, %s, '',
-                %s, %s, n, 1000000000000 - n, 'not made', CURRENT_TIMESTAMP FROM numbers
+                %s, %s, n, 1000000000000 - n, 'not made', CURRENT_TIMESTAMP, '', '', '' FROM numbers
             """,
             [length, lot.account_id, ledger.platform("revenue").pk, name, lot.pk, MEMO, lot.account_id],
         )

@@ -31,11 +31,14 @@ class Line(NamedTuple):
     memo: str
     actor_id: int | None
     created_at: datetime
+    project: str = ""
+    member: str = ""
+    token: str = ""
 
 
 def line_hash(previous: str, line: Line) -> str:
     """SHA-256, in hex, over the hash of the line before and everything that this line says."""
-    content = [
+    content: list[object] = [
         previous,
         line.owner_seq,
         line.owner_balance,
@@ -53,4 +56,7 @@ def line_hash(previous: str, line: Line) -> str:
         line.actor_id,
         line.created_at.astimezone(UTC).isoformat(timespec="microseconds"),
     ]
+    if line.project or line.member or line.token:
+        # Only where there are any, so that the hashes of lines from before there were any stay right.
+        content += [line.project, line.member, line.token]
     return hashlib.sha256(_written(content).encode()).hexdigest()

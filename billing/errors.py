@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from billing.money import usd
 
 
@@ -53,3 +55,34 @@ class PriceMissing(LookupError):
     def __init__(self, offer: str) -> None:
         super().__init__(f"The price book has no price for {offer}; run manage.py seed, or add one.")
         self.offer = offer
+
+
+class BudgetReached(Exception):
+    """A monthly cap has too little room. All amounts are micro-dollars; ``sentence`` says which, and until when."""
+
+    def __init__(  # noqa: PLR0913 -- they are what whoever asked has to know
+        self,
+        *,
+        scope: str,
+        whose: str,
+        needed_micros: int,
+        cap_micros: int,
+        spent_micros: int,
+        reserved_micros: int,
+        starts_at: datetime,
+        renews_at: datetime,
+    ) -> None:
+        self.scope = scope
+        self.needed_micros = needed_micros
+        self.cap_micros = cap_micros
+        self.spent_micros = spent_micros
+        self.reserved_micros = reserved_micros
+        self.starts_at, self.renews_at = starts_at, renews_at
+        self.left_micros = max(cap_micros - spent_micros - reserved_micros, 0)
+        self.missing_micros = needed_micros - self.left_micros
+        self.sentence = (
+            f"This needs {usd(needed_micros)}, and the monthly cap of {whose} has {usd(self.left_micros)} left: of "
+            f"{usd(cap_micros)}, {usd(spent_micros)} is spent and {usd(reserved_micros)} held. It renews on "
+            f"{renews_at:%-d %B}; an owner or admin can raise it before."
+        )
+        super().__init__(self.sentence)

@@ -6,14 +6,16 @@ decide, CHECKs stand behind them. Locks are taken in one order: account, lots by
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import IntegrityError
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
-from billing import accounts, burning, lines, lots, rows
-from billing.errors import HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
+from billing import accounts, budgets, burning, lines, lots, rows
+from billing.budgets import BudgetFullError, Parties, refused
+from billing.errors import BudgetReached, HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
 from billing.lines import Entry
 from billing.models import Hold, HoldState, TransferKind
 from billing.models.holds import HOLD_KEY_LENGTH
@@ -22,6 +24,7 @@ from billing.money import MAX_MICROS, usd
 from billing.rows import Session
 
 __all__ = [
+    "BudgetReached",
     "HoldAlreadyClosed",
     "InsufficientCredit",
     "KeyConflict",
@@ -42,23 +45,34 @@ class _NotOpenError(Exception):
     """Somebody else closed the hold first; nothing was written."""
 
 
-def place_hold(
-    workspace: Workspace, amount_micros: int, *, key: str, subject: str, deadline_at: datetime | None = None
+def place_hold(  # noqa: PLR0913 -- the columns of the row
+    workspace: Workspace,
+    amount_micros: int,
+    *,
+    key: str,
+    subject: str,
+    deadline_at: datetime | None = None,
+    budgets: Sequence[str] = (),
 ) -> Hold:
     """Set credit aside from the lots in burn order. An amount of 0 moves nothing and is a hold like any other.
 
-    A repeat with the same key returns the first hold, as it now stands. Raises InsufficientCredit, WalletFrozen, or
-    KeyConflict when the key came with another workspace, amount or subject, or the subject has another open hold.
+    ``budgets`` says for whom (``["project:prj_…", "member:12", "token:tok_…"]``); the monthly caps of these and of the
+    workspace bear on it. A repeat with the same key returns the first hold, as it now stands. Raises
+    InsufficientCredit, WalletFrozen, BudgetReached, or KeyConflict when the key came with another workspace, amount or
+    subject, or the subject has another open hold.
     """
     _refuse_nonsense(amount_micros, key, subject)
+    parties = Parties.of(budgets)
     for _ in range(TRIES):
         try:
             with rows.atomically() as sql:
-                return _place(sql, workspace, amount_micros, key, subject, deadline_at)
-        except (_NotPlacedError, IntegrityError) as error:
+                return _place(sql, workspace, amount_micros, key, subject, deadline_at, parties)
+        except (_NotPlacedError, BudgetFullError, IntegrityError) as error:
             refusal = error
         if before := _placed_before(workspace, amount_micros, key, subject):
             return before
+        if isinstance(refusal, BudgetFullError):
+            raise refused(workspace, refusal, amount_micros) from None
         available = _available(workspace)
         if available < amount_micros:
             break
@@ -77,32 +91,46 @@ def _refuse_nonsense(amount_micros: int, key: str, subject: str) -> None:
 
 
 def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
-    sql: Session, workspace: Workspace, amount: int, key: str, subject: str, deadline_at: datetime | None
+    sql: Session,
+    workspace: Workspace,
+    amount: int,
+    key: str,
+    subject: str,
+    deadline_at: datetime | None,
+    parties: Parties,
 ) -> Hold:
     reserved = sql.run(_RESERVE, [amount, accounts.wallet_code(workspace), amount])
     if not reserved:
         raise _NotPlacedError
-    account_id, now = reserved[0][0], timezone.now()
+    (account_id, capped), now = reserved[0], timezone.now()
     shares = burning.book(sql, account_id, amount, now) if amount else []
     if shares is None:
         # Some of what the account has lapsed before a sweep came by.
         raise _NotPlacedError
-    ((hold_id,),) = sql.run(_OPEN, [account_id, key, subject, amount, sql.stamp(deadline_at), sql.stamp(now)])
+    if capped and amount:
+        # Before the hold is there, because a month's row begins by counting the holds that are.
+        budgets.reserve(sql, workspace, parties, amount, now)
+    whose = [parties.project, parties.member, parties.token]
+    ((hold_id,),) = sql.run(_OPEN, [account_id, key, subject, amount, sql.stamp(deadline_at), *whose, sql.stamp(now)])
     if shares:
         values = ", ".join(["(%s, %s, %s)"] * len(shares))
         sql.change(f"{_SHARE} {values}", [value for share in shares for value in (hold_id, *share)])
-    names = ["id", "account_id", "key", "subject", "amount_micros", "state", "settled_micros", "deadline_at", "note"]
-    values_of = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, deadline_at, ""]
-    return Hold.from_db("default", [*names, "created_at", "closed_at"], [*values_of, now, None])
+    told = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, deadline_at, "", *whose, now, None]
+    return Hold.from_db("default", _COLUMNS, told)
 
 
+_COLUMNS = (
+    *("id", "account_id", "key", "subject", "amount_micros", "state", "settled_micros", "deadline_at", "note"),
+    *("project", "member", "token", "created_at", "closed_at"),
+)
 _RESERVE = """
 UPDATE billing_ledgeraccount SET held = held + %s
-WHERE code = %s AND posted - held - floor >= %s AND frozen_at IS NULL RETURNING id
+WHERE code = %s AND posted - held - floor >= %s AND frozen_at IS NULL RETURNING id, capped
 """
 _OPEN = """
-INSERT INTO billing_hold (account_id, key, subject, amount_micros, state, deadline_at, note, created_at)
-VALUES (%s, %s, %s, %s, 'open', %s, '', %s) RETURNING id
+INSERT INTO billing_hold (
+    account_id, key, subject, amount_micros, state, deadline_at, note, project, member, token, created_at
+) VALUES (%s, %s, %s, %s, 'open', %s, '', %s, %s, %s, %s) RETURNING id
 """
 _SHARE = "INSERT INTO billing_holdlot (hold_id, lot_id, amount_micros) VALUES"
 
@@ -184,6 +212,8 @@ def _close_once(  # noqa: PLR0913, PLR0917 -- the columns of the row
             raise _NotOpenError
     if not sql.change(_CLOSE, [state, amount, note, sql.stamp(now), hold.pk]):
         raise _NotOpenError
+    if head and head.capped:
+        budgets.give_back(sql, hold, amount)
     if charges:
         revenue_id = shares[0].revenue_id or accounts.platform(accounts.REVENUE).pk
         lines.append(sql, _entries(hold, charges, revenue_id, note), head=head)
@@ -208,6 +238,9 @@ def _entries(hold: Hold, charges: dict[int, int], revenue_id: int, memo: str) ->
             lot_id=lot_id,
             subject=hold.subject,
             memo=memo,
+            project=hold.project,
+            member=hold.member,
+            token=hold.token,
         )
         for lot_id, paid in charges.items()
     ]

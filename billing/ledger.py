@@ -81,6 +81,9 @@ def post(  # noqa: PLR0913 -- they are the columns of the row
         subject=subject,
         memo=memo,
         actor_id=actor.pk if actor else None,
+        project=hold.project if hold else "",
+        member=hold.member if hold else "",
+        token=hold.token if hold else "",
     )
     _refuse_nonsense(entry, debit, credit)
     owner = next((account for account in (debit, credit) if account.tracked), None)

@@ -30,6 +30,9 @@ class Entry(NamedTuple):
     subject: str = ""
     memo: str = ""
     actor_id: int | None = None
+    project: str = ""
+    member: str = ""
+    token: str = ""
 
 
 class Head(NamedTuple):
@@ -39,6 +42,7 @@ class Head(NamedTuple):
     seq: int
     balance: int
     hash: str
+    capped: bool
 
 
 class Tail(NamedTuple):
@@ -58,10 +62,10 @@ def move(  # noqa: PLR0913 -- one UPDATE, and what spares a query
     found = sql.run(_MOVE, [posted, held, lines, account_id, posted, held, held])
     if not found:
         return None
-    balance_after, seq_after = found[0]
+    balance_after, seq_after, capped = found[0]
     before = seq_after - lines
     last = tail.hash if tail and tail.seq == before else _hash_of(sql, account_id, before) if lines else GENESIS
-    return Head(account_id, before, balance_after - posted, last)
+    return Head(account_id, before, balance_after - posted, last, bool(capped))
 
 
 def _hash_of(sql: Session, account_id: int, seq: int) -> str:
@@ -73,7 +77,7 @@ _HASH = "SELECT owner_hash FROM billing_transfer WHERE owner_id = %s AND owner_s
 _MOVE = """
 UPDATE billing_ledgeraccount SET posted = posted + %s, held = held + %s, seq = seq + %s
 WHERE id = %s AND tracked AND posted + %s >= held + %s + floor AND held + %s >= 0
-RETURNING posted, seq
+RETURNING posted, seq, capped
 """
 
 
@@ -108,12 +112,16 @@ def append(sql: Session, entries: Sequence[Entry], *, head: Head | None, journal
                 memo=entry.memo,
                 actor_id=entry.actor_id,
                 created_at=now,
+                project=entry.project,
+                member=entry.member,
+                token=entry.token,
             )
             last = line_hash(last, line)
             chained = [head.account_id, seq, balance, last]
         parameters += [
             entry.kind, entry.debit_id, entry.credit_id, entry.amount_micros, entry.key, identifier, entry.hold_id,
             entry.lot_id, entry.reverses_id, entry.subject, entry.memo, entry.actor_id, *chained, stamp,
+            entry.project, entry.member, entry.token,
         ]  # fmt: skip
     return [
         row[0] for row in sql.run(f"{_INSERT} VALUES {', '.join([_VALUES] * len(entries))} RETURNING id", parameters)
@@ -123,6 +131,6 @@ def append(sql: Session, entries: Sequence[Entry], *, head: Head | None, journal
 _INSERT = """
 INSERT INTO billing_transfer (
     kind, debit_id, credit_id, amount_micros, key, journal, hold_id, lot_id, reverses_id, subject, memo, actor_id,
-    owner_id, owner_seq, owner_balance, owner_hash, created_at
+    owner_id, owner_seq, owner_balance, owner_hash, created_at, project, member, token
 )"""
-_VALUES = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_VALUES = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"

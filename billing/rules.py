@@ -305,4 +305,41 @@ USAGE = (
     ),
 )
 
-RULES = (*ACCOUNTS, *LOTS, *TRANSFERS, *HOLDS, *USAGE)
+BUDGETS = (
+    Rule(
+        "budget_differs",
+        "The cap on {0} of {1} from {2} says {3} spent and {4} reserved; its holds make {5} and {6}.",
+        """
+        SELECT * FROM (
+            SELECT p.scope, p.workspace_id, p.starts_at, p.spent_micros AS spent, p.reserved_micros AS reserved,
+                   COALESCE(SUM(h.settled_micros), 0) AS settled,
+                   COALESCE(SUM(CASE WHEN h.state = 'open' THEN h.amount_micros ELSE 0 END), 0) AS held
+            FROM billing_budgetperiod p
+            LEFT JOIN billing_ledgeraccount a ON a.workspace_id = p.workspace_id AND a.kind = 'wallet'
+            LEFT JOIN billing_hold h ON h.account_id = a.id AND h.created_at >= p.starts_at AND h.created_at < p.ends_at
+                AND p.scope IN ('workspace', 'project:' || h.project, 'member:' || h.member, 'token:' || h.token)
+            GROUP BY p.id, p.scope, p.workspace_id, p.starts_at, p.spent_micros, p.reserved_micros
+        ) told WHERE spent <> settled OR reserved <> held
+        """,
+        (3, 4, 5, 6),
+    ),
+    Rule(
+        "budget_exceeded",
+        "The cap on {0} of {1} is {2}, and {3} is spent and {4} reserved.",
+        """
+        SELECT scope, workspace_id, cap_micros, spent_micros, reserved_micros FROM billing_budgetperiod
+        WHERE spent_micros + reserved_micros > cap_micros + beyond_micros
+        """,
+        (2, 3, 4),
+    ),
+    Rule(
+        "transfer_party",
+        "Transfer {0} is told under another project, member or token than the hold that it settles.",
+        """
+        SELECT t.key FROM billing_transfer t JOIN billing_hold h ON h.id = t.hold_id
+        WHERE t.project <> h.project OR t.member <> h.member OR t.token <> h.token
+        """,
+    ),
+)
+
+RULES = (*ACCOUNTS, *LOTS, *TRANSFERS, *HOLDS, *USAGE, *BUDGETS)

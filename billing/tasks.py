@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from billing import ledger
+from avatarsite import jobs
+from billing import budget_mail, ledger, nightly
 
 logger = logging.getLogger(__name__)
 
@@ -16,6 +17,15 @@ def expire_lots() -> None:
 
 
 def verify_ledger() -> None:
-    """The nightly check; each finding is logged as an error."""
-    for finding in ledger.verify():
-        logger.error("Ledger: %s: %s", finding.code, finding.sentence)
+    """The nightly check: one alert to the operator for each rule that is broken."""
+    nightly.verify_ledger()
+
+
+def mail_budget_notice(*, notice_id: int) -> None:
+    budget_mail.mail_budget_notice(notice_id)
+
+
+def mail_unsent() -> None:
+    """Notices whose task was lost, or whose mail failed."""
+    for notice_id in budget_mail.unsent_notices():
+        jobs.enqueue("billing.mail_budget_notice", notice_id=notice_id)

@@ -1,3 +1,4 @@
+from billing.models.budgets import PERCENTS, Budget, BudgetNotice, BudgetPeriod
 from billing.models.holds import Hold, HoldLot, HoldState
 from billing.models.ledger import (
     OPENING_KINDS,
@@ -13,7 +14,11 @@ from billing.models.usage import Usage
 
 __all__ = [
     "OPENING_KINDS",
+    "PERCENTS",
     "AccountKind",
+    "Budget",
+    "BudgetNotice",
+    "BudgetPeriod",
     "CreditLot",
     "Hold",
     "HoldLot",

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
-from billing.models.ledger import MEMO_LENGTH, SUBJECT_LENGTH, CreditLot, LedgerAccount
+from billing.models.ledger import MEMO_LENGTH, PARTY_LENGTH, SUBJECT_LENGTH, CreditLot, LedgerAccount
 
 HOLD_KEY_LENGTH = 200
 
@@ -28,6 +28,10 @@ class Hold(models.Model):
     settled_micros = models.BigIntegerField(null=True, blank=True)
     deadline_at = models.DateTimeField("when somebody should look why it is still open", null=True, blank=True)
     note = models.CharField("why it was closed", max_length=MEMO_LENGTH, blank=True)
+    # For whom: monthly caps count by these, and statements are filtered by them.
+    project = models.CharField(max_length=PARTY_LENGTH, blank=True, default="")
+    member = models.CharField("id of the user", max_length=PARTY_LENGTH, blank=True, default="")
+    token = models.CharField(max_length=PARTY_LENGTH, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 
@@ -51,6 +55,7 @@ class Hold(models.Model):
         ]
         indexes = [
             models.Index(fields=["account"], condition=Q(state="open"), name="hold_open_by_account"),
+            models.Index(fields=["account", "created_at"], name="hold_by_account"),
             models.Index(fields=["deadline_at"], condition=Q(state="open"), name="hold_open_by_deadline"),
         ]
 

@@ -13,6 +13,9 @@ CODE_LENGTH = 160
 KEY_LENGTH = 255
 MEMO_LENGTH = 300
 SUBJECT_LENGTH = 120
+# A public id, or a user's number.
+PARTY_LENGTH = 40
+SCOPE_LENGTH = 60
 
 
 class AccountKind(models.TextChoices):
@@ -37,6 +40,7 @@ class LedgerAccount(models.Model):
     held = models.BigIntegerField("micro-dollars: open holds", default=0)
     floor = models.BigIntegerField("micro-dollars that must stay", default=0)
     seq = models.BigIntegerField("number of the newest line", default=0)
+    capped = models.BooleanField("has had a monthly cap, so that holds look for one", default=False)
     frozen_at = models.DateTimeField(null=True, blank=True)
     frozen_reason = models.CharField(max_length=MEMO_LENGTH, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -161,6 +165,10 @@ class Transfer(models.Model):
     )
     subject = models.CharField(max_length=SUBJECT_LENGTH, blank=True)
     memo = models.CharField(max_length=MEMO_LENGTH, blank=True)
+    # For whom: as on its hold.
+    project = models.CharField(max_length=PARTY_LENGTH, blank=True, default="")
+    member = models.CharField("id of the user", max_length=PARTY_LENGTH, blank=True, default="")
+    token = models.CharField(max_length=PARTY_LENGTH, blank=True, default="")
     # PROTECT, because SET_NULL would be an edit: whoever moved money is deactivated, never deleted.
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
@@ -207,6 +215,9 @@ class Transfer(models.Model):
         ]
         indexes = [
             models.Index(fields=["subject"], condition=~Q(subject=""), name="transfer_by_subject"),
+            models.Index(fields=["owner", "project", "owner_seq"], condition=~Q(project=""), name="line_by_project"),
+            models.Index(fields=["owner", "member", "owner_seq"], condition=~Q(member=""), name="line_by_member"),
+            models.Index(fields=["owner", "token", "owner_seq"], condition=~Q(token=""), name="line_by_token"),
         ]
 
     def __str__(self) -> str:

@@ -13,10 +13,12 @@ from django.utils import timezone
 from avatarsite import jobs
 from avatarsite.workspaces.models import ApiToken, User
 from billing import holds
+from billing.budget_notices import note_refusal
 from studio.models import Render, RenderEvent, RenderGroup, RenderState, Upload
 from studio.models.renders import render_id
 from studio.pipeline.options import DEFAULTS
 from studio.pipeline.quote import Quote, quote_render
+from studio.pipeline.scopes import scopes_of
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
 from studio.pipeline.wishes import TITLE_LIMIT, RequestRefused, Wish, checked
 
@@ -27,7 +29,7 @@ def request_render(*, user: User | None, idempotency_key: str | None = None, **w
     """Take a request: one render, one hold, queued. The same key again gives the same render.
 
     Several takes are as many renders in one group, asked for by ``request_takes``; this gives the first of them.
-    Raises RequestRefused, holds.InsufficientCredit or holds.WalletFrozen; then nothing was written.
+    Raises RequestRefused, holds.InsufficientCredit, holds.WalletFrozen or holds.BudgetReached; then nothing is held.
     """
     return request_takes(user=user, idempotency_key=idempotency_key, **wish)[0]
 
@@ -45,10 +47,12 @@ def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[
     try:
         with transaction.atomic():
             return _write_all(wish, options, quote, user, idempotency_key)
-    except (IntegrityError, holds.InsufficientCredit):
+    except (IntegrityError, holds.InsufficientCredit, holds.BudgetReached) as refusal:
         # Somebody else was first with the same key, and has committed by now; theirs may be what took the credit.
         if idempotency_key and (known := _known(wish, idempotency_key)):
             return known
+        if isinstance(refusal, holds.BudgetReached):
+            note_refusal(wish.workspace, refusal)
         raise
 
 
@@ -169,6 +173,7 @@ def _write(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was found 
         key=f"render:{new_id}:hold",
         subject=f"render:{new_id}",
         deadline_at=now + HOLD_LIFE,
+        budgets=scopes_of(wish.project, user, wish.token),
     )
     render = Render.objects.create(
         id=new_id,

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from avatarsite.ids import new_id
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
-from billing.holds import InsufficientCredit, WalletFrozen
+from billing.holds import BudgetReached, InsufficientCredit, WalletFrozen
 from studio.forms import VideoForm, known_routing
 from studio.library import find_uploads
 from studio.models import Render, Upload, UploadKind
@@ -131,7 +131,7 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
         )
     except RequestRefused as refusal:
         form.add_error(refusal.field if refusal.field in SHOWN else None, str(refusal))
-    except (InsufficientCredit, WalletFrozen) as refusal:
+    except (InsufficientCredit, WalletFrozen, BudgetReached) as refusal:
         form.add_error(None, str(refusal))
     return None
 

@@ -31,9 +31,9 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
-from billing import holds, ledger, metering
-from billing.errors import HoldAlreadyClosed, InsufficientCredit, KeyConflict
-from billing.models import CreditLot, Hold, Transfer, TransferKind, Usage
+from billing import budgets, holds, ledger, metering
+from billing.errors import BudgetReached, HoldAlreadyClosed, InsufficientCredit, KeyConflict
+from billing.models import BudgetNotice, BudgetPeriod, CreditLot, Hold, Transfer, TransferKind, Usage
 from tests.billing.cast import DOLLAR, give, hold, make_price, make_rich, make_workspace
 
 Job = Callable[[], object]
@@ -44,7 +44,7 @@ def outcome(job: Job) -> object:
     """What a runner gives, or the name of the refusal; anything else is told with its trace."""
     try:
         return job()
-    except (InsufficientCredit, HoldAlreadyClosed, KeyConflict) as refusal:
+    except (InsufficientCredit, BudgetReached, HoldAlreadyClosed, KeyConflict) as refusal:
         return type(refusal).__name__
     except Exception:  # noqa: BLE001 -- a race must report what it did not expect
         return traceback.format_exc()
@@ -110,6 +110,57 @@ def race_nobody_overdraws(together: Together) -> None:
     results = together([lambda runner=runner: want(runner) for runner in range(8)])
     assert [sum(column) for column in zip(*results, strict=True)] == [60, 68], results
     assert ledger.balance(workspace).available_micros == DOLLAR // 2
+
+
+def race_a_cap_admits_exactly_what_it_has_room_for(together: Together) -> None:
+    """Two hundred ask at once for $1, and the tightest of three caps has room for ten."""
+    workspace = make_rich(1_000, slug="capped")
+    for scope, dollars in (("workspace", 30), ("project:prj_1", 10), ("member:7", 20)):
+        budgets.set_cap(workspace, scope, dollars * DOLLAR, user=None)
+
+    def ask(number: int) -> str:
+        name = f"capped:{number}"
+        whose = ["project:prj_1", "member:7"]
+        return holds.place_hold(workspace, DOLLAR, key=name, subject=f"render:{name}", budgets=whose).state
+
+    results = count(together, [lambda number=number: ask(number) for number in range(200)])
+    assert results == {"open": 10, "BudgetReached": 190}, results
+    assert set(BudgetPeriod.objects.values_list("spent_micros", "reserved_micros")) == {(0, 10 * DOLLAR)}
+    assert list(BudgetNotice.objects.filter(scope="project:prj_1").order_by("percent").values_list("percent")) == [
+        (50,),
+        (80,),
+        (100,),
+    ]
+
+
+def race_holds_against_caps_that_change(together: Together) -> None:
+    """Caps are set, moved and taken away while holds come and go in and out of them: no count is lost."""
+    workspace = make_rich(1_000, slug="recapped")
+    whose = ["project:prj_2", "member:8"]
+
+    def spend(runner: int) -> str:
+        dice = random.Random(runner)
+        for number in range(20):
+            name = f"recapped:{runner}:{number}"
+            try:
+                placed = holds.place_hold(workspace, DOLLAR, key=name, subject=f"render:{name}", budgets=whose)
+            except BudgetReached:
+                continue
+            if dice.random() < 0.5:
+                holds.release_hold(placed, reason="cancelled")
+            elif dice.random() < 0.8:
+                holds.settle_hold(placed, DOLLAR // 2)
+        return "done"
+
+    def change() -> str:
+        dice = random.Random(0)
+        for _ in range(30):
+            micros = dice.choice([None, 5 * DOLLAR, 50 * DOLLAR])
+            budgets.set_cap(workspace, dice.choice(["workspace", *whose]), micros, user=None)
+        return "done"
+
+    results = count(together, [change, *(lambda runner=runner: spend(runner) for runner in range(6))])
+    assert results == {"done": 7}, results
 
 
 def race_the_same_key_acts_once(together: Together) -> None:

@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from avatarsite.models import Alert
 from billing import ledger, tasks
 from billing.models import LedgerAccount, Transfer
 from tests.billing.cast import DOLLAR, make_rich, make_workspace
@@ -72,13 +73,17 @@ def test_a_grant_that_can_not_be_ends_with_a_sentence(wrong: tuple[str, str], se
     assert Transfer.objects.count() == 1
 
 
-def test_the_nightly_check_logs_what_it_finds(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_nightly_check_raises_an_alert_for_each_broken_rule_and_closes_it_once_whole() -> None:
     make_rich()
     tasks.verify_ledger()
     tasks.expire_lots()
-    assert [record for record in caplog.records if record.name == "billing.tasks"] == []
+    assert Alert.objects.count() == 0
     spoil()
     tasks.verify_ledger()
-    (logged,) = [record for record in caplog.records if record.name == "billing.tasks"]
-    assert logged.levelname == "ERROR"
-    assert logged.getMessage().startswith("Ledger: held_differs: wallet:")
+    tasks.verify_ledger()
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.key, alert.count, alert.closed_at) == ("ledger", "held_differs", 2, None)
+    assert alert.message.startswith("wallet:")
+    LedgerAccount.objects.update(held=0)
+    tasks.verify_ledger()
+    assert Alert.objects.get().closed_at is not None

@@ -1,0 +1,75 @@
+"""Half, most and all of a month's cap: each is said once a month, to owners and admins."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from avatarsite import jobs
+from avatarsite.workspaces.models import Workspace
+from billing import rows
+from billing.errors import BudgetReached
+from billing.models import PERCENTS
+from billing.rows import Session
+
+
+class Use(NamedTuple):
+    """A month's row after a hold has taken its part; micro-dollars."""
+
+    cap_micros: int
+    spent_micros: int
+    reserved_micros: int
+    told_percent: int
+
+
+def level(cap_micros: int, used_micros: int) -> int:
+    """The highest of the percents that are told which ``used_micros`` has come to, or 0."""
+    return max((percent for percent in PERCENTS if used_micros * 100 >= cap_micros * percent), default=0)
+
+
+def note_use(sql: Session, workspace: Workspace, scope: str, starts_at: datetime, use: Use) -> None:
+    """Write the notice that is due after a hold, in the hold's transaction; nearly always none is."""
+    reached = level(use.cap_micros, use.spent_micros + use.reserved_micros)
+    if reached <= use.told_percent:
+        return
+    sql.change(_TOLD, [reached, workspace.pk, scope, sql.stamp(starts_at)])
+    _note(sql, workspace, scope, starts_at, reached, use)
+
+
+_TOLD = """
+UPDATE billing_budgetperiod SET told_percent = %s WHERE workspace_id = %s AND scope = %s AND starts_at = %s
+"""
+
+
+def note_refusal(workspace: Workspace, refusal: BudgetReached) -> None:
+    """That a cap has refused something is the notice of 100 %, too. Its own transaction: the refused one is gone."""
+    use = Use(refusal.cap_micros, refusal.spent_micros, refusal.reserved_micros, 0)
+    with rows.atomically() as sql:
+        _note(sql, workspace, refusal.scope, refusal.starts_at, PERCENTS[-1], use, refused=refusal.needed_micros)
+
+
+def _note(  # noqa: PLR0913, PLR0917 -- the columns of the row
+    sql: Session,
+    workspace: Workspace,
+    scope: str,
+    starts_at: datetime,
+    percent: int,
+    use: Use,
+    *,
+    refused: int | None = None,
+) -> None:
+    told = [use.cap_micros, use.spent_micros, use.reserved_micros, refused, sql.stamp(timezone.now())]
+    written = sql.run(_NOTE, [workspace.pk, scope, sql.stamp(starts_at), percent, *told])
+    if written:
+        jobs.enqueue("billing.mail_budget_notice", notice_id=written[0][0])
+
+
+_NOTE = """
+INSERT INTO billing_budgetnotice (
+    workspace_id, scope, starts_at, percent, cap_micros, spent_micros, reserved_micros, refused_micros, created_at,
+    tries
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
+ON CONFLICT (workspace_id, scope, starts_at, percent) DO NOTHING RETURNING id
+"""
