@@ -13,6 +13,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 
@@ -24,8 +25,10 @@ logger = logging.getLogger(__name__)
 SUPERVISOR_ID = os.environ.get("SUPERVISOR_ID", "")
 CLUSTER = os.environ.get("Q_CLUSTER_NAME", "")
 STAMP_EVERY_SECONDS = 1.0
-# Tasks that may fill a worker for long: name -> the limit after which even they count as dead.
-LONG_TASKS = {name: timedelta(seconds=limit + 30) for name, limit in LONGER.items()}
+# A task that waits for somebody else's server may fill its worker for longer than the canary may be silent, so each
+# announces itself; after its own limit, and some, even it counts as dead.
+SOME = timedelta(seconds=30)
+UNANNOUNCED = frozenset({"avatarsite.canary"})
 
 _last_stamp = 0.0
 
@@ -34,8 +37,8 @@ def connect() -> None:
     """Listen, in processes that a supervisor has started."""
     if SUPERVISOR_ID:
         post_execute.connect(_stamp, dispatch_uid="canary")
-        pre_execute.connect(_begin_long, dispatch_uid="canary")
-        post_execute_in_worker.connect(_end_long, dispatch_uid="canary")
+        pre_execute.connect(_begin, dispatch_uid="canary")
+        post_execute_in_worker.connect(_end, dispatch_uid="canary")
 
 
 def stamped_at(supervisor: str, cluster: str) -> datetime | None:
@@ -44,7 +47,7 @@ def stamped_at(supervisor: str, cluster: str) -> datetime | None:
 
 
 def busy_pids(supervisor: str, cluster: str) -> list[int]:
-    """Processes that are inside a long task now."""
+    """Processes that are inside a task now."""
     rows = BusyWorker.objects.filter(supervisor=supervisor, cluster=cluster, until__gt=timezone.now())
     return list(rows.values_list("pid", flat=True))
 
@@ -76,24 +79,28 @@ def _stamp(**_: Any) -> None:
         logger.exception("the canary of %s could not be stamped", CLUSTER)
 
 
-def _begin_long(task: dict[str, Any], **_: Any) -> None:
-    limit = LONG_TASKS.get(task.get("name", ""))
-    if limit is None:
+def _begin(task: dict[str, Any], **_: Any) -> None:
+    if task.get("name") in UNANNOUNCED:
         return
     try:
         BusyWorker.objects.update_or_create(
             supervisor=SUPERVISOR_ID,
             pid=os.getpid(),
-            defaults={"cluster": CLUSTER, "until": timezone.now() + limit},
+            defaults={"cluster": CLUSTER, "until": timezone.now() + _limit(task.get("name", "")) + SOME},
         )
     except Exception:
-        logger.exception("a long task could not be announced")
+        logger.exception("a task could not be announced")
 
 
-def _end_long(task: dict[str, Any], **_: Any) -> None:
-    if task.get("name") not in LONG_TASKS:
+def _end(task: dict[str, Any], **_: Any) -> None:
+    if task.get("name") in UNANNOUNCED:
         return
     try:
         BusyWorker.objects.filter(supervisor=SUPERVISOR_ID, pid=os.getpid()).delete()
     except Exception:
-        logger.exception("the end of a long task could not be announced")
+        logger.exception("the end of a task could not be announced")
+
+
+def _limit(name: str) -> timedelta:
+    mine = settings.Q_CLUSTER | settings.Q_CLUSTER["ALT_CLUSTERS"].get(CLUSTER, {})
+    return timedelta(seconds=LONGER.get(name, mine["timeout"]))

@@ -12,5 +12,9 @@ def handle_letter(*, letter_id: int) -> None:
     letters.handle_letter(letter_id)
 
 
+def forget_letters() -> None:
+    letters.forget_old_letters()
+
+
 def mail_alert(*, alert_id: int) -> None:
     alerts.mail_alert(alert_id)

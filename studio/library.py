@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 
 from avatarsite.workspaces.models import Workspace
@@ -69,12 +69,11 @@ def find_uploads(workspace: Workspace, kind: UploadKind) -> QuerySet[Upload]:
 
 
 def uploads_in_use(workspace: Workspace, uploads: list[Upload]) -> set[str]:
-    """The ids of those that a video is made of or a project starts from; two queries."""
-    ids = {upload.pk for upload in uploads}
-    renders = Render.objects.for_workspace(workspace).filter(Q(portrait__in=ids) | Q(voice__in=ids))
-    projects = Project.objects.for_workspace(workspace).filter(portrait__in=ids)
-    pairs = [*renders.values_list("portrait_id", "voice_id"), *projects.values_list("portrait_id")]
-    return ids & {upload for pair in pairs for upload in pair}
+    """The ids of those that a video is made of or a project starts from; one query."""
+    used = Exists(Render.objects.filter(portrait=OuterRef("pk"))) | Exists(Render.objects.filter(voice=OuterRef("pk")))
+    found = Upload.objects.for_workspace(workspace).filter(pk__in=[upload.pk for upload in uploads])
+    used |= Exists(Project.objects.filter(portrait=OuterRef("pk")))
+    return set(found.filter(used).values_list("pk", flat=True))
 
 
 def _forget_files(files: list[FieldFile]) -> None:

@@ -17,7 +17,7 @@ class LetterAdmin(admin.ModelAdmin[Letter]):
     search_fields = ("event_id",)
     ordering = ("-received_at",)
     fields = (
-        *("source", "event_id", "seal", "received_at", "deliveries", "tries", "next_try_at", "handled_at"),
+        *("source", "event_id", "seal", "address", "received_at", "deliveries", "tries", "next_try_at", "handled_at"),
         *("outcome", "headers", "query", "text"),
     )
     readonly_fields = fields

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +27,13 @@ logger = logging.getLogger(__name__)
 BODY_LIMIT = 256 * 1024
 MAX_TRIES = 8
 LEASE = timedelta(seconds=90)
+# What one address may have lying here unproven within a window: forgeries, and letters that nobody has looked at yet.
+# A sender that is told to wait sends again, and polling brings everything home anyway.
+FLOOD_WINDOW = timedelta(minutes=10)
+FORGERIES_AT_MOST = 500
+UNCHECKED_AT_MOST = 5_000
+KEPT = {Seal.GOOD: timedelta(days=90), Seal.BROKEN: timedelta(days=7), Seal.UNCHECKED: timedelta(days=90)}
+FORGOTTEN_AT_ONCE = 5_000
 # Headers that are worth keeping; cookies and the like are not ours to store.
 KEEP_HEADERS = ("content-type", "user-agent", "stripe-signature", "x-fal-")
 
@@ -48,7 +56,27 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def file_letter(source: str, *, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> Letter:
+def floods(address: str | None) -> bool:
+    """Whether this address has sent more that is forged, or not looked at yet, than anybody should have to keep."""
+    unproven = Letter.objects.filter(address=address, received_at__gt=timezone.now() - FLOOD_WINDOW).exclude(
+        seal=Seal.GOOD
+    )
+    seals = Counter(unproven.values_list("seal", flat=True)[: UNCHECKED_AT_MOST + FORGERIES_AT_MOST])
+    return seals[Seal.BROKEN] >= FORGERIES_AT_MOST or seals[Seal.UNCHECKED] >= UNCHECKED_AT_MOST
+
+
+def forget_old_letters() -> int:
+    """Delete letters that have been dealt with and are past their time; returns how many."""
+    gone = 0
+    for seal, life in KEPT.items():
+        old = Letter.objects.filter(seal=seal, received_at__lt=timezone.now() - life, next_try_at=None)
+        gone += Letter.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])).delete()[0]
+    return gone
+
+
+def file_letter(
+    source: str, *, headers: Mapping[str, str], query: Mapping[str, str], body: bytes, address: str | None = None
+) -> Letter:
     """Store the letter and queue its handling in one transaction. A repeat is counted on the first one's row."""
     event_id = _event_id(source, headers, query, body)
     try:
@@ -60,6 +88,7 @@ def file_letter(source: str, *, headers: Mapping[str, str], query: Mapping[str, 
                 # PostgreSQL takes no NUL, and no sender of ours writes one.
                 query={name.replace("\0", ""): value.replace("\0", "") for name, value in query.items()},
                 body=body,
+                address=address,
                 next_try_at=timezone.now(),
             )
             jobs.enqueue("avatarsite.handle_letter", letter_id=letter.pk)

@@ -17,6 +17,7 @@ class Letter(models.Model):
     headers = models.JSONField(default=dict)
     query = models.JSONField(default=dict)
     body = models.BinaryField()
+    address = models.GenericIPAddressField("where it came from", null=True, blank=True)
     seal = models.CharField(max_length=10, choices=Seal.choices, default=Seal.UNCHECKED)
     received_at = models.DateTimeField(auto_now_add=True)
     deliveries = models.PositiveIntegerField("times it came", default=1)
@@ -30,6 +31,7 @@ class Letter(models.Model):
         indexes = [
             models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="letter_due"),
             models.Index(fields=["-received_at"], name="letter_by_time"),
+            models.Index(fields=["address", "received_at"], condition=~models.Q(seal="good"), name="letter_unproven"),
         ]
 
     def __str__(self) -> str:

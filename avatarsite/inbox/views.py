@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from django.core.exceptions import RequestDataTooBig
+from allauth.account.adapter import get_adapter
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from avatarsite.inbox.letters import BODY_LIMIT, SOURCES, file_letter
+from avatarsite.inbox.letters import BODY_LIMIT, SOURCES, file_letter, floods
 
 
 @csrf_exempt
@@ -23,8 +24,19 @@ def hook(request: HttpRequest, source: str) -> HttpResponseBase:
         body = request.body
     except RequestDataTooBig:
         return HttpResponse("Too large.\n", status=413, content_type="text/plain")
-    file_letter(source, headers=request.headers, query=request.GET.dict(), body=body)
+    address = _address(request)
+    if floods(address):
+        return HttpResponse("Too many.\n", status=429, content_type="text/plain", headers={"Retry-After": "600"})
+    file_letter(source, headers=request.headers, query=request.GET.dict(), body=body, address=address)
     return HttpResponse("Filed.\n", status=200, content_type="text/plain")
+
+
+def _address(request: HttpRequest) -> str | None:
+    """The sender's, behind as many proxies as TRUSTED_PROXIES says; None over a socket without addresses."""
+    try:
+        return str(get_adapter().get_client_ip(request))
+    except PermissionDenied:
+        return None
 
 
 urlpatterns = [path("hooks/<slug:source>/", hook, name="hook")]

@@ -81,12 +81,18 @@ def person_view(
 def to_sign_in(request: HttpRequest) -> HttpResponseBase:
     """Sign in first, then go on where they were. A form that was posted is not posted again: they see its page."""
     if request.headers.get("HX-Request"):
-        page = urlsplit(request.headers.get("HX-Current-URL", ""))
-        sign_in = redirect_to_login(page.path or "/")
+        sign_in = redirect_to_login(_path(request.headers.get("HX-Current-URL", "")))
         return HttpResponseClientRedirect(sign_in["Location"])
     if request.method in SAFE:
         return redirect_to_login(request.get_full_path())
     return redirect_to_login(resolve_url(settings.LOGIN_REDIRECT_URL))
+
+
+def _path(address: str) -> str:
+    try:
+        return urlsplit(address).path or "/"
+    except ValueError:  # what a header holds is anybody's guess
+        return "/"
 
 
 def _private(response: HttpResponseBase) -> HttpResponseBase:

@@ -24,6 +24,7 @@ from studio.providers.types import CancelAnswer, ProviderError
 logger = logging.getLogger(__name__)
 
 ASK_AGAIN_AFTER = timedelta(seconds=30)
+LOOKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,21 @@ def cancel_terms(render: Render) -> CancelTerms:
 
 def request_cancel(render: Render, *, user: User | None) -> bool:
     """Stop the render, or pass the wish on to its provider. False if that is not possible (any more)."""
-    if not cancel_terms(render).possible:
-        return False
     who = user.get_full_name() if user else "the server"
-    if render.state == RenderState.QUEUED and finish_cancelled(render, reason=f"cancelled by {who}"):
-        return True
+    for _ in range(LOOKS):
+        if not cancel_terms(render).possible:
+            return False
+        if render.state == RenderState.QUEUED and finish_cancelled(render, reason=f"cancelled by {who}"):
+            return True
+        if _pass_on(render, who):
+            return True
+        # It has moved on, perhaps back to the queue: what is possible is another question now.
+        render.refresh_from_db()
+    return False
+
+
+def _pass_on(render: Render, who: str) -> bool:
+    """Store the wish of one whose render is at a provider, or on the way there."""
     with transaction.atomic():
         wished = Render.objects.filter(
             pk=render.pk, state__in=(RenderState.SUBMITTING, RenderState.RENDERING), cancel_requested_at=None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from avatarsite import jobs
 from billing import holds
 from studio.models import Render, RenderState
+from studio.pipeline.notify import file_notice
 from studio.pipeline.states import advance
 from studio.providers.types import Failure, Fault
 
@@ -36,7 +36,7 @@ def fail_render(render: Render, *, code: str, message: str, reason: str, failure
         )
         if won:
             release(render, reason="failed")
-            jobs.enqueue("studio.notify", render_id=render.pk)
+            file_notice(render)
     return won
 
 

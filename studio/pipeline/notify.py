@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from avatarsite import jobs
 from billing.money import usd
 from studio.models import Notice, Render, RenderState
 
@@ -18,30 +18,41 @@ logger = logging.getLogger(__name__)
 
 EMAIL = "email"
 MAX_TRIES = 5
+# Longer than any mail server takes to answer, so that a slow one is not asked twice.
+TRY_AGAIN_AFTER = timedelta(minutes=10)
 # A draft is there before its mail would be; who waits on the page needs none.
 WORTH_A_MAIL = timedelta(seconds=45)
 
 
+def file_notice(render: Render) -> None:
+    """Owe the person who asked a mail; called in the transaction that ends the render."""
+    if not _is_due(render):
+        return
+    Notice.objects.get_or_create(render=render, channel=EMAIL, defaults={"next_try_at": timezone.now()})
+    jobs.enqueue("studio.notify", render_id=render.pk)
+
+
 def notify_render(render_id: str) -> bool:
     """Send what is due about an ended render. True if something was sent by this call."""
-    render = Render.objects.select_related("requested_by", "workspace").get(pk=render_id)
-    if not _is_due(render):
+    now = timezone.now()
+    notice = Notice.objects.filter(render=render_id, channel=EMAIL, next_try_at__lte=now).first()
+    if notice is None:
         return False
-    notice, _ = Notice.objects.get_or_create(render=render, channel=EMAIL)
-    claimed = Notice.objects.filter(pk=notice.pk, sent_at=None, tries=notice.tries, tries__lt=MAX_TRIES).update(
-        tries=notice.tries + 1
+    last = notice.tries + 1 >= MAX_TRIES
+    claimed = Notice.objects.filter(pk=notice.pk, tries=notice.tries, next_try_at=notice.next_try_at).update(
+        tries=notice.tries + 1, next_try_at=None if last else now + TRY_AGAIN_AFTER
     )
     if not claimed:
         return False
-    _mail(render, notice)
-    Notice.objects.filter(pk=notice.pk).update(sent_at=timezone.now())
+    _mail(Render.objects.select_related("requested_by", "workspace").get(pk=render_id), notice)
+    Notice.objects.filter(pk=notice.pk).update(sent_at=timezone.now(), next_try_at=None)
     return True
 
 
 def unsent_notices() -> list[str]:
-    """Ids of renders whose notice was begun and not sent; asked by the sweep."""
-    unsent = Q(notices__sent_at=None, notices__tries__lt=MAX_TRIES, notices__isnull=False)
-    return list(Render.objects.filter(unsent).values_list("pk", flat=True)[:100])
+    """Ids of renders whose notice is due and was dropped; asked by the sweep."""
+    due = Notice.objects.filter(next_try_at__lte=timezone.now()).order_by("next_try_at")
+    return list(due.values_list("render_id", flat=True)[:100])
 
 
 def _is_due(render: Render) -> bool:

@@ -13,6 +13,7 @@ from avatarsite.alerts import raise_alert
 from billing import metering
 from billing.money import charge_micros, usd
 from studio.models import Delivery, JobStatus, ProviderJob, Render, RenderState
+from studio.pipeline.notify import file_notice
 from studio.pipeline.states import advance
 
 DRIFT_SHARE = 0.1
@@ -51,7 +52,7 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
             reported_ms=job.reported_ms if job else None,
             reported_cost_micros=job.reported_cost_micros if job else None,
         )
-        jobs.enqueue("studio.notify", render_id=render.pk)
+        file_notice(render)
         if endpoint := render.options.get("upload_endpoint"):
             Delivery.objects.create(render=render, url=endpoint, next_try_at=timezone.now())
             jobs.enqueue("studio.deliver", render_id=render.pk)

@@ -165,6 +165,11 @@ def test_a_fragment_asked_for_after_signing_out_moves_the_whole_page(cast: Cast)
     assert response["HX-Redirect"] == "/account/login/?next=/w/yard/videos/"
 
 
+def test_an_address_that_is_none_leads_home_after_signing_in(cast: Cast) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://["}
+    assert knock(cast, AnonymousUser(), **headers)["HX-Redirect"] == "/account/login/?next=/"
+
+
 def test_a_form_posted_after_signing_out_leads_to_sign_in_and_then_home(cast: Cast) -> None:
     assert knock(cast, AnonymousUser(), "post")["Location"] == "/account/login/?next=/"
 
