@@ -9,7 +9,7 @@ from avatarsite.workspaces.models import User
 from tests.conftest import PASSWORD, Cast
 
 pytestmark = pytest.mark.django_db
-NOTICE = "The providers are stand-ins on this machine"
+NOTICE = "The providers and Stripe are stand-ins on this machine"
 
 
 def pages(cast: Cast) -> list[str]:

@@ -139,25 +139,27 @@ class Fault:
 
 
 class FaultBoard:
-    """The faults that are switched on at one provider."""
+    """The faults that are switched on at one provider; ``routes`` are the words that a fault's route may be."""
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, catalogue: dict[str, Kind] = CATALOGUE, routes: tuple[str, ...] = ROUTES) -> None:
         self.provider = provider
+        self.catalogue = catalogue
+        self._routes = routes
         self._on: list[Fault] = []
         self._ids = itertools.count(1)
 
     def switch_on(
         self, name: str, *, times: int | None = None, match: str = "", params: dict[str, Any] | None = None
     ) -> Fault:
-        kind = CATALOGUE.get(name)
+        kind = self.catalogue.get(name)
         if kind is None or self.provider not in kind.providers:
             raise FaultError(f"{self.provider} has no fault {name!r}")
         strange = set(params or {}) - set(kind.defaults)
         if strange:
             raise FaultError(f"{name} takes {sorted(kind.defaults)}, not {sorted(strange)}")
         given = kind.defaults | (params or {})
-        if "route" in given and given["route"] not in ROUTES:
-            raise FaultError(f"route is one of {ROUTES}, not {given['route']!r}")
+        if "route" in given and given["route"] not in self._routes:
+            raise FaultError(f"route is one of {self._routes}, not {given['route']!r}")
         fault = Fault(next(self._ids), name, given, times, match)
         self._on.append(fault)
         return fault
@@ -189,6 +191,6 @@ class FaultBoard:
         if not self._on:
             return {}
         texts = tuple(texts)
-        names = {fault.name for fault in self._on if CATALOGUE[fault.name].moment is moment}
+        names = {fault.name for fault in self._on if self.catalogue[fault.name].moment is moment}
         struck = {name: self.strike(name, texts, route=route) for name in names}
         return {name: params for name, params in struck.items() if params is not None}

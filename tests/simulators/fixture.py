@@ -145,7 +145,7 @@ def running_simulators(
         command += ["--set", f"{name}={json.dumps(value)}"]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        town = _first_words(process)
+        town = first_words(process)
         controls = {name: Control(base) for name, base in town["control"].items()}
         try:
             for control in controls.values():
@@ -158,10 +158,10 @@ def running_simulators(
             for control in controls.values():
                 control.close()
     finally:
-        _end(process)
+        end_process(process)
 
 
-def _first_words(process: subprocess.Popen[str]) -> dict[str, Any]:
+def first_words(process: subprocess.Popen[str]) -> dict[str, Any]:
     lines: list[str] = []
     reader = threading.Thread(target=lambda: lines.append(process.stdout.readline() if process.stdout else ""))
     reader.start()
@@ -171,7 +171,7 @@ def _first_words(process: subprocess.Popen[str]) -> dict[str, Any]:
     return dict(json.loads(lines[0]))
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def end_process(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:
         process.wait(timeout=10)
@@ -220,8 +220,8 @@ class Inbox:
 
 
 @contextmanager
-def open_inbox() -> Iterator[Inbox]:
-    inbox = Inbox("")
+def open_inbox(kind: type[Inbox] = Inbox) -> Iterator[Inbox]:
+    inbox = kind("")
 
     class Slot(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -20,6 +20,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "usage_word": ("credits_used", "tokens_used"),
     "id_form": ("uuid:model", "short"),
     "status_code_type": ("number", "string"),
+    "delivery": ("at_once", "held"),
+    "refunds": ("succeeded", "pending"),
+    "failed_refund": ("subtracts", "stays"),
 }
 
 
@@ -28,25 +31,8 @@ class SettingError(ValueError):
 
 
 @dataclass
-class Settings:
-    """Seconds are provider seconds unless a name says otherwise."""
-
-    keys: list[str] = field(default_factory=list)
-    queue_seconds: float = 5.0
-    run_seconds: float = 60.0
-    run_jitter: float = 0.0  # share of run_seconds, drawn evenly, the same in each run
-    places: int = 0  # how many jobs run at once; 0 is no limit
-    inputs: str = "fetch"  # or "assume": nothing is downloaded and each voice lasts assumed_voice_seconds
-    assumed_voice_seconds: float = 10.0
-    length: str = "nearest"  # how a voice is rounded to the 4/15 s grid
-    extra_steps: int = 0
-    padding_bytes: int = 0  # makes each MP4 or MOV this much larger
-    balance_usd: float = 10_000.0
-    least_image_side: int = 300
-    most_image_side: int = 0  # 0 is no limit
-    least_voice_seconds: float = 2.0
-    most_voice_seconds: float = 300.0
-    webhook_timeout_real_seconds: float = 2.0  # a webhook's time limit never shrinks below this, however fast the clock
+class Turnable:
+    """Settings that can be changed while the stand-in runs."""
 
     def apply(self, changes: dict[str, Any]) -> None:
         """Check all ``changes``, then make them."""
@@ -65,6 +51,28 @@ class Settings:
 
     def shown(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass
+class Settings(Turnable):
+    """Seconds are provider seconds unless a name says otherwise."""
+
+    keys: list[str] = field(default_factory=list)
+    queue_seconds: float = 5.0
+    run_seconds: float = 60.0
+    run_jitter: float = 0.0  # share of run_seconds, drawn evenly, the same in each run
+    places: int = 0  # how many jobs run at once; 0 is no limit
+    inputs: str = "fetch"  # or "assume": nothing is downloaded and each voice lasts assumed_voice_seconds
+    assumed_voice_seconds: float = 10.0
+    length: str = "nearest"  # how a voice is rounded to the 4/15 s grid
+    extra_steps: int = 0
+    padding_bytes: int = 0  # makes each MP4 or MOV this much larger
+    balance_usd: float = 10_000.0
+    least_image_side: int = 300
+    most_image_side: int = 0  # 0 is no limit
+    least_voice_seconds: float = 2.0
+    most_voice_seconds: float = 300.0
+    webhook_timeout_real_seconds: float = 2.0  # a webhook's time limit never shrinks below this, however fast the clock
 
 
 @dataclass

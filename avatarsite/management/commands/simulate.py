@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,10 +18,11 @@ from rich.console import Console
 # What a real installation may have set, and the stand-ins' site must not touch.
 NOT_OURS = ("DATABASE_URL", "REDIS_URL", "QUEUE_BROKER", "EMAIL_URL", "OPERATOR_EMAIL", "SECRET_KEY", "ALLOWED_HOSTS")
 STOP_SECONDS = 70
+BANK_SECONDS = 20.0  # how long a bank debit takes on the payment page of Stripe's stand-in
 
 
 class Command(BaseCommand):
-    help = "Starts stand-ins of the providers on this machine and a demo site against them, until Ctrl-C."
+    help = "Starts stand-ins of the providers and of Stripe on this machine and a demo site against them, until Ctrl-C."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--no-serve", action="store_true", help="end after the demo's first render")
@@ -31,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         _refuse_what_can_not_work(options["port"])
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt), _stand_ins(options["speed"]) as addresses:
+        with suppress(KeyboardInterrupt), _stand_ins(options["speed"], options["port"]) as addresses:
             _say(Console(), options["speed"])
             command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo", "--port", str(options["port"])]
             command += ["--no-serve"] if options["no_serve"] else []
@@ -52,16 +53,26 @@ def _refuse_what_can_not_work(port: int) -> None:
 
 
 @contextmanager
-def _stand_ins(speed: float) -> Iterator[dict[str, str]]:
-    """The providers' stand-ins, and the variables with which a site finds them. They end with this process."""
-    command = [sys.executable, "-m", "tests.simulators", "--speed", str(speed), "--until-stdin-ends"]
+def _stand_ins(speed: float, port: int) -> Iterator[dict[str, str]]:
+    """Stand-ins of the providers and of Stripe, and the variables with which a site finds them."""
+    stripe = ["tests.simulators.stripe", "--webhook-url", f"http://127.0.0.1:{port}/hooks/stripe/"]
+    stripe += ["--set", f"async_seconds={BANK_SECONDS}"]
+    with ExitStack() as stack:
+        providers = stack.enter_context(_stand_in(["tests.simulators", "--speed", str(speed)]))
+        yield providers | stack.enter_context(_stand_in(stripe))
+
+
+@contextmanager
+def _stand_in(module: list[str]) -> Iterator[dict[str, str]]:
+    """One process of stand-ins, which ends with this one, and what it says a site needs."""
+    command = [sys.executable, "-m", *module, "--until-stdin-ends"]
     process = subprocess.Popen(
         command, cwd=settings.BASE_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     )
     try:
         line = process.stdout.readline() if process.stdout else b""
         if not line:
-            raise CommandError("The providers' stand-ins did not start; what they said is above.")
+            raise CommandError("The stand-ins did not start; what they said is above.")
         yield json.loads(line)["environment"]
     finally:
         process.terminate()
@@ -73,7 +84,7 @@ def _environment(addresses: dict[str, str], port: int) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name.removesuffix("_FILE") not in NOT_OURS and not name.startswith("S3_")
+        if name.removesuffix("_FILE") not in NOT_OURS and not name.startswith(("S3_", "STRIPE_"))
     }
     return kept | {
         **addresses,
@@ -84,7 +95,9 @@ def _environment(addresses: dict[str, str], port: int) -> dict[str, str]:
 
 
 def _say(console: Console, speed: float) -> None:
-    console.print("[bold]The providers are stand-ins[/bold] on this machine. No key is used, nothing leaves it,")
+    console.print(
+        "[bold]The providers and Stripe are stand-ins[/bold] on this machine. No key is used, nothing leaves it,"
+    )
     console.print(f"no money is spent, and they work {speed:g} times as fast. Their videos are test pictures.\n")
 
 
