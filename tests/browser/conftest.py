@@ -18,7 +18,26 @@ ARGUMENTS = [
     "--use-fake-ui-for-media-stream",
 ]
 # Everybody who is on the site from the beginning, each with a workspace and credit of their own.
-NAMES = ("Alice", "Carla", "Dina", "Emma", "Fay", "Gina", "Hana", "Ines", "Judy", "Kim", "Lena", "Mia", "Nora", "Olga")
+NAMES = (
+    "Alice",
+    "Carla",
+    "Dina",
+    "Emma",
+    "Fay",
+    "Gina",
+    "Hana",
+    "Ines",
+    "Judy",
+    "Kim",
+    "Lena",
+    "Mia",
+    "Nora",
+    "Olga",
+    "Paula",
+    "Quinn",
+    "Rosa",
+    "Sara",
+)
 
 Visit = Callable[..., Visitor]
 CAME = pytest.StashKey[list[Visitor]]()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,8 +14,10 @@ from django.urls import resolve
 
 from tests.browser.visitors import DESK, PHONE, Visitor
 
+# A folder for a picture of every page that is looked at, for people who want to look too.
+PICTURES = os.environ.get("BROWSER_PICTURES", "")
 GRAVE = {"serious", "critical"}
-RULES: dict[str, Any] = {"resultTypes": ["violations"]}
+RULES: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
 # The HTML is the same in the dark; only what is seen of it can differ.
 RULES_OF_COLOUR = RULES | {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 # What changes with a size or a colour sets transitions going, and the end of one may start another in what is inside.
@@ -40,6 +45,10 @@ class Eyes:
     visitor: Visitor
     found: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        # With each page from now on, which is quicker than handing it to each.
+        self.visitor.context.add_init_script(AXE_SCRIPT)
+
     def see(self, path: str) -> None:
         """Go to a page and look at it; it has to be that page and no other."""
         self.visitor.go(path)
@@ -54,7 +63,6 @@ class Eyes:
     def look(self, what: str) -> None:
         """At what is open now, wide and narrow, light and dark."""
         page = self.visitor.page
-        page.evaluate(AXE_SCRIPT)
         for width, size in (("wide", DESK), ("narrow", PHONE)):
             page.set_viewport_size(size)
             page.evaluate(SETTLED)
@@ -63,6 +71,7 @@ class Eyes:
                 page.emulate_media(color_scheme=colours)
                 page.evaluate(SETTLED)
                 self._ask_axe(f"{what}, {width}, {colours}", rules)
+                self._keep_picture(f"{what}, {width}, {colours}")
         page.set_viewport_size(DESK)
         page.emulate_media(color_scheme="light")
 
@@ -73,6 +82,11 @@ class Eyes:
                     f"{what}: {violation['id']}: {node['html'][:200]} {node['failureSummary']}"
                     for node in violation["nodes"]
                 ]
+
+    def _keep_picture(self, what: str) -> None:
+        if PICTURES:
+            name = re.sub(r"[^\w=]+", "-", what).strip("-")
+            self.visitor.page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
 
     def saw_nothing_grave(self) -> None:
         print(*self.found, sep="\n\n")

@@ -98,8 +98,8 @@ NO_PAGES = {
 # Everything below answers to machines, or is Django's own.
 NO_PAGES_BELOW = ("admin/", "api/v1/")
 
-# What of ``furnish`` fills the addresses.
 HERE = "tests/browser/pages.py"
+# What of ``furnish`` fills the addresses.
 THINGS = {"project", "render", "upload"}
 LISTED = {*IN_A_WORKSPACE, *OF_A_PERSON, *OF_THE_PROTECTED, *OF_NOBODY, *ON_THE_WAY}
 NAMED = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -107,8 +107,8 @@ NAMED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 def routes() -> dict[str, str]:
     """Every URL that could be a page: its name and its route."""
-    found = {name or route: route for name, route in _routes(get_resolver(), "")}
-    return {name: route for name, route in found.items() if not route.startswith(NO_PAGES_BELOW)}
+    everything = ((name or route, route) for name, route in _routes(get_resolver(), ""))
+    return {name: route for name, route in everything if not route.startswith(NO_PAGES_BELOW)}
 
 
 def _routes(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, str]]:
