@@ -342,6 +342,27 @@ TRUSTED_MEDIA_SOURCES = env.words("TRUSTED_MEDIA_SOURCES")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 LOCAL_ENGINE_JOBS = env.integer("LOCAL_ENGINE_JOBS", 1, least=1)
 
+# --- Stripe: top-ups are off without a key. docs/billing.md says what a restricted key needs --------------------------
+
+STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY")
+if STRIPE_SECRET_KEY and not STRIPE_SECRET_KEY.startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
+    raise ImproperlyConfigured("STRIPE_SECRET_KEY must start with rk_live_, rk_test_, sk_live_ or sk_test_.")
+# Two, divided by a comma, while one takes over from the other.
+STRIPE_WEBHOOK_SECRET = env.words("STRIPE_WEBHOOK_SECRET")
+STRIPE_API_BASE = env.url("STRIPE_API_BASE") or "https://api.stripe.com"
+# Where Checkout and the portal live: Stripe's own hosts, unless the account has a domain of its own for them.
+STRIPE_PAGES = env.words("STRIPE_PAGES") or (
+    ["https://checkout.stripe.com", "https://billing.stripe.com", "https://hooks.stripe.com"]
+    if STRIPE_API_BASE == "https://api.stripe.com"
+    else [STRIPE_API_BASE]
+)
+# Tax by Stripe Tax, on top of the price.
+STRIPE_TAX = env.flag("STRIPE_TAX", default=False)
+STRIPE_TAX_CODE = env.text("STRIPE_TAX_CODE")
+if STRIPE_SECRET_KEY:
+    # A browser holds a form's whole way to form-action, and the way to pay ends at Stripe.
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = [SELF, *STRIPE_PAGES]
+
 # --- Providers: each is offered as soon as its key is set. The addresses are for a test or a proxy -------------------
 
 RUNWARE_API_KEY = env.text("RUNWARE_API_KEY")

@@ -20,8 +20,21 @@ WRITE_OFF = "write_off"
 GRANTS = "grants"
 BREAKAGE = "breakage"
 STRIPE_CLEARING = "stripe_clearing"
+STRIPE_FEES = "stripe_fees"
+REFUNDS, DISPUTES = "refunds", "disputes"
 PLATFORM_CODES = frozenset(
-    {REVENUE, PROVIDER_COST, WRITE_OFF, GRANTS, BREAKAGE, STRIPE_CLEARING, "refunds", "disputes", "adjustments"}
+    {
+        REVENUE,
+        PROVIDER_COST,
+        WRITE_OFF,
+        GRANTS,
+        BREAKAGE,
+        STRIPE_CLEARING,
+        STRIPE_FEES,
+        REFUNDS,
+        DISPUTES,
+        "adjustments",
+    }
 )
 # One account for each name that follows: a provider, a customer.
 PLATFORM_PREFIXES = ("provider_payable:", "receivable:")

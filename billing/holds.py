@@ -13,7 +13,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
-from billing import accounts, budgets, burning, lines, lots, rows
+from billing import accounts, budgets, burning, lines, lots, low_balance, rows
 from billing.budgets import BudgetFullError, Parties, refused
 from billing.errors import BudgetReached, HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
 from billing.lines import Entry
@@ -102,7 +102,7 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
     reserved = sql.run(_RESERVE, [amount, accounts.wallet_code(workspace), amount])
     if not reserved:
         raise _NotPlacedError
-    (account_id, capped), now = reserved[0], timezone.now()
+    (account_id, capped, left, mark), now = reserved[0], timezone.now()
     shares = burning.book(sql, account_id, amount, now) if amount else []
     if shares is None:
         # Some of what the account has lapsed before a sweep came by.
@@ -115,6 +115,8 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
     if shares:
         values = ", ".join(["(%s, %s, %s)"] * len(shares))
         sql.change(f"{_SHARE} {values}", [value for share in shares for value in (hold_id, *share)])
+    if low_balance.fell_below(left, amount, mark):
+        low_balance.nudge(workspace)
     told = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, deadline_at, "", *whose, now, None]
     return Hold.from_db("default", _COLUMNS, told)
 
@@ -125,7 +127,8 @@ _COLUMNS = (
 )
 _RESERVE = """
 UPDATE billing_ledgeraccount SET held = held + %s
-WHERE code = %s AND posted - held - floor >= %s AND frozen_at IS NULL RETURNING id, capped
+WHERE code = %s AND posted - held - floor >= %s AND frozen_at IS NULL
+RETURNING id, capped, posted - held - floor, low_mark
 """
 _OPEN = """
 INSERT INTO billing_hold (

@@ -60,6 +60,7 @@ def add_credit(  # noqa: PLR0913 -- as grant
     category: str = LotCategory.PAID,
     expires_at: datetime | None = None,
     priority: int = 50,
+    subject: str = "",
 ) -> CreditLot:
     """A new lot, filled by one transfer from the platform account ``source``. Idempotent by key."""
     account = accounts.wallet(workspace)
@@ -83,7 +84,15 @@ def add_credit(  # noqa: PLR0913 -- as grant
             lot.save(force_insert=True)
             actor_id = actor.pk if actor else None
             entry = Entry(
-                kind, source.pk, account.pk, amount_micros, key, lot_id=lot.pk, memo=lot.memo, actor_id=actor_id
+                kind,
+                source.pk,
+                account.pk,
+                amount_micros,
+                key,
+                lot_id=lot.pk,
+                subject=subject,
+                memo=lot.memo,
+                actor_id=actor_id,
             )
             lines.append(sql, [entry], head=head)
     except IntegrityError:

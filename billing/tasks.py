@@ -6,6 +6,33 @@ import logging
 
 from avatarsite import jobs
 from billing import budget_mail, ledger, nightly
+from billing.stripe_tasks import (
+    auto_top_up,
+    check_top_up,
+    look_at_balance,
+    mail_ceiling,
+    mail_low_balance,
+    mail_top_up,
+    reconcile_stripe,
+    send_refund,
+    sweep_stripe,
+)
+
+__all__ = [
+    "auto_top_up",
+    "check_top_up",
+    "expire_lots",
+    "look_at_balance",
+    "mail_budget_notice",
+    "mail_ceiling",
+    "mail_low_balance",
+    "mail_top_up",
+    "mail_unsent",
+    "reconcile_stripe",
+    "send_refund",
+    "sweep_stripe",
+    "verify_ledger",
+]
 
 logger = logging.getLogger(__name__)
 

@@ -53,6 +53,7 @@ class Source:
 SOURCES: dict[str, Source] = {
     "runware": Source("studio.webhooks.event_id", "studio.webhooks.act"),
     "fal": Source("studio.webhooks.event_id", "studio.webhooks.act"),
+    "stripe": Source("billing.webhooks.event_id", "billing.webhooks.act"),
 }
 
 

@@ -41,6 +41,8 @@ class LedgerAccount(models.Model):
     floor = models.BigIntegerField("micro-dollars that must stay", default=0)
     seq = models.BigIntegerField("number of the newest line", default=0)
     capped = models.BooleanField("has had a monthly cap, so that holds look for one", default=False)
+    low_mark = models.BigIntegerField("micro-dollars; below it automatic top-up begins", null=True, blank=True)
+    low_told_at = models.DateTimeField("when a low balance was announced", null=True, blank=True)
     frozen_at = models.DateTimeField(null=True, blank=True)
     frozen_reason = models.CharField(max_length=MEMO_LENGTH, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

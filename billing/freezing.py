@@ -1,0 +1,39 @@
+"""When a wallet is frozen by the rules: a payment is disputed or was lost to a dispute, or something is owed.
+
+An operator's own freeze is told by its reason and is never lifted here.
+"""
+
+from __future__ import annotations
+
+from avatarsite.workspaces.models import Workspace
+from billing import accounts
+from billing.models import Dispute, DisputeState
+from billing.receivables import owed_micros
+
+DISPUTED = "a payment is disputed at the bank"
+LOST = "a payment was taken back by the bank"
+OWED = "a payment was given back after its credit was spent"
+OURS = (DISPUTED, LOST, OWED)
+
+
+def why_frozen(workspace: Workspace) -> str:
+    """The reason that the rules give at this moment, or ""."""
+    disputes = Dispute.objects.filter(top_up__workspace=workspace, cleared_at=None)
+    if disputes.filter(state=DisputeState.OPEN).exists():
+        return DISPUTED
+    if disputes.filter(state=DisputeState.LOST).exists():
+        return LOST
+    return OWED if owed_micros(workspace) > 0 else ""
+
+
+def apply_freeze(workspace: Workspace) -> None:
+    """Freeze or unfreeze as the rules say now, in the transaction that changed something. Safe to repeat."""
+    reason, wallet = why_frozen(workspace), accounts.wallet(workspace)
+    if wallet.frozen_at and wallet.frozen_reason not in OURS:
+        return
+    if reason == wallet.frozen_reason and bool(reason) == bool(wallet.frozen_at):
+        return
+    if wallet.frozen_at:
+        accounts.unfreeze(workspace)
+    if reason:
+        accounts.freeze(workspace, reason=reason)

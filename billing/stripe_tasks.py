@@ -1,0 +1,65 @@
+"""What the queue may ask about Stripe: ids in, one call, nothing out. Every one may run twice, late or never."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from avatarsite.workspaces.models import Workspace
+from billing import auto_topup, low_balance, money_mail, reconcile, refunds, stripe_gateway, topup_sweep
+from billing.models import Refund, TopUp
+from billing.stripe_gateway import StripeProblem
+
+logger = logging.getLogger(__name__)
+
+
+def look_at_balance(*, workspace_id: str) -> None:
+    """A wallet has fallen below its mark: tell, and buy if it says so."""
+    workspace = Workspace.objects.get(pk=workspace_id)
+    low_balance.look_at_balance(workspace)
+    _quietly(lambda: auto_topup.consider(workspace))
+
+
+def auto_top_up(*, workspace_id: str) -> None:
+    workspace = Workspace.objects.get(pk=workspace_id)
+    _quietly(lambda: auto_topup.consider(workspace))
+
+
+def check_top_up(*, top_up_id: str) -> None:
+    top_up = TopUp.objects.select_related("customer", "workspace").get(pk=top_up_id)
+    _quietly(lambda: topup_sweep.look_again(top_up))
+
+
+def send_refund(*, refund_id: str) -> None:
+    refund = Refund.objects.select_related("top_up__workspace").get(pk=refund_id)
+    _quietly(lambda: refunds.send_refund(refund))
+
+
+def mail_top_up(*, top_up_id: str) -> None:
+    money_mail.mail_top_up(TopUp.objects.select_related("workspace", "customer").get(pk=top_up_id))
+
+
+def mail_ceiling(*, workspace_id: str) -> None:
+    money_mail.mail_ceiling(Workspace.objects.get(pk=workspace_id))
+
+
+def mail_low_balance(*, workspace_id: str) -> None:
+    money_mail.mail_low_balance(Workspace.objects.get(pk=workspace_id))
+
+
+def sweep_stripe() -> None:
+    topup_sweep.sweep()
+
+
+def reconcile_stripe() -> None:
+    """The nightly walk along Stripe's own lists."""
+    if stripe_gateway.is_on():
+        _quietly(reconcile.reconcile_nightly)
+
+
+def _quietly(ask: Callable[[], object]) -> None:
+    """That Stripe doesn't answer is no error of ours: the row is due again by itself."""
+    try:
+        ask()
+    except StripeProblem as error:
+        logger.warning("Stripe: %s", error)

@@ -1,0 +1,162 @@
+"""What Stripe's webhooks do here: each makes us look at the object that it names, as it stands now.
+
+The letter is filed raw before it is read (``avatarsite/inbox``). It is filed under Stripe's id of the event only if its
+signature is good on arrival, so that nobody can take an event's place by guessing its id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.conf import settings
+from stripe import SignatureVerificationError, WebhookSignature
+
+from avatarsite.alerts import raise_alert
+from avatarsite.inbox.letters import LetterRefused
+from avatarsite.inbox.models import Letter
+from billing import auto_topup, customers, stripe_gateway
+from billing.disputes import book_dispute
+from billing.models import CardSetup, Origin, StripeCustomer, TopUp
+from billing.refunds import book_refund
+from billing.stripe_facts import PaymentFacts, SessionFacts, id_of
+from billing.topups import MISMATCH, book_payment, book_session
+
+HEADER = "stripe-signature"
+# Both ways: Stripe's SDK would take a letter from the future.
+TOLERANCE_SECONDS = 300
+
+
+def event_id(_source: str, headers: Mapping[str, str], _query: Mapping[str, str], body: bytes) -> str:
+    """Stripe's id of the event, or "" for a letter that nobody has to believe."""
+    try:
+        _check_seal(body, headers.get(HEADER, ""))
+        return id_of(json.loads(body))
+    except (LetterRefused, ValueError, TypeError, AttributeError):
+        return ""
+
+
+def act(letter: Letter) -> str:
+    """Check the signature, and look at what the event names. Raises LetterRefused for a letter that isn't Stripe's."""
+    body = bytes(letter.body)
+    signed_at = _check_seal(body, letter.headers.get(HEADER, ""))
+    # Against when it came and not against now: it may have waited here.
+    if abs(signed_at - letter.received_at.timestamp()) > TOLERANCE_SECONDS:
+        raise LetterRefused("it was signed more than five minutes from when it came")
+    event = _read(body)
+    if bool(event.get("livemode")) != stripe_gateway.livemode():
+        told = f"Event {event.get('id')} is of the other mode than our key. Nothing was done."
+        raise_alert(MISMATCH, "livemode", told)
+        return told
+    if event.get("api_version") != stripe_gateway.API_VERSION:
+        told = (
+            f"Stripe's webhook endpoint sends events of API version {event.get('api_version')}; "
+            f"set it to {stripe_gateway.API_VERSION}."
+        )
+        raise_alert("stripe_api_version", "endpoint", told)
+    return _look_at(str(event.get("type") or ""), _object(event))
+
+
+def _check_seal(body: bytes, header: str) -> int:
+    """When the letter was signed, in seconds since 1970."""
+    refusals = []
+    # Two secrets, divided by a comma, while one takes over from the other.
+    for secret in settings.STRIPE_WEBHOOK_SECRET:
+        try:
+            WebhookSignature.verify_header(body, header, secret)
+        except (SignatureVerificationError, UnicodeDecodeError) as error:
+            refusals.append(str(error))
+        else:
+            return int(next(part.split("=", 1)[1] for part in header.split(",") if part.startswith("t=")))
+    if not refusals:
+        raise LetterRefused("STRIPE_WEBHOOK_SECRET is not set, so nothing can be believed")
+    raise LetterRefused(refusals[-1])
+
+
+def _read(body: bytes) -> Mapping[str, Any]:
+    try:
+        event = json.loads(body)
+    except ValueError as error:
+        raise LetterRefused("it is not JSON") from error
+    if not isinstance(event, dict) or event.get("object") != "event":
+        raise LetterRefused("it is not an event")
+    return event
+
+
+def _object(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = (event.get("data") or {}).get("object")
+    return found if isinstance(found, dict) else {}
+
+
+# --- What each kind of object makes us look at -----------------------------------------------------------------------
+
+
+def _look_at(kind: str, thing: Mapping[str, Any]) -> str:
+    look = next((look for prefix, look in _LOOKS if kind.startswith(prefix)), None)
+    return look(thing) if look and thing.get("id") else f"{kind} makes nothing move here"
+
+
+def book_any_session(facts: SessionFacts) -> str:
+    """Book a Checkout session, whether it was to pay or to save a card."""
+    if facts.mode == "setup":
+        setup = CardSetup.objects.select_related("customer").filter(pk=facts.reference).first()
+        if setup is None:
+            return "not of ours"
+        CardSetup.objects.filter(pk=setup.pk, session_id=None).update(session_id=facts.id)
+        setup.refresh_from_db()
+        return "the card is saved" if customers.check_card_setup(setup) else "no card was saved"
+    return book_session(facts)
+
+
+def book_any_payment(facts: PaymentFacts) -> str:
+    """Book a payment, whether it was made at checkout or by itself."""
+    automatic = TopUp.objects.filter(pk=facts.metadata.get("topup", ""), origin=Origin.AUTOMATIC).first()
+    return auto_topup.take_note(automatic, facts) if automatic else book_payment(facts)
+
+
+def _session(thing: Mapping[str, Any]) -> str:
+    return book_any_session(stripe_gateway.session(thing["id"]))
+
+
+def _payment(thing: Mapping[str, Any]) -> str:
+    return book_any_payment(stripe_gateway.payment(thing["id"]))
+
+
+def _refund(thing: Mapping[str, Any]) -> str:
+    return book_refund(stripe_gateway.refund(thing["id"]))
+
+
+def _charge(thing: Mapping[str, Any]) -> str:
+    payment_id = id_of(thing.get("payment_intent"))
+    told = [book_refund(facts) for facts in stripe_gateway.refunds_of(payment_id)] if payment_id else []
+    return "; ".join(told) or "no refund of ours"
+
+
+def _dispute(thing: Mapping[str, Any]) -> str:
+    return book_dispute(stripe_gateway.dispute(thing["id"]))
+
+
+def _card(thing: Mapping[str, Any]) -> str:
+    return customers.refresh_card(thing["id"])
+
+
+def _customer(thing: Mapping[str, Any]) -> str:
+    customer = StripeCustomer.objects.filter(stripe_id=thing["id"]).first()
+    if customer is None:
+        return "no customer of ours"
+    customers.renew(customer)
+    return f"{customer.workspace_id} gets a new customer with the next payment"
+
+
+# The first that fits counts. A charge's own events beside refunds say nothing that its payment's don't.
+_LOOKS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
+    ("checkout.session.", _session),
+    ("payment_intent.", _payment),
+    ("charge.dispute.", _dispute),
+    ("charge.refund.", _refund),
+    ("charge.refunded", _charge),
+    ("refund.", _refund),
+    ("payment_method.", _card),
+    ("customer.deleted", _customer),
+)
