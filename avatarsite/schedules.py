@@ -13,7 +13,6 @@ from avatarsite import jobs
 EVERY_MINUTES: dict[str, int] = {
     "studio.sweep": 1,
     "avatarsite.forget_letters": 60,
-    "avatarsite.forget_letters": 60,
     "billing.expire_lots": 5,
     "billing.mail_unsent": 10,
     "billing.sweep_stripe": 1,
