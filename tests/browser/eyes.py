@@ -32,6 +32,9 @@ TOO_WIDE = """() => {
     const opened = [...document.querySelectorAll("details[open] > :not(summary), dialog[open]")];
     return [
         ...(document.documentElement.scrollWidth > width ? ["the page can be scrolled to the side"] : []),
+        ...[...document.querySelectorAll("table")]
+            .filter((each) => width > 1000 && each.scrollWidth > each.parentElement.clientWidth)
+            .map((each) => `a table is cut off: ${each.textContent.trim().replace(/\\s+/g, " ").slice(0, 80)}`),
         ...opened.filter((each) => each.getBoundingClientRect().left < 0 || each.getBoundingClientRect().right > width)
             .map((each) => `it reaches out of the page: ${each.textContent.trim().replace(/\\s+/g, " ").slice(0, 80)}`),
     ];
