@@ -72,8 +72,8 @@ def uploads_in_use(workspace: Workspace, uploads: list[Upload]) -> set[str]:
     """The ids of those that a video is made of or a project starts from; one query."""
     used = Exists(Render.objects.filter(portrait=OuterRef("pk"))) | Exists(Render.objects.filter(voice=OuterRef("pk")))
     found = Upload.objects.for_workspace(workspace).filter(pk__in=[upload.pk for upload in uploads])
-    used |= Exists(Project.objects.filter(portrait=OuterRef("pk")))
-    return set(found.filter(used).values_list("pk", flat=True))
+    first = Exists(Project.objects.filter(portrait=OuterRef("pk")))
+    return set(found.filter(used | first).values_list("pk", flat=True))
 
 
 def _forget_files(files: list[FieldFile]) -> None:
