@@ -12,6 +12,7 @@ from avatarsite import jobs
 # name of the task -> minutes between two runs
 EVERY_MINUTES: dict[str, int] = {
     "studio.sweep": 1,
+    "studio.gateway_sweep": 1,
     "avatarsite.forget_letters": 60,
     "billing.expire_lots": 5,
     "billing.mail_unsent": 10,

@@ -41,6 +41,11 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [
     *([urlsplit(PUBLIC_URL).hostname or ""] if PUBLIC_URL else []),
     *LOOPBACK_HOSTS,
 ]
+# Hosts of our own for fal's clients, as their FAL_RUN_HOST and FAL_QUEUE_RUN_HOST name them.
+GATEWAY_FAL_RUN_HOST = env.text("GATEWAY_FAL_RUN_HOST")
+_queue_host = f"queue.{GATEWAY_FAL_RUN_HOST}" if GATEWAY_FAL_RUN_HOST else ""
+GATEWAY_FAL_QUEUE_HOST = env.text("GATEWAY_FAL_QUEUE_HOST", _queue_host)
+ALLOWED_HOSTS += [host.partition(":")[0] for host in (GATEWAY_FAL_RUN_HOST, GATEWAY_FAL_QUEUE_HOST) if host]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 
 ROOT_URLCONF = "avatarsite.urls"
@@ -56,6 +61,7 @@ INSTALLED_APPS = [
     "avatarsite.inbox",
     "billing",
     "studio",
+    "studio.gateway",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -75,6 +81,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "avatarsite.limits.limit_request_size",
+    "studio.gateway.fal.hosts.route_by_host",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -8,6 +8,7 @@ from avatarsite.inbox.views import urlpatterns as inbox
 from avatarsite.workspaces import urls as workspaces
 from billing import urls as billing
 from studio import urls as studio
+from studio.gateway import urls as gateway
 from studio.views.files import file_urlpatterns
 
 urlpatterns = [
@@ -16,6 +17,7 @@ urlpatterns = [
     path("account/", include("allauth.urls")),
     *inbox,
     *file_urlpatterns,
+    path("compat/", include(gateway.urlpatterns)),
     *workspaces.site_urlpatterns,
     path("w/<slug:workspace>/", include([*studio.urlpatterns, *billing.urlpatterns, *workspaces.urlpatterns])),
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from avatarsite.supervisor import stopping
+from studio.gateway import asking, letters
+from studio.gateway import sweep as sweeping
 from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
 from studio.pipeline import ingest as ingesting
@@ -24,11 +26,24 @@ def cancel(*, render_id: str) -> None:
 
 
 def notify(*, render_id: str) -> None:
+    letters.tell_of(render_id)
     notifying.notify_render(render_id)
 
 
 def deliver(*, render_id: str) -> None:
     delivering.deliver_video(render_id)
+
+
+def gateway_start(*, request_id: str) -> None:
+    asking.start_request(request_id)
+
+
+def gateway_letter(*, letter_id: int) -> None:
+    letters.deliver_letter(letter_id)
+
+
+def gateway_sweep() -> None:
+    sweeping.sweep()
 
 
 def sweep() -> None:

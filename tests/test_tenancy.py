@@ -84,6 +84,30 @@ ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
     "account_set_password": (302, 302, 302, 302),
     "account_signup": (302, 302, 302, 200),
     "file": (404, 404, 404, 404),
+    # Whoever has no token is told so in the protocol's own way; a session counts for nothing here.
+    "gateway_aimlapi": (401, 401, 401, 401),
+    "gateway_aimlapi_balance": (401, 401, 401, 401),
+    "gateway_aimlapi_models": (200, 200, 200, 200),
+    "gateway_aimlapi_unknown": (404, 404, 404, 404),
+    "gateway_fal_cancel": (405, 405, 405, 405),
+    "gateway_fal_initiate": (405, 405, 405, 405),
+    "gateway_fal_jwks": (200, 200, 200, 200),
+    "gateway_fal_part": (401, 401, 401, 401),
+    "gateway_fal_parts": (401, 401, 401, 401),
+    "gateway_fal_parts_end": (401, 401, 401, 401),
+    "gateway_fal_pricing": (401, 401, 401, 401),
+    "gateway_fal_put": (403, 403, 403, 403),
+    "gateway_fal_response": (401, 401, 401, 401),
+    "gateway_fal_result": (401, 401, 401, 401),
+    "gateway_fal_run": (404, 404, 404, 404),
+    "gateway_fal_status": (401, 401, 401, 401),
+    "gateway_fal_stream": (401, 401, 401, 401),
+    "gateway_fal_submit": (404, 404, 404, 404),
+    "gateway_fal_token": (405, 405, 405, 405),
+    "gateway_fal_upload": (401, 401, 401, 401),
+    "gateway_file": (404, 404, 404, 404),
+    "gateway_runware": (405, 405, 405, 405),
+    "gateway_video": (404, 404, 404, 404),
     "healthz": (200, 200, 200, 200),
     "home": (302, 302, 302, 302),
     "hook": (405, 405, 405, 405),
@@ -203,7 +227,19 @@ def test_another_workspaces_door_does_not_open_alices_things(name: str, cast: Ca
 
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_page_outside_a_workspace_for(name: str, cast: Cast) -> None:
+    asked = {"owner": "fal-ai", "app": "kling-video", "request_id": "00000000-0000-4000-8000-000000000000"}
+    put = {"file_id": "00000000-0000-4000-8000-000000000000"}
+    part = {**put, "name": "voice.mp3", "upload_id": "0" * 32}
+    model = {"model": "fal-ai/kling-video/ai-avatar/v2/pro"}
     fill = {
+        **dict.fromkeys([f"gateway_fal_{what}" for what in ("status", "stream", "result", "response", "cancel")], asked),
+        **dict.fromkeys(["gateway_fal_submit", "gateway_fal_run"], model),
+        "gateway_aimlapi_unknown": {"rest": "v2/nowhere"},
+        "gateway_fal_put": put,
+        "gateway_fal_part": {**part, "number": 1},
+        "gateway_fal_parts_end": part,
+        "gateway_file": {**put, "name": "voice.mp3"},
+        "gateway_video": {"seal": "forged", "render_id": "rnd_1", "ending": "mp4"},
         "hook": {"source": "stranger"},
         "file": {"token": "forged", "name": "video.mp4"},
         "invitation_link": {"token": "forged"},

@@ -11,13 +11,13 @@ from typing import BinaryIO
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import default_storage
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import path
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, http_date, parse_http_date_safe
 from django.views.decorators.http import require_safe
 
-from studio.storage import UNKNOWN_TYPE, PrivateFiles, content_type_of, link_expires
+from studio.storage import UNKNOWN_TYPE, PrivateFiles, content_type_of, link_expires, signed_link
 
 CHUNK_BYTES = 256 * 1024
 LONGEST_MAX_AGE = 24 * 3600
@@ -69,6 +69,22 @@ def file(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
         return _sentence(GONE, 404)
     response = _answer(request, stored)
     _describe(response, name, download_as, left)
+    return response
+
+
+def serve_stored(request: HttpRequest, name: str, *, content_type: str = "") -> HttpResponseBase:
+    """The stored file itself, for a view that has looked at who may have it; from a bucket, the way to it."""
+    if not isinstance(default_storage, PrivateFiles):
+        return HttpResponseRedirect(signed_link(name), headers={"Cache-Control": "no-store"})
+    stored = _stored(name)
+    if stored is None:
+        return _sentence(GONE, 404)
+    response = _answer(request, stored)
+    _describe(response, name, "", LONGEST_MAX_AGE)
+    if content_type:
+        response.headers["Content-Type"] = content_type
+        attached = content_type == UNKNOWN_TYPE
+        response.headers["Content-Disposition"] = content_disposition_header(attached, name.rsplit("/", 1)[-1]) or ""
     return response
 
 

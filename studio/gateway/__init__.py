@@ -1,0 +1,1 @@
+"""The providers' own protocols, spoken to our customers: translated, and asked of the same pipeline."""

@@ -1,0 +1,1 @@
+"""AI/ML API's protocol for videos: one address to create and to ask."""

@@ -1,0 +1,63 @@
+"""AI/ML API's words for how a generation stands, and for what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.gateway import words
+from studio.gateway.links import video_link
+from studio.gateway.outcome import Phase, Standing
+from studio.gateway.words import Trouble
+from studio.media.refusal import Refusal
+from studio.providers.types import Fault
+
+WORDS = {
+    Phase.WAITING: "queued",
+    Phase.RUNNING: "generating",
+    Phase.READY: "completed",
+    Phase.FAILED: "error",
+}
+NAMES: dict[str, str] = {
+    **dict.fromkeys(Refusal, "BadRequestError"),
+    Fault.INPUT: "BadRequestError",
+    "bad_option": "BadRequestError",
+    Fault.MODERATION: "ContentModerationError",
+    Fault.TIMEOUT: "GenerationTimeoutError",
+    "overdue": "GenerationTimeoutError",
+    Fault.RATE_LIMIT: "ServiceUnavailableError",
+    Fault.QUOTA: "ServiceUnavailableError",
+    Fault.AUTH: "ServiceUnavailableError",
+    words.UNAVAILABLE: "ServiceUnavailableError",
+    words.NO_CREDIT: "InsufficientCreditsError",
+    words.FROZEN: "ForbiddenError",
+    words.BUDGET: "InsufficientCreditsError",
+    words.CANCELLED: "CancelledError",
+}
+NO_CREDITS = "You've run out of credits. Please top up your balance or update your payment method to continue."
+
+
+def standing_body(standing: Standing) -> dict[str, Any]:
+    take = standing.first
+    body: dict[str, Any] = {"id": standing.row.reference, "status": WORDS[take.phase], "video": None, "error": None}
+    if take.phase == Phase.READY and take.render:
+        link = video_link(take.render)
+        return body | ({"video": {"url": link}} if link else {})
+    return body | ({"error": error_of(take.trouble)} if take.trouble else {})
+
+
+def error_of(trouble: Trouble) -> dict[str, str]:
+    name = NAMES.get(trouble.code, "GenerationError")
+    return {"name": name, "message": trouble.message or "The generation failed."}
+
+
+def refusal(trouble: Trouble, model: str) -> tuple[int, str]:
+    """Status and sentence for a request that is not taken."""
+    if trouble.code == words.NOT_SOLD:
+        return 404, f"Model {model} not found"
+    if trouble.code == words.UNAVAILABLE:
+        return 503, f"Service Unavailable. {trouble.message}"
+    if trouble.code in (words.NO_CREDIT, words.BUDGET):
+        return 403, f"{NO_CREDITS} {trouble.message}"
+    if trouble.code == words.FROZEN:
+        return 403, trouble.message
+    return 400, f"Body validation error. {trouble.message}"

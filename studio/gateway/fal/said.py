@@ -1,0 +1,120 @@
+"""fal's words: errors of a request and of a model, with their statuses and headers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import JsonResponse
+
+from studio.gateway import words
+from studio.gateway.words import Trouble
+from studio.media import voices
+from studio.media.portraits import MIN_SIDE
+from studio.media.refusal import Refusal
+from studio.providers.types import Fault
+
+DOCUMENTATION = "https://docs.fal.ai/errors/#"
+LOCKED = "User is locked. Reason: {}"
+FIELDS = {"portrait": "image_url", "voice": "audio_url", "prompt": "prompt"}
+CONTEXTS: dict[str, dict[str, Any]] = {
+    "audio_duration_too_long": {"max_duration": voices.MAX_MS // 1000},
+    "audio_duration_too_short": {"min_duration": voices.MIN_MS // 1000},
+    "image_too_small": {"min_height": MIN_SIDE, "min_width": MIN_SIDE},
+}
+# Of a model: type -> status, worth another try.
+MODEL_ERRORS: dict[str, tuple[int, bool]] = {
+    "internal_server_error": (500, True),
+    "generation_timeout": (504, True),
+    "downstream_service_unavailable": (500, True),
+}
+MODEL_TYPES: dict[str, str] = {
+    Refusal.PORTRAIT_UNREACHABLE: "file_download_error",
+    Refusal.PORTRAIT_TOO_LARGE: "file_too_large",
+    Refusal.PORTRAIT_TOO_SMALL: "image_too_small",
+    Refusal.PORTRAIT_TOO_MANY_PIXELS: "image_too_large",
+    Refusal.PORTRAIT_NOT_A_PICTURE: "unsupported_image_format",
+    Refusal.VOICE_UNREACHABLE: "file_download_error",
+    Refusal.VOICE_TOO_LARGE: "file_too_large",
+    Refusal.VOICE_TOO_SHORT: "audio_duration_too_short",
+    Refusal.VOICE_TOO_LONG: "audio_duration_too_long",
+    Fault.INPUT: "no_media_generated",
+    Fault.MODERATION: "content_policy_violation",
+    Fault.PROVIDER: "internal_server_error",
+    Fault.TIMEOUT: "generation_timeout",
+    Fault.RATE_LIMIT: "downstream_service_unavailable",
+    Fault.QUOTA: "downstream_service_unavailable",
+    Fault.AUTH: "downstream_service_unavailable",
+    "overdue": "generation_timeout",
+}
+BY_FIELD = {"portrait": "image_load_error", "voice": "unsupported_audio_format"}
+# Of the request itself: our code -> status, error_type, sentence.
+REQUEST_ERRORS: dict[str, tuple[int, str, str]] = {
+    words.CANCELLED: (499, "client_cancelled", "Request was cancelled by the client"),
+    words.LATE: (504, "request_timeout", "Request timed out"),
+    words.UNAVAILABLE: (503, "runner_scheduling_failure", "Runner could not be scheduled"),
+}
+NO_MONEY = (words.NO_CREDIT, words.FROZEN, words.BUDGET)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the result of a request is: the model's own status, body and headers."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def error(self) -> str:
+        """As a webhook and the status tell it; empty when it went well."""
+        if self.status == 200:
+            return ""
+        detail = self.body["detail"]
+        return detail if isinstance(detail, str) else f"Invalid status code: {self.status}"
+
+    def response(self) -> JsonResponse:
+        return JsonResponse(self.body, status=self.status, headers=self.headers)
+
+
+def failed(trouble: Trouble) -> Answer:
+    """The answer to whoever asks for the result of a request that came to nothing."""
+    if trouble.detail is not None:
+        return Answer(422, {"detail": trouble.detail}, _retry_headers(retryable=False))
+    if trouble.code in REQUEST_ERRORS:
+        status, kind, sentence = REQUEST_ERRORS[trouble.code]
+        by_user = {"X-Fal-Request-Timeout-Type": "user"} if trouble.code == words.LATE else {}
+        return Answer(status, {"detail": sentence, "error_type": kind}, {"X-Fal-Error-Type": kind} | by_user)
+    if trouble.code in NO_MONEY:
+        return Answer(403, {"detail": locked(trouble)})
+    kind = MODEL_TYPES.get(trouble.code) or BY_FIELD.get(trouble.field, "internal_server_error")
+    status, retryable = MODEL_ERRORS.get(kind, (422, False))
+    return Answer(
+        status, {"detail": [entry(kind, trouble.field, trouble.message)]}, _retry_headers(retryable=retryable)
+    )
+
+
+def locked(trouble: Trouble) -> str:
+    reason = {words.NO_CREDIT: "Exhausted balance. ", words.FROZEN: "Admin lock. ", words.BUDGET: "Budget reached. "}
+    return LOCKED.format(reason[trouble.code] + trouble.message)
+
+
+def entry(kind: str, ours: str, message: str, given: Any = None) -> dict[str, Any]:
+    """One item of a ``detail`` list."""
+    return {
+        "loc": ["body", FIELDS[ours]] if ours in FIELDS else ["body"],
+        "msg": message or kind.replace("_", " ").capitalize() + ".",
+        "type": kind,
+        "url": DOCUMENTATION + kind,
+        "ctx": CONTEXTS.get(kind, {}),
+        "input": given,
+    }
+
+
+def said(status: int, detail: str, **headers: str) -> JsonResponse:
+    return JsonResponse({"detail": detail}, status=status, headers=headers)
+
+
+def _retry_headers(*, retryable: bool) -> dict[str, str]:
+    """Both spellings of fal's pages."""
+    return {"X-Fal-Needs-Retry": "1" if retryable else "0", "X-Fal-Retryable": "true" if retryable else "false"}

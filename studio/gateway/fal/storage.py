@@ -1,0 +1,183 @@
+"""fal's storage: tokens, uploads in one piece, in parts and by a signed address; and the files themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.signing import BadSignature, TimestampSigner
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.models import ApiToken
+from avatarsite.workspaces.tokens import is_live
+from studio.gateway import put_here, seal
+from studio.gateway.doors import NotJson, json_in
+from studio.gateway.fal.asked import HeaderRefused, lifecycle
+from studio.gateway.fal.said import said
+from studio.gateway.fal.views import fal_view
+from studio.gateway.links import file_link
+from studio.gateway.models import GatewayFile
+
+TOKEN_LIFE = timedelta(minutes=10)
+STORAGES = ("fal-cdn-v3", "gcs")
+CHUNK = 1 << 18
+PART_BYTES = 32_000_000
+_uploader = TimestampSigner(salt="studio.gateway.fal.uploader")
+_ticket = TimestampSigner(salt="studio.gateway.fal.ticket")
+
+
+@fal_view(Action.RENDER, "POST")
+def upload_token(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
+    if request.GET.get("storage_type") != "fal-cdn-v3":
+        return said(400, "Unknown storage_type")
+    body = {
+        "token": _uploader.sign(token.pk),
+        "token_type": "Bearer",
+        "base_url": f"{settings.SITE_URL}/compat/fal/cdn",
+        "expires_at": (timezone.now() + TOKEN_LIFE).isoformat(),
+    }
+    return JsonResponse(body)
+
+
+@fal_view(Action.RENDER, "POST")
+def initiate(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
+    """A place, and an address that takes its bytes once without a key."""
+    try:
+        wanted = json_in(request)
+    except NotJson:
+        wanted = None
+    name = wanted.get("file_name") if isinstance(wanted, dict) else None
+    if request.GET.get("storage_type") not in STORAGES or not isinstance(name, str) or not name:
+        return said(422, "file_name and a known storage_type are required")
+    life = _life(request, "X-Fal-Object-Lifecycle-Preference")
+    file = put_here.new_file(token.workspace, name=name, content_type=str(wanted.get("content_type", "")), life=life)
+    ticket = _ticket.sign(str(file.pk)).partition(":")[2]
+    upload_url = f"{settings.SITE_URL}/compat/fal/cdn/upload/{file.pk}?signature={ticket}"
+    return JsonResponse({"upload_url": upload_url, "file_url": file_link(file)})
+
+
+def key_list(_request: HttpRequest) -> JsonResponse:
+    return JsonResponse(seal.key_list(), headers={"Cache-Control": "public, max-age=3600"})
+
+
+@csrf_exempt
+def upload(request: HttpRequest) -> HttpResponseBase:
+    """One file in one piece."""
+    token = _uploader_of(request)
+    if token is None:
+        return said(401, "Invalid token")
+    try:
+        file = _begun(request, token)
+        with put_here.received(_chunks(request)) as content:
+            put_here.keep(file, content)
+    except HeaderRefused as error:
+        return said(400, str(error))
+    except put_here.TooLarge as error:
+        return said(413, str(error))
+    return JsonResponse({"access_url": file_link(file)})
+
+
+@csrf_exempt
+def put_signed(request: HttpRequest, file_id: UUID) -> HttpResponseBase:
+    try:
+        _ticket.unsign(f"{file_id}:{request.GET.get('signature', '')}", max_age=TOKEN_LIFE)
+    except BadSignature:
+        return HttpResponse("SignatureDoesNotMatch", status=403, content_type="text/plain")
+    file = GatewayFile.objects.filter(pk=file_id, bytes=None).first()
+    if request.method != "PUT" or file is None:
+        return HttpResponse("SignatureDoesNotMatch", status=403, content_type="text/plain")
+    try:
+        with put_here.received(_chunks(request)) as content:
+            kept = put_here.keep(file, content)
+    except put_here.TooLarge as error:
+        return said(413, str(error))
+    return HttpResponse(status=200 if kept else 403)
+
+
+@csrf_exempt
+def begin_parts(request: HttpRequest) -> HttpResponseBase:
+    token = _uploader_of(request)
+    if token is None:
+        return said(401, "Invalid token")
+    try:
+        file = _begun(request, token)
+    except HeaderRefused as error:
+        return said(400, str(error))
+    return JsonResponse({"access_url": file_link(file), "uploadId": file.pk.hex})
+
+
+@csrf_exempt
+def put_part(request: HttpRequest, file_id: UUID, name: str, upload_id: str, number: int) -> HttpResponseBase:  # noqa: ARG001
+    file = _coming(request, file_id, upload_id)
+    if not isinstance(file, GatewayFile):
+        return file
+    content = request.read(PART_BYTES + 1)
+    if len(content) > PART_BYTES:
+        return said(413, f"A part has at most {PART_BYTES // 1_000_000} MB.")
+    try:
+        etag = put_here.keep_part(file, number, content)
+    except put_here.PartsDiffer as error:
+        return said(400, str(error))
+    return HttpResponse(headers={"ETag": f'"{etag}"'})
+
+
+@csrf_exempt
+def end_parts(request: HttpRequest, file_id: UUID, name: str, upload_id: str) -> HttpResponseBase:  # noqa: ARG001
+    file = _coming(request, file_id, upload_id)
+    if not isinstance(file, GatewayFile):
+        return file
+    try:
+        listed = {part["partNumber"]: part["etag"].strip('"') for part in json_in(request)["parts"]}
+        put_here.join_parts(file, listed)
+    except put_here.TooLarge as error:
+        return said(413, str(error))
+    except (NotJson, KeyError, TypeError, AttributeError, put_here.PartsDiffer):
+        return said(400, "Invalid parts")
+    return JsonResponse({"access_url": file_link(file)})
+
+
+def _coming(request: HttpRequest, file_id: UUID, upload_id: str) -> GatewayFile | JsonResponse:
+    """The caller's own file whose parts are still to come."""
+    token = _uploader_of(request)
+    if token is None:
+        return said(401, "Invalid token")
+    mine = GatewayFile.objects.for_workspace(token.workspace).filter(pk=file_id, bytes=None)
+    file = mine.first() if upload_id == file_id.hex else None
+    return file or said(404, "Upload not found")
+
+
+def _begun(request: HttpRequest, token: ApiToken) -> GatewayFile:
+    return put_here.new_file(
+        token.workspace,
+        name=request.headers.get("X-Fal-File-Name", "upload.bin"),
+        content_type=request.headers.get("Content-Type", ""),
+        life=_life(request, "X-Fal-Object-Lifecycle"),
+    )
+
+
+def _life(request: HttpRequest, name: str) -> timedelta | None:
+    seconds = lifecycle(request.headers.get(name), name)
+    return timedelta(seconds=seconds) if seconds else None
+
+
+def _uploader_of(request: HttpRequest) -> ApiToken | None:
+    scheme, _, signed = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    try:
+        token_id = _uploader.unsign(signed, max_age=TOKEN_LIFE)
+    except BadSignature:
+        return None
+    token = ApiToken.objects.select_related("workspace").filter(pk=token_id).first()
+    return token if token is not None and is_live(token) else None
+
+
+def _chunks(request: Any) -> Iterator[bytes]:
+    while chunk := request.read(CHUNK):
+        yield chunk

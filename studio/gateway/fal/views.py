@@ -1,0 +1,218 @@
+"""The queue, and its synchronous twin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+import httpx
+from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from avatarsite.workspaces.access import Action, demand_of_token
+from avatarsite.workspaces.models import ApiToken
+from avatarsite.workspaces.refusals import NotAllowed
+from studio.gateway import asking, words
+from studio.gateway.catalogue import models_of
+from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, json_in, token_in
+from studio.gateway.fal import waiting
+from studio.gateway.fal.answers import CANCEL_WORDS, marked, queue_base, result_of, status_of, urls
+from studio.gateway.fal.asked import HeaderRefused, order_of, wishes_of
+from studio.gateway.fal.said import NO_MONEY, failed, locked, said
+from studio.gateway.models import GatewayRequest, Protocol
+from studio.gateway.outcome import Standing, find_request, standing_of
+from studio.gateway.words import Refused, Trouble
+
+View = Callable[..., HttpResponseBase]
+NO_KEY = "Authentication is required to access this application."
+WRONG_KEY = "No user found for Key ID and Secret"
+NOT_FOUND = "Request not found"
+BUSY = "concurrent_requests_limit"
+
+
+def fal_view(action: Action, *methods: str) -> Callable[[View], View]:
+    """A view that gets the caller's token, and refuses in fal's words whoever has none or may not."""
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def guarded(request: HttpRequest, **route: Any) -> HttpResponseBase:
+            if request.method not in methods:
+                # Whatever else is asked of an address that takes submits, there is nothing there.
+                return said(404, "Path not found") if "model" in route else said(405, "Method Not Allowed")
+            try:
+                token = token_in(request, "key", "bearer")
+                demand_of_token(token, action)
+                return view(request, token, **route)
+            except NoToken as error:
+                return said(401, WRONG_KEY if error.given else NO_KEY)
+            except NotAllowed as error:
+                return said(403, str(error))
+            except HeaderRefused as error:
+                return said(400, str(error))
+            except BodyTooLarge as error:
+                return said(413, str(error))
+
+        return guarded
+
+    return decorate
+
+
+@fal_view(Action.RENDER, "POST")
+def submit(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
+    base = queue_base(request, model)
+    webhook = request.GET.get("fal_webhook", "")
+    if webhook and not _is_address(webhook):
+        return said(422, "fal_webhook must be an http or https address")
+    row = _accepted(request, token, model, webhook)
+    if not isinstance(row, GatewayRequest):
+        return row
+    standing = standing_of(row)
+    position = standing.first.position if standing else 0
+    body = {"status": "IN_QUEUE", "request_id": row.reference, "gateway_request_id": row.reference}
+    return JsonResponse(body | {"queue_position": position} | urls(row, base), headers=marked(row))
+
+
+@fal_view(Action.RENDER, "POST")
+def run(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
+    """The same, answered when the video is there."""
+    try:
+        place = waiting.Place()
+    except waiting.NoPlace:
+        body = {"detail": "Concurrent requests limit reached", "error_type": BUSY}
+        return JsonResponse(body, status=429, headers={"X-Fal-Error-Type": BUSY, "X-Fal-needs-retry": "1"})
+    try:
+        row = _accepted(request, token, model, "")
+        if not isinstance(row, GatewayRequest):
+            return row
+        last = None
+        for last in waiting.each_look(row):
+            asking.give_up_late(last.row)
+        if last is None:
+            return said(404, NOT_FOUND)
+        if not last.phase.is_over:
+            return failed(Trouble(words.LATE)).response()
+        return result_of(last.first, last.row).response()
+    finally:
+        place.close()
+
+
+@fal_view(Action.VIEW, "GET")
+def status(request: HttpRequest, token: ApiToken, owner: str, app: str, request_id: str) -> HttpResponseBase:
+    standing = _standing(token, owner, app, request_id)
+    if standing is None:
+        return said(404, NOT_FOUND)
+    base = queue_base(request, f"{owner}/{app}/requests/{request_id}/status")
+    body = status_of(standing, base, logs=_wants_logs(request))
+    return JsonResponse(body, status=200 if standing.phase.is_over else 202, headers=marked(standing.row))
+
+
+@fal_view(Action.VIEW, "GET")
+def stream(request: HttpRequest, token: ApiToken, owner: str, app: str, request_id: str) -> HttpResponseBase:
+    """Server-sent events: one for each change until it is over."""
+    standing = _standing(token, owner, app, request_id)
+    if standing is None:
+        return said(404, NOT_FOUND)
+    base = queue_base(request, f"{owner}/{app}/requests/{request_id}/status/stream")
+    try:
+        events = _Events(standing.row, base, logs=_wants_logs(request))
+    except waiting.NoPlace:
+        return said(429, "Concurrent requests limit reached")
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingHttpResponse(events, content_type="text/event-stream", headers=headers)
+
+
+@fal_view(Action.VIEW, "GET")
+def result(_request: HttpRequest, token: ApiToken, owner: str, app: str, request_id: str) -> HttpResponseBase:
+    standing = _standing(token, owner, app, request_id)
+    if standing is None:
+        return said(404, NOT_FOUND)
+    return result_of(standing.first, standing.row).response()
+
+
+@fal_view(Action.RENDER, "PUT")
+def cancel(_request: HttpRequest, token: ApiToken, owner: str, app: str, request_id: str) -> HttpResponseBase:
+    standing = _standing(token, owner, app, request_id)
+    return _cancelled(_cancel(standing))
+
+
+class _Events:
+    """The stream's lines; closing it gives its place back."""
+
+    def __init__(self, row: GatewayRequest, base: str, *, logs: bool) -> None:
+        self._place = waiting.Place()
+        self._lines = self._each(row, base, logs=logs)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._lines
+
+    def close(self) -> None:
+        self._place.close()
+
+    def _each(self, row: GatewayRequest, base: str, *, logs: bool) -> Iterator[bytes]:
+        told = ""
+        for standing in waiting.each_look(row):
+            now = json.dumps(status_of(standing, base, logs=logs))
+            if now != told:
+                told = now
+                yield f"data: {now}\n\n".encode()
+
+
+def _accepted(request: HttpRequest, token: ApiToken, model: str, webhook: str) -> GatewayRequest | JsonResponse:
+    if model not in models_of(Protocol.FAL):
+        return _not_sold(model)
+    try:
+        arguments = json_in(request)
+    except NotJson:
+        arguments = None
+    try:
+        return asking.accept(order_of(token, model, arguments, wishes_of(request.headers), webhook))
+    except Refused as refused:
+        return _refusal(model, refused.trouble)
+
+
+def _refusal(model: str, trouble: Trouble) -> JsonResponse:
+    if trouble.code == words.NOT_SOLD:
+        return _not_sold(model)
+    if trouble.code in NO_MONEY:
+        return said(403, locked(trouble))
+    return failed(trouble).response()
+
+
+def _not_sold(model: str) -> JsonResponse:
+    return said(404, f"Application '{model[:100]}' not found")
+
+
+def _standing(token: ApiToken, owner: str, app: str, request_id: str) -> Standing | None:
+    """The caller's own request; under another app than its own it is unknown."""
+    row = find_request(token.workspace, Protocol.FAL, request_id)
+    if row is None or row.model.split("/")[:2] != [owner, app]:
+        return None
+    asking.give_up_late(row)
+    return standing_of(row)
+
+
+def _cancel(standing: Standing | None) -> str:
+    if standing is None:
+        return "NOT_FOUND"
+    if standing.phase.is_over:
+        return "ALREADY_COMPLETED"
+    return "OK" if asking.cancel(standing.row) else "CANCELLATION_REQUESTED"
+
+
+def _cancelled(word: str) -> JsonResponse:
+    return JsonResponse({"status": word}, status=CANCEL_WORDS[word])
+
+
+def _wants_logs(request: HttpRequest) -> bool:
+    return request.GET.get("logs", "0").lower() in ("1", "true")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host) and len(text) <= 2_000

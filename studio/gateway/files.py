@@ -1,0 +1,29 @@
+"""The files that links of ours lead to: videos, and what clients have put here."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from studio.gateway import put_here
+from studio.gateway.links import sealed_render
+from studio.views.files import serve_stored
+
+
+@require_safe
+def video(request: HttpRequest, seal: str, render_id: str, ending: str) -> HttpResponseBase:
+    render = sealed_render(seal, render_id)
+    name = render.video.name if render and render.video else ""
+    if not name or not name.endswith(f".{ending}"):
+        raise Http404
+    return serve_stored(request, name)
+
+
+@require_safe
+def file(request: HttpRequest, file_id: UUID, name: str) -> HttpResponseBase:  # noqa: ARG001
+    found = put_here.open_file(file_id)
+    if found is None or not found.file:
+        raise Http404
+    return serve_stored(request, found.file.name or "", content_type=put_here.shown_type(found))

@@ -1,0 +1,45 @@
+"""Links to result files that stay the same for as long as the file is there, and need no session."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import PurePosixPath
+from uuid import UUID
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+
+from studio.gateway.models import GatewayFile
+from studio.models import Render
+
+SALT = "studio.gateway.video"
+
+
+def video_link(render: Render) -> str:
+    """Empty once the file has been deleted."""
+    if not render.video:
+        return ""
+    ending = PurePosixPath(render.video.name or "").suffix
+    return f"{settings.SITE_URL}/compat/videos/{_seal(render.pk)}/{render.pk}{ending}"
+
+
+def sealed_render(seal: str, render_id: str) -> Render | None:
+    """The render that a link leads to, if we made the link and its file is there."""
+    try:
+        Signer(salt=SALT).unsign(f"{render_id}:{seal}")
+    except BadSignature:
+        return None
+    return Render.objects.exclude(video=None).exclude(video="").filter(pk=render_id).first()
+
+
+def file_link(file: GatewayFile) -> str:
+    return f"{settings.SITE_URL}/compat/fal/cdn/files/b/{file.pk}/{file.name}"
+
+
+def video_uuid(render: Render) -> str:
+    """A UUID v4 by its form, the same for the same render."""
+    return str(UUID(bytes=sha256(render.pk.encode()).digest()[:16], version=4))
+
+
+def _seal(render_id: str) -> str:
+    return Signer(salt=SALT).signature(render_id)

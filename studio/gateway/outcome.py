@@ -1,0 +1,122 @@
+"""How a client's request stands: read from its row and its renders, for each door to put into its own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from avatarsite.workspaces.models import Workspace
+from studio.gateway import words
+from studio.gateway.models import AskedState, GatewayRequest, Protocol
+from studio.gateway.words import Trouble
+from studio.models import JobStatus, ProviderJob, Render, RenderState
+
+
+class Phase(StrEnum):
+    WAITING = "waiting"  # no provider works on it yet
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+
+    @property
+    def is_over(self) -> bool:
+        return self in (Phase.READY, Phase.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One video of a request. ``position`` is how many are before it; ``percent`` only where the provider says so."""
+
+    phase: Phase
+    render: Render | None = None
+    job: ProviderJob | None = None
+    trouble: Trouble | None = None
+    position: int = 0
+
+    @property
+    def percent(self) -> int | None:
+        return self.job.progress if self.job and self.phase == Phase.RUNNING else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    row: GatewayRequest
+    takes: list[Take]
+
+    @property
+    def phase(self) -> Phase:
+        """Of all takes together: it is over when the last is, and has failed when none is ready."""
+        phases = [take.phase for take in self.takes]
+        if all(phase.is_over for phase in phases):
+            return Phase.READY if Phase.READY in phases else Phase.FAILED
+        return Phase.WAITING if all(phase == Phase.WAITING for phase in phases) else Phase.RUNNING
+
+    @property
+    def first(self) -> Take:
+        return self.takes[0]
+
+
+def find_request(workspace: Workspace, protocol: Protocol, reference: str) -> GatewayRequest | None:
+    """The workspace's own request of this id; another's is as unknown as none."""
+    return (
+        GatewayRequest.objects.for_workspace(workspace)
+        .select_related("workspace", "token", "render__group")
+        .filter(protocol=protocol, reference=reference)
+        .first()
+    )
+
+
+def standing_of(row: GatewayRequest) -> Standing | None:
+    """None when its video has been deleted: then there is nothing left to tell."""
+    if row.state in (AskedState.REFUSED, AskedState.CANCELLED):
+        return Standing(row, [Take(Phase.FAILED, trouble=_stored_trouble(row))])
+    if row.state == AskedState.FETCHING:
+        return Standing(row, [Take(Phase.WAITING, position=_before(row))])
+    renders = renders_of(row)
+    return Standing(row, [take_of(row, render) for render in renders]) if renders else None
+
+
+def renders_of(row: GatewayRequest) -> list[Render]:
+    """All takes, in the order in which they were asked for."""
+    if row.render is None:
+        return []
+    if row.render.group is None:
+        return [row.render]
+    return list(row.render.group.renders.order_by("pk"))
+
+
+def take_of(row: GatewayRequest, render: Render) -> Take:
+    if render.state == RenderState.READY:
+        return Take(Phase.READY, render)
+    if render.ended:
+        return Take(Phase.FAILED, render, trouble=_trouble_of(row, render))
+    job = render.jobs.order_by("attempt").last()
+    waits_there = render.state == RenderState.RENDERING and job is not None and job.status == JobStatus.QUEUED
+    if waits_there and job is not None:
+        return Take(Phase.WAITING, render, job, position=job.queue_position or 0)
+    if render.state in (RenderState.QUEUED, RenderState.SUBMITTING):
+        return Take(Phase.WAITING, render, job, position=_queued_before(render))
+    return Take(Phase.RUNNING, render, job)
+
+
+def _trouble_of(row: GatewayRequest, render: Render) -> Trouble:
+    if row.trouble:
+        return _stored_trouble(row)
+    if render.state == RenderState.CANCELLED:
+        return Trouble(words.CANCELLED, message="The request was cancelled.")
+    return Trouble(render.failure_code or "unknown", message=render.failure_message)
+
+
+def _stored_trouble(row: GatewayRequest) -> Trouble:
+    return Trouble(**(row.trouble or {"code": "unknown"}))
+
+
+def _before(row: GatewayRequest) -> int:
+    """Of the same workspace alone: how busy others are is nobody's business."""
+    mine = GatewayRequest.objects.for_workspace(row.workspace)
+    return mine.filter(state=AskedState.FETCHING, pk__lt=row.pk).count()
+
+
+def _queued_before(render: Render) -> int:
+    mine = Render.objects.for_workspace(render.workspace)
+    return mine.filter(state=RenderState.QUEUED, pk__lt=render.pk).count()

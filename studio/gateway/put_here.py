@@ -1,0 +1,213 @@
+"""Files that a client puts here before it uses them: kept as they came, judged when a request uses them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from functools import partial
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils import timezone
+
+from avatarsite.workspaces.models import Workspace
+from studio.gateway.models import GatewayFile
+from studio.media.voices import MAX_BYTES
+from studio.models import Upload, UploadKind
+from studio.remote_files import FileNotFetched
+from studio.storage import CONTENT_TYPES
+from studio.uploads import add_upload
+
+LIFE = timedelta(days=30)
+LONGEST_LIFE = timedelta(days=365)
+MOST_BYTES = MAX_BYTES
+MOST_PARTS = 1_000
+CHUNK = 1 << 20
+NO_SUCH_FILE = "There is no such file here, or it has expired."
+# Whatever else it calls itself, a browser is to save it and not to run it.
+SHOWN_TYPES = frozenset(CONTENT_TYPES.values()) | {"image/webp", "image/gif", "image/avif"}
+OWN_PATH = re.compile(r"/compat/fal/cdn/files/b/([0-9a-f-]{36})(?:/|$)")
+
+
+class TooLarge(ValueError):
+    def __init__(self) -> None:
+        super().__init__(f"The file is larger than {MOST_BYTES // 1_000_000} MB.")
+
+
+class PartsDiffer(ValueError):
+    """The parts that are listed are not the parts that came."""
+
+
+def new_file(workspace: Workspace, *, name: str, content_type: str, life: timedelta | None = None) -> GatewayFile:
+    """A place for a file that is to come."""
+    return GatewayFile.objects.create(
+        workspace=workspace,
+        name=_plain(name),
+        content_type=content_type.partition(";")[0].strip().lower()[:100],
+        expires_at=timezone.now() + min(life or LIFE, LONGEST_LIFE),
+    )
+
+
+def keep(file: GatewayFile, content: File[Any]) -> bool:
+    """Put the bytes in their place, once. False if somebody was first."""
+    stored = default_storage.save(f"{_folder(file)}.bin", content)
+    first = GatewayFile.objects.filter(pk=file.pk, bytes=None).update(file=stored, bytes=content.size)
+    if first:
+        file.file.name, file.bytes = stored, content.size
+    return bool(first)
+
+
+def find_file(workspace: Workspace, file_id: UUID) -> GatewayFile | None:
+    here = GatewayFile.objects.for_workspace(workspace).exclude(bytes=None)
+    return here.filter(pk=file_id, expires_at__gt=timezone.now()).first()
+
+
+def open_file(file_id: UUID) -> GatewayFile | None:
+    """For whoever holds its link: the id in it is not to be guessed."""
+    return GatewayFile.objects.exclude(bytes=None).filter(pk=file_id, expires_at__gt=timezone.now()).first()
+
+
+def delete_file(file: GatewayFile) -> None:
+    """The uploads that were made of it stay, as the videos that use them do."""
+    name = file.file.name if file.file else ""
+    with transaction.atomic():
+        GatewayFile.objects.filter(pk=file.pk).delete()
+        if name:
+            transaction.on_commit(partial(default_storage.delete, name), robust=True)
+
+
+def delete_expired() -> int:
+    """Asked by the sweep."""
+    expired = list(GatewayFile.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")[:200])
+    for file in expired:
+        _drop_parts(file)
+        delete_file(file)
+    return len(expired)
+
+
+def upload_of(workspace: Workspace, source: str, kind: UploadKind) -> Upload | None:
+    """The upload that a file of ours makes, by its UUID or by our link to it; None for an address elsewhere.
+
+    Raises FileNotFetched for a file that is not there, or is another workspace's; and UploadRefused for what it is.
+    """
+    file_id = _own_id(source)
+    if file_id is None:
+        return None
+    file = find_file(workspace, file_id)
+    if file is None:
+        raise FileNotFetched(kind, NO_SUCH_FILE)
+    with file.file.open("rb") as opened:
+        return add_upload(workspace, kind=kind, file=opened, name=file.name)
+
+
+# --- Files that come in parts
+
+
+def keep_part(file: GatewayFile, number: int, content: bytes) -> str:
+    """Keep a part, and return what the client has to name it by in the end."""
+    if not 1 <= number <= MOST_PARTS:
+        raise PartsDiffer(f"Parts are numbered from 1 to {MOST_PARTS}.")
+    name = _part(file, number)
+    default_storage.delete(name)
+    default_storage.save(name, ContentFile(content))
+    return _digest(content)
+
+
+def join_parts(file: GatewayFile, listed: dict[int, str]) -> bool:
+    """Make one file of the parts, in their order. Raises PartsDiffer or TooLarge."""
+    with _scratch() as whole:
+        size = 0
+        for number in sorted(listed):
+            content = _read_part(file, number)
+            size += len(content)
+            if size > MOST_BYTES:
+                raise TooLarge
+            if _digest(content) != listed[number]:
+                raise PartsDiffer(f"Part {number} is not the one that came.")
+            whole.write(content)
+        whole.seek(0)
+        kept = keep(file, File(whole, name=file.name))
+    _drop_parts(file, listed)
+    return kept
+
+
+@contextmanager
+def received(chunks: Iterator[bytes]) -> Iterator[File[Any]]:
+    """The body of a request as a file on our disk. Raises TooLarge at the limit."""
+    with _scratch() as copy:
+        size = 0
+        for chunk in chunks:
+            size += len(chunk)
+            if size > MOST_BYTES:
+                raise TooLarge
+            copy.write(chunk)
+        copy.seek(0)
+        yield File(copy, name="file")
+
+
+def shown_type(file: GatewayFile) -> str:
+    return file.content_type if file.content_type in SHOWN_TYPES else "application/octet-stream"
+
+
+def _read_part(file: GatewayFile, number: int) -> bytes:
+    try:
+        with default_storage.open(_part(file, number), "rb") as part:
+            return bytes(part.read())
+    except OSError as error:
+        raise PartsDiffer(f"Part {number} has not come.") from error
+
+
+def _drop_parts(file: GatewayFile, numbers: Any = ()) -> None:
+    for number in numbers or _parts_there(file):
+        default_storage.delete(_part(file, number))
+
+
+def _parts_there(file: GatewayFile) -> list[int]:
+    with suppress(OSError, NotImplementedError):
+        return [int(name) for name in default_storage.listdir(f"{_folder(file)}.parts")[1] if name.isdecimal()]
+    return []
+
+
+def _own_id(source: str) -> UUID | None:
+    if len(source) > 2_000:
+        return None
+    with suppress(ValueError):
+        return UUID(source)
+    found = OWN_PATH.match(urlsplit(source).path)
+    if found is None or not source.startswith(settings.SITE_URL + "/"):
+        return None
+    with suppress(ValueError):
+        return UUID(found[1])
+    return None
+
+
+def _folder(file: GatewayFile) -> str:
+    return f"w/{file.workspace_id}/gateway/{file.pk}"
+
+
+def _part(file: GatewayFile, number: int) -> str:
+    return f"{_folder(file)}.parts/{number}"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _plain(name: str) -> str:
+    """A name that stands in an address as it is."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-80:].strip("_.") or uuid4().hex
+
+
+@contextmanager
+def _scratch() -> Iterator[IO[bytes]]:
+    with NamedTemporaryFile(prefix="gateway-") as copy:
+        yield copy.file

@@ -1,0 +1,1 @@
+"""Runware's protocol: arrays of tasks to one address, answered task by task."""

@@ -1,0 +1,109 @@
+"""Runware's error codes for what goes wrong here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from studio.gateway import words
+from studio.gateway.words import Trouble
+from studio.media.refusal import Refusal
+from studio.providers.types import Fault
+
+# Our field: what Runware calls it.
+PARAMETERS = {
+    "portrait": "inputs.image",
+    "voice": "inputs.audio",
+    "model": "model",
+    "prompt": "positivePrompt",
+    "output_format": "outputFormat",
+    "output_quality": "outputQuality",
+    "takes": "numberResults",
+    "ttl_seconds": "ttl",
+    "content_check": "safety",
+    "upload_endpoint": "uploadEndpoint",
+}
+CODES: dict[str, str] = {
+    Refusal.PORTRAIT_UNREACHABLE: "downloadFailed",
+    Refusal.PORTRAIT_TOO_LARGE: "maxFileSizeExceeded",
+    Refusal.PORTRAIT_TOO_SMALL: "invalidWidth",
+    Refusal.PORTRAIT_TOO_MANY_PIXELS: "invalidWidth",
+    Refusal.PORTRAIT_TOO_LONG: "invalidAspectRatio",
+    Refusal.PORTRAIT_NOT_A_PICTURE: "unsupportedImageFormat",
+    Refusal.VOICE_UNREACHABLE: "downloadFailed",
+    Refusal.VOICE_TOO_LARGE: "maxFileSizeExceeded",
+    Refusal.VOICE_TOO_SHORT: "invalidAudioDuration",
+    Refusal.VOICE_TOO_LONG: "maxAudioDurationExceeded",
+    Refusal.VOICE_NOT_A_SOUND: "unsupportedAudioFormat",
+    Refusal.VOICE_CODEC: "unsupportedAudioFormat",
+    Refusal.VOICE_IS_A_VIDEO: "unsupportedAudioFormat",
+    Fault.INPUT: "invalidProviderInput",
+    Fault.MODERATION: "contentPolicyViolation",
+    Fault.PROVIDER: "providerError",
+    Fault.TIMEOUT: "timeoutProvider",
+    Fault.RATE_LIMIT: "providerRateLimitExceeded",
+    Fault.QUOTA: "serviceUnavailable",
+    Fault.AUTH: "serviceUnavailable",
+    Fault.NOT_FOUND: "taskFailed",
+    "overdue": "timeoutProvider",
+    words.NO_CREDIT: "insufficientCredits",
+    words.FROZEN: "accountSuspended",
+    words.BUDGET: "quotaExceeded",
+    words.CANCELLED: "taskCancelled",
+    words.LATE: "timeoutProvider",
+    words.UNAVAILABLE: "noAvailableServer",
+    words.NOT_SOLD: "modelUnavailable",
+}
+STATUSES = {
+    "insufficientCredits": 402,
+    "quotaExceeded": 402,
+    "accountSuspended": 403,
+    "noAvailableServer": 503,
+    "serviceUnavailable": 503,
+}
+BY_FIELD = {"portrait": "invalidImage", "voice": "invalidAudio"}
+
+
+class TaskError(Exception):
+    """One entry of ``errors``; ``status`` is the HTTP status if nothing else in the array has worked."""
+
+    def __init__(self, code: str, message: str, parameter: str = "", *, status: int = 400, **also: Any) -> None:
+        super().__init__(message)
+        self.code, self.message, self.parameter, self.status, self.also = code, message, parameter, status, also
+
+    def entry(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        named = {name: task[name] for name in ("taskType", "taskUUID") if isinstance(task.get(name), str)}
+        return {
+            "code": self.code,
+            "message": self.message,
+            "parameter": self.parameter,
+            "documentation": f"{settings.SITE_URL}/",
+            **named,
+            **self.also,
+        }
+
+
+def code_of(trouble: Trouble) -> str:
+    if trouble.code in CODES:
+        return CODES[trouble.code]
+    parameter = PARAMETERS.get(trouble.field, "").rpartition(".")[2]
+    if trouble.field in PARAMETERS and trouble.field not in BY_FIELD:
+        return f"invalid{parameter[0].upper()}{parameter[1:]}"
+    return BY_FIELD.get(trouble.field, "taskFailed")
+
+
+def failure(trouble: Trouble) -> dict[str, str]:
+    """What a failed task says of itself."""
+    return {
+        "code": code_of(trouble),
+        "message": trouble.message or "The task failed.",
+        "parameter": PARAMETERS.get(trouble.field, ""),
+    }
+
+
+def refusal(trouble: Trouble) -> TaskError:
+    code = code_of(trouble)
+    status = STATUSES.get(code, 400)
+    return TaskError(code, trouble.message or "The task was refused.", PARAMETERS.get(trouble.field, ""), status=status)

@@ -1,0 +1,49 @@
+"""Media that a client stores here ahead of its tasks."""
+
+from __future__ import annotations
+
+from tempfile import NamedTemporaryFile
+
+from django.core.files.base import ContentFile, File
+
+from avatarsite.workspaces.models import Workspace
+from studio.gateway import put_here
+from studio.gateway.models import GatewayFile
+from studio.gateway.runware.errors import TaskError
+from studio.media.refusal import UploadRefused
+from studio.media.voices import check_bytes
+from studio.models import UploadKind
+from studio.remote_files import fetch_file, is_address, read_data_uri
+
+# The client waits for the answer, and so does whoever is behind it at this worker.
+FETCH_SECONDS = 20.0
+
+
+def store(workspace: Workspace, source: str, parameter: str) -> GatewayFile:
+    """Keep what ``source`` names or spells out. Raises TaskError with the parameter that it came in."""
+    # Whether it is a portrait or a voice shows when it is used; until then the larger limit is the right one.
+    kind = UploadKind.VOICE
+    with NamedTemporaryFile(prefix="media-") as copy:
+        try:
+            if is_address(source):
+                content_type = fetch_file(source, copy, kind=kind, check=check_bytes, seconds=FETCH_SECONDS)
+                copy.seek(0)
+                return _keep(workspace, File(copy, name="media"), content_type)
+            return _keep(workspace, ContentFile(read_data_uri(source, kind=kind)), _type_of(source))
+        except UploadRefused as refusal:
+            code = "downloadFailed" if is_address(source) else f"invalid{parameter.capitalize()}"
+            raise TaskError(code, _about(parameter, refusal), parameter) from refusal
+
+
+def _keep(workspace: Workspace, content: File[bytes], content_type: str) -> GatewayFile:
+    file = put_here.new_file(workspace, name="media", content_type=content_type)
+    put_here.keep(file, content)
+    return file
+
+
+def _type_of(source: str) -> str:
+    return source[5:].partition(",")[0] if source[:5].lower() == "data:" else ""
+
+
+def _about(parameter: str, refusal: UploadRefused) -> str:
+    return str(refusal).replace("the voice", f"the {parameter}").replace("The voice", f"The {parameter}")

@@ -1,0 +1,165 @@
+"""Each kind of task that a client can send, done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from avatarsite.workspaces.access import Action, demand_of_token
+from avatarsite.workspaces.models import ApiToken
+from avatarsite.workspaces.refusals import NotAllowed
+from billing import ledger
+from studio.gateway import put_here
+from studio.gateway.asking import accept
+from studio.gateway.catalogue import models_of
+from studio.gateway.doors import without_files
+from studio.gateway.links import file_link
+from studio.gateway.models import GatewayRequest, Protocol
+from studio.gateway.outcome import Standing, find_request, standing_of
+from studio.gateway.runware import answers, media, usage
+from studio.gateway.runware.answers import Parts
+from studio.gateway.runware.checks import check_uuid, check_video, missing, options_of
+from studio.gateway.runware.errors import TaskError, refusal
+from studio.gateway.words import AlreadyAsked, Order, Refused
+
+Task = Mapping[str, Any]
+MEDIA_LIFE = timedelta(days=30)
+
+
+def do(task: Task, token: ApiToken) -> Parts:
+    """The items for ``data`` and ``errors``. Raises TaskError."""
+    kind = task.get("taskType")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise TaskError("invalidTaskType", f"Invalid value for 'taskType': {kind!r}.", "taskType")
+    action, function = KINDS[kind]
+    try:
+        demand_of_token(token, *action)
+    except NotAllowed as refused:
+        raise TaskError("insufficientPermissions", str(refused), status=403) from refused
+    return function(task, token)
+
+
+def _ping(_task: Task, _token: ApiToken) -> Parts:
+    return [{"taskType": "ping", "pong": True}], []
+
+
+def _submit(task: Task, token: ApiToken) -> Parts:
+    check_video(task)
+    order = Order(
+        protocol=Protocol.RUNWARE,
+        token=token,
+        reference=task["taskUUID"].lower(),
+        model=task["model"],
+        slug=models_of(Protocol.RUNWARE)[task["model"]],
+        portrait=task["inputs"]["image"],
+        voice=task["inputs"]["audio"],
+        asked=without_files(dict(task)),
+        prompt=task.get("positivePrompt", ""),
+        options=options_of(task),
+        webhook_url=task.get("webhookURL", ""),
+    )
+    try:
+        accept(order)
+    except AlreadyAsked:
+        raise _conflict(task) from None
+    except Refused as refused:
+        raise refusal(refused.trouble) from None
+    return [{"taskType": "videoInference", "taskUUID": task["taskUUID"]}], []
+
+
+def _conflict(task: Task) -> TaskError:
+    context = {
+        "taskType": task["taskType"],
+        "taskUUID": task["taskUUID"],
+        "deliveryMethod": task.get("deliveryMethod", "async"),
+    }
+    message = "The taskUUID is already in use. It must be unique for each task."
+    return TaskError("conflictTaskUUID", message, "taskUUID", context=context)
+
+
+def _poll(task: Task, token: ApiToken) -> Parts:
+    standing = _standing(task, token)
+    return answers.of_standing(standing) if standing else ([], [])
+
+
+def _details(task: Task, token: ApiToken) -> Parts:
+    standing = _standing(task, token)
+    if standing is None:
+        raise TaskError("taskNotFound", "The task was not found.", "taskUUID", status=404)
+    data, errors = answers.of_standing(standing)
+    response = {"data": data} | ({"errors": errors} if errors else {})
+    head = {"taskType": "getTaskDetails", "taskUUID": task["taskUUID"]}
+    return [head | {"request": [standing.row.asked], "response": response}], []
+
+
+def _standing(task: Task, token: ApiToken) -> Standing | None:
+    check_uuid(task)
+    row: GatewayRequest | None = find_request(token.workspace, Protocol.RUNWARE, task["taskUUID"].lower())
+    return standing_of(row) if row else None
+
+
+def _media(task: Task, token: ApiToken) -> Parts:
+    check_uuid(task)
+    operation = task.get("operation")
+    if operation not in ("upload", "delete"):
+        raise TaskError("invalidOperation", "Operation must be 'upload' or 'delete'.", "operation")
+    given = _text(task, "media")
+    head = {"taskType": "mediaStorage", "taskUUID": task["taskUUID"], "operation": operation}
+    if operation == "delete":
+        _delete(token, given)
+        return [head | {"mediaUUID": given}], []
+    file = media.store(token.workspace, given, "media")
+    return [head | {"mediaUUID": str(file.pk), "mediaURL": file_link(file)}], []
+
+
+def _image(task: Task, token: ApiToken) -> Parts:
+    check_uuid(task)
+    file = media.store(token.workspace, _text(task, "image"), "image")
+    head = {"taskType": "imageUpload", "taskUUID": task["taskUUID"]}
+    return [head | {"imageUUID": str(file.pk), "imageURL": file_link(file)}], []
+
+
+def _delete(token: ApiToken, given: str) -> None:
+    try:
+        file = put_here.find_file(token.workspace, UUID(given))
+    except ValueError:
+        file = None
+    if file is None:
+        raise TaskError("mediaNotFound", "The media was not found.", "media", status=404)
+    put_here.delete_file(file)
+
+
+def _account(task: Task, token: ApiToken) -> Parts:
+    check_uuid(task)
+    operation = task.get("operation")
+    head = {"taskType": "accountManagement", "taskUUID": task["taskUUID"], "operation": operation}
+    if operation == "getDetails":
+        balance = ledger.balance(token.workspace)
+        return [head | usage.account(token, balance.available_micros)], []
+    if operation in ("getUsageActivity", "getUsagePerformance", "getUsageErrors"):
+        return [head | {"usage": usage.totals(token.workspace)}], []
+    raise TaskError("invalidOperation", "Invalid value for 'operation'.", "operation")
+
+
+def _text(task: Task, name: str) -> str:
+    value = task.get(name)
+    if value is None:
+        raise missing(name)
+    if not isinstance(value, str) or not value:
+        message = f"Invalid value for '{name}': it must be a URL, a data URI or base64."
+        raise TaskError(f"invalid{name.capitalize()}", message, name)
+    return value
+
+
+LOOK, ASK = (Action.VIEW,), (Action.RENDER,)
+KINDS: dict[str, tuple[tuple[Action, ...], Callable[[Task, ApiToken], Parts]]] = {
+    "ping": (LOOK, _ping),
+    "videoInference": (ASK, _submit),
+    "getResponse": (LOOK, _poll),
+    "getTaskDetails": (LOOK, _details),
+    "mediaStorage": (ASK, _media),
+    "imageUpload": (ASK, _image),
+    "accountManagement": ((Action.MANAGE_BILLING, Action.VIEW), _account),
+}

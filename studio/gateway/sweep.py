@@ -1,0 +1,38 @@
+"""Finds what was dropped of clients' requests, nudges it on, and clears away what has expired."""
+
+from __future__ import annotations
+
+import logging
+
+from avatarsite import jobs
+from studio.gateway import asking, letters, put_here
+
+logger = logging.getLogger(__name__)
+
+
+def sweep() -> dict[str, int]:
+    """Safe to run at any time; returns how many of each were found."""
+    found = {
+        "late": sum(asking.give_up_late(row) for row in asking.late_requests()),
+        "requests": _nudge_requests(),
+        "unwritten letters": letters.write_forgotten(),
+        "letters": _nudge_letters(),
+        "files": put_here.delete_expired(),
+    }
+    if sum(found.values()):
+        logger.info("gateway: %s", ", ".join(f"{name} {count}" for name, count in found.items() if count))
+    return found
+
+
+def _nudge_requests() -> int:
+    ids = asking.due_requests()
+    for request_id in ids:
+        jobs.enqueue("studio.gateway_start", request_id=request_id)
+    return len(ids)
+
+
+def _nudge_letters() -> int:
+    ids = letters.due_letters()
+    for letter_id in ids:
+        jobs.enqueue("studio.gateway_letter", letter_id=letter_id)
+    return len(ids)
