@@ -38,8 +38,8 @@ def mail_top_up(top_up: TopUp) -> bool:
         problem=top_up.problem,
         paused=bool(rules.paused_reason),
         card=top_up.customer,
-        link=_link("topup", top_up.workspace, topup=top_up.pk),
-        rules_link=_link("auto_topup", top_up.workspace),
+        link=_link(top_up.workspace),
+        rules_link=_link(top_up.workspace),
     )
     return True
 
@@ -51,7 +51,7 @@ def mail_ceiling(workspace: Workspace) -> None:
         "ceiling",
         f"ceiling.{workspace.pk}.{timezone.now():%Y-%m}",
         ceiling=usd(rules.ceiling_cents * CENT_MICROS),
-        link=_link("auto_topup", workspace),
+        link=_link(workspace),
     )
 
 
@@ -64,7 +64,7 @@ def mail_low_balance(workspace: Workspace) -> bool:
         "low",
         f"low.{workspace.pk}.{timezone.now():%Y-%m-%dT%H}",
         available=usd(accounts.balance(workspace).available_micros),
-        link=_link("topup_new" if stripe_gateway.is_on() else "balance", workspace),
+        link=_link(workspace),
         on=stripe_gateway.is_on(),
     )
     return True
@@ -80,5 +80,5 @@ def _tell(workspace: Workspace, template: str, key: str, **facts: Any) -> None:
         deliver(letter)
 
 
-def _link(name: str, workspace: Workspace, **names: str) -> str:
-    return settings.SITE_URL + reverse(name, kwargs={"workspace": workspace.slug, **names})
+def _link(workspace: Workspace) -> str:
+    return settings.SITE_URL + reverse("balance", kwargs={"workspace": workspace.slug})
