@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "avatarsite.apps.SiteConfig",
     "avatarsite.workspaces",
     "avatarsite.inbox",
+    "avatarsite.outbox",
     "billing",
     "studio",
     "studio.gateway",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from avatarsite import alerts
 from avatarsite.inbox import letters
+from avatarsite.outbox import events
 
 
 def canary() -> None:
@@ -18,3 +19,7 @@ def forget_letters() -> None:
 
 def mail_alert(*, alert_id: int) -> None:
     alerts.mail_alert(alert_id)
+
+
+def send_webhooks(*, workspace_id: str) -> None:
+    events.fan_out(workspace_id)

@@ -1,0 +1,99 @@
+"""Recording what customers' programs are told of, and addressing it to the endpoints that want to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from avatarsite import jobs
+from avatarsite.outbox.kinds import KINDS
+from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Stream
+from avatarsite.workspaces.models import Workspace
+
+BATCH = 500
+KEPT = timedelta(days=90)
+FORGOTTEN_AT_ONCE = 5_000
+
+
+def record_event(workspace: Workspace, kind: str, *, subject: str, data: Mapping[str, Any]) -> Event:
+    """Write an event in the caller's transaction: it is told if, and only if, what it tells of is committed.
+
+    ``data`` is JSON-able; ``"test": True`` in it marks what no money stands behind. The caller sees to it that a step
+    which runs twice records once. ValueError for a kind that is not in KINDS.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"The kind is {kind!r}; use one of {', '.join(KINDS)}.")
+    with transaction.atomic():
+        event = Event.objects.create(workspace=workspace, kind=kind, subject=subject, data=dict(data))
+        if listening(workspace.pk):
+            jobs.enqueue("avatarsite.send_webhooks", workspace_id=workspace.pk)
+    return event
+
+
+def listening(workspace_id: str) -> bool:
+    return Endpoint.objects.filter(workspace_id=workspace_id).exclude(state=EndpointState.DISABLED).exists()
+
+
+def fan_out(workspace_id: str) -> int:
+    """Number what is new in a workspace, and write a delivery for each endpoint that wants it; how many events.
+
+    Rows are numbered in the order in which they were inserted. What was caused by an event was inserted after that was
+    committed, so an effect never gets a smaller number than its cause. Safe to repeat, and at once.
+    """
+    count = 0
+    while done := _number_some(workspace_id):
+        count += done
+        if done < BATCH:
+            break
+    return count
+
+
+def _number_some(workspace_id: str) -> int:
+    new = Event.objects.filter(workspace_id=workspace_id, number=None).order_by("row")
+    if not new.exists():
+        return 0
+    Stream.objects.get_or_create(workspace_id=workspace_id)
+    with transaction.atomic():
+        stream = Stream.objects.select_for_update().get(workspace_id=workspace_id)
+        events = list(new[:BATCH])
+        for event in events:
+            stream.last_number += 1
+            event.number = stream.last_number
+        Event.objects.bulk_update(events, ["number"])
+        stream.save(update_fields=["last_number"])
+        awake = Endpoint.objects.filter(workspace_id=workspace_id).exclude(state=EndpointState.DISABLED)
+        for endpoint in awake.select_for_update():
+            wanted = [e for e in events if e.created_at >= endpoint.created_at and endpoint.wants(e.kind)]
+            address_to(endpoint, wanted)
+    return len(events)
+
+
+def address_to(endpoint: Endpoint, events: list[Event]) -> list[Delivery]:
+    """Deliveries of ``events``, in their order. The caller holds the endpoint's row."""
+    if not events:
+        return []
+    due = timezone.now() if endpoint.state == EndpointState.ACTIVE else None
+    deliveries = []
+    for event in events:
+        endpoint.last_sequence += 1
+        deliveries.append(Delivery(endpoint=endpoint, event=event, sequence=endpoint.last_sequence, next_try_at=due))
+    endpoint.save(update_fields=["last_sequence"])
+    return Delivery.objects.bulk_create(deliveries)
+
+
+def fan_out_all() -> int:
+    """As ``fan_out``, of every workspace: what a dropped nudge has left, and what nobody listens to."""
+    waiting = Event.objects.filter(number=None).order_by().values_list("workspace_id", flat=True).distinct()
+    return sum(fan_out(workspace_id) for workspace_id in list(waiting[:BATCH]))
+
+
+def forget_old_events() -> int:
+    """Delete events of more than 90 days ago, with their deliveries; gives how many."""
+    old = Event.objects.filter(created_at__lt=timezone.now() - KEPT).order_by("created_at")
+    found = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+    Event.objects.filter(pk__in=found).delete()
+    return len(found)

@@ -1,0 +1,16 @@
+"""What customers' programs are told about."""
+
+from __future__ import annotations
+
+KINDS: dict[str, str] = {
+    "render.queued": "A video was asked for.",
+    "render.rendering": "A provider has begun to make it.",
+    "render.ready": "It is ready, and charged.",
+    "render.failed": "It could not be made. Nothing was charged.",
+    "render.cancelled": "It was stopped. Nothing was charged.",
+    "balance.low": "The credit has fallen below its mark.",
+    "topup.succeeded": "Credit was added.",
+    "budget.reached": "A monthly cap is used up.",
+}
+TEST = "webhook.test"
+EVERY = "*"  # in an endpoint's kinds: all of them, and those that come later
