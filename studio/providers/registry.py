@@ -69,19 +69,19 @@ _SOLD: tuple[tuple[str, str, str], ...] = (
     ("kling-avatar-pro", "aimlapi", "klingai/avatar-pro"),
     ("kling-avatar-standard", "aimlapi", "klingai/avatar-standard"),
 )
-# What test tokens get, whatever model they ask for; nobody else can choose it.
-TEST_OFFER = "local:test"
 OFFERS: dict[str, Offer] = {
     offer.id: offer
     for offer in (
         Offer("local:draft", "draft", "local", "draft", "Draft on this server"),
-        Offer(TEST_OFFER, "", "local", "draft", "Test draft on this server"),
         *(
             Offer(f"{seller}:{name}", model, seller, name, f"{MODELS[model].name} at {PROVIDERS[seller][0]}")
             for model, seller, name in _SOLD
         ),
     )
 }
+# What test tokens get, whatever model they ask for; it is sold to nobody.
+TEST_OFFER = "local:test"
+_TEST = Offer(TEST_OFFER, "draft", "local", "draft", "Test draft on this server")
 
 
 class UnknownOffer(ValueError):
@@ -89,6 +89,8 @@ class UnknownOffer(ValueError):
 
 
 def offer(offer_id: str) -> Offer:
+    if offer_id == TEST_OFFER:
+        return _TEST
     try:
         return OFFERS[offer_id]
     except KeyError:
