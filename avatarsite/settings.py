@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "avatarsite.workspaces",
     "avatarsite.inbox",
     "avatarsite.outbox",
+    "avatarsite.api",
     "billing",
     "studio",
     "studio.gateway",
@@ -70,6 +71,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_q",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -385,6 +388,40 @@ AIMLAPI_URL = env.url("AIMLAPI_URL") or "https://api.aimlapi.com"
 
 # The addresses above are stand-ins of the providers (`make simulate`), and every page says so.
 STAND_INS = env.flag("STAND_INS", default=False)
+
+# --- The API ---------------------------------------------------------------------------------------------------------
+
+# Requests of one token in a minute; 0 is no limit.
+API_READS_PER_MINUTE = env.integer("API_READS_PER_MINUTE", 600)
+API_WRITES_PER_MINUTE = env.integer("API_WRITES_PER_MINUTE", 240)
+REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "avatarsite.api.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "avatarsite.api.problems.answer_exception",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Avatar Studio",
+    "DESCRIPTION": "One portrait and one voice become a metered talking-avatar video.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVERS": [{"url": SITE_URL}],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PREPROCESSING_HOOKS": ["avatarsite.api.schema.ours"],
+    "POSTPROCESSING_HOOKS": ["avatarsite.api.schema.complete"],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "tryItOutEnabled": False},
+}
+# Other sites' pages may call the API from a browser only if they are named here; a token in a page is everybody's.
+CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"]
+CORS_EXPOSE_HEADERS = ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "idempotency-replayed"]
+if CORS_ALLOWED_ORIGINS:
+    INSTALLED_APPS.append("corsheaders")
+    MIDDLEWARE.insert(0, "corsheaders.middleware.CorsMiddleware")
 
 # --- Logs ------------------------------------------------------------------------------------------------------------
 

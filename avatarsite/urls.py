@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from avatarsite.api import urls as api
 from avatarsite.health import healthz
 from avatarsite.inbox.views import urlpatterns as inbox
 from avatarsite.workspaces import urls as workspaces
@@ -15,6 +16,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("account/", include("allauth.urls")),
+    *api.urlpatterns,
     *inbox,
     *file_urlpatterns,
     path("compat/", include(gateway.urlpatterns)),

@@ -163,6 +163,15 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
         _WindowAuth(credentials.get_frozen_credentials(), region, window).add_auth(request)
         return str(request.url)
 
+    def upload_link(self, name: str, *, seconds: int) -> str:
+        """An address that takes one PUT of this file for so long."""
+        client, credentials, region = self._linker
+        key = self._normalize_name(clean_name(name))
+        address = client.generate_presigned_url("put_object", Params={"Bucket": self.bucket_name, "Key": key})
+        request = AWSRequest(method="PUT", url=address)
+        S3SigV4QueryAuth(credentials.get_frozen_credentials(), "s3", region, expires=seconds).add_auth(request)
+        return str(request.url)
+
     @cached_property
     def _linker(self) -> tuple[Any, Any, str]:
         """A client that only spells addresses, the credentials and the region. It never talks to the network."""

@@ -2,7 +2,7 @@ from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob, WatchLease
 from studio.models.projects import Project
 from studio.models.renders import Notice, Render, RenderEvent, RenderGroup, RenderState
-from studio.models.uploads import Upload, UploadKind
+from studio.models.uploads import Upload, UploadKind, UploadSlot
 
 __all__ = [
     "Delivery",
@@ -19,5 +19,6 @@ __all__ = [
     "RenderState",
     "Upload",
     "UploadKind",
+    "UploadSlot",
     "WatchLease",
 ]

@@ -97,6 +97,7 @@ class WatchLease(models.Model):
     owner = models.CharField(max_length=40)
     fence = models.PositiveBigIntegerField(default=0)
     expires_at = models.DateTimeField()
+    paces = models.JSONField("providers that are asked more slowly for now", default=dict, blank=True)
 
     def __str__(self) -> str:
         return f"{self.name} by {self.owner}"

@@ -37,9 +37,15 @@ class RenderGroup(models.Model):
 
     id = models.CharField(primary_key=True, max_length=LENGTH, default=group_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="render_groups")
+    is_batch = models.BooleanField("several wishes, rather than takes of one", default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OwnedQuerySet["RenderGroup"].as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "-id"], condition=models.Q(is_batch=True), name="batch_by_workspace"),
+        ]
 
     def __str__(self) -> str:
         return self.id

@@ -12,6 +12,10 @@ def upload_id() -> str:
     return new_id("upl")
 
 
+def slot_id() -> str:
+    return new_id("slt")
+
+
 class UploadKind(models.TextChoices):
     PORTRAIT = "portrait", "Portrait"
     VOICE = "voice", "Voice"
@@ -49,6 +53,25 @@ class Upload(models.Model):
                 name="upload_was_measured",
             ),
         ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UploadSlot(models.Model):
+    """A place that a customer sends a file to directly, before it is judged and becomes an upload."""
+
+    id = models.CharField(primary_key=True, max_length=LENGTH, default=slot_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=10, choices=UploadKind.choices)
+    name = models.CharField("file name as announced", max_length=200)
+    file = models.CharField("where the bytes go", max_length=200)
+    upload = models.ForeignKey(Upload, models.SET_NULL, null=True, blank=True, related_name="+")
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    objects = OwnedQuerySet["UploadSlot"].as_manager()
 
     def __str__(self) -> str:
         return self.name

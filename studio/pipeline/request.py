@@ -22,7 +22,18 @@ from studio.pipeline.scopes import scopes_of
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
 from studio.pipeline.wishes import TITLE_LIMIT, RequestRefused, Wish, checked
 
-__all__ = ["RequestRefused", "Wish", "request_render", "request_takes", "retry_render", "take", "take_key"]
+__all__ = [
+    "RequestRefused",
+    "Wish",
+    "price_wish",
+    "request_render",
+    "request_takes",
+    "retry_render",
+    "take",
+    "take_key",
+    "title_of",
+    "write_render",
+]
 
 
 def request_render(*, user: User | None, idempotency_key: str | None = None, **wish: Any) -> Render:
@@ -43,7 +54,7 @@ def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[
     if idempotency_key and (known := _known(wish, idempotency_key)):
         return known
     options = checked(wish)
-    quote = _affordable(wish, _quote(wish, options), options["takes"])
+    quote = price_wish(wish, options)
     try:
         with transaction.atomic():
             return _write_all(wish, options, quote, user, idempotency_key)
@@ -109,8 +120,9 @@ def _known(wish: Wish, key: str) -> list[Render] | None:
     return takes
 
 
-def _quote(wish: Wish, options: Mapping[str, Any]) -> Quote:
-    return quote_render(
+def price_wish(wish: Wish, options: Mapping[str, Any]) -> Quote:
+    """The quote that binds, of one take. Raises RequestRefused when nobody can make it, or not for what is allowed."""
+    quote = quote_render(
         model=wish.model,
         voice_ms=wish.voice.duration_ms or 0,
         offer=wish.offer,
@@ -119,6 +131,7 @@ def _quote(wish: Wish, options: Mapping[str, Any]) -> Quote:
         options=options,
         test=wish.test,
     )
+    return _affordable(wish, quote, options["takes"])
 
 
 def _affordable(wish: Wish, quote: Quote, takes: int) -> Quote:
@@ -143,20 +156,20 @@ def _write_all(
 ) -> list[Render]:
     """A render for each take; what each keeps of the options is one take, so that asking again asks for one."""
     takes = options["takes"]
-    title = wish.title.strip() or _title(wish.voice)
+    title = wish.title.strip() or title_of(wish.voice)
     if takes == 1:
-        return [_write(replace(wish, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
+        return [write_render(replace(wish, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
     group = RenderGroup.objects.create(workspace=wish.workspace)
     each = options | {"takes": DEFAULTS["takes"]}
     renders = []
     for number in range(1, takes + 1):
         named = replace(wish, title=f"{title[: TITLE_LIMIT - 8]}, take {number}")
         key = take_key(idempotency_key, number) if idempotency_key else None
-        renders.append(_write(named, each, quote, user, key, group))
+        renders.append(write_render(named, each, quote, user, key, group))
     return renders
 
 
-def _write(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was found out about it
+def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was found out about it
     wish: Wish,
     options: dict[str, Any],
     quote: Quote,
@@ -164,6 +177,7 @@ def _write(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was found 
     idempotency_key: str | None,
     group: RenderGroup | None = None,
 ) -> Render:
+    """The hold, the render, its first event and its place in the queue, within the caller's transaction."""
     first, *others = quote.chain
     assert first.price is not None  # noqa: S101 -- a line without a price is never chosen
     now, new_id = timezone.now(), render_id()
@@ -210,5 +224,5 @@ def _write(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was found 
     return render
 
 
-def _title(voice: Upload) -> str:
+def title_of(voice: Upload) -> str:
     return voice.name.rsplit(".", 1)[0].replace("_", " ").replace("-", " ").strip()[:TITLE_LIMIT] or "Untitled"

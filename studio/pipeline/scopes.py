@@ -9,6 +9,13 @@ from studio.models import Project
 
 
 def scopes_of(project: Project | None, user: User | AnonymousUser | None, token: ApiToken | None = None) -> list[str]:
-    """The project, whoever asks, and the token they ask with; each only where there is one."""
-    named = (("project", project), ("member", user), ("token", token))
-    return [f"{kind}:{thing.pk}" for kind, thing in named if thing is not None and thing.pk is not None]
+    """The project, whoever asks, and the token they ask with; each only where there is one.
+
+    A token goes by its lineage, so that a cap outlives a rotation.
+    """
+    named = (
+        ("project", project and project.pk),
+        ("member", user and user.pk),
+        ("token", token and token.lineage),
+    )
+    return [f"{kind}:{name}" for kind, name in named if name]

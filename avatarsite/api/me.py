@@ -1,0 +1,50 @@
+"""Who the token is, and how far it reaches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from avatarsite.api.shapes import NoQuery
+from avatarsite.api.views import ApiView
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.models import ApiToken, Scope
+
+Shape = serializers.Serializer[Any]
+
+
+class TokenShape(Shape):
+    id = serializers.CharField()
+    name = serializers.CharField()
+    prefix = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=[scope.value for scope in Scope]))
+    test = serializers.BooleanField(help_text="Renders with the draft engine only, and moves no money.")
+    expires_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class WorkspaceShape(Shape):
+    id = serializers.CharField()
+    name = serializers.CharField()
+    slug = serializers.CharField()
+
+
+class MeShape(Shape):
+    token = TokenShape()
+    workspace = WorkspaceShape()
+
+
+_ME = MeShape()
+
+
+class Me(ApiView):
+    reads = tuple(Action)
+
+    @extend_schema(operation_id="get_me", tags=["Me"], summary="The token and its workspace", responses=MeShape)
+    def get(self, _request: Any) -> Response:
+        self.query(NoQuery)
+        token: ApiToken = self.token
+        return Response(_ME.to_representation({"token": token, "workspace": token.workspace}))

@@ -1,0 +1,212 @@
+"""Refusals as RFC 9457 problem documents. Each has a code that never changes its meaning; docs/api.md lists them.
+
+Every app declares the codes of its own refusals and says how its exceptions become problems, so that this room knows
+no render and no price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
+from django.http import Http404
+from django.urls import reverse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from avatarsite.workspaces.refusals import NotAllowed
+
+E = TypeVar("E", bound=Exception)
+
+CONTENT_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code means: the HTTP status, a title that never varies, and what to do about it."""
+
+    code: str
+    status: int
+    title: str
+    remedy: str
+
+
+CODES: dict[str, Code] = {}
+_TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem]] = {}
+
+
+class Problem(Exception):
+    """A refusal with one of the declared codes; ``more`` are further members of the document."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        remedy: str = "",
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.meaning = CODES[code]
+        self.detail, self.field, self.remedy = detail, field, remedy or self.meaning.remedy
+        self.headers, self.more = dict(headers or {}), more
+
+    def document(self) -> dict[str, Any]:
+        where = docs_of(self.meaning.code)
+        return {
+            "type": where,
+            "title": self.meaning.title,
+            "status": self.meaning.status,
+            "code": self.meaning.code,
+            "detail": self.detail,
+            "field": self.field,
+            "remedy": self.remedy,
+            "docs": where,
+            # A refused request has had no effect at all, so it has charged nothing either.
+            "charged": False,
+            **self.more,
+        }
+
+    def response(self) -> Response:
+        return Response(self.document(), status=self.meaning.status, headers=self.headers, content_type=CONTENT_TYPE)
+
+
+def declare(code: str, status: int, title: str, remedy: str) -> None:
+    CODES[code] = Code(code, status, title, remedy)
+
+
+def translates(refusal: type[E]) -> Callable[[Callable[[E], Problem]], Callable[[E], Problem]]:
+    """Mark the function that makes a Problem of an exception and of those that derive from it."""
+
+    def register(translate: Callable[[E], Problem]) -> Callable[[E], Problem]:
+        _TRANSLATIONS[refusal] = translate
+        return translate
+
+    return register
+
+
+def docs_of(code: str) -> str:
+    return f"{settings.SITE_URL}{reverse('api_errors')}#{code}"
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """The problem that an exception is, or None for a defect of ours."""
+    if isinstance(error, Problem):
+        return error
+    for kind in type(error).__mro__:
+        if kind in _TRANSLATIONS:
+            return _TRANSLATIONS[kind](error)
+    return None
+
+
+def answer_exception(error: Exception, _context: Mapping[str, Any]) -> Response | None:
+    """The API's EXCEPTION_HANDLER. None lets the error through, to the log and to the 500 of ``views.server_error``."""
+    problem = problem_of(error)
+    return problem.response() if problem else None
+
+
+declare("invalid_request", 400, "The request does not have the form that is documented", "Correct the named field.")
+declare("malformed_body", 400, "The body can’t be read", "Send a JSON object in UTF-8, or a multipart form.")
+declare("unauthenticated", 401, "No valid token came with the request", "Send Authorization: Bearer <token>.")
+declare("scope_missing", 403, "The token may not do this", "Use a token with the scope that the detail names.")
+declare("not_found", 404, "There is nothing here for this token", "Check the id, and the workspace of the token.")
+declare("method_not_allowed", 405, "This address does not take this method", "Use a method that Allow names.")
+declare("precondition_failed", 412, "It has changed since you read it", "Read it again, then decide anew.")
+declare("body_too_large", 413, "The body is too large", "Send less, or use an upload slot for a large file.")
+declare("unsupported_media_type", 415, "The body’s media type is not understood", "Send application/json.")
+declare("rate_limited", 429, "Too many requests with this token", "Wait as long as Retry-After says.")
+declare("server_error", 500, "Something broke on our side", "Try again with the same Idempotency-Key.")
+declare(
+    "idempotency_key_reused",
+    409,
+    "This Idempotency-Key came before with another request",
+    "Send each new request with a new key, and a repeat with the same body.",
+)
+declare(
+    "idempotency_key_invalid",
+    400,
+    "The Idempotency-Key can’t be used",
+    "Send 1 to 200 visible ASCII characters, such as a UUID.",
+)
+
+
+@translates(NotAllowed)
+def _not_allowed(refusal: NotAllowed) -> Problem:
+    return Problem("scope_missing", refusal.sentence)
+
+
+@translates(PermissionDenied)
+@translates(exceptions.PermissionDenied)
+def _denied(_refusal: Exception) -> Problem:
+    return Problem("scope_missing", "The token may not do this.")
+
+
+@translates(Http404)
+@translates(exceptions.NotFound)
+def _not_found(_refusal: Exception) -> Problem:
+    return Problem("not_found", "There is no such thing in the workspace of this token.")
+
+
+@translates(exceptions.NotAuthenticated)
+@translates(exceptions.AuthenticationFailed)
+def _unauthenticated(refusal: exceptions.AuthenticationFailed) -> Problem:
+    detail = str(refusal.detail) if refusal.auth_header else "This address needs a token."  # type: ignore[attr-defined]
+    challenge = refusal.auth_header or "Bearer"  # type: ignore[attr-defined]
+    return Problem("unauthenticated", detail, headers={"WWW-Authenticate": challenge})
+
+
+@translates(exceptions.MethodNotAllowed)
+def _method_not_allowed(refusal: exceptions.MethodNotAllowed) -> Problem:
+    return Problem("method_not_allowed", str(refusal.detail))
+
+
+@translates(exceptions.UnsupportedMediaType)
+def _unsupported(refusal: exceptions.UnsupportedMediaType) -> Problem:
+    return Problem("unsupported_media_type", str(refusal.detail))
+
+
+@translates(exceptions.ParseError)
+def _malformed(refusal: exceptions.ParseError) -> Problem:
+    return Problem("malformed_body", str(refusal.detail))
+
+
+@translates(RequestDataTooBig)
+@translates(TooManyFilesSent)
+def _too_large(_refusal: Exception) -> Problem:
+    return Problem("body_too_large", "The body is larger than this address takes.")
+
+
+@translates(exceptions.Throttled)
+def _throttled(refusal: exceptions.Throttled) -> Problem:
+    seconds = max(1, round(refusal.wait or 1))
+    detail = f"This token has used up its requests for now. They come back in {seconds} s."
+    return Problem("rate_limited", detail, headers={"Retry-After": str(seconds)}, retry_after_seconds=seconds)
+
+
+@translates(exceptions.ValidationError)
+def _invalid(refusal: exceptions.ValidationError) -> Problem:
+    errors = [{"field": field, "detail": sentence} for field, sentence in _flat("", refusal.detail)]
+    first = errors[0]
+    return Problem("invalid_request", first["detail"], field=first["field"] or None, errors=errors)
+
+
+def _flat(prefix: str, detail: Any) -> list[tuple[str, str]]:
+    """DRF's nested errors as (path, sentence): ``items.3.portrait``."""
+    if isinstance(detail, Mapping):
+        entries = list(detail.items())
+    elif isinstance(detail, list) and any(isinstance(part, (Mapping, list)) for part in detail):
+        entries = list(enumerate(detail))
+    elif isinstance(detail, list):
+        return [(prefix, str(part)) for part in detail]
+    else:
+        return [(prefix, str(detail))]
+    found = []
+    for name, inner in entries:
+        path = prefix if name == "non_field_errors" else f"{prefix}.{name}".strip(".")
+        found += _flat(path, inner)
+    return found

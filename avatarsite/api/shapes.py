@@ -1,0 +1,43 @@
+"""What every answer of the API is built with."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from avatarsite.api.fields import Query, QueryWhole, Text
+from avatarsite.api.pagination import MOST, USUAL
+
+CURSOR = r"^[0-9A-Za-z_-]{1,64}$"
+
+
+def site_link(path: str) -> str:
+    """An absolute address of ours."""
+    return f"{settings.SITE_URL}{path}"
+
+
+class PageQuery(Query):
+    cursor = serializers.RegexField(CURSOR, required=False, help_text="`next_cursor` of the page before.")
+    limit = QueryWhole(required=False, default=USUAL, min_value=1, max_value=MOST)
+
+
+class NoQuery(Query):
+    """For addresses that take nothing behind their question mark."""
+
+
+@cache
+def page_shape(shape: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """The envelope of a list of ``shape``."""
+    name = f"{shape.__name__.removesuffix('Shape')}List"
+    fields = {
+        "data": shape(many=True),
+        "has_more": serializers.BooleanField(),
+        "next_cursor": serializers.CharField(allow_null=True),
+    }
+    return type(name, (serializers.Serializer,), fields)
+
+
+__all__ = ["NoQuery", "PageQuery", "Text", "page_shape", "site_link"]

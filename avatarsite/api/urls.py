@@ -1,0 +1,25 @@
+"""Everything below ``/api/``. Each app brings its resources; a new one adds its list to RESOURCES."""
+
+from __future__ import annotations
+
+from django.urls import include, path, re_path
+
+from avatarsite.api import reference
+from avatarsite.api.me import Me
+from avatarsite.api.views import Missing
+from billing.api import urls as billing
+from studio.api import urls as studio
+
+RESOURCES = [
+    path("me", Me.as_view(), name="api_me"),
+    *studio.urlpatterns,
+    *billing.urlpatterns,
+]
+
+urlpatterns = [
+    path("api/", reference.Pages.as_view(), name="api_reference"),
+    path("api/openapi.json", reference.Document.as_view(), name="api_document"),
+    path("api/errors", reference.errors, name="api_errors"),
+    path("api/v1/", include(RESOURCES)),
+    re_path(r"^api/.*$", Missing.as_view(), name="api_missing"),
+]

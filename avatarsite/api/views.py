@@ -1,0 +1,174 @@
+"""The base of every view of the API: token, scope, rate, repeats, conditions; a view itself only translates."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.http import parse_etags
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from avatarsite.api.answers import Deed, Repeatable, repeatable
+from avatarsite.api.authentication import SAFE, BearerToken, MayDoThis
+from avatarsite.api.fields import Body, Query
+from avatarsite.api.parsers import StrictJSON
+from avatarsite.api.problems import Problem
+from avatarsite.api.throttles import TokenThrottle
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.models import ApiToken, User, Workspace
+
+
+class JSONAlways(BaseContentNegotiation):
+    """There is one representation, whatever Accept says."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
+
+    def select_renderer(
+        self,
+        request: Request,  # noqa: ARG002 -- DRF's signature
+        renderers: Any,
+        format_suffix: str | None = None,  # noqa: ARG002 -- DRF's signature
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], "application/json"
+
+
+class Replayed(Exception):
+    """The write was done before; the answer is what it was then."""
+
+    def __init__(self, answer: HttpResponse) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class ApiView(APIView):
+    """``reads`` and ``writes`` are the actions of which the token needs one, for safe methods and for the others."""
+
+    authentication_classes = (BearerToken,)
+    permission_classes = (MayDoThis,)
+    renderer_classes = (JSONRenderer,)
+    parser_classes: ClassVar[tuple[type[BaseParser], ...]] = (StrictJSON,)  # type: ignore[misc]
+    content_negotiation_class = JSONAlways
+    http_method_names: ClassVar[list[str]] = ["get", "head", "post", "patch", "delete"]  # type: ignore[misc]
+    reads: ClassVar[tuple[Action, ...]] = (Action.VIEW,)
+    writes: ClassVar[tuple[Action, ...]] = (Action.RENDER,)
+    repeatable: Repeatable | None = None
+    throttle: TokenThrottle | None = None
+
+    @property
+    def token(self) -> ApiToken:
+        found = self.request.auth
+        assert isinstance(found, ApiToken)  # noqa: S101 -- nobody comes this far without one
+        return found
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.token.workspace
+
+    @property
+    def user(self) -> User | None:
+        """Whoever made the token: what it does is done in their name."""
+        return self.token.made_by
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if not hasattr(self, (request.method or "").lower()):
+            raise MethodNotAllowed(request.method or "")
+        super().initial(request, *args, **kwargs)
+        if request.method not in SAFE:
+            self.repeatable = repeatable(request)
+            answer = self.repeatable.kept() if self.repeatable else None
+            if answer is not None:
+                raise Replayed(answer)
+
+    def get_throttles(self) -> list[Any]:
+        self.throttle = TokenThrottle()
+        return [self.throttle]
+
+    def handle_exception(self, exc: Exception) -> Any:
+        return exc.answer if isinstance(exc, Replayed) else super().handle_exception(exc)
+
+    def query(self, kind: type[Query]) -> dict[str, Any]:
+        """The checked query. Raises ValidationError, which becomes a 400 that names the parameter."""
+        found = kind(data=self.request.query_params)
+        found.is_valid(raise_exception=True)
+        checked: dict[str, Any] = found.validated_data
+        return checked
+
+    def body(self, kind: type[Body]) -> dict[str, Any]:
+        found = kind(data=self.request.data)
+        found.is_valid(raise_exception=True)
+        checked: dict[str, Any] = found.validated_data
+        return checked
+
+    def once(self, deed: Deed) -> HttpResponseBase:
+        """Do what writes, in one transaction, and once if the request has a key. No network call belongs inside."""
+        if self.repeatable:
+            return self.repeatable.once(deed)
+        with transaction.atomic():
+            return deed()
+
+    def demand_unchanged(self, data: Any) -> None:
+        """Nothing if the request has no If-Match, or one of what ``data`` is now; else 412."""
+        wanted = self.request.headers.get("If-Match")
+        if wanted is None or wanted.strip() == "*":
+            return
+        if etag_of(JSONRenderer().render(data)) not in {tag.strip() for tag in wanted.split(",")}:
+            raise Problem(
+                "precondition_failed", "It has changed since you read it.", field="If-Match"
+            )
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        patch_cache_control(response, private=True, no_cache=True)
+        patch_vary_headers(response, ["Authorization"])
+        if self.throttle:
+            self.throttle.describe(response)
+        if request.method in SAFE and isinstance(response, Response) and response.status_code == 200:
+            response.add_post_render_callback(_conditional(request))
+        return response
+
+
+def etag_of(content: bytes) -> str:
+    return f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
+
+
+def _conditional(request: Request) -> Callable[[Any], Any]:
+    """Tag what was rendered, and answer 304 to whoever has it."""
+
+    def answer(response: Any) -> Any:
+        etag = etag_of(response.content)
+        response.headers["ETag"] = etag
+        known = parse_etags(request.headers.get("If-None-Match", ""))
+        if "*" not in known and etag not in {tag.removeprefix("W/") for tag in known}:
+            return None
+        headers = {name: value for name, value in response.headers.items() if not name.startswith("Content-")}
+        return HttpResponseNotModified(headers=headers)
+
+    return answer
+
+
+class Missing(ApiView):
+    """Whatever else is below the API's address."""
+
+    throttle_classes = ()
+    authentication_classes = ()
+    permission_classes = ()
+    schema = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        self.args, self.kwargs, self.headers = args, kwargs, {}
+        self.request = self.initialize_request(request, *args, **kwargs)
+        answer = Problem("not_found", f"There is no address {request.path} in this API.").response()
+        self.response = self.finalize_response(self.request, answer)
+        return self.response

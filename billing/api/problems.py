@@ -1,0 +1,36 @@
+"""Billing's refusals as problems: what is missing, in money."""
+
+from __future__ import annotations
+
+from avatarsite.api.problems import Problem, declare, translates
+from billing.api.money import money
+from billing.errors import BudgetReached, InsufficientCredit, WalletFrozen
+
+declare(
+    "insufficient_credit", 402, "There is too little credit", "Add at least the missing amount, then send it again."
+)
+declare(
+    "budget_reached", 402, "A monthly cap is used up", "Raise the cap in the dashboard, or wait for the next month."
+)
+declare("wallet_frozen", 409, "The credit of this workspace is frozen", "Write to support.")
+
+
+@translates(InsufficientCredit)
+def _insufficient(refusal: InsufficientCredit) -> Problem:
+    return Problem(
+        "insufficient_credit",
+        str(refusal),
+        needed=money(refusal.needed_micros),
+        available=money(refusal.available_micros),
+        missing=money(refusal.missing_micros),
+    )
+
+
+@translates(BudgetReached)
+def _budget(refusal: BudgetReached) -> Problem:
+    return Problem("budget_reached", str(refusal), scope=refusal.scope, missing=money(refusal.missing_micros))
+
+
+@translates(WalletFrozen)
+def _frozen(refusal: WalletFrozen) -> Problem:
+    return Problem("wallet_frozen", str(refusal))

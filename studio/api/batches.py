@@ -1,0 +1,120 @@
+"""Batches: up to a thousand videos in one call, all taken or none, with one quote and one status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponseBase
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+
+from avatarsite.api.pagination import listed
+from avatarsite.api.shapes import NoQuery, PageQuery, page_shape
+from studio.api import inputs
+from studio.api.bodies import BatchBody
+from studio.api.finding import found
+from studio.api.renders import PAYMENT, RenderView
+from studio.api.shapes import BatchQuoteShape, BatchShape, batch_quote_shape, batch_shape
+from studio.api.wishes import wish_of
+from studio.models import UploadKind
+from studio.pipeline.batches import (
+    BatchRefused,
+    ItemRefused,
+    batches_of,
+    price_batch,
+    request_batch,
+    status_of,
+    statuses_of,
+    total_micros,
+)
+from studio.pipeline.wishes import RequestRefused, Wish
+
+TAGS = ["Batches"]
+
+
+class BatchView(RenderView):
+    def wishes(self, asked: dict[str, Any]) -> list[Wish]:
+        """Every item as a wish. Raises BatchRefused with each item whose uploads are not there."""
+        project = inputs.project(self.workspace, asked.get("project"))
+        items = asked["items"]
+        known = inputs.known_uploads(self.workspace, [item[kind.value] for item in items for kind in UploadKind])
+        wishes, refused = [], []
+        for index, item in enumerate(items):
+            try:
+                portrait, voice = (inputs.of_kind(known, kind, item[kind.value]) for kind in UploadKind)
+                wishes.append(wish_of(self.token, item, project=project, portrait=portrait, voice=voice))
+            except RequestRefused as refusal:
+                refused.append(ItemRefused(index, refusal))
+        if refused:
+            raise BatchRefused(refused, len(items))
+        return wishes
+
+
+class Batches(BatchView):
+    @extend_schema(
+        operation_id="list_batches",
+        tags=TAGS,
+        summary="List batches, newest first",
+        parameters=[PageQuery],
+        responses=page_shape(BatchShape),
+    )
+    def get(self, _request: Any) -> Response:
+        asked = self.query(PageQuery)
+        rows = batches_of(self.workspace).order_by("-id")
+        if "cursor" in asked:
+            rows = rows.filter(pk__lt=asked["cursor"])
+        groups = list(rows[: asked["limit"] + 1])
+        shown = groups[: asked["limit"]]
+        after = shown[-1].pk if len(groups) > len(shown) else None
+        return Response(listed([batch_shape(status) for status in statuses_of(shown)], next_cursor=after))
+
+    @extend_schema(
+        operation_id="create_batch",
+        tags=TAGS,
+        summary="Ask for many videos at once",
+        description="All items are taken, or none: then the answer is 422 and its `items` say for each that can’t be "
+        "made what is wrong with it. Follow it by the batch, or by `/renders?group=…`.",
+        request=BatchBody,
+        responses={201: BatchShape, **PAYMENT},
+    )
+    def post(self, _request: Any) -> HttpResponseBase:
+        self.query(NoQuery)
+        asked = self.body(BatchBody)
+
+        def deed() -> Response:
+            most = asked.get("max_amount_micros")
+            group = request_batch(self.workspace, self.wishes(asked), user=self.user, max_amount_micros=most)
+            location = reverse("api_batch", kwargs={"batch": group.pk})
+            return Response(batch_shape(status_of(group)), status=201, headers={"Location": location})
+
+        return self.asking(deed)
+
+
+class BatchQuotes(BatchView):
+    @extend_schema(
+        operation_id="quote_batch",
+        tags=TAGS,
+        summary="Price a batch",
+        description="Holds and charges nothing. Send `ceiling.amount_micros` as the batch’s `max_amount_micros`.",
+        request=BatchBody,
+        responses={201: BatchQuoteShape},
+    )
+    def post(self, _request: Any) -> HttpResponseBase:
+        self.query(NoQuery)
+        asked = self.body(BatchBody)
+
+        def deed() -> Response:
+            priced = price_batch(self.wishes(asked))
+            items = [{"index": index, "ceiling": one.quote.ceiling_micros} for index, one in enumerate(priced)]
+            quote = {"size": len(priced), "ceiling": total_micros(priced), "items": items}
+            return Response(batch_quote_shape(quote), status=201)
+
+        return self.once(deed)
+
+
+class OneBatch(BatchView):
+    @extend_schema(operation_id="get_batch", tags=TAGS, summary="Get a batch and how far it is", responses=BatchShape)
+    def get(self, _request: Any, batch: str) -> Response:
+        self.query(NoQuery)
+        return Response(batch_shape(status_of(found(batches_of(self.workspace), batch))))

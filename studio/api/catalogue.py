@@ -1,0 +1,169 @@
+"""What can be made, where, for how much: models, offers and quotes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from django.http import Http404, HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+
+from avatarsite.api.pagination import listed
+from avatarsite.api.shapes import NoQuery, page_shape
+from avatarsite.api.views import ApiView
+from avatarsite.workspaces.access import Action
+from studio.api import inputs
+from studio.api.bodies import OffersQuery, QuoteBody
+from studio.api.quotes import Agreed, seal
+from studio.api.shapes import (
+    FullOfferShape,
+    ModelShape,
+    QuoteShape,
+    full_offer_shape,
+    model_shape,
+    quote_shape,
+)
+from studio.models import UploadKind
+from studio.pipeline.options import OUTPUT_FORMATS
+from studio.pipeline.quote import CHEAPEST, Quote, QuoteLine, quote_render
+from studio.pipeline.wishes import RequestRefused
+from studio.providers import registry
+from studio.uploads import check_pair
+
+TAGS = ["Catalogue"]
+ANYBODY = tuple(Action)
+
+
+class Models(ApiView):
+    reads = ANYBODY
+
+    @extend_schema(operation_id="list_models", tags=TAGS, summary="List models", responses=page_shape(ModelShape))
+    def get(self, _request: Any) -> Response:
+        self.query(NoQuery)
+        return Response(listed([model_shape(model) for model in registry.MODELS.values()]))
+
+
+class OneModel(ApiView):
+    reads = ANYBODY
+
+    @extend_schema(operation_id="get_model", tags=TAGS, summary="Get a model", responses=ModelShape)
+    def get(self, _request: Any, model: str) -> Response:
+        self.query(NoQuery)
+        if model not in registry.MODELS:
+            raise Http404
+        return Response(model_shape(registry.MODELS[model]))
+
+
+class Offers(ApiView):
+    reads = ANYBODY
+
+    @extend_schema(
+        operation_id="list_offers",
+        tags=TAGS,
+        summary="List offers: a model at a provider, with price, limits and health",
+        parameters=[OffersQuery],
+        responses=page_shape(FullOfferShape),
+    )
+    def get(self, _request: Any) -> Response:
+        asked = self.query(OffersQuery)
+        wanted = asked.get("model")
+        models = [slug for slug in registry.MODELS if wanted in (None, slug)]
+        quotes = [quote_render(model=slug, voice_ms=asked["seconds"] * 1000) for slug in models]
+        lines = [(quote.model, line) for quote in quotes for line in quote.lines]
+        return Response(listed([full_offer_shape(_full(model, line)) for model, line in lines]))
+
+
+class Quotes(ApiView):
+    writes = (Action.VIEW,)
+
+    @extend_schema(
+        operation_id="create_quote",
+        tags=TAGS,
+        summary="Price a voice at every offer",
+        description="Holds and charges nothing. Its `id`, sent with a render, binds that render to the ceiling.",
+        request=QuoteBody,
+        responses={201: QuoteShape},
+    )
+    def post(self, _request: Any) -> HttpResponseBase:
+        self.query(NoQuery)
+        asked = self.body(QuoteBody)
+        return self.once(lambda: Response(quote_shape(self._quoted(asked)), status=201))
+
+    def _quoted(self, asked: dict[str, Any]) -> dict[str, Any]:
+        takes, model = asked.get("takes", 1), asked.get("model", "draft")
+        if model not in registry.MODELS:
+            found = f"There is no model {model!r}."
+            raise RequestRefused("model", "unknown_model", found, f"Choose one of {', '.join(registry.MODELS)}.")
+        quote = quote_render(
+            model=model,
+            voice_ms=self._voice_ms(asked),
+            routing=asked.get("routing", CHEAPEST),
+            fallback=asked.get("fallback", True),
+            options={"content_check": asked.get("content_check", "none")},
+            test=self.token.test,
+        )
+        return self._sealed(quote, asked.get("routing", CHEAPEST), takes)
+
+    def _voice_ms(self, asked: dict[str, Any]) -> int:
+        """Of the voice that is named, or as many seconds as are."""
+        if ("voice" in asked) == ("seconds" in asked):
+            found = "A quote is of a voice or of a number of seconds, and needs exactly one of them."
+            raise RequestRefused("voice", "nothing_to_quote", found, "Send one of the two.")
+        if "seconds" in asked:
+            return int(asked["seconds"]) * 1000
+        known = inputs.known_uploads(self.workspace, [asked["voice"], asked.get("portrait", "")])
+        voice = inputs.of_kind(known, UploadKind.VOICE, asked["voice"])
+        if "portrait" in asked:
+            check_pair(inputs.of_kind(known, UploadKind.PORTRAIT, asked["portrait"]), voice)
+        return voice.duration_ms or 0
+
+    def _sealed(self, quote: Quote, routing: str, takes: int) -> dict[str, Any]:
+        agreed = Agreed(quote.model, routing, quote.voice_ms, takes, quote.ceiling_micros * takes)
+        sealed, ends = seal(self.workspace, agreed)
+        return {
+            "id": sealed,
+            "model": quote.model,
+            "voice_ms": quote.voice_ms,
+            "takes": takes,
+            "chosen": quote.chosen.offer if quote.chosen else None,
+            "why": quote.why,
+            "ceiling": agreed.ceiling_micros,
+            "offers": [_brief(quote.model, line) for line in quote.lines],
+            "expires_at": ends,
+        }
+
+
+def _brief(model: str, line: QuoteLine) -> dict[str, Any]:
+    return {
+        "id": line.offer,
+        "model": model,
+        "provider": line.provider,
+        "label": line.label,
+        "available": line.available,
+        "why_not": line.why_not,
+        "price_per_second": line.price.price_micros_per_second if line.price else None,
+        "ceiling": line.ceiling_micros if line.price else None,
+        "expected_seconds": line.expected_seconds,
+    }
+
+
+def _full(model: str, line: QuoteLine) -> dict[str, Any]:
+    can, record = registry.provider(line.provider).capabilities, asdict(line.record)
+    least, most = can.voice_ms
+    failing = record["ended"] and record["done"] < record["ended"]
+    return {
+        **_brief(model, line),
+        "limits": {
+            "voice_min_ms": least,
+            "voice_max_ms": most,
+            "output_formats": OUTPUT_FORMATS,
+            "content_check": can.content_check,
+            "can_cancel": can.can_cancel,
+        },
+        "health": {
+            "state": "paused" if line.why_not.startswith("It fails") else "shaky" if failing else "good",
+            "recent_renders": record["ended"],
+            "recent_done": record["done"],
+        },
+    }

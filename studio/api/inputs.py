@@ -1,0 +1,52 @@
+"""What a request names, found in its workspace: media by id, address or data URI; projects by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from avatarsite.workspaces.models import User, Workspace
+from studio.models import Project, Upload, UploadKind
+from studio.pipeline.wishes import RequestRefused
+from studio.projects import open_projects, project_for_new_video
+from studio.remote_files import fetch_upload, inline_upload, is_address
+
+PREFIX = "upl_"
+
+
+def media(workspace: Workspace, kind: UploadKind, text: str, *, user: User | None) -> Upload:
+    """The upload that ``text`` means. May go out to the network, so never inside a transaction.
+
+    Raises RequestRefused or UploadRefused.
+    """
+    if text.startswith(PREFIX):
+        return of_kind(known_uploads(workspace, [text]), kind, text)
+    if is_address(text):
+        return fetch_upload(workspace, kind=kind, url=text, user=user)
+    if text[:5].lower() == "data:":
+        return inline_upload(workspace, kind=kind, text=text, user=user)
+    found = f"The {kind} is neither the id of an upload nor an address nor a data URI."
+    raise RequestRefused(kind.value, "not_media", found, "Send one of the three.")
+
+
+def known_uploads(workspace: Workspace, ids: Iterable[str]) -> dict[str, Upload]:
+    return {row.pk: row for row in Upload.objects.for_workspace(workspace).filter(pk__in=set(ids))}
+
+
+def of_kind(known: Mapping[str, Upload], kind: UploadKind, pk: str) -> Upload:
+    """The one that an id means. Raises RequestRefused when it isn't among those known, or is of the other kind."""
+    upload = known.get(pk)
+    if upload is None or upload.kind != kind:
+        found = f"There is no {kind} with the id {pk!r} in this workspace."
+        raise RequestRefused(kind.value, "no_such_upload", found, "Upload it first.")
+    return upload
+
+
+def project(workspace: Workspace, pk: str | None) -> Project:
+    """The project by id, or the newest one. Raises RequestRefused."""
+    if pk is None:
+        return project_for_new_video(workspace)
+    found = open_projects(workspace).filter(pk=pk).first()
+    if found is None:
+        sentence = f"There is no open project with the id {pk!r} in this workspace."
+        raise RequestRefused("project", "no_such_project", sentence, "Choose one of /projects, or leave it out.")
+    return found

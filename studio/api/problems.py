@@ -1,0 +1,93 @@
+"""The studio's refusals as problems."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from avatarsite.api.problems import Problem, declare, translates
+from studio.library import StillNeeded
+from studio.media.refusal import Refusal, UploadRefused
+from studio.pipeline.batches import BatchRefused
+from studio.pipeline.request import RequestRefused
+from studio.projects import ProjectRefused
+from studio.remote_files import FileNotFetched
+
+IN_USE = frozenset({Refusal.PORTRAIT_IN_USE, Refusal.VOICE_IN_USE})
+TITLES = {
+    "unknown_model": "There is no such model",
+    "not_a_portrait": "The portrait is none of this workspace",
+    "not_a_voice": "The voice is none of this workspace",
+    "not_media": "The input is neither an id nor an address nor a data URI",
+    "no_such_upload": "There is no such upload",
+    "no_such_project": "There is no such open project",
+    "no_such_quote": "There is no such quote",
+    "quote_expired": "The quote has expired",
+    "quote_differs": "The request is not what was quoted",
+    "nothing_to_quote": "There is no length to price",
+    "one_source": "A file comes from one place",
+    "bad_option": "An option can’t be had like this",
+    "prompt_too_long": "The prompt is too long",
+    "reference_too_long": "The reference is too long",
+    "title_too_long": "The title is too long",
+    "metadata_too_large": "There is too much metadata",
+    "metadata_too_long": "A name or a value of the metadata is too long",
+    "metadata_not_text": "The metadata holds something that is not a string",
+    "prompt_unreadable": "The prompt can’t be stored",
+    "reference_unreadable": "The reference can’t be stored",
+    "metadata_unreadable": "The metadata can’t be stored",
+    "slot_unknown": "There is no such slot",
+    "slot_empty": "Nothing has been sent to the slot",
+    "project_name": "The project’s name can’t be used",
+    "project_portrait": "The project’s portrait can’t be used",
+    "batch_refused": "At least one item of the batch can’t be made",
+}
+CONFLICTS = {
+    "no_offer": "The model can’t be had now",
+    "price_changed": "The price is above what you allow",
+    "still_running": "The video is still being made",
+    "idempotency_conflict": "The key was used for another video",
+    "cannot_cancel": "It can’t be stopped any more",
+}
+for _code, _title in TITLES.items():
+    declare(_code, 422, _title, "Correct the named field.")
+for _code, _title in CONFLICTS.items():
+    declare(_code, 409, _title, "The detail says what to do.")
+for _refusal in Refusal:
+    _words = f"The {_refusal.value.replace('_', ' ', 1).replace('_', ' ')}"
+    declare(_refusal.value, 409 if _refusal in IN_USE else 422, _words, "The remedy is in the answer.")
+
+
+@translates(RequestRefused)
+def _request(refusal: RequestRefused) -> Problem:
+    return Problem(refusal.code, refusal.message, field=refusal.field, remedy=refusal.remedy)
+
+
+@translates(UploadRefused)
+def _upload(refusal: UploadRefused) -> Problem:
+    more: dict[str, Any] = {"retryable": refusal.retryable} if isinstance(refusal, FileNotFetched) else {}
+    return Problem(refusal.code.value, refusal.message, field=refusal.field, remedy=refusal.remedy, **more)
+
+
+@translates(ProjectRefused)
+def _project(refusal: ProjectRefused) -> Problem:
+    return Problem(f"project_{refusal.field}", str(refusal), field=refusal.field)
+
+
+@translates(StillNeeded)
+def _needed(refusal: StillNeeded) -> Problem:
+    return Problem("still_running", str(refusal))
+
+
+@translates(BatchRefused)
+def _batch(refusal: BatchRefused) -> Problem:
+    items = [
+        {
+            "index": one.index,
+            "code": one.refusal.code,
+            "field": one.refusal.field,
+            "detail": one.refusal.message,
+            "remedy": one.refusal.remedy,
+        }
+        for one in refusal.items
+    ]
+    return Problem("batch_refused", str(refusal), field="items", items=items)

@@ -1,0 +1,238 @@
+"""Renders: ask for a video, follow it, stop it, have it again, delete it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.response import Response
+
+from avatarsite.api.pagination import listed, page_of
+from avatarsite.api.problems import Problem
+from avatarsite.api.shapes import NoQuery, page_shape, site_link
+from avatarsite.api.views import ApiView
+from billing.budget_notices import note_refusal
+from billing.errors import BudgetReached
+from studio.api import inputs, quotes
+from studio.api.bodies import RenderBody, RendersQuery, WaitQuery
+from studio.api.finding import found
+from studio.api.shapes import (
+    EventShape,
+    LinkedOutputShape,
+    RenderShape,
+    event_shape,
+    outputs_of,
+    render_shape,
+)
+from studio.api.waiting import until_ended
+from studio.api.wishes import wish_of
+from studio.library import delete_video
+from studio.models import Render, UploadKind
+from studio.pipeline.cancel import cancel_terms, request_cancel
+from studio.pipeline.expire import delete_if_due, seconds_left
+from studio.pipeline.request import retry_render, take
+from studio.storage import signed_link
+
+TAGS = ["Renders"]
+PAYMENT = {402: OpenApiResponse(description="Too little credit, or a budget is used up.")}
+OUTPUT = OpenApiParameter("output", str, OpenApiParameter.PATH, enum=["video", "poster"])
+
+
+class RenderView(ApiView):
+    def renders(self) -> QuerySet[Render]:
+        return Render.objects.for_workspace(self.workspace)
+
+    def asking(self, deed: Any) -> HttpResponseBase:
+        """As ``once``. That a cap refused it is noted after the refused transaction, which would undo the note."""
+        try:
+            return self.once(deed)
+        except BudgetReached as refusal:
+            note_refusal(self.workspace, refusal)
+            raise
+
+
+class Renders(RenderView):
+    @extend_schema(
+        operation_id="list_renders",
+        tags=TAGS,
+        summary="List renders, newest first",
+        parameters=[RendersQuery],
+        responses=page_shape(RenderShape),
+    )
+    def get(self, _request: Any) -> Response:
+        asked = self.query(RendersQuery)
+        names = {"state": "state", "project": "project_id", "group": "group_id", "reference": "reference"}
+        wanted = {column: asked[name] for name, column in names.items() if name in asked}
+        rows = self.renders().filter(**wanted)
+        return Response(page_of(rows, render_shape, cursor=asked.get("cursor", ""), limit=asked["limit"]))
+
+    @extend_schema(
+        operation_id="create_render",
+        tags=TAGS,
+        summary="Ask for a video",
+        description="The most that it can cost is held at once and settled when it is ready; a video that fails costs "
+        "nothing. With an Idempotency-Key a repeat never makes, holds or charges a second time. With several takes "
+        "the answer is the first of them; the others share its `group`.",
+        request=RenderBody,
+        responses={201: RenderShape, **PAYMENT},
+    )
+    def post(self, _request: Any) -> HttpResponseBase:
+        self.query(NoQuery)
+        asked = self.body(RenderBody)
+        # Files may have to be fetched, which is no work for a transaction.
+        portrait, voice = (inputs.media(self.workspace, kind, asked[kind.value], user=self.user) for kind in UploadKind)
+
+        def deed() -> Response:
+            wish = wish_of(
+                self.token,
+                asked,
+                project=inputs.project(self.workspace, asked.get("project")),
+                portrait=portrait,
+                voice=voice,
+            )
+            if "quote" in asked:
+                wish = quotes.as_quoted(wish, asked)
+            return _made(take(wish, user=self.user, idempotency_key=None)[0])
+
+        return self.asking(deed)
+
+
+class OneRender(RenderView):
+    @extend_schema(
+        operation_id="get_render",
+        tags=TAGS,
+        summary="Get a render, or wait for its end",
+        parameters=[WaitQuery],
+        responses=RenderShape,
+    )
+    def get(self, _request: Any, render: str) -> Response:
+        asked = self.query(WaitQuery)
+        row = found(self.renders(), render)
+        if asked["wait"] and not row.ended:
+            row = until_ended(row, seconds=asked["wait"])
+        return Response(render_shape(row))
+
+    @extend_schema(
+        operation_id="delete_render",
+        tags=TAGS,
+        summary="Delete an ended render and its files for good",
+        responses={204: None},
+    )
+    def delete(self, _request: Any, render: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = found(self.renders(), render)
+        self.demand_unchanged(render_shape(row))
+
+        def deed() -> Response:
+            delete_video(row)
+            return Response(status=204)
+
+        return self.once(deed)
+
+
+class CancelRender(RenderView):
+    @extend_schema(
+        operation_id="cancel_render",
+        tags=TAGS,
+        summary="Stop a render, or ask its provider to",
+        description="What is held comes back when it stops. A render that has been cancelled is answered as it is.",
+        request=None,
+        responses=RenderShape,
+    )
+    def post(self, _request: Any, render: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = found(self.renders(), render)
+
+        def deed() -> Response:
+            if not row.cancel_requested_at and row.state != "cancelled" and not request_cancel(row, user=self.user):
+                row.refresh_from_db()
+                raise Problem("cannot_cancel", cancel_terms(row).sentence, field="render")
+            row.refresh_from_db()
+            return Response(render_shape(row))
+
+        return self.once(deed)
+
+
+class RetryRender(RenderView):
+    @extend_schema(
+        operation_id="retry_render",
+        tags=TAGS,
+        summary="Ask again for what an ended render asked for",
+        description="A new render with a hold of its own, at today’s price.",
+        request=None,
+        responses={201: RenderShape, **PAYMENT},
+    )
+    def post(self, _request: Any, render: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = found(self.renders().select_related("project", "portrait", "voice", "token"), render)
+        return self.asking(lambda: _made(retry_render(row, user=self.user, token=self.token)))
+
+
+class RenderEvents(RenderView):
+    @extend_schema(
+        operation_id="list_render_events",
+        tags=TAGS,
+        summary="What has happened to a render, oldest first",
+        responses=page_shape(EventShape),
+    )
+    def get(self, _request: Any, render: str) -> Response:
+        self.query(NoQuery)
+        row = found(self.renders(), render)
+        return Response(listed([event_shape(event) for event in row.events.all()]))
+
+
+class RenderOutputs(RenderView):
+    @extend_schema(
+        operation_id="list_render_outputs",
+        tags=TAGS,
+        summary="The files of a render, with links for whoever has no token",
+        responses=page_shape(LinkedOutputShape),
+    )
+    def get(self, _request: Any, render: str) -> Response:
+        self.query(NoQuery)
+        row = found(self.renders(), render)
+        outputs = [] if delete_if_due(row) else outputs_of(row)
+        return Response(listed([_linked(row, output) for output in outputs]))
+
+
+class RenderOutput(RenderView):
+    @extend_schema(
+        operation_id="get_render_output",
+        tags=TAGS,
+        summary="A file of a render, by its stable link",
+        parameters=[OUTPUT],
+        responses={302: OpenApiResponse(description="Leads to the file, by a link that ends.")},
+    )
+    def get(self, _request: Any, render: str, output: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = found(self.renders(), render)
+        if delete_if_due(row) or output not in {one["kind"] for one in outputs_of(row)}:
+            raise Http404
+        return HttpResponseRedirect(_link(row, output))
+
+
+def _made(render: Render) -> Response:
+    location = reverse("api_render", kwargs={"render": render.pk})
+    return Response(render_shape(render), status=201, headers={"Location": location})
+
+
+def _linked(render: Render, output: dict[str, str]) -> dict[str, Any]:
+    link = _link(render, output["kind"])
+    ends = timezone.now() + timedelta(seconds=_life(render))
+    return {**output, "download_url": link if "://" in link else site_link(link), "expires_at": ends}
+
+
+def _link(render: Render, output: str) -> str:
+    return signed_link(getattr(render, output).name, seconds=_life(render))
+
+
+def _life(render: Render) -> int:
+    """Seconds for which a link works: not longer than the file."""
+    left = seconds_left(render)
+    return settings.FILE_LINK_SECONDS if left is None else max(1, min(left, settings.FILE_LINK_SECONDS))

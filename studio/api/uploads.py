@@ -1,0 +1,179 @@
+"""Portraits and voices: as a file, from an address, spelt out, or through a slot."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any, ClassVar
+
+from django.core.exceptions import RequestDataTooBig
+from django.core.files.base import File
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.parsers import BaseParser
+from rest_framework.response import Response
+
+from avatarsite.api.pagination import page_of
+from avatarsite.api.parsers import Form, StrictJSON
+from avatarsite.api.shapes import NoQuery, page_shape
+from avatarsite.api.views import ApiView
+from studio.api.bodies import FetchBody, FileBody, SlotBody, UploadsQuery
+from studio.api.finding import found
+from studio.api.shapes import SlotShape, UploadShape, slot_shape, upload_shape
+from studio.models import Upload, UploadKind
+from studio.pipeline.wishes import RequestRefused
+from studio.remote_files import MOST_BYTES, fetch_upload, inline_upload
+from studio.slots import complete_slot, fill_slot, open_slot, slot_of
+from studio.storage import signed_link
+from studio.uploads import add_upload, delete_upload
+
+TAGS = ["Uploads"]
+GONE = "This address is not valid any more. Open a new slot.\n"
+TOO_LARGE = "This is more than the slot takes.\n"
+REDIRECT = OpenApiResponse(description="Leads to the file, by a link that ends.")
+
+
+class Uploads(ApiView):
+    parser_classes: ClassVar[tuple[type[BaseParser], ...]] = (StrictJSON, Form)  # type: ignore[misc]
+
+    @extend_schema(
+        operation_id="list_uploads",
+        tags=TAGS,
+        summary="List uploads",
+        parameters=[UploadsQuery],
+        responses=page_shape(UploadShape),
+    )
+    def get(self, _request: Any) -> Response:
+        asked = self.query(UploadsQuery)
+        rows = Upload.objects.for_workspace(self.workspace)
+        if "kind" in asked:
+            rows = rows.filter(kind=asked["kind"])
+        return Response(page_of(rows, upload_shape, cursor=asked.get("cursor", ""), limit=asked["limit"]))
+
+    @extend_schema(
+        operation_id="create_upload",
+        tags=TAGS,
+        summary="Upload a portrait or a voice",
+        description="As a multipart form with `kind` and `file`, or as JSON with `kind` and either `url`, a public "
+        "address that we fetch, or `data`, the file itself as a data URI. The same bytes twice are one upload.",
+        request={"multipart/form-data": FileBody, "application/json": FetchBody},
+        responses={201: UploadShape},
+    )
+    def post(self, request: Any) -> HttpResponseBase:
+        self.query(NoQuery)
+        upload = self._sent() if request.content_type.startswith(Form.media_type) else self._named()
+        return self.once(lambda: _made(upload))
+
+    def _sent(self) -> Upload:
+        sent = FileBody(data=self.request.data)
+        sent.is_valid(raise_exception=True)
+        file, kind = sent.validated_data["file"], UploadKind(sent.validated_data["kind"])
+        return add_upload(self.workspace, kind=kind, file=file, name=file.name or "", user=self.user)
+
+    def _named(self) -> Upload:
+        asked = self.body(FetchBody)
+        kind = UploadKind(asked["kind"])
+        if ("url" in asked) == ("data" in asked):
+            found_wrong = "The file comes from “url” or from “data”, and it needs exactly one of them."
+            raise RequestRefused("url", "one_source", found_wrong, "Send one of the two.")
+        if "url" in asked:
+            return fetch_upload(self.workspace, kind=kind, url=asked["url"], user=self.user)
+        return inline_upload(self.workspace, kind=kind, text=asked["data"], user=self.user)
+
+
+class OneUpload(ApiView):
+    @extend_schema(operation_id="get_upload", tags=TAGS, summary="Get an upload", responses=UploadShape)
+    def get(self, _request: Any, upload: str) -> Response:
+        self.query(NoQuery)
+        return Response(upload_shape(found(Upload.objects.for_workspace(self.workspace), upload)))
+
+    @extend_schema(
+        operation_id="delete_upload", tags=TAGS, summary="Delete an upload that no video uses", responses={204: None}
+    )
+    def delete(self, _request: Any, upload: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = found(Upload.objects.for_workspace(self.workspace), upload)
+        self.demand_unchanged(upload_shape(row))
+
+        def deed() -> Response:
+            delete_upload(row)
+            return Response(status=204)
+
+        return self.once(deed)
+
+
+class UploadFile(ApiView):
+    @extend_schema(operation_id="get_upload_file", tags=TAGS, summary="The stored file", responses={302: REDIRECT})
+    def get(self, _request: Any, upload: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = found(Upload.objects.for_workspace(self.workspace), upload)
+        return HttpResponseRedirect(signed_link(row.file.name or ""))
+
+
+class Slots(ApiView):
+    @extend_schema(
+        operation_id="open_upload_slot",
+        tags=TAGS,
+        summary="Open a slot for a direct upload",
+        description="Send the bytes to the slot’s `url` with PUT, then complete the slot. At a bucket the bytes go "
+        "straight there.",
+        request=SlotBody,
+        responses={201: SlotShape},
+    )
+    def post(self, _request: Any) -> HttpResponseBase:
+        self.query(NoQuery)
+        asked = self.body(SlotBody)
+
+        def deed() -> Response:
+            slot = open_slot(self.workspace, kind=UploadKind(asked["kind"]), name=asked.get("name", ""), user=self.user)
+            return Response(slot_shape(slot), status=201)
+
+        return self.once(deed)
+
+
+class CompleteSlot(ApiView):
+    @extend_schema(
+        operation_id="complete_upload_slot",
+        tags=TAGS,
+        summary="Make an upload of what was sent to a slot",
+        request=None,
+        responses={201: UploadShape},
+    )
+    def post(self, _request: Any, slot: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        upload = complete_slot(self.workspace, slot, user=self.user)
+        return self.once(lambda: _made(upload))
+
+
+@csrf_exempt
+@require_http_methods(["PUT"])
+def slot_file(request: HttpRequest, token: str) -> HttpResponse:
+    """Take the bytes of a slot. The address is its own permission, as a presigned one at a bucket would be."""
+    slot = slot_of(token)
+    if slot is None:
+        return HttpResponse(GONE, status=404, content_type="text/plain")
+    most = MOST_BYTES[UploadKind(slot.kind)]
+    with tempfile.TemporaryFile(prefix="slot-") as copy:
+        try:
+            _copy(request, copy, most)
+        except RequestDataTooBig:
+            return HttpResponse(TOO_LARGE, status=413, content_type="text/plain")
+        copy.seek(0)
+        fill_slot(slot, File(copy, name=slot.name))
+    return HttpResponse(status=204)
+
+
+def _copy(request: HttpRequest, into: Any, most: int) -> None:
+    size = 0
+    while chunk := request.read(1 << 18):
+        size += len(chunk)
+        if size > most:
+            raise RequestDataTooBig
+        into.write(chunk)
+
+
+def _made(upload: Upload) -> Response:
+    location = reverse("api_upload", kwargs={"upload": upload.pk})
+    return Response(upload_shape(upload), status=201, headers={"Location": location})

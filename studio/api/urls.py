@@ -1,0 +1,34 @@
+"""Making videos, relative to ``/api/v1/``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from studio.api import batches, catalogue, problems, projects, renders, uploads
+
+__all__ = ["problems", "urlpatterns"]  # importing the problems declares them
+
+urlpatterns = [
+    path("models", catalogue.Models.as_view(), name="api_models"),
+    path("models/<slug:model>", catalogue.OneModel.as_view(), name="api_model"),
+    path("offers", catalogue.Offers.as_view(), name="api_offers"),
+    path("quotes", catalogue.Quotes.as_view(), name="api_quotes"),
+    path("uploads", uploads.Uploads.as_view(), name="api_uploads"),
+    path("uploads/slots", uploads.Slots.as_view(), name="api_slots"),
+    path("uploads/slots/<slug:slot>/complete", uploads.CompleteSlot.as_view(), name="api_slot_complete"),
+    path("uploads/<slug:upload>", uploads.OneUpload.as_view(), name="api_upload"),
+    path("uploads/<slug:upload>/file", uploads.UploadFile.as_view(), name="api_upload_file"),
+    path("slots/<str:token>", uploads.slot_file, name="api_slot_file"),
+    path("renders", renders.Renders.as_view(), name="api_renders"),
+    path("renders/<slug:render>", renders.OneRender.as_view(), name="api_render"),
+    path("renders/<slug:render>/cancel", renders.CancelRender.as_view(), name="api_render_cancel"),
+    path("renders/<slug:render>/retry", renders.RetryRender.as_view(), name="api_render_retry"),
+    path("renders/<slug:render>/events", renders.RenderEvents.as_view(), name="api_render_events"),
+    path("renders/<slug:render>/outputs", renders.RenderOutputs.as_view(), name="api_render_outputs"),
+    path("renders/<slug:render>/outputs/<slug:output>", renders.RenderOutput.as_view(), name="api_render_output"),
+    path("batches", batches.Batches.as_view(), name="api_batches"),
+    path("batches/quotes", batches.BatchQuotes.as_view(), name="api_batch_quotes"),
+    path("batches/<slug:batch>", batches.OneBatch.as_view(), name="api_batch"),
+    path("projects", projects.Projects.as_view(), name="api_projects"),
+    path("projects/<slug:project>", projects.OneProject.as_view(), name="api_project"),
+]

@@ -1,0 +1,180 @@
+"""Asking for videos by the API, one program at a time; test_once.py is about repeats and test_tenancy.py about others."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from billing import ledger
+from studio.models import Render, RenderGroup
+from studio.samples import PORTRAIT
+from tests.api.conftest import CREDIT, Caller, caller
+from tests.conftest import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_render_is_taken_held_and_found_again(api: Caller, inputs: dict[str, str]) -> None:
+    wish = {**inputs, "reference": "order-7", "metadata": {"customer": "42"}, "prompt": "calm"}
+    made = api.post("renders", wish)
+    assert made.status_code == 201, made.content
+    found = made.json()
+    assert made.headers["Location"] == f"/api/v1/renders/{found['id']}"
+    assert (found["state"], found["reference"], found["metadata"]) == ("queued", "order-7", {"customer": "42"})
+    assert found["charge"] is None
+    assert found["ceiling"]["currency"] == "USD"
+    assert ledger.balance(api.token.workspace).held_micros == found["ceiling"]["amount_micros"] > 0
+    assert api.get(f"renders/{found['id']}").json() == found
+    assert api.get("renders?reference=order-7").json() == {"data": [found], "has_more": False, "next_cursor": None}
+    assert api.get("renders?reference=order-8").json()["data"] == []
+
+
+def test_the_render_remembers_its_token(api: Caller, inputs: dict[str, str]) -> None:
+    made = api.post("renders", inputs).json()
+    row = Render.objects.get(pk=made["id"])
+    assert (row.token, row.requested_by, row.hold.token) == (api.token, api.token.made_by, api.token.lineage)
+
+
+def test_a_test_token_makes_a_draft_and_moves_no_money(cast: Cast, priced: None, inputs: dict[str, str]) -> None:
+    tester = caller(cast.workspace, cast.alice, "render", test=True)
+    made = tester.post("renders", {**inputs, "model": "kling-avatar-2-pro"})
+    assert made.status_code == 201, made.content
+    assert (made.json()["test"], made.json()["ceiling"]["amount_micros"]) == (True, 0)
+    assert ledger.balance(cast.workspace).held_micros == 0
+
+
+def test_without_credit_it_is_told_how_much_is_missing(cast: Cast, priced: None, inputs: dict[str, str]) -> None:
+    answer = caller(cast.workspace, cast.alice, "render").post("renders", inputs)
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["Content-Type"]) == (402, "application/problem+json")
+    assert (problem["code"], problem["charged"], problem["missing"]) == (
+        "insufficient_credit",
+        False,
+        problem["needed"],
+    )
+    assert not Render.objects.exists()
+
+
+def test_a_quote_binds_the_render_that_names_it(api: Caller, inputs: dict[str, str]) -> None:
+    quote = api.post("quotes", {**inputs, "model": "draft", "takes": 2}).json()
+    made = api.post("renders", {**inputs, "quote": quote["id"]})
+    assert made.status_code == 201, made.content
+    takes = api.get(f"renders?group={made.json()['group']}").json()["data"]
+    assert sum(take["ceiling"]["amount_micros"] for take in takes) == quote["ceiling"]["amount_micros"]
+    differs = api.post("renders", {**inputs, "quote": quote["id"], "takes": 3})
+    assert (differs.status_code, differs.json()["code"], differs.json()["field"]) == (422, "quote_differs", "takes")
+    assert api.post("renders", {**inputs, "quote": "quo_forged"}).json()["code"] == "no_such_quote"
+
+
+def test_a_price_above_what_is_allowed_is_refused(api: Caller, inputs: dict[str, str]) -> None:
+    answer = api.post("renders", {**inputs, "max_amount_micros": 1})
+    assert (answer.status_code, answer.json()["code"]) == (409, "price_changed")
+
+
+def test_a_portrait_may_be_spelt_out(api: Caller, inputs: dict[str, str]) -> None:
+    spelt = "data:image/jpeg;base64," + base64.b64encode(PORTRAIT.read_bytes()).decode()
+    assert api.post("renders", {**inputs, "portrait": spelt}).json()["portrait"] == inputs["portrait"]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "field"),
+    [
+        ({"portrait": 5}, 400, "invalid_request", "portrait"),
+        ({"surprise": 1}, 400, "invalid_request", "surprise"),
+        ({"options": {"output_quality": "95"}}, 400, "invalid_request", "options.output_quality"),
+        ({"portrait": "upl_nobody"}, 422, "no_such_upload", "portrait"),
+        ({"portrait": "face.jpg"}, 422, "not_media", "portrait"),
+        ({"portrait": "http://127.0.0.1/face.jpg"}, 422, "portrait_unreachable", "portrait"),
+        ({"model": "sora"}, 422, "unknown_model", "model"),
+        ({"project": "prj_nobody"}, 422, "no_such_project", "project"),
+        ({"prompt": "a\0b"}, 400, "invalid_request", "prompt"),
+        ({"metadata": {"a": 1}}, 400, "invalid_request", "metadata.a"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_field_and_code(
+    api: Caller, inputs: dict[str, str], change: dict[str, Any], status: int, code: str, field: str
+) -> None:
+    answer = api.post("renders", {**inputs, **change})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["field"]) == (status, code, field), problem
+    assert problem["type"] == problem["docs"] == f"http://127.0.0.1:8000/api/errors#{code}"
+    assert ledger.balance(api.token.workspace).available_micros == CREDIT
+
+
+def test_cancel_gives_the_hold_back_and_twice_is_once(api: Caller, inputs: dict[str, str]) -> None:
+    pk = api.post("renders", inputs).json()["id"]
+    assert api.ask("DELETE", f"renders/{pk}").json()["code"] == "still_running"
+    assert [api.post(f"renders/{pk}/cancel").json()["state"] for _ in range(2)] == ["cancelled"] * 2
+    assert ledger.balance(api.token.workspace).available_micros == CREDIT
+    events = api.get(f"renders/{pk}/events").json()["data"]
+    assert [event["to_state"] for event in events] == ["queued", "cancelled"]
+    again = api.post(f"renders/{pk}/retry")
+    assert (again.status_code, again.json()["state"]) == (201, "queued")
+    assert api.ask("DELETE", f"renders/{pk}").status_code == 204
+    assert api.get(f"renders/{pk}").status_code == 404
+
+
+def test_pages_follow_one_another_without_a_gap(api: Caller, inputs: dict[str, str]) -> None:
+    made = [api.post("renders", inputs).json()["id"] for _ in range(5)]
+    seen, cursor = [], ""
+    while True:
+        page = api.get(f"renders?limit=2{cursor}").json()
+        seen += [render["id"] for render in page["data"]]
+        if not page["has_more"]:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == made[::-1]
+
+
+def test_an_etag_spares_what_has_not_changed(api: Caller, inputs: dict[str, str]) -> None:
+    pk = api.post("renders", inputs).json()["id"]
+    first = api.get(f"renders/{pk}")
+    again = api.get(f"renders/{pk}", If_None_Match=first.headers["ETag"])
+    assert (again.status_code, again.content) == (304, b"")
+    api.post(f"renders/{pk}/cancel")
+    assert api.get(f"renders/{pk}", If_None_Match=first.headers["ETag"]).status_code == 200
+    stale = api.ask("DELETE", f"renders/{pk}", If_Match=first.headers["ETag"])
+    assert (stale.status_code, stale.json()["code"]) == (412, "precondition_failed")
+    assert api.ask("DELETE", f"renders/{pk}", If_Match=api.get(f"renders/{pk}").headers["ETag"]).status_code == 204
+
+
+def test_waiting_ends_with_the_time_or_with_the_render(api: Caller, inputs: dict[str, str]) -> None:
+    pk = api.post("renders", inputs).json()["id"]
+    assert api.get(f"renders/{pk}?wait=1").json()["state"] == "queued"
+    api.post(f"renders/{pk}/cancel")
+    assert api.get(f"renders/{pk}?wait=60").json()["state"] == "cancelled"
+    assert api.get(f"renders/{pk}?wait=61").status_code == 400
+
+
+def test_a_batch_is_taken_whole_with_one_quote_and_one_status(api: Caller, inputs: dict[str, str]) -> None:
+    items = [{**inputs, "reference": str(number)} for number in range(20)]
+    quote = api.post("batches/quotes", {"items": items}).json()
+    made = api.post("batches", {"items": items, "max_amount_micros": quote["ceiling"]["amount_micros"]})
+    assert made.status_code == 201, made.content
+    batch = made.json()
+    assert (batch["size"], batch["states"]["queued"], batch["ended"]) == (20, 20, False)
+    assert batch["ceiling"] == quote["ceiling"]
+    assert api.get(f"batches/{batch['id']}").json() == batch
+    assert api.get("batches").json()["data"] == [batch]
+    assert len(api.get(f"renders?group={batch['id']}&limit=100").json()["data"]) == 20
+
+
+def test_a_batch_with_bad_items_makes_nothing_and_names_each(api: Caller, inputs: dict[str, str]) -> None:
+    items = [inputs, {**inputs, "voice": "upl_nobody"}, {**inputs, "portrait": inputs["voice"]}]
+    answer = api.post("batches", {"items": items})
+    found = [(item["index"], item["code"], item["field"]) for item in answer.json()["items"]]
+    assert (answer.status_code, answer.json()["code"]) == (422, "batch_refused")
+    assert found == [(1, "no_such_upload", "voice"), (2, "no_such_upload", "portrait")]
+    models = api.post("batches", {"items": [inputs, {**inputs, "model": "sora"}]}).json()["items"]
+    assert [(item["index"], item["code"]) for item in models] == [(1, "unknown_model")]
+    assert not Render.objects.exists()
+    assert not RenderGroup.objects.exists()
+
+
+def test_a_batch_beyond_the_credit_makes_nothing(api: Caller, inputs: dict[str, str]) -> None:
+    answer = api.post("batches", {"items": [inputs] * 200})
+    assert (answer.status_code, answer.json()["code"]) == (402, "insufficient_credit")
+    assert not Render.objects.exists()
+    assert ledger.balance(api.token.workspace).available_micros == CREDIT
