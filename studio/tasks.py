@@ -26,8 +26,11 @@ def cancel(*, render_id: str) -> None:
 
 
 def notify(*, render_id: str) -> None:
-    letters.tell_of(render_id)
     notifying.notify_render(render_id)
+
+
+def tell(*, render_id: str) -> None:
+    letters.tell_of(render_id)
 
 
 def deliver(*, render_id: str) -> None:

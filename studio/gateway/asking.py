@@ -13,6 +13,7 @@ from django.utils import timezone
 from avatarsite import jobs
 from avatarsite.workspaces.models import ApiToken
 from billing import ledger
+from billing.errors import BudgetReached
 from billing.holds import InsufficientCredit, WalletFrozen
 from studio.gateway import words
 from studio.gateway.letters import write_letters
@@ -258,7 +259,7 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
                 reference=row.client_reference or row.reference,
             )
             GatewayRequest.objects.filter(pk=row.pk).update(render=renders[0])
-    except (RequestRefused, InsufficientCredit, WalletFrozen) as refusal:
+    except (RequestRefused, InsufficientCredit, WalletFrozen, BudgetReached) as refusal:
         row.state = AskedState.FETCHING
         return _refuse(row, trouble_of(refusal))
     return True
@@ -267,8 +268,8 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
 def trouble_of(refusal: Exception) -> Trouble:
     if isinstance(refusal, RequestRefused):
         return Trouble(refusal.code, refusal.field, str(refusal))
-    code = words.FROZEN if isinstance(refusal, WalletFrozen) else words.NO_CREDIT
-    return Trouble(code, message=str(refusal))
+    codes = {WalletFrozen: words.FROZEN, BudgetReached: words.BUDGET}
+    return Trouble(codes.get(type(refusal), words.NO_CREDIT), message=str(refusal))
 
 
 def _claim(row: GatewayRequest) -> bool:

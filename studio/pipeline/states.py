@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from avatarsite import jobs
 from studio.models import Render, RenderEvent, RenderState
 from studio.models.renders import ALIVE
 
@@ -66,6 +67,8 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
         RenderEvent.objects.create(
             render=render, from_state=was, to_state=to, reason=reason, detail=detail or {}, at=now
         )
+        if to not in ALIVE and render.token_id:
+            jobs.enqueue("studio.tell", render_id=render.pk)  # a program may wait for word of it
     for name, value in fields.items():
         setattr(render, name, value)
     return True

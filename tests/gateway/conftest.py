@@ -71,7 +71,7 @@ def server_that_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def gateway(
+def gateway(  # noqa: PLR0917 -- fixtures
     settings: Any,
     simulators: Simulators,
     server_that_hangs_up: None,

@@ -51,7 +51,7 @@ def urls(row: GatewayRequest, base: str) -> dict[str, str]:
 def result_of(take: Take, row: GatewayRequest) -> Answer:
     headers = marked(row)
     if take.trouble:
-        answer = failed(take.trouble)
+        answer = failed(take.trouble, row.asked)
         return Answer(answer.status, answer.body, answer.headers | headers)
     render = take.render
     if render is None or not take.phase.is_over:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,8 +78,8 @@ class Answer:
         return JsonResponse(self.body, status=self.status, headers=self.headers)
 
 
-def failed(trouble: Trouble) -> Answer:
-    """The answer to whoever asks for the result of a request that came to nothing."""
+def failed(trouble: Trouble, asked: Mapping[str, Any] | None = None) -> Answer:
+    """The answer to whoever asks for the result of a request that came to nothing; ``asked`` are its arguments."""
     if trouble.detail is not None:
         return Answer(422, {"detail": trouble.detail}, _retry_headers(retryable=False))
     if trouble.code in REQUEST_ERRORS:
@@ -89,9 +90,9 @@ def failed(trouble: Trouble) -> Answer:
         return Answer(403, {"detail": locked(trouble)})
     kind = MODEL_TYPES.get(trouble.code) or BY_FIELD.get(trouble.field, "internal_server_error")
     status, retryable = MODEL_ERRORS.get(kind, (422, False))
-    return Answer(
-        status, {"detail": [entry(kind, trouble.field, trouble.message)]}, _retry_headers(retryable=retryable)
-    )
+    given = (asked or {}).get(FIELDS.get(trouble.field, ""))
+    detail = [entry(kind, trouble.field, trouble.message, given)]
+    return Answer(status, {"detail": detail}, _retry_headers(retryable=retryable))
 
 
 def locked(trouble: Trouble) -> str:
