@@ -13,9 +13,9 @@ from tests.sites import fresh_site
 pytestmark = pytest.mark.process
 
 POINTS = [
-    "studio.pipeline.request._write:before",
+    "studio.pipeline.request.write_render:before",
     "studio.pipeline.request.holds.place_hold:after",
-    "studio.pipeline.request._write:after",  # written, not committed
+    "studio.pipeline.request.write_render:after",  # written, not committed
     "studio.pipeline.request.take:after",
     "studio.pipeline.submit._first_claim:after",  # claimed, not committed
     "studio.pipeline.submit.claim:after",
