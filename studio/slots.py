@@ -74,9 +74,7 @@ def complete_slot(workspace: Workspace, pk: str, *, user: User | None) -> Upload
     if not default_storage.exists(slot.file):
         raise RequestRefused("slot", "slot_empty", "Nothing has been sent to this slot yet.", SEND_FIRST)
     with default_storage.open(slot.file, "rb") as sent:
-        upload = add_upload(
-            workspace, kind=UploadKind(slot.kind), file=cast("File[Any]", sent), name=slot.name, user=user
-        )
+        upload = add_upload(workspace, kind=UploadKind(slot.kind), file=sent, name=slot.name, user=user)
     UploadSlot.objects.filter(pk=slot.pk).update(upload=upload)
     default_storage.delete(slot.file)
     return upload

@@ -234,7 +234,7 @@ def test_a_page_outside_a_workspace_for(name: str, cast: Cast) -> None:
     part = {**put, "name": "voice.mp3", "upload_id": "0" * 32}
     model = {"model": "fal-ai/kling-video/ai-avatar/v2/pro"}
     fill = {
-        **dict.fromkeys([f"gateway_fal_{what}" for what in ("status", "stream", "result", "response", "cancel")], asked),
+        **{f"gateway_fal_{word}": asked for word in ("status", "stream", "result", "response", "cancel")},
         **dict.fromkeys(["gateway_fal_submit", "gateway_fal_run"], model),
         "gateway_aimlapi_unknown": {"rest": "v2/nowhere"},
         "gateway_fal_put": put,

@@ -140,24 +140,40 @@ def _not_allowed(refusal: NotAllowed) -> Problem:
     return Problem("scope_missing", refusal.sentence)
 
 
-@translates(PermissionDenied)
 @translates(exceptions.PermissionDenied)
-def _denied(_refusal: Exception) -> Problem:
+def _denied(_refusal: exceptions.PermissionDenied) -> Problem:
     return Problem("scope_missing", "The token may not do this.")
 
 
-@translates(Http404)
+@translates(PermissionDenied)
+def _denied_by_django(_refusal: PermissionDenied) -> Problem:
+    return Problem("scope_missing", "The token may not do this.")
+
+
 @translates(exceptions.NotFound)
-def _not_found(_refusal: Exception) -> Problem:
+def _not_found(_refusal: exceptions.NotFound) -> Problem:
+    return Problem("not_found", "There is no such thing in the workspace of this token.")
+
+
+@translates(Http404)
+def _not_found_by_django(_refusal: Http404) -> Problem:
     return Problem("not_found", "There is no such thing in the workspace of this token.")
 
 
 @translates(exceptions.NotAuthenticated)
+def _no_token(refusal: exceptions.NotAuthenticated) -> Problem:
+    return _unauthenticated(refusal)
+
+
 @translates(exceptions.AuthenticationFailed)
-def _unauthenticated(refusal: exceptions.AuthenticationFailed) -> Problem:
-    detail = str(refusal.detail) if refusal.auth_header else "This address needs a token."  # type: ignore[attr-defined]
-    challenge = refusal.auth_header or "Bearer"  # type: ignore[attr-defined]
-    return Problem("unauthenticated", detail, headers={"WWW-Authenticate": challenge})
+def _wrong_token(refusal: exceptions.AuthenticationFailed) -> Problem:
+    return _unauthenticated(refusal)
+
+
+def _unauthenticated(refusal: exceptions.APIException) -> Problem:
+    challenge = getattr(refusal, "auth_header", "")  # set by DRF when an authenticator has looked
+    detail = str(refusal.detail) if challenge else "This address needs a token."
+    return Problem("unauthenticated", detail, headers={"WWW-Authenticate": challenge or "Bearer"})
 
 
 @translates(exceptions.MethodNotAllowed)
@@ -176,14 +192,18 @@ def _malformed(refusal: exceptions.ParseError) -> Problem:
 
 
 @translates(RequestDataTooBig)
-@translates(TooManyFilesSent)
-def _too_large(_refusal: Exception) -> Problem:
+def _too_large(_refusal: RequestDataTooBig) -> Problem:
     return Problem("body_too_large", "The body is larger than this address takes.")
+
+
+@translates(TooManyFilesSent)
+def _too_many(_refusal: TooManyFilesSent) -> Problem:
+    return Problem("body_too_large", "The body has more files than this address takes.")
 
 
 @translates(exceptions.Throttled)
 def _throttled(refusal: exceptions.Throttled) -> Problem:
-    seconds = max(1, round(refusal.wait or 1))
+    seconds = max(1, round(getattr(refusal, "wait", None) or 1))
     detail = f"This token has used up its requests for now. They come back in {seconds} s."
     return Problem("rate_limited", detail, headers={"Retry-After": str(seconds)}, retry_after_seconds=seconds)
 

@@ -12,8 +12,8 @@ from drf_spectacular.extensions import (
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, OpenApiParameter
 
-from avatarsite.api.answers import KEY_LENGTH
 from avatarsite.api.fields import NO_NUL
+from avatarsite.api.models import KEY_LENGTH
 from avatarsite.api.problems import CONTENT_TYPE
 
 READS = ("get", "head")

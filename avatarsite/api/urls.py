@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from avatarsite.api import reference
 from avatarsite.api.me import Me
@@ -10,13 +10,13 @@ from avatarsite.api.views import Missing
 from billing.api import urls as billing
 from studio.api import urls as studio
 
-RESOURCES = [
+RESOURCES: list[URLPattern | URLResolver] = [
     path("me", Me.as_view(), name="api_me"),
     *studio.urlpatterns,
     *billing.urlpatterns,
 ]
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", reference.Pages.as_view(), name="api_reference"),
     path("api/openapi.json", reference.Document.as_view(), name="api_document"),
     path("api/errors", reference.errors, name="api_errors"),

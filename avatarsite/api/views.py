@@ -124,9 +124,7 @@ class ApiView(APIView):
         if wanted is None or wanted.strip() == "*":
             return
         if etag_of(JSONRenderer().render(data)) not in {tag.strip() for tag in wanted.split(",")}:
-            raise Problem(
-                "precondition_failed", "It has changed since you read it.", field="If-Match"
-            )
+            raise Problem("precondition_failed", "It has changed since you read it.", field="If-Match")
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -162,8 +160,8 @@ class Missing(ApiView):
     """Whatever else is below the API's address."""
 
     throttle_classes = ()
-    authentication_classes = ()
-    permission_classes = ()
+    authentication_classes = ()  # type: ignore[assignment]  # nobody is asked who they are
+    permission_classes = ()  # type: ignore[assignment]
     schema = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

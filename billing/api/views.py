@@ -41,7 +41,7 @@ class TransactionShape(Shape):
     id = serializers.CharField(source="seq")
     at = serializers.DateTimeField()
     kind = serializers.ChoiceField(choices=TransferKind.values)
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a serializer's fields hide its attributes
     memo = serializers.CharField()
     amount = Money(source="amount_micros", help_text="Positive for credit that came in.")
     balance_after = Money(source="balance_after_micros")
@@ -62,7 +62,7 @@ class UsageShape(Shape):
     total = Money()
     seconds = serializers.FloatField()
     renders = serializers.IntegerField()
-    data = UsageSumShape(many=True)
+    data = UsageSumShape(many=True)  # type: ignore[assignment]
 
 
 class TransactionsQuery(PageQuery):

@@ -99,7 +99,9 @@ class FetchBody(Body):
 
     kind = Choice(choices=UploadKind.values)
     url = Text(required=False, min_length=1, max_length=4_000, help_text="A public http or https address.")
-    data = Text(required=False, min_length=1, help_text="A data URI, or bare base64.")
+    data = Text(  # type: ignore[assignment]  # a serializer's fields hide its attributes
+        required=False, min_length=1, help_text="A data URI, or bare base64."
+    )
 
 
 class FileBody(serializers.Serializer[Any]):

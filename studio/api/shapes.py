@@ -200,7 +200,7 @@ class OfferShape(Shape):
     id = serializers.CharField()
     model = serializers.CharField()
     provider = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a serializer's fields hide its attributes
     available = serializers.BooleanField()
     why_not = serializers.CharField(allow_blank=True, help_text="Why it can’t be had now.")
     price_per_second = Money(allow_null=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from studio.gateway.aimlapi import views as aimlapi
 from studio.gateway.fal import urls as fal
 from studio.gateway.files import video
 from studio.gateway.runware import views as runware
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("videos/<str:seal>/<slug:render_id>.<str:ending>", video, name="gateway_video"),
     path("runware/", include(runware.urlpatterns)),
     path("fal/run/", include(fal.run)),

@@ -1,4 +1,4 @@
-"""A token opens its own workspace: what belongs to others does not exist for it, and its scopes say how far it reaches."""
+"""A token opens its own workspace: to it others do not exist, and its scopes say how far it reaches."""
 
 from __future__ import annotations
 
