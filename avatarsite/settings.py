@@ -346,6 +346,12 @@ PROVIDERS_AT_ONCE = {
     "fal": env.integer("FAL_AT_ONCE", 0),
     "aimlapi": env.integer("AIMLAPI_AT_ONCE", 20),
 }
+# Requests a second, submits and polls together; 0 is no limit. docs/configuration.md says where they come from.
+PROVIDERS_PER_SECOND = {
+    "runware": float(env.decimal("RUNWARE_PER_SECOND", "10")),
+    "fal": float(env.decimal("FAL_PER_SECOND", "10")),
+    "aimlapi": float(env.decimal("AIMLAPI_PER_SECOND", "3")),
+}
 # Finished files go to public https addresses only, and to these origins of our own, such as a bucket in the same house.
 TRUSTED_UPLOAD_ENDPOINTS = env.words("TRUSTED_UPLOAD_ENDPOINTS")
 # Portraits and voices that come as an address are fetched from public addresses only, and from these origins.

@@ -19,7 +19,7 @@ from studio.pipeline.deliver import due_deliveries
 from studio.pipeline.expire import delete_due_files
 from studio.pipeline.failures import OVERDUE, fail_render, release
 from studio.pipeline.notify import unsent_notices
-from studio.pipeline.watch import work_left
+from studio.pipeline.watch_rows import work_left
 
 logger = logging.getLogger(__name__)
 

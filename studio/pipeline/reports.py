@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -46,6 +47,26 @@ def apply_report(job_id: str, report: JobReport) -> bool:
             # As it stands now: the answer to the submit may have been stored since the job was read.
             _move(Render.objects.select_related("hold").get(pk=job.render_id), job, report)
     return True
+
+
+def store_news(reports: Mapping[str, JobReport]) -> None:
+    """Store how far jobs are that go on as before, by their ids: a few statements, however many jobs there are."""
+    alike: dict[tuple[int | None, int | None], list[str]] = {}
+    for job_id, report in reports.items():
+        alike.setdefault((report.progress, report.queue_position), []).append(job_id)
+    with transaction.atomic():
+        for (progress, place), ids in alike.items():
+            going_on = ProviderJob.objects.filter(pk__in=ids, next_check_at__isnull=False)
+            said = {"progress": progress, "queue_position": place}
+            going_on.exclude(status__in=ENDED_STATUSES).update(
+                **{name: value for name, value in said.items() if value is not None}
+            )
+
+
+def note_refusal(offer: str, failure: Failure) -> None:
+    """A question was turned away. An empty account or a bad key there is ours to mend, whatever it hit upon."""
+    if failure.fault.is_ours:
+        health.note_failure(offer, failure)
 
 
 def _news(job: ProviderJob, report: JobReport) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
@@ -28,11 +29,12 @@ def _wake() -> None:
         jobs.enqueue("studio.watch")
 
 
-def take_lease(owner: str) -> bool:
-    """Take or renew the lease for ``owner``. False if somebody else has it."""
+def take_lease(owner: str, paces: dict[str, Any] | None = None) -> bool:
+    """Take or renew the lease for ``owner``. False if somebody else has it. ``paces`` are for whoever takes it next."""
     now = timezone.now()
     mine = WatchLease.objects.filter(Q(expires_at__lt=now) | Q(owner=owner), pk=LEASE)
-    if mine.update(owner=owner, expires_at=now + LEASE_LIFE, fence=F("fence") + 1):
+    told = {} if paces is None else {"paces": paces}
+    if mine.update(owner=owner, expires_at=now + LEASE_LIFE, fence=F("fence") + 1, **told):
         return True
     try:
         with transaction.atomic():
@@ -40,6 +42,12 @@ def take_lease(owner: str) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def handed_on() -> dict[str, Any]:
+    """What the last watch has learned of how fast each provider may be asked."""
+    lease = WatchLease.objects.filter(pk=LEASE).first()
+    return lease.paces if lease else {}
 
 
 def drop_lease(owner: str) -> None:

@@ -8,7 +8,8 @@ from threading import Event
 
 from django.db import DatabaseError, close_old_connections
 
-from studio.pipeline.watch import watch, work_left
+from studio.pipeline.watch import watch
+from studio.pipeline.watch_rows import work_left
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, ClassVar
@@ -77,10 +77,15 @@ class Provider(ABC):
         return await self._guarded(order, self._recover)
 
     async def check(self, job: JobHandle) -> JobReport:
-        report = await self._check(job)
-        if report.status is JobStatus.UNKNOWN:
-            logger.warning("%s: job %s has a status that we do not know: %r", self.name, job.reference, report.raw)
-        return report
+        return self._looked_at(job, await self._check(job))
+
+    async def check_many(self, jobs: Sequence[JobHandle]) -> list[JobReport | ProviderError]:
+        """Check up to ``checks_at_once`` jobs: for each a report, or why nothing was told of it, in their order."""
+        told = await self._check_many(jobs) if len(jobs) > 1 else [await self._told(job) for job in jobs]
+        return [
+            self._looked_at(job, found) if isinstance(found, JobReport) else found
+            for job, found in zip(jobs, told, strict=True)
+        ]
 
     async def cancel(self, job: JobHandle) -> CancelAnswer:
         if not self.capabilities.can_cancel:
@@ -115,6 +120,10 @@ class Provider(ABC):
     @abstractmethod
     async def _check(self, job: JobHandle) -> JobReport: ...
 
+    async def _check_many(self, jobs: Sequence[JobHandle]) -> list[JobReport | ProviderError]:
+        """One by one, unless a provider knows better."""
+        return [await self._told(job) for job in jobs]
+
     async def _cancel(self, job: JobHandle) -> CancelAnswer:
         raise NotImplementedError
 
@@ -136,6 +145,17 @@ class Provider(ABC):
         """Open the finished file as chunks. Raises ProviderError when it can't be had."""
 
     # --- Shared ----------------------------------------------------------------------------------------------------
+
+    async def _told(self, job: JobHandle) -> JobReport | ProviderError:
+        try:
+            return await self._check(job)
+        except ProviderError as error:
+            return error
+
+    def _looked_at(self, job: JobHandle, report: JobReport) -> JobReport:
+        if report.status is JobStatus.UNKNOWN:
+            logger.warning("%s: job %s has a status that we do not know: %r", self.name, job.reference, report.raw)
+        return report
 
     async def _guarded(self, order: RenderOrder, call: Any) -> Submission:
         try:

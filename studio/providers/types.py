@@ -165,6 +165,8 @@ class Capabilities:
     voice_without_address: str = ""
     # Jobs that it works on at once for a new customer; what is above waits at the provider or is refused for now.
     at_once: int | None = None
+    # Jobs that one request can ask about.
+    checks_at_once: int = 1
     # Seconds between two checks: the first when the job is young, growing with its age up to the second.
     poll_seconds: tuple[float, float] = (2.0, 15.0)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -13,7 +13,7 @@ from studio.providers.http.answers import objects_at, text_at
 from studio.providers.remote import LASTING, RemoteProvider, accepted, data_uri, failure, is_late, refused, told_nothing
 from studio.providers.runware import tasks
 from studio.providers.runware.codes import CONFLICT, FAULTS, CodeClass, class_of, parameters_of, why_at_all
-from studio.providers.runware.reading import STATUSES, errors_of, items_of, report_of, says_it_is_unknown
+from studio.providers.runware.reading import STATUSES, errors_of, items_of, parts_of, report_of, says_it_is_unknown
 from studio.providers.types import (
     Capabilities,
     Fault,
@@ -22,6 +22,7 @@ from studio.providers.types import (
     JobStatus,
     MediaInput,
     Outcome,
+    ProviderError,
     RenderOrder,
     Submission,
     WebhookNews,
@@ -34,6 +35,8 @@ UPLOAD_SECONDS = 80.0
 ARCHIVE_AFTER_SECONDS = 60.0
 # An error in the place of the acknowledgement, with status 200, after which the task may run all the same.
 IN_DOUBT = frozenset({CodeClass.TIMEOUT, CodeClass.SERVER, CodeClass.PROVIDER})
+# A question about many jobs that was answered like this is not asked for each of them.
+DOWN = frozenset({401, 402, 403, 429, *range(500, 600)})
 # Refusals of an upload that would refuse the task too; after any other one the bytes go into the task itself.
 AT_THE_DOOR = frozenset({Fault.AUTH, Fault.QUOTA, Fault.RATE_LIMIT})
 
@@ -49,6 +52,7 @@ class RunwareProvider(RemoteProvider):
         content_check=True,
         sends_webhooks=True,
         submit_is_repeatable=True,
+        checks_at_once=50,
         poll_seconds=(2.0, 15.0),
         file_life=True,
         reports_cost=True,
@@ -112,7 +116,33 @@ class RunwareProvider(RemoteProvider):
     # --- Watch -----------------------------------------------------------------------------------------------------
 
     async def _check(self, job: JobHandle) -> JobReport:
-        answer = await self._post(tasks.poll(job.reference), job.reference, repeatable=True)
+        return await self._read(job, await self._post(tasks.poll(job.reference), job.reference, repeatable=True))
+
+    async def _check_many(self, jobs: Sequence[JobHandle]) -> list[JobReport | ProviderError]:
+        """A request takes any number of tasks, and its answer names the task of each item.
+
+        What can't be told apart is asked again one by one: an answer that is no clean 200, or an error without a name.
+        """
+        polls = [tasks.poll(job.reference) for job in jobs]
+        try:
+            answer = await self._post_all(polls, jobs[0].reference, repeatable=True)
+            if answer.status in DOWN:
+                raise told_nothing(answer, why_at_all(answer, errors_of(answer.body, "")))
+        except ProviderError as error:
+            return [error] * len(jobs)
+        parts = parts_of(answer)
+        if answer.status != 200 or parts is None:
+            return await super()._check_many(jobs)
+        nothing = answer.part({})
+        return [await self._told_of(job, parts.get(job.reference, nothing)) for job in jobs]
+
+    async def _told_of(self, job: JobHandle, answer: http.Answer) -> JobReport | ProviderError:
+        try:
+            return await self._read(job, answer)
+        except ProviderError as error:
+            return error
+
+    async def _read(self, job: JobHandle, answer: http.Answer) -> JobReport:
         report = report_of(answer, answer.body, job.reference)
         if report or not is_late(job, ARCHIVE_AFTER_SECONDS):
             return report or JobReport(JobStatus.QUEUED, provider_job_id=job.reference, raw=answer.raw)
@@ -165,9 +195,12 @@ class RunwareProvider(RemoteProvider):
     # --- Shared ----------------------------------------------------------------------------------------------------
 
     async def _post(self, task: dict[str, Any], shard: str, **how: Any) -> http.Answer:
+        return await self._post_all([task], shard, **how)
+
+    async def _post_all(self, together: list[dict[str, Any]], shard: str, **how: Any) -> http.Answer:
         base = self.bases.urls[0]
         return await http.ask(
-            "POST", base, shard=shard, headers={"Authorization": f"Bearer {self.key}"}, json=[task], **how
+            "POST", base, shard=shard, headers={"Authorization": f"Bearer {self.key}"}, json=together, **how
         )
 
 

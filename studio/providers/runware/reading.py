@@ -43,6 +43,24 @@ def errors_of(body: Any, reference: str) -> list[dict[str, Any]]:
     return [error for error in (*loose, *inside) if error.get("taskUUID") in (reference, None, "")]
 
 
+def parts_of(answer: http.Answer) -> dict[str, http.Answer] | None:
+    """The answer to a question about many tasks, taken apart by the task that each piece names.
+
+    None when a piece names no task, or there are none: then nobody can say of which task it speaks.
+    """
+    pieces: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    names = ("data", "errors", "error")
+    for name in names:
+        for piece in objects_at(answer.body, name):
+            reference = text_at(piece, "taskUUID")
+            if not reference:
+                return None
+            pieces.setdefault(reference, {}).setdefault(name, []).append(piece)
+    if not any(name in answer.body for name in names):
+        return None
+    return {reference: answer.part(body) for reference, body in pieces.items()}
+
+
 def report_of(answer: http.Answer, body: Any, reference: str) -> JobReport | None:
     """What ``body`` says of the job; None if it says nothing. Raises ProviderError if the question was refused."""
     items, errors = items_of(body, reference), errors_of(body, reference)

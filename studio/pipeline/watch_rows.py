@@ -1,0 +1,162 @@
+"""What the watch reads and writes: every look at the rows is one visit to the database's thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import itemgetter
+
+from django.db import close_old_connections
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from avatarsite.inbox.models import Letter, Seal
+from studio.models import Outcome, ProviderJob, Render, RenderState
+from studio.models.jobs import ENDED_STATUSES
+from studio.pipeline.orders import handle_of
+from studio.pipeline.reports import apply_report, store_news
+from studio.pipeline.submit import Claimed, claim, due_submits, record
+from studio.pipeline.watch_agenda import Tracked
+from studio.providers import registry
+from studio.providers.types import JobReport, Submission
+
+logger = logging.getLogger(__name__)
+
+SOON = timedelta(seconds=60)  # a render that is to be sent again within this time is waited for
+# Clocks of several hosts may differ by this much; a row that is loaded twice is watched once.
+OVERLAP = timedelta(seconds=5)
+WAITING = (RenderState.QUEUED, RenderState.SUBMITTING)
+LETTERS_PROVE = timedelta(hours=1)  # for so long a good letter shows that a provider's webhooks reach us
+LOAD_AT_ONCE = 500
+NEEDED = (
+    "render", "offer", "reference", "provider_job_id", "handle", "next_check_at", "accepted_at", "created_at",
+    "status", "progress", "queue_position",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look: the open jobs that are new or nudged by when they are to be checked, and the renders to send."""
+
+    jobs: dict[str, datetime]
+    loaded: list[Tracked]
+    claims: list[Claimed]
+    sends_wait: bool  # more renders than were claimed are waiting to be sent, or will be soon
+
+
+def open_jobs() -> QuerySet[ProviderJob]:
+    """Jobs that a provider has accepted and that have not ended, as far as we know."""
+    return ProviderJob.objects.filter(
+        outcome=Outcome.ACCEPTED, next_check_at__isnull=False, render__state=RenderState.RENDERING
+    )
+
+
+def work_left() -> bool:
+    """Whether a watcher has something to do, now or soon."""
+    soon = Render.objects.filter(state__in=WAITING, next_try_at__lte=timezone.now() + SOON)
+    return open_jobs().exists() or soon.exists()
+
+
+def look(known: Collection[str], *, since: datetime | None, room: int, resting: Iterable[str], busy: bool) -> Seen:
+    """The rows that changed after ``since``, or all; and up to ``room`` renders claimed to be sent.
+
+    ``known`` are jobs whose columns need not be loaded, ``resting`` providers to which nothing is sent now. ``busy``
+    spares the question whether anything is left at all.
+    """
+    close_old_connections()
+    rows = open_jobs()
+    if since is not None:
+        rows = rows.filter(next_check_at__gt=since - OVERLAP)
+    jobs = {pk: at for pk, at in rows.values_list("pk", "next_check_at") if at is not None}
+    loaded = _load([pk for pk in jobs if pk not in known])
+    claims, more = _claim_due(room, resting)
+    return Seen(jobs, loaded, claims, more or bool(claims) or (not busy and not jobs and work_left()))
+
+
+def trusted_webhooks() -> set[str]:
+    """Providers whose webhooks have been seen to reach us of late, so that polls need only be a safety net."""
+    recent = Letter.objects.filter(seal=Seal.GOOD, received_at__gt=timezone.now() - LETTERS_PROVE)
+    calling = [name for name in registry.PROVIDERS if registry.provider(name).capabilities.sends_webhooks]
+    return {name for name in calling if registry.provider(name).can_call_us() and recent.filter(source=name).exists()}
+
+
+def _load(ids: list[str]) -> list[Tracked]:
+    found = []
+    for start in range(0, len(ids), LOAD_AT_ONCE):
+        rows = ProviderJob.objects.filter(pk__in=ids[start : start + LOAD_AT_ONCE]).only(*NEEDED)
+        found += [tracked for job in rows if (tracked := _tracked(job))]
+    return found
+
+
+def _tracked(job: ProviderJob) -> Tracked | None:
+    if job.offer not in registry.OFFERS:
+        logger.error("%s is at an offer that this server no longer has: %s", job.pk, job.offer)
+        return None
+    return Tracked(
+        pk=job.pk,
+        render=job.render_id,
+        offer=job.offer,
+        handle=handle_of(job),
+        since=(job.accepted_at or job.created_at).timestamp(),
+        seen_check_at=job.next_check_at or timezone.now(),
+        said=(job.status, job.progress, job.queue_position),
+    )
+
+
+def _claim_due(room: int, resting: Iterable[str]) -> tuple[list[Claimed], bool]:
+    """Claim up to ``room`` renders, one workspace after the other; and whether more were due."""
+    due = due_submits()
+    for name in resting:
+        # What is in doubt is still asked about: that is no new job.
+        due = due.exclude(Q(state=RenderState.QUEUED, offer__startswith=f"{name}:"))
+    found = list(due.values_list("pk", "workspace_id")[: max(room, 1) * 10])
+    turns: dict[str, int] = {}
+    ranked = []
+    for pk, workspace in found:
+        turns[workspace] = turns.get(workspace, 0) + 1
+        ranked.append((turns[workspace], pk))
+    chosen = sorted(ranked, key=itemgetter(0))[: max(room, 0)]
+    return [claimed for _, pk in chosen if (claimed := _claim(pk))], bool(ranked)
+
+
+def _claim(pk: str) -> Claimed | None:
+    """One that can't be claimed, because its offer is no longer sold, say, must not keep the others from being sent."""
+    try:
+        return claim(pk)
+    except Exception:
+        logger.exception("%s: could not be claimed", pk)
+        Render.objects.filter(pk=pk, state__in=WAITING).update(next_try_at=timezone.now() + 2 * SOON)
+        return None
+
+
+def record_all(answers: Iterable[tuple[Claimed, Submission]]) -> None:
+    close_old_connections()
+    for claimed, submission in answers:
+        try:
+            record(claimed, submission)
+        except Exception:
+            logger.exception("%s: the provider's answer could not be stored", claimed.render.pk)
+
+
+def apply_all(reports: Iterable[tuple[str, JobReport]], news: Mapping[str, JobReport]) -> list[str]:
+    """Write each of ``reports``; one that can't be written is lost with a log line, and the next check says it again.
+
+    ``news`` are those of jobs that go on as before, and differ only in how far they are. Returns the jobs that ended.
+    """
+    close_old_connections()
+    ended = []
+    for pk, report in reports:
+        try:
+            apply_report(pk, report)
+        except Exception:
+            logger.exception("report of %s could not be stored", pk)
+        else:
+            if report.status.value in ENDED_STATUSES:
+                ended.append(pk)
+    try:
+        store_news(news)
+    except Exception:
+        logger.exception("the progress of %s jobs could not be stored", len(news))
+    return ended

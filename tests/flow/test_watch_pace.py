@@ -1,0 +1,158 @@
+"""How fast the watch asks a provider, and what it tells the next watch of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from studio.models import WatchLease
+from studio.pipeline import wake
+from studio.pipeline.watch_agenda import Agenda, Tracked, poll_interval
+from studio.pipeline.watch_pace import FASTER_EVERY, LEAST, UNLIMITED, Pace, Paces
+from studio.providers.types import JobHandle
+
+FAL = "fal:fal-ai/kling-video/ai-avatar/v2/pro"
+RUNWARE = "runware:klingai:avatar@2.0-pro"
+LetThrough = Callable[[Pace, str, int], int]
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """One for all, as the watch has one: a limiter counts by its loop's clock."""
+    with asyncio.Runner() as runner:
+        yield runner.get_loop()
+
+
+@pytest.fixture
+def let_through(loop: asyncio.AbstractEventLoop) -> LetThrough:
+    def ask(pace: Pace, kind: str, times: int) -> int:
+        async def whole() -> int:
+            return sum([await pace.may(kind) for _ in range(times)])
+
+        return loop.run_until_complete(whole())
+
+    return ask
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(3.0, 3), (1.0, 1), (0.5, 1), (0.0, 20)])
+def test_a_second_s_worth_goes_out_at_once_and_no_more(rate: float, burst: int, let_through: LetThrough) -> None:
+    assert let_through(Pace(rate), "poll", 20) == burst
+
+
+def test_submits_and_polls_share_the_budget(let_through: LetThrough) -> None:
+    pace = Pace(4.0)
+    assert (let_through(pace, "submit", 3), let_through(pace, "poll", 3)) == (3, 1)
+
+
+def test_a_429_of_a_poll_rests_polls_and_halves_the_rate_once_for_its_wave(let_through: LetThrough) -> None:
+    pace = Pace(8.0)
+    pace.too_much("poll", 60.0)
+    pace.too_much("poll", 30.0)
+    assert (pace.rate, let_through(pace, "poll", 5), let_through(pace, "submit", 2)) == (4.0, 0, 2)
+
+
+def test_a_provider_without_room_for_jobs_still_answers_questions(let_through: LetThrough) -> None:
+    pace = Pace(8.0)
+    pace.too_much("submit", 900.0)
+    assert (pace.rate, let_through(pace, "submit", 2), let_through(pace, "poll", 2)) == (8.0, 0, 2)
+
+
+@pytest.mark.parametrize(("configured", "steps"), [(8.0, [4.0, 8.0, 8.0]), (0.0, [UNLIMITED / 2, 0.0, 0.0])])
+def test_the_rate_comes_back_by_doubling(configured: float, steps: list[float], let_through: LetThrough) -> None:
+    pace = Pace(configured)
+    pace.too_much("poll", 0.01)
+    seen = [pace.rate]
+    for _ in steps[1:]:
+        pace.rests.clear()
+        pace.changed -= FASTER_EVERY + 1
+        let_through(pace, "poll", 1)
+        seen.append(pace.rate)
+    assert seen == steps
+
+
+def test_it_never_gets_slower_than_the_least() -> None:
+    pace = Pace(1.0)
+    for _ in range(9):
+        pace.rests.clear()
+        pace.too_much("poll", None)
+    assert pace.rate == LEAST
+
+
+@pytest.mark.django_db
+def test_the_next_watch_knows_what_this_one_has_learned(settings: Any) -> None:
+    settings.PROVIDERS_PER_SECOND = {"fal": 8.0, "runware": 5.0}
+    mine = Paces()
+    mine.of("runware")
+    mine.of("fal").too_much("poll", 60.0)
+    assert wake.take_lease("me", None) is True
+    assert wake.take_lease("me", mine.handed_on()) is True
+    wake.drop_lease("me")
+    assert list(WatchLease.objects.get().paces) == ["fal"]
+    theirs = Paces()
+    theirs.take_over(wake.handed_on())
+    assert (theirs.of("fal").rate, theirs.resting("poll"), theirs.of("runware").rate) == (4.0, ["fal"], 5.0)
+
+
+# --- The order of questions -------------------------------------------------------------------------------------------
+
+
+def job(name: str, offer: str) -> Tracked:
+    return Tracked(name, "rnd_1", offer, JobHandle(name, "m"), 0.0, timezone.now(), ("running", None, None))
+
+
+def agenda_of(*jobs: tuple[str, str, float | None]) -> Agenda:
+    """Each with its offer and its wait in seconds, counted from moment 0 of the clock."""
+    agenda = Agenda()
+    for name, offer, wait in jobs:
+        tracked = agenda.tracked[name] = job(name, offer)
+        agenda.plan(tracked, wait)
+    return agenda
+
+
+def test_a_nudged_job_goes_before_a_queue_that_a_limit_has_made() -> None:
+    agenda = agenda_of(("late", FAL, -50.0), ("later", FAL, -20.0), ("nudged", FAL, None))
+    now = agenda.tracked["later"].due + 20.0
+    assert [agenda.take("fal", now, 1)[0].pk for _ in range(3)] == ["nudged", "late", "later"]
+    assert agenda.take("fal", now, 1) == []
+
+
+def test_one_question_takes_along_what_is_due_within_a_second_at_the_same_provider() -> None:
+    agenda = agenda_of(("a", RUNWARE, 0.0), ("b", RUNWARE, 0.5), ("c", RUNWARE, 5.0), ("d", FAL, 0.0))
+    now = agenda.tracked["a"].due
+    assert agenda.take("runware", now - 1, 50) == []
+    assert [found.pk for found in agenda.take("runware", now, 50)] == ["a", "b"]
+    assert agenda.is_due("runware", now + 1) is False
+
+
+def test_a_job_that_is_nudged_while_it_is_asked_about_is_asked_about_again_at_once() -> None:
+    agenda = agenda_of(("a", FAL, 0.0), ("b", FAL, 0.0))
+    now = agenda.tracked["b"].due
+    asked = [agenda.take("fal", now, 1)[0] for _ in range(2)]
+    agenda.plan(asked[0])
+    assert agenda.is_due("fal", now) is False
+    for job_ in asked:
+        agenda.plan_again(job_, 30.0)
+    assert [found.pk for found in agenda.take("fal", now, 1)] == ["a"]
+    assert agenda.is_due("fal", now + 1) is False
+
+
+def test_of_several_plans_for_a_job_the_last_one_counts() -> None:
+    agenda = agenda_of(("a", FAL, 0.0))
+    now = agenda.tracked["a"].due
+    agenda.plan(agenda.tracked["a"], 30.0)
+    assert agenda.is_due("fal", now + 1) is False
+    agenda.drop("a")
+    assert agenda.is_due("fal", now + 60) is False
+
+
+@pytest.mark.parametrize(
+    ("age", "webhook", "seconds"),
+    [(1, False, 2.0), (100, False, 10.0), (900, False, 15.0), (1, True, 10.0), (100, True, 20.0), (900, True, 60.0)],
+)
+def test_the_interval_grows_with_age_and_more_so_with_a_webhook(age: float, webhook: bool, seconds: float) -> None:
+    found = poll_interval(age, (2.0, 15.0), webhook=webhook)
+    assert seconds * 0.85 <= found <= seconds * 1.15
