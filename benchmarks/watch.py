@@ -9,11 +9,14 @@ measured, pictured and charged; for the clients: downloaded and synced to disk, 
 Ours is all of ``manage.py worker`` with its webhooks on, so its ``MB`` holds what the first copies make each of its
 processes load; the simulators and the web process are not in it. The limits of RUNWARE_PER_SECOND and the like are off.
 
-Not yet run whole. With 100 jobs at Runware, 60 at the clients, on a busy machine: ours at 2.1 s 155 ms/s (906 before
-questions were put together and progress was stored in one go), runware-sdk at 2.2 s 50 ms/s, fal-client at 2.2 s 533
-ms/s. Lag, median and p95: ours 0.80 and 1.17 s; runware-sdk 4.74 and 9.61 s by its own default, 1.23 and 2.24 s at our
-interval; fal-client 0.07 and 0.19 s by its own default, 1.02 and 2.06 s at our interval. So runware-sdk's processor time
-(one socket, no request for each poll) is not halved but trebled, and the target is missed; so is that for memory.
+Not yet run whole. Seen so far, on a busy machine; ours with 100 jobs at Runware, in a later run than the clients' 60:
+
+- ours, polls every 2.1 s: 155 ms/s (906 before questions were put together), lag 0.80 and 1.17 s
+- runware-sdk, every 2.2 s: 50 ms/s, lag 1.23 and 2.24 s; by its own default 4.74 and 9.61 s
+- fal-client, every 2.2 s: 533 ms/s, lag 1.02 and 2.06 s; by its own default 0.07 and 0.19 s
+
+So the targets are missed: runware-sdk, with one socket and no request for each poll, takes a third of our processor
+time and far less memory, and fal-client by its own default has few jobs home sooner than we have.
 
 Usage: ``python -m benchmarks.watch [--jobs 1000] [--flight 60] [--scale 5000,10000]``.
 """
