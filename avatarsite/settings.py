@@ -340,6 +340,9 @@ if SITE_URL.startswith("https://"):
 PRICE_MARKUP_PERCENT = env.decimal("PRICE_MARKUP_PERCENT", "0")
 # The draft engine's price, so that the money path can be seen without a provider.
 DRAFT_PRICE_PER_SECOND = env.decimal("DRAFT_PRICE_PER_SECOND", "0")
+# Dollars of bonus credit for each new person, and the days that it lasts; 0 dollars is none, 0 days is for ever.
+WELCOME_CREDIT = env.decimal("WELCOME_CREDIT", "0")
+WELCOME_CREDIT_DAYS = env.integer("WELCOME_CREDIT_DAYS", 30)
 # Jobs of ours that a provider has at once; above it they wait here. 0 is no limit: fal queues whatever comes.
 PROVIDERS_AT_ONCE = {
     "runware": env.integer("RUNWARE_AT_ONCE", 50),

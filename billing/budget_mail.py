@@ -48,7 +48,7 @@ def _mail(notice: BudgetNotice) -> None:
         "held": usd(notice.reserved_micros),
         "refused": usd(notice.refused_micros) if notice.refused_micros else "",
         "renews_at": month_of(notice.starts_at)[1],
-        "link": settings.SITE_URL + reverse("balance", kwargs={"workspace": workspace.slug}),
+        "link": settings.SITE_URL + reverse("budgets", kwargs={"workspace": workspace.slug}),
     }
     in_charge = Member.objects.filter(workspace=workspace, role__in=(Role.OWNER, Role.ADMIN), user__is_active=True)
     for member in in_charge.select_related("user").order_by("pk"):

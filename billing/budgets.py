@@ -20,6 +20,7 @@ from billing.models import Budget, BudgetPeriod, Hold
 from billing.money import MAX_MICROS, usd
 from billing.naming import names_of
 from billing.rows import Session
+from billing.token_caps import keep_told
 
 __all__ = ["BudgetReached", "Parties", "Standing", "refusal_of", "set_cap", "standings"]
 WORKSPACE = "workspace"
@@ -180,11 +181,13 @@ def set_cap(workspace: Workspace, scope: str, amount_micros: int | None, *, user
         if amount_micros is None:
             Budget.objects.filter(workspace=workspace, scope=scope).delete()
             BudgetPeriod.objects.filter(workspace=workspace, scope=scope, ends_at__gt=now).delete()
+            keep_told(workspace, scope, None)
             return None
         budget, _ = Budget.objects.update_or_create(
             workspace=workspace, scope=scope, defaults={"cap_micros": amount_micros, "set_by": user, "set_at": now}
         )
         _recap(sql, workspace, scope, amount_micros, now)
+        keep_told(workspace, scope, amount_micros)
     return budget
 
 
@@ -236,6 +239,8 @@ def standings(workspace: Workspace, scopes: Sequence[str] | None = None) -> list
     if scopes is not None:
         budgets = budgets.filter(scope__in=[WORKSPACE, *scopes])
     caps = dict(budgets.values_list("scope", "cap_micros"))
+    if not caps:
+        return []
     periods = BudgetPeriod.objects.filter(workspace=workspace, starts_at=first, scope__in=caps)
     used = {scope: (spent, held) for scope, spent, held in periods.values_list(*_USED)}
     names = names_of(workspace, caps)

@@ -8,7 +8,7 @@ import uuid
 from django.db import IntegrityError, transaction
 
 from avatarsite.workspaces.models import Workspace
-from billing import accounts, ledger
+from billing import accounts, ledger, usage_days
 from billing.errors import KeyConflict
 from billing.holds import settle_hold
 from billing.models import Hold, Price, TransferKind, Usage
@@ -57,6 +57,7 @@ def record_usage(  # noqa: PLR0913 -- they are the columns of the row
         with transaction.atomic():
             settle_hold(hold, amount, memo=_memo(measured_ms, price))
             usage.save(force_insert=True)
+            usage_days.count(usage, hold, usage.created_at)
             _book(usage)
     except IntegrityError:
         if before := _recorded_before(usage):

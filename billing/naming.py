@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from avatarsite.workspaces.models import User, Workspace
+from avatarsite.workspaces.models import ApiToken, Member, User, Workspace
+from avatarsite.workspaces.tokens import live_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,36 @@ def people(_workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
     """Whoever has asked for something in the workspace, also when they have left it since."""
     known = User.objects.filter(pk__in=[name for name in ids if name.isdecimal()])
     return {str(user.pk): Named(user.get_full_name()) for user in known}
+
+
+# --- What there is to choose from -------------------------------------------------------------------------------------
+
+Lister = Callable[[Workspace], Mapping[str, Named]]
+_listers: dict[str, Lister] = {}
+
+
+def register_list(kind: str, lister: Lister) -> None:
+    """Let ``lister`` give the things of a kind that a cap can be set on now, by id, in the order to show them."""
+    _listers[kind] = lister
+
+
+def list_of(workspace: Workspace, kind: str) -> dict[str, Named]:
+    """As ``kind:id``; nothing for a kind that nobody has registered."""
+    return {f"{kind}:{name}": named for name, named in _listers[kind](workspace).items()} if kind in _listers else {}
+
+
+def members(workspace: Workspace) -> dict[str, Named]:
+    found = Member.objects.filter(workspace=workspace).select_related("user").order_by("created_at")
+    return {str(member.user_id): Named(member.user.get_full_name()) for member in found}
+
+
+def tokens(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
+    """Tokens go by their lineage, so that a rotated one stays the same; the newest says how it's called."""
+    known = ApiToken.objects.filter(workspace=workspace, lineage__in=ids).order_by("pk")
+    return {lineage: Named(name) for lineage, name in known.values_list("lineage", "name")}
+
+
+def paying_tokens(workspace: Workspace) -> dict[str, Named]:
+    """Those that work and move money."""
+    live = live_tokens(workspace).filter(test=False).order_by("pk")
+    return {lineage: Named(name) for lineage, name in live.values_list("lineage", "name")}

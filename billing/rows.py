@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +56,9 @@ class Session:
     def stamp(self, moment: datetime | None) -> Any:
         """A moment as this database's driver takes it."""
         return moment if self._postgres else self._adapt(moment)
+
+    def day(self, value: date) -> Any:
+        return value if self._postgres else value.isoformat()
 
     def identifier(self, value: UUID) -> Any:
         return value if self._postgres else value.hex

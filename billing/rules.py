@@ -342,4 +342,34 @@ BUDGETS = (
     ),
 )
 
-RULES = (*ACCOUNTS, *LOTS, *TRANSFERS, *HOLDS, *USAGE, *BUDGETS)
+DAYS = (
+    Rule(
+        "usage_days_differ",
+        "Usage of {0} by {1} is {2} in {3} videos, and its days make {4} in {5}.",
+        """
+        SELECT * FROM (
+            SELECT u.workspace_id, d.dimension, u.amount, u.videos,
+                   COALESCE((SELECT SUM(amount_micros) FROM billing_usageday x
+                             WHERE x.workspace_id = u.workspace_id AND x.dimension = d.dimension), 0) AS days_amount,
+                   COALESCE((SELECT SUM(videos) FROM billing_usageday x
+                             WHERE x.workspace_id = u.workspace_id AND x.dimension = d.dimension), 0) AS days_videos
+            FROM (SELECT workspace_id, SUM(amount_micros) AS amount, COUNT(*) AS videos
+                  FROM billing_usage GROUP BY workspace_id) u
+            CROSS JOIN (SELECT 'offer' AS dimension UNION ALL SELECT 'project'
+                        UNION ALL SELECT 'member' UNION ALL SELECT 'token') d
+        ) told WHERE amount <> days_amount OR videos <> days_videos
+        """,
+        (2, 4),
+    ),
+    Rule(
+        "promotion_differs",
+        "The code {0} counts {1} uses, and there are {2}.",
+        """
+        SELECT c.code, c.redeemed, COUNT(u.id) FROM billing_promotioncode c
+        LEFT JOIN billing_promotionuse u ON u.code_id = c.id GROUP BY c.id, c.code, c.redeemed
+        HAVING c.redeemed <> COUNT(u.id)
+        """,
+    ),
+)
+
+RULES = (*ACCOUNTS, *LOTS, *TRANSFERS, *HOLDS, *USAGE, *BUDGETS, *DAYS)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby, islice
 
 from avatarsite.workspaces.models import Workspace
@@ -12,6 +12,7 @@ from billing.accounts import wallet_code
 from billing.models import CreditLot, Hold, HoldState, LedgerAccount, Transfer, TransferKind
 
 PAGE = 50
+NO_END = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,47 @@ class StatementLine:
     balance_after_micros: int
     subject: str
     transfers: tuple[int, ...]
+    project: str = ""
+    member: str = ""
+    token: str = ""
+    hash: str = ""
+
+    @property
+    def number(self) -> str:
+        """``7``, or ``7–8`` for a charge that two lots paid."""
+        last = self.seq + len(self.transfers) - 1
+        return str(self.seq) if last == self.seq else f"{self.seq}–{last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Which lines of a statement are asked for: from a day to a day, in UTC and both included, and for whom."""
+
+    since: date | None = None
+    until: date | None = None
+    project: str = ""
+    member: str = ""
+    token: str = ""
+
+    @property
+    def parties(self) -> dict[str, str]:
+        named = {"project": self.project, "member": self.member, "token": self.token}
+        return {name: value for name, value in named.items() if value}
+
+    def __bool__(self) -> bool:
+        return bool(self.since or self.until or self.parties)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Lines ``after`` < number < ``before`` of a wallet, and its balance on either side. Amounts are micro-dollars."""
+
+    wallet_id: int | None
+    after: int
+    before: int
+    opening_micros: int
+    closing_micros: int
+    parties: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +102,56 @@ def statement(workspace: Workspace, *, before: int | None = None, limit: int = P
     Fewer than ``limit`` lines mean that there are no older ones.
     """
     wallet_id = LedgerAccount.objects.filter(code=wallet_code(workspace)).values_list("pk", flat=True).first()
-    return list(islice(_grouped(_newest_first(wallet_id, before, limit + 10)), limit))
+    return lines_of(Span(wallet_id, 0, NO_END, 0, 0), before=before, limit=limit)
 
 
-def _newest_first(wallet_id: int | None, before: int | None, batch: int) -> Iterator[Transfer]:
+def lines_of(span: Span, *, before: int | None = None, limit: int = PAGE) -> list[StatementLine]:
+    """As ``statement``, of a span."""
+    return list(islice(_grouped(_newest_first(span, before, limit + 10)), limit))
+
+
+def span_of(workspace: Workspace, narrowing: Narrowing) -> Span:
+    """The lines that are asked for. A handful of row reads, however long the history: lines stand in order of time."""
+    wallet = LedgerAccount.objects.filter(code=wallet_code(workspace)).first()
+    if wallet is None:
+        return Span(None, 0, 1, 0, 0)
+    after = _last_before(wallet, narrowing.since) if narrowing.since else 0
+    last = _last_before(wallet, narrowing.until + timedelta(days=1)) if narrowing.until else wallet.seq
+    last = max(last, after)
+    # Without a last day the newest line is in it, also one that is written before the next page is asked for.
+    before = last + 1 if narrowing.until else NO_END
+    ends = Transfer.objects.filter(owner_id=wallet.pk, owner_seq__in=[after, last])
+    balances = dict(ends.values_list("owner_seq", "owner_balance"))
+    return Span(wallet.pk, after, before, balances.get(after) or 0, balances.get(last) or 0, narrowing.parties)
+
+
+def midnight(day: date) -> datetime:
+    """The day's first moment, in UTC."""
+    return datetime.combine(day, time.min, UTC)
+
+
+def _last_before(wallet: LedgerAccount, day: date) -> int:
+    """The number of the last line written before ``day`` begins, 0 if there is none: a bisection by row reads."""
+    begin = midnight(day)
+    known = Transfer.objects.filter(owner_id=wallet.pk)
+    low, high = 0, wallet.seq
+    while low < high:
+        middle = (low + high + 1) // 2
+        written = known.filter(owner_seq=middle).values_list("created_at", flat=True).get()
+        low, high = (middle, high) if written < begin else (low, middle - 1)
+    return low
+
+
+def _newest_first(span: Span, before: int | None, batch: int) -> Iterator[Transfer]:
     """A wallet's transfers by keyset, so that the millionth page costs what the first does."""
+    lines = Transfer.objects.filter(owner_id=span.wallet_id, owner_seq__gt=span.after, **span.parties)
+    before = span.before if before is None else min(before, span.before)
     while True:
-        older = Transfer.objects.filter(owner_id=wallet_id)
-        if before is not None:
-            older = older.filter(owner_seq__lt=before)
-        transfers = list(older.order_by("-owner_seq")[:batch])
+        transfers = list(lines.filter(owner_seq__lt=before).order_by("-owner_seq")[:batch])
         yield from transfers
         if len(transfers) < batch:
             return
-        before = transfers[-1].owner_seq
+        before = transfers[-1].owner_seq or 0
 
 
 def _grouped(transfers: Iterator[Transfer]) -> Iterator[StatementLine]:
@@ -91,6 +169,10 @@ def _grouped(transfers: Iterator[Transfer]) -> Iterator[StatementLine]:
             balance_after_micros=newest.owner_balance or 0,
             subject=newest.subject,
             transfers=tuple(part.pk for part in parts),
+            project=newest.project,
+            member=newest.member,
+            token=newest.token,
+            hash=newest.owner_hash,
         )
 
 

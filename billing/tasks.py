@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from avatarsite import jobs
-from billing import budget_mail, ledger, nightly
+from billing import budget_mail, ledger, nightly, summaries
 from billing.stripe_tasks import (
     auto_top_up,
     check_top_up,
@@ -26,12 +26,14 @@ __all__ = [
     "mail_budget_notice",
     "mail_ceiling",
     "mail_low_balance",
+    "mail_summary",
     "mail_top_up",
     "mail_unsent",
     "reconcile_stripe",
     "send_refund",
     "sweep_stripe",
     "verify_ledger",
+    "write_summaries",
 ]
 
 logger = logging.getLogger(__name__)
@@ -56,3 +58,12 @@ def mail_unsent() -> None:
     """Notices whose task was lost, or whose mail failed."""
     for notice_id in budget_mail.unsent_notices():
         jobs.enqueue("billing.mail_budget_notice", notice_id=notice_id)
+
+
+def write_summaries() -> None:
+    """Last month's letters, in the first days of a month; meant to run every hour."""
+    summaries.write_due()
+
+
+def mail_summary(*, summary_id: int) -> None:
+    summaries.mail_summary(summary_id)

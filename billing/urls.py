@@ -5,7 +5,15 @@ from __future__ import annotations
 from django.urls import path
 
 from billing import views
+from billing.pages import caps, promotions, statement, usage
 
 urlpatterns = [
     path("balance/", views.balance, name="balance"),
+    path("budgets/", caps.caps, name="budgets"),
+    path("promotion/", promotions.redeem, name="promotion"),
+    path("statement/", statement.statement, name="statement"),
+    path("statement/check/", statement.statement_check, name="statement_check"),
+    path("statement/file.csv", statement.statement_file, name="statement_file"),
+    path("usage/", usage.usage, name="usage"),
+    path("usage/summary/", usage.summary_choice, name="summary_choice"),
 ]

@@ -93,11 +93,11 @@ def _chains(sql: Session) -> Iterator[Finding]:
         .values_list("owner_id", "owner_hash", *_COLUMNS)
         .iterator(chunk_size=5_000)
     )
-    walk = _Walk(0, "")
+    walk = Walk(0, "")
     ends: dict[int, int] = {}
     for owner_id, stored, *values in lines:
         if owner_id != walk.owner_id:
-            walk = _Walk(owner_id, wallets[owner_id][0] if owner_id in wallets else f"account {owner_id}")
+            walk = Walk(owner_id, wallets[owner_id][0] if owner_id in wallets else f"account {owner_id}")
         yield from walk.step(stored, Line(*values))
         ends[owner_id] = walk.seq
     for owner_id, (code, seq) in wallets.items():
@@ -110,7 +110,7 @@ _HEADS = "SELECT id, code, seq FROM billing_ledgeraccount WHERE tracked"
 
 
 @dataclass(slots=True)
-class _Walk:
+class Walk:
     """Where the walk along one wallet's chain has come to."""
 
     owner_id: int

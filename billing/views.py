@@ -18,7 +18,7 @@ MOST_DIGITS = 18
 @workspace_view(Action.VIEW)
 @require_safe
 def balance(request: WorkspaceRequest) -> HttpResponse:
-    before = _line_number(request.GET.get("before", ""))
+    before = line_number(request.GET.get("before", ""))
     lines = statements.statement(request.workspace, before=before, limit=PAGE + 1)
     shown = lines[:PAGE]
     context = {
@@ -35,5 +35,5 @@ def balance(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "billing/balance.html", context)
 
 
-def _line_number(text: str) -> int | None:
+def line_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None

@@ -7,9 +7,12 @@ from collections.abc import Collection
 from django.urls import reverse
 
 from avatarsite.workspaces.models import Workspace
-from billing.naming import Named, register_names
+from billing.naming import Named, register_list, register_names
 from studio.models import Project, Render
+from studio.projects import open_projects
 from studio.providers import registry
+
+MOST_PROJECTS = 200
 
 
 def register_studio_names() -> None:
@@ -17,6 +20,7 @@ def register_studio_names() -> None:
     register_names("project", projects)
     register_names("offer", offers)
     register_names("provider", providers)
+    register_list("project", shelves)
 
 
 def renders(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
@@ -26,6 +30,12 @@ def renders(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
 
 def projects(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
     names = Project.objects.for_workspace(workspace).filter(pk__in=ids).values_list("pk", "name")
+    return {pk: Named(name, reverse("project", args=[workspace.slug, pk])) for pk, name in names}
+
+
+def shelves(workspace: Workspace) -> dict[str, Named]:
+    """The projects that take videos."""
+    names = open_projects(workspace).values_list("pk", "name")[:MOST_PROJECTS]
     return {pk: Named(name, reverse("project", args=[workspace.slug, pk])) for pk, name in names}
 
 

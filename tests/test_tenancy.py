@@ -29,6 +29,13 @@ NO_WAY = 405
 # (Alice GET, Bob GET, Bob POST, Alice POST)
 WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "balance": (200, 200, 405, 405),
+    "budgets": (200, 200, 403, 422),
+    "promotion": (405, 403, 403, 302),
+    "statement": (200, 200, 405, 405),
+    "statement_check": (405, 405, 200, 200),
+    "statement_file": (200, 200, 405, 405),
+    "summary_choice": (405, 405, 302, 302),
+    "usage": (200, 200, 405, 405),
     "bench": (200, 200, 405, 405),
     "invitation_resend": (405, 403, 403, 302),
     "invitation_revoke": (405, 403, 403, 302),

@@ -10,6 +10,7 @@ from billing.models.ledger import (
     TransferKind,
 )
 from billing.models.prices import Price
+from billing.models.promotions import PromotionCode, PromotionUse
 from billing.models.stripe import (
     AutoTopUp,
     CardSetup,
@@ -22,6 +23,7 @@ from billing.models.stripe import (
     TopUp,
     TopUpState,
 )
+from billing.models.summaries import MonthlySummary, SummaryChoice, UsageDay
 from billing.models.usage import Usage
 
 __all__ = [
@@ -41,14 +43,19 @@ __all__ = [
     "HoldState",
     "LedgerAccount",
     "LotCategory",
+    "MonthlySummary",
     "Origin",
     "Price",
+    "PromotionCode",
+    "PromotionUse",
     "Refund",
     "RefundState",
     "StripeCustomer",
+    "SummaryChoice",
     "TopUp",
     "TopUpState",
     "Transfer",
     "TransferKind",
     "Usage",
+    "UsageDay",
 ]

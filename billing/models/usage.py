@@ -38,7 +38,10 @@ class Usage(models.Model):
                 name="usage_amounts_not_negative",
             ),
         ]
-        indexes = [models.Index(fields=["workspace", "created_at"], name="usage_by_workspace")]
+        indexes = [
+            models.Index(fields=["workspace", "created_at"], name="usage_by_workspace"),
+            models.Index(fields=["created_at"], name="usage_by_time"),
+        ]
 
     def __str__(self) -> str:
         return self.subject

@@ -15,10 +15,11 @@ from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from billing.holds import BudgetReached, InsufficientCredit, WalletFrozen
 from studio.forms import VideoForm, known_routing
 from studio.library import find_uploads
-from studio.models import Render, Upload, UploadKind
+from studio.models import Project, Render, Upload, UploadKind
 from studio.pipeline.options import DEFAULTS
 from studio.pipeline.quote import CHEAPEST
 from studio.pipeline.request import RequestRefused, request_render
+from studio.pipeline.scopes import scopes_of
 from studio.projects import open_projects, project_for_new_video
 from studio.uploads import UploadRefused, add_upload
 from studio.views.addresses import named, word
@@ -58,6 +59,7 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
         routing=wish.get("routing") or CHEAPEST,
         fallback=wish.get("fallback", True),
         options={name: wish.get(name) or DEFAULTS[name] for name in PRICED},
+        scopes=_scopes(request, wish.get("project")),
     )
     return render(request, "studio/partials/price.html", {"panel": panel})
 
@@ -153,6 +155,7 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
             routing=form["routing"].value() or CHEAPEST,
             fallback=form["fallback"].value() != "no",
             options=_priced(form),
+            scopes=_scopes(request, _project(form)),
         ),
         "models": [card for card in models if card.available],
         "models_missing": [card for card in models if not card.available],
@@ -167,6 +170,17 @@ def _priced(form: VideoForm) -> dict[str, Any]:
     if form.is_bound:
         return {name: form.cleaned_data.get(name) or DEFAULTS[name] for name in PRICED}
     return {name: form.initial[name] for name in PRICED}
+
+
+def _project(form: VideoForm) -> Project | None:
+    """The project that the form names, also when it was refused for another reason."""
+    chosen: Project | None = form.cleaned_data.get("project") if form.is_bound else form.initial.get("project")
+    return chosen
+
+
+def _scopes(request: WorkspaceRequest, project: Project | None) -> list[str]:
+    """Whose caps bear on it; without a choice the video goes to the newest project."""
+    return scopes_of(project or open_projects(request.workspace).first(), request.user)
 
 
 def _errors(form: VideoForm, kind: UploadKind) -> str:

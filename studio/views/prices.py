@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from avatarsite.workspaces.models import Workspace
 from billing import ledger
+from billing.budgets import BudgetReached, refusal_of
 from billing.ledger import Balance
 from billing.money import charge_micros
 from studio.forms import known_routing
@@ -37,7 +38,8 @@ class ModelCard:
 class PricePanel:
     """What the panel says. Without a voice there is no quote; ``missing_micros`` is what the balance falls short by.
 
-    The number that binds is the quote's ceiling, over every provider that may take the video.
+    The number that binds is the quote's ceiling, over every provider that may take the video. ``refusal`` is of the
+    monthly cap that has no room for it.
     """
 
     model: Model
@@ -48,6 +50,7 @@ class PricePanel:
     routing: str
     fallback: bool
     takes: int
+    refusal: BudgetReached | None = None
 
     @property
     def compared(self) -> list[QuoteLine]:
@@ -97,7 +100,7 @@ class PricePanel:
 
     @property
     def can_be_made(self) -> bool:
-        return bool(self.portrait and self.line and not self.missing_micros)
+        return bool(self.portrait and self.line and not self.missing_micros and not self.refusal)
 
 
 def price_panel(  # noqa: PLR0913 -- they are what the form sends
@@ -109,14 +112,19 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     routing: str,
     fallback: bool,
     options: Mapping[str, Any],
+    scopes: Sequence[str] = (),
 ) -> PricePanel:
-    """``options`` are those that bear on the price or on who may make it: takes and content_check."""
+    """``options`` are those that bear on the price or on who may make it: takes and content_check.
+
+    ``scopes`` are those whose monthly caps bear on it, beside the workspace's own.
+    """
     found = known_model(model)
     routing = known_routing(found.slug, routing)
     quote = None
     if voice:
         voice_ms = voice.duration_ms or 0
         quote = quote_render(model=found.slug, voice_ms=voice_ms, routing=routing, fallback=fallback, options=options)
+    takes = options["takes"]
     return PricePanel(
         model=found,
         balance=ledger.balance(workspace),
@@ -125,7 +133,8 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
         quote=quote,
         routing=routing,
         fallback=fallback,
-        takes=options["takes"],
+        takes=takes,
+        refusal=refusal_of(workspace, scopes, takes * quote.ceiling_micros) if quote else None,
     )
 
 

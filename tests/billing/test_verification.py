@@ -16,7 +16,7 @@ from django.utils import timezone
 from billing import holds, ledger, metering
 from billing.chain import Line, line_hash
 from billing.ledger import Finding
-from billing.models import CreditLot, Hold, HoldLot, LedgerAccount, Price, Transfer, Usage
+from billing.models import CreditLot, Hold, HoldLot, LedgerAccount, Price, PromotionCode, Transfer, Usage, UsageDay
 from billing.verification import register_check, verify
 from tests.billing.cast import DOLLAR, OFFER, give, hold, make_price, make_rich, make_workspace
 from tests.billing.unsealed import lawless
@@ -211,7 +211,13 @@ CORRUPTIONS = {
     "usage without its write-off": Corruption(lambda: drop(transfers(kind="writeoff")), {"usage_write_off"}),
     "usage that says less": Corruption(
         lambda: Usage.objects.filter(subject="render:short").update(amount_micros=F("amount_micros") - 1),
-        {"usage_not_charged", "usage_amount"},
+        {"usage_not_charged", "usage_amount", "usage_days_differ"},
+    ),
+    "a day that says less": Corruption(
+        lambda: UsageDay.objects.filter(dimension="member").update(videos=0), {"usage_days_differ"}
+    ),
+    "a code that counts less": Corruption(
+        lambda: PromotionCode.objects.create(code="X", amount_micros=1, reason="x", redeemed=1), {"promotion_differs"}
     ),
     "usage that was shorter": Corruption(
         lambda: Usage.objects.filter(subject="render:short").update(measured_ms=24_000), {"usage_amount"}
@@ -220,7 +226,7 @@ CORRUPTIONS = {
         lambda: Usage.objects.filter(subject="render:short").update(
             workspace=LedgerAccount.objects.get(workspace__slug="other").workspace
         ),
-        {"usage_wallet"},
+        {"usage_wallet", "usage_days_differ"},
     ),
     "usage on a hold that is open": Corruption(
         lambda: Usage.objects.filter(subject="render:short").update(hold=Hold.objects.get(state="open")),
