@@ -11,6 +11,8 @@ from studio.gateway.models import AskedState, GatewayRequest, Protocol
 from studio.gateway.words import Trouble
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 
+NOT_BEGUN = (JobStatus.QUEUED, JobStatus.UNKNOWN)
+
 
 class Phase(StrEnum):
     WAITING = "waiting"  # no provider works on it yet
@@ -91,8 +93,8 @@ def take_of(row: GatewayRequest, render: Render) -> Take:
     if render.ended:
         return Take(Phase.FAILED, render, trouble=_trouble_of(row, render))
     job = render.jobs.order_by("attempt").last()
-    waits_there = render.state == RenderState.RENDERING and job is not None and job.status == JobStatus.QUEUED
-    if waits_there and job is not None:
+    # A job that nobody has reported on yet has been taken, and no more is known.
+    if render.state == RenderState.RENDERING and job is not None and job.status in NOT_BEGUN:
         return Take(Phase.WAITING, render, job, position=job.queue_position or 0)
     if render.state in (RenderState.QUEUED, RenderState.SUBMITTING):
         return Take(Phase.WAITING, render, job, position=_queued_before(render))

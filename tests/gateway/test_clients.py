@@ -1,0 +1,332 @@
+"""The providers' own clients, unmodified, render through this product: at the stand-ins, and with the draft engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import fal_client
+import pytest
+from fal_client import client as fal_module
+from runware import Runware, RunwareError
+
+from billing import ledger, pricing
+from billing.holds import place_hold, settle_hold
+from billing.models import Usage
+from studio.gateway.models import GatewayRequest
+from studio.models import Render, RenderState
+from tests.gateway.conftest import Gateway
+from tests.gateway.tls import tls_before
+from tests.simulators import loopback
+from tests.simulators.fixture import Door, Inbox, Simulators
+from tests.simulators.measure import fetch_and_measure, measure
+from tests.simulators.protocol_fal import STANDARD as FAL_STANDARD
+from tests.simulators.protocol_fal import is_sealed
+from tests.simulators.protocol_runware import STANDARD as RUNWARE_STANDARD
+
+pytest_plugins = ["tests.simulators.fixture"]
+pytestmark = [pytest.mark.django_db(transaction=True)]
+SCRIPT = Path(__file__).with_name("fal_by_environment.py")
+DRAFT_MICROS = 10_000
+
+
+@pytest.fixture
+def draft_costs() -> None:
+    pricing.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=DRAFT_MICROS, source="a test")
+
+
+def charged() -> int:
+    """What the ledger says that the one render here has cost, in micro-dollars."""
+    render = Render.objects.get()
+    usage = Usage.objects.get(subject=f"render:{render.pk}")
+    assert (render.state, render.charge_micros) == (RenderState.READY, usage.amount_micros)
+    return usage.amount_micros
+
+
+# --- fal-client
+
+
+@pytest.fixture
+def fal_hosts(fal_door: Door, monkeypatch: pytest.MonkeyPatch) -> Door:
+    """The client builds https addresses only, so its own constants point to us; by environment below."""
+    monkeypatch.setattr(fal_module, "QUEUE_URL_FORMAT", fal_door.hosts["queue"] + "/")
+    monkeypatch.setattr(fal_module, "RUN_URL_FORMAT", fal_door.hosts["run"] + "/")
+    monkeypatch.setattr(fal_module, "REST_URL", fal_door.hosts["rest"])
+    monkeypatch.setattr(fal_module, "CDN_URL", fal_door.hosts["cdn"])
+    return fal_door
+
+
+@pytest.fixture
+def fal_sdk(fal_hosts: Door, closing: Callable[[Any], Any]) -> fal_client.SyncClient:
+    client = fal_client.SyncClient(key=fal_hosts.key)
+    closing(client._client)
+    return client
+
+
+def arguments(gateway: Gateway, voice_ms: int = 12_300) -> dict[str, Any]:
+    return {"image_url": gateway.portrait, "audio_url": gateway.voice(voice_ms), "prompt": "."}
+
+
+def test_fal_client_subscribes_with_logs(fal_sdk: fal_client.SyncClient, gateway: Gateway) -> None:
+    seen: list[Any] = []
+    output = fal_sdk.subscribe(
+        FAL_STANDARD, arguments(gateway), with_logs=True, interval=0.02, on_queue_update=seen.append
+    )
+    assert {type(update) for update in seen} >= {fal_client.Queued, fal_client.Completed}
+    assert [line["message"] for line in seen[-1].logs] == [
+        "Waiting for its turn", "Sending to the provider", "Rendering", "Copying and checking", "Ready",
+    ]  # fmt: skip
+    assert (output["duration"], fetch_and_measure(output["video"]["url"]).ms) == (12.266, 12_266)
+    assert charged() == 539_704  # 12.266 s at $0.044
+
+
+def test_fal_client_renders_a_draft(fal_sdk: fal_client.SyncClient, gateway: Gateway, draft_costs: None) -> None:
+    output = fal_sdk.subscribe("avatar-studio/draft", arguments(gateway, 2_000), interval=0.1)
+    assert charged() == output["duration"] * DRAFT_MICROS
+    assert measure(loopback.get(output["video"]["url"]).content).ms == round(output["duration"] * 1000)
+
+
+def test_fal_client_submits_with_a_webhook(fal_sdk: fal_client.SyncClient, gateway: Gateway, inbox: Inbox) -> None:
+    handle = fal_sdk.submit(FAL_STANDARD, arguments(gateway), webhook_url=inbox.url + "/hook?attempt=1&token=x")
+    letter = inbox.wait()[0]
+    assert (letter.path, letter.json["request_id"]) == ("/hook?attempt=1&token=x", handle.request_id)
+    assert is_sealed(letter, loopback.get(f"{gateway.url}/compat/fal/rest/.well-known/jwks.json").json())
+    assert letter.json["payload"] == fal_sdk.result(FAL_STANDARD, handle.request_id)
+
+
+@pytest.mark.usefixtures("in_no_hurry")
+def test_fal_client_sees_the_queue_and_cancels(fal_sdk: fal_client.SyncClient, gateway: Gateway) -> None:
+    first, handle = (
+        fal_sdk.submit(FAL_STANDARD, arguments(gateway), priority="low", hint="warm", start_timeout=600)
+        for _ in range(2)
+    )
+    assert [found.status() for found in (first, handle)] == [fal_client.Queued(0), fal_client.Queued(1)]
+    handle.cancel()
+    status = handle.status(with_logs=True)
+    assert isinstance(status, fal_client.Completed)
+    assert (status.error_type, Render.objects.count()) == ("client_cancelled", 0)
+    with pytest.raises(fal_client.FalClientHTTPError) as caught:
+        fal_sdk.cancel(FAL_STANDARD, handle.request_id)
+    assert caught.value.status_code == 400
+
+
+def test_fal_client_cancels_at_the_provider(
+    simulators: Simulators, fal_sdk: fal_client.SyncClient, gateway: Gateway, settings: Any
+) -> None:
+    settings.RUNWARE_API_KEY = ""
+    simulators.fal.speed(0.001)
+    handle = fal_sdk.submit(FAL_STANDARD, arguments(gateway))
+    assert handle.status() == fal_client.Queued(0)
+    handle.cancel()
+    status = handle.status()
+    assert (type(status), status.error_type) == (fal_client.Completed, "client_cancelled")
+    assert ledger.balance(gateway.workspace).held_micros == 0
+
+
+def test_fal_client_runs_synchronously_and_in_asyncio(fal_sdk: fal_client.SyncClient, gateway: Gateway) -> None:
+    async def main() -> dict[str, Any]:
+        client = fal_client.AsyncClient(key=gateway.key)
+        try:
+            return await client.subscribe(FAL_STANDARD, arguments(gateway, 4_000), interval=0.02)
+        finally:
+            await (await client._client).aclose()
+
+    assert fal_sdk.run(FAL_STANDARD, arguments(gateway, 4_000))["duration"] == 4.0
+    assert asyncio.run(main())["duration"] == 4.0
+
+
+def test_fal_client_uploads_what_it_then_uses(
+    fal_sdk: fal_client.SyncClient,
+    gateway: Gateway,
+    monkeypatch: pytest.MonkeyPatch,
+    closing: Callable[[Any], Any],
+    tmp_path: Path,
+) -> None:
+    make = fal_sdk._get_cdn_client
+    monkeypatch.setattr(type(fal_sdk), "_get_cdn_client", lambda _: closing(make()))
+    for name, url in (("face.jpg", gateway.portrait), ("voice.mp3", gateway.voice())):
+        (tmp_path / name).write_bytes(loopback.get(url).content)
+    given = {
+        "image_url": fal_sdk.upload_file(tmp_path / "face.jpg"),
+        "audio_url": fal_sdk.upload_file(tmp_path / "voice.mp3", repository="fal"),
+    }
+    assert fal_sdk.subscribe(FAL_STANDARD, given, interval=0.02)["duration"] == 4.0
+    assert loopback.get(given["audio_url"]).headers["Content-Type"] == "audio/mpeg"
+    inline = {**given, "image_url": fal_client.encode_file(tmp_path / "face.jpg")}
+    assert fal_sdk.subscribe(FAL_STANDARD, inline, interval=0.02)["duration"] == 4.0
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "kind"),
+    [
+        ("bad key", 401, None),
+        ("no credit", 403, None),
+        ("unknown model", 404, None),
+        ("no such file", 422, "file_download_error"),
+        ("not a picture", 422, "unsupported_image_format"),
+        ("too short", 422, "audio_duration_too_short"),
+        ("moderated", 422, "content_policy_violation"),
+        ("failed", 500, "internal_server_error"),
+    ],
+)
+def test_fal_client_raises_its_own_exception(  # noqa: PLR0917 -- fixtures and cases
+    simulators: Simulators, gateway: Gateway, fal_hosts: Door, closing: Callable[[Any], Any],
+    trouble: str, status: int, kind: str | None,
+) -> None:  # fmt: skip
+    client = fal_client.SyncClient(key="nobody" if trouble == "bad key" else gateway.key)
+    closing(client._client)
+    given, model = arguments(gateway, 4_000), FAL_STANDARD
+    if trouble == "no credit":
+        spend_all(gateway)
+    elif trouble == "unknown model":
+        model = "fal-ai/flux/dev"
+    elif trouble in ("moderated", "failed"):
+        simulators.runware.fault("moderated" if trouble == "moderated" else "fail")
+    else:
+        given |= {
+            "no such file": {"audio_url": gateway.source + "/nothing.mp3"},
+            "not a picture": {"image_url": gateway.voice()},
+            "too short": {"audio_url": gateway.voice(1_000)},
+        }.get(trouble, {})
+    with pytest.raises(fal_client.FalClientHTTPError) as caught:
+        client.subscribe(model, given, interval=0.02)
+    assert caught.value.status_code == status
+    detail = caught.value.response.json()["detail"]
+    assert (detail[0]["type"] if isinstance(detail, list) else None) == kind
+    assert ledger.balance(gateway.workspace).held_micros == 0
+
+
+def spend_all(gateway: Gateway) -> None:
+    """Leave nothing to spend."""
+    left = ledger.balance(gateway.workspace).available_micros
+    settle_hold(place_hold(gateway.workspace, left, key="all", subject="render:all"), left)
+
+
+@pytest.mark.process
+def test_fal_client_needs_two_variables_and_no_change(gateway: Gateway, settings: Any, tmp_path: Path) -> None:
+    """In a process of its own, with nothing but its environment, over TLS as it insists on."""
+    with tls_before(gateway.url, tmp_path) as (port, certificate):
+        settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+        settings.GATEWAY_FAL_RUN_HOST = f"127.0.0.1:{port}"
+        settings.GATEWAY_FAL_QUEUE_HOST = f"localhost:{port}"
+        environment = os.environ | {
+            "FAL_KEY": gateway.key,
+            "FAL_RUN_HOST": settings.GATEWAY_FAL_RUN_HOST,
+            "FAL_QUEUE_RUN_HOST": settings.GATEWAY_FAL_QUEUE_HOST,
+            "SSL_CERT_FILE": str(certificate),
+        }
+        command = [sys.executable, "-P", str(SCRIPT), gateway.portrait, gateway.voice()]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["4.0", "4.0", "404"]), done.stderr
+    assert [row.model for row in GatewayRequest.objects.all()] == [FAL_STANDARD, FAL_STANDARD]
+
+
+# --- runware-sdk over REST
+
+
+def with_runware(gateway: Gateway, work: Callable[[Runware], Coroutine[Any, Any, Any]], key: str = "") -> Any:
+    async def main() -> Any:
+        async with Runware(
+            api_key=key or gateway.key,
+            transport="rest",
+            http_base_url=f"{gateway.url}/compat/runware/v1",
+            retry_delay=20,
+        ) as client:
+            return await work(client)
+
+    return asyncio.run(main())
+
+
+def order(gateway: Gateway, **options: Any) -> dict[str, Any]:
+    return {
+        "taskType": "videoInference",
+        "taskUUID": str(uuid4()),
+        "model": RUNWARE_STANDARD,
+        "includeCost": True,
+        "inputs": {"image": gateway.portrait, "audio": gateway.voice(12_300)},
+    } | options
+
+
+def test_runware_sdk_runs(gateway: Gateway, inbox: Inbox) -> None:
+    wanted = order(gateway, webhookURL=inbox.url + "/hook?token=secret")
+    items = with_runware(gateway, lambda client: client.run(wanted))
+    assert [(item["status"], item["cost"]) for item in items] == [("success", 0.539704)]
+    assert (fetch_and_measure(items[0]["videoURL"]).ms, charged()) == (12_266, 539_704)
+    assert (inbox.wait()[0].path, inbox.letters[0].json) == ("/hook?token=secret", items[0])
+
+
+def test_runware_sdk_renders_a_draft_with_every_option(gateway: Gateway, inbox: Inbox, draft_costs: None) -> None:
+    options = {
+        "model": "avatarstudio:draft@1",
+        "outputType": "URL",
+        "outputFormat": "MOV",
+        "outputQuality": 60,
+        "deliveryMethod": "async",
+        "uploadEndpoint": f"{inbox.url}/put",
+        "webhookURL": f"{inbox.url}/hook",
+        "ttl": 3600,
+        "numberResults": 2,
+        "positivePrompt": "Warmly.",
+        "inputs": {"image": gateway.portrait, "audio": gateway.voice(2_000)},
+    }
+    items = with_runware(gateway, lambda client: client.run(order(gateway, **options)))
+    assert len({item["videoUUID"] for item in items}) == 2
+    assert {item["cost"] for item in items} == {DRAFT_MICROS * 2.0 / 1_000_000}
+    assert all(item["videoURL"].endswith(".mov") for item in items)
+    received = {letter.path for letter in inbox.wait(4)}
+    assert (received, len(inbox.letters)) == ({"/put", "/hook"}, 4)
+    assert {render.delete_at is not None for render in Render.objects.all()} == {True}
+
+
+def test_runware_sdk_uses_storage_archive_and_account(gateway: Gateway) -> None:
+    async def tour(client: Runware) -> tuple[Any, ...]:
+        media = (await client.media_storage({"operation": "upload", "media": gateway.portrait}))[0]
+        wanted = order(gateway)
+        wanted["inputs"]["image"] = media["mediaUUID"]
+        item = (await client.run(wanted))[0]
+        again = (await client.get_response({"taskUUID": wanted["taskUUID"]}))[0]
+        details = (await client.get_task_details({"taskUUID": wanted["taskUUID"]}))[0]
+        account = (await client.account_management({"operation": "getDetails"}))[0]
+        await client.media_storage({"operation": "delete", "media": media["mediaUUID"]})
+        return item, again, details, account
+
+    item, again, details, account = with_runware(gateway, tour)
+    assert item == again == details["response"]["data"][0]
+    assert account["balance"]["amount"] == ledger.balance(gateway.workspace).available_micros / 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        ("bad key", "auth"),
+        ("no credit", "quota"),
+        ("wrong option", "validation"),
+        ("used uuid", "validation"),
+        ("no such file", "provider"),
+        ("moderated", "safety"),
+        ("failed", "provider"),
+    ],
+)
+def test_runware_sdk_raises_its_own_exception(
+    simulators: Simulators, gateway: Gateway, trouble: str, code: str
+) -> None:
+    wanted = order(gateway)
+    if trouble == "no credit":
+        spend_all(gateway)
+    elif trouble == "wrong option":
+        wanted["outputQuality"] = 1
+    elif trouble == "used uuid":
+        with_runware(gateway, lambda client: client.run(wanted))
+    elif trouble == "no such file":
+        wanted["inputs"]["audio"] = gateway.source + "/nothing.mp3"
+    elif trouble in ("moderated", "failed"):
+        simulators.runware.fault({"moderated": "moderated", "failed": "fail"}[trouble])
+    with pytest.raises(RunwareError) as caught:
+        with_runware(gateway, lambda client: client.run(wanted), "wrong" if trouble == "bad key" else "")
+    assert caught.value.code == code
