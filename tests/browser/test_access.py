@@ -210,6 +210,13 @@ def test_pages_for_who_has_not_signed_in(visit: Visit, house: House) -> None:
     somebody.nothing_went_wrong((403, "/account/signup/"))
 
 
+def test_the_reference_of_the_api_opens_and_asks_no_stranger(visit: Visit) -> None:
+    somebody = visit()
+    somebody.go(reverse("api_reference"))
+    expect(somebody.page.locator(".opblock")).not_to_have_count(0)
+    assert (somebody.strangers, somebody.refused) == ([], [])
+
+
 def test_pages_behind_a_mailed_link(visit: Visit, house: House) -> None:
     lena = visit(**STILL)
     page, eyes = lena.page, Eyes(lena)
