@@ -240,19 +240,7 @@ def test_a_page_outside_a_workspace_for(name: str, cast: Cast) -> None:
     put = {"file_id": "00000000-0000-4000-8000-000000000000"}
     part = {**put, "name": "voice.mp3", "upload_id": "0" * 32}
     model = {"model": "fal-ai/kling-video/ai-avatar/v2/pro"}
-    asked = {"owner": "fal-ai", "app": "kling-video", "request_id": "00000000-0000-4000-8000-000000000000"}
-    put = {"file_id": "00000000-0000-4000-8000-000000000000"}
-    part = {**put, "name": "voice.mp3", "upload_id": "0" * 32}
-    model = {"model": "fal-ai/kling-video/ai-avatar/v2/pro"}
     fill = {
-        **dict.fromkeys([f"gateway_fal_{what}" for what in ("status", "stream", "result", "response", "cancel")], asked),
-        **dict.fromkeys(["gateway_fal_submit", "gateway_fal_run"], model),
-        "gateway_aimlapi_unknown": {"rest": "v2/nowhere"},
-        "gateway_fal_put": put,
-        "gateway_fal_part": {**part, "number": 1},
-        "gateway_fal_parts_end": part,
-        "gateway_file": {**put, "name": "voice.mp3"},
-        "gateway_video": {"seal": "forged", "render_id": "rnd_1", "ending": "mp4"},
         **{f"gateway_fal_{word}": asked for word in ("status", "stream", "result", "response", "cancel")},
         **dict.fromkeys(["gateway_fal_submit", "gateway_fal_run"], model),
         "gateway_aimlapi_unknown": {"rest": "v2/nowhere"},
