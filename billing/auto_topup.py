@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
 from django.conf import settings
@@ -74,6 +75,13 @@ def set_rules(workspace: Workspace, wanted: Rules, *, user: User) -> AutoTopUp:
     return rules
 
 
+def cents_or_refuse(name: str, dollars: Decimal) -> int:
+    """The cents of an amount in dollars. ValueError with a sentence that names the field."""
+    if not dollars.is_finite() or dollars != dollars.quantize(Decimal("0.01")):
+        raise ValueError(f"The {name} of ${dollars} is finer than a cent; write dollars such as 20 or 12.50.")
+    return int(dollars * 100)
+
+
 def low_mark(rules: AutoTopUp) -> int | None:
     return rules.threshold_micros if rules.enabled else None
 
@@ -106,6 +114,10 @@ def committed_cents(workspace: Workspace, now: datetime) -> int:
         workspace=workspace, origin=Origin.AUTOMATIC, state__in=COMMITTED, created_at__gte=month_start(now)
     )
     return int(month.aggregate(sum=Sum("amount_cents", default=0))["sum"])
+
+
+def this_month_micros(workspace: Workspace) -> int:
+    return committed_cents(workspace, timezone.now()) * CENT_MICROS
 
 
 def consider(workspace: Workspace) -> TopUp | None:

@@ -37,3 +37,9 @@ def apply_freeze(workspace: Workspace) -> None:
         accounts.unfreeze(workspace)
     if reason:
         accounts.freeze(workspace, reason=reason)
+
+
+def told_reason(workspace: Workspace) -> str:
+    """What the workspace's people may read of why it is frozen: an operator's own words are for operators."""
+    wallet = accounts.wallet(workspace)
+    return wallet.frozen_reason if wallet.frozen_at and wallet.frozen_reason in OURS else ""

@@ -183,6 +183,7 @@ def card_setup_session(setup: CardSetup, *, return_url: str) -> SessionFacts:
         lambda: client().v1.checkout.sessions.create(
             {
                 "mode": "setup",
+                "currency": "usd",
                 "customer": setup.customer.stripe_id or "",
                 "client_reference_id": setup.pk,
                 "metadata": {"card_setup": setup.pk, "workspace": setup.workspace_id},

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing import views
+from billing import topup_urls, views
 from billing.pages import caps, promotions, statement, usage
 
 urlpatterns = [
     path("balance/", views.balance, name="balance"),
+    *topup_urls.urlpatterns,
     path("budgets/", caps.caps, name="budgets"),
     path("promotion/", promotions.redeem, name="promotion"),
     path("statement/", statement.statement, name="statement"),

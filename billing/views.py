@@ -8,7 +8,8 @@ from django.views.decorators.http import require_safe
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
-from billing import ledger, statements
+from billing import statements
+from billing.pages.shop import known_of
 
 PAGE = 50
 # Line numbers are BIGINT; more digits than this are nobody's.
@@ -22,7 +23,7 @@ def balance(request: WorkspaceRequest) -> HttpResponse:
     lines = statements.statement(request.workspace, before=before, limit=PAGE + 1)
     shown = lines[:PAGE]
     context = {
-        "balance": ledger.balance(request.workspace),
+        **known_of(request.workspace),
         "holds": statements.open_holds(request.workspace),
         "lots": statements.live_lots(request.workspace),
         "lines": shown,

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from avatarsite.workspaces.models import Invitation, Role
 from billing import ledger, pricing
+from billing.models import CardSetup, StripeCustomer, TopUp
 from studio.models import Render
 from studio.pipeline.request import request_render
 from studio.projects import project_for_new_video
@@ -28,6 +29,7 @@ NO_WAY = 405
 # Nobody is sent to sign in. Bob's POST is refused before its content is looked at.
 # (Alice GET, Bob GET, Bob POST, Alice POST)
 WORKSPACE: dict[str, tuple[int, int, int, int]] = {
+    "auto_topup": (200, 403, 403, 422),
     "balance": (200, 200, 405, 405),
     "budgets": (200, 200, 403, 422),
     "promotion": (405, 403, 403, 302),
@@ -37,6 +39,9 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "summary_choice": (405, 405, 302, 302),
     "usage": (200, 200, 405, 405),
     "bench": (200, 200, 405, 405),
+    "billing_portal": (405, 403, 403, 302),
+    "card_back": (302, 403, 403, 405),
+    "card_new": (405, 403, 403, 302),
     "invitation_resend": (405, 403, 403, 302),
     "invitation_revoke": (405, 403, 403, 302),
     "member_hand_over": (405, 403, 403, 302),
@@ -50,6 +55,12 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "projects": (200, 200, 405, 405),
     "team": (200, 200, 403, 200),
     "team_leave": (405, 405, 302, 302),
+    "topup": (200, 200, 405, 405),
+    "topup_confirm": (405, 403, 403, 302),
+    "topup_new": (200, 403, 403, 422),
+    "topup_receipt": (404, 403, 403, 405),
+    "topup_status": (200, 200, 405, 405),
+    "topups": (200, 200, 405, 405),
     "upload_add": (405, 403, 403, 302),
     "upload_choices": (200, 403, 403, 405),
     "upload_delete": (200, 200, 403, 302),
@@ -177,7 +188,15 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
         sent_at=timezone.now(),
         expires_at=timezone.now() + timedelta(days=1),
     )
+    customer = StripeCustomer.objects.create(
+        workspace=workspace, livemode=False, email=cast.alice.email, name=workspace.name
+    )
+    top_up = TopUp.objects.create(
+        workspace=workspace, customer=customer, user=cast.alice, amount_cents=2000, livemode=False
+    )
     return {
+        "card": CardSetup.objects.create(workspace=workspace, customer=customer).pk,
+        "topup": top_up.pk,
         "render": render.pk,
         "project": render.project_id,
         "upload": portrait.pk,
@@ -190,7 +209,7 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
     """What the URL takes, filled with Alice's things."""
     route = OURS[name]
     found: dict[str, Any] = {"workspace": workspace}
-    for thing in ("render", "project", "upload"):
+    for thing in ("render", "project", "upload", "topup", "card"):
         if f"<slug:{thing}>" in route:
             found[thing] = things[thing]
     if "<int:row>" in route:

@@ -149,6 +149,10 @@ class TopUp(models.Model):
         return self.amount_cents * MICROS_PER_CENT
 
     @property
+    def total_micros(self) -> int | None:
+        return None if self.total_cents is None else self.total_cents * MICROS_PER_CENT
+
+    @property
     def subject(self) -> str:
         return f"topup:{self.pk}"
 

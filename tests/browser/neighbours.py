@@ -26,6 +26,7 @@ from django.test import Client  # noqa: E402
 from avatarsite.workspaces import invitations  # noqa: E402
 from avatarsite.workspaces.models import Member, Role, User, Workspace  # noqa: E402
 from billing import ledger, pricing  # noqa: E402
+from billing.models import StripeCustomer, TopUp, TopUpState  # noqa: E402
 from studio.models import Render, UploadKind  # noqa: E402
 from studio.pipeline.cancel import request_cancel  # noqa: E402
 from studio.pipeline.request import request_render  # noqa: E402
@@ -121,7 +122,20 @@ def furnish(slug: str, viewer: str, invited: str) -> dict[str, list[str]]:
     with VOICE.open("rb") as sound:
         content = ContentFile(sound.read() + b"\0", name="Take 2.mp3")
     unused = add_upload(workspace, kind=UploadKind.VOICE, file=content, name="Take 2.mp3")
-    return {"project": [shelf.pk, archived.pk], "upload": [unused.pk]}
+    top_ups = _top_ups(workspace)
+    return {"project": [shelf.pk, archived.pk], "upload": [unused.pk], "topup": top_ups}
+
+
+def _top_ups(workspace: Workspace) -> list[str]:
+    """One that the bank refused and one that it wants confirmed, of a Stripe that is off now."""
+    customer = StripeCustomer.objects.create(workspace=workspace, livemode=False, email="", name=workspace.name)
+    told = {TopUpState.FAILED: "Your card was declined.", TopUpState.NEEDS_ACTION: ""}
+    return [
+        TopUp.objects.create(
+            workspace=workspace, customer=customer, amount_cents=2000, livemode=False, state=state, problem=problem
+        ).pk
+        for state, problem in told.items()
+    ]
 
 
 def invite(slug: str, address: str, role: str) -> str:

@@ -16,12 +16,16 @@ Table = dict[str, tuple[str, ...]]
 
 # Of a workspace: looked at in one with everything in it, and, if the address names nothing else, in an empty one.
 IN_A_WORKSPACE: Table = {
+    "auto_topup": ("",),
     "balance": ("",),
     "project": ("",),
     "project_change": ("",),
     "project_new": ("",),
     "projects": ("", "?archived=1"),
     "team": ("",),
+    "topup": ("", "?back=1"),
+    "topup_new": ("",),
+    "topups": ("",),
     "upload_choices": ("", "?kind=voice"),
     "upload_delete": ("",),
     "uploads": ("", "?kind=voice"),
@@ -75,6 +79,9 @@ NO_PAGES = {
     "api_document",
     "api_missing",
     "bench",
+    "billing_portal",
+    "card_back",
+    "card_new",
     "file",
     "healthz",
     "home",
@@ -90,6 +97,9 @@ NO_PAGES = {
     "project_archive",
     "project_restore",
     "team_leave",
+    "topup_confirm",
+    "topup_receipt",
+    "topup_status",
     "upload_add",
     "upload_samples",
     "upload_slot",
@@ -106,7 +116,7 @@ NO_PAGES_BELOW = ("admin/", "api/v1/", "compat/")
 
 HERE = "tests/browser/pages.py"
 # What of ``furnish`` fills the addresses.
-THINGS = {"project", "render", "upload"}
+THINGS = {"project", "render", "topup", "upload"}
 LISTED = {*IN_A_WORKSPACE, *OF_A_PERSON, *OF_THE_PROTECTED, *OF_NOBODY, *ON_THE_WAY, *NOT_DRAWN_BY_US}
 NAMED = re.compile(r"<(?:\w+:)?(\w+)>")
 

@@ -1,0 +1,20 @@
+"""The pages of buying credit, relative to ``/w/<slug>/``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from billing.pages import auto_topups, topups
+
+urlpatterns = [
+    path("balance/top-up/", topups.topup_new, name="topup_new"),
+    path("balance/top-ups/", topups.topup_list, name="topups"),
+    path("balance/top-ups/<slug:topup>/", topups.topup, name="topup"),
+    path("balance/top-ups/<slug:topup>/status/", topups.topup_status, name="topup_status"),
+    path("balance/top-ups/<slug:topup>/receipt/", topups.topup_receipt, name="topup_receipt"),
+    path("balance/top-ups/<slug:topup>/confirm/", topups.topup_confirm, name="topup_confirm"),
+    path("balance/automatic/", auto_topups.auto_topup_rules, name="auto_topup"),
+    path("balance/automatic/card/", auto_topups.card_new, name="card_new"),
+    path("balance/automatic/card/<slug:card>/", auto_topups.card_back, name="card_back"),
+    path("balance/portal/", auto_topups.billing_portal, name="billing_portal"),
+]
