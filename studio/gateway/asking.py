@@ -13,6 +13,7 @@ from django.utils import timezone
 from avatarsite import jobs
 from avatarsite.workspaces.models import ApiToken
 from billing import ledger
+from billing.budget_notices import note_refusal
 from billing.errors import BudgetReached
 from billing.holds import InsufficientCredit, WalletFrozen
 from studio.gateway import words
@@ -261,6 +262,8 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
             GatewayRequest.objects.filter(pk=row.pk).update(render=renders[0])
     except (RequestRefused, InsufficientCredit, WalletFrozen, BudgetReached) as refusal:
         row.state = AskedState.FETCHING
+        if isinstance(refusal, BudgetReached):
+            note_refusal(row.workspace, refusal)
         return _refuse(row, trouble_of(refusal))
     return True
 

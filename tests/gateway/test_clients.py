@@ -209,16 +209,19 @@ def spend_all(gateway: Gateway) -> None:
 
 
 @pytest.mark.process
-def test_fal_client_needs_two_variables_and_no_change(gateway: Gateway, settings: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("run", "queue"), [("", ""), ("/compat/fal/run", "/compat/fal")], ids=["hosts", "paths"])
+def test_fal_client_needs_two_variables_and_no_change(
+    gateway: Gateway, settings: Any, tmp_path: Path, run: str, queue: str
+) -> None:
     """In a process of its own, with nothing but its environment, over TLS as it insists on."""
     with tls_before(gateway.url, tmp_path) as (port, certificate):
         settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-        settings.GATEWAY_FAL_RUN_HOST = f"127.0.0.1:{port}"
-        settings.GATEWAY_FAL_QUEUE_HOST = f"localhost:{port}"
+        if not run:
+            settings.GATEWAY_FAL_RUN_HOST, settings.GATEWAY_FAL_QUEUE_HOST = f"127.0.0.1:{port}", f"localhost:{port}"
         environment = os.environ | {
             "FAL_KEY": gateway.key,
-            "FAL_RUN_HOST": settings.GATEWAY_FAL_RUN_HOST,
-            "FAL_QUEUE_RUN_HOST": settings.GATEWAY_FAL_QUEUE_HOST,
+            "FAL_RUN_HOST": f"127.0.0.1:{port}{run}",
+            "FAL_QUEUE_RUN_HOST": f"localhost:{port}{queue}",
             "SSL_CERT_FILE": str(certificate),
         }
         command = [sys.executable, "-P", str(SCRIPT), gateway.portrait, gateway.voice()]

@@ -170,9 +170,10 @@ def test_a_start_may_run_twice_late_or_after_a_crash(gateway: Gateway, monkeypat
     def die(**_: Any) -> None:
         raise RuntimeError("the worker was killed")
 
-    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patched:
         patched.setattr(asking, "request_takes", die)
-        start_request(row.pk)
+        with pytest.raises(RuntimeError):
+            start_request(row.pk)
     row.refresh_from_db()
     assert (row.state, row.tries, Render.objects.count(), Upload.objects.count()) == (AskedState.FETCHING, 1, 0, 2)
     assert start_request(row.pk) is False  # somebody may still be at it
