@@ -124,9 +124,9 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
     def grant_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if not _may_grant(request):
             raise PermissionDenied
-        account = get_object_or_404(LedgerAccount.objects.select_related("workspace"), pk=object_id)
-        workspace = account.workspace
-        if workspace is None:
+        account = self.get_object(request, object_id)
+        workspace = account.workspace if account else None
+        if account is None or workspace is None:
             raise Http404
         form = GrantForm(request.POST or None, initial={"token": uuid.uuid4()})
         lot = self._grant(request, form, account, workspace) if form.is_valid() else None
