@@ -102,7 +102,8 @@ def test_it_costs_the_same_queries_for_any_length(
     for number in range(rows):
         shop.ready(house, f"Video {number}")
     owner.get(page_of(house))
-    # Session, person, membership; wallet, lines, balance, holds, lots, titles; running count and balance; switcher. What was topped up last, its rule, its card.
+    # Session, person, membership; wallet, lines, balance, holds, lots, titles; running count and balance; switcher;
+    # and of top-ups the customer, the newest and the rule.
     with django_assert_num_queries(13):
         owner.get(page_of(house))
 
