@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from django.http import HttpRequest
+from rest_framework.request import Request
 
+from avatarsite.api.throttles import TokenThrottle
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import token_of
 
@@ -29,6 +32,22 @@ class BodyTooLarge(ValueError):
 
 class NotJson(ValueError):
     """The body is not JSON."""
+
+
+class TooOften(Exception):
+    """The token has asked so often that it has to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("Too many requests in this minute.")
+        self.retry_after = {"Retry-After": str(max(1, round(seconds)))}
+
+
+def check_rate(token: ApiToken, *, reads: bool) -> None:
+    """The same allowance as in our own API, and counted with it. Raises TooOften."""
+    throttle = TokenThrottle()
+    asked = SimpleNamespace(auth=token, method="GET" if reads else "POST")
+    if not throttle.allow_request(cast("Request", asked), None):
+        raise TooOften(throttle.wait())
 
 
 def token_in(request: HttpRequest, *schemes: str) -> ApiToken:

@@ -27,13 +27,12 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One video of a request. ``position`` is how many are before it; ``percent`` only where the provider says so."""
+    """One video of a request. ``percent`` only where the provider says so."""
 
     phase: Phase
     render: Render | None = None
     job: ProviderJob | None = None
     trouble: Trouble | None = None
-    position: int = 0
 
     @property
     def percent(self) -> int | None:
@@ -60,12 +59,11 @@ class Standing:
 
 def find_request(workspace: Workspace, protocol: Protocol, reference: str) -> GatewayRequest | None:
     """The workspace's own request of this id; another's is as unknown as none."""
-    return (
-        GatewayRequest.objects.for_workspace(workspace)
-        .select_related("workspace", "token", "render__group")
-        .filter(protocol=protocol, reference=reference)
-        .first()
-    )
+    mine = GatewayRequest.objects.filter(workspace_id=workspace.pk, protocol=protocol, reference=reference)
+    try:
+        return mine.select_related("render").get()
+    except GatewayRequest.DoesNotExist:
+        return None
 
 
 def standing_of(row: GatewayRequest) -> Standing | None:
@@ -73,7 +71,7 @@ def standing_of(row: GatewayRequest) -> Standing | None:
     if row.state in (AskedState.REFUSED, AskedState.CANCELLED):
         return Standing(row, [Take(Phase.FAILED, trouble=_stored_trouble(row))])
     if row.state == AskedState.FETCHING:
-        return Standing(row, [Take(Phase.WAITING, position=_before(row))])
+        return Standing(row, [Take(Phase.WAITING)])
     renders = renders_of(row)
     return Standing(row, [take_of(row, render) for render in renders]) if renders else None
 
@@ -82,9 +80,9 @@ def renders_of(row: GatewayRequest) -> list[Render]:
     """All takes, in the order in which they were asked for."""
     if row.render is None:
         return []
-    if row.render.group is None:
+    if row.render.group_id is None:
         return [row.render]
-    return list(row.render.group.renders.order_by("pk"))
+    return list(Render.objects.filter(group_id=row.render.group_id).order_by("pk"))
 
 
 def take_of(row: GatewayRequest, render: Render) -> Take:
@@ -92,12 +90,12 @@ def take_of(row: GatewayRequest, render: Render) -> Take:
         return Take(Phase.READY, render)
     if render.ended:
         return Take(Phase.FAILED, render, trouble=_trouble_of(row, render))
+    if render.state in (RenderState.QUEUED, RenderState.SUBMITTING):
+        return Take(Phase.WAITING, render)
     job = render.jobs.order_by("attempt").last()
     # A job that nobody has reported on yet has been taken, and no more is known.
     if render.state == RenderState.RENDERING and job is not None and job.status in NOT_BEGUN:
-        return Take(Phase.WAITING, render, job, position=job.queue_position or 0)
-    if render.state in (RenderState.QUEUED, RenderState.SUBMITTING):
-        return Take(Phase.WAITING, render, job, position=_queued_before(render))
+        return Take(Phase.WAITING, render, job)
     return Take(Phase.RUNNING, render, job)
 
 
@@ -113,12 +111,15 @@ def _stored_trouble(row: GatewayRequest) -> Trouble:
     return Trouble(**(row.trouble or {"code": "unknown"}))
 
 
-def _before(row: GatewayRequest) -> int:
-    """Of the same workspace alone: how busy others are is nobody's business."""
-    mine = GatewayRequest.objects.for_workspace(row.workspace)
-    return mine.filter(state=AskedState.FETCHING, pk__lt=row.pk).count()
+def position_of(row: GatewayRequest, take: Take) -> int:
+    """How many are before a waiting take: at its provider, or of the same workspace here.
 
-
-def _queued_before(render: Render) -> int:
-    mine = Render.objects.for_workspace(render.workspace)
-    return mine.filter(state=RenderState.QUEUED, pk__lt=render.pk).count()
+    How busy other workspaces are is nobody's business.
+    """
+    if take.job is not None:
+        return take.job.queue_position or 0
+    if take.render is not None:
+        queued = Render.objects.filter(workspace_id=row.workspace_id, state=RenderState.QUEUED)
+        return queued.filter(pk__lt=take.render.pk).count()
+    fetching = GatewayRequest.objects.filter(workspace_id=row.workspace_id, state=AskedState.FETCHING)
+    return fetching.filter(pk__lt=row.pk).count()

@@ -315,3 +315,17 @@ def test_a_failure_of_one_take_leaves_the_others(gateway: Gateway, simulators: S
     body = eventually(over, "the end of both")
     assert [error["code"] for error in body["errors"]] == ["providerError"]
     assert body["data"][0]["cost"] == 0.176
+
+
+def test_a_token_that_asks_too_often_is_told_so_in_each_protocols_words(gateway: Gateway, settings: Any) -> None:
+    settings.API_WRITES_PER_MINUTE = 1
+    submitted(gateway)
+    answers = [
+        fal(gateway, "POST", FAL, json=arguments(gateway)),
+        runware(gateway, video(gateway)),
+        loopback.post(
+            f"{gateway.url}/compat/aimlapi/v2/video/generations", headers={"Authorization": f"Bearer {gateway.key}"}
+        ),
+    ]
+    assert [(answer.status_code, int(answer.headers["Retry-After"]) > 0) for answer in answers] == [(429, True)] * 3
+    assert runware(gateway, {"taskType": "getResponse", "taskUUID": str(uuid4())}).status_code == 200

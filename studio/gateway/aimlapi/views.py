@@ -21,7 +21,7 @@ from billing.money import charge_micros
 from studio.gateway import asking
 from studio.gateway.aimlapi.said import refusal, standing_body
 from studio.gateway.catalogue import models_of
-from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, json_in, token_in, without_files
+from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, TooOften, check_rate, json_in, token_in, without_files
 from studio.gateway.models import Protocol
 from studio.gateway.outcome import find_request, standing_of
 from studio.gateway.words import Order, Refused
@@ -54,7 +54,11 @@ def aimlapi_view(action: Action) -> Callable[[View], View]:
             try:
                 token = _token(request)
                 demand_of_token(token, action)
+                check_rate(token, reads=request.method == "GET")
                 response = view(request, token, **route)
+            except TooOften as error:
+                response = _said(request, 429, "Too Many Requests")
+                response.headers["Retry-After"] = error.retry_after["Retry-After"]
             except NotAllowed as error:
                 response = _said(request, 403, str(error))
             except BodyTooLarge as error:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from studio.gateway.fal.said import Answer, failed
 from studio.gateway.links import video_link
 from studio.gateway.models import GatewayRequest
-from studio.gateway.outcome import Phase, Standing, Take
+from studio.gateway.outcome import Phase, Standing, Take, position_of
 from studio.models import RenderState
 from studio.pipeline.progress import LABELS
 from studio.storage import content_type_of
@@ -29,7 +29,7 @@ def status_of(standing: Standing, base: str, *, logs: bool) -> dict[str, Any]:
     take, row = standing.first, standing.row
     body: dict[str, Any] = {"status": WORDS[take.phase], "request_id": row.reference} | urls(row, base)
     if take.phase == Phase.WAITING:
-        return body | {"queue_position": take.position}
+        return body | {"queue_position": position_of(row, take)}
     body["logs"] = _logs(take) if logs else None
     if take.phase == Phase.RUNNING:
         return body

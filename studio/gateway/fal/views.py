@@ -16,13 +16,13 @@ from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.refusals import NotAllowed
 from studio.gateway import asking, words
 from studio.gateway.catalogue import models_of
-from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, json_in, token_in
+from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, TooOften, check_rate, json_in, token_in
 from studio.gateway.fal import waiting
 from studio.gateway.fal.answers import CANCEL_WORDS, marked, queue_base, result_of, status_of, urls
 from studio.gateway.fal.asked import HeaderRefused, order_of, wishes_of
 from studio.gateway.fal.said import NO_MONEY, failed, locked, said
 from studio.gateway.models import GatewayRequest, Protocol
-from studio.gateway.outcome import Standing, find_request, standing_of
+from studio.gateway.outcome import Phase, Standing, Take, find_request, position_of, standing_of
 from studio.gateway.words import Refused, Trouble
 
 View = Callable[..., HttpResponseBase]
@@ -45,11 +45,14 @@ def fal_view(action: Action, *methods: str) -> Callable[[View], View]:
             try:
                 token = token_in(request, "key", "bearer")
                 demand_of_token(token, action)
+                check_rate(token, reads=request.method == "GET")
                 return view(request, token, **route)
             except NoToken as error:
                 return said(401, WRONG_KEY if error.given else NO_KEY)
             except NotAllowed as error:
                 return said(403, str(error))
+            except TooOften as error:
+                return said(429, "Rate limit exceeded", **error.retry_after)
             except HeaderRefused as error:
                 return said(400, str(error))
             except BodyTooLarge as error:
@@ -69,8 +72,7 @@ def submit(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBas
     row = _accepted(request, token, model, webhook)
     if not isinstance(row, GatewayRequest):
         return row
-    standing = standing_of(row)
-    position = standing.first.position if standing else 0
+    position = position_of(row, Take(Phase.WAITING))
     body = {"status": "IN_QUEUE", "request_id": row.reference, "gateway_request_id": row.reference}
     return JsonResponse(body | {"queue_position": position} | urls(row, base), headers=marked(row))
 

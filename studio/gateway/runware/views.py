@@ -8,12 +8,13 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from avatarsite.workspaces.models import ApiToken
-from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, json_in, known_token, token_in
+from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, TooOften, check_rate, json_in, known_token, token_in
 from studio.gateway.runware.errors import TaskError
 from studio.gateway.runware.tasks import do
 
 NO_ARRAY = "The request body must be an array of task objects."
 TASKS_AT_ONCE = 100
+READS = ("authentication", "ping", "getResponse", "getTaskDetails", "accountManagement")
 
 
 @csrf_exempt
@@ -23,8 +24,13 @@ def tasks(request: HttpRequest) -> JsonResponse:
     try:
         asked = _tasks_in(request)
         token = _token(request, asked)
+        check_rate(token, reads=all(task.get("taskType") in READS for task in asked))
     except TaskError as error:
         return _refused(error)
+    except TooOften as error:
+        refusal = _refused(TaskError("rateLimitExceeded", str(error), status=429))
+        refusal.headers["Retry-After"] = error.retry_after["Retry-After"]
+        return refusal
     return _answer(asked, token)
 
 
