@@ -188,8 +188,8 @@ def ago(at: datetime, now: datetime) -> str:
 
 @register.filter
 def lowerfirst(sentence: str) -> str:
-    """For a sentence that goes on after a colon."""
-    return sentence[:1].lower() + sentence[1:]
+    """For a sentence that goes on after a colon; what begins with an abbreviation stays as it is."""
+    return sentence if sentence[:2].isupper() else sentence[:1].lower() + sentence[1:]
 
 
 @register.filter
