@@ -51,10 +51,8 @@ async def get_public(url: str, trusted: Bases) -> AsyncIterator[httpx.Response]:
                 yield response
                 return
             leads_to = response.headers.get("location", "")
-        try:
-            url = str(httpx.URL(url).join(leads_to))
-        except httpx.InvalidURL as error:
-            raise AddressRefused(url, "it leads to what is no address.") from error
+        # httpx has read it already, and taken what is no address for a broken answer.
+        url = str(httpx.URL(url).join(leads_to))
     raise AddressRefused(url, f"it leads on more than {MOST_REDIRECTS} times.")
 
 
