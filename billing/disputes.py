@@ -71,7 +71,7 @@ def _advance(dispute: Dispute, facts: DisputeFacts) -> str:
     if _RANK[state] < _RANK[DisputeState(dispute.state)]:
         if dispute.state == DisputeState.WON and state == DisputeState.LOST:
             told = f"Dispute {dispute} was won, and now Stripe says that it is lost. Nothing was taken; look at both."
-            raise_alert("stripe_dispute", dispute.stripe_id, told, dispute=dispute.pk)
+            raise_alert(MISMATCH, dispute.stripe_id, told, dispute=dispute.pk)
         return f"{dispute} is {dispute.get_state_display().lower()}"
     if state in {DisputeState.OPEN, DisputeState.LOST} and not dispute.booked_at:
         _take(dispute)

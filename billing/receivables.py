@@ -1,7 +1,8 @@
 """What a workspace owes: paid credit that was refunded or disputed after it had been spent.
 
 ``receivable:<workspace>`` is debited with what is owed and credited with what is collected. While something is owed
-the wallet is frozen; free paid credit, such as the next top-up, pays it first.
+the wallet is frozen; free paid credit, such as the next top-up, pays it first, and staff may give it up
+(``billing/forgiving.py``).
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ from __future__ import annotations
 import logging
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import BigIntegerField, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
-from avatarsite.workspaces.models import User, Workspace
+from avatarsite.workspaces.models import Workspace
 from billing import accounts, ledger
 from billing.models import LedgerAccount, Transfer, TransferKind
 from billing.taking import lock_wallet, take_credit
 
 logger = logging.getLogger(__name__)
 
-COLLECTED = "collect:"
+PREFIX = "receivable:"
+COLLECTED, FORGIVEN = "collect:", "forgive:"
 
 
 def receivable(workspace: Workspace) -> LedgerAccount:
-    return accounts.platform(f"receivable:{workspace.pk}")
+    return accounts.platform(f"{PREFIX}{workspace.pk}")
 
 
 def owed_micros(workspace: Workspace) -> int:
@@ -42,16 +45,17 @@ def settle_receivable(workspace: Workspace) -> int:
     """Bring what is owed and what was collected for it together. Returns what is owed after it. Safe to repeat.
 
     When a debt turned out to be none (a refund failed, a dispute was won), what was collected for it goes back to the
-    lots that it came from; when there is one, free paid credit pays it.
+    lots that it came from, and what was given up is no longer; when there is one, free paid credit pays it.
     """
     account = receivable(workspace)
     with transaction.atomic():
         wallet = lock_wallet(workspace)
         owed = _balance(account)
-        while owed < 0:
-            collected = _newest_collected(account)
+        while owed < 0 and (collected := _newest_collected(account)):
             ledger.reverse(collected, reason="Given back: it is not owed after all")
             owed += collected.amount_micros
+        if owed < 0:
+            owed += _forgive_less(account, -owed)
         if owed:
             wallet.refresh_from_db()
             owed -= take_credit(
@@ -67,38 +71,36 @@ def settle_receivable(workspace: Workspace) -> int:
     return owed
 
 
-def _newest_collected(account: LedgerAccount) -> Transfer:
+def _newest_collected(account: LedgerAccount) -> Transfer | None:
     open_ones = Transfer.objects.filter(credit=account, key__startswith=COLLECTED, reversals=None)
-    found = open_ones.select_related("debit", "credit", "lot", "hold").order_by("-pk").first()
-    if found is None:
+    return open_ones.select_related("debit", "credit", "lot", "hold").order_by("-pk").first()
+
+
+def _forgive_less(account: LedgerAccount, amount_micros: int) -> int:
+    """Take back a part of what was given up: it was never owed. Not by a reversal, which would take back the whole."""
+    given_up = Transfer.objects.filter(credit=account, key__startswith=FORGIVEN)
+    if not given_up.exists():
         raise RuntimeError(f"{account} owes less than nothing; run manage.py verify_ledger.")
-    return found
-
-
-def forgive(workspace: Workspace, *, reason: str, actor: User | None = None, token: str) -> int:
-    """Give up what the workspace owes, as a write-off. Returns how much that was; a repeat with the token adds none."""
-    if not reason.strip():
-        raise ValueError("The reason is empty; write why this is given up.")
-    account = receivable(workspace)
-    with transaction.atomic():
-        lock_wallet(workspace)
-        owed = _balance(account)
-        if owed <= 0 or Transfer.objects.filter(key=f"forgive:{token}").exists():
-            return 0
-        ledger.post(
-            kind=TransferKind.WRITE_OFF,
-            debit=accounts.platform(accounts.WRITE_OFF),
-            credit=account,
-            amount_micros=owed,
-            key=f"forgive:{token}",
-            memo=reason.strip(),
-            actor=actor,
-        )
-    return owed
+    ledger.post(
+        kind=TransferKind.WRITE_OFF,
+        debit=account,
+        credit=accounts.platform(accounts.WRITE_OFF),
+        amount_micros=amount_micros,
+        key=f"un{FORGIVEN}{account.pk}:{Transfer.objects.filter(debit=account).count() + 1}",
+        memo="It was not owed after all, so it was not given up either",
+    )
+    return amount_micros
 
 
 def in_debt() -> list[Workspace]:
     """Workspaces that owe something, for the sweep."""
-    accounts_of_debt = LedgerAccount.objects.filter(code__startswith="receivable:")
-    owing = [account for account in accounts_of_debt if _balance(account) > 0]
-    return list(Workspace.objects.filter(pk__in=[account.code.removeprefix("receivable:") for account in owing]))
+    debts = LedgerAccount.objects.filter(code__startswith=PREFIX).annotate(
+        owed=_sum_of("debit") - _sum_of("credit"),
+    )
+    codes = debts.filter(owed__gt=0).values_list("code", flat=True)
+    return list(Workspace.objects.filter(pk__in=[code.removeprefix(PREFIX) for code in codes]))
+
+
+def _sum_of(side: str) -> Coalesce:
+    moved = Transfer.objects.filter(**{side: OuterRef("pk")}).values(side).annotate(sum=Sum("amount_micros"))
+    return Coalesce(Subquery(moved.values("sum")), 0, output_field=BigIntegerField())
