@@ -5,51 +5,27 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime, time
 from decimal import Decimal
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
-from django.db import models, transaction
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 
 from avatarsite.workspaces.models import User, Workspace
-from billing import ledger, pricing
+from billing import ledger, pricing, promotion_admin
 from billing.errors import KeyConflict
 from billing.models import AccountKind, CreditLot, Hold, LedgerAccount, Price, Transfer, Usage
 from billing.models.ledger import MEMO_LENGTH
 from billing.money import MICROS, micros_of, usd
 from billing.price_changes import DAYS, PriceChange, PricePreview, confirm_price, preview_price
+from billing.read_only_admin import ReadOnlyAdmin, dollars
 
-M = TypeVar("M", bound=models.Model)
-
-
-class ReadOnlyAdmin(admin.ModelAdmin[M], Generic[M]):
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        return False
-
-
-def dollars(field: str, title: str) -> Any:
-    """A column that shows a field of micro-dollars as money."""
-
-    @admin.display(description=title, ordering=field)
-    def column(row: models.Model) -> str:
-        micros = getattr(row, field)
-        return "" if micros is None else usd(micros)
-
-    return column
+__all__ = ["promotion_admin"]
 
 
 class GrantForm(forms.Form):

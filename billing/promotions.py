@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress
@@ -29,6 +30,31 @@ WELCOME = "Welcome"
 
 class CodeRefused(ValueError):
     """The code gives nothing here; the message says why."""
+
+
+# What a code is made of when nobody chooses one: letters and digits that are not taken for each other.
+LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+
+
+def new_word() -> str:
+    """Twelve characters in three groups, from a source that can't be guessed: about 59 bits."""
+    return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(3))
+
+
+def stop(code: PromotionCode) -> bool:
+    """Let nobody redeem the code from now on; what was given stays. False if it was stopped before."""
+    return bool(PromotionCode.objects.filter(pk=code.pk, stopped_at=None).update(stopped_at=timezone.now()))
+
+
+def state_of(code: PromotionCode, now: datetime) -> str:
+    """One word or two: whether it can be redeemed now, and if not, why."""
+    if code.stopped_at:
+        return "stopped"
+    if code.ends_at and code.ends_at <= now:
+        return "ended"
+    if code.most is not None and code.redeemed >= code.most:
+        return "used up"
+    return "not begun" if code.starts_at > now else "open"
 
 
 def redeem(workspace: Workspace, text: str, *, user: User) -> CreditLot:
@@ -78,8 +104,10 @@ def _why_closed(code: PromotionCode, now: datetime) -> str:
     code.refresh_from_db()
     if code.starts_at > now:
         return f"{code} can be redeemed from {code.starts_at:%-d %B %Y} on."
-    if code.stopped_at or (code.ends_at and code.ends_at <= now):
-        return f"{code} can no longer be redeemed."
+    if code.stopped_at:
+        return f"{code} can no longer be redeemed: it was stopped on {code.stopped_at:%-d %B %Y}."
+    if code.ends_at and code.ends_at <= now:
+        return f"{code} can no longer be redeemed: it ended on {code.ends_at:%-d %B %Y}."
     return f"{code} has been redeemed as often as it can be."
 
 

@@ -19,6 +19,11 @@ MOST_DIGITS = 18
 @workspace_view(Action.VIEW)
 @require_safe
 def balance(request: WorkspaceRequest) -> HttpResponse:
+    return balance_page(request)
+
+
+def balance_page(request: WorkspaceRequest, *, status: int = 200, **told: str) -> HttpResponse:
+    """The page, with what became of a form on it in ``told``."""
     before = line_number(request.GET.get("before", ""))
     lines = statements.statement(request.workspace, before=before, limit=PAGE + 1)
     shown = lines[:PAGE]
@@ -33,7 +38,7 @@ def balance(request: WorkspaceRequest) -> HttpResponse:
         "older": shown[-1].seq if len(lines) > PAGE else None,
         "newest": before is None,
     }
-    return render(request, "billing/balance.html", context)
+    return render(request, "billing/balance.html", context | told, status=status)
 
 
 def line_number(text: str) -> int | None:

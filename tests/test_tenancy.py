@@ -32,7 +32,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "auto_topup": (200, 403, 403, 422),
     "balance": (200, 200, 405, 405),
     "budgets": (200, 200, 403, 422),
-    "promotion": (405, 403, 403, 302),
+    "promotion": (405, 403, 403, 422),
     "statement": (200, 200, 405, 405),
     "statement_check": (405, 405, 200, 200),
     "statement_file": (200, 200, 405, 405),

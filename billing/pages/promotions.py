@@ -10,18 +10,22 @@ from django.views.decorators.http import require_POST
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from billing import promotions
+from billing.models.promotions import CODE_LENGTH
 from billing.money import usd
+from billing.pages.shop import UNPROCESSABLE
 from billing.promotions import CodeRefused
+from billing.views import balance_page
 
 
 @workspace_view(Action.MANAGE_BILLING)
 @require_POST
 def redeem(request: WorkspaceRequest) -> HttpResponse:
+    typed = request.POST.get("code", "")
     try:
-        lot = promotions.redeem(request.workspace, request.POST.get("code", ""), user=request.user)
+        lot = promotions.redeem(request.workspace, typed, user=request.user)
     except CodeRefused as refused:
-        messages.error(request, str(refused))
-    else:
-        until = f", to be used until {lot.expires_at:%-d %B %Y}" if lot.expires_at else ""
-        messages.success(request, f"{usd(lot.granted)} of bonus credit is yours{until}.")
+        told = {"code_typed": typed[:CODE_LENGTH], "code_refused": str(refused)}
+        return balance_page(request, **told, status=UNPROCESSABLE)
+    until = f", to be used until {lot.expires_at:%-d %B %Y}" if lot.expires_at else ""
+    messages.success(request, f"{usd(lot.granted)} of bonus credit is yours{until}.")
     return redirect("balance", workspace=request.workspace.slug)

@@ -74,12 +74,24 @@ def test_guessing_ends_after_a_few_tries(cast: Cast) -> None:
         promotions.redeem(cast.workspace, "SPRING", user=cast.alice)
 
 
-def test_the_page_takes_a_code_and_tells_how_it_went(cast: Cast) -> None:
+def test_the_balance_page_takes_a_code_and_tells_how_it_went(cast: Cast) -> None:
     make_code()
     page, to = cast.browser(cast.alice), f"/w/{cast.workspace.slug}/promotion/"
+    assert f'action="{to}"' in page.get(f"/w/{cast.workspace.slug}/balance/").content.decode()
     assert "$5.00 of bonus credit is yours." in page.post(to, {"code": "spring"}, follow=True).content.decode()
-    assert "it works once" in page.post(to, {"code": "spring"}, follow=True).content.decode()
-    assert cast.browser(cast.emil).post(to, {"code": "spring"}).status_code == 403
+    again = page.post(to, {"code": "spring <b>"})
+    assert again.status_code == 422
+    assert "There is no such code" in again.content.decode()
+    assert 'value="spring &lt;b&gt;"' in again.content.decode()
+    assert "it works once" in page.post(to, {"code": "spring"}).content.decode()
+    assert "Type the code first." in page.post(to).content.decode()
+
+
+def test_who_may_not_manage_billing_sees_no_form_and_redeems_nothing(cast: Cast) -> None:
+    make_code()
+    page, to = cast.browser(cast.emil), f"/w/{cast.workspace.slug}/promotion/"
+    assert f'action="{to}"' not in page.get(f"/w/{cast.workspace.slug}/balance/").content.decode()
+    assert page.post(to, {"code": "spring"}).status_code == 403
 
 
 def test_a_new_person_is_greeted_once_their_address_is_confirmed(settings: Any) -> None:

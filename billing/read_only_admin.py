@@ -1,0 +1,38 @@
+"""What all of billing's admin pages have in common: rows are looked at, and amounts read as money."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+
+from billing.money import usd
+
+M = TypeVar("M", bound=models.Model)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[M], Generic[M]):
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+
+def dollars(field: str, title: str) -> Any:
+    """A column that shows a field of micro-dollars as money."""
+
+    @admin.display(description=title, ordering=field)
+    def column(row: models.Model) -> str:
+        micros = getattr(row, field)
+        return "" if micros is None else usd(micros)
+
+    return column
