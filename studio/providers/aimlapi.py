@@ -99,7 +99,6 @@ class AimlapiProvider(RemoteProvider):
         answer = await http.ask(
             "POST",
             f"{settings.AIMLAPI_URL}{GENERATIONS}",
-            shard=order.reference,
             headers=self._headers | {"X-Client-Request-Id": order.reference},
             json=wish | ({"prompt": prompt} if prompt else {}),
             fresh=True,
@@ -117,7 +116,7 @@ class AimlapiProvider(RemoteProvider):
         """Search the log of the last day. It's written late, so not being in it proves nothing."""
         params = {"period": "24h", "model": order.model, "limit": str(PAGE)}
         for page in range(MOST_PAGES):
-            answer = await self._get(LOGS, order.reference, params | {"offset": str(page * PAGE)})
+            answer = await self._get(LOGS, params | {"offset": str(page * PAGE)})
             if not answer.ok:
                 raise told_nothing(answer, why(answer))
             for entry in objects_at(answer.body, "data"):
@@ -129,7 +128,7 @@ class AimlapiProvider(RemoteProvider):
         not_yet = failure(Fault.NOT_FOUND, "not_logged", "AI/ML API has no such request of ours in its log yet.")
         return Submission(Outcome.UNKNOWN, failure=not_yet)
 
-    async def _upload(self, order: RenderOrder, media: MediaInput) -> str:  # noqa: ARG002 -- the base's signature
+    async def _upload(self, media: MediaInput) -> str:
         """It takes pictures within the request, and stores nothing for us."""
         if media.content_type.startswith("image/"):
             return await data_uri(media)
@@ -139,7 +138,7 @@ class AimlapiProvider(RemoteProvider):
     # --- Watch -----------------------------------------------------------------------------------------------------
 
     async def _check(self, job: JobHandle) -> JobReport:
-        answer = _honest(await self._get(GENERATIONS, job.reference, {"generation_id": job.provider_job_id}))
+        answer = _honest(await self._get(GENERATIONS, {"generation_id": job.provider_job_id}))
         if answer.status == 404 and _speaks_of_the_job(answer) and is_late(job, LATE_SECONDS):
             return _failed(job, answer, failure(Fault.NOT_FOUND, "http_404", text_at(answer.body, "message")))
         word = text_at(answer.body, "status")
@@ -152,11 +151,10 @@ class AimlapiProvider(RemoteProvider):
             return _done(job, answer)
         return JobReport(status, provider_job_id=job.provider_job_id, raw=answer.raw)
 
-    async def _get(self, path: str, shard: str, params: Mapping[str, str] | None = None) -> http.Answer:
+    async def _get(self, path: str, params: Mapping[str, str] | None = None) -> http.Answer:
         return await http.ask(
             "GET",
             f"{settings.AIMLAPI_URL}{path}",
-            shard=shard,
             headers=self._headers,
             params=params,
             repeatable=True,

@@ -104,8 +104,8 @@ class RemoteProvider(Provider):
     async def deliver(self, order: RenderOrder) -> RenderOrder:
         """The order with inputs that this provider can get at: what has no link is uploaded. Harmless to repeat."""
         # One after the other: an upload that fails then leaves no other one behind.
-        portrait = await self._delivered(order, order.portrait)
-        voice = await self._delivered(order, order.voice)
+        portrait = await self._delivered(order.portrait)
+        voice = await self._delivered(order.voice)
         return replace(order, portrait=portrait, voice=voice)
 
     async def prepare(self, order: RenderOrder) -> RenderOrder:
@@ -135,11 +135,11 @@ class RemoteProvider(Provider):
     async def _create(self, order: RenderOrder) -> Submission:
         """Ask for the render, in one request."""
 
-    async def _delivered(self, order: RenderOrder, media: MediaInput) -> MediaInput:
-        return media if media.url else replace(media, url=await self._upload(order, media))
+    async def _delivered(self, media: MediaInput) -> MediaInput:
+        return media if media.url else replace(media, url=await self._upload(media))
 
     @abstractmethod
-    async def _upload(self, order: RenderOrder, media: MediaInput) -> str:
+    async def _upload(self, media: MediaInput) -> str:
         """Bring the bytes of ``media`` there; what the request has to say in its place."""
 
     # --- Files -----------------------------------------------------------------------------------------------------

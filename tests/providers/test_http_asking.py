@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 
@@ -18,7 +19,7 @@ from tests.providers.wire import Act, answer, closed_port, hang_up, in_turn, res
 
 
 def ask(url: str, method: str = "POST", **how: Any) -> Answer:
-    return http.run(http.ask, method, url, **({"shard": "a"} | how))
+    return http.run(http.ask, method, url, **how)
 
 
 @pytest.mark.parametrize("status", ["200 OK", "202 Accepted", "302 Found", "404 Not Found", "500 Oh"])
@@ -35,8 +36,9 @@ def test_a_port_where_nobody_listens_proves_that_nothing_was_sent() -> None:
     with pytest.raises(http.NotSent) as caught:
         ask(f"http://127.0.0.1:{closed_port()}")
     assert caught.value.failure == Failure(
-        Fault.PROVIDER, "ConnectError", "All connection attempts failed", retryable=True
+        Fault.PROVIDER, "ClientConnectorError", str(caught.value.__cause__), retryable=True
     )
+    assert "Connect call failed" in caught.value.failure.message
 
 
 def test_a_host_that_does_not_exist_proves_that_nothing_was_sent() -> None:
@@ -62,7 +64,7 @@ def test_a_broken_connection_leaves_a_creating_request_in_doubt_and_is_not_tried
 def test_a_question_is_asked_three_times_over_a_broken_connection(act: Act) -> None:
     with wire(act) as server:
         with pytest.raises(http.NoAnswer):
-            ask(server.url, "GET", repeatable=True)
+            ask(server.url, json={"question": True}, repeatable=True)
         assert len(server.heads) == 3
 
 
@@ -103,6 +105,11 @@ def test_an_answer_may_not_be_larger_than_allowed() -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "fault"),
     [
+        (aiohttp.ConnectionTimeoutError("x"), http.NotSent, Fault.TIMEOUT),
+        (aiohttp.SocketTimeoutError("x"), http.NoAnswer, Fault.TIMEOUT),
+        (aiohttp.ServerDisconnectedError("x"), http.NoAnswer, Fault.PROVIDER),
+        (aiohttp.ClientPayloadError("x"), http.NoAnswer, Fault.PROVIDER),
+        (aiohttp.ClientConnectionResetError("x"), http.NoAnswer, Fault.PROVIDER),
         (httpx.ConnectError("x"), http.NotSent, Fault.PROVIDER),
         (httpx.ConnectTimeout("x"), http.NotSent, Fault.TIMEOUT),
         (httpx.PoolTimeout("x"), http.NotSent, Fault.TIMEOUT),
@@ -131,23 +138,22 @@ def test_each_broken_call_proves_what_it_proves(error: Exception, kind: type[Pro
 def test_questions_about_one_job_share_a_connection_and_a_creating_request_has_its_own() -> None:
     async def several(url: str) -> None:
         for _ in range(3):
-            await http.ask("GET", url, shard="one")
-        await http.ask("POST", url, shard="one", fresh=True)
+            await http.ask("GET", url)
+        await http.ask("POST", url, fresh=True)
 
     with wire(answer()) as server:
         http.run(several, server.url)
         assert (server.connections, len(server.heads)) == (2, 4)
 
 
-def test_jobs_are_spread_over_the_clients_and_open_no_more_connections_than_allowed() -> None:
-    async def many(url: str) -> int:
-        async with http.open_pool() as opened:
-            await asyncio.gather(*(http.ask("GET", url, shard=str(number)) for number in range(300)))
-            return len(opened._clients)
+def test_many_questions_open_no_more_connections_than_allowed() -> None:
+    async def many(url: str) -> None:
+        async with http.open_pool():
+            await asyncio.gather(*(http.ask("GET", url) for _ in range(3 * pool.CONNECTIONS)))
 
     with wire(answer()) as server:
-        assert http.run(many, server.url) == pool.CLIENTS
-        assert server.connections <= pool.CLIENTS * pool.CONNECTIONS
+        http.run(many, server.url)
+        assert server.connections <= pool.CONNECTIONS
 
 
 def test_all_clients_share_one_tls_context() -> None:
@@ -159,16 +165,43 @@ def test_a_pool_is_closed_by_whoever_opened_it_first() -> None:
         async with http.open_pool() as outer:
             async with http.open_pool() as inner:
                 same = outer is inner
-            client = outer.client("a")
-            still_open = not client.is_closed
-        return same, still_open, client.is_closed
+            still_open = not outer.closed
+        return same, still_open, outer.closed
 
     assert asyncio.run(nested()) == (True, True, True)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_this_machine_is_asked_directly_whatever_the_environment_says(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with wire(answer(b"1")) as server:
+        assert ask(server.url.replace("127.0.0.1", host)).data == 1
+
+
+def test_a_provider_elsewhere_is_asked_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with wire(answer(b'"by proxy"')) as server:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, server.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        assert ask("http://provider.example/v1", "GET").data == "by proxy"
+    assert server.heads[0].startswith(b"GET http://provider.example/v1 HTTP/1.1")
+
+
+def test_an_address_goes_out_as_it_was_written_and_what_is_asked_is_added_to_it() -> None:
+    with wire(answer()) as server:
+        ask(f"{server.url}/a%3Ab?x=%2F", "GET", params={"id": "1:k/2"})
+    assert server.heads[0].startswith(b"GET /a%3Ab?x=%2F&id=1%3Ak%2F2 HTTP/1.1")
+
+
 def test_without_a_pool_a_call_has_a_client_of_its_own_and_leaves_nothing_behind() -> None:
     with wire(answer(b"1")) as server:
-        got = asyncio.run(http.ask("GET", server.url, shard="a"))
+        got = asyncio.run(http.ask("GET", server.url))
         gc.collect()  # a socket that was left open would say so now
     assert got.data == 1
 

@@ -87,7 +87,6 @@ class FalProvider(RemoteProvider):
         answer = await http.ask(
             "POST",
             f"{settings.FAL_QUEUE_URL}/{order.model}",
-            shard=order.reference,
             headers=self._headers | _wishes(order),
             params={"fal_webhook": order.webhook_url} if order.webhook_url else None,
             json={
@@ -113,8 +112,8 @@ class FalProvider(RemoteProvider):
             return Submission(Outcome.UNKNOWN, failure=not_yet)
         return accepted(text_at(found, "request_id"), {"found": _without_inputs(found)})
 
-    async def _upload(self, order: RenderOrder, media: MediaInput) -> str:
-        return await uploads.upload(media, shard=order.reference, headers=self._headers, bases=self.bases)
+    async def _upload(self, media: MediaInput) -> str:
+        return await uploads.upload(media, headers=self._headers, bases=self.bases)
 
     # --- Watch -----------------------------------------------------------------------------------------------------
 
@@ -169,7 +168,7 @@ class FalProvider(RemoteProvider):
 
     async def _cancel(self, job: JobHandle) -> CancelAnswer:
         url = links_of(job, settings.FAL_QUEUE_URL)["cancel_url"]
-        answer = await http.ask("PUT", url, shard=job.reference, headers=self._headers, repeatable=True)
+        answer = await http.ask("PUT", url, headers=self._headers, repeatable=True)
         said = CANCEL_ANSWERS.get(text_at(answer.body, "status")) or CANCEL_STATUSES.get(answer.status)
         if said is None:
             raise told_nothing(answer, why(answer))
@@ -207,7 +206,7 @@ class FalProvider(RemoteProvider):
 
     async def _get(self, job: JobHandle, link: str, params: Mapping[str, str] | None = None) -> http.Answer:
         url = links_of(job, settings.FAL_QUEUE_URL)[link]
-        return await http.ask("GET", url, shard=job.reference, headers=self._headers, params=params, repeatable=True)
+        return await http.ask("GET", url, headers=self._headers, params=params, repeatable=True)
 
 
 def _is_of_the_model(answer: http.Answer) -> bool:

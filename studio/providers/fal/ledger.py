@@ -25,7 +25,7 @@ MOST_BYTES = 64_000_000
 
 async def find_by_reference(model: str, reference: str, *, headers: dict[str, str]) -> dict[str, Any] | None:
     """The request whose voice carries our reference. None says nothing: unfinished requests may not be listed."""
-    async for item in _items(model, {}, shard=reference, headers=headers):
+    async for item in _items(model, {}, headers=headers):
         given = item.get("json_input")
         if reference in text_at(given, "audio_url") and text_at(item, "request_id"):
             return item
@@ -33,15 +33,13 @@ async def find_by_reference(model: str, reference: str, *, headers: dict[str, st
 
 
 async def find_by_id(model: str, request_id: str, *, headers: dict[str, str]) -> dict[str, Any] | None:
-    async for item in _items(model, {"request_id": request_id}, shard=request_id, headers=headers):
+    async for item in _items(model, {"request_id": request_id}, headers=headers):
         if item.get("request_id") == request_id:
             return item
     return None
 
 
-async def _items(
-    model: str, filters: dict[str, str], *, shard: str, headers: dict[str, str]
-) -> AsyncIterator[dict[str, Any]]:
+async def _items(model: str, filters: dict[str, str], *, headers: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
     """Every listed request of this model, newest end first. Raises ProviderError."""
     start = (datetime.now(UTC) - LOOK_BACK).strftime("%Y-%m-%dT%H:%M:%SZ")
     params = {"endpoint_id": model, "start": start, "expand": "payloads", "limit": str(PAGE)} | filters
@@ -49,7 +47,6 @@ async def _items(
         page = await http.ask(
             "GET",
             f"{settings.FAL_PLATFORM_URL}/models/requests/by-endpoint",
-            shard=shard,
             headers=headers,
             params=params,
             repeatable=True,

@@ -61,9 +61,9 @@ def keys(rest_url: str, *, newer_than: float = KEYS_LIVE_SECONDS) -> list[bytes]
 
 
 async def _ask_for_keys(rest_url: str) -> list[bytes]:
-    answer = await http.ask("GET", rest_url + KEYS_PATH, shard="keys", repeatable=True, seconds=10)
+    answer = await http.ask("GET", rest_url + KEYS_PATH, repeatable=True, seconds=10)
     if answer.status == 404 and rest_url in OTHER_HOST:
-        answer = await http.ask("GET", OTHER_HOST[rest_url] + KEYS_PATH, shard="keys", repeatable=True, seconds=10)
+        answer = await http.ask("GET", OTHER_HOST[rest_url] + KEYS_PATH, repeatable=True, seconds=10)
     found = [_decoded(text_at(key, "x")) for key in objects_at(answer.body, "keys") if key.get("crv") == "Ed25519"]
     usable = [key for key in found if len(key) == 32]
     if not answer.ok or not usable:

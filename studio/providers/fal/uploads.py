@@ -21,29 +21,26 @@ SECONDS = 40.0
 LIFE_SECONDS = 7 * 24 * 3600
 
 
-async def upload(media: MediaInput, *, shard: str, headers: dict[str, str], bases: http.Bases) -> str:
+async def upload(media: MediaInput, *, headers: dict[str, str], bases: http.Bases) -> str:
     """The address of the file at fal. Raises ProviderError."""
     content = await read(media)
     try:
-        return await _with_token(media, content, shard, headers)
+        return await _with_token(media, content, headers)
     except ProviderError as error:
         logger.warning("fal's file network did not take %s, trying its older way: %s", media.name, error)
-    return await _by_initiating(media, content, shard, headers, bases)
+    return await _by_initiating(media, content, headers, bases)
 
 
-async def _with_token(media: MediaInput, content: bytes, shard: str, headers: dict[str, str]) -> str:
+async def _with_token(media: MediaInput, content: bytes, headers: dict[str, str]) -> str:
     address = f"{settings.FAL_REST_URL}/storage/auth/token"
     params = {"storage_type": "fal-cdn-v3"}
-    token = await http.ask(
-        "POST", address, shard=shard, headers=headers, params=params, json={}, repeatable=True, seconds=SECONDS
-    )
+    token = await http.ask("POST", address, headers=headers, params=params, json={}, repeatable=True, seconds=SECONDS)
     secret, kind = text_at(token.body, "token"), text_at(token.body, "token_type") or "Bearer"
     if not token.ok or not secret:
         raise told_nothing(token, why(token))
     stored = await http.ask(
         "POST",
         f"{settings.FAL_CDN_URL}/files/upload",
-        shard=shard,
         headers={
             "Authorization": f"{kind} {secret}",
             "Content-Type": media.content_type,
@@ -57,16 +54,14 @@ async def _with_token(media: MediaInput, content: bytes, shard: str, headers: di
     return _address(stored, "access_url")
 
 
-async def _by_initiating(
-    media: MediaInput, content: bytes, shard: str, headers: dict[str, str], bases: http.Bases
-) -> str:
+async def _by_initiating(media: MediaInput, content: bytes, headers: dict[str, str], bases: http.Bases) -> str:
     """Ask where to put the file, and put it there. Two storages are asked for: the present and the former one."""
     address = f"{settings.FAL_REST_URL}/storage/upload/initiate"
     wish = {"file_name": media.name, "content_type": media.content_type}
     for kind in ("fal-cdn-v3", "gcs"):
         params = {"storage_type": kind}
         place = await http.ask(
-            "POST", address, shard=shard, headers=headers, params=params, json=wish, repeatable=True, seconds=SECONDS
+            "POST", address, headers=headers, params=params, json=wish, repeatable=True, seconds=SECONDS
         )
         if place.ok or place.status not in (400, 404, 422):
             break

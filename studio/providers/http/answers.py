@@ -31,6 +31,17 @@ class Answer:
     def data(self) -> Any:
         """The JSON of the body, or None if it has none."""
         try:
+            # Only what is written as an escape can be a NUL or half of a pair, once the rest is known to be UTF-8.
+            if b"\\u" in self.content:
+                return plain(json.loads(self.content))
+            return json.loads(self.content.decode(), parse_constant=_no_number, parse_float=_number)
+        except UnicodeDecodeError:
+            return self._odd_data()
+        except (ValueError, RecursionError):
+            return None
+
+    def _odd_data(self) -> Any:
+        try:
             return plain(json.loads(self.content))
         except (ValueError, RecursionError):
             return None
@@ -58,6 +69,15 @@ class Answer:
     @property
     def retry_after_seconds(self) -> float | None:
         return retry_after_seconds(self.headers.get("retry-after", ""))
+
+
+def _number(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def _no_number(_: str) -> None:
+    """NaN and the infinities, which JSON does not have."""
 
 
 def plain(value: Any) -> Any:

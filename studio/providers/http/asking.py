@@ -6,11 +6,14 @@ import asyncio
 import random
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
+import aiohttp
 import httpx
+from yarl import URL
 
 from studio.providers.http.answers import Answer
-from studio.providers.http.pool import client_for, new_client
+from studio.providers.http.pool import proxy_of, session_for
 from studio.providers.types import Failure, Fault, ProviderError
 
 SECONDS = 40.0  # for a whole call
@@ -18,6 +21,11 @@ MOST_BYTES = 1_000_000
 REPEATS = 2
 # What can only happen before the first byte of the request has left.
 BEFORE_SENDING = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
@@ -40,7 +48,6 @@ async def ask(  # noqa: PLR0913 -- the parts of a request
     method: str,
     url: str,
     *,
-    shard: str,
     headers: Mapping[str, str] | None = None,
     params: Mapping[str, str] | None = None,
     json: Any = None,
@@ -59,29 +66,45 @@ async def ask(  # noqa: PLR0913 -- the parts of a request
     repeats_left = REPEATS if repeatable else 0
     while True:
         try:
-            async with asyncio.timeout(seconds), new_client(connections=1) if fresh else client_for(shard) as client:
-                request = client.build_request(method, url, headers=headers, params=params, json=json, content=content)
-                return await _whole(client, request, most_bytes)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
+            async with (
+                asyncio.timeout(seconds),
+                session_for(fresh=fresh) as session,
+                session.request(
+                    method,
+                    _address(url, params),
+                    headers=headers,
+                    json=json,
+                    data=content,
+                    allow_redirects=False,
+                    proxy=proxy_of(url),
+                ) as response,
+            ):
+                return await _whole(response, most_bytes)
+        except (aiohttp.ClientError, OSError) as error:
             if not repeats_left or isinstance(error, TIMEOUTS):
                 raise unanswered(error) from error
         repeats_left -= 1
         await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311
 
 
-async def _whole(client: httpx.AsyncClient, request: httpx.Request, most_bytes: int) -> Answer:
-    response = await client.send(request, stream=True)
+def _address(url: str, params: Mapping[str, str] | None) -> URL:
+    """Exactly as it was written: a provider's ids may hold what a second reading would spell in another way."""
+    whole = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
     try:
-        content = bytearray()
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > most_bytes:
-                message = f"The answer has more than {most_bytes:,} bytes."
-                raise NoAnswer(Failure(Fault.PROVIDER, "answer_too_large", message, retryable=True))
-    finally:
-        await response.aclose()
+        return URL(whole, encoded=True)
+    except ValueError as error:
+        raise aiohttp.InvalidURL(url, str(error)) from error
+
+
+async def _whole(response: aiohttp.ClientResponse, most_bytes: int) -> Answer:
+    content = bytearray()
+    while chunk := await response.content.readany():
+        content += chunk
+        if len(content) > most_bytes:
+            message = f"The answer has more than {most_bytes:,} bytes."
+            raise NoAnswer(Failure(Fault.PROVIDER, "answer_too_large", message, retryable=True))
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, bytes(content))
+    return Answer(response.status, headers, bytes(content))
 
 
 def unanswered(error: Exception) -> ProviderError:

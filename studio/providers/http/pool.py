@@ -1,30 +1,33 @@
-"""The clients, several of them, among which the calls are spread by the job that they speak of.
+"""The client for calls, one for each loop, and the clients for files.
 
-One that is shared by a hundred polls is many times slower than ten that are shared by ten each, as measured in
-research/billing-and-queue.md, A10, because it looks at all its connections for each request. Twenty with five each cost
-about a fifth less again.
+Calls go by aiohttp: one of them costs a third of what it costs with httpx, and it does as well with a hundred
+connections as with ten (docs/providers.md). Files go by httpx, which connects to the addresses that were looked at.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
-from zlib import crc32
 
+import aiohttp
 import httpx
 from asgiref.sync import async_to_sync
 
-CLIENTS = 20
-CONNECTIONS = 5  # of each client
+CONNECTIONS = 200  # more than the watch has questions under way, so that none waits for another provider's
 IDLE_SECONDS = 20.0  # before a kept connection is closed by us, rather than by the other side under a request
 TIMEOUT = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=30.0)
+CALL_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=30.0, sock_connect=10.0, sock_read=30.0)
+LONGEST_LINE = 65_536
 HEADERS = {"User-Agent": "AvatarStudio/1"}
 # Whatever the environment says of proxies, this machine is reached directly.
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 DIRECT: dict[str, None] = {"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None}
 
 P = ParamSpec("P")
@@ -37,7 +40,8 @@ def tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def new_client(*, connections: int = CONNECTIONS, timeout: httpx.Timeout = TIMEOUT) -> httpx.AsyncClient:
+def new_client(*, connections: int, timeout: httpx.Timeout = TIMEOUT) -> httpx.AsyncClient:
+    """For files."""
     limits = httpx.Limits(
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=IDLE_SECONDS
     )
@@ -46,55 +50,61 @@ def new_client(*, connections: int = CONNECTIONS, timeout: httpx.Timeout = TIMEO
     )
 
 
-class Pool:
-    """Up to ``CLIENTS`` clients, each made when it is first asked for."""
-
-    def __init__(self) -> None:
-        self._clients: dict[int, httpx.AsyncClient] = {}
-
-    def client(self, shard: str) -> httpx.AsyncClient:
-        number = crc32(shard.encode()) % CLIENTS
-        if number not in self._clients:
-            self._clients[number] = new_client()
-        return self._clients[number]
-
-    async def close(self) -> None:
-        clients = list(self._clients.values())
-        self._clients.clear()
-        await asyncio.gather(*(client.aclose() for client in clients))
+def new_session(*, connections: int = CONNECTIONS) -> aiohttp.ClientSession:
+    """For calls. Proxies are named with each request, cookies are not kept."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections, ssl=tls(), keepalive_timeout=IDLE_SECONDS),
+        timeout=CALL_TIMEOUT,
+        headers=HEADERS,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_LINE,
+    )
 
 
-_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
+def proxy_of(url: str) -> str | None:
+    """The proxy that the environment names for ``url``, if any."""
+    proxies = urllib.request.getproxies()
+    if not proxies:
+        return None
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host in THIS_MACHINE or urllib.request.proxy_bypass(host):
+        return None
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+_sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def open_pool() -> AsyncIterator[Pool]:
-    """The running loop's pool, closed on leaving by whoever opened it first."""
+async def open_pool() -> AsyncIterator[aiohttp.ClientSession]:
+    """The running loop's client, closed on leaving by whoever opened it first."""
     loop = asyncio.get_running_loop()
-    if loop in _pools:
-        yield _pools[loop]
+    if loop in _sessions:
+        yield _sessions[loop]
         return
-    pool = _pools[loop] = Pool()
-    try:
-        yield pool
-    finally:
-        del _pools[loop]
-        await pool.close()
+    async with new_session() as session:
+        _sessions[loop] = session
+        try:
+            yield session
+        finally:
+            del _sessions[loop]
 
 
 @asynccontextmanager
-async def client_for(shard: str) -> AsyncIterator[httpx.AsyncClient]:
-    """The pool's client for this job; outside of a pool, one for this call alone."""
-    pool = _pools.get(asyncio.get_running_loop())
-    if pool:
-        yield pool.client(shard)
+async def session_for(*, fresh: bool) -> AsyncIterator[aiohttp.ClientSession]:
+    """The loop's client; one for this call alone where there is none, or a ``fresh`` connection is wanted."""
+    kept = None if fresh else _sessions.get(asyncio.get_running_loop())
+    if kept is not None:
+        yield kept
         return
-    async with new_client(connections=1) as client:
-        yield client
+    async with new_session(connections=1) as session:
+        yield session
 
 
 def run(function: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call an asynchronous function from synchronous code, in a loop of its own with a pool that ends with it.
+    """Call an asynchronous function from synchronous code, in a loop of its own with a client that ends with it.
 
     What it asks of the database runs in the caller's thread, on the caller's connection.
     """

@@ -67,12 +67,12 @@ class RunwareProvider(RemoteProvider):
 
     async def _create(self, order: RenderOrder) -> Submission:
         prompt = order.prompt.strip()
-        answer = await self._post(tasks.video(order, prompt=prompt), order.reference, fresh=True)
+        answer = await self._post(tasks.video(order, prompt=prompt), fresh=True)
         errors = errors_of(answer.body, order.reference)
         insists = answer.status in (400, 422) and any("positivePrompt" in parameters_of(error) for error in errors)
         if insists and not prompt:
             # The documents call it optional; a gateway that insists has refused the task, so it may be sent again.
-            answer = await self._post(tasks.video(order, prompt=tasks.NO_PROMPT), order.reference, fresh=True)
+            answer = await self._post(tasks.video(order, prompt=tasks.NO_PROMPT), fresh=True)
         return self._outcome(answer, order.reference)
 
     def _outcome(self, answer: http.Answer, reference: str) -> Submission:
@@ -91,7 +91,7 @@ class RunwareProvider(RemoteProvider):
 
     async def _recover(self, order: RenderOrder) -> Submission:
         """Look for the task, then send the same one again: taken now or taken before, it is one job."""
-        answer = await self._post(tasks.poll(order.reference), order.reference, repeatable=True)
+        answer = await self._post(tasks.poll(order.reference), repeatable=True)
         if report_of(answer, answer.body, order.reference):
             return accepted(order.reference, answer.raw)
         submission = await self._submit(order)
@@ -101,9 +101,9 @@ class RunwareProvider(RemoteProvider):
             return replace(submission, outcome=Outcome.UNKNOWN)
         return submission
 
-    async def _upload(self, order: RenderOrder, media: MediaInput) -> str:
+    async def _upload(self, media: MediaInput) -> str:
         content = await data_uri(media)
-        answer = await self._post(tasks.upload(content), order.reference, repeatable=True, seconds=UPLOAD_SECONDS)
+        answer = await self._post(tasks.upload(content), repeatable=True, seconds=UPLOAD_SECONDS)
         for item in objects_at(answer.body, "data"):
             if answer.ok and (name := text_at(item, "mediaUUID", "mediaURL")):
                 return name
@@ -116,7 +116,7 @@ class RunwareProvider(RemoteProvider):
     # --- Watch -----------------------------------------------------------------------------------------------------
 
     async def _check(self, job: JobHandle) -> JobReport:
-        return await self._read(job, await self._post(tasks.poll(job.reference), job.reference, repeatable=True))
+        return await self._read(job, await self._post(tasks.poll(job.reference), repeatable=True))
 
     async def _check_many(self, jobs: Sequence[JobHandle]) -> list[JobReport | ProviderError]:
         """A request takes any number of tasks, and its answer names the task of each item.
@@ -125,7 +125,7 @@ class RunwareProvider(RemoteProvider):
         """
         polls = [tasks.poll(job.reference) for job in jobs]
         try:
-            answer = await self._post_all(polls, jobs[0].reference, repeatable=True)
+            answer = await self._post_all(polls, repeatable=True)
             if answer.status in DOWN:
                 raise told_nothing(answer, why_at_all(answer, errors_of(answer.body, "")))
         except ProviderError as error:
@@ -150,7 +150,7 @@ class RunwareProvider(RemoteProvider):
 
     async def _check_archive(self, job: JobHandle) -> JobReport:
         """An empty answer is no verdict. That the archive does not know the job is one, once it must have got there."""
-        answer = await self._post(tasks.archive(job.reference), job.reference, repeatable=True)
+        answer = await self._post(tasks.archive(job.reference), repeatable=True)
         for item in items_of(answer.body, job.reference):
             for body in _bodies(item.get("response"), job.reference):
                 report = report_of(answer, body, job.reference)
@@ -194,14 +194,12 @@ class RunwareProvider(RemoteProvider):
 
     # --- Shared ----------------------------------------------------------------------------------------------------
 
-    async def _post(self, task: dict[str, Any], shard: str, **how: Any) -> http.Answer:
-        return await self._post_all([task], shard, **how)
+    async def _post(self, task: dict[str, Any], **how: Any) -> http.Answer:
+        return await self._post_all([task], **how)
 
-    async def _post_all(self, together: list[dict[str, Any]], shard: str, **how: Any) -> http.Answer:
+    async def _post_all(self, together: list[dict[str, Any]], **how: Any) -> http.Answer:
         base = self.bases.urls[0]
-        return await http.ask(
-            "POST", base, shard=shard, headers={"Authorization": f"Bearer {self.key}"}, json=together, **how
-        )
+        return await http.ask("POST", base, headers={"Authorization": f"Bearer {self.key}"}, json=together, **how)
 
 
 def _bodies(kept: Any, reference: str) -> list[dict[str, Any]]:
