@@ -199,7 +199,7 @@ def _storage() -> dict[str, Any]:
             "OPTIONS": {"location": str(MEDIA_ROOT), "allow_overwrite": True},
         }
     return {
-        "BACKEND": "studio.storage.PrivateBucket",
+        "BACKEND": "studio.bucket.PrivateBucket",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
             "endpoint_url": S3_ENDPOINT_URL or None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.core import signing
@@ -22,8 +22,10 @@ from studio.models import Upload, UploadKind, UploadSlot
 from studio.models.uploads import slot_id
 from studio.pipeline.wishes import RequestRefused
 from studio.remote_files import MOST_BYTES
-from studio.storage import PrivateBucket
 from studio.uploads import add_upload
+
+if TYPE_CHECKING:
+    from studio.bucket import PrivateBucket
 
 LIFE = timedelta(hours=1)
 # How long what was sent stays before it is swept, in which it can still be made an upload.

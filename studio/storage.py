@@ -10,27 +10,21 @@ import os
 import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
-from botocore import UNSIGNED
-from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 from django.utils.crypto import get_random_string
-from django.utils.http import content_disposition_header
-from storages.backends.s3 import S3Storage
-from storages.utils import clean_name
 
 from studio.filenames import download_name
+
+if TYPE_CHECKING:
+    from studio.bucket import PrivateBucket
 
 CONTENT_TYPES = {
     "jpg": "image/jpeg",
@@ -46,7 +40,6 @@ CONTENT_TYPES = {
     "mov": "video/quicktime",
 }
 UNKNOWN_TYPE = "application/octet-stream"
-LONGEST_PRESIGNED = 7 * 24 * 3600
 LINK_SALT = "studio.storage.link"
 STAMP = re.compile("[0-9a-f]{1,12}")
 
@@ -132,64 +125,3 @@ def _signed_text(name: str, expires: int, download_as: str) -> str:
 
 def _signature(name: str, expires: int, download_as: str) -> str:
     return Signer(salt=LINK_SALT).signature(_signed_text(name, expires, download_as))
-
-
-class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no types
-    """A private bucket, linked by presigned addresses. Also takes ``public_endpoint_url`` in its OPTIONS."""
-
-    def get_default_settings(self) -> dict[str, Any]:
-        ours = {"public_endpoint_url": getattr(settings, "S3_PUBLIC_ENDPOINT_URL", "")}
-        return {**super().get_default_settings(), **ours}
-
-    def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()
-        state.pop("_linker", None)
-        return state
-
-    def get_object_parameters(self, name: str) -> dict[str, Any]:
-        return {**super().get_object_parameters(name), "ContentType": content_type_of(name)}
-
-    def url(self, name: str, parameters: Any = None, expire: int | None = None, http_method: Any = None) -> str:  # noqa: ARG002
-        """Presigned for GET by our own rules; ``parameters`` and ``http_method`` of the base class have no use here."""
-        return self.signed_link(name, download_as="", seconds=expire or self.querystring_expire)
-
-    def signed_link(self, name: str, *, download_as: str, seconds: int) -> str:
-        window = Window.around_now(min(seconds, LONGEST_PRESIGNED * 4 // 5))
-        client, credentials, region = self._linker
-        wishes = {"ResponseContentDisposition": content_disposition_header(True, download_as)} if download_as else {}
-        key = self._normalize_name(clean_name(name))
-        address = client.generate_presigned_url("get_object", Params={"Bucket": self.bucket_name, "Key": key, **wishes})
-        request = AWSRequest(method="GET", url=address)
-        _WindowAuth(credentials.get_frozen_credentials(), region, window).add_auth(request)
-        return str(request.url)
-
-    def upload_link(self, name: str, *, seconds: int) -> str:
-        """An address that takes one PUT of this file for so long."""
-        client, credentials, region = self._linker
-        key = self._normalize_name(clean_name(name))
-        address = client.generate_presigned_url("put_object", Params={"Bucket": self.bucket_name, "Key": key})
-        request = AWSRequest(method="PUT", url=address)
-        S3SigV4QueryAuth(credentials.get_frozen_credentials(), "s3", region, expires=seconds).add_auth(request)
-        return str(request.url)
-
-    @cached_property
-    def _linker(self) -> tuple[Any, Any, str]:
-        """A client that only spells addresses, the credentials and the region. It never talks to the network."""
-        session = self._create_session()
-        config = self.client_config.merge(Config(signature_version=UNSIGNED))
-        region = self.region_name or session.region_name or "us-east-1"
-        endpoint = self.public_endpoint_url or self.endpoint_url
-        client = session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
-        return client, session.get_credentials(), region
-
-
-class _WindowAuth(S3SigV4QueryAuth):  # type: ignore[misc]  # botocore has no types
-    """Signs with the window's beginning as the date: botocore takes the moment, and each link would be another."""
-
-    def __init__(self, credentials: Any, region: str, window: Window) -> None:
-        super().__init__(credentials, "s3", region, expires=window.end - window.start)
-        self._date = datetime.fromtimestamp(window.start, UTC).strftime(SIGV4_TIMESTAMP)
-
-    def _modify_request_before_signing(self, request: AWSRequest) -> None:
-        request.context["timestamp"] = self._date
-        super()._modify_request_before_signing(request)

@@ -220,7 +220,7 @@ def test_a_folder_is_no_file(stored: str, client: Client) -> None:
 
 
 def test_after_a_move_to_a_bucket_old_links_end_in_a_sentence(stored: str, client: Client, settings: Settings) -> None:
-    use_storage(settings, "studio.storage.PrivateBucket", {"bucket_name": "b", "access_key": "k", "secret_key": "s"})
+    use_storage(settings, "studio.bucket.PrivateBucket", {"bucket_name": "b", "access_key": "k", "secret_key": "s"})
     response = client.get(stored)
     assert (response.status_code, content(response).decode()) == (404, files_view.GONE)
 

@@ -16,8 +16,9 @@ from pytest_django import Settings
 
 from avatarsite.workspaces.models import Workspace
 from studio import storage
+from studio.bucket import PrivateBucket
 from studio.models import UploadKind
-from studio.storage import PrivateBucket, PrivateFiles, content_type_of, link_expires, signed_link
+from studio.storage import PrivateFiles, content_type_of, link_expires, signed_link
 from studio.uploads import add_upload
 from tests.corpus import pictures, sounds
 from tests.servers import S3Server
@@ -38,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture
 def bucket(s3: S3Server, settings: Settings) -> S3Server:
     """Stored files go to a real bucket."""
-    use_storage(settings, "studio.storage.PrivateBucket", dict(s3.storage_options))
+    use_storage(settings, "studio.bucket.PrivateBucket", dict(s3.storage_options))
     return s3
 
 
@@ -147,7 +148,7 @@ def test_links_to_a_bucket_are_the_same_within_a_window_and_for_the_public_addre
     """Nothing listens there: making a link asks nobody."""
     options = {"bucket_name": "b", "access_key": "k", "secret_key": "s", "endpoint_url": "http://inside:1"}
     options |= {"public_endpoint_url": "https://files.example.com", "addressing_style": "path", "region_name": "eu-1"}
-    use_storage(settings, "studio.storage.PrivateBucket", options)
+    use_storage(settings, "studio.bucket.PrivateBucket", options)
     first = signed_link(NAME, seconds=HOUR)
     assert first.startswith(f"https://files.example.com/b/{NAME}?X-Amz-Algorithm=AWS4-HMAC-SHA256&")
     query = {key: value[0] for key, value in parse_qs(urlsplit(first).query).items()}
@@ -162,7 +163,7 @@ def test_links_to_a_bucket_are_the_same_within_a_window_and_for_the_public_addre
 
 def test_no_link_to_a_bucket_lives_longer_than_s3_allows(settings: Settings) -> None:
     options = {"bucket_name": "b", "access_key": "k", "secret_key": "s"}
-    use_storage(settings, "studio.storage.PrivateBucket", options)
+    use_storage(settings, "studio.bucket.PrivateBucket", options)
     query = parse_qs(urlsplit(signed_link(NAME, seconds=30 * 24 * HOUR)).query)
     assert int(query["X-Amz-Expires"][0]) <= 7 * 24 * HOUR
 
