@@ -17,6 +17,7 @@ EVERY_MINUTES: dict[str, int] = {
     "billing.expire_lots": 5,
     "billing.mail_unsent": 10,
     "billing.write_summaries": 60,
+    "billing.watch_cost_drift": 60,
     "billing.sweep_stripe": 1,
     "billing.verify_ledger": 24 * 60,
     "billing.reconcile_stripe": 24 * 60,

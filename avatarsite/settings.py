@@ -73,7 +73,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are loaded by urls.py, so by no worker
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -343,6 +343,9 @@ DRAFT_PRICE_PER_SECOND = env.decimal("DRAFT_PRICE_PER_SECOND", "0")
 # Dollars of bonus credit for each new person, and the days that it lasts; 0 dollars is none, 0 days is for ever.
 WELCOME_CREDIT = env.decimal("WELCOME_CREDIT", "0")
 WELCOME_CREDIT_DAYS = env.integer("WELCOME_CREDIT_DAYS", 30)
+# How far a provider's reported cost may be from the price book's before the operator is told: both must be passed.
+COST_DRIFT_PERCENT = env.integer("COST_DRIFT_PERCENT", 5)
+COST_DRIFT_LEAST = env.decimal("COST_DRIFT_LEAST", "0.01")
 # Jobs of ours that a provider has at once; above it they wait here. 0 is no limit: fal queues whatever comes.
 PROVIDERS_AT_ONCE = {
     "runware": env.integer("RUNWARE_AT_ONCE", 50),

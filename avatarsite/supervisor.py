@@ -62,7 +62,7 @@ class Cluster:
     def start(self) -> None:
         self.started_at = timezone.now()
         self.process = subprocess.Popen(
-            [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), "cluster"],
             env=os.environ
             | {"Q_CLUSTER_NAME": self.name, "SUPERVISOR_ID": self.supervisor, STOP_FILE: str(self.stop_file)},
             start_new_session=True,

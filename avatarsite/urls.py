@@ -12,6 +12,8 @@ from studio import urls as studio
 from studio.gateway import urls as gateway
 from studio.views.files import file_urlpatterns
 
+admin.autodiscover()
+
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),

@@ -17,7 +17,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 
 from avatarsite.workspaces.models import User, Workspace
-from billing import ledger, pricing, promotion_admin
+from billing import books_admin, ledger, pricing, promotion_admin
 from billing.errors import KeyConflict
 from billing.models import AccountKind, CreditLot, Hold, LedgerAccount, Price, Transfer, Usage
 from billing.models.ledger import MEMO_LENGTH
@@ -25,7 +25,7 @@ from billing.money import MICROS, micros_of, usd
 from billing.price_changes import DAYS, PriceChange, PricePreview, confirm_price, preview_price
 from billing.read_only_admin import ReadOnlyAdmin, dollars
 
-__all__ = ["promotion_admin"]
+__all__ = ["books_admin", "promotion_admin"]
 
 
 class GrantForm(forms.Form):

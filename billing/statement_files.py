@@ -22,7 +22,7 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class _Echo:
+class Echo:
     """A file that gives what is written to it, for ``csv.writer`` to write to."""
 
     def write(self, text: str) -> str:
@@ -31,13 +31,13 @@ class _Echo:
 
 def statement_csv(workspace: Workspace, span: Span) -> Iterator[str]:
     """The file in pieces. Without a narrowing, the amounts sum to the balance after the last line, exactly."""
-    writer = csv.writer(_Echo())
+    writer = csv.writer(Echo())
     yield writer.writerow(COLUMNS)
     for batch in _oldest_first(span):
         subjects = [line.subject for line in batch]
         parties = [text for line in batch for text in _parties(line).values() if text]
         names = {text: named.label for text, named in names_of(workspace, [*subjects, *parties]).items()}
-        yield from (writer.writerow(_row(line, names)) for line in batch)
+        yield "".join(writer.writerow(_row(line, names)) for line in batch)
 
 
 def _oldest_first(span: Span) -> Iterator[list[Transfer]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from avatarsite import jobs
-from billing import budget_mail, ledger, nightly, summaries
+from billing import budget_mail, cost_drift, ledger, nightly, summaries
 from billing.stripe_tasks import (
     auto_top_up,
     check_top_up,
@@ -33,6 +33,7 @@ __all__ = [
     "send_refund",
     "sweep_stripe",
     "verify_ledger",
+    "watch_cost_drift",
     "write_summaries",
 ]
 
@@ -48,6 +49,11 @@ def expire_lots() -> None:
 def verify_ledger() -> None:
     """The nightly check: one alert to the operator for each rule that is broken."""
     nightly.verify_ledger()
+
+
+def watch_cost_drift() -> None:
+    """Tell the operator of offers whose provider reports another cost than we expect; meant to run every hour."""
+    cost_drift.watch()
 
 
 def mail_budget_notice(*, notice_id: int) -> None:

@@ -41,7 +41,7 @@ def register_check(check: Check) -> Check:
 
 def verify(extra_checks: Iterable[Check] = ()) -> list[Finding]:
     """All findings of the ledger's own rules, of registered checks and of ``extra_checks``; [] when all is well."""
-    with _snapshot() as sql:
+    with snapshot() as sql:
         findings = [*_broken_rules(sql), *_chains(sql), *_unsealed()]
         for check in (*_registered, *extra_checks):
             findings += check()
@@ -49,7 +49,7 @@ def verify(extra_checks: Iterable[Check] = ()) -> list[Finding]:
 
 
 @contextmanager
-def _snapshot() -> Iterator[Session]:
+def snapshot() -> Iterator[Session]:
     """One view of the database for all queries, without standing in anybody's way."""
     if connection.in_atomic_block:
         with rows.session() as sql:

@@ -1,3 +1,4 @@
+from billing.models.books import Books
 from billing.models.budgets import PERCENTS, Budget, BudgetNotice, BudgetPeriod
 from billing.models.holds import Hold, HoldLot, HoldState
 from billing.models.ledger import (
@@ -31,6 +32,7 @@ __all__ = [
     "PERCENTS",
     "AccountKind",
     "AutoTopUp",
+    "Books",
     "Budget",
     "BudgetNotice",
     "BudgetPeriod",

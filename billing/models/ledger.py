@@ -220,6 +220,7 @@ class Transfer(models.Model):
             models.Index(fields=["owner", "project", "owner_seq"], condition=~Q(project=""), name="line_by_project"),
             models.Index(fields=["owner", "member", "owner_seq"], condition=~Q(member=""), name="line_by_member"),
             models.Index(fields=["owner", "token", "owner_seq"], condition=~Q(token=""), name="line_by_token"),
+            models.Index(fields=["created_at", "id"], name="transfer_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import signal
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand
 
@@ -11,6 +11,8 @@ from studio.pipeline.watch_process import watch_until
 
 class Command(BaseCommand):
     help = "Sends renders and watches them at their providers. SIGTERM or Ctrl-C stops it gracefully."
+    # They would load every page of the site.
+    requires_system_checks: ClassVar[list[str]] = []
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         stop = Event()

@@ -1,0 +1,157 @@
+"""What providers say that a job cost, held against what our price book makes of it: a wrong price shows here first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import BigIntegerField, Case, Count, ExpressionWrapper, F, Q, QuerySet, Sum, When
+from django.db.models.functions import Abs
+from django.utils import timezone
+
+from avatarsite.alerts import close_alert, raise_alert
+from avatarsite.models import Alert
+from billing.models import Usage
+from billing.money import micros_of, usd
+
+KIND = "cost_drift"
+WATCHED = timedelta(days=1)
+WORST = 100
+TOLD = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DriftedJob:
+    """A job whose provider reports another cost than the price book makes; micro-dollars."""
+
+    usage_id: int
+    subject: str
+    offer: str
+    at: datetime
+    measured_ms: int
+    reported_ms: int | None
+    expected_micros: int
+    reported_micros: int
+
+    @property
+    def drift_micros(self) -> int:
+        return self.reported_micros - self.expected_micros
+
+    @property
+    def percent(self) -> float | None:
+        """Of what we expected; None where that was nothing."""
+        return round(self.drift_micros * 100 / self.expected_micros, 1) if self.expected_micros else None
+
+    @property
+    def is_alarming(self) -> bool:
+        """Beyond COST_DRIFT_PERCENT and COST_DRIFT_LEAST, whichever way."""
+        off = abs(self.drift_micros)
+        return off * 100 > self.expected_micros * settings.COST_DRIFT_PERCENT and off >= _least()
+
+
+@dataclass(frozen=True, slots=True)
+class OfferDrift:
+    """An offer's jobs together; ``silent`` ones, of which the provider reports no cost, are not in the sums."""
+
+    offer: str
+    videos: int
+    silent: int
+    alarming: int
+    expected_micros: int
+    reported_micros: int
+
+    @property
+    def drift_micros(self) -> int:
+        return self.reported_micros - self.expected_micros
+
+    @property
+    def percent(self) -> float | None:
+        return round(self.drift_micros * 100 / self.expected_micros, 1) if self.expected_micros else None
+
+
+def threshold() -> str:
+    """In words, beyond what a job is alarming."""
+    return f"{settings.COST_DRIFT_PERCENT} % and {usd(_least())}"
+
+
+def _least() -> int:
+    return micros_of(settings.COST_DRIFT_LEAST)
+
+
+# The ceiling division of money.charge_micros, in integers.
+_EXPECTED = ExpressionWrapper(
+    (F("measured_ms") * F("price__cost_micros_per_second") + 999) / 1000, output_field=BigIntegerField()
+)
+# A provider that says nothing, or 0, is booked by the price book.
+_REPORTS = Q(reported_cost_micros__gt=0)
+
+
+def _compared(begin: datetime, end: datetime) -> QuerySet[Usage]:
+    used = Usage.objects.filter(created_at__gte=begin, created_at__lt=end)
+    off = Abs(F("reported_cost_micros") - F("expected"))
+    used = used.annotate(expected=_EXPECTED).annotate(
+        off=Case(When(_REPORTS, then=off), default=0, output_field=BigIntegerField())
+    )
+    return used.annotate(beyond=F("off") * 100 - F("expected") * settings.COST_DRIFT_PERCENT)
+
+
+def _alarming() -> Q:
+    return Q(off__gte=max(_least(), 1), beyond__gt=0)
+
+
+def offer_drifts(begin: datetime, end: datetime) -> list[OfferDrift]:
+    """Every offer that was used, the one that is off by the most first."""
+    rows = (
+        _compared(begin, end)
+        .values("offer")
+        .annotate(
+            videos=Count("pk"),
+            silent=Count("pk", filter=~_REPORTS | Q(reported_cost_micros=None)),
+            alarming=Count("pk", filter=_alarming()),
+            ours=Sum("expected", filter=_REPORTS, default=0),
+            theirs=Sum("reported_cost_micros", filter=_REPORTS, default=0),
+        )
+    )
+    told = rows.values_list("offer", "videos", "silent", "alarming", "ours", "theirs").order_by("offer")
+    return sorted((OfferDrift(*row) for row in told), key=lambda drift: (-abs(drift.drift_micros), drift.offer))
+
+
+def worst_jobs(begin: datetime, end: datetime, *, offer: str = "", alarming: bool = False) -> list[DriftedJob]:
+    """The hundred jobs that are off by the most, worst first; only those that are ``alarming``, if so asked."""
+    found = _compared(begin, end).filter(off__gt=0)
+    if offer:
+        found = found.filter(offer=offer)
+    if alarming:
+        found = found.filter(_alarming())
+    columns = ("pk", "subject", "offer", "created_at", "measured_ms", "reported_ms", "expected", "reported_cost_micros")
+    return [DriftedJob(*row) for row in found.order_by("-off", "-pk").values_list(*columns)[:WORST]]
+
+
+def watch() -> int:
+    """Raise an alert for each offer with jobs of the last day that are off by too much; close the others' alerts.
+
+    How many offers are. Safe to repeat: an alert that is open is brought up to date.
+    """
+    end = timezone.now()
+    drifting = [drift for drift in offer_drifts(end - WATCHED, end) if drift.alarming]
+    for drift in drifting:
+        worst = worst_jobs(end - WATCHED, end, offer=drift.offer, alarming=True)
+        raise_alert(KIND, drift.offer, _told(drift, worst[0]), jobs=[_named(job) for job in worst[:TOLD]])
+    quiet = Alert.objects.filter(kind=KIND, closed_at=None).exclude(key__in=[drift.offer for drift in drifting])
+    for offer in quiet.values_list("key", flat=True):
+        close_alert(KIND, offer)
+    return len(drifting)
+
+
+def _told(drift: OfferDrift, worst: DriftedJob) -> str:
+    jobs = "1 job" if drift.alarming == 1 else f"{drift.alarming} jobs"
+    return (
+        f"{drift.offer}: {jobs} of the last day cost otherwise than the price book says. {_named(worst)} "
+        f"Look at the provider's price and set ours."
+    )
+
+
+def _named(job: DriftedJob) -> str:
+    percent = f" ({job.percent:+g} %)" if job.percent is not None else ""
+    return f"{job.subject}: {usd(job.reported_micros)} reported, {usd(job.expected_micros)} expected{percent}."
