@@ -152,6 +152,8 @@ def _decide(workspace: Workspace) -> TopUp | None:
             origin=Origin.AUTOMATIC,
             amount_cents=rules.amount_cents,
             livemode=customer.livemode,
+            payer=customer.stripe_id or "",
+            created_at=now,
             card_id=customer.card_id,
             next_check_at=now + timedelta(minutes=2),
         )
@@ -183,7 +185,9 @@ def attempt(top_up: TopUp) -> str:
     try:
         if top_up.created_at < timezone.now() - KEY_LASTS:
             return _find(top_up)
-        facts = stripe_gateway.charge_card(top_up)
+        # After a lost answer Stripe's list may know more than its memory of the key, which keeps errors too.
+        facts = _made_before(top_up) if top_up.tries else None
+        facts = facts or stripe_gateway.charge_card(top_up)
     except CardDeclined as error:
         return _declined(top_up, error)
     except StripeUnreachable as error:
@@ -197,10 +201,14 @@ def attempt(top_up: TopUp) -> str:
     return take_note(top_up, facts)
 
 
-def _find(top_up: TopUp) -> str:
+def _made_before(top_up: TopUp) -> PaymentFacts | None:
     since = top_up.created_at - timedelta(hours=1)
     made = stripe_gateway.payments_since(since, customer_id=top_up.customer.stripe_id or "")
-    found = next((facts for facts in made if facts.metadata.get("topup") == top_up.pk), None)
+    return next((facts for facts in made if facts.metadata.get("topup") == top_up.pk), None)
+
+
+def _find(top_up: TopUp) -> str:
+    found = _made_before(top_up)
     return take_note(top_up, found) if found else fail(top_up, "Stripe never heard of it, so nothing was paid.")
 
 
@@ -215,7 +223,7 @@ def take_note(top_up: TopUp, facts: PaymentFacts) -> str:
         AutoTopUp.objects.filter(workspace=top_up.workspace_id).update(failures=0, next_attempt_at=None)
     elif top_up.state == TopUpState.NEEDS_ACTION:
         jobs.enqueue("billing.mail_top_up", top_up_id=top_up.pk)
-    elif top_up.state == TopUpState.FAILED:
+    elif top_up.state in {TopUpState.FAILED, TopUpState.CANCELLED}:
         _count_failure(top_up, top_up.problem, final=False)
     return told
 
@@ -287,7 +295,8 @@ def give_up_waiting(top_up: TopUp) -> str:
     """Nobody has confirmed it in time: cancel it at Stripe, so that it can't be paid later, and let the next one be."""
     try:
         facts = stripe_gateway.cancel_payment(top_up)
-    except StripeRefused:
+    except (StripeRefused, StripeUnreachable):
+        # It is paid or cancelled already, or the answer was lost: how it stands says which.
         facts = stripe_gateway.payment(top_up.payment_intent_id or "")
     return take_note(top_up, facts)
 

@@ -27,13 +27,15 @@ def customer_of(workspace: Workspace, user: User) -> StripeCustomer:
     """The workspace's customer, made at Stripe when it's first needed. Raises StripeProblem."""
     if not stripe_gateway.is_on():
         raise stripe_gateway.StripeOff
-    customer, _ = StripeCustomer.objects.get_or_create(
+    customer, is_new = StripeCustomer.objects.get_or_create(
         workspace=workspace,
         livemode=stripe_gateway.livemode(),
         defaults={"email": user.email, "name": workspace.name},
     )
     if not customer.stripe_id:
-        made = stripe_gateway.create_customer(customer)
+        # An answer that was lost leaves a customer that we don't know of, and Stripe may remember the error instead.
+        found = "" if is_new else stripe_gateway.find_customer(customer)
+        made = found or stripe_gateway.create_customer(customer)
         StripeCustomer.objects.filter(pk=customer.pk, stripe_id=None).update(stripe_id=made)
         customer.refresh_from_db()
     return customer

@@ -20,7 +20,7 @@ from billing.topups import CENT_MICROS
 def mail_top_up(top_up: TopUp) -> bool:
     """Tell that an automatic top-up has to be confirmed, or came to nothing. False when there is nothing to tell."""
     top_up.refresh_from_db()
-    if top_up.state not in {TopUpState.NEEDS_ACTION, TopUpState.FAILED}:
+    if top_up.state not in {TopUpState.NEEDS_ACTION, TopUpState.FAILED, TopUpState.CANCELLED}:
         return False
     if top_up.state == TopUpState.NEEDS_ACTION:
         template = "confirm"
@@ -38,8 +38,8 @@ def mail_top_up(top_up: TopUp) -> bool:
         problem=top_up.problem,
         paused=bool(rules.paused_reason),
         card=top_up.customer,
-        link=_link(top_up.workspace),
-        rules_link=_link(top_up.workspace),
+        link=_link(top_up.workspace, "topup", topup=top_up.pk),
+        rules_link=_link(top_up.workspace, "auto_topup"),
     )
     return True
 
@@ -51,7 +51,7 @@ def mail_ceiling(workspace: Workspace) -> None:
         "ceiling",
         f"ceiling.{workspace.pk}.{timezone.now():%Y-%m}",
         ceiling=usd(rules.ceiling_cents * CENT_MICROS),
-        link=_link(workspace),
+        link=_link(workspace, "auto_topup"),
     )
 
 
@@ -64,7 +64,7 @@ def mail_low_balance(workspace: Workspace) -> bool:
         "low",
         f"low.{workspace.pk}.{timezone.now():%Y-%m-%dT%H}",
         available=usd(accounts.balance(workspace).available_micros),
-        link=_link(workspace),
+        link=_link(workspace, "balance"),
         on=stripe_gateway.is_on(),
     )
     return True
@@ -80,5 +80,5 @@ def _tell(workspace: Workspace, template: str, key: str, **facts: Any) -> None:
         deliver(letter)
 
 
-def _link(workspace: Workspace) -> str:
-    return settings.SITE_URL + reverse("balance", kwargs={"workspace": workspace.slug})
+def _link(workspace: Workspace, page: str, **names: str) -> str:
+    return settings.SITE_URL + reverse(page, kwargs={"workspace": workspace.slug, **names})

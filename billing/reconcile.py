@@ -29,7 +29,7 @@ from billing.webhooks import book_any_payment, book_any_session
 
 logger = logging.getLogger(__name__)
 
-ALERT, KEY = "stripe_reconcile", "nightly"
+ALERT, KEY, UNREAD = "stripe_reconcile", "nightly", "unread"
 NIGHTS = timedelta(days=3)
 # Webhooks and the sweep have had their turn by then; what is younger may simply be under way.
 SETTLING = timedelta(minutes=15)
@@ -111,11 +111,13 @@ def _book(report: Report, name: str, things: Iterable[T], book: Callable[[T], st
 def _look_at_ours(report: Report) -> None:
     """Rows that are not settled, however old: a bank takes days, and a dispute takes months."""
     young = timezone.now() - SETTLING
-    top_ups = TopUp.objects.filter(state__in=UNDER_WAY, created_at__lt=young).select_related("customer", "workspace")
+    mode = stripe_gateway.livemode()  # of the other mode's objects this key knows nothing
+    top_ups = TopUp.objects.filter(state__in=UNDER_WAY, created_at__lt=young, livemode=mode)
+    top_ups = top_ups.select_related("customer", "workspace")
     _book(report, "top-up under way", top_ups, look_again, lambda row: _paid(row.pk))
-    pending = Refund.objects.filter(state=RefundState.PENDING, stripe_id__isnull=False)
+    pending = Refund.objects.filter(state=RefundState.PENDING, stripe_id__isnull=False, top_up__livemode=mode)
     _book(report, "pending refund", pending, _look_at_refund, lambda row: _refunded(row.stripe_id or ""))
-    undecided = Dispute.objects.filter(state__in=[DisputeState.INQUIRY, DisputeState.OPEN])
+    undecided = Dispute.objects.filter(state__in=[DisputeState.INQUIRY, DisputeState.OPEN], top_up__livemode=mode)
     _book(report, "open dispute", undecided, _look_at_dispute, lambda row: _disputed(row.stripe_id))
 
 
@@ -159,7 +161,8 @@ def _compare(
 
 def _compare_paid(report: Report, paid: set[str]) -> None:
     """The other way round: what we credited has to be paid at Stripe."""
-    for top_up in TopUp.objects.filter(state=TopUpState.PAID, created_at__gte=report.since):
+    credited = TopUp.objects.filter(state=TopUpState.PAID, created_at__gte=report.since)
+    for top_up in credited.filter(livemode=stripe_gateway.livemode()):
         report.credited_micros += top_up.amount_micros
         payment_id = top_up.payment_intent_id or ""
         if payment_id in paid:
@@ -174,8 +177,16 @@ def _compare_paid(report: Report, paid: set[str]) -> None:
 
 
 def reconcile_nightly() -> Report:
-    """The last three nights; what was found is one alert, closed by a night that finds nothing."""
-    report = reconcile_stripe(timezone.now() - NIGHTS)
+    """The last three nights; what was found is one alert, closed by a night that finds nothing.
+
+    Raises StripeProblem, with an alert of its own: a night that could not be compared is no clean night.
+    """
+    try:
+        report = reconcile_stripe(timezone.now() - NIGHTS)
+    except StripeProblem as error:
+        raise_alert(ALERT, UNREAD, f"Stripe's lists could not be read, so nothing was compared. {error}")
+        raise
+    close_alert(ALERT, UNREAD)
     if report.is_clean:
         close_alert(ALERT, KEY)
         return report

@@ -173,6 +173,12 @@ def create_customer(customer: StripeCustomer) -> str:
     return made.id
 
 
+def find_customer(customer: StripeCustomer) -> str:
+    """The id of the customer that was made for this row, or ""."""
+    made = _all(lambda: client().v1.customers.list({"email": customer.email, "limit": PAGE}), dict)
+    return next((thing["id"] for thing in made if (thing.get("metadata") or {}).get("customer") == customer.pk), "")
+
+
 def card(card_id: str) -> CardFacts:
     return read_card(_ask(lambda: client().v1.payment_methods.retrieve(card_id)).to_dict())
 

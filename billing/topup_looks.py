@@ -19,7 +19,7 @@ PAUSE = timedelta(seconds=2)
 
 def look(top_up: TopUp) -> TopUp:
     """How the top-up stands now. Stripe's silence is no reason to show nothing: then it is as we knew it last."""
-    if not top_up.is_under_way or not stripe_gateway.is_on():
+    if not top_up.is_under_way or not stripe_gateway.is_on() or top_up.livemode != stripe_gateway.livemode():
         return top_up
     # Many tabs and much patience are still one question.
     if not cache.add(f"topup-look:{top_up.pk}", value=True, timeout=PAUSE.total_seconds()):

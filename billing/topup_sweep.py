@@ -10,16 +10,19 @@ from django.db.models import F
 from django.utils import timezone
 
 from avatarsite import jobs
+from avatarsite.alerts import raise_alert
 from billing import auto_topup, stripe_gateway
 from billing.freezing import apply_freeze
 from billing.models import AutoTopUp, Origin, Refund, TopUp, TopUpState
 from billing.receivables import in_debt, settle_receivable
-from billing.topups import check_top_up
+from billing.stripe_gateway import StripeRefused
+from billing.topups import MISMATCH, check_top_up
 
 logger = logging.getLogger(__name__)
 
 BATCH = 100
 LEASE = timedelta(minutes=5)
+UNKNOWN_PAUSE = timedelta(days=1)
 
 
 def sweep() -> dict[str, int]:
@@ -38,7 +41,8 @@ def sweep() -> dict[str, int]:
 
 
 def _check() -> int:
-    due = TopUp.objects.filter(next_check_at__lt=timezone.now()).order_by("next_check_at")
+    due = TopUp.objects.filter(next_check_at__lt=timezone.now(), livemode=stripe_gateway.livemode())
+    due = due.order_by("next_check_at")
     ids = list(due.values_list("pk", flat=True)[:BATCH])
     for pk in ids:
         jobs.enqueue("billing.check_top_up", top_up_id=pk)
@@ -49,6 +53,23 @@ def _check() -> int:
 
 def look_again(top_up: TopUp) -> str:
     """What a due top-up needs: a first try, an end to the waiting, or a look at how it stands."""
+    try:
+        return _look_again(top_up)
+    except StripeRefused as error:
+        if not error.missing:
+            raise
+        return _unknown_to_stripe(top_up, error)
+
+
+def _unknown_to_stripe(top_up: TopUp, error: StripeRefused) -> str:
+    named = top_up.session_id or top_up.payment_intent_id
+    told = f"Stripe does not know {named} of top-up {top_up}: {error} Is the key of the account that it was made in?"
+    raise_alert(MISMATCH, str(named), told, top_up=top_up.pk)
+    TopUp.objects.filter(pk=top_up.pk).update(next_check_at=timezone.now() + UNKNOWN_PAUSE)
+    return told
+
+
+def _look_again(top_up: TopUp) -> str:
     if top_up.origin == Origin.AUTOMATIC and top_up.state == TopUpState.NEW and not top_up.payment_intent_id:
         return auto_topup.attempt(top_up)
     if auto_topup.is_stale(top_up):
@@ -59,7 +80,8 @@ def look_again(top_up: TopUp) -> str:
 
 
 def _send() -> int:
-    due = Refund.objects.filter(next_try_at__lt=timezone.now()).order_by("next_try_at")
+    due = Refund.objects.filter(next_try_at__lt=timezone.now(), top_up__livemode=stripe_gateway.livemode())
+    due = due.order_by("next_try_at")
     ids = list(due.values_list("pk", flat=True)[:BATCH])
     for pk in ids:
         jobs.enqueue("billing.send_refund", refund_id=pk)

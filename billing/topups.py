@@ -63,6 +63,7 @@ def start_top_up(
         user=user,
         amount_cents=amount_cents,
         livemode=customer.livemode,
+        payer=customer.stripe_id or "",
         save_card=save_card,
         next_check_at=timezone.now() + ABANDONED,
     )
@@ -189,7 +190,9 @@ def _differences(top_up: TopUp, facts: SessionFacts) -> list[str]:
         wrong.append(f"its price is {facts.amount_subtotal} cents and not {top_up.amount_cents}")
     if facts.amount_total != facts.amount_subtotal + facts.amount_tax:
         wrong.append(f"its total of {facts.amount_total} cents is not its price with {facts.amount_tax} of tax")
-    if facts.payment and _is_paid(facts):
+    if _is_paid(facts) and facts.payment is None:
+        wrong.append("it is paid by no payment")
+    if _is_paid(facts) and facts.payment:
         wrong += _payment_differences(top_up, facts.payment, facts.amount_total)
     return wrong
 
@@ -206,7 +209,7 @@ def _payment_differences(top_up: TopUp, facts: PaymentFacts, total: int) -> list
 def _named(top_up: TopUp, currency: str, customer_id: str, livemode: bool, named: str) -> list[str]:
     told = (
         ("currency", currency, top_up.currency),
-        ("customer", customer_id, top_up.customer.stripe_id),
+        ("customer", customer_id, top_up.payer or top_up.customer.stripe_id),
         ("livemode", livemode, top_up.livemode),
         ("top-up", named, top_up.pk),
     )

@@ -20,6 +20,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from avatarsite import jobs
+from avatarsite.alerts import raise_alert
 from avatarsite.inbox.models import Letter, Seal
 
 logger = logging.getLogger(__name__)
@@ -144,6 +145,9 @@ def _claim(letter: Letter) -> bool:
 
 def _put_off(letter: Letter, why: str) -> None:
     again = None if letter.tries >= MAX_TRIES else timezone.now() + timedelta(seconds=5 * 2**letter.tries)
+    if again is None:
+        told = f"{letter} failed {letter.tries} times and is not tried again: {why} Handle it again in the admin site."
+        raise_alert("letter", letter.source, told, letter=letter.pk)
     Letter.objects.filter(pk=letter.pk).update(next_try_at=again, outcome=why)
 
 

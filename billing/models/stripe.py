@@ -106,6 +106,8 @@ class TopUp(models.Model):
     total_cents = models.PositiveBigIntegerField("what was paid, tax included", null=True, blank=True)
     currency = models.CharField(max_length=3, default="usd")
     livemode = models.BooleanField()
+    # As it was then: Stripe may lose a customer whose payment is still under way.
+    payer = models.CharField("Stripe's customer who pays", max_length=STRIPE_ID_LENGTH, blank=True)
     save_card = models.BooleanField(default=False)
     session_id = models.CharField(max_length=STRIPE_ID_LENGTH, unique=True, null=True, blank=True)
     session_url = models.URLField(max_length=2000, blank=True)

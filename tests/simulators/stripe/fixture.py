@@ -55,6 +55,13 @@ class StripeStandIn(Control):
             raise RuntimeError(answer.text)
         return str(answer.headers.get("location", ""))
 
+    def answer_bank(self, intent_id: str, *, is_me: bool = True) -> str:
+        """At the page of the bank that asked about a confirmed payment; the address that it leads to."""
+        answer = self._pages.post(f"/authenticate/{intent_id}", data={"action": "authenticate" if is_me else "refuse"})
+        if answer.status_code >= 400:
+            raise RuntimeError(answer.text)
+        return str(answer.headers.get("location", ""))
+
     # --- The bank and the dashboard
 
     def settle_payment(self, intent_id: str, *, succeeded: bool = True) -> dict[str, Any]:

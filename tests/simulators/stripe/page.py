@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tests.simulators.stripe import checkout
+from tests.simulators.stripe import checkout, payments
 from tests.simulators.stripe.cards import CARDS, DECLINED, GOOD, detach
 from tests.simulators.stripe.errors import Refusal
 from tests.simulators.stripe.shapes import Body
@@ -64,6 +64,8 @@ class Pages:
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get("/pay/{id}", self.show)
         app.router.add_post("/pay/{id}", self.act)
+        app.router.add_get("/authenticate/{id}", self.bank)
+        app.router.add_post("/authenticate/{id}", self.answer_bank)
         app.router.add_get("/portal/{id}", self.portal)
         app.router.add_post("/portal/{id}/cards/{card}/remove", self.remove_card)
         app.router.add_get("/invoices/{id}", self.invoice)
@@ -124,11 +126,28 @@ class Pages:
             return self._authentication(number)
         return web.HTTPSeeOther(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"]))
 
-    def _authentication(self, number: str) -> web.Response:
+    def _authentication(self, number: str = "") -> web.Response:
         buttons = button("authenticate", "Yes, it is me", is_main=True) + button("refuse", "No")
-        hidden = f"<input type=hidden name=number value={number}>"
+        hidden = f"<input type=hidden name=number value={number}>" if number else ""
         inside = f"<h1>Your bank asks</h1><p>Is it you who pays?</p><form method=post>{hidden}{buttons}</form>"
         return html("Authenticate", inside)
+
+    async def bank(self, request: web.Request) -> web.Response:
+        """Where a confirmation leads whose bank wants to see the cardholder."""
+        return self._authentication() if self._intent(request) else nothing_here()
+
+    async def answer_bank(self, request: web.Request) -> web.StreamResponse:
+        intent, form = self._intent(request), await request.post()
+        if intent is None:
+            return nothing_here()
+        try:
+            back = payments.answer_bank(self._world, intent, is_me=form.get("action") == "authenticate")
+        except ValueError as error:
+            return html("Over", f"<h1>That did not work</h1><p>{escape(str(error))}</p>", 410)
+        return web.HTTPSeeOther(back)
+
+    def _intent(self, request: web.Request) -> Body | None:
+        return self._world.tables["payment_intent"].get(request.match_info["id"])
 
     # --- What a customer looks at
 

@@ -28,12 +28,14 @@ SAYS = {
     "insufficient_funds": "Your card has insufficient funds.",
     "expired_card": "Your card has expired.",
     "authentication_required": "Your card was declined. This transaction requires authentication.",
+    "payment_intent_authentication_failure": "We are unable to authenticate your payment method.",
 }
 AUTHENTICATE = Card("visa", "declined", "authentication_required", "authentication_required")
 TOLD = {  # of a payment method, in its charge
     "card": ("brand", "last4", "exp_month", "exp_year", "country", "funding"),
     "us_bank_account": ("bank_name", "last4", "account_type"),
 }
+NOT_AUTHENTICATED = Card("visa", "declined", "payment_intent_authentication_failure")
 RETURNED = Card("", "declined", "payment_intent_payment_attempt_failed")
 
 
@@ -144,7 +146,7 @@ def _confirm(world: World, intent: Body, given: Body) -> None:
             "with a payment method and then confirm it again."
         )
         raise bad(said, code="payment_intent_unexpected_state", payment_intent=dict(intent))
-    attempt(world, intent, off_session=bool(given.get("off_session")))
+    attempt(world, intent, off_session=bool(given.get("off_session")), return_url=given.get("return_url", ""))
 
 
 # --- What happens to a payment
@@ -169,8 +171,10 @@ def new_intent(world: World, **values: Any) -> Body:
     return intent
 
 
-def attempt(world: World, intent: Body, *, off_session: bool = False, authenticated: bool = False) -> None:
-    """Try to take the money with the intent's payment method.
+def attempt(
+    world: World, intent: Body, *, off_session: bool = False, authenticated: bool = False, return_url: str = ""
+) -> None:
+    """Try to take the money with the intent's payment method; a bank that asks sends people back to ``return_url``.
 
     :raises Refusal: 402 with the payment intent in it, as the card's bank says.
     """
@@ -184,13 +188,37 @@ def attempt(world: World, intent: Body, *, off_session: bool = False, authentica
     if card.behaviour.startswith("authenticate") and not authenticated and not (is_saved and off_session):
         if off_session:
             raise refuse(world, intent, method, AUTHENTICATE)
-        action = {"type": "use_stripe_sdk", "use_stripe_sdk": {}}
+        action = _next_action(world, intent, return_url)
         world.change(intent, status="requires_action", next_action=action)
         world.announce("payment_intent.requires_action", intent)
         return
     if card.behaviour in ("declined", "fails_later"):
         raise refuse(world, intent, method, card)
     succeed(world, intent, method)
+
+
+def _next_action(world: World, intent: Body, return_url: str) -> Body:
+    if not return_url:
+        return {"type": "use_stripe_sdk", "use_stripe_sdk": {}}
+    there = {"url": f"{world.base}/authenticate/{intent['id']}", "return_url": return_url}
+    return {"type": "redirect_to_url", "redirect_to_url": there}
+
+
+def answer_bank(world: World, intent: Body, *, is_me: bool) -> str:
+    """The cardholder at the bank's page, to which a confirmation led; returns where it sends them.
+
+    :raises ValueError: the bank asks nothing about this payment.
+    """
+    there = (intent["next_action"] or {}).get("redirect_to_url")
+    if intent["status"] != "requires_action" or not there:
+        raise ValueError(f"{intent['id']} is {intent['status']}: its bank asks nothing")
+    method = world.get("payment_method", intent["payment_method"])
+    if is_me:
+        attempt(world, intent, authenticated=True)
+    else:
+        refuse(world, intent, method, NOT_AUTHENTICATED)
+    word = "succeeded" if is_me else "failed"
+    return f"{there['return_url']}?payment_intent={intent['id']}&redirect_status={word}"
 
 
 def _verdict(world: World, intent: Body, method: Body) -> Card:
