@@ -15,6 +15,8 @@ FOLDERS = [
     "tests/flow/test_killed.py",
     "tests/flow/test_offers.py",
     "tests/flow/test_health.py",
+    "tests/gateway/test_fuzz.py",
+    "tests/gateway/test_races.py",
     "tests/workspaces/test_races.py",
 ]
 

@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=180)  # two fetches of a minute each, and judging what came
 MAX_TRIES = 4  # when the address might answer another time; then, or when we break down ourselves, it is over
 FETCH_SECONDS = 60.0
+ORPHANED = "The token that asked for it has been deleted."
 BROKE_DOWN = "Our own work on this request broke down several times."
 
 
@@ -89,6 +90,8 @@ def start_request(request_id: str) -> bool:
         return _refuse(row, Trouble("worker", message=BROKE_DOWN))
     if row.start_by and row.start_by < timezone.now():
         return _refuse(row, Trouble(words.LATE))
+    if row.token is None:  # whether it was a test is not known any more
+        return _refuse(row, Trouble("worker", message=ORPHANED))
     try:
         portrait, voice = (_fetched(row, kind) for kind in UploadKind)
     except FileNotFetched as refusal:
@@ -184,6 +187,7 @@ def _row_of(order: Order) -> GatewayRequest:
         "fallback": order.fallback,
         UploadKind.PORTRAIT.value: order.portrait,
         UploadKind.VOICE.value: order.voice,
+        "digest": order.digest,
     }
     return GatewayRequest(
         workspace=order.token.workspace,
@@ -259,7 +263,8 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
                 fallback=wish["fallback"],
                 reference=row.client_reference or row.reference,
             )
-            GatewayRequest.objects.filter(pk=row.pk).update(render=renders[0])
+            done_with = {} if row.asked else {"wish": {"digest": wish.get("digest", "")}}  # X-Fal-Store-IO: 0
+            GatewayRequest.objects.filter(pk=row.pk).update(render=renders[0], **done_with)
     except (RequestRefused, InsufficientCredit, WalletFrozen, BudgetReached) as refusal:
         row.state = AskedState.FETCHING
         if isinstance(refusal, BudgetReached):

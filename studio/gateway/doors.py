@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +17,10 @@ from avatarsite.workspaces.tokens import token_of
 
 # A portrait at its limit, spelt out as base64, and a voice of some minutes beside it.
 BODY_LIMIT = 40_000_000
+# Far above what a hundred tasks with long prompts have; nothing but brackets takes many times its size in memory.
+MOST_VALUES = 100_000
+# What is kept of a request, so that a stranger's fields don't fill our tables.
+DEEPEST, MOST_KEPT, TEXT_KEPT, KEPT_CHARACTERS = 6, 50, 4_000, 64_000
 
 
 class NoToken(Exception):
@@ -71,29 +77,64 @@ def json_in(request: HttpRequest) -> Any:
     body = request.read(BODY_LIMIT + 1)
     if len(body) > BODY_LIMIT:
         raise BodyTooLarge
+    if sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise NotJson
     try:
-        read = json.loads(body)
-        if b"\\u" in body:
-            _check_storable(read)
+        text = body.decode("utf-8-sig")
+        read = json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise NotJson from error
+    if "\\u" in text:
+        _check_storable(read)
     return read
 
 
+def shortened(asked: Any) -> Any:
+    """The request as it is kept and given back: files that were spelt out in it are cut to their beginning.
+
+    So is whatever no protocol knows and would fill our tables.
+    """
+    if not isinstance(asked, dict):
+        cut = _cut(asked, DEEPEST)
+        return cut if len(json.dumps(cut)) <= KEPT_CHARACTERS else "(too large to be kept)"
+    first = {name[:60]: _cut(value, DEEPEST) for name, value in islice(asked.items(), MOST_KEPT)}
+    if len(json.dumps(first)) <= KEPT_CHARACTERS:
+        return first
+    return {name: value for name, value in first.items() if not isinstance(value, dict | list)}
+
+
+def _cut(value: Any, levels: int) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= TEXT_KEPT else f"{value[:60]}… ({len(value):,} characters)"
+    if isinstance(value, dict | list) and (not levels or len(value) > MOST_KEPT):
+        return f"({len(value):,} entries)"
+    if isinstance(value, dict):
+        return {name[:60]: _cut(under, levels - 1) for name, under in value.items()}
+    if isinstance(value, list):
+        return [_cut(under, levels - 1) for under in value]
+    return value
+
+
+def _no_number(name: str) -> None:
+    """Python reads NaN and Infinity, which are not JSON and no database's."""
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
 def _check_storable(read: Any) -> None:
-    """JSON can spell what no database keeps as text: NUL, and halves of characters. Raises ValueError."""
-    text = json.dumps(read, ensure_ascii=False)
-    text.encode()
-    if "\\u0000" in text:
-        raise ValueError("a NUL in a text")
-
-
-def without_files(asked: Any) -> Any:
-    """The request as it is kept and given back: files that were spelt out in it are cut to their beginning."""
-    if isinstance(asked, dict):
-        return {name: without_files(value) for name, value in asked.items()}
-    if isinstance(asked, list):
-        return [without_files(value) for value in asked]
-    if isinstance(asked, str) and len(asked) > 4_000:
-        return f"{asked[:60]}… ({len(asked):,} characters)"
-    return asked
+    """JSON can spell what no database keeps as text: NUL, and halves of characters. Raises NotJson."""
+    ahead = [read]
+    while ahead:
+        found = ahead.pop()
+        if isinstance(found, dict):
+            ahead += [*found, *found.values()]
+        elif isinstance(found, list):
+            ahead += found
+        elif isinstance(found, str) and ("\x00" in found or any("\ud800" <= letter <= "\udfff" for letter in found)):
+            raise NotJson

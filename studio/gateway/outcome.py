@@ -59,6 +59,8 @@ class Standing:
 
 def find_request(workspace: Workspace, protocol: Protocol, reference: str) -> GatewayRequest | None:
     """The workspace's own request of this id; another's is as unknown as none."""
+    if "\x00" in reference:
+        return None  # PostgreSQL would not even look
     mine = GatewayRequest.objects.filter(workspace_id=workspace.pk, protocol=protocol, reference=reference)
     try:
         return mine.select_related("render").get()

@@ -30,7 +30,8 @@ from studio.uploads import add_upload
 LIFE = timedelta(days=30)
 LONGEST_LIFE = timedelta(days=365)
 MOST_BYTES = MAX_BYTES
-MOST_PARTS = 1_000
+MOST_PARTS = 32  # clients send parts of 5 to 10 MB
+PART_BYTES = 16_000_000
 CHUNK = 1 << 20
 NO_SUCH_FILE = "There is no such file here, or it has expired."
 # Whatever else it calls itself, a browser is to save it and not to run it.
@@ -39,8 +40,8 @@ OWN_PATH = re.compile(r"/compat/fal/cdn/files/b/([0-9a-f-]{36})(?:/|$)")
 
 
 class TooLarge(ValueError):
-    def __init__(self) -> None:
-        super().__init__(f"The file is larger than {MOST_BYTES // 1_000_000} MB.")
+    def __init__(self, most: int = MOST_BYTES) -> None:
+        super().__init__(f"The file, or its part, is larger than {most // 1_000_000} MB.")
 
 
 class PartsDiffer(ValueError):
@@ -113,7 +114,9 @@ def upload_of(workspace: Workspace, source: str, kind: UploadKind) -> Upload | N
 
 
 def keep_part(file: GatewayFile, number: int, content: bytes) -> str:
-    """Keep a part, and return what the client has to name it by in the end."""
+    """Keep a part, and return what the client has to name it by in the end. Raises PartsDiffer or TooLarge."""
+    if len(content) > PART_BYTES:
+        raise TooLarge(PART_BYTES)
     if not 1 <= number <= MOST_PARTS:
         raise PartsDiffer(f"Parts are numbered from 1 to {MOST_PARTS}.")
     name = _part(file, number)
@@ -124,6 +127,8 @@ def keep_part(file: GatewayFile, number: int, content: bytes) -> str:
 
 def join_parts(file: GatewayFile, listed: dict[int, str]) -> bool:
     """Make one file of the parts, in their order. Raises PartsDiffer or TooLarge."""
+    if not listed or any(type(number) is not int or not 1 <= number <= MOST_PARTS for number in listed):
+        raise PartsDiffer("List each part by its number, as it came.")
     with _scratch() as whole:
         size = 0
         for number in sorted(listed):

@@ -74,4 +74,5 @@ class Order:
     client_reference: str = ""
     start_seconds: float | None = None
     keeps_request: bool = True
+    digest: str = ""  # of all of it, if the client may send it again under its key
     trouble: Trouble | None = None  # found by the door, to be told where the protocol tells it: later

@@ -24,7 +24,7 @@ from studio.models import Render, RenderState
 from tests.gateway.conftest import Gateway
 from tests.gateway.tls import tls_before
 from tests.simulators import loopback
-from tests.simulators.fixture import Door, Inbox, Simulators
+from tests.simulators.fixture import Door, Inbox, Simulators, eventually
 from tests.simulators.measure import fetch_and_measure, measure
 from tests.simulators.protocol_fal import STANDARD as FAL_STANDARD
 from tests.simulators.protocol_fal import is_sealed
@@ -129,16 +129,52 @@ def test_fal_client_cancels_at_the_provider(
     assert ledger.balance(gateway.workspace).held_micros == 0
 
 
-def test_fal_client_runs_synchronously_and_in_asyncio(fal_sdk: fal_client.SyncClient, gateway: Gateway) -> None:
-    async def main() -> dict[str, Any]:
+@pytest.mark.parametrize("model", [FAL_STANDARD, "avatar-studio/draft"], ids=["provider", "draft"])
+def test_fal_client_runs_synchronously(fal_sdk: fal_client.SyncClient, gateway: Gateway, model: str) -> None:
+    output = fal_sdk.run(model, arguments(gateway, 4_000))
+    assert (output["duration"], fetch_and_measure(output["video"]["url"]).ms) == (4.0, 4_000)
+
+
+def in_asyncio(gateway: Gateway, work: Callable[[fal_client.AsyncClient], Coroutine[Any, Any, Any]]) -> Any:
+    async def main() -> Any:
         client = fal_client.AsyncClient(key=gateway.key)
         try:
-            return await client.subscribe(FAL_STANDARD, arguments(gateway, 4_000), interval=0.02)
+            return await work(client)
         finally:
             await (await client._client).aclose()
 
-    assert fal_sdk.run(FAL_STANDARD, arguments(gateway, 4_000))["duration"] == 4.0
-    assert asyncio.run(main())["duration"] == 4.0
+    return asyncio.run(main())
+
+
+@pytest.mark.usefixtures("fal_hosts")
+@pytest.mark.parametrize("model", [FAL_STANDARD, "avatar-studio/draft"], ids=["provider", "draft"])
+def test_fal_client_does_all_of_it_in_asyncio(gateway: Gateway, tmp_path: Path, draft_costs: None, model: str) -> None:
+    (tmp_path / "voice.mp3").write_bytes(loopback.get(gateway.voice()).content)
+
+    async def work(client: fal_client.AsyncClient) -> tuple[Any, ...]:
+        voice = await client.upload_file(tmp_path / "voice.mp3")
+        handle = await client.submit(model, arguments(gateway) | {"audio_url": voice}, start_timeout=600)
+        updates = [update async for update in handle.iter_events(with_logs=True, interval=0.02)]
+        status = await client.status(model, handle.request_id, with_logs=True)
+        with pytest.raises(fal_client.FalClientHTTPError) as caught:
+            await handle.cancel()
+        return updates, status, await handle.get(), await client.result(model, handle.request_id), caught.value
+
+    updates, status, output, again, refusal = in_asyncio(gateway, work)
+    assert (type(updates[-1]), type(status), status.error) == (fal_client.Completed, fal_client.Completed, None)
+    assert status.logs[-1]["message"] == "Ready"
+    assert (output, output["duration"], refusal.status_code) == (again, 4.0, 400)
+    assert charged() == {FAL_STANDARD: 176_000, "avatar-studio/draft": 4 * DRAFT_MICROS}[model]
+
+
+@pytest.mark.usefixtures("fal_hosts")
+def test_fal_client_subscribes_and_fails_in_asyncio(gateway: Gateway, simulators: Simulators) -> None:
+    given = arguments(gateway, 4_000)
+    assert in_asyncio(gateway, lambda client: client.subscribe(FAL_STANDARD, given, interval=0.02))["duration"] == 4.0
+    simulators.runware.fault("fail")
+    with pytest.raises(fal_client.FalClientHTTPError) as caught:
+        in_asyncio(gateway, lambda client: client.subscribe(FAL_STANDARD, given, interval=0.02))
+    assert caught.value.status_code == 500
 
 
 def test_fal_client_uploads_what_it_then_uses(
@@ -333,3 +369,27 @@ def test_runware_sdk_raises_its_own_exception(
     with pytest.raises(RunwareError) as caught:
         with_runware(gateway, lambda client: client.run(wanted), "wrong" if trouble == "bad key" else "")
     assert caught.value.code == code
+
+
+# --- AI/ML API, which has no client: its page says to create, and then to ask until it is over
+
+
+@pytest.mark.parametrize(
+    ("model", "voice_ms", "micros"),
+    [("klingai/avatar-standard", 12_300, 723_817), ("avatar-studio/draft", 4_000, 4 * DRAFT_MICROS)],
+)
+def test_the_two_calls_of_aimlapis_page(  # noqa: PLR0917 -- fixtures and cases
+    gateway: Gateway, aimlapi_door: Door, draft_costs: None, model: str, voice_ms: int, micros: int
+) -> None:
+    url, headers = f"{aimlapi_door.hosts['api']}/v2/video/generations", {"Authorization": f"Bearer {gateway.key}"}
+    body = {"model": model, "image_url": gateway.portrait, "audio_url": gateway.voice(voice_ms)}
+    created = loopback.post(url, json=body, headers=headers).raise_for_status().json()
+
+    def over() -> Any:
+        found = loopback.get(url, params={"generation_id": created["id"]}, headers=headers).raise_for_status().json()
+        return found if found["status"] not in ("queued", "generating") else None
+
+    found = eventually(over, "the end")
+    assert (found["status"], charged(), found["meta"]["usage"]["credits_used"]) == ("completed", micros, 2 * micros)
+    render = Render.objects.get()
+    assert fetch_and_measure(found["video"]["url"]).ms == render.measured_ms

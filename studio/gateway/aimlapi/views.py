@@ -21,9 +21,10 @@ from billing.money import charge_micros
 from studio.gateway import asking
 from studio.gateway.aimlapi.said import refusal, standing_body
 from studio.gateway.catalogue import models_of
-from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, TooOften, check_rate, json_in, token_in, without_files
+from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, TooOften, check_rate, json_in, shortened, token_in
 from studio.gateway.models import Protocol
 from studio.gateway.outcome import find_request, standing_of
+from studio.gateway.repeats import KeyRefused, accept_once, key_in
 from studio.gateway.words import Order, Refused
 from studio.pipeline.wishes import PROMPT_LIMIT
 from studio.remote_files import is_address
@@ -96,12 +97,14 @@ def create(request: HttpRequest, token: ApiToken) -> JsonResponse:
         slug=models_of(Protocol.AIMLAPI)[body["model"]],
         portrait=body["image_url"],
         voice=body["audio_url"],
-        asked=without_files(body),
+        asked=shortened(body),
         prompt=body.get("prompt", ""),
         client_reference=_client_id(request),
     )
     try:
-        row = asking.accept(order)
+        row = accept_once(order, key_in(request.headers))
+    except KeyRefused as error:
+        raise SaidNo(400, str(error)) from None
     except Refused as refused:
         raise SaidNo(*refusal(refused.trouble, order.model)) from None
     held = _held(token, order.slug)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from avatarsite.workspaces.models import ApiToken
 from studio.gateway.catalogue import models_of
-from studio.gateway.doors import without_files
+from studio.gateway.doors import shortened
 from studio.gateway.fal.said import entry
 from studio.gateway.models import Protocol
 from studio.gateway.words import INVALID, Order, Trouble
@@ -63,7 +63,7 @@ def order_of(token: ApiToken, model: str, arguments: Any, wishes: Wishes, webhoo
         slug=models_of(Protocol.FAL)[model],
         portrait="" if entries else given["image_url"],
         voice="" if entries else given["audio_url"],
-        asked=without_files(given),
+        asked=shortened(given),
         prompt="" if entries or not prompt or prompt.strip() == NO_PROMPT else prompt,
         options=wishes.options,
         fallback=wishes.fallback,
@@ -76,19 +76,19 @@ def order_of(token: ApiToken, model: str, arguments: Any, wishes: Wishes, webhoo
 
 def _wrong(arguments: Any) -> list[dict[str, Any]]:
     if not isinstance(arguments, dict):
-        return [entry("model_attributes_type", "", "Input should be an object", without_files(arguments))]
+        return [entry("model_attributes_type", "", "Input should be an object", shortened(arguments))]
     found = []
     for name, ours in (("image_url", "portrait"), ("audio_url", "voice")):
         if name not in arguments:
-            found.append(entry("missing", ours, "Field required", without_files(arguments)))
+            found.append(entry("missing", ours, "Field required", shortened(arguments)))
         elif not isinstance(arguments[name], str) or not arguments[name].strip():
-            found.append(entry("string_type", ours, "Input should be a valid string", without_files(arguments[name])))
+            found.append(entry("string_type", ours, "Input should be a valid string", shortened(arguments[name])))
     prompt = arguments.get("prompt")
     if prompt is not None and not isinstance(prompt, str):
-        found.append(entry("string_type", "prompt", "Input should be a valid string", without_files(prompt)))
+        found.append(entry("string_type", "prompt", "Input should be a valid string", shortened(prompt)))
     elif prompt and len(prompt.strip()) > PROMPT_LIMIT:
         sentence = f"String should have at most {PROMPT_LIMIT} characters"
-        found.append(entry("string_too_long", "prompt", sentence, without_files(prompt)))
+        found.append(entry("string_too_long", "prompt", sentence, shortened(prompt)))
     return found
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -17,17 +18,16 @@ from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import is_live
 from studio.gateway import put_here, seal
-from studio.gateway.doors import NotJson, json_in
+from studio.gateway.doors import BodyTooLarge, NotJson, TooOften, check_rate, json_in
 from studio.gateway.fal.asked import HeaderRefused, lifecycle
 from studio.gateway.fal.said import said
-from studio.gateway.fal.views import fal_view
+from studio.gateway.fal.views import View, fal_view
 from studio.gateway.links import file_link
 from studio.gateway.models import GatewayFile
 
 TOKEN_LIFE = timedelta(minutes=10)
 STORAGES = ("fal-cdn-v3", "gcs")
 CHUNK = 1 << 18
-PART_BYTES = 32_000_000
 _uploader = TimestampSigner(salt="studio.gateway.fal.uploader")
 _ticket = TimestampSigner(salt="studio.gateway.fal.ticket")
 
@@ -66,20 +66,39 @@ def key_list(_request: HttpRequest) -> JsonResponse:
     return JsonResponse(seal.key_list(), headers={"Cache-Control": "public, max-age=3600"})
 
 
-@csrf_exempt
-def upload(request: HttpRequest) -> HttpResponseBase:
+def cdn_view(method: str) -> Callable[[View], View]:
+    """A view that gets the token behind the upload token, and refuses in fal's words."""
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def guarded(request: HttpRequest, **route: Any) -> HttpResponseBase:
+            token = _uploader_of(request)
+            if token is None:
+                return said(401, "Invalid token")
+            if request.method != method:
+                return said(405, "Method Not Allowed")
+            try:
+                check_rate(token, reads=False)
+                return view(request, token, **route)
+            except TooOften as error:
+                return said(429, "Rate limit exceeded", **error.retry_after)
+            except HeaderRefused as error:
+                return said(400, str(error))
+            except (put_here.TooLarge, BodyTooLarge) as error:
+                return said(413, str(error))
+
+        return guarded
+
+    return decorate
+
+
+@cdn_view("POST")
+def upload(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     """One file in one piece."""
-    token = _uploader_of(request)
-    if token is None:
-        return said(401, "Invalid token")
-    try:
-        file = _begun(request, token)
-        with put_here.received(_chunks(request)) as content:
-            put_here.keep(file, content)
-    except HeaderRefused as error:
-        return said(400, str(error))
-    except put_here.TooLarge as error:
-        return said(413, str(error))
+    file = _begun(request, token)
+    with put_here.received(_chunks(request)) as content:
+        put_here.keep(file, content)
     return JsonResponse({"access_url": file_link(file)})
 
 
@@ -100,56 +119,45 @@ def put_signed(request: HttpRequest, file_id: UUID) -> HttpResponseBase:
     return HttpResponse(status=200 if kept else 403)
 
 
-@csrf_exempt
-def begin_parts(request: HttpRequest) -> HttpResponseBase:
-    token = _uploader_of(request)
-    if token is None:
-        return said(401, "Invalid token")
-    try:
-        file = _begun(request, token)
-    except HeaderRefused as error:
-        return said(400, str(error))
+@cdn_view("POST")
+def begin_parts(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
+    file = _begun(request, token)
     return JsonResponse({"access_url": file_link(file), "uploadId": file.pk.hex})
 
 
-@csrf_exempt
-def put_part(request: HttpRequest, file_id: UUID, name: str, upload_id: str, number: int) -> HttpResponseBase:  # noqa: ARG001
-    file = _coming(request, file_id, upload_id)
-    if not isinstance(file, GatewayFile):
-        return file
-    content = request.read(PART_BYTES + 1)
-    if len(content) > PART_BYTES:
-        return said(413, f"A part has at most {PART_BYTES // 1_000_000} MB.")
+@cdn_view("PUT")
+def put_part(
+    request: HttpRequest, token: ApiToken, file_id: UUID, upload_id: str, number: int, **_: str
+) -> HttpResponse:
+    file = _mine(token, file_id, upload_id)
+    if file is None or file.bytes is not None:
+        return said(404, "Upload not found")
     try:
-        etag = put_here.keep_part(file, number, content)
+        etag = put_here.keep_part(file, number, request.read(put_here.PART_BYTES + 1))
     except put_here.PartsDiffer as error:
         return said(400, str(error))
     return HttpResponse(headers={"ETag": f'"{etag}"'})
 
 
-@csrf_exempt
-def end_parts(request: HttpRequest, file_id: UUID, name: str, upload_id: str) -> HttpResponseBase:  # noqa: ARG001
-    file = _coming(request, file_id, upload_id)
-    if not isinstance(file, GatewayFile):
-        return file
+@cdn_view("POST")
+def end_parts(request: HttpRequest, token: ApiToken, file_id: UUID, upload_id: str, **_: str) -> HttpResponseBase:
+    file = _mine(token, file_id, upload_id)
+    if file is None:
+        return said(404, "Upload not found")
     try:
-        listed = {part["partNumber"]: part["etag"].strip('"') for part in json_in(request)["parts"]}
-        put_here.join_parts(file, listed)
-    except put_here.TooLarge as error:
-        return said(413, str(error))
+        # Whoever has lost the answer asks again, and the parts have gone by then.
+        if file.bytes is None:
+            listed = {part["partNumber"]: part["etag"].strip('"') for part in json_in(request)["parts"]}
+            put_here.join_parts(file, listed)
     except (NotJson, KeyError, TypeError, AttributeError, put_here.PartsDiffer):
         return said(400, "Invalid parts")
     return JsonResponse({"access_url": file_link(file)})
 
 
-def _coming(request: HttpRequest, file_id: UUID, upload_id: str) -> GatewayFile | JsonResponse:
-    """The caller's own file whose parts are still to come."""
-    token = _uploader_of(request)
-    if token is None:
-        return said(401, "Invalid token")
-    mine = GatewayFile.objects.for_workspace(token.workspace).filter(pk=file_id, bytes=None)
-    file = mine.first() if upload_id == file_id.hex else None
-    return file or said(404, "Upload not found")
+def _mine(token: ApiToken, file_id: UUID, upload_id: str) -> GatewayFile | None:
+    """The caller's own file that comes in parts, or has come."""
+    mine = GatewayFile.objects.for_workspace(token.workspace).filter(pk=file_id)
+    return mine.first() if upload_id == file_id.hex else None
 
 
 def _begun(request: HttpRequest, token: ApiToken) -> GatewayFile:

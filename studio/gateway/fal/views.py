@@ -23,6 +23,7 @@ from studio.gateway.fal.asked import HeaderRefused, order_of, wishes_of
 from studio.gateway.fal.said import NO_MONEY, failed, locked, said
 from studio.gateway.models import GatewayRequest, Protocol
 from studio.gateway.outcome import Phase, Standing, Take, find_request, position_of, standing_of
+from studio.gateway.repeats import KeyRefused, accept_once, key_in
 from studio.gateway.words import Refused, Trouble
 
 View = Callable[..., HttpResponseBase]
@@ -170,7 +171,10 @@ def _accepted(request: HttpRequest, token: ApiToken, model: str, webhook: str) -
     except NotJson:
         arguments = None
     try:
-        return asking.accept(order_of(token, model, arguments, wishes_of(request.headers), webhook))
+        order = order_of(token, model, arguments, wishes_of(request.headers), webhook)
+        return accept_once(order, key_in(request.headers))
+    except KeyRefused as error:
+        return said(422, str(error))
     except Refused as refused:
         return _refusal(model, refused.trouble)
 

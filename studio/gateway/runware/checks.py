@@ -14,6 +14,7 @@ from studio.gateway.runware.errors import TaskError
 
 Check = Callable[[Any], bool]
 Task = Mapping[str, Any]
+LONGEST_ADDRESS = 2_000
 
 
 def is_uuid4(value: Any) -> bool:
@@ -28,7 +29,7 @@ def _is_url(value: Any) -> bool:
         url = httpx.URL(value)
     except (httpx.InvalidURL, TypeError):
         return False
-    return url.scheme in ("http", "https") and bool(url.host)
+    return url.scheme in ("http", "https") and bool(url.host) and len(value) <= LONGEST_ADDRESS
 
 
 def _whole(least: int, most: int | None = None) -> Check:
@@ -81,7 +82,7 @@ def check_video(task: Task) -> None:
     if "model" not in task:
         raise missing("model")
     if not isinstance(task["model"], str) or task["model"] not in models_of(Protocol.RUNWARE):
-        raise TaskError("invalidModel", f"Model '{task['model']}' is not available.", "model")
+        raise TaskError("invalidModel", f"Model '{str(task['model'])[:100]}' is not available.", "model")
     for name in task:
         if name not in NAMES:
             raise unknown(name)
@@ -103,6 +104,7 @@ def missing(path: str) -> TaskError:
 
 
 def unknown(path: str) -> TaskError:
+    path = path[:100]
     return TaskError("unknownParameter", f"Unknown parameter '{path}'.", path)
 
 

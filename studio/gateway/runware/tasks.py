@@ -14,7 +14,7 @@ from billing import ledger
 from studio.gateway import put_here
 from studio.gateway.asking import accept
 from studio.gateway.catalogue import models_of
-from studio.gateway.doors import without_files
+from studio.gateway.doors import shortened
 from studio.gateway.links import file_link
 from studio.gateway.models import GatewayRequest, Protocol
 from studio.gateway.outcome import Standing, find_request, standing_of
@@ -32,7 +32,7 @@ def do(task: Task, token: ApiToken) -> Parts:
     """The items for ``data`` and ``errors``. Raises TaskError."""
     kind = task.get("taskType")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise TaskError("invalidTaskType", f"Invalid value for 'taskType': {kind!r}.", "taskType")
+        raise TaskError("invalidTaskType", f"Invalid value for 'taskType': {str(kind)[:100]!r}.", "taskType")
     action, function = KINDS[kind]
     try:
         demand_of_token(token, *action)
@@ -55,7 +55,7 @@ def _submit(task: Task, token: ApiToken) -> Parts:
         slug=models_of(Protocol.RUNWARE)[task["model"]],
         portrait=task["inputs"]["image"],
         voice=task["inputs"]["audio"],
-        asked=without_files(dict(task)),
+        asked=shortened(dict(task)),
         prompt=task.get("positivePrompt", ""),
         options=options_of(task),
         webhook_url=task.get("webhookURL", ""),

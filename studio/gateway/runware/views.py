@@ -22,8 +22,11 @@ def tasks(request: HttpRequest) -> JsonResponse:
     if request.method != "POST":
         return _refused(TaskError("methodNotAllowed", "Send tasks with POST.", status=405))
     try:
+        bearer = _bearer(request) if "Authorization" in request.headers else None
         asked = _tasks_in(request)
-        token = _token(request, asked)
+        token = _named(asked[0]) or bearer
+        if token is None:
+            raise _no_key()
         check_rate(token, reads=all(task.get("taskType") in READS for task in asked))
     except TaskError as error:
         return _refused(error)
@@ -48,16 +51,25 @@ def _tasks_in(request: HttpRequest) -> list[dict[str, Any]]:
     return asked
 
 
-def _token(request: HttpRequest, asked: list[dict[str, Any]]) -> ApiToken:
-    """By the header, or by a first task that carries the key."""
-    first = asked[0]
+def _bearer(request: HttpRequest) -> ApiToken:
     try:
-        if first.get("taskType") == "authentication":
-            return known_token(str(first.get("apiKey", "")))
         return token_in(request, "bearer")
     except NoToken:
-        named = {"taskType": "authentication"}
-        raise TaskError("invalidApiKey", "Invalid API key.", "apiKey", status=401, **named) from None
+        raise _no_key() from None
+
+
+def _named(first: dict[str, Any]) -> ApiToken | None:
+    """The token of a first task that carries the key."""
+    if first.get("taskType") != "authentication":
+        return None
+    try:
+        return known_token(str(first.get("apiKey", "")))
+    except NoToken:
+        raise _no_key() from None
+
+
+def _no_key() -> TaskError:
+    return TaskError("invalidApiKey", "Invalid API key.", "apiKey", status=401, taskType="authentication")
 
 
 def _answer(asked: list[dict[str, Any]], token: ApiToken) -> JsonResponse:
