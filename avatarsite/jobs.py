@@ -18,8 +18,9 @@ from django_q.tasks import async_task
 
 MAIN, WATCH = "main", "watch"
 CLUSTERS = (MAIN, WATCH)
-# The long watch has a cluster of its own, so that it never stands in the way of short work.
-ON_WATCH = frozenset({"studio.watch"})
+APPS = ("avatarsite", "billing", "studio")  # those with tasks
+# What runs long has a cluster of its own, so that it never stands in the way of short work.
+ON_WATCH = frozenset({"studio.watch", "avatarsite.send_webhooks"})
 # Seconds for tasks that may take longer than the cluster's own limit: a copy may have to be converted, a file be sent.
 LONGER: dict[str, int] = {"studio.ingest": 900, "studio.deliver": 900}
 

@@ -14,6 +14,8 @@ EVERY_MINUTES: dict[str, int] = {
     "studio.sweep": 1,
     "studio.gateway_sweep": 1,
     "avatarsite.forget_letters": 60,
+    "avatarsite.sweep_webhooks": 1,
+    "avatarsite.forget_events": 60,
     "billing.expire_lots": 5,
     "billing.mail_unsent": 10,
     "billing.write_summaries": 60,

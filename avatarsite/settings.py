@@ -178,8 +178,8 @@ Q_CLUSTER: dict[str, Any] = {
     "max_rss": 400_000,
     "log_level": "WARNING",
     "label": "Queue",
-    # Two, so that the canary gets through beside the long watch.
-    "ALT_CLUSTERS": {"watch": {"workers": 2, "queue_limit": 2, "timeout": 90, "retry": 300}},
+    # Three, so that the canary gets through beside the long watch and the round of webhooks.
+    "ALT_CLUSTERS": {"watch": {"workers": 3, "queue_limit": 3, "timeout": 90, "retry": 300}},
 }
 
 # --- Files: var/media unless S3_BUCKET names a bucket ----------------------------------------------------------------
@@ -362,6 +362,8 @@ PROVIDERS_PER_SECOND = {
 TRUSTED_UPLOAD_ENDPOINTS = env.words("TRUSTED_UPLOAD_ENDPOINTS")
 # Portraits and voices that come as an address are fetched from public addresses only, and from these origins.
 TRUSTED_MEDIA_SOURCES = env.words("TRUSTED_MEDIA_SOURCES")
+# Webhooks go to public https addresses only, and to these hosts, with a port or for all ports.
+TRUSTED_WEBHOOK_ENDPOINTS = env.words("TRUSTED_WEBHOOK_ENDPOINTS")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 LOCAL_ENGINE_JOBS = env.integer("LOCAL_ENGINE_JOBS", 1, least=1)
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from avatarsite import alerts
 from avatarsite.inbox import letters
-from avatarsite.outbox import events
+from avatarsite.outbox import events, mail, sender, sweep
+from avatarsite.supervisor import stopping
 
 
 def canary() -> None:
@@ -21,5 +22,17 @@ def mail_alert(*, alert_id: int) -> None:
     alerts.mail_alert(alert_id)
 
 
-def send_webhooks(*, workspace_id: str) -> None:
-    events.fan_out(workspace_id)
+def send_webhooks() -> None:
+    sender.send_webhooks(stopping=stopping)
+
+
+def sweep_webhooks() -> None:
+    sweep.sweep()
+
+
+def mail_endpoint(*, endpoint_id: str) -> None:
+    mail.mail_endpoint(endpoint_id)
+
+
+def forget_events() -> None:
+    events.forget_old_events()

@@ -1,18 +1,25 @@
-"""The one seam to the letters that customers' programs get (``avatarsite/outbox``)."""
+"""The one seam to what customers' programs are told (``avatarsite/outbox``)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
+from avatarsite.outbox.events import record_event
 from avatarsite.workspaces.models import Workspace
-
-_EVENTS = "avatarsite.outbox.events"
+from billing.money import usd
 
 
 def announce(workspace: Workspace, kind: str, *, subject: str, data: Mapping[str, Any]) -> None:
-    """Record an event in the caller's transaction, so that it is told if and only if what it tells of has happened."""
-    if find_spec("avatarsite.outbox") and find_spec(_EVENTS):
-        import_module(_EVENTS).record_event(workspace, kind, subject=subject, data=data)
+    """Record an event in the caller's transaction, so that it is told if and only if what it tells of has happened.
+
+    ``…_micros`` in ``data`` is told as the API spells money: ``amount_micros=5`` as ``"amount": {…}``.
+    """
+    record_event(workspace.pk, kind, subject=subject, data=dict(map(_as_told, data.items())))
+
+
+def _as_told(item: tuple[str, Any]) -> tuple[str, Any]:
+    name, value = item
+    if not name.endswith("_micros") or not isinstance(value, int):
+        return item
+    return name.removesuffix("_micros"), {"amount_micros": value, "currency": "USD", "display": usd(value)}

@@ -9,33 +9,26 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from avatarsite import jobs
-from avatarsite.outbox.kinds import KINDS
+from avatarsite.outbox.kinds import KINDS, TEST
 from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Stream
-from avatarsite.workspaces.models import Workspace
+from avatarsite.outbox.wake import wake_sender
 
 BATCH = 500
-KEPT = timedelta(days=90)
+KEPT = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 5_000
 
 
-def record_event(workspace: Workspace, kind: str, *, subject: str, data: Mapping[str, Any]) -> Event:
+def record_event(workspace_id: str, kind: str, *, subject: str, data: Mapping[str, Any]) -> Event:
     """Write an event in the caller's transaction: it is told if, and only if, what it tells of is committed.
 
-    ``data`` is JSON-able; ``"test": True`` in it marks what no money stands behind. The caller sees to it that a step
-    which runs twice records once. ValueError for a kind that is not in KINDS.
+    ``data`` is JSON-able, and is told as it is now, however late that is; ``"test": True`` in it marks what no money
+    stands behind. The caller sees to it that a step which runs twice records once. ValueError for an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"The kind is {kind!r}; use one of {', '.join(KINDS)}.")
-    with transaction.atomic():
-        event = Event.objects.create(workspace=workspace, kind=kind, subject=subject, data=dict(data))
-        if listening(workspace.pk):
-            jobs.enqueue("avatarsite.send_webhooks", workspace_id=workspace.pk)
+    event = Event.objects.create(workspace_id=workspace_id, kind=kind, subject=subject, data=dict(data))
+    wake_sender(workspace_id)
     return event
-
-
-def listening(workspace_id: str) -> bool:
-    return Endpoint.objects.filter(workspace_id=workspace_id).exclude(state=EndpointState.DISABLED).exists()
 
 
 def fan_out(workspace_id: str) -> int:
@@ -67,19 +60,23 @@ def _number_some(workspace_id: str) -> int:
         stream.save(update_fields=["last_number"])
         awake = Endpoint.objects.filter(workspace_id=workspace_id).exclude(state=EndpointState.DISABLED)
         for endpoint in awake.select_for_update():
-            wanted = [e for e in events if e.created_at >= endpoint.created_at and endpoint.wants(e.kind)]
+            wanted = [e for e in events if e.created_at >= endpoint.created_at and endpoint.wants(e)]
             address_to(endpoint, wanted)
     return len(events)
 
 
 def address_to(endpoint: Endpoint, events: list[Event]) -> list[Delivery]:
-    """Deliveries of ``events``, in their order. The caller holds the endpoint's row."""
+    """Deliveries of ``events``, in their order. The caller holds the endpoint's row.
+
+    A paused endpoint's are kept for later, but for a test: whoever asked for that waits for it.
+    """
     if not events:
         return []
-    due = timezone.now() if endpoint.state == EndpointState.ACTIVE else None
+    now = timezone.now()
     deliveries = []
     for event in events:
         endpoint.last_sequence += 1
+        due = now if endpoint.state == EndpointState.ACTIVE or event.kind == TEST else None
         deliveries.append(Delivery(endpoint=endpoint, event=event, sequence=endpoint.last_sequence, next_try_at=due))
     endpoint.save(update_fields=["last_sequence"])
     return Delivery.objects.bulk_create(deliveries)
@@ -92,7 +89,7 @@ def fan_out_all() -> int:
 
 
 def forget_old_events() -> int:
-    """Delete events of more than 90 days ago, with their deliveries; gives how many."""
+    """Delete events of more than 30 days ago, with their deliveries; gives how many. Their numbers never come back."""
     old = Event.objects.filter(created_at__lt=timezone.now() - KEPT).order_by("created_at")
     found = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
     Event.objects.filter(pk__in=found).delete()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.utils import timezone
 
 from avatarsite.ids import LENGTH, new_id
 from avatarsite.outbox.kinds import EVERY, TEST
@@ -93,8 +94,8 @@ class Endpoint(models.Model):
     failures = models.PositiveIntegerField("in a row", default=0)
     dark_since = models.DateTimeField("the first failure since the last success", null=True, blank=True)
     rest_until = models.DateTimeField("it is left alone until then", null=True, blank=True)
-    leased_until = models.DateTimeField("somebody is sending to it", null=True, blank=True)
-    served_at = models.DateTimeField("when it was last somebody's turn", null=True, blank=True)
+    served_at = models.DateTimeField("when its turn last began", null=True, blank=True)
+    owes_mail_since = models.DateTimeField("its people are to be told of its state", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -106,8 +107,15 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         return self.description or self.url
 
-    def wants(self, kind: str) -> bool:
-        return EVERY in self.kinds or kind in self.kinds
+    @property
+    def subject(self) -> str:
+        """What its test events are about."""
+        return f"endpoint:{self.pk}"
+
+    def wants(self, event: Event) -> bool:
+        if event.kind == TEST:
+            return event.subject == self.subject
+        return EVERY in self.kinds or event.kind in self.kinds
 
 
 class DeliveryState(models.TextChoices):
@@ -117,7 +125,10 @@ class DeliveryState(models.TextChoices):
 
 
 class Delivery(models.Model):
-    """One event on its way to one endpoint. ``next_try_at`` is empty when it has ended, or its endpoint is paused."""
+    """One event on its way to one endpoint.
+
+    ``next_try_at`` is empty when it has ended, or its endpoint is paused; ``leased_until`` is set while it is sent.
+    """
 
     id = models.CharField(primary_key=True, max_length=LENGTH, default=delivery_id, editable=False)
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, related_name="deliveries")
@@ -125,7 +136,9 @@ class Delivery(models.Model):
     sequence = models.PositiveBigIntegerField("counts the endpoint's deliveries without gaps")
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.WAITING)
     tries = models.PositiveSmallIntegerField(default=0)
+    since = models.DateTimeField("the tries are counted from then", default=timezone.now)
     next_try_at = models.DateTimeField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
     answer_code = models.PositiveSmallIntegerField(null=True, blank=True)
     answer = models.TextField("the answer's body, or why there was none", blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
@@ -167,9 +180,10 @@ class Attempt(models.Model):
 
 
 class Round(models.Model):
-    """Who is sending now: one round is enough, and a second would only sit on a worker."""
+    """Who is sending now: one round is enough, and a second would only sit on a worker. There is one row."""
 
-    leased_until = models.DateTimeField(null=True, blank=True)
+    owner = models.CharField(max_length=36, blank=True)
+    leased_until = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return f"until {self.leased_until}"

@@ -16,6 +16,7 @@ from billing import holds
 from billing.budget_notices import note_refusal
 from studio.models import Render, RenderEvent, RenderGroup, RenderState, Upload
 from studio.models.renders import render_id
+from studio.pipeline.news import record_news
 from studio.pipeline.options import DEFAULTS
 from studio.pipeline.quote import Quote, quote_render
 from studio.pipeline.scopes import scopes_of
@@ -220,6 +221,7 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
         next_try_at=now,
     )
     RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=now)
+    record_news(render)
     jobs.enqueue("studio.watch")
     return render
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from avatarsite import jobs
 from studio.models import Render, RenderEvent, RenderState
 from studio.models.renders import ALIVE
+from studio.pipeline.news import record_news
 
 S = RenderState
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -69,8 +70,9 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
         )
         if to not in ALIVE and render.token_id:
             jobs.enqueue("studio.tell", render_id=render.pk)  # a program may wait for word of it
-    for name, value in fields.items():
-        setattr(render, name, value)
+        for name, value in fields.items():
+            setattr(render, name, value)
+        record_news(render, was=was)
     return True
 
 

@@ -16,7 +16,7 @@ def house() -> Workspace:
 
 
 def record(workspace: Workspace, kind: str) -> Event:
-    return record_event(workspace, kind, subject="render:rnd_1", data={"id": "rnd_1"})
+    return record_event(workspace.pk, kind, subject="render:rnd_1", data={"id": "rnd_1"})
 
 
 def listen(workspace: Workspace, *kinds: str, state: str = EndpointState.ACTIVE) -> Endpoint:

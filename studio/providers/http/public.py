@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from avatarsite.addresses import pinned
 from studio.providers.http.addresses import AddressRefused, Bases, public_addresses_of
 from studio.providers.http.asking import NotSent, unanswered
 from studio.providers.http.pool import HEADERS, tls
@@ -66,13 +67,8 @@ async def _first_answer(  # noqa: PLR0913, PLR0917 -- the parts of a request
 ) -> httpx.Response:
     failure: ProviderError | None = None
     for address in addresses:
-        request = client.build_request(
-            method,
-            named.copy_with(host=address),
-            headers={**headers, "Host": named.netloc.decode("ascii")},
-            content=content,
-            extensions={"sni_hostname": named.raw_host.decode("ascii")} if named.scheme == "https" else {},
-        )
+        pin = pinned(named, address)
+        request = client.build_request(method, content=content, **pin | {"headers": {**headers, **pin["headers"]}})
         try:
             return await client.send(request, stream=True)
         except (httpx.HTTPError, httpx.StreamError) as error:

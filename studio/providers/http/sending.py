@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import httpx
 
+from avatarsite.addresses import pinned
 from studio.providers.http.addresses import Bases, public_addresses_of
 from studio.providers.http.asking import NotSent, unanswered
 from studio.providers.http.pool import HEADERS, tls
@@ -54,18 +55,14 @@ async def put_file(url: str, parcel: Parcel, trusted: Bases, *, alive: Callable[
 async def _put(
     client: httpx.AsyncClient, named: httpx.URL, address: str, parcel: Parcel, alive: Callable[[], Awaitable[None]]
 ) -> int:
-    request = client.build_request(
-        "PUT",
-        named.copy_with(host=address),
-        headers={
-            "Host": named.netloc.decode("ascii"),
-            "Content-Type": parcel.content_type,
-            # Buckets take no chunked bodies, and a length that is known lets them refuse early.
-            "Content-Length": str(parcel.bytes),
-        },
-        content=_chunks(parcel, alive),
-        extensions={"sni_hostname": named.raw_host.decode("ascii")} if named.scheme == "https" else {},
-    )
+    pin = pinned(named, address)
+    headers = {
+        **pin["headers"],
+        "Content-Type": parcel.content_type,
+        # Buckets take no chunked bodies, and a length that is known lets them refuse early.
+        "Content-Length": str(parcel.bytes),
+    }
+    request = client.build_request("PUT", content=_chunks(parcel, alive), **pin | {"headers": headers})
     response = await client.send(request, stream=True)
     await response.aclose()
     return response.status_code

@@ -1,0 +1,104 @@
+"""One POST to a customer's address: looked at first, connected to as it was looked at, never by a proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import httpx
+from django.conf import settings
+
+from avatarsite.addresses import AddressRefused, UnknownHost, is_at_host, pinned, public_addresses_of
+
+SECONDS = 15.0  # for all of it: the name, the connection, the answer
+TIMEOUT = httpx.Timeout(SECONDS, connect=10.0)
+MOST_ANSWER = 4_096  # bytes of the answer that are kept
+HEADERS = {"User-Agent": "AvatarStudio-Webhooks/1", "Accept-Encoding": "identity", "Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a status and the beginning of its body, or None and the reason."""
+
+    code: int | None
+    text: str
+    took_ms: int
+    retry_after: str = ""
+
+    @property
+    def taken(self) -> bool:
+        return self.code is not None and 200 <= self.code < 300
+
+    @property
+    def gone(self) -> bool:
+        return self.code == 410
+
+
+def is_trusted(url: str) -> bool:
+    """Whether the operator lets webhooks go there although it is not public, or not https."""
+    return is_at_host(url, settings.TRUSTED_WEBHOOK_ENDPOINTS)
+
+
+def new_client() -> httpx.AsyncClient:
+    """For one endpoint: its connection is kept while its turn lasts."""
+    limits = httpx.Limits(max_connections=2, max_keepalive_connections=1)
+    return httpx.AsyncClient(
+        verify=_tls(), timeout=TIMEOUT, limits=limits, headers=HEADERS, trust_env=False, follow_redirects=False
+    )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for the process: making it reads every root certificate."""
+    return httpx.create_ssl_context()
+
+
+async def post(client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """Send it once. Whatever goes wrong is an Answer, too."""
+    start = time.monotonic()
+    code, text, again = None, "", ""
+    try:
+        async with asyncio.timeout(SECONDS):
+            code, text, again = await _post(client, url, body, headers)
+    except (AddressRefused, UnknownHost) as error:
+        text = f"Nothing was sent. {error}"
+    except (TimeoutError, httpx.TimeoutException):
+        text = f"No answer came within {SECONDS:.0f} s."
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+        text = f"No answer came: {error or type(error).__name__}"
+    return Answer(code, text, round((time.monotonic() - start) * 1000), again)
+
+
+async def _post(client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, str]:
+    """Status, text and Retry-After. The next address of a name is tried only if nothing was sent to the one before."""
+    failure: httpx.HTTPError | None = None
+    for address in await public_addresses_of(url, trusted=is_trusted(url)):
+        pin = pinned(httpx.URL(url), address)
+        request = client.build_request("POST", content=body, **pin | {"headers": {**headers, **pin["headers"]}})
+        try:
+            response = await client.send(request, stream=True)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            failure = error
+            continue
+        try:
+            return response.status_code, await _text_of(response), response.headers.get("retry-after", "")
+        finally:
+            await response.aclose()
+    assert failure is not None  # noqa: S101 -- there is at least one address
+    raise failure
+
+
+async def _text_of(response: httpx.Response) -> str:
+    if response.is_redirect:
+        where = response.headers.get("location", "")[:300]
+        return f"It leads on to {where}, and redirects are not followed. Give the endpoint its final address."
+    found = b""
+    async for part in response.aiter_raw():
+        found += part
+        if len(found) >= MOST_ANSWER:
+            break
+    return found[:MOST_ANSWER].decode("utf-8", "replace").replace("\0", "�")

@@ -1,0 +1,146 @@
+"""The round that sends: an asyncio loop over endpoints, each of which gets its letters one after the other.
+
+Endpoints are served side by side, and those that have failed take at most half of the places, so a slow or dead one
+holds up nobody but itself. Correctness rests on the claim of each delivery (``rows``), never on the round's lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import httpx
+from asgiref.sync import async_to_sync, sync_to_async
+from django.db import close_old_connections
+from django.utils import timezone
+
+from avatarsite import jobs
+from avatarsite.outbox import rows, wake
+from avatarsite.outbox.events import fan_out_all
+from avatarsite.outbox.models import Endpoint
+from avatarsite.outbox.posting import SECONDS, Answer, new_client, post
+
+logger = logging.getLogger(__name__)
+
+RUN_SECONDS = 45.0  # with the last post well below the queue's limit for the watch cluster
+RENEW_EVERY = 5.0
+LOOK_EVERY = 0.5
+IDLE_SECONDS = 6.5  # how long to stay when nothing is due: longer than the first wait for another try
+FINISH_SECONDS = SECONDS + 2
+PLACES = 64
+PLACES_FOR_FAILING = 32
+LETTERS_A_TURN, SECONDS_A_TURN = 50, 20.0  # then the place is free for who has waited longer
+
+Clock = Callable[[], datetime]
+
+
+def send_webhooks(
+    *,
+    run_seconds: float = RUN_SECONDS,
+    idle_seconds: float = IDLE_SECONDS,
+    stopping: Callable[[], bool] = lambda: False,
+    clock: Clock = timezone.now,
+) -> bool:
+    """Send what is due until nothing is left or the time is up; then hand over. False if another round is running.
+
+    ``clock`` says what is due; leases and signatures go by the real one.
+    """
+    owner = str(uuid.uuid4())
+    close_old_connections()
+    if not wake.take_lease(owner):
+        return False
+    try:
+        async_to_sync(_Round(owner, run_seconds, idle_seconds, stopping, clock).run)()
+    finally:
+        wake.drop_lease(owner)
+        if wake.work_left(clock()):
+            jobs.enqueue("avatarsite.send_webhooks")
+    return True
+
+
+@dataclass(slots=True)
+class _Round:
+    owner: str
+    run_seconds: float
+    idle_seconds: float
+    stopping: Callable[[], bool]
+    clock: Clock
+    turns: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
+    closing: bool = False
+
+    async def run(self) -> None:
+        # Names are looked up in threads, and the usual handful could all wait for one slow resolver.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(PLACES, "lookup"))
+        start = renewed = busy = time.monotonic()
+        while (now := time.monotonic()) - start < self.run_seconds and not self.stopping():
+            if now - renewed > RENEW_EVERY:
+                if not await sync_to_async(wake.take_lease)(self.owner):
+                    break
+                renewed = now
+            await self._look()
+            if self.turns:
+                busy = now
+                await asyncio.wait(self.turns.values(), timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
+            elif now - busy >= self.idle_seconds:
+                break
+            else:
+                await asyncio.sleep(min(LOOK_EVERY, self.idle_seconds))
+        self.closing = True
+        if self.turns:
+            await asyncio.wait(self.turns.values(), timeout=FINISH_SECONDS)
+
+    async def _look(self) -> None:
+        """Give free places to endpoints that have something due."""
+        for endpoint in await sync_to_async(self._due)():
+            if len(self.turns) >= PLACES:
+                break
+            if endpoint.pk in self.turns or (endpoint.failures and len(self.failing) >= PLACES_FOR_FAILING):
+                continue
+            if endpoint.failures:
+                self.failing.add(endpoint.pk)
+            self.turns[endpoint.pk] = asyncio.create_task(self._turn(endpoint.pk))
+
+    def _due(self) -> list[Endpoint]:
+        fan_out_all()
+        return list(wake.due_endpoints(self.clock())[: 2 * PLACES])
+
+    async def _turn(self, endpoint_id: str) -> None:
+        try:
+            async with new_client() as client:
+                await self._serve(client, endpoint_id)
+        except Exception:
+            # Its claim runs out, and the delivery is tried again.
+            logger.exception("%s: the sending broke", endpoint_id)
+        finally:
+            self.failing.discard(endpoint_id)
+            del self.turns[endpoint_id]
+
+    async def _serve(self, client: httpx.AsyncClient, endpoint_id: str) -> None:
+        began = time.monotonic()
+        for delivery in await sync_to_async(self._begin)(endpoint_id):
+            if self.closing or time.monotonic() - began > SECONDS_A_TURN:
+                return
+            letter = await sync_to_async(rows.claim)(delivery, self.clock())
+            if letter is None:
+                continue
+            answer = await _send(client, letter)
+            if not await sync_to_async(rows.record)(letter, answer, self.clock()):
+                return
+
+    def _begin(self, endpoint_id: str) -> list[str]:
+        now = self.clock()
+        Endpoint.objects.filter(pk=endpoint_id).update(served_at=now)
+        return rows.due_of(endpoint_id, now, LETTERS_A_TURN)
+
+
+async def _send(client: httpx.AsyncClient, letter: rows.Letter) -> Answer:
+    if not letter.headers:
+        return Answer(None, rows.UNSEALED, 0)
+    return await post(client, letter.url, letter.body, letter.headers)

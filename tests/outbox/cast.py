@@ -1,0 +1,62 @@
+"""A workspace with endpoints, events for them, and a clock that is moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from avatarsite.outbox.endpoints import make_endpoint
+from avatarsite.outbox.events import record_event
+from avatarsite.outbox.models import Delivery, Endpoint, Event
+from avatarsite.outbox.sender import send_webhooks
+from avatarsite.workspaces.models import Workspace
+
+
+@dataclass
+class Clock:
+    now: datetime = field(default_factory=lambda: timezone.now() + timedelta(seconds=1))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+def make_house(slug: str = "house") -> Workspace:
+    return Workspace.objects.create(slug=slug, name="House")
+
+
+def listen(house: Workspace, url: str, *kinds: str) -> Endpoint:
+    return make_endpoint(house, url=url, kinds=kinds or ("*",), user=None)
+
+
+def happen(house: Workspace, count: int = 1, kind: str = "render.ready") -> list[Event]:
+    made = range(Event.objects.count(), Event.objects.count() + count)
+    return [record_event(house.pk, kind, subject=f"render:rnd_{n}", data={"id": f"rnd_{n}"}) for n in made]
+
+
+def send(clock: Callable[[], datetime] | None = None) -> bool:
+    """One round, which ends when nothing is due by the clock."""
+    return send_webhooks(idle_seconds=0, clock=clock or Clock())
+
+
+def until_quiet(clock: Clock, *, most: timedelta) -> None:
+    """Rounds at the moments when something is due, until nothing is or the time is over."""
+    end = clock.now + most
+    while clock.now <= end:
+        send(clock)
+        due = Delivery.objects.exclude(next_try_at=None).order_by("next_try_at").values_list("next_try_at", flat=True)
+        rests = Endpoint.objects.exclude(rest_until=None).values_list("rest_until", flat=True)
+        if not due:
+            return
+        clock.now = max([due[0], *rests, clock.now + timedelta(milliseconds=1)])
+
+
+def states(rows: Sequence[Delivery] | None = None) -> list[tuple[int, str, int]]:
+    """Sequence, state and tries of all deliveries."""
+    found = rows if rows is not None else Delivery.objects.order_by("endpoint__created_at", "sequence")
+    return [(row.sequence, row.state, row.tries) for row in found]
