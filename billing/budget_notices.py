@@ -1,15 +1,16 @@
-"""Half, most and all of a month's cap: each is said once a month, to owners and admins."""
+"""Half, most and all of a month's cap: each is said once a month, to owners and admins and to their programs."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.workspaces.models import Workspace
 from billing import rows
+from billing.announcing import announce
 from billing.errors import BudgetReached
 from billing.models import PERCENTS
 from billing.rows import Session
@@ -64,6 +65,20 @@ def _note(  # noqa: PLR0913, PLR0917 -- the columns of the row
     written = sql.run(_NOTE, [workspace.pk, scope, sql.stamp(starts_at), percent, *told])
     if written:
         jobs.enqueue("billing.mail_budget_notice", notice_id=written[0][0])
+        announce(workspace, "budget.reached", subject=scope, data=_facts(scope, starts_at, percent, use, refused))
+
+
+def _facts(scope: str, starts_at: datetime, percent: int, use: Use, refused: int | None) -> dict[str, Any]:
+    """What customers' programs are told; ``refused_micros`` is what a request asked for beyond the cap, or None."""
+    return {
+        "scope": scope,
+        "percent": percent,
+        "month": f"{starts_at:%Y-%m}",
+        "cap_micros": use.cap_micros,
+        "spent_micros": use.spent_micros,
+        "held_micros": use.reserved_micros,
+        "refused_micros": refused,
+    }
 
 
 _NOTE = """

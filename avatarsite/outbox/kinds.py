@@ -10,7 +10,7 @@ KINDS: dict[str, str] = {
     "render.cancelled": "It was stopped. Nothing was charged.",
     "balance.low": "The credit has fallen below its mark.",
     "topup.succeeded": "Credit was added.",
-    "budget.reached": "A monthly cap is used up.",
+    "budget.reached": "A monthly cap is used to 50, 80 or 100 %, each once a month.",
 }
 TEST = "webhook.test"
 EVERY = "*"  # in an endpoint's kinds: all of them, and those that come later

@@ -7,6 +7,7 @@ from django.core import mail
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from avatarsite.outbox.models import Event
 from avatarsite.workspaces.models import Workspace
 from billing import budget_mail, budget_notices, budgets, holds, ledger
 from billing.errors import BudgetReached, InsufficientCredit
@@ -270,3 +271,20 @@ def test_a_refusal_by_a_cap_is_told_once_too(cast: Cast, calendar: list[datetime
     budget_mail.mail_budget_notice(notice.pk)
     assert notice.percent == 100
     assert "A request for $11.00 was refused." in mail.outbox[0].body
+
+
+def test_a_notice_is_told_to_programs_too_and_once_a_month(calendar: list[datetime]) -> None:
+    workspace = make_rich(100)
+    cap(workspace, "project:prj_1", 10)
+    ask(workspace, 5, "a")
+    ask(workspace, 5, "b")
+    with pytest.raises(BudgetReached):
+        ask(workspace, 1, "c")
+    told = Event.objects.filter(kind="budget.reached").order_by("row")
+    assert [(event.subject, event.data["percent"], event.data["month"]) for event in told] == [
+        ("project:prj_1", 50, "2027-11"),
+        ("project:prj_1", 100, "2027-11"),
+    ]
+    calendar.append(datetime(2027, 12, 1, tzinfo=UTC))
+    ask(workspace, 5, "d")
+    assert told.all().last().data["month"] == "2027-12"

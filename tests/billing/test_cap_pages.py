@@ -8,6 +8,7 @@ from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import make_token
 from billing import budgets, holds
 from billing.models import Budget
+from studio.projects import project_for_new_video
 from tests.billing.cast import DOLLAR, give
 from tests.conftest import Cast
 from tests.studio import shop
@@ -75,3 +76,19 @@ def test_the_quote_says_when_a_cap_would_refuse(cast: Cast) -> None:
     panel = cast.browser(cast.alice).post(f"/w/{house.slug}/videos/quote/", fields).content.decode()
     assert "the monthly cap of the project “First project” has $0.00 left" in panel
     assert "data-make disabled" in panel
+
+
+def test_team_project_and_workspace_settings_lead_to_their_caps(cast: Cast) -> None:
+    workspace, page = cast.workspace, cast.browser(cast.alice)
+    project = project_for_new_video(workspace)
+    here = f"/w/{workspace.slug}"
+    caps = page.get(f"{here}/budgets/").content.decode()
+    for url, anchor in (
+        (f"{here}/team/", f"member-{cast.emil.pk}"),
+        (f"{here}/projects/{project.pk}/change/", f"project-{project.pk}"),
+        (f"{here}/settings/", ""),
+    ):
+        mark = f"#{anchor}" if anchor else ""
+        assert f'href="{here}/budgets/{mark}"' in page.get(url).content.decode()
+        assert f'id="{anchor or "workspace"}"' in caps
+    assert "Monthly cap<" not in cast.browser(cast.bob).get(f"{here}/team/").content.decode()
