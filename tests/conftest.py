@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -7,15 +9,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
+from django.db import connections
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 
 from avatarsite.workspaces.models import Member, Role, User, Workspace
 from tests.billing.unsealed import unsealed
 from tests.flow.outcomes import print_table
+from tests.sites import SHARED, migrated_file, share_migrations
 
 PASSWORD = "correct horse battery"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before xdist starts its workers, which inherit it."""
+    if getattr(config.option, "numprocesses", None):
+        share_migrations()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
+    """A worker begins with a copy of what one of them has migrated."""
+    test_file = connections["default"].settings_dict["TEST"]["NAME"]
+    if SHARED not in os.environ or settings.DATABASE_URL:
+        return False
+    shutil.copy(migrated_file(), test_file)
+    return True
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -13,3 +13,9 @@ if "pytest" in sys.modules:  # a process that a test starts keeps the folder tha
 from avatarsite.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+if not DATABASE_URL:  # noqa: F405
+    # A file and not memory: a server's thread then has a connection of its own, as it has in life. Nothing that a test
+    # writes has to survive a power cut.
+    DATABASES["default"]["TEST"] = {"NAME": os.environ["VAR_DIR"] + "/test.sqlite3"}  # noqa: F405
+    DATABASES["default"]["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"  # noqa: F405

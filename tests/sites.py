@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ import psycopg
 from django.conf import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+SHARED = "STUDIO_TEST_SITE"
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def fresh_site(folder: Path, **variables: str) -> Iterator[Site]:
     environment |= {"DJANGO_SETTINGS_MODULE": "avatarsite.settings", "VAR_DIR": str(folder), **variables}
     server = settings.DATABASE_URL
     if not server:
-        shutil.copy(_migrated_file(), folder / "db.sqlite3")
+        shutil.copy(migrated_file(), folder / "db.sqlite3")
         yield Site(folder, environment)
         return
     name = f"site_{uuid.uuid4().hex[:12]}"
@@ -85,17 +87,34 @@ def fresh_site(folder: Path, **variables: str) -> Iterator[Site]:
         _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@cache
-def _migrated_file() -> Path:
-    """An empty SQLite site, migrated once in this process and copied for each test."""
-    folder = Path(tempfile.mkdtemp(prefix="studio-site-"))
+def share_migrations() -> None:
+    """For a whole run: its workers then migrate one empty site among them, and copy it."""
+    folder = tempfile.mkdtemp(prefix="studio-site-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ[SHARED] = folder
+
+
+@cache
+def migrated_file() -> Path:
+    """An empty SQLite site, migrated once in this run and copied for whoever needs one."""
+    if SHARED not in os.environ:
+        share_migrations()
+    folder = Path(os.environ[SHARED])
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            _migrate_file(folder)
+            (folder / "done").touch()
+    return folder / "db.sqlite3"
+
+
+def _migrate_file(folder: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    Site(folder, environment | {"VAR_DIR": str(folder)}).manage("migrate", "-v", "0")
+    environment |= {"VAR_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "avatarsite.settings"}
+    Site(folder, environment).manage("migrate", "-v", "0")
     with sqlite3.connect(folder / "db.sqlite3") as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()
-    return folder / "db.sqlite3"
 
 
 @cache

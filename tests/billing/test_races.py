@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from billing import ledger
 from billing.models import Transfer
 from tests.billing import races
 from tests.billing.cast import make_rich
+from tests.sites import migrated_file
 
 on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="processes race on a SQLite file")
 on_postgres = pytest.mark.skipif(connection.vendor != "postgresql", reason="threads race on PostgreSQL")
@@ -23,9 +25,11 @@ on_postgres = pytest.mark.skipif(connection.vendor != "postgresql", reason="thre
 def races_in_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """What came of each race, run once for all tests: they are processes, and Django takes a second to start."""
     clean = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "DATABASE_URL_FILE"}}
+    folder = tmp_path_factory.mktemp("races")
+    shutil.copy(migrated_file(), folder / "db.sqlite3")
     run = subprocess.run(
         [sys.executable, "-m", "tests.billing.races"],
-        env=clean | {"VAR_DIR": str(tmp_path_factory.mktemp("races")), "LOG_LEVEL": "ERROR"},
+        env=clean | {"VAR_DIR": str(folder), "LOG_LEVEL": "ERROR"},
         cwd=Path(settings.BASE_DIR),
         capture_output=True,
         text=True,
