@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.sites import fresh_site
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("killed")]
 
 POINTS = [
     "studio.pipeline.request.write_render:before",
@@ -38,13 +38,19 @@ POINTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """How each process died, and what became of its render."""
+    with fresh_site(tmp_path_factory.mktemp("killed")) as site:
+        told = site.python("-m", "tests.flow.crash", *POINTS, seconds=400)
+    found: dict[str, Any] = json.loads(told.stdout.strip().splitlines()[-1])
+    return found
+
+
 @pytest.mark.parametrize("point", POINTS)
-def test_a_render_comes_home_after_a_kill_at(point: str, tmp_path: Path) -> None:
-    with fresh_site(tmp_path) as site:
-        died = site.python("-m", "tests.flow.crash", point, check=False)
-        assert died.returncode == -signal.SIGKILL, died.stderr[-3000:]
-        told = site.python("-m", "tests.flow.crash", "--restart")
-        end = json.loads(told.stdout.strip().splitlines()[-1])
+def test_a_render_comes_home_after_a_kill_at(point: str, ends: dict[str, Any]) -> None:
+    assert ends[point]["died"] == -signal.SIGKILL
+    end = ends[point]["end"]
     charge = end.pop("charge")
     assert charge > 0
     assert end == {
