@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from avatarsite.api.problems import Problem
+from avatarsite.api.views import ADDRESS
+
 # More than the largest upload that we take, and its form.
 MOST_BYTES = 130_000_000
 TOO_LARGE = "This is more than we take in one upload: 20 MB for a portrait, 120 MB for a voice. Send a smaller file.\n"
@@ -20,7 +23,13 @@ def limit_request_size(
     def middleware(request: HttpRequest) -> HttpResponseBase:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdecimal() and int(length) > MOST_BYTES:
-            return HttpResponse(TOO_LARGE, status=413, content_type="text/plain; charset=utf-8")
+            return _refusal(request)
         return get_response(request)
 
     return middleware
+
+
+def _refusal(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith(ADDRESS):
+        return Problem("body_too_large", TOO_LARGE.strip()).finished()
+    return HttpResponse(TOO_LARGE, status=413, content_type="text/plain; charset=utf-8")

@@ -408,6 +408,8 @@ STAND_INS = env.flag("STAND_INS", default=False)
 # Requests of one token in a minute; 0 is no limit.
 API_READS_PER_MINUTE = env.integer("API_READS_PER_MINUTE", 600)
 API_WRITES_PER_MINUTE = env.integer("API_WRITES_PER_MINUTE", 240)
+# The longest that a request may wait for a render's end; each holds a thread of the web server meanwhile.
+API_WAIT_SECONDS = env.integer("API_WAIT_SECONDS", 60)
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "avatarsite.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "avatarsite.api.problems.answer_exception",

@@ -12,6 +12,7 @@ from studio import urls as studio
 from studio.gateway import urls as gateway
 from studio.views.files import file_urlpatterns
 
+handler500 = "avatarsite.api.views.server_error"
 admin.autodiscover()
 
 urlpatterns = [

@@ -76,7 +76,10 @@ class Body(serializers.Serializer[Any]):
 
 
 class Query(serializers.Serializer[Any]):
-    """What stands behind an address's question mark, each name at most once."""
+    """What stands behind an address's question mark, each name at most once.
+
+    Unlike a form's, a name that is left out is left out, and an empty one is empty.
+    """
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         refuse_unknown(data, self.fields)
@@ -84,6 +87,7 @@ class Query(serializers.Serializer[Any]):
             twice = {name: ["Give it once."] for name, values in data.lists() if len(values) > 1}
             if twice:
                 raise serializers.ValidationError(twice)
+            data = data.dict()
         found: dict[str, Any] = super().to_internal_value(data)
         return found
 

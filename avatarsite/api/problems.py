@@ -6,19 +6,24 @@ no render and no price.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
-from django.http import Http404
+from django.core.signals import got_request_exception
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from avatarsite.ids import new_id
 from avatarsite.workspaces.refusals import NotAllowed
 
+log = logging.getLogger(__name__)
 E = TypeVar("E", bound=Exception)
 
 CONTENT_TYPE = "application/problem+json"
@@ -75,6 +80,11 @@ class Problem(Exception):
     def response(self) -> Response:
         return Response(self.document(), status=self.meaning.status, headers=self.headers, content_type=CONTENT_TYPE)
 
+    def finished(self) -> HttpResponse:
+        """As ``response``, for what answers before a view of the API does."""
+        body = JSONRenderer().render(self.document())
+        return HttpResponse(body, status=self.meaning.status, headers=self.headers, content_type=CONTENT_TYPE)
+
 
 def declare(code: str, status: int, title: str, remedy: str) -> None:
     CODES[code] = Code(code, status, title, remedy)
@@ -104,10 +114,22 @@ def problem_of(error: Exception) -> Problem | None:
     return None
 
 
-def answer_exception(error: Exception, _context: Mapping[str, Any]) -> Response | None:
-    """The API's EXCEPTION_HANDLER. None lets the error through, to the log and to the 500 of ``views.server_error``."""
+def answer_exception(error: Exception, context: Mapping[str, Any]) -> Response:
+    """The API's EXCEPTION_HANDLER. What is no problem is a defect, and is logged under the reference in its answer."""
     problem = problem_of(error)
-    return problem.response() if problem else None
+    if problem is None:
+        request = context["request"]._request  # noqa: SLF001 -- DRF wraps Django's
+        got_request_exception.send(sender=None, request=request)
+        problem = broken(request, error)
+    return problem.response()
+
+
+def broken(request: HttpRequest, error: BaseException | None) -> Problem:
+    """The answer to an error that nobody expected. Our log has it under the reference that it names."""
+    reference = new_id("err")
+    log.error("%s %s failed; its answer names %s", request.method, request.path, reference, exc_info=error)
+    detail = f"The request could not be finished. Our log has it under {reference}."
+    return Problem("server_error", detail, reference=reference)
 
 
 declare("invalid_request", 400, "The request does not have the form that is documented", "Correct the named field.")
@@ -116,6 +138,7 @@ declare("unauthenticated", 401, "No valid token came with the request", "Send Au
 declare("scope_missing", 403, "The token may not do this", "Use a token with the scope that the detail names.")
 declare("not_found", 404, "There is nothing here for this token", "Check the id, and the workspace of the token.")
 declare("method_not_allowed", 405, "This address does not take this method", "Use a method that Allow names.")
+declare("not_acceptable", 406, "The answer can’t be given as Accept asks", "Accept application/json.")
 declare("precondition_failed", 412, "It has changed since you read it", "Read it again, then decide anew.")
 declare("body_too_large", 413, "The body is too large", "Send less, or use an upload slot for a large file.")
 declare("unsupported_media_type", 415, "The body’s media type is not understood", "Send application/json.")
@@ -179,6 +202,11 @@ def _unauthenticated(refusal: exceptions.APIException) -> Problem:
 @translates(exceptions.MethodNotAllowed)
 def _method_not_allowed(refusal: exceptions.MethodNotAllowed) -> Problem:
     return Problem("method_not_allowed", str(refusal.detail))
+
+
+@translates(exceptions.NotAcceptable)
+def _not_acceptable(_refusal: exceptions.NotAcceptable) -> Problem:
+    return Problem("not_acceptable", "This API answers in JSON, and the request’s Accept has no place for it.")
 
 
 @translates(exceptions.UnsupportedMediaType)

@@ -17,7 +17,7 @@ from avatarsite.api.models import KEY_LENGTH
 from avatarsite.api.problems import CONTENT_TYPE
 
 READS = ("get", "head")
-ANYWHERE = ("400", "401", "403", "429")
+ANYWHERE = ("400", "401", "403", "406", "429", "500")
 ON_WRITES = ("404", "409", "412", "413", "415", "422")
 MEANINGS = {
     "304": "Nothing has changed since the ETag that came with the request.",
@@ -26,12 +26,14 @@ MEANINGS = {
     "402": "There is too little credit, or a budget is used up: `missing` says how much. Nothing was charged.",
     "403": "The token’s scopes do not allow this.",
     "404": "There is no such thing in the workspace of the token.",
+    "406": "Accept asks for something else than JSON.",
     "409": "It can’t be done as things stand, or the Idempotency-Key came before with another request.",
     "412": "It has changed since the ETag in If-Match.",
     "413": "The body is too large.",
     "415": "The body’s media type is not understood.",
     "422": "The request is well formed, but can’t be done: `code`, `field` and `remedy` say why and what to do.",
     "429": "Too many requests with this token; wait as long as `Retry-After` says.",
+    "500": "Something broke on our side: `reference` is where we find it. Send it again, with the same key.",
 }
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -56,6 +58,7 @@ PROBLEM: dict[str, Any] = {
             },
         },
         "retry_after_seconds": {"type": "integer"},
+        "reference": {"type": "string", "description": "Of a defect of ours: tell it to support."},
     },
 }
 HEADERS: dict[str, Any] = {
@@ -88,6 +91,16 @@ class _OurField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
     def map_serializer_field(self, auto_schema: Any, direction: Direction) -> Any:
         found = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)  # noqa: SLF001
         return {"pattern": NO_NUL, **found} if direction == "request" else found
+
+
+class _OurNotes(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Names, like values, are without what no database stores."""
+
+    target_class = "avatarsite.api.fields.Notes"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Direction) -> Any:
+        found = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)  # noqa: SLF001
+        return {**found, "propertyNames": {"pattern": NO_NUL}} if direction == "request" else found
 
 
 class _OurBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
@@ -124,12 +137,42 @@ def ours(endpoints: list[Any], **_: Any) -> list[Any]:
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Postprocessing hook: what all operations share."""
     components = result.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = PROBLEM
+    components["schemas"] = {name: _tidied(schema) for name, schema in components.get("schemas", {}).items()}
+    components["schemas"]["Problem"] = PROBLEM
     components["headers"] = HEADERS | {"ETag": ETAG}
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
             _complete(operation, method, has_id="{" in path)
+            if method == "post" and "201" in operation["responses"]:
+                operation["responses"]["201"]["links"] = _links(result["paths"], path.removesuffix("/{render}/retry"))
     return result
+
+
+def _links(paths: dict[str, Any], made: str) -> dict[str, Any]:
+    """What can be done with the thing that was made below ``made``, by its id."""
+    found = {}
+    for path, operations in paths.items():
+        name = path.removeprefix(f"{made}/{{").partition("}")[0]
+        if path.startswith(f"{made}/{{"):
+            here = {name: "$response.body#/id"}
+            for operation in operations.values():
+                found[operation["operationId"]] = {"operationId": operation["operationId"], "parameters": here}
+    return found
+
+
+def _tidied(schema: Any) -> Any:
+    """Without what drf-spectacular says twice: a text that may be empty as two texts, and null beside null."""
+    if isinstance(schema, list):
+        return [_tidied(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _tidied(part) for name, part in schema.items()}
+    texts = found.get("oneOf", [])
+    if texts and texts[0].get("pattern") == NO_NUL:
+        found = {name: part for name, part in found.items() if name != "oneOf"} | texts[0]
+    if isinstance(found.get("type"), list):
+        found["type"] = list(dict.fromkeys(found["type"]))
+    return found
 
 
 def _complete(operation: dict[str, Any], method: str, *, has_id: bool) -> None:

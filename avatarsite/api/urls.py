@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from avatarsite.api import reference
 from avatarsite.api.me import Me
 from avatarsite.api.views import Missing
+from avatarsite.outbox import api as outbox
 from billing.api import urls as billing
 from studio.api import urls as studio
 
@@ -14,6 +15,7 @@ RESOURCES: list[URLPattern | URLResolver] = [
     path("me", Me.as_view(), name="api_me"),
     *studio.urlpatterns,
     *billing.urlpatterns,
+    *outbox.urlpatterns,
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -21,5 +23,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/openapi.json", reference.Document.as_view(), name="api_document"),
     path("api/errors", reference.errors, name="api_errors"),
     path("api/v1/", include(RESOURCES)),
-    re_path(r"^api/.*$", Missing.as_view(), name="api_missing"),
+    re_path(r"^api/", Missing.as_view(), name="api_missing"),
 ]

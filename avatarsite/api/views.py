@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -10,7 +11,8 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import parse_etags
-from rest_framework.exceptions import MethodNotAllowed
+from django.views import defaults
+from rest_framework.exceptions import MethodNotAllowed, NotAcceptable
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -22,14 +24,18 @@ from avatarsite.api.answers import Deed, Repeatable, repeatable
 from avatarsite.api.authentication import SAFE, BearerToken, MayDoThis
 from avatarsite.api.fields import Body, Query
 from avatarsite.api.parsers import StrictJSON
-from avatarsite.api.problems import Problem
+from avatarsite.api.problems import Problem, broken
 from avatarsite.api.throttles import TokenThrottle
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken, User, Workspace
 
+ADDRESS = "/api/v1/"
 
-class JSONAlways(BaseContentNegotiation):
-    """There is one representation, whatever Accept says."""
+
+class Negotiation(BaseContentNegotiation):
+    """There is one representation. Who accepts neither JSON nor anything gets 406, in JSON."""
+
+    accepted = frozenset({"application/json", "application/problem+json", "application/*", "*/*"})
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
@@ -37,10 +43,20 @@ class JSONAlways(BaseContentNegotiation):
 
     def select_renderer(
         self,
-        request: Request,  # noqa: ARG002 -- DRF's signature
+        request: Request,
         renderers: Any,
         format_suffix: str | None = None,  # noqa: ARG002 -- DRF's signature
     ) -> tuple[BaseRenderer, str]:
+        wanted = request.headers.get("Accept", "*/*").split(",")
+        if not self.accepted & {media.partition(";")[0].strip().lower() for media in wanted}:
+            raise NotAcceptable
+        return renderers[0], "application/json"
+
+
+class LeadsToFile(Negotiation):
+    """For addresses that lead to a file: what Accept says is about the file."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:  # noqa: ARG002
         return renderers[0], "application/json"
 
 
@@ -59,7 +75,7 @@ class ApiView(APIView):
     permission_classes = (MayDoThis,)
     renderer_classes = (JSONRenderer,)
     parser_classes: ClassVar[tuple[type[BaseParser], ...]] = (StrictJSON,)  # type: ignore[misc]
-    content_negotiation_class = JSONAlways
+    content_negotiation_class = Negotiation
     http_method_names: ClassVar[list[str]] = ["get", "head", "post", "patch", "delete"]  # type: ignore[misc]
     reads: ClassVar[tuple[Action, ...]] = (Action.VIEW,)
     writes: ClassVar[tuple[Action, ...]] = (Action.RENDER,)
@@ -82,10 +98,11 @@ class ApiView(APIView):
         return self.token.made_by
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if not hasattr(self, (request.method or "").lower()):
+        name = (request.method or "").lower()
+        if name not in self.http_method_names or not hasattr(self, name):
             raise MethodNotAllowed(request.method or "")
         super().initial(request, *args, **kwargs)
-        if request.method not in SAFE:
+        if request.method not in SAFE and isinstance(request.auth, ApiToken):
             self.repeatable = repeatable(request)
             answer = self.repeatable.kept() if self.repeatable else None
             if answer is not None:
@@ -154,6 +171,13 @@ def _conditional(request: Request) -> Callable[[Any], Any]:
         return HttpResponseNotModified(headers=headers)
 
     return answer
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The site's ``handler500``: a page for people, a problem for programs."""
+    if not request.path.startswith(ADDRESS):
+        return defaults.server_error(request)
+    return broken(request, sys.exception()).finished()
 
 
 class Missing(ApiView):

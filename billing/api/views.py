@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -120,7 +120,7 @@ class Usage(MoneyView):
         tags=TAGS,
         summary="Add up what was used",
         parameters=[UsageQuery],
-        responses=UsageShape,
+        responses={200: UsageShape, 422: OpenApiResponse(description="The period can’t be added up.")},
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(UsageQuery)

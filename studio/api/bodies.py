@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 
 from avatarsite.api.fields import Body, Choice, Flag, Notes, Query, QueryFlag, QueryWhole, Text, Whole
@@ -23,7 +24,6 @@ from studio.pipeline.options import (
 from studio.pipeline.wishes import METADATA_LIMIT, PROMPT_LIMIT, REFERENCE_LIMIT, TITLE_LIMIT
 
 LONGEST_VOICE_SECONDS = 24 * 3600
-WAIT_SECONDS = 60
 ID_LENGTH = 40
 MEDIA = "Id of an upload, an https address of a public file, or the file itself as a data URI."
 
@@ -144,7 +144,7 @@ class WaitQuery(Query):
         required=False,
         default=0,
         min_value=0,
-        max_value=WAIT_SECONDS,
+        max_value=settings.API_WAIT_SECONDS,
         help_text="Answer when the render has ended, or after so many seconds.",
     )
 

@@ -52,6 +52,7 @@ for _code, _title in TITLES.items():
     declare(_code, 422, _title, "Correct the named field.")
 for _code, _title in CONFLICTS.items():
     declare(_code, 409, _title, "The detail says what to do.")
+declare("slot_gone", 404, "There is no such open slot", "Open a new slot and send the bytes there.")
 for _refusal in Refusal:
     _words = f"The {_refusal.value.replace('_', ' ', 1).replace('_', ' ')}"
     declare(_refusal.value, 409 if _refusal in IN_USE else 422, _words, "The remedy is in the answer.")

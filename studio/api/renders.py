@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from avatarsite.api.pagination import listed, page_of
 from avatarsite.api.problems import Problem
 from avatarsite.api.shapes import NoQuery, page_shape, site_link
-from avatarsite.api.views import ApiView
+from avatarsite.api.views import ApiView, LeadsToFile
 from billing.budget_notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import inputs, quotes
@@ -202,6 +202,8 @@ class RenderOutputs(RenderView):
 
 
 class RenderOutput(RenderView):
+    content_negotiation_class = LeadsToFile
+
     @extend_schema(
         operation_id="get_render_output",
         tags=TAGS,

@@ -7,18 +7,17 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.base import File
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
 from avatarsite.api.pagination import page_of
 from avatarsite.api.parsers import Form, StrictJSON
+from avatarsite.api.problems import Problem
 from avatarsite.api.shapes import NoQuery, page_shape
-from avatarsite.api.views import ApiView
+from avatarsite.api.views import ApiView, LeadsToFile
 from studio.api.bodies import FetchBody, FileBody, SlotBody, UploadsQuery
 from studio.api.finding import found
 from studio.api.shapes import SlotShape, UploadShape, slot_shape, upload_shape
@@ -30,8 +29,6 @@ from studio.storage import signed_link
 from studio.uploads import add_upload, delete_upload
 
 TAGS = ["Uploads"]
-GONE = "This address is not valid any more. Open a new slot.\n"
-TOO_LARGE = "This is more than the slot takes.\n"
 REDIRECT = OpenApiResponse(description="Leads to the file, by a link that ends.")
 
 
@@ -105,6 +102,8 @@ class OneUpload(ApiView):
 
 
 class UploadFile(ApiView):
+    content_negotiation_class = LeadsToFile
+
     @extend_schema(operation_id="get_upload_file", tags=TAGS, summary="The stored file", responses={302: REDIRECT})
     def get(self, _request: Any, upload: str) -> HttpResponseBase:
         self.query(NoQuery)
@@ -147,25 +146,28 @@ class CompleteSlot(ApiView):
         return self.once(lambda: _made(upload))
 
 
-@csrf_exempt
-@require_http_methods(["PUT"])
-def slot_file(request: HttpRequest, token: str) -> HttpResponse:
-    """Take the bytes of a slot. The address is its own permission, as a presigned one at a bucket would be."""
-    slot = slot_of(token)
-    if slot is None:
-        return HttpResponse(GONE, status=404, content_type="text/plain")
-    most = MOST_BYTES[UploadKind(slot.kind)]
-    with tempfile.TemporaryFile(prefix="slot-") as copy:
-        try:
-            _copy(request, copy, most)
-        except RequestDataTooBig:
-            return HttpResponse(TOO_LARGE, status=413, content_type="text/plain")
-        copy.seek(0)
-        fill_slot(slot, File(copy, name=slot.name))
-    return HttpResponse(status=204)
+class SlotFile(ApiView):
+    """Takes the bytes of a slot. The address is its own permission, as a presigned one at a bucket would be."""
+
+    authentication_classes = ()  # type: ignore[assignment]
+    permission_classes = ()  # type: ignore[assignment]
+    content_negotiation_class = LeadsToFile
+    http_method_names: ClassVar[list[str]] = ["put"]  # type: ignore[misc]
+    schema = None
+
+    def put(self, request: Any, token: str) -> HttpResponseBase:
+        slot = slot_of(token)
+        if slot is None:
+            raise Problem("slot_gone", "This address is not valid any more, or never was.")
+        with tempfile.TemporaryFile(prefix="slot-") as copy:
+            _copy(request, copy, MOST_BYTES[UploadKind(slot.kind)])
+            copy.seek(0)
+            fill_slot(slot, File(copy, name=slot.name))
+        return HttpResponse(status=204)
 
 
-def _copy(request: HttpRequest, into: Any, most: int) -> None:
+def _copy(request: Any, into: Any, most: int) -> None:
+    """Raises RequestDataTooBig beyond ``most`` bytes."""
     size = 0
     while chunk := request.read(1 << 18):
         size += len(chunk)
