@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from studio.gateway import pages as gateway
 from studio.views import new_video, projects, uploads, video, videos
 
 urlpatterns = [
@@ -32,4 +33,5 @@ urlpatterns = [
     path("uploads/samples/", uploads.upload_samples, name="upload_samples"),
     path("uploads/<slug:upload>/slot/", uploads.upload_slot, name="upload_slot"),
     path("uploads/<slug:upload>/delete/", uploads.upload_delete, name="upload_delete"),
+    path("developers/drop-in/", gateway.drop_in, name="drop_in"),
 ]

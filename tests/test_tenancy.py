@@ -42,6 +42,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "billing_portal": (405, 403, 403, 302),
     "card_back": (302, 403, 403, 405),
     "card_new": (405, 403, 403, 302),
+    "drop_in": (200, 200, 405, 405),
     "invitation_resend": (405, 403, 403, 302),
     "invitation_revoke": (405, 403, 403, 302),
     "member_hand_over": (405, 403, 403, 302),

@@ -35,6 +35,7 @@ BELONGS_TO = {
     "project_new": "projects",
     "project_change": "projects",
     "upload_delete": "uploads",
+    "drop_in": "developers",
 }
 
 # state: (icon, tone, does the icon turn)

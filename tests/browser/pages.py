@@ -19,6 +19,7 @@ IN_A_WORKSPACE: Table = {
     "auto_topup": ("",),
     "balance": ("",),
     "budgets": ("",),
+    "drop_in": ("",),
     "project": ("",),
     "project_change": ("",),
     "project_new": ("",),
