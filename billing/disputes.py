@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from avatarsite.alerts import close_alert, raise_alert
@@ -19,6 +19,7 @@ from billing.freezing import apply_freeze
 from billing.models import Dispute, DisputeState, TopUp, Transfer, TransferKind
 from billing.money import usd
 from billing.payments import credit_of, give_back, take_back, top_up_of
+from billing.refunds import book_refund
 from billing.stripe_facts import DisputeFacts
 from billing.topups import CENT_MICROS, MISMATCH
 
@@ -53,6 +54,11 @@ def book_dispute(facts: DisputeFacts) -> str:
         told = f"Dispute {facts.id} of {top_up} is in {facts.currency}, livemode {facts.livemode}. Nothing was taken."
         raise_alert(MISMATCH, facts.id, told)
         return f"{facts.id} is not of ours"
+    if not Dispute.objects.filter(stripe_id=facts.id, booked_at__isnull=False).exists():
+        # What was refunded before is not disputed: told in the other order, the dispute would take it as well, and a
+        # dispute that is won would give it back.
+        for refund in stripe_gateway.refunds_of(facts.payment_id):
+            book_refund(refund)
     with transaction.atomic():
         locked = TopUp.objects.select_for_update().get(pk=top_up.pk)
         dispute = Dispute.objects.filter(stripe_id=facts.id).first()
@@ -153,10 +159,14 @@ def _tell_operator(dispute: Dispute) -> None:
     raise_alert("stripe_dispute", dispute.stripe_id, f"Top-up {dispute.top_up_id} {told}", dispute=dispute.pk)
 
 
+def lost_of(workspace: Workspace) -> QuerySet[Dispute]:
+    """Lost disputes that still freeze the wallet."""
+    return Dispute.objects.filter(top_up__workspace=workspace, state=DisputeState.LOST, cleared_at=None)
+
+
 def let_go_on(workspace: Workspace) -> int:
     """The operator has looked at the disputes that were lost: they no longer freeze the wallet. Returns how many."""
     with transaction.atomic():
-        lost = Dispute.objects.filter(top_up__workspace=workspace, state=DisputeState.LOST, cleared_at=None)
-        cleared = lost.update(cleared_at=timezone.now())
+        cleared = lost_of(workspace).update(cleared_at=timezone.now())
         apply_freeze(workspace)
     return cleared

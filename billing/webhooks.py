@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 from stripe import SignatureVerificationError, WebhookSignature
 
 from avatarsite.alerts import raise_alert
@@ -29,9 +31,12 @@ TOLERANCE_SECONDS = 300
 
 
 def event_id(_source: str, headers: Mapping[str, str], _query: Mapping[str, str], body: bytes) -> str:
-    """Stripe's id of the event, or "" for a letter that nobody has to believe."""
+    """Stripe's id of the event, or "" for a letter that nobody has to believe.
+
+    An old letter is not refused for good: Stripe seals the next delivery of the same event anew.
+    """
     try:
-        _check_seal(body, headers.get(HEADER, ""))
+        _refuse_stale(_check_seal(body, headers.get(HEADER, "")), timezone.now())
         return id_of(json.loads(body))
     except (LetterRefused, ValueError, TypeError, AttributeError):
         return ""
@@ -40,10 +45,8 @@ def event_id(_source: str, headers: Mapping[str, str], _query: Mapping[str, str]
 def act(letter: Letter) -> str:
     """Check the signature, and look at what the event names. Raises LetterRefused for a letter that isn't Stripe's."""
     body = bytes(letter.body)
-    signed_at = _check_seal(body, letter.headers.get(HEADER, ""))
     # Against when it came and not against now: it may have waited here.
-    if abs(signed_at - letter.received_at.timestamp()) > TOLERANCE_SECONDS:
-        raise LetterRefused("it was signed more than five minutes from when it came")
+    _refuse_stale(_check_seal(body, letter.headers.get(HEADER, "")), letter.received_at)
     event = _read(body)
     if bool(event.get("livemode")) != stripe_gateway.livemode():
         told = f"Event {event.get('id')} is of the other mode than our key. Nothing was done."
@@ -72,6 +75,11 @@ def _check_seal(body: bytes, header: str) -> int:
     if not refusals:
         raise LetterRefused("STRIPE_WEBHOOK_SECRET is not set, so nothing can be believed")
     raise LetterRefused(refusals[-1])
+
+
+def _refuse_stale(signed_at: int, came_at: datetime) -> None:
+    if abs(signed_at - came_at.timestamp()) > TOLERANCE_SECONDS:
+        raise LetterRefused("it was signed more than five minutes from when it came")
 
 
 def _read(body: bytes) -> Mapping[str, Any]:
