@@ -17,7 +17,6 @@ from datetime import datetime
 
 import httpx
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import close_old_connections
 from django.utils import timezone
 
 from avatarsite import jobs
@@ -52,7 +51,6 @@ def send_webhooks(
     ``clock`` says what is due; leases and signatures go by the real one.
     """
     owner = str(uuid.uuid4())
-    close_old_connections()
     if not wake.take_lease(owner):
         return False
     try:

@@ -1,0 +1,380 @@
+"""Webhook endpoints, their deliveries and the events themselves, relative to ``/api/v1/``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponseBase
+from django.urls import path, reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from avatarsite.api.fields import Body, Choice, Query, QueryWhole, Text, Whole
+from avatarsite.api.pagination import MOST, USUAL, listed, page_of
+from avatarsite.api.problems import Problem, declare, translates
+from avatarsite.api.shapes import NoQuery, PageQuery, page_shape
+from avatarsite.api.views import ApiView
+from avatarsite.outbox import endpoints
+from avatarsite.outbox.endpoints import MOST_OVERLAP, OVERLAP, EndpointRefused
+from avatarsite.outbox.events import fan_out
+from avatarsite.outbox.kinds import EVERY, KINDS
+from avatarsite.outbox.models import URL_LENGTH, Delivery, DeliveryState, Endpoint, EndpointState, Event
+from avatarsite.outbox.shapes import (
+    FullWebhookDeliveryShape,
+    ReplayShape,
+    WebhookDeliveryShape,
+    WebhookEndpointShape,
+    WebhookEventShape,
+    WebhookSecretShape,
+    delivery_shape,
+    endpoint_shape,
+    event_shape,
+    full_delivery_shape,
+)
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.sealing import Unreadable
+
+TAGS = ["Webhooks"]
+NUMBER = r"^[0-9]{1,18}$"
+
+declare("endpoint_refused", 422, "The endpoint can’t be made, changed or used so", "Follow what the detail says.")
+declare("secret_unreadable", 409, "The secret can’t be read any more", "Rotate it.")
+
+
+@translates(EndpointRefused)
+def _refused(refusal: EndpointRefused) -> Problem:
+    return Problem("endpoint_refused", str(refusal), field=refusal.field)
+
+
+@translates(Unreadable)
+def _unreadable(_refusal: Unreadable) -> Problem:
+    return Problem("secret_unreadable", "It was sealed with a key that this server no longer has.")
+
+
+class EndpointBody(Body):
+    url = Text(min_length=1, max_length=URL_LENGTH, help_text="A public https address.")
+    kinds = serializers.ListField(
+        child=Choice(choices=[EVERY, *KINDS]), required=False, min_length=1, max_length=20, help_text="Left out: all."
+    )
+    description = Text(required=False, max_length=120)
+
+
+class EndpointChangeBody(EndpointBody):
+    url = Text(required=False, min_length=1, max_length=URL_LENGTH)
+    state = Choice(required=False, choices=EndpointState.values, help_text="`active` resumes: what was kept is sent.")
+
+
+class RotateBody(Body):
+    overlap_seconds = Whole(
+        required=False,
+        min_value=0,
+        max_value=int(MOST_OVERLAP.total_seconds()),
+        help_text="How long the old secret signs, too. Usually a day; 0 for one that has leaked.",
+    )
+
+
+class ReplayBody(Body):
+    since = serializers.DateTimeField(help_text="Every event from then on is sent again, in order.")
+
+
+class DeliveriesQuery(PageQuery):
+    cursor = serializers.RegexField(NUMBER, required=False, help_text="`next_cursor` of the page before.")
+    state = serializers.ChoiceField(choices=DeliveryState.values, required=False)
+
+
+class EventsQuery(Query):
+    after = serializers.RegexField(NUMBER, required=False, help_text="The `number` of the last event that you have.")
+    kind = serializers.ChoiceField(choices=list(KINDS), required=False)
+    limit = QueryWhole(required=False, default=USUAL, min_value=1, max_value=MOST)
+
+
+class EndpointView(ApiView):
+    """Reading is for every token that reads; what changes anything takes an admin's."""
+
+    writes = (Action.MANAGE_WORKSPACE,)
+
+    def rows(self) -> QuerySet[Endpoint]:
+        return Endpoint.objects.filter(workspace=self.workspace)
+
+    def one(self, pk: str, *, locked: bool = False) -> Endpoint:
+        rows = self.rows().select_for_update() if locked else self.rows()
+        row = rows.filter(pk=pk).first()
+        if row is None:
+            raise Http404
+        return row
+
+
+class Endpoints(EndpointView):
+    @extend_schema(
+        operation_id="list_webhook_endpoints",
+        tags=TAGS,
+        summary="List webhook endpoints, newest first",
+        parameters=[PageQuery],
+        responses=page_shape(WebhookEndpointShape),
+    )
+    def get(self, _request: Any) -> Response:
+        asked = self.query(PageQuery)
+        return Response(page_of(self.rows(), endpoint_shape, cursor=asked.get("cursor", ""), limit=asked["limit"]))
+
+    @extend_schema(
+        operation_id="create_webhook_endpoint",
+        tags=TAGS,
+        summary="Make a webhook endpoint",
+        description="It is told of what happens from now on. Its secret has an address of its own.",
+        request=EndpointBody,
+        responses={201: WebhookEndpointShape},
+    )
+    def post(self, _request: Any) -> HttpResponseBase:
+        self.query(NoQuery)
+        asked = self.body(EndpointBody)
+        endpoints.check_url(asked["url"])  # asks the resolver, which is no work for a transaction
+
+        def deed() -> Response:
+            row = endpoints.make_endpoint(self.workspace, user=self.user, **asked)
+            location = reverse("api_webhook_endpoint", kwargs={"endpoint": row.pk})
+            return Response(endpoint_shape(row), status=201, headers={"Location": location})
+
+        return self.once(deed)
+
+
+class OneEndpoint(EndpointView):
+    @extend_schema(
+        operation_id="get_webhook_endpoint", tags=TAGS, summary="Get a webhook endpoint", responses=WebhookEndpointShape
+    )
+    def get(self, _request: Any, endpoint: str) -> Response:
+        self.query(NoQuery)
+        return Response(endpoint_shape(self.one(endpoint)))
+
+    @extend_schema(
+        operation_id="change_webhook_endpoint",
+        tags=TAGS,
+        summary="Change, pause, disable or resume a webhook endpoint",
+        request=EndpointChangeBody,
+        responses=WebhookEndpointShape,
+    )
+    def patch(self, _request: Any, endpoint: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        self.one(endpoint)
+        asked = self.body(EndpointChangeBody)
+        if "url" in asked:
+            endpoints.check_url(asked["url"])
+
+        def deed() -> Response:
+            row = self.one(endpoint, locked=True)
+            self.demand_unchanged(endpoint_shape(row))
+            state = asked.pop("state", row.state)
+            endpoints.change_endpoint(row, **asked)
+            endpoints.set_state(row, state)
+            return Response(endpoint_shape(row))
+
+        return self.once(deed)
+
+    @extend_schema(
+        operation_id="delete_webhook_endpoint",
+        tags=TAGS,
+        summary="Delete a webhook endpoint with its deliveries",
+        responses={204: None},
+    )
+    def delete(self, _request: Any, endpoint: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = self.one(endpoint)
+        self.demand_unchanged(endpoint_shape(row))
+
+        def deed() -> Response:
+            endpoints.delete_endpoint(row)
+            return Response(status=204)
+
+        return self.once(deed)
+
+
+class EndpointSecret(EndpointView):
+    reads = (Action.MANAGE_WORKSPACE,)
+
+    @extend_schema(
+        operation_id="get_webhook_secret",
+        tags=TAGS,
+        summary="Get the secret that signs",
+        responses=WebhookSecretShape,
+    )
+    def get(self, _request: Any, endpoint: str) -> Response:
+        self.query(NoQuery)
+        return Response(_secret(self.one(endpoint)))
+
+
+class RotateSecret(EndpointView):
+    @extend_schema(
+        operation_id="rotate_webhook_secret",
+        tags=TAGS,
+        summary="Replace the secret",
+        description="Both secrets sign until the overlap is over. The new one is read at the secret’s own address.",
+        request=RotateBody,
+        responses=WebhookEndpointShape,
+    )
+    def post(self, _request: Any, endpoint: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row, asked = self.one(endpoint), self.body(RotateBody)
+        overlap = timedelta(seconds=asked["overlap_seconds"]) if "overlap_seconds" in asked else OVERLAP
+
+        def deed() -> Response:
+            endpoints.rotate_secret(row, overlap=overlap)
+            return Response(endpoint_shape(row))
+
+        return self.once(deed)
+
+
+class TestEndpoint(EndpointView):
+    @extend_schema(
+        operation_id="test_webhook_endpoint",
+        tags=TAGS,
+        summary="Send a test event",
+        description="To this endpoint alone, even while it is paused. What came of it is among the deliveries.",
+        request=None,
+        responses={202: WebhookEventShape},
+    )
+    def post(self, _request: Any, endpoint: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = self.one(endpoint)
+
+        def deed() -> Response:
+            return Response(event_shape(endpoints.send_test(row)), status=202)
+
+        return self.once(deed)
+
+
+class ReplayEndpoint(EndpointView):
+    @extend_schema(
+        operation_id="replay_webhook_events",
+        tags=TAGS,
+        summary="Send every event since a time again",
+        description="In order, with what the endpoint had and what it missed. A delivery keeps its sequence.",
+        request=ReplayBody,
+        responses={202: ReplayShape},
+    )
+    def post(self, _request: Any, endpoint: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row, asked = self.one(endpoint), self.body(ReplayBody)
+        return self.once(lambda: Response({"deliveries": endpoints.replay(row, asked["since"])}, status=202))
+
+
+class Deliveries(EndpointView):
+    @extend_schema(
+        operation_id="list_webhook_deliveries",
+        tags=TAGS,
+        summary="List an endpoint’s deliveries, newest first",
+        parameters=[DeliveriesQuery],
+        responses=page_shape(WebhookDeliveryShape),
+    )
+    def get(self, _request: Any, endpoint: str) -> Response:
+        asked = self.query(DeliveriesQuery)
+        rows = self.one(endpoint).deliveries.select_related("event").order_by("-sequence")
+        if "state" in asked:
+            rows = rows.filter(state=asked["state"])
+        if "cursor" in asked:
+            rows = rows.filter(sequence__lt=int(asked["cursor"]))
+        found = list(rows[: asked["limit"] + 1])
+        shown = found[: asked["limit"]]
+        after = str(shown[-1].sequence) if len(found) > len(shown) else None
+        return Response(listed([delivery_shape(row) for row in shown], next_cursor=after))
+
+
+class DeliveryView(EndpointView):
+    def delivery(self, endpoint: str, pk: str) -> Delivery:
+        row = Delivery.objects.select_related("event").filter(endpoint=self.one(endpoint), pk=pk).first()
+        if row is None:
+            raise Http404
+        return row
+
+
+class OneDelivery(DeliveryView):
+    @extend_schema(
+        operation_id="get_webhook_delivery",
+        tags=TAGS,
+        summary="Get a delivery with its body and every answer",
+        responses=FullWebhookDeliveryShape,
+    )
+    def get(self, _request: Any, endpoint: str, delivery: str) -> Response:
+        self.query(NoQuery)
+        return Response(full_delivery_shape(self.delivery(endpoint, delivery)))
+
+
+class ResendDelivery(DeliveryView):
+    @extend_schema(
+        operation_id="resend_webhook_delivery",
+        tags=TAGS,
+        summary="Send a delivery once more",
+        request=None,
+        responses={202: WebhookDeliveryShape},
+    )
+    def post(self, _request: Any, endpoint: str, delivery: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = self.delivery(endpoint, delivery)
+
+        def deed() -> Response:
+            endpoints.resend(row)
+            return Response(delivery_shape(row), status=202)
+
+        return self.once(deed)
+
+
+class Events(ApiView):
+    @extend_schema(
+        operation_id="list_events",
+        tags=TAGS,
+        summary="List what has happened, oldest first",
+        description="What webhooks tell, for those who would rather ask. Nothing is added before a number that was "
+        "given. Events are kept for 30 days.",
+        parameters=[EventsQuery],
+        responses=page_shape(WebhookEventShape),
+    )
+    def get(self, _request: Any) -> Response:
+        asked = self.query(EventsQuery)
+        fan_out(self.workspace.pk)
+        rows = Event.objects.filter(workspace=self.workspace, number__gt=int(asked.get("after", 0)))
+        if "kind" in asked:
+            rows = rows.filter(kind=asked["kind"])
+        found = list(rows.order_by("number")[: asked["limit"] + 1])
+        shown = found[: asked["limit"]]
+        after = str(shown[-1].number) if len(found) > len(shown) else None
+        return Response(listed([event_shape(row) for row in shown], next_cursor=after))
+
+
+class OneEvent(ApiView):
+    @extend_schema(operation_id="get_event", tags=TAGS, summary="Get an event", responses=WebhookEventShape)
+    def get(self, _request: Any, event: str) -> Response:
+        self.query(NoQuery)
+        fan_out(self.workspace.pk)
+        row = Event.objects.filter(workspace=self.workspace, id=event).first()
+        if row is None:
+            raise Http404
+        return Response(event_shape(row))
+
+
+def _secret(row: Endpoint) -> dict[str, Any]:
+    shape = WebhookSecretShape()
+    return dict(shape.to_representation({"secret": endpoints.secret_of(row), "old_secret_until": row.old_secret_until}))
+
+
+urlpatterns = [
+    path("webhook-endpoints", Endpoints.as_view(), name="api_webhook_endpoints"),
+    path("webhook-endpoints/<slug:endpoint>", OneEndpoint.as_view(), name="api_webhook_endpoint"),
+    path("webhook-endpoints/<slug:endpoint>/secret", EndpointSecret.as_view(), name="api_webhook_secret"),
+    path("webhook-endpoints/<slug:endpoint>/rotate", RotateSecret.as_view(), name="api_webhook_rotate"),
+    path("webhook-endpoints/<slug:endpoint>/test", TestEndpoint.as_view(), name="api_webhook_test"),
+    path("webhook-endpoints/<slug:endpoint>/replay", ReplayEndpoint.as_view(), name="api_webhook_replay"),
+    path("webhook-endpoints/<slug:endpoint>/deliveries", Deliveries.as_view(), name="api_webhook_deliveries"),
+    path(
+        "webhook-endpoints/<slug:endpoint>/deliveries/<slug:delivery>",
+        OneDelivery.as_view(),
+        name="api_webhook_delivery",
+    ),
+    path(
+        "webhook-endpoints/<slug:endpoint>/deliveries/<slug:delivery>/resend",
+        ResendDelivery.as_view(),
+        name="api_webhook_resend",
+    ),
+    path("events", Events.as_view(), name="api_events"),
+    path("events/<slug:event>", OneEvent.as_view(), name="api_event"),
+]
