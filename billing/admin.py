@@ -1,4 +1,4 @@
-"""Money is read-only here: it moves only by domain calls, of which staff have one, "Grant credit"."""
+"""Money is read-only here: it moves only by domain calls, such as "Grant credit"."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 
 from avatarsite.workspaces.models import User, Workspace
-from billing import books_admin, ledger, pricing, promotion_admin
+from billing import books_admin, ledger, pricing, promotion_admin, stripe_admin
 from billing.errors import KeyConflict
 from billing.models import AccountKind, CreditLot, Hold, LedgerAccount, Price, Transfer, Usage
 from billing.models.ledger import MEMO_LENGTH
@@ -25,7 +25,7 @@ from billing.money import MICROS, micros_of, usd
 from billing.price_changes import DAYS, PriceChange, PricePreview, confirm_price, preview_price
 from billing.read_only_admin import ReadOnlyAdmin, dollars
 
-__all__ = ["books_admin", "promotion_admin"]
+__all__ = ["books_admin", "promotion_admin", "stripe_admin"]
 
 
 class GrantForm(forms.Form):
@@ -84,7 +84,12 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
         grant = path(
             "<path:object_id>/grant/", self.admin_site.admin_view(self.grant_view), name="billing_ledgeraccount_grant"
         )
-        return [grant, *super().get_urls()]
+        freeze = path(
+            "<path:object_id>/freeze/",
+            self.admin_site.admin_view(self.freeze_view),
+            name="billing_ledgeraccount_freeze",
+        )
+        return [grant, freeze, *super().get_urls()]
 
     def change_view(
         self,
@@ -94,8 +99,13 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         account = self.get_object(request, object_id)
-        may_grant = account is not None and account.kind == AccountKind.WALLET and _may_grant(request)
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "may_grant": may_grant})
+        is_wallet = account is not None and account.kind == AccountKind.WALLET
+        may_grant = is_wallet and _may_grant(request)
+        more = {"may_grant": may_grant, "may_freeze": may_grant or (is_wallet and _may_freeze(request))}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+
+    def freeze_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return stripe_admin.freeze_view(self, request, object_id)
 
     def grant_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if not _may_grant(request):
@@ -130,6 +140,10 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
             if lot and not LogEntry.objects.filter(object_id=account.pk, change_message__contains=form.key).exists():
                 self.log_change(request, account, f"Granted {usd(lot.granted)}: {lot.memo} ({form.key})")
         return lot
+
+
+def _may_freeze(request: HttpRequest) -> bool:
+    return cast("User", request.user).has_perm("billing.change_ledgeraccount")
 
 
 class PriceForm(forms.Form):

@@ -5,6 +5,8 @@ An operator's own freeze is told by its reason and is never lifted here.
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from avatarsite.workspaces.models import Workspace
 from billing import accounts
 from billing.models import Dispute, DisputeState
@@ -37,6 +39,27 @@ def apply_freeze(workspace: Workspace) -> None:
         accounts.unfreeze(workspace)
     if reason:
         accounts.freeze(workspace, reason=reason)
+
+
+def freeze_by_hand(workspace: Workspace, *, reason: str) -> bool:
+    """An operator's own freeze, with a reason that is none of ours. False when the wallet was frozen before."""
+    if not reason.strip() or reason.strip() in OURS:
+        raise ValueError("The reason is empty, or one that the rules give; write your own.")
+    if accounts.wallet(workspace).frozen_at:
+        return False
+    accounts.freeze(workspace, reason=reason.strip())
+    return True
+
+
+def end_own_freeze(workspace: Workspace) -> bool:
+    """End an operator's own freeze; what the rules say counts again. False when there was none."""
+    with transaction.atomic():
+        wallet = accounts.wallet(workspace)
+        if not wallet.frozen_at or wallet.frozen_reason in OURS:
+            return False
+        accounts.unfreeze(workspace)
+        apply_freeze(workspace)
+    return True
 
 
 def told_reason(workspace: Workspace) -> str:
