@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Invitation, Role
+from avatarsite.workspaces.tokens import make_token
 from billing import ledger, pricing
 from billing.models import CardSetup, StripeCustomer, TopUp
 from studio.models import Render
@@ -42,6 +43,9 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "billing_portal": (405, 403, 403, 302),
     "card_back": (302, 403, 403, 405),
     "card_new": (405, 403, 403, 302),
+    "developers": (200, 200, 403, 422),
+    "token_revoke": (405, 403, 403, 302),
+    "token_rotate": (405, 403, 403, 302),
     "drop_in": (200, 200, 405, 405),
     "invitation_resend": (405, 403, 403, 302),
     "invitation_revoke": (405, 403, 403, 302),
@@ -198,6 +202,7 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
     return {
         "card": CardSetup.objects.create(workspace=workspace, customer=customer).pk,
         "topup": top_up.pk,
+        "token": make_token(workspace, user=cast.alice, name="A program", scopes=["render"])[0].pk,
         "render": render.pk,
         "project": render.project_id,
         "upload": portrait.pk,
@@ -210,7 +215,7 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
     """What the URL takes, filled with Alice's things."""
     route = OURS[name]
     found: dict[str, Any] = {"workspace": workspace}
-    for thing in ("render", "project", "upload", "topup", "card"):
+    for thing in ("render", "project", "upload", "topup", "card", "token"):
         if f"<slug:{thing}>" in route:
             found[thing] = things[thing]
     if "<int:row>" in route:

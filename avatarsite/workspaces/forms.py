@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from allauth.account import forms as account
@@ -10,11 +12,14 @@ from allauth.mfa.totp import forms as totp
 from django import forms
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from avatarsite.workspaces import invitations, pending
 from avatarsite.workspaces.addresses import forget_claims
 from avatarsite.workspaces.join import NAME_LENGTH
-from avatarsite.workspaces.models import INVITED_ROLES, Role, User
+from avatarsite.workspaces.models import INVITED_ROLES, Role, Scope, User
+from avatarsite.workspaces.refusals import TokenRefused
+from avatarsite.workspaces.tokens import NAME_LENGTH as TOKEN_NAME_LENGTH
 
 PASSWORD_HINT = "At least 10 characters. A few words that only you would put together work well."  # noqa: S105
 ONE_TIME = {"autocomplete": "one-time-code", "autocapitalize": "off", "spellcheck": "false"}
@@ -182,3 +187,88 @@ class RoleForm(forms.Form):
             "invalid_choice": "Choose one of the roles: owner, admin, member or viewer.",
         },
     )
+
+
+SCOPES_IN_WORDS = {
+    Scope.READ: "Read: see everything of the workspace",
+    Scope.RENDER: "Render: read, upload, and make, stop and delete videos",
+    Scope.BILLING: "Billing: see the balance, transactions and usage, and nothing else",
+    Scope.ADMIN: "Admin: all of these, and webhook endpoints",
+}
+
+
+class TokenForm(forms.Form):
+    """A token to be made."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=TOKEN_NAME_LENGTH,
+        help_text="Where it is used, such as “Shop, production”.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Give the token a name that says where it is used."},
+    )
+    kind = forms.ChoiceField(
+        label="Kind",
+        choices=[
+            ("live", "Live: makes videos and spends credit"),
+            ("test", "Test: draft videos only, and no money moves"),
+        ],
+        initial="live",
+        widget=forms.RadioSelect,
+    )
+    scopes = forms.MultipleChoiceField(
+        label="What it may do",
+        choices=[(scope.value, words) for scope, words in SCOPES_IN_WORDS.items()],
+        initial=[Scope.RENDER.value],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one. A token that may do nothing is of no use."},
+    )
+    days = forms.TypedChoiceField(
+        label="Works for",
+        choices=[
+            ("", "until it is revoked"),
+            (7, "7 days"),
+            (30, "30 days"),
+            (90, "90 days"),
+            (365, "a year"),
+        ],
+        coerce=int,
+        empty_value=None,
+        required=False,
+    )
+    monthly_cap = forms.DecimalField(
+        label="Monthly cap in dollars",
+        min_value=Decimal("0.01"),
+        max_value=Decimal(1_000_000),
+        decimal_places=2,
+        required=False,
+        help_text="The most that its videos may cost in a calendar month.",
+        widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "0.01"}),
+        error_messages={"min_value": "A cap of nothing would refuse everything. Give at least $0.01, or no cap."},
+    )
+
+    def wish(self) -> dict[str, Any]:
+        """What ``tokens.make_token`` takes, of a form that is valid."""
+        asked = self.cleaned_data
+        cap: Decimal | None = asked["monthly_cap"]
+        return {
+            "name": asked["name"],
+            "scopes": asked["scopes"],
+            "test": asked["kind"] == "test",
+            "expires_at": timezone.now() + timedelta(days=asked["days"]) if asked["days"] else None,
+            "monthly_cap_micros": int(cap * 1_000_000) if cap is not None else None,
+        }
+
+
+class RotationForm(forms.Form):
+    overlap = forms.ChoiceField(
+        label="The old one works",
+        choices=[("0", "no longer"), ("1", "for an hour more"), ("24", "for a day more"), ("168", "for a week more")],
+        initial="24",
+    )
+
+    def wish(self) -> timedelta:
+        """Raises TokenRefused without a choice."""
+        if not self.is_valid():
+            raise TokenRefused("overlap", "Choose how long the old token goes on working.")
+        return timedelta(hours=int(self.cleaned_data["overlap"]))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from avatarsite.workspaces.views import home, invitation, settings, team
+from avatarsite.workspaces.views import home, invitation, settings, team, tokens
 
 # Below /w/<slug>/.
 urlpatterns = [
@@ -11,6 +11,9 @@ urlpatterns = [
     path("team/", team.team, name="team"),
     path("team/leave/", team.leave, name="team_leave"),
     path("team/members/<int:row>/role/", team.change_role, name="member_role"),
+    path("developers/", tokens.developers, name="developers"),
+    path("developers/tokens/<slug:token>/rotate/", tokens.rotate, name="token_rotate"),
+    path("developers/tokens/<slug:token>/revoke/", tokens.revoke, name="token_revoke"),
     path("team/members/<int:row>/remove/", team.remove, name="member_remove"),
     path("team/members/<int:row>/hand-over/", team.hand_over, name="member_hand_over"),
     path("team/invitations/<int:row>/resend/", team.resend, name="invitation_resend"),

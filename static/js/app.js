@@ -3,6 +3,7 @@ import "./menus.js";
 import "./dialogs.js";
 import "./toasts.js";
 import "./clocks.js";
+import "./copies.js";
 import "./forms.js";
 import "./polls.js";
 import "./waves.js";

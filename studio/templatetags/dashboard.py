@@ -36,6 +36,7 @@ BELONGS_TO = {
     "project_change": "projects",
     "upload_delete": "uploads",
     "drop_in": "developers",
+    "token_rotate": "developers",
 }
 
 # state: (icon, tone, does the icon turn)

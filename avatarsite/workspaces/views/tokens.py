@@ -1,0 +1,108 @@
+"""Tokens on the page: made, shown once, rotated with an overlap, revoked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_http_methods, require_POST
+
+from avatarsite.workspaces import tokens
+from avatarsite.workspaces.access import Action, may
+from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.forms import RotationForm, TokenForm
+from avatarsite.workspaces.models import ApiToken
+from avatarsite.workspaces.refusals import TokenRefused
+
+UNPROCESSABLE = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A token in the list, and how it stands: a word, the icon and the tone of its badge."""
+
+    token: ApiToken
+    state: str
+    icon: str
+    tone: str
+
+    @property
+    def live(self) -> bool:
+        return tokens.is_live(self.token)
+
+    @property
+    def rotatable(self) -> bool:
+        return self.live and self.token.replaced_by_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A secret, on the one page that ever has it."""
+
+    token: ApiToken
+    secret: str
+
+
+@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def developers(request: WorkspaceRequest) -> HttpResponseBase:
+    """The tokens; posting makes one and shows its secret."""
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    if request.method != "POST" or not form.is_valid():
+        return _page(request, form)
+    try:
+        made = tokens.make_token(request.workspace, user=request.user, **form.wish())
+    except TokenRefused as refused:
+        form.add_error(refused.field if refused.field in form.fields else None, refused.sentence)
+        return _page(request, form)
+    return _page(request, TokenForm(), Shown(*made))
+
+
+@workspace_view(Action.MANAGE_WORKSPACE)
+@require_POST
+def rotate(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    old = get_object_or_404(ApiToken, workspace=request.workspace, pk=token)
+    form = RotationForm(request.POST)
+    try:
+        made = tokens.rotate_token(old, user=request.user, overlap=form.wish())
+    except TokenRefused as refused:
+        messages.error(request, refused.sentence)
+        return redirect("developers", workspace=request.workspace.slug)
+    return _page(request, TokenForm(), Shown(*made))
+
+
+@workspace_view(Action.MANAGE_WORKSPACE)
+@require_POST
+def revoke(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    row = get_object_or_404(ApiToken, workspace=request.workspace, pk=token)
+    tokens.revoke_token(row, user=request.user)
+    messages.success(request, f"{row.name} is revoked. Nothing can use it any more.")
+    return redirect("developers", workspace=request.workspace.slug)
+
+
+def _page(request: WorkspaceRequest, form: TokenForm, shown: Shown | None = None) -> HttpResponse:
+    context = {
+        "form": form,
+        "shown": shown,
+        "lines": [_line(token) for token in tokens.tokens_of(request.workspace)],
+        "rotation": RotationForm(),
+        "may_manage": may(request.member, Action.MANAGE_WORKSPACE),
+    }
+    response = render(request, "workspaces/developers.html", context, status=UNPROCESSABLE if form.errors else 200)
+    if shown:
+        patch_cache_control(response, no_store=True)
+    return response
+
+
+def _line(token: ApiToken) -> Line:
+    if token.revoked_at:
+        return Line(token, "Revoked", "close", "bad")
+    if token.expires_at and token.expires_at <= timezone.now():
+        return Line(token, "Expired", "clock", "idle")
+    if token.replaced_by_id:
+        return Line(token, "Being replaced", "clock", "warn")
+    return Line(token, "Works", "check", "good")
