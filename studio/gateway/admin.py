@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 
 from studio.admin import ReadOnly
+from studio.gateway.letters import send_again
 from studio.gateway.models import GatewayFile, GatewayLetter, GatewayRequest
 
 
 class LetterInline(ReadOnly, admin.TabularInline[GatewayLetter, GatewayRequest]):
     model = GatewayLetter
     extra = 0
-    fields = ("state", "tries", "last_answer", "created_at", "ended_at")
+    fields = readonly_fields = ("state", "tries", "last_answer", "created_at", "ended_at")
 
 
 @admin.register(GatewayRequest)
@@ -21,6 +24,30 @@ class GatewayRequestAdmin(ReadOnly, admin.ModelAdmin[GatewayRequest]):
     search_fields = ("=id", "=reference", "=client_reference", "workspace__slug", "=render__id")
     exclude = ("webhook_url", "wish", "asked")
     inlines = (LetterInline,)
+
+
+@admin.register(GatewayLetter)
+class GatewayLetterAdmin(ReadOnly, admin.ModelAdmin[GatewayLetter]):
+    list_display = ("request", "state", "tries", "last_answer", "next_try_at", "created_at", "ended_at")
+    list_filter = ("state", "created_at", "request__protocol")
+    list_select_related = ("request",)
+    search_fields = ("=request__id", "=request__reference", "request__workspace__slug", "=render__id")
+    actions = ("again",)
+
+    @admin.action(description="Send again", permissions=["change"])
+    def again(self, request: HttpRequest, letters: QuerySet[GatewayLetter]) -> None:
+        sent = [letter for letter in letters if send_again(letter)]
+        for letter in sent:
+            self.log_change(request, letter, "Sent again by hand")
+        level = messages.SUCCESS if sent else messages.WARNING
+        self.message_user(request, f"{len(sent)} of {len(letters)} sent again; the others are on their way.", level)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """The action needs it on the list; a row itself stays read-only."""
+        return obj is None and request.user.has_perm("gateway.change_gatewayletter")
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("gateway.view_gatewayletter")
 
 
 @admin.register(GatewayFile)

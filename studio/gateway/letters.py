@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 SECONDS = 15.0
-MAX_TRIES = 11  # the first and ten more, over about two hours
-FIRST_WAIT, LONGEST_WAIT = 5, 2_000
+MAX_TRIES = 11  # the first and ten more, over two hours
+FIRST_WAIT, LONGEST_WAIT = 7, 3_600
 BATCH = 200
 
 
@@ -73,6 +73,17 @@ def deliver_letter(letter_id: int) -> bool:
     if 200 <= status < 300:
         return _end(letter, LetterState.DELIVERED, f"It answered {status}.")
     return _again(letter, f"It answered {status}.")
+
+
+def send_again(letter: GatewayLetter) -> bool:
+    """Try a letter that has ended anew, as often as a first time. False while it is on its way."""
+    with transaction.atomic():
+        ended = GatewayLetter.objects.filter(pk=letter.pk).exclude(state=LetterState.WAITING)
+        fresh = {"state": LetterState.WAITING, "tries": 0, "next_try_at": timezone.now(), "ended_at": None}
+        if not ended.update(**fresh):
+            return False
+        jobs.enqueue("studio.gateway_letter", letter_id=letter.pk)
+    return True
 
 
 def due_letters() -> list[int]:

@@ -1,0 +1,62 @@
+"""What the operator sees of clients' requests, and can do for them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from avatarsite.workspaces.models import User
+from studio.gateway import letters
+from studio.gateway.models import GatewayLetter, GatewayRequest, LetterState
+from studio.pipeline.states import backoff
+from tests.conftest import Cast
+
+pytestmark = [pytest.mark.django_db]
+
+
+@pytest.fixture
+def operator(cast: Cast) -> Client:
+    return cast.browser(User.objects.create_superuser("operator@example.org", "correct horse battery"))
+
+
+def letter(cast: Cast, state: LetterState) -> GatewayLetter:
+    row = GatewayRequest.objects.create(
+        workspace=cast.workspace,
+        protocol="fal",
+        reference=str(uuid4()),
+        model="m",
+        webhook_url="https://a.example/?s=x",
+    )
+    return GatewayLetter.objects.create(key=row.pk, request=row, state=state, tries=11)
+
+
+def test_every_table_can_be_looked_at_and_no_webhooks_secret_is_shown(operator: Client, cast: Cast) -> None:
+    lost = letter(cast, LetterState.GIVEN_UP)
+    pages = [reverse(f"admin:gateway_{name}_changelist") for name in ("gatewayrequest", "gatewayletter", "gatewayfile")]
+    pages += [
+        reverse("admin:gateway_gatewayrequest_change", args=[lost.request_id]),
+        reverse("admin:gateway_gatewayletter_change", args=[lost.pk]),
+    ]
+    answers = [operator.get(page) for page in pages]
+    assert [(answer.status_code, b"a.example" in answer.content) for answer in answers] == [(200, False)] * 5
+
+
+def test_a_letter_that_was_given_up_is_sent_again(operator: Client, cast: Cast) -> None:
+    lost, waiting = letter(cast, LetterState.GIVEN_UP), letter(cast, LetterState.WAITING)
+    chosen = {"action": "again", "_selected_action": [lost.pk, waiting.pk]}
+    answer = operator.post(reverse("admin:gateway_gatewayletter_changelist"), chosen, follow=True)
+    assert "1 of 2 sent again" in answer.content.decode()
+    lost.refresh_from_db()
+    waiting.refresh_from_db()
+    assert (lost.state, lost.tries, letters.due_letters(), waiting.tries) == (LetterState.WAITING, 0, [lost.pk], 11)
+
+
+def test_a_letter_is_tried_for_two_hours() -> None:
+    waits = [
+        backoff(tries, first=letters.FIRST_WAIT, most=letters.LONGEST_WAIT) for tries in range(1, letters.MAX_TRIES)
+    ]
+    assert sum(waits, timedelta()) == timedelta(seconds=7_161)
