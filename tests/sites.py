@@ -70,11 +70,11 @@ class Site:
 
 
 @contextmanager
-def fresh_site(folder: Path, **variables: str) -> Iterator[Site]:
-    """A migrated site on SQLite, or on a new database of the PostgreSQL that the tests run against."""
+def fresh_site(folder: Path, *, server: str | None = None, **variables: str) -> Iterator[Site]:
+    """A migrated site on SQLite, or on a new database of ``server`` or of the PostgreSQL that the tests run against."""
     environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "SUPERVISOR_ID"}}
     environment |= {"DJANGO_SETTINGS_MODULE": "avatarsite.settings", "VAR_DIR": str(folder), **variables}
-    server = settings.DATABASE_URL
+    server = server or settings.DATABASE_URL
     if not server:
         shutil.copy(migrated_file(), folder / "db.sqlite3")
         yield Site(folder, environment)
@@ -124,7 +124,7 @@ def _migrated_database(server: str) -> str:
     _administer(server, f'CREATE DATABASE "{name}"')
     with tempfile.TemporaryDirectory(prefix="studio-site-") as folder:
         environment = os.environ | {"VAR_DIR": folder, "DATABASE_URL": _address(server, name)}
-        Site(Path(folder), environment).manage("migrate", "-v", "0")
+        Site(Path(folder), environment).manage("migrate", "-v", "0", seconds=600)
     return name
 
 

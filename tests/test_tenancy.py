@@ -74,6 +74,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "uploads": (200, 200, 405, 405),
     "video": (200, 200, 405, 405),
     "video_cancel": (200, 200, 403, 302),
+    "video_code": (405, 403, 403, 200),
     "video_delete": (200, 200, 403, 302),
     "video_file": (404, 404, 405, 405),
     "video_new": (200, 403, 403, 422),

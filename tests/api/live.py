@@ -44,14 +44,22 @@ class LiveApi:
 
 @contextmanager
 def live_api(
-    folder: Path, *, worker: bool = False, processes: int = 1, credit_micros: int = 5_000_000, **variables: str
+    folder: Path,
+    *,
+    server: str | None = None,
+    worker: bool = False,
+    processes: int = 1,
+    credit_micros: int = 5_000_000,
+    application: str = "avatarsite.wsgi",
+    **variables: str,
 ) -> Iterator[LiveApi]:
+    """On SQLite, or on a new database of the PostgreSQL ``server``."""
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
     folder.mkdir(parents=True, exist_ok=True)
     given = {"DRAFT_PRICE_PER_SECOND": "0.01", "WORKERS": "2", "PUBLIC_URL": address, **variables}
-    with fresh_site(folder, **given) as site:
-        started = [site.start(*web_command(port, processes), log="web.log")]
+    with fresh_site(folder, server=server, **given) as site:
+        started = [site.start(*web_command(port, processes, application), log="web.log")]
         if worker:
             started.append(site.start(str(ROOT / "manage.py"), "worker", log="worker.log"))
         try:
@@ -62,9 +70,9 @@ def live_api(
             stop(started)
 
 
-def web_command(port: int, processes: int) -> list[str]:
+def web_command(port: int, processes: int, application: str = "avatarsite.wsgi") -> list[str]:
     """The production server as docs/operations.md starts it."""
-    command = ["-m", "gunicorn", "avatarsite.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", str(processes)]
+    command = ["-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}", "--workers", str(processes)]
     return [*command, "--worker-class", "gthread", "--threads", "8", "--log-level", "warning"]
 
 

@@ -114,6 +114,7 @@ NO_PAGES = {
     "upload_add",
     "upload_samples",
     "upload_slot",
+    "video_code",
     "video_file",
     "video_quote",
     "video_retry",
