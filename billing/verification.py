@@ -18,6 +18,7 @@ from billing.models import Transfer
 from billing.money import usd
 from billing.rows import Session
 from billing.rules import RULES
+from billing.stripe_rules import STRIPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def snapshot() -> Iterator[Session]:
 
 
 def _broken_rules(sql: Session) -> Iterator[Finding]:
-    for rule in RULES:
+    for rule in (*RULES, *STRIPE):
         for row in sql.run(rule.query):
             told = [usd(int(value)) if name in rule.money else value for name, value in enumerate(row)]
             yield Finding(rule.code, rule.sentence.format(*told))
