@@ -28,7 +28,7 @@ from studio.gateway.models import GatewayRequest, Protocol  # noqa: E402
 from studio.models import Render  # noqa: E402
 from studio.samples import add_samples  # noqa: E402
 
-ROUNDS = 5
+ROUNDS = 4
 MEDIA = {"image_url": "https://files.example.org/face.jpg", "audio_url": "https://files.example.org/voice.mp3"}
 Call = Callable[[], object]
 

@@ -21,7 +21,7 @@ from studio.gateway.models import GatewayRequest, Protocol
 
 pytestmark = [pytest.mark.django_db]
 bounded = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 UUID = str(uuid4())

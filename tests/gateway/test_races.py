@@ -10,7 +10,7 @@ from tests.sites import fresh_site
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("races")]
 Races = dict[str, list[object]]
-ROUNDS = 5
+ROUNDS = 4
 
 
 @pytest.fixture(scope="module")
