@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from copy import deepcopy
@@ -18,24 +17,17 @@ from django.test import Client
 from avatarsite.workspaces.models import Member, Role, User, Workspace
 from tests.billing.unsealed import unsealed
 from tests.flow.outcomes import print_table
-from tests.sites import SHARED, migrated_file, share_migrations
+from tests.sites import migrated_file
 
 PASSWORD = "correct horse battery"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Before xdist starts its workers, which inherit it."""
-    if getattr(config.option, "numprocesses", None):
-        share_migrations()
-
-
 @pytest.fixture(scope="session")
 def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
-    """A worker begins with a copy of what one of them has migrated."""
-    test_file = connections["default"].settings_dict["TEST"]["NAME"]
-    if SHARED not in os.environ or settings.DATABASE_URL:
+    """On SQLite the tests begin with a copy of what is migrated already."""
+    if settings.DATABASE_URL:
         return False
-    shutil.copy(migrated_file(), test_file)
+    shutil.copy(migrated_file(), connections["default"].settings_dict["TEST"]["NAME"])
     return True
 
 

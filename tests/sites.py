@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -23,7 +23,6 @@ import psycopg
 from django.conf import settings
 
 ROOT = Path(__file__).resolve().parent.parent
-SHARED = "STUDIO_TEST_SITE"
 
 
 @dataclass(frozen=True)
@@ -87,19 +86,11 @@ def fresh_site(folder: Path, *, server: str | None = None, **variables: str) -> 
         _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def share_migrations() -> None:
-    """For a whole run: its workers then migrate one empty site among them, and copy it."""
-    folder = tempfile.mkdtemp(prefix="studio-site-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ[SHARED] = folder
-
-
 @cache
 def migrated_file() -> Path:
-    """An empty SQLite site, migrated once in this run and copied for whoever needs one."""
-    if SHARED not in os.environ:
-        share_migrations()
-    folder = Path(os.environ[SHARED])
+    """An empty SQLite site, migrated once for these migrations on this machine, and copied for whoever needs one."""
+    folder = Path(tempfile.gettempdir()) / f"studio-migrated-{os.getuid()}-{_migrations_hash()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "done").exists():
@@ -108,10 +99,19 @@ def migrated_file() -> Path:
     return folder / "db.sqlite3"
 
 
+def _migrations_hash() -> str:
+    """Of our migrations, and of the libraries that bring others."""
+    ours = (file for app in ("avatarsite", "billing", "studio") for file in (ROOT / app).rglob("migrations/*.py"))
+    files = [*sorted(ours), ROOT / "requirements-dev.lock"]
+    text = b"".join(str(file.relative_to(ROOT)).encode() + file.read_bytes() for file in files)
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
 def _migrate_file(folder: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     environment |= {"VAR_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "avatarsite.settings"}
-    Site(folder, environment).manage("migrate", "-v", "0")
+    (folder / "db.sqlite3").unlink(missing_ok=True)
+    Site(folder, environment).manage("migrate", "-v", "0", seconds=300)
     with sqlite3.connect(folder / "db.sqlite3") as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()
