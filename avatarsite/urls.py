@@ -6,6 +6,7 @@ from django.urls import include, path
 from avatarsite.api import urls as api
 from avatarsite.health import healthz
 from avatarsite.inbox.views import urlpatterns as inbox
+from avatarsite.outbox import urls as outbox
 from avatarsite.workspaces import urls as workspaces
 from billing import urls as billing
 from studio import urls as studio
@@ -24,5 +25,8 @@ urlpatterns = [
     *file_urlpatterns,
     path("compat/", include(gateway.urlpatterns)),
     *workspaces.site_urlpatterns,
-    path("w/<slug:workspace>/", include([*studio.urlpatterns, *billing.urlpatterns, *workspaces.urlpatterns])),
+    path(
+        "w/<slug:workspace>/",
+        include([*studio.urlpatterns, *billing.urlpatterns, *workspaces.urlpatterns, *outbox.urlpatterns]),
+    ),
 ]

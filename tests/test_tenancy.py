@@ -13,7 +13,9 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from avatarsite.workspaces.models import Invitation, Role
+from avatarsite.outbox.endpoints import make_endpoint, send_test
+from avatarsite.outbox.events import fan_out
+from avatarsite.workspaces.models import Invitation, Role, Workspace
 from avatarsite.workspaces.tokens import make_token
 from billing import ledger, pricing
 from billing.models import CardSetup, StripeCustomer, TopUp
@@ -84,6 +86,18 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "video_status": (200, 200, 405, 405),
     "videos": (200, 200, 405, 405),
     "videos_live": (200, 200, 405, 405),
+    "webhook_change": (200, 403, 403, 422),
+    "webhook_delete": (200, 200, 403, 302),
+    "webhook_delivery": (200, 200, 405, 405),
+    "webhook_endpoint": (200, 200, 405, 405),
+    "webhook_new": (200, 403, 403, 422),
+    "webhook_replay": (405, 405, 403, 422),
+    "webhook_resend": (405, 405, 403, 302),
+    "webhook_rotate": (405, 405, 403, 422),
+    "webhook_secret": (405, 405, 403, 200),
+    "webhook_state": (405, 405, 403, 302),
+    "webhook_test": (405, 405, 403, 302),
+    "webhooks": (200, 200, 405, 405),
     "workspace_home": (302, 302, 405, 405),
     "workspace_settings": (200, 200, 403, 200),
     "workspace_switch": (302, 302, 405, 405),
@@ -209,14 +223,22 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
         "upload": portrait.pk,
         "member": cast.member(cast.emil).pk,
         "invitation": invitation.pk,
+        **_webhook(workspace),
     }
+
+
+def _webhook(workspace: Workspace) -> dict[str, str]:
+    endpoint = make_endpoint(workspace, url="https://hooks.example.com/", user=None)
+    send_test(endpoint)
+    fan_out(workspace.pk)
+    return {"endpoint": endpoint.pk, "delivery": endpoint.deliveries.get(event__kind="webhook.test").pk}
 
 
 def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, Any]:
     """What the URL takes, filled with Alice's things."""
     route = OURS[name]
     found: dict[str, Any] = {"workspace": workspace}
-    for thing in ("render", "project", "upload", "topup", "card", "token"):
+    for thing in ("render", "project", "upload", "topup", "card", "token", "endpoint", "delivery"):
         if f"<slug:{thing}>" in route:
             found[thing] = things[thing]
     if "<int:row>" in route:

@@ -41,7 +41,7 @@ def _in_charge(endpoint: Endpoint) -> list[Member]:
 
 def _mail(endpoint: Endpoint, member: Member, stamp: str) -> bool:
     last = endpoint.deliveries.exclude(answered_at=None).order_by("-answered_at").first()
-    where = reverse("workspace_settings", kwargs={"workspace": endpoint.workspace.slug})
+    where = reverse("webhook_endpoint", kwargs={"workspace": endpoint.workspace.slug, "endpoint": endpoint.pk})
     context = {
         "endpoint": endpoint,
         "workspace": endpoint.workspace,

@@ -22,7 +22,11 @@ from django.conf import settings  # noqa: E402
 from django.contrib.auth.hashers import make_password  # noqa: E402
 from django.core.files.base import ContentFile  # noqa: E402
 from django.test import Client  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
+from avatarsite.outbox.endpoints import make_endpoint, send_test  # noqa: E402
+from avatarsite.outbox.events import fan_out  # noqa: E402
+from avatarsite.outbox.models import Endpoint  # noqa: E402
 from avatarsite.workspaces import invitations  # noqa: E402
 from avatarsite.workspaces.models import Member, Role, User, Workspace  # noqa: E402
 from billing import ledger, pricing  # noqa: E402
@@ -123,7 +127,16 @@ def furnish(slug: str, viewer: str, invited: str) -> dict[str, list[str]]:
         content = ContentFile(sound.read() + b"\0", name="Take 2.mp3")
     unused = add_upload(workspace, kind=UploadKind.VOICE, file=content, name="Take 2.mp3")
     top_ups = _top_ups(workspace)
-    return {"project": [shelf.pk, archived.pk], "upload": [unused.pk], "topup": top_ups}
+    return {"project": [shelf.pk, archived.pk], "upload": [unused.pk], "topup": top_ups, **_webhooks(workspace)}
+
+
+def _webhooks(workspace: Workspace) -> dict[str, list[str]]:
+    """An endpoint that fails, with a delivery that it has not taken yet."""
+    endpoint = make_endpoint(workspace, url="https://hooks.example.com/", user=None)
+    send_test(endpoint)
+    fan_out(workspace.pk)
+    Endpoint.objects.filter(pk=endpoint.pk).update(failures=2, dark_since=timezone.now())
+    return {"endpoint": [endpoint.pk], "delivery": [endpoint.deliveries.get(event__kind="webhook.test").pk]}
 
 
 def _top_ups(workspace: Workspace) -> list[str]:

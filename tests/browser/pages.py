@@ -40,6 +40,12 @@ IN_A_WORKSPACE: Table = {
     "video_new": ("",),
     "video_rename": ("",),
     "videos": ("", "?state=running", "?state=ready", "?state=failed", "?q=Donau"),
+    "webhook_change": ("",),
+    "webhook_delete": ("",),
+    "webhook_delivery": ("",),
+    "webhook_endpoint": ("", "?state=failed"),
+    "webhook_new": ("",),
+    "webhooks": ("",),
     "workspace_settings": ("",),
 }
 # Of somebody who has signed in and confirmed the password.
@@ -120,6 +126,12 @@ NO_PAGES = {
     "video_retry",
     "video_status",
     "videos_live",
+    "webhook_replay",
+    "webhook_resend",
+    "webhook_rotate",
+    "webhook_secret",
+    "webhook_state",
+    "webhook_test",
     "workspace_home",
     "workspace_switch",
 }
@@ -128,7 +140,7 @@ NO_PAGES_BELOW = ("admin/", "api/v1/", "compat/")
 
 HERE = "tests/browser/pages.py"
 # What of ``furnish`` fills the addresses.
-THINGS = {"project", "render", "topup", "upload"}
+THINGS = {"delivery", "endpoint", "project", "render", "topup", "upload"}
 LISTED = {*IN_A_WORKSPACE, *OF_A_PERSON, *OF_THE_PROTECTED, *OF_NOBODY, *ON_THE_WAY, *NOT_DRAWN_BY_US}
 NAMED = re.compile(r"<(?:\w+:)?(\w+)>")
 
