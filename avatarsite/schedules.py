@@ -13,6 +13,8 @@ from avatarsite import jobs
 EVERY_MINUTES: dict[str, int] = {
     "studio.sweep": 1,
     "studio.gateway_sweep": 1,
+    "studio.sweep_slots": 10,
+    "avatarsite.forget_answers": 10,
     "avatarsite.forget_letters": 60,
     "avatarsite.sweep_webhooks": 1,
     "avatarsite.forget_events": 60,

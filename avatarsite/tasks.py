@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from avatarsite import alerts
+from avatarsite.api import answers
 from avatarsite.inbox import letters
 from avatarsite.outbox import events, mail, sender, sweep
 from avatarsite.supervisor import stopping
@@ -12,6 +13,10 @@ def canary() -> None:
 
 def handle_letter(*, letter_id: int) -> None:
     letters.handle_letter(letter_id)
+
+
+def forget_answers() -> None:
+    answers.forget_old_answers()
 
 
 def forget_letters() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from avatarsite.supervisor import stopping
+from studio import slots
 from studio.gateway import asking, letters
 from studio.gateway import sweep as sweeping
 from studio.pipeline import cancel as cancelling
@@ -51,3 +52,7 @@ def gateway_sweep() -> None:
 
 def sweep() -> None:
     overdue.sweep()
+
+
+def sweep_slots() -> None:
+    slots.sweep_slots()
