@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -181,6 +182,16 @@ def find_customer(customer: StripeCustomer) -> str:
 
 def card(card_id: str) -> CardFacts:
     return read_card(_ask(lambda: client().v1.payment_methods.retrieve(card_id)).to_dict())
+
+
+def attach_test_card(customer: StripeCustomer, name: str) -> CardFacts:
+    """One of Stripe's test cards, such as ``pm_card_visa``, saved for the customer; for a rehearsal."""
+    made = _ask(
+        lambda: client().v1.payment_methods.attach(
+            name, {"customer": customer.stripe_id or ""}, _once(f"rehearsal:{uuid.uuid4()}")
+        )
+    )
+    return read_card(made.to_dict())
 
 
 def card_setup_session(setup: CardSetup, *, return_url: str) -> SessionFacts:
