@@ -165,8 +165,8 @@ def test_a_pool_is_closed_by_whoever_opened_it_first() -> None:
         async with http.open_pool() as outer:
             async with http.open_pool() as inner:
                 same = outer is inner
-            still_open = not outer.closed
-        return same, still_open, outer.closed
+            still_open = not outer.session.closed
+        return same, still_open, outer.session.closed
 
     assert asyncio.run(nested()) == (True, True, True)
 

@@ -13,7 +13,7 @@ import httpx
 from yarl import URL
 
 from studio.providers.http.answers import Answer
-from studio.providers.http.pool import proxy_of, session_for
+from studio.providers.http.pool import pool_for
 from studio.providers.types import Failure, Fault, ProviderError
 
 SECONDS = 40.0  # for a whole call
@@ -68,15 +68,15 @@ async def ask(  # noqa: PLR0913 -- the parts of a request
         try:
             async with (
                 asyncio.timeout(seconds),
-                session_for(fresh=fresh) as session,
-                session.request(
+                pool_for(fresh=fresh) as pool,
+                pool.session.request(
                     method,
                     _address(url, params),
                     headers=headers,
                     json=json,
                     data=content,
                     allow_redirects=False,
-                    proxy=proxy_of(url),
+                    proxy=pool.proxy_of(url),
                 ) as response,
             ):
                 return await _whole(response, most_bytes)

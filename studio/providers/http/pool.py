@@ -1,4 +1,4 @@
-"""The client for calls, one for each loop, and the clients for files.
+"""The pool of connections for calls, one for each loop, and the clients for files.
 
 Calls go by aiohttp: one of them costs a third of what it costs with httpx, and it does as well with a hundred
 connections as with ten (docs/providers.md). Files go by httpx, which connects to the addresses that were looked at.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -62,49 +63,55 @@ def new_session(*, connections: int = CONNECTIONS) -> aiohttp.ClientSession:
     )
 
 
-def proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for ``url``, if any."""
-    proxies = urllib.request.getproxies()
-    if not proxies:
-        return None
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host in THIS_MACHINE or urllib.request.proxy_bypass(host):
-        return None
-    return proxies.get(parts.scheme) or proxies.get("all")
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A client and the proxies of the environment, which are read once: that takes longer than a whole request."""
+
+    session: aiohttp.ClientSession
+    proxies: Mapping[str, str] = field(default_factory=urllib.request.getproxies)
+
+    def proxy_of(self, url: str) -> str | None:
+        """The proxy that the environment names for ``url``, if any."""
+        if not self.proxies:
+            return None
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if host in THIS_MACHINE or urllib.request.proxy_bypass(host):
+            return None
+        return self.proxies.get(parts.scheme) or self.proxies.get("all")
 
 
-_sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def open_pool() -> AsyncIterator[aiohttp.ClientSession]:
-    """The running loop's client, closed on leaving by whoever opened it first."""
+async def open_pool() -> AsyncIterator[Pool]:
+    """The running loop's pool, closed on leaving by whoever opened it first."""
     loop = asyncio.get_running_loop()
-    if loop in _sessions:
-        yield _sessions[loop]
+    if loop in _pools:
+        yield _pools[loop]
         return
     async with new_session() as session:
-        _sessions[loop] = session
+        pool = _pools[loop] = Pool(session)
         try:
-            yield session
+            yield pool
         finally:
-            del _sessions[loop]
+            del _pools[loop]
 
 
 @asynccontextmanager
-async def session_for(*, fresh: bool) -> AsyncIterator[aiohttp.ClientSession]:
-    """The loop's client; one for this call alone where there is none, or a ``fresh`` connection is wanted."""
-    kept = None if fresh else _sessions.get(asyncio.get_running_loop())
+async def pool_for(*, fresh: bool) -> AsyncIterator[Pool]:
+    """The loop's pool; one for this call alone where there is none, or a ``fresh`` connection is wanted."""
+    kept = None if fresh else _pools.get(asyncio.get_running_loop())
     if kept is not None:
         yield kept
         return
     async with new_session(connections=1) as session:
-        yield session
+        yield Pool(session)
 
 
 def run(function: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call an asynchronous function from synchronous code, in a loop of its own with a client that ends with it.
+    """Call an asynchronous function from synchronous code, in a loop of its own with a pool that ends with it.
 
     What it asks of the database runs in the caller's thread, on the caller's connection.
     """
