@@ -26,6 +26,10 @@ def cancel(*, render_id: str) -> None:
     cancelling.cancel_at_provider(render_id)
 
 
+def stop_overdue(*, render_id: str) -> None:
+    cancelling.stop_overdue(render_id)
+
+
 def notify(*, render_id: str) -> None:
     notifying.notify_render(render_id)
 

@@ -14,7 +14,7 @@ from avatarsite.workspaces.models import User
 from billing.money import usd
 from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
-from studio.pipeline.failures import release
+from studio.pipeline.failures import OVERDUE, fail_render, release
 from studio.pipeline.orders import handle_of
 from studio.pipeline.states import advance, note
 from studio.pipeline.wake import wake_watch
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 ASK_AGAIN_AFTER = timedelta(seconds=30)
 LOOKS = 3
+ASKED_TO_STOP = "overdue; the provider is asked to stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +85,46 @@ def _pass_on(render: Render, who: str) -> bool:
 
 def cancel_at_provider(render_id: str) -> bool:
     """Pass a stored wish on. A render that is still being sent is cancelled by the submit step, once it's accepted."""
-    job = (
-        ProviderJob.objects.select_related("render__hold")
-        .filter(
-            render_id=render_id,
-            render__state=RenderState.RENDERING,
-            render__cancel_requested_at__isnull=False,
-            outcome=Outcome.ACCEPTED,
-            next_check_at__isnull=False,
-        )
-        .first()
+    job = job_in_flight(render_id)
+    return job is not None and job.render.cancel_requested_at is not None and _stop(job)
+
+
+def stop_overdue(render_id: str) -> bool:
+    """Stop a render that took longer than we wait for one, if it may be stopped and nobody has done so before.
+
+    Its money goes back once the provider says that nothing will come; a video that has come meanwhile is fetched.
+    """
+    job = job_in_flight(render_id)
+    return job is not None and was_asked_to_stop(job.render) and _stop(job)
+
+
+def job_in_flight(render_id: str) -> ProviderJob | None:
+    """The job that a provider is at for this render."""
+    jobs_there = ProviderJob.objects.select_related("render__hold").filter(
+        render_id=render_id,
+        render__state=RenderState.RENDERING,
+        outcome=Outcome.ACCEPTED,
+        next_check_at__isnull=False,
     )
-    if job is None:
-        return False
+    return jobs_there.order_by("attempt").last()
+
+
+def was_asked_to_stop(render: Render) -> bool:
+    return render.events.filter(reason=ASKED_TO_STOP).exists()
+
+
+def end_stopped(render: Render) -> bool:
+    """The provider has stopped it: because its customer wished so, or because nobody waits for it any more."""
+    if render.cancel_requested_at is None and was_asked_to_stop(render):
+        return fail_render(render, code="overdue", message=OVERDUE, reason="too long rendering, and stopped")
+    return finish_cancelled(render, reason="the provider stopped it")
+
+
+def _stop(job: ProviderJob) -> bool:
     try:
         answer = http.run(registry.provider_of(job.offer).cancel, handle_of(job))
     except ProviderError as error:
-        logger.warning("%s: cancel did not reach %s: %s", render_id, job.offer, error)
+        logger.warning("%s: cancel did not reach %s: %s", job.render_id, job.offer, error)
         return False
     return _record(job, answer)
 
@@ -109,7 +133,7 @@ def _record(job: ProviderJob, answer: CancelAnswer) -> bool:
     with transaction.atomic():
         if answer is CancelAnswer.CANCELLED:
             # A report that came first counts: the video that it speaks of is fetched and paid for.
-            return _close(job) and finish_cancelled(job.render, reason="the provider stopped it")
+            return _close(job) and end_stopped(job.render)
         # Whatever else it said, the next check is what counts, and it is due now.
         ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False).update(next_check_at=timezone.now())
         note(job.render, f"the provider's answer to the cancel: {answer}")

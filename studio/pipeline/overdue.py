@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
@@ -15,16 +16,21 @@ from avatarsite.inbox.letters import due_letters
 from billing.models import HoldState
 from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE, ENDED
+from studio.pipeline.cancel import ASKED_TO_STOP, job_in_flight
 from studio.pipeline.deliver import due_deliveries
 from studio.pipeline.expire import delete_due_files
 from studio.pipeline.failures import OVERDUE, fail_render, release
 from studio.pipeline.notify import unsent_notices
+from studio.pipeline.states import note
 from studio.pipeline.watch_rows import work_left
+from studio.providers import registry
 
 logger = logging.getLogger(__name__)
 
 BATCH = 200  # rows of each kind in one sweep
 SETTLED_LATE = timedelta(seconds=30)
+STOPS = 3  # times a provider is asked to stop what is overdue
+STOP_PATIENCE = timedelta(minutes=5)  # after each of them
 
 
 def sweep() -> dict[str, int]:
@@ -47,13 +53,31 @@ def _end_overdue() -> int:
 
 
 def end_overdue(render: Render) -> bool:
-    """Fail a render whose state has outlived its deadline; a late video is our loss, never the customer's."""
-    if render.deadline_at is None or render.deadline_at > timezone.now():
+    """Fail a render whose state has outlived its deadline; a late video is our loss, never the customer's.
+
+    Where the provider can stop it, it's asked to first, a few times: what is still made would cost us.
+    """
+    if render.deadline_at is None or render.deadline_at > timezone.now() or _ask_to_stop(render):
         return False
     reason = f"too long {render.get_state_display().lower()}"
     if not fail_render(render, code="overdue", message=OVERDUE, reason=reason):
         return False  # it has moved on, and its job is still to be watched
     render.jobs.filter(next_check_at__isnull=False).update(next_check_at=None)
+    return True
+
+
+def _ask_to_stop(render: Render) -> bool:
+    """True if there is something to wait for: the provider's answer, or a video that comes before it."""
+    job = job_in_flight(render.pk)
+    if job is None or not registry.provider_of(job.offer).capabilities.can_cancel:
+        return False
+    if render.events.filter(reason=ASKED_TO_STOP).count() >= STOPS:
+        return False
+    with transaction.atomic():
+        put_off = Render.objects.filter(pk=render.pk, state=RenderState.RENDERING, deadline_at=render.deadline_at)
+        if put_off.update(deadline_at=timezone.now() + STOP_PATIENCE):
+            note(render, ASKED_TO_STOP, detail={"offer": job.offer})
+            jobs.enqueue("studio.stop_overdue", render_id=render.pk)
     return True
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.utils import timezone
 
 from studio.models import ProviderJob, Render, RenderEvent, RenderState
 from studio.providers import registry
@@ -113,7 +116,7 @@ def _stage(
 
 def _note(render: Render, name: str, job: ProviderJob | None) -> str:
     if name == RenderState.SUBMITTING and render.tries > 1:
-        return "The provider has not confirmed yet that it took the video. Your money stays on hold until it is known."
+        return _in_doubt(render)
     if name == RenderState.QUEUED and job is not None:
         return "The provider would not take it just now; it is sent again in a moment."
     if name == RenderState.INGESTING and render.tries > 1:
@@ -126,6 +129,16 @@ def _note(render: Render, name: str, job: ProviderJob | None) -> str:
         offer = registry.offer(job.offer)
         return "On this server." if offer.provider == "local" else f"At {offer.provider_label}."
     return ""
+
+
+def _in_doubt(render: Render) -> str:
+    label = registry.offer(render.offer).provider_label
+    left = (render.deadline_at - timezone.now()).total_seconds() if render.deadline_at else 0.0
+    minutes = max(1, math.ceil(left / 60))
+    return (
+        f"{label} has not confirmed yet that it took the video. It is asked again, and nothing is sent twice. "
+        f"Your money stays on hold until it is known, or comes back in {minutes} minute{'s' if minutes > 1 else ''}."
+    )
 
 
 def _percent(name: str, job: ProviderJob | None) -> int | None:

@@ -14,7 +14,7 @@ from avatarsite.alerts import raise_alert
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline import health
-from studio.pipeline.cancel import finish_cancelled
+from studio.pipeline.cancel import end_stopped
 from studio.pipeline.failures import fail_by_provider
 from studio.pipeline.states import advance
 from studio.pipeline.wake import wake_watch
@@ -50,14 +50,14 @@ def apply_report(job_id: str, report: JobReport) -> bool:
 
 
 def store_news(reports: Mapping[str, JobReport]) -> None:
-    """Store how far jobs are that go on as before, by their ids: a few statements, however many jobs there are."""
-    alike: dict[tuple[int | None, int | None], list[str]] = {}
+    """Store how far jobs are that have not ended, by their ids: a few statements, however many jobs there are."""
+    alike: dict[tuple[str, int | None, int | None], list[str]] = {}
     for job_id, report in reports.items():
-        alike.setdefault((report.progress, report.queue_position), []).append(job_id)
+        alike.setdefault((report.status.value, report.progress, report.queue_position), []).append(job_id)
     with transaction.atomic():
-        for (progress, place), ids in alike.items():
+        for (status, progress, place), ids in alike.items():
             going_on = ProviderJob.objects.filter(pk__in=ids, next_check_at__isnull=False)
-            said = {"progress": progress, "queue_position": place}
+            said = {"status": status, "progress": progress, "queue_position": place}
             going_on.exclude(status__in=ENDED_STATUSES).update(
                 **{name: value for name, value in said.items() if value is not None}
             )
@@ -101,7 +101,7 @@ def _move(render: Render, job: ProviderJob, report: JobReport) -> None:
         if advance(render, RenderState.INGESTING, reason="the provider is done", detail={"offer": job.offer}):
             jobs.enqueue("studio.ingest", render_id=render.pk)
     elif report.status is Said.CANCELLED:
-        finish_cancelled(render, reason="the provider stopped it")
+        end_stopped(render)
     elif report.status is Said.FAILED:
         failure = report.failure or Failure(Fault.UNKNOWN, "failed", "")
         health.note_failure(job.offer, failure)

@@ -30,7 +30,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 # slow still delivers; research/product.md 4.4 is why an unknown submit is waited for and not given up at once.
 DEADLINES: dict[str, timedelta] = {
     S.QUEUED: timedelta(hours=24),
-    S.SUBMITTING: timedelta(hours=2),
+    # fal starts a job within 45 minutes or never, so one that was taken has ended by then and is on its list.
+    S.SUBMITTING: timedelta(minutes=75),
     S.RENDERING: timedelta(hours=3),
     S.INGESTING: timedelta(hours=6),
 }

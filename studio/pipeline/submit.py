@@ -37,6 +37,7 @@ MAX_TRIES = 60  # of asking what became of a submit; the deadline of the state e
 MAX_ATTEMPTS = 6  # jobs at providers for one render
 # What the order itself is to blame for, so that another asking can only say the same.
 LASTING = frozenset({Fault.INPUT, Fault.MODERATION})
+WHY_LENGTH = 200
 NO_ROOM_PAUSE = timedelta(seconds=3)
 
 
@@ -276,13 +277,20 @@ def fall_over(render: Render, *, reason: str) -> bool:
             offer=following["offer"],
             price=price,
             fallbacks=rest,
-            why=f"{registry.offer(render.offer).provider_label} would not take it.",
+            why=_why_moved(render),
             next_try_at=timezone.now(),
         )
         if moved:
             states.note(render, reason, detail={"from": render.offer, "to": following["offer"]})
     render.offer, render.price, render.fallbacks = following["offer"], price, rest
     return bool(moved)
+
+
+def _why_moved(render: Render) -> str:
+    """Why it was to go where it was sent first, and who of those would not take it; the history has every move."""
+    news = f"{registry.offer(render.offer).provider_label} would not take it."
+    whole = f"{render.why} {news}".strip()
+    return whole if len(whole) <= WHY_LENGTH else news
 
 
 def _unknown(render: Render, job: ProviderJob, submission: Submission) -> bool:

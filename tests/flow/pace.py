@@ -15,7 +15,7 @@ from avatarsite.inbox.models import Letter
 from studio.models import OfferHealth, ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE
 from studio.pipeline.ingest import ingest_render
-from studio.pipeline.overdue import sweep
+from studio.pipeline.overdue import STOPS, sweep
 from studio.pipeline.submit import submit_render
 from studio.pipeline.watch import check_now
 from studio.providers.types import ProviderError
@@ -73,6 +73,11 @@ def let_jobs_age(hours: float) -> None:
 
 
 def let_deadlines_pass() -> None:
-    """As if every state had lasted for as long as it may, and then the sweep."""
+    """As if every state had lasted for as long as it may, and no provider had heard that it should stop."""
+    for _ in range(STOPS + 1):
+        let_a_deadline_pass()
+
+
+def let_a_deadline_pass() -> None:
     Render.objects.filter(state__in=ALIVE).update(deadline_at=timezone.now() - timedelta(seconds=1))
     sweep()

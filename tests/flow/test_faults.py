@@ -14,12 +14,14 @@ from billing.models import Usage
 from billing.money import charge_micros, usd
 from studio.models import Outcome as Answer
 from studio.models import Render, RenderState
-from studio.pipeline.cancel import cancel_at_provider, request_cancel
+from studio.pipeline.cancel import cancel_at_provider, request_cancel, stop_overdue
 from studio.pipeline.failures import COPY_FAILED, SENTENCES
+from studio.pipeline.overdue import STOPS
+from studio.pipeline.progress import stages
 from studio.providers import remote
 from tests.flow.cast import Studio, ask, make_studio
 from tests.flow.outcomes import Outcome
-from tests.flow.pace import STEPS, drive_for, let_deadlines_pass, let_jobs_age, let_time_pass
+from tests.flow.pace import STEPS, drive_for, let_a_deadline_pass, let_deadlines_pass, let_jobs_age, let_time_pass
 from tests.flow.troubles import CASES, Case
 from tests.simulators.fixture import Control, Simulators
 
@@ -193,3 +195,69 @@ def test_a_wish_to_cancel_that_was_not_heard_is_passed_on_again(
     render = drive_for(render, still_site.fal, steps=3)
     assert stand(render) == "cancelled"
     promises_kept(render, still_site.fal, studio)
+
+
+# --- What takes too long ---------------------------------------------------------------------------------------------
+
+
+def stuck_at_fal(studio: Studio, site: Simulators) -> Render:
+    site.fal.fault("stuck")
+    render = drive_for(ask_of(studio, "fal"), site.fal, steps=2)
+    assert stand(render) == "waits in rendering"
+    return render
+
+
+def test_a_job_that_takes_too_long_is_stopped_and_its_money_goes_back(studio: Studio, still_site: Simulators) -> None:
+    render = stuck_at_fal(studio, still_site)
+    let_a_deadline_pass()
+    assert stand(Render.objects.get(pk=render.pk)) == "waits in rendering"
+    stop_overdue(render.pk)
+    render = drive_for(render, still_site.fal, steps=3)
+    assert stand(render) == "failed overdue"
+    promises_kept(render, still_site.fal, studio)
+    [there] = still_site.fal.jobs()
+    assert there["phase"] == "cancelled"
+    assert stop_overdue(render.pk) is False
+
+
+def test_a_video_that_comes_before_it_could_be_stopped_is_fetched(studio: Studio, still_site: Simulators) -> None:
+    render = stuck_at_fal(studio, still_site)
+    let_a_deadline_pass()
+    [there] = still_site.fal.jobs()
+    still_site.fal.finish(there["id"])
+    assert stop_overdue(render.pk) is False
+    render = drive_for(render, still_site.fal)
+    assert stand(render) == "ready"
+    promises_kept(render, still_site.fal, studio)
+
+
+def test_a_provider_that_does_not_hear_is_asked_again_and_then_given_up(studio: Studio, still_site: Simulators) -> None:
+    render = stuck_at_fal(studio, still_site)
+    still_site.fal.fault("server_error", route="cancel")
+    for _ in range(STOPS):
+        let_a_deadline_pass()
+        assert stop_overdue(render.pk) is False
+        assert stand(Render.objects.get(pk=render.pk)) == "waits in rendering"
+    let_a_deadline_pass()
+    render = Render.objects.get(pk=render.pk)
+    assert stand(render) == "failed overdue"
+    promises_kept(render, still_site.fal, studio)
+
+
+def test_nothing_is_stopped_before_its_time(studio: Studio, still_site: Simulators) -> None:
+    render = stuck_at_fal(studio, still_site)
+    assert stop_overdue(render.pk) is False
+    [there] = still_site.fal.jobs()
+    assert there["phase"] in {"queued", "running"}
+
+
+def test_the_page_says_what_is_done_about_an_answer_that_was_lost(studio: Studio, still_site: Simulators) -> None:
+    for name in ("lost_response", "not_in_ledger", "webhook_lost"):
+        still_site.fal.fault(name)
+    render = drive_for(ask_of(studio, "fal"), still_site.fal, steps=3)
+    assert stand(render) == "waits in submitting"
+    [note] = [stage.note for stage in stages(render) if stage.note]
+    assert note == (
+        "fal has not confirmed yet that it took the video. It is asked again, and nothing is sent twice. "
+        "Your money stays on hold until it is known, or comes back in 75 minutes."
+    )

@@ -115,7 +115,7 @@ def test_what_is_not_accepted_falls_over_to_the_next_provider(fault: str, studio
     render = drive(ask(studio, model="kling-avatar-2-pro").pk)
     assert site.runware.jobs() == []
     assert (render.state, render.offer) == (RenderState.READY, "fal:fal-ai/kling-video/ai-avatar/v2/pro")
-    assert render.why == "Runware would not take it."
+    assert render.why == "The cheapest provider that is available now. Runware would not take it."
     assert render.charge_micros == charge_micros(render.measured_ms or 0, 115_000)
 
 

@@ -80,7 +80,7 @@ def test_every_field_of_the_request_page_comes_from_an_option(simulators: Simula
         "prompt": "Speaks warmly",
     }
     assert {name: value for name, value in found["headers"].items() if name != "user-agent"} == {
-        "x-fal-request-timeout": "7200",
+        "x-fal-request-timeout": "2700",
         "x-fal-object-lifecycle-preference": '{"expiration_duration_seconds": 100000}',
     }
 

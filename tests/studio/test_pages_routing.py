@@ -247,5 +247,5 @@ def test_the_receipt_names_the_provider_why_and_each_move(owner: Client, house: 
     words = text(owner.get(url("video", house, render=shop.made_ready(shop.accepted(render)).pk)))
     assert "Receipt" in words
     assert "$1.15 10 s × $0.115 a second" in words
-    assert "Made by fal Why there Runware would not take it." in words
+    assert "Why there The cheapest provider that is available now. Runware would not take it." in words
     assert f"Moved From Runware to fal, {event.at:%H:%M:%S} UTC" in words

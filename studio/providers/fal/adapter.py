@@ -51,7 +51,7 @@ from studio.providers.types import (
 )
 
 # A job that has not started by then never does: nobody here would be waiting for it any more, and it would cost us.
-START_WITHIN_SECONDS = 2 * 3600
+START_WITHIN_SECONDS = 45 * 60
 # Results live for an hour; a job that is younger and "not found" may be a mistake on the way.
 LATE_SECONDS = 3600.0
 NO_PROMPT = "."  # the model's own default
