@@ -235,7 +235,7 @@ class _Watch:
     def _told(self, job: Tracked, report: JobReport) -> None:
         job.failures = 0
         before, job.said = job.said, _said(job, report)
-        if report.status.value in ENDED_STATUSES or report.status is JobStatus.UNKNOWN or job.said[0] != before[0]:
+        if report.status.value in ENDED_STATUSES or report.status is JobStatus.UNKNOWN:
             self.reports.append((job.pk, report))
         elif job.said != before:
             self.news[job.pk] = report

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -20,7 +20,7 @@ from studio.pipeline.reports import apply_report, store_news
 from studio.pipeline.submit import Claimed, claim, due_submits, record
 from studio.pipeline.watch_agenda import Tracked
 from studio.providers import registry
-from studio.providers.types import JobReport, Submission
+from studio.providers.types import JobReport, JobStatus, Submission
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ OVERLAP = timedelta(seconds=5)
 WAITING = (RenderState.QUEUED, RenderState.SUBMITTING)
 LETTERS_PROVE = timedelta(hours=1)  # for so long a good letter shows that a provider's webhooks reach us
 LOAD_AT_ONCE = 500
+APPLIED_AT_ONCE = 25  # reports in one transaction: nobody else writes to SQLite meanwhile
 NEEDED = (
     "render", "offer", "reference", "provider_job_id", "handle", "next_check_at", "accepted_at", "created_at",
     "status", "progress", "queue_position",
@@ -131,6 +132,30 @@ def _claim(pk: str) -> Claimed | None:
         return None
 
 
+def _apply(reports: Sequence[tuple[str, JobReport]]) -> list[str]:
+    """One commit for all of them: a disk that has to be waited for is waited for once."""
+    ended = []
+    try:
+        with transaction.atomic():
+            for pk, report in reports:
+                if _apply_one(pk, report) and report.status.value in ENDED_STATUSES:
+                    ended.append(pk)
+    except DatabaseError:
+        logger.exception("%s reports could not be stored", len(reports))
+        return []
+    return ended
+
+
+def _apply_one(pk: str, report: JobReport) -> bool:
+    try:
+        with transaction.atomic():
+            apply_report(pk, report)
+    except Exception:
+        logger.exception("report of %s could not be stored", pk)
+        return False
+    return True
+
+
 def record_all(answers: Iterable[tuple[Claimed, Submission]]) -> None:
     close_old_connections()
     for claimed, submission in answers:
@@ -140,21 +165,17 @@ def record_all(answers: Iterable[tuple[Claimed, Submission]]) -> None:
             logger.exception("%s: the provider's answer could not be stored", claimed.render.pk)
 
 
-def apply_all(reports: Iterable[tuple[str, JobReport]], news: Mapping[str, JobReport]) -> list[str]:
+def apply_all(reports: Sequence[tuple[str, JobReport]], news: Mapping[str, JobReport]) -> list[str]:
     """Write each of ``reports``; one that can't be written is lost with a log line, and the next check says it again.
 
-    ``news`` are those of jobs that go on as before, and differ only in how far they are. Returns the jobs that ended.
+    ``news`` are those of jobs that have not ended. Returns the jobs that did.
     """
     close_old_connections()
-    ended = []
-    for pk, report in reports:
-        try:
-            apply_report(pk, report)
-        except Exception:
-            logger.exception("report of %s could not be stored", pk)
-        else:
-            if report.status.value in ENDED_STATUSES:
-                ended.append(pk)
+    done = [each for each in reports if each[1].status is JobStatus.DONE]
+    # Each of the others by itself, because it moves money: two that lock several wallets could wait for each other.
+    together = [done[start : start + APPLIED_AT_ONCE] for start in range(0, len(done), APPLIED_AT_ONCE)]
+    together += [[each] for each in reports if each[1].status is not JobStatus.DONE]
+    ended = [pk for each in together for pk in _apply(each)]
     try:
         store_news(news)
     except Exception:
