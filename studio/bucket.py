@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from botocore import UNSIGNED
@@ -15,6 +16,7 @@ from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from django.conf import settings
+from django.core.files.base import File
 from django.utils.http import content_disposition_header
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
@@ -38,6 +40,10 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
 
     def get_object_parameters(self, name: str) -> dict[str, Any]:
         return {**super().get_object_parameters(name), "ContentType": content_type_of(name)}
+
+    def take_in(self, path: Path, name: str) -> str:
+        with path.open("rb") as file:
+            return str(self.save(name, File(file)))
 
     def url(self, name: str, parameters: Any = None, expire: int | None = None, http_method: Any = None) -> str:  # noqa: ARG002
         """Presigned for GET by our own rules; ``parameters`` and ``http_method`` of the base class have no use here."""

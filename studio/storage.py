@@ -62,6 +62,27 @@ def signed_link(file_name: str, *, download_as: str | None = None, seconds: int 
     return storage.signed_link(file_name, download_as=name, seconds=seconds or settings.FILE_LINK_SECONDS)
 
 
+def store_file(path: Path, name: str) -> str:
+    """Store a finished file of ours under exactly this name; ``path`` may be gone afterwards."""
+    storage = cast("PrivateFiles | PrivateBucket", default_storage)
+    return storage.take_in(path, name)
+
+
+def hurry(path: Path) -> None:
+    """Bring the file to the disk already, if storing it will wait for that."""
+    if getattr(default_storage, "durable", False):
+        flush(path)
+
+
+def flush(path: Path) -> None:
+    """Come back once the file's bytes, or the folder's names, are on the disk."""
+    place = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """The span of time that all links made within it share, in seconds since 1970."""
@@ -77,9 +98,16 @@ class Window:
 
 
 class PrivateFiles(FileSystemStorage):
-    """Files on this machine, readable by us alone, linked through ``studio.views.files``."""
+    """Files on this machine, readable by us alone, linked through ``studio.views.files``.
 
-    def __init__(self, location: str | os.PathLike[str] | None = None, *, allow_overwrite: bool = False) -> None:
+    A file that has been stored is on the disk, and so is its name: what a row says is there survives a power cut.
+    Without ``durable`` the disk is not waited for, where nothing has to survive: in tests.
+    """
+
+    def __init__(
+        self, location: str | os.PathLike[str] | None = None, *, allow_overwrite: bool = False, durable: bool = True
+    ) -> None:
+        self.durable = durable
         super().__init__(
             location=location,
             file_permissions_mode=0o640,
@@ -92,11 +120,30 @@ class PrivateFiles(FileSystemStorage):
         partial = f"{name}.{get_random_string(8)}.part"
         try:
             super()._save(partial, content)  # type: ignore[misc]  # the stubs leave it out
-            Path(self.path(partial)).replace(self.path(name))
+            self._put_in_place(Path(self.path(partial)), name)
         except BaseException:
             self.delete(partial)
             raise
         return name
+
+    def take_in(self, path: Path, name: str) -> str:
+        """Move the file in; from another file system it's copied."""
+        place = Path(self.path(name))
+        if not place.parent.is_dir() or path.stat().st_dev != place.parent.stat().st_dev:
+            with path.open("rb") as file:
+                return self.save(name, File(file))
+        path.chmod(self.file_permissions_mode or 0o640)
+        self._put_in_place(path, name)
+        return name
+
+    def _put_in_place(self, path: Path, name: str) -> None:
+        """The bytes first, so that after a power cut no name leads to half a file."""
+        place = Path(self.path(name))
+        if self.durable:
+            flush(path)
+        path.replace(place)
+        if self.durable:
+            flush(place.parent)
 
     def url(self, name: str | None) -> str:
         return self.signed_link(name or "", download_as="", seconds=settings.FILE_LINK_SECONDS)

@@ -51,7 +51,7 @@ def _files_of_its_own(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
     storages = deepcopy(settings.STORAGES)
     if "location" in storages["default"].get("OPTIONS", {}):
-        storages["default"]["OPTIONS"]["location"] = str(tmp_path / "media")
+        storages["default"]["OPTIONS"] |= {"location": str(tmp_path / "media"), "durable": False}
         settings.STORAGES = storages
 
 

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.core.files.base import ContentFile, File
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from studio.media.posters import make_poster
@@ -26,6 +27,7 @@ from studio.pipeline.reports import reopen
 from studio.pipeline.settle import settle_render
 from studio.providers import http, registry
 from studio.providers.types import ProviderError
+from studio.storage import hurry, store_file
 
 logger = logging.getLogger(__name__)
 
@@ -85,15 +87,19 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any
     came = folder / "came"
     http.run(_download, render, job, came)
     fast_start(came)
-    made = measure_video(came)
-    _check(made, render)
-    path, facts = _as_asked_for(render, job, came, made)
+    with ThreadPoolExecutor(1) as beside:
+        flushed = beside.submit(hurry, came)  # a disk takes its time, and looking at the file takes another
+        made = measure_video(came)
+        _check(made, render)
+        path, facts = _as_asked_for(render, job, came, made)
+        picture = make_poster(path)
+        flushed.result()
     if not states.keep(render, lease=LEASE):
         raise CopyFailed("Somebody else has taken the copy over.")
+    # The names derive from the render's id, so a repeat writes the same files again.
     base = f"w/{render.workspace_id}/renders/{render.pk}"
-    poster = _store(f"{base}/poster.jpg", ContentFile(make_poster(path)))
-    with path.open("rb") as file:
-        video = _store(f"{base}/video.{render.options.get('output_format', 'mp4')}", File(file))
+    poster = default_storage.save(f"{base}/poster.jpg", ContentFile(picture))
+    video = store_file(path, f"{base}/video.{render.options.get('output_format', 'mp4')}")
     return {
         "video": video,
         "poster": poster,
@@ -167,8 +173,3 @@ def _check(facts: VideoFacts, render: Render) -> None:
     voice_ms = render.voice.duration_ms or 0
     if facts.duration_ms < voice_ms * 0.8 - 500:
         raise CopyFailed(f"The file is {facts.duration_ms} ms long for a voice of {voice_ms} ms.")
-
-
-def _store(name: str, content: File[bytes]) -> str:
-    """Save under exactly this name: it derives from the render's id, so a repeat writes the same file again."""
-    return default_storage.save(name, content)

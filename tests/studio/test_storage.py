@@ -18,7 +18,7 @@ from avatarsite.workspaces.models import Workspace
 from studio import storage
 from studio.bucket import PrivateBucket
 from studio.models import UploadKind
-from studio.storage import PrivateFiles, content_type_of, link_expires, signed_link
+from studio.storage import PrivateFiles, content_type_of, link_expires, signed_link, store_file
 from studio.uploads import add_upload
 from tests.corpus import pictures, sounds
 from tests.servers import S3Server
@@ -135,6 +135,39 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(media: Path) -> None
     assert files_in(media) == [NAME]
 
 
+def test_a_finished_file_is_moved_in_and_not_copied(media: Path, tmp_path: Path) -> None:
+    for content in (b"first", b"second"):
+        made = tmp_path / "made.mp4"
+        made.write_bytes(content)
+        (media / NAME).parent.mkdir(parents=True, exist_ok=True)
+        number = made.stat().st_ino
+        assert store_file(made, NAME) == NAME
+        stored = (media / NAME).stat()
+        assert (stored.st_ino, stat.S_IMODE(stored.st_mode)) == (number, 0o640)
+        assert (files_in(media), (media / NAME).read_bytes()) == ([NAME], content)
+
+
+def test_a_finished_file_goes_into_a_folder_that_is_not_there_yet(media: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    made.write_bytes(b"whole")
+    assert store_file(made, NAME) == NAME
+    assert (media / NAME).read_bytes() == b"whole"
+
+
+def test_what_is_stored_is_on_the_disk_before_it_has_its_name(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(default_storage, "durable", True)
+    flushed: list[tuple[str, bool]] = []
+    flush = storage.flush
+
+    def watched(path: Path) -> None:
+        flush(path)
+        flushed.append((path.suffix, (media / NAME).exists()))
+
+    monkeypatch.setattr(storage, "flush", watched)
+    default_storage.save(NAME, ContentFile(b"whole"))
+    assert flushed == [(".part", False), ("", True)]
+
+
 def test_files_of_a_name_of_ours_have_its_type() -> None:
     assert content_type_of("w/ws_1/uploads/upl_1.webm") == "audio/webm"
     assert content_type_of("w/ws_1/renders/rnd_1/video.webm") == "video/webm"
@@ -235,6 +268,14 @@ def test_without_its_link_a_file_is_private(bucket: S3Server, clock: list[float]
 
 @pytest.mark.process
 @pytest.mark.xdist_group("s3")
+def test_a_finished_file_is_taken_into_the_bucket(bucket: S3Server, tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    made.write_bytes(b"whole")
+    assert store_file(made, NAME) == NAME
+    with default_storage.open(NAME, "rb") as stored:
+        assert stored.read() == b"whole"
+
+
 def test_storing_again_replaces_and_deleting_removes(bucket: S3Server) -> None:
     assert default_storage.save(NAME, ContentFile(b"first")) == NAME
     assert default_storage.save(NAME, ContentFile(b"second")) == NAME
