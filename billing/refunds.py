@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,7 +19,7 @@ from avatarsite.alerts import raise_alert
 from avatarsite.workspaces.models import User
 from billing import accounts, ledger, stripe_gateway
 from billing.freezing import apply_freeze
-from billing.models import Dispute, Refund, RefundState, TopUp, TopUpState, TransferKind
+from billing.models import Dispute, Refund, RefundState, TopUp, TopUpState, Transfer, TransferKind
 from billing.models.ledger import MEMO_LENGTH
 from billing.money import usd
 from billing.payments import TAKEN_BACK, credit_of, give_back, gone_micros, take_back, top_up_of
@@ -169,6 +170,7 @@ def _row(top_up: TopUp, facts: RefundFacts) -> Refund:
         refund = asked.first()
     if refund is None:
         refund = Refund(
+            **_ours(facts),
             top_up=top_up,
             amount_cents=facts.amount,
             credit_micros=0 if _STATES[facts.status] in ENDED_BADLY else credit_of(top_up, facts.amount),
@@ -183,6 +185,12 @@ def _row(top_up: TopUp, facts: RefundFacts) -> Refund:
     return refund
 
 
+def _ours(facts: RefundFacts) -> dict[str, Any]:
+    """What makes a row of ours that is gone the same again: its keys, and so its transfers, must not be new ones."""
+    asked = facts.metadata.get("refund", "")
+    return {"pk": asked, "token": uuid.uuid5(uuid.NAMESPACE_OID, asked)} if asked.startswith("rfd_") else {}
+
+
 def _advance(refund: Refund, facts: RefundFacts) -> str:
     state = _STATES[facts.status]
     if _RANK[state] <= _RANK[RefundState(refund.state)]:
@@ -194,7 +202,7 @@ def _advance(refund: Refund, facts: RefundFacts) -> str:
         _take(refund)
     refund.state, refund.next_try_at = state, None
     refund.save()
-    if state == RefundState.SUCCEEDED and refund.credit_micros:
+    if state == RefundState.SUCCEEDED and refund.credit_micros and not _moved(f"{_key(refund)}:paid"):
         ledger.post(
             kind=TransferKind.REFUND,
             debit=accounts.platform(accounts.REFUNDS),
@@ -212,6 +220,11 @@ def _key(refund: Refund) -> str:
     return f"refund:{refund.pk}" if refund.token else f"stripe:{refund.stripe_id}"
 
 
+def _moved(key: str) -> bool:
+    """Whether it was booked before, though the row says nothing of it: rows can be lost, and transfers can't."""
+    return Transfer.objects.filter(key__startswith=key).exists()
+
+
 def _memo(refund: Refund) -> str:
     return f"Refund: {refund.reason}"[:MEMO_LENGTH]
 
@@ -219,7 +232,7 @@ def _memo(refund: Refund) -> str:
 def _take(refund: Refund) -> None:
     refund.booked_at = timezone.now()
     workspace = refund.top_up.workspace
-    if refund.credit_micros:
+    if refund.credit_micros and not _moved(f"{_key(refund)}:"):
         refund.forgiven_micros = take_back(
             refund.top_up,
             refund.credit_micros,
