@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -10,7 +10,7 @@ from avatarsite.supervisor import Supervisor
 class Command(BaseCommand):
     help = "Runs the task queue's clusters and keeps them alive. SIGTERM or Ctrl-C stops it gracefully."
     # They would load every page of the site.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks: list[str] = []
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         Supervisor().run()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import signal
 from threading import Event
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -12,7 +12,7 @@ from studio.pipeline.watch_process import watch_until
 class Command(BaseCommand):
     help = "Sends renders and watches them at their providers. SIGTERM or Ctrl-C stops it gracefully."
     # They would load every page of the site.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks: list[str] = []
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         stop = Event()
