@@ -70,6 +70,8 @@ def web_address(url: str) -> httpx.URL:
         raise AddressRefused(url, "it is not a web address.")
     if url_read.userinfo:
         raise AddressRefused(url, "it carries a user name.")
+    if url_read.port is not None and not 0 < url_read.port < 65_536:
+        raise AddressRefused(url, "there is no such port.")
     return url_read
 
 

@@ -17,6 +17,8 @@ FOLDERS = [
     "tests/flow/test_health.py",
     "tests/gateway/test_fuzz.py",
     "tests/gateway/test_races.py",
+    "tests/outbox/test_events.py",
+    "tests/outbox/test_processes.py",
     "tests/workspaces/test_races.py",
 ]
 

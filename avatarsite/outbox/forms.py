@@ -31,7 +31,7 @@ class EndpointForm(forms.Form):
     )
 
     def __init__(self, data: Any = None, endpoint: Endpoint | None = None) -> None:
-        first = {"kinds": [EVERY]}
+        first: dict[str, Any] = {"kinds": [EVERY]}
         if endpoint:
             first = {"kinds": endpoint.kinds, "url": endpoint.url, "description": endpoint.description}
         super().__init__(data, initial=first)

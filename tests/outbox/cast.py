@@ -49,11 +49,11 @@ def until_quiet(clock: Clock, *, most: timedelta) -> None:
     end = clock.now + most
     while clock.now <= end:
         send(clock)
-        due = Delivery.objects.exclude(next_try_at=None).order_by("next_try_at").values_list("next_try_at", flat=True)
-        rests = Endpoint.objects.exclude(rest_until=None).values_list("rest_until", flat=True)
-        if not due:
+        due = Delivery.objects.exclude(next_try_at=None).order_by("next_try_at").first()
+        if due is None or due.next_try_at is None:
             return
-        clock.now = max([due[0], *rests, clock.now + timedelta(milliseconds=1)])
+        rests = [row.rest_until for row in Endpoint.objects.all() if row.rest_until]
+        clock.now = max([due.next_try_at, *rests, clock.now + timedelta(milliseconds=1)])
 
 
 def states(rows: Sequence[Delivery] | None = None) -> list[tuple[int, str, int]]:
