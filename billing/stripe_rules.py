@@ -91,7 +91,7 @@ STRIPE = (
         """
         SELECT a.code, SUM(CASE WHEN t.debit_id = a.id THEN t.amount_micros ELSE -t.amount_micros END)
         FROM billing_ledgeraccount a JOIN billing_transfer t ON t.debit_id = a.id OR t.credit_id = a.id
-        WHERE a.code LIKE 'receivable:%' GROUP BY a.code
+        WHERE SUBSTR(a.code, 1, 11) = 'receivable:' GROUP BY a.code
         HAVING SUM(CASE WHEN t.debit_id = a.id THEN t.amount_micros ELSE -t.amount_micros END) < 0
         """,
         (1,),
