@@ -19,6 +19,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
+from unittest.mock import patch
 
 if __name__ == "__main__":
     os.environ["DJANGO_SETTINGS_MODULE"] = "avatarsite.settings"
@@ -28,12 +30,26 @@ if __name__ == "__main__":
 
 from django.core.management import call_command
 from django.db import connection, connections
+from django.db.models import Sum
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
-from billing import budgets, holds, ledger, metering
-from billing.errors import BudgetReached, HoldAlreadyClosed, InsufficientCredit, KeyConflict
-from billing.models import BudgetNotice, BudgetPeriod, CreditLot, Hold, Transfer, TransferKind, Usage
+from billing import budgets, disputes, forgiving, holds, ledger, metering, receivables, refunds, stripe_gateway, topups
+from billing.errors import BudgetReached, HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
+from billing.models import (
+    BudgetNotice,
+    BudgetPeriod,
+    CreditLot,
+    Dispute,
+    Hold,
+    Refund,
+    StripeCustomer,
+    TopUp,
+    Transfer,
+    TransferKind,
+    Usage,
+)
+from billing.stripe_facts import DisputeFacts, PaymentFacts, RefundFacts, SessionFacts
 from tests.billing.cast import DOLLAR, give, hold, make_price, make_rich, make_workspace
 
 Job = Callable[[], object]
@@ -110,6 +126,130 @@ def race_nobody_overdraws(together: Together) -> None:
     results = together([lambda runner=runner: want(runner) for runner in range(8)])
     assert [sum(column) for column in zip(*results, strict=True)] == [60, 68], results
     assert ledger.balance(workspace).available_micros == DOLLAR // 2
+
+
+def race_two_hundred_get_exactly_what_there_is(together: Together) -> None:
+    """$60.50 and two hundred who each want $1 at the same moment: 60 get it. Nobody waits for ever, none overdraws."""
+    workspace = make_workspace("crowd")
+    give(workspace, 40 * DOLLAR, "crowd:paid", category="paid")
+    give(workspace, 20 * DOLLAR + DOLLAR // 2, "crowd:bonus")
+    jobs = [lambda number=number: hold(workspace, DOLLAR, f"crowd:{number}").state for number in range(200)]
+    results = count(together, jobs)
+    assert results == {"open": 60, "InsufficientCredit": 140}, results
+    assert ledger.balance(workspace).available_micros == DOLLAR // 2
+
+
+def race_two_hundred_are_all_served_where_there_is_enough(together: Together) -> None:
+    """$200 to the micro-dollar: each holds $1, and settles half of it or gives it back. Nobody is refused."""
+    workspace = make_rich(200, slug="served")
+
+    def buy(number: int) -> str:
+        placed = hold(workspace, DOLLAR, f"served:{number}")
+        if number % 4 == 0:
+            return holds.release_hold(placed, reason="cancelled").state
+        return holds.settle_hold(placed, DOLLAR // 2).state
+
+    results = count(together, [lambda number=number: buy(number) for number in range(200)])
+    assert results == {"settled": 150, "released": 50}, results
+    balance = ledger.balance(workspace)
+    assert (balance.posted_micros, balance.held_micros) == (125 * DOLLAR, 0)
+
+
+def race_news_of_stripe_against_spending(together: Together) -> None:
+    """Payments, refunds and disputes told many times at once, while the credit is spent and what is owed given up."""
+    workspace = make_rich(1, slug="stripe")
+    names = {"workspace": workspace, "livemode": False}
+    customer = StripeCustomer.objects.create(**names, stripe_id="cus_race", email="ann@example.org", name="Ann")
+    bought = [
+        TopUp.objects.create(**names, customer=customer, amount_cents=1_000, session_id=f"cs_race{number}").pk
+        for number in range(3)
+    ]
+    paid = [partial(topups.book_session, paid_session(pk, number)) for number, pk in enumerate(bought)]
+    assert set(map(str, together([job for job in paid for _ in range(6)]))) == {
+        text for pk in bought for text in (f"{pk} was credited", f"{pk} was credited before")
+    }
+    assert ledger.balance(workspace).posted_micros == 31 * DOLLAR
+
+    def spend(runner: int) -> str:
+        for number in range(10):
+            try:
+                placed = hold(workspace, DOLLAR, f"stripe:{runner}:{number}")
+            except (InsufficientCredit, WalletFrozen):
+                continue
+            holds.settle_hold(placed, DOLLAR)
+        return "done"
+
+    def give_up(token: str) -> str:
+        forgiving.forgive(workspace, reason="Goodwill", token=token)
+        return "done"
+
+    news: list[Job] = [
+        *[partial(refunds.book_refund, refund_facts(0, status)) for status in ("pending", "succeeded")] * 4,
+        *[partial(disputes.book_dispute, dispute_facts(1, status)) for status in ("needs_response", "won")] * 4,
+        *[partial(disputes.book_dispute, dispute_facts(2, status)) for status in ("needs_response", "lost")] * 4,
+        *[partial(give_up, f"race:{number}") for number in range(2)],
+    ]
+    # A dispute asks Stripe for refunds that it has not told of yet; here all are told.
+    with patch.object(stripe_gateway, "refunds_of", return_value=[]):
+        results = together([*news, *(partial(spend, runner) for runner in range(6))])
+    assert not [text for text in map(str, results) if "Traceback" in text], results
+    assert Refund.objects.get().state == "succeeded"
+    assert set(Dispute.objects.values_list("stripe_id", "state")) == {("dp_race1", "won"), ("dp_race2", "lost")}
+    clearing = ledger.platform("stripe_clearing")
+    moved = Transfer.objects.filter(debit=clearing).aggregate(sum=Sum("amount_micros"))["sum"]
+    back = Transfer.objects.filter(credit=clearing).aggregate(sum=Sum("amount_micros"))["sum"]
+    assert moved - back == 10 * DOLLAR, (moved, back)
+    assert receivables.owed_micros(workspace) >= 0
+
+
+def paid_session(top_up: str, number: int) -> SessionFacts:
+    common = {"currency": "usd", "customer_id": "cus_race", "livemode": False, "created_at": timezone.now()}
+    names = {"topup": top_up}
+    payment = PaymentFacts(
+        id=f"pi_race{number}", status="succeeded", amount=1_000, amount_received=1_000, metadata=names, **common
+    )
+    return SessionFacts(
+        id=f"cs_race{number}",
+        mode="payment",
+        status="complete",
+        payment_status="paid",
+        url="",
+        amount_subtotal=1_000,
+        amount_total=1_000,
+        amount_tax=0,
+        reference=top_up,
+        payment_id=payment.id,
+        payment=payment,
+        metadata=names,
+        **common,
+    )
+
+
+def refund_facts(number: int, status: str) -> RefundFacts:
+    return RefundFacts(
+        id=f"re_race{number}",
+        status=status,
+        amount=1_000,
+        currency="usd",
+        payment_id=f"pi_race{number}",
+        failure="",
+        metadata={},
+        created_at=timezone.now(),
+    )
+
+
+def dispute_facts(number: int, status: str) -> DisputeFacts:
+    return DisputeFacts(
+        id=f"dp_race{number}",
+        status=status,
+        reason="fraudulent",
+        amount=1_000,
+        currency="usd",
+        payment_id=f"pi_race{number}",
+        livemode=False,
+        fee=0,
+        created_at=timezone.now(),
+    )
 
 
 def race_a_cap_admits_exactly_what_it_has_room_for(together: Together) -> None:
