@@ -38,8 +38,16 @@ class Line(NamedTuple):
 
 def line_hash(previous: str, line: Line) -> str:
     """SHA-256, in hex, over the hash of the line before and everything that this line says."""
+    return hashlib.sha256(_written([previous, *_content(line)]).encode()).hexdigest()
+
+
+def sealed_text(line: Line) -> str:
+    """What a line's hash is over, but for the hash before: a JSON list in ASCII, to which that is put in front."""
+    return _written(_content(line))
+
+
+def _content(line: Line) -> list[object]:
     content: list[object] = [
-        previous,
         line.owner_seq,
         line.owner_balance,
         line.kind,
@@ -59,4 +67,4 @@ def line_hash(previous: str, line: Line) -> str:
     if line.project or line.member or line.token:
         # Only where there are any, so that the hashes of lines from before there were any stay right.
         content += [line.project, line.member, line.token]
-    return hashlib.sha256(_written(content).encode()).hexdigest()
+    return content

@@ -8,6 +8,7 @@ from datetime import UTC
 from decimal import Decimal
 
 from avatarsite.workspaces.models import Workspace
+from billing.chain import Line, sealed_text
 from billing.models import Transfer, TransferKind
 from billing.money import MICROS
 from billing.naming import names_of
@@ -16,7 +17,7 @@ from billing.statements import Span
 BATCH = 1_000
 COLUMNS = (
     "number", "date_utc", "kind", "what", "memo", "amount_usd", "balance_usd", "project", "member", "token",
-    "subject", "lot", "journal", "hash",
+    "subject", "lot", "journal", "hash", "sealed",
 )  # fmt: skip
 # A cell that begins with one of these is a formula to a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -69,6 +70,7 @@ def _row(line: Transfer, names: dict[str, str]) -> Iterable[object]:
         line.lot_id,
         line.journal,
         line.owner_hash,
+        sealed_text(Line(*(getattr(line, name) for name in Line._fields))),
     )
 
 
