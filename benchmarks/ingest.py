@@ -31,6 +31,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 CLIP_SECONDS, FPS, BIT_RATE = 2, 48, 13_000_000  # what a 1080p video of the finest model has
 WIDTH, HEIGHT = 1920, 1080
+STEP_SECONDS = Fraction(11, 5)  # from one clip to the next: its sound ends a little after its pictures
 
 
 def main() -> int:
@@ -128,7 +129,7 @@ def _film(folder: Path, size: int) -> Path:
                 for packet in pattern.demux():
                     if packet.dts is None or packet.pts is None:
                         continue
-                    later = int(number * CLIP_SECONDS / packet.time_base)
+                    later = int(number * STEP_SECONDS / packet.time_base)
                     packet.pts, packet.dts = packet.pts + later, packet.dts + later
                     packet.stream = streams[packet.stream_index]
                     made.mux(packet)
