@@ -6,8 +6,10 @@ import base64
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from billing import ledger
+from studio.api.shapes import RenderShape, render_shape
 from studio.models import Render, RenderGroup
 from studio.samples import PORTRAIT
 from tests.api.conftest import CREDIT, Caller, caller
@@ -178,3 +180,15 @@ def test_a_batch_beyond_the_credit_makes_nothing(api: Caller, inputs: dict[str, 
     assert (answer.status_code, answer.json()["code"]) == (402, "insufficient_credit")
     assert not Render.objects.exists()
     assert ledger.balance(api.token.workspace).available_micros == CREDIT
+
+
+@pytest.mark.parametrize("state", ["queued", "ready", "failed"])
+def test_a_render_is_given_as_its_shape_says(api: Caller, inputs: dict[str, str], state: str) -> None:
+    row = Render.objects.get(pk=api.post("renders", {**inputs, "metadata": {"a": "b"}}).json()["id"])
+    row.state, row.failure_code, row.finished_at = state, "timeout", timezone.now()
+    if state == "ready":
+        row.charge_micros, row.measured_ms, row.video, row.poster = 5, 8417, "w/x/video.mp4", "w/x/poster.jpg"
+        row.options = {**row.options, "upload_endpoint": "https://bucket.example.org/x?signature=y"}
+        row.delete_at = timezone.now()
+    by_hand, by_shape = render_shape(row), RenderShape().to_representation(row)
+    assert list(by_hand.items()) == list(by_shape.items())

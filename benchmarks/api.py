@@ -1,0 +1,235 @@
+"""Requests per second and p95 of the API under 16 clients, on PostgreSQL and gunicorn, beside bare DRF views.
+
+The same server answers the API and two views of DRF without token, rate or rule: one inserts a row, one reads a row
+(benchmarks/api_urls.py). All are asked in turns, so that whatever else the machine does hits each alike. The list is
+timed with 1,000 and with 1,000,000 renders in the table.
+
+Exits 1 when a create reaches less than 0.35 of the bare insert, a read less than 0.6 of the bare read, or when the
+long list takes more than 1.3 times the short one. Usage: ``python -m benchmarks.api [--seconds 4] [--rounds 5]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIENTS, PROCESSES, WEB_PROCESSES = 16, 2, 2
+LEAST = {"create": 0.35, "get": 0.6, "list": 0.6, "balance": 0.6}
+BESIDE = {"create": "insert", "get": "read", "list": "read", "balance": "read"}
+MOST_LONGER = 1.3
+SHORT, LONG = 1_000, 1_000_000
+MOVE_IN = """
+import json, django; django.setup()
+from tests.api.residents import move_in
+print(json.dumps(move_in(credit_micros=10**13)))
+"""
+# Copies of the newest render, cancelled, each with a hold of its own that was released.
+MORE_HOLDS = """
+INSERT INTO billing_hold SELECT (jsonb_populate_record(NULL::billing_hold, to_jsonb(one) || jsonb_build_object(
+    'id', 1000000000 + number, 'key', 'bench:' || number, 'subject', 'bench:' || number, 'state', 'released',
+    'settled_micros', 0, 'closed_at', now()
+))).* FROM (SELECT * FROM billing_hold ORDER BY id LIMIT 1) AS one, generate_series(%s::bigint, %s) AS number
+"""
+MORE_RENDERS = """
+INSERT INTO studio_render SELECT (jsonb_populate_record(NULL::studio_render, to_jsonb(one) || jsonb_build_object(
+    'id', 'rnd_00' || lpad(number::text, 24, '0'), 'hold_id', 1000000000 + number, 'idempotency_key', NULL,
+    'state', 'cancelled', 'finished_at', now()
+))).* FROM (SELECT * FROM studio_render ORDER BY id DESC LIMIT 1) AS one, generate_series(%s::bigint, %s) AS number
+"""
+
+
+@dataclass(frozen=True)
+class Town:
+    port: int
+    database: str
+    alice: dict[str, Any]
+    render: str = ""
+
+    def request(self, name: str) -> tuple[str, str, str, dict[str, str]]:
+        """Method, path, body and headers of one request."""
+        headers = {"Authorization": f"Bearer {self.alice['token']}", "Content-Type": "application/json"}
+        if name == "insert":
+            return "POST", "/bare", json.dumps({"workspace": self.alice["workspace"]}), headers
+        if name == "create":
+            wish = {"portrait": self.alice["portrait"], "voice": self.alice["voice"], "model": "draft"}
+            return "POST", "/api/v1/renders", json.dumps(wish), headers | {"Idempotency-Key": uuid4().hex}
+        paths = {"read": f"/bare?id={self.render}", "get": f"/api/v1/renders/{self.render}"}
+        paths |= {"list": "/api/v1/renders", "balance": "/api/v1/balance"}
+        return "GET", paths[name], "", headers
+
+
+@dataclass
+class Found:
+    """What each kind of request took: requests a second by round, and all times in seconds."""
+
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    times: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, name: str, times: list[float], seconds: float) -> None:
+        self.rates.setdefault(name, []).append(len(times) / seconds)
+        self.times.setdefault(name, []).extend(times)
+
+    def ratio(self, name: str) -> float:
+        return median(mine / bare for mine, bare in zip(self.rates[name], self.rates[BESIDE[name]], strict=True))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-long", action="store_true", help="leave the million renders out")
+    options = parser.parse_args()
+    with town() as there:
+        grow(there, 1, SHORT)
+        good = show_rates(rounds(there, [*LEAST, "insert", "read"], options))
+        short = found_list(there)
+        if not options.no_long:
+            grow(there, SHORT + 1, LONG)
+            good &= show_lists(short, found_list(there))
+    print("on target" if good else "below target")
+    return 0 if good else 1
+
+
+def rounds(there: Town, names: list[str], options: argparse.Namespace) -> Found:
+    found = Found()
+    for name in names:
+        asked(there, name, 0.5)
+    for _ in range(options.rounds):
+        for name in names:
+            found.add(name, asked(there, name, options.seconds), options.seconds)
+    return found
+
+
+def found_list(there: Town) -> float:
+    """The median time of the list for one client, in seconds."""
+    times: list[float] = []
+    ask(there, "list", 1, times)
+    times.clear()
+    ask(there, "list", 5, times)
+    return median(times)
+
+
+def asked(there: Town, name: str, seconds: float) -> list[float]:
+    """The times of all requests that 16 clients got answered in so many seconds."""
+    with get_context("fork").Pool(PROCESSES) as pool:
+        parts = pool.starmap(_many, [(there, name, seconds)] * PROCESSES)
+    return [taken for part in parts for taken in part]
+
+
+def _many(there: Town, name: str, seconds: float) -> list[float]:
+    times: list[float] = []
+    threads = [Thread(target=ask, args=(there, name, seconds, times)) for _ in range(CLIENTS // PROCESSES)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return times
+
+
+def ask(there: Town, name: str, seconds: float, times: list[float]) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", there.port, timeout=60)
+    end = time.perf_counter() + seconds
+    while (start := time.perf_counter()) < end:
+        method, path, body, headers = there.request(name)
+        connection.request(method, path, body or None, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        assert answer.status in (200, 201), content[:500]
+        times.append(time.perf_counter() - start)
+    connection.close()
+
+
+def grow(there: Town, first: int, last: int) -> None:
+    with psycopg.connect(there.database, autocommit=True) as connection:
+        for statement in (MORE_HOLDS, MORE_RENDERS):
+            connection.execute(statement, (first, last))
+        connection.execute("VACUUM ANALYZE studio_render")
+
+
+@contextmanager
+def town() -> Iterator[Town]:
+    """A migrated site with a workspace and one render, its database and its web server."""
+    from tests.servers import free_ports, postgres_server  # noqa: PLC0415 -- a benchmark's own servers
+
+    with postgres_server(durable=True) as url, TemporaryDirectory() as folder:
+        clean = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        (port,) = free_ports(1)
+        env = clean | {"DATABASE_URL": url, "VAR_DIR": folder, "DJANGO_SETTINGS_MODULE": "benchmarks.api_beside"}
+        env |= {"LOG_LEVEL": "ERROR", "API_READS_PER_MINUTE": "100000000", "API_WRITES_PER_MINUTE": "100000000"}
+        env |= {"DRAFT_PRICE_PER_SECOND": "0.01"}
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], env=env, check=True, cwd=ROOT)
+        told = subprocess.run([sys.executable, "-c", MOVE_IN], env=env, check=True, cwd=ROOT, stdout=subprocess.PIPE)
+        alice = json.loads(told.stdout.splitlines()[-1])
+        web = [sys.executable, "-m", "gunicorn", "avatarsite.wsgi", "--bind", f"127.0.0.1:{port}", "--workers"]
+        web += [str(WEB_PROCESSES), "--worker-class", "gthread", "--threads", "8", "--log-level", "error"]
+        process = subprocess.Popen(web, env=env, cwd=ROOT)
+        try:
+            there = Town(port, url, alice)
+            until(lambda: _first_render(there))
+            yield Town(port, url, alice, _first_render(there))
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def until(answers: Callable[[], object]) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        try:
+            answers()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise TimeoutError
+
+
+def _first_render(there: Town) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", there.port, timeout=60)
+    method, path, body, headers = there.request("create")
+    connection.request(method, path, body, headers)
+    found: dict[str, str] = json.loads(connection.getresponse().read())
+    return found["id"]
+
+
+def show_rates(found: Found) -> bool:
+    print(f"{'':>8} {'requests/s':>11} {'p95 ms':>8} {'of bare':>8} {'at least':>9}")
+    good = True
+    for name in ("insert", "create", "read", "get", "list", "balance"):
+        rate, p95 = median(found.rates[name]), quantiles(found.times[name], n=20)[-1] * 1000
+        beside = ""
+        if name in LEAST:
+            ratio = found.ratio(name)
+            beside = f"{ratio:8.2f} {LEAST[name]:9.2f}"
+            good &= ratio >= LEAST[name]
+        print(f"{name:>8} {rate:11.1f} {p95:8.1f} {beside}", flush=True)
+    return good
+
+
+def show_lists(short: float, long: float) -> bool:
+    print(
+        f"list among {SHORT:,} renders {short * 1000:.2f} ms, among {LONG:,} {long * 1000:.2f} ms: {long / short:.2f} ×"
+    )
+    return long <= MOST_LONGER * short
+
+
+if __name__ == "__main__":
+    sys.exit(main())
