@@ -188,7 +188,9 @@ def _row(top_up: TopUp, facts: RefundFacts) -> Refund:
 def _ours(facts: RefundFacts) -> dict[str, Any]:
     """What makes a row of ours that is gone the same again: its keys, and so its transfers, must not be new ones."""
     asked = facts.metadata.get("refund", "")
-    return {"pk": asked, "token": uuid.uuid5(uuid.NAMESPACE_OID, asked)} if asked.startswith("rfd_") else {}
+    if not asked.startswith("rfd_") or Refund.objects.filter(pk=asked).exists():
+        return {}
+    return {"pk": asked, "token": uuid.uuid5(uuid.NAMESPACE_OID, asked)}
 
 
 def _advance(refund: Refund, facts: RefundFacts) -> str:
