@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import BigIntegerField, Case, Count, ExpressionWrapper, F, Q, QuerySet, Sum, When
+from django.db.models import BigIntegerField, Case, Count, ExpressionWrapper, F, Q, Sum, When
 from django.db.models.functions import Abs
 from django.utils import timezone
 
@@ -87,7 +88,7 @@ _EXPECTED = ExpressionWrapper(
 _REPORTS = Q(reported_cost_micros__gt=0)
 
 
-def _compared(begin: datetime, end: datetime) -> QuerySet[Usage]:
+def _compared(begin: datetime, end: datetime) -> Any:
     used = Usage.objects.filter(created_at__gte=begin, created_at__lt=end)
     off = Abs(F("reported_cost_micros") - F("expected"))
     used = used.annotate(expected=_EXPECTED).annotate(
