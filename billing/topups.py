@@ -274,7 +274,7 @@ def _credit(top_up: TopUp, payment_id: str, total_cents: int, invoice_id: str) -
         source=accounts.platform(accounts.STRIPE_CLEARING),
         kind=TransferKind.TOP_UP,
         key=f"stripe:{payment_id}",
-        memo="Automatic top-up" if row.origin == Origin.AUTOMATIC else "Top-up",
+        memo="Bought automatically" if row.origin == Origin.AUTOMATIC else "Bought at checkout",
         subject=row.subject,
         actor=row.user,
         category=ledger.PAID,

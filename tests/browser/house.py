@@ -89,10 +89,13 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path, *names: str) -> Iterator[House]:
+def open_house(folder: Path, *names: str, **variables: str) -> Iterator[House]:
+    """``variables`` are more of the site's environment."""
     (port,) = free_ports(1)
     with (
-        fresh_site(folder, DRAFT_PRICE_PER_SECOND=PRICE_PER_SECOND, WORKERS="2", LOCAL_ENGINE_JOBS="1") as site,
+        fresh_site(
+            folder, DRAFT_PRICE_PER_SECOND=PRICE_PER_SECOND, WORKERS="2", LOCAL_ENGINE_JOBS="1", **variables
+        ) as site,
         neighbours_of(site) as neighbours,
     ):
         house = House(site, f"http://127.0.0.1:{port}", neighbours)
