@@ -120,13 +120,13 @@ def offer_drifts(begin: datetime, end: datetime) -> list[OfferDrift]:
 
 def worst_jobs(begin: datetime, end: datetime, *, offer: str = "", alarming: bool = False) -> list[DriftedJob]:
     """The hundred jobs that are off by the most, worst first; only those that are ``alarming``, if so asked."""
-    found = _compared(begin, end).filter(off__gt=0)
+    found = _compared(begin, end).filter(Q(off__gt=0))
     if offer:
         found = found.filter(offer=offer)
     if alarming:
         found = found.filter(_alarming())
     columns = ("pk", "subject", "offer", "created_at", "measured_ms", "reported_ms", "expected", "reported_cost_micros")
-    return [DriftedJob(*row) for row in found.order_by("-off", "-pk").values_list(*columns)[:WORST]]
+    return [DriftedJob(*row) for row in found.order_by(F("off").desc(), "-pk").values_list(*columns)[:WORST]]
 
 
 def watch() -> int:
