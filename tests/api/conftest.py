@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -20,15 +20,16 @@ CREDIT = 5_000_000
 
 @dataclass(frozen=True)
 class Caller:
-    """A program with a token."""
+    """A program with a token. One client for all it asks: each new one would look through the static files again."""
 
     token: ApiToken
     secret: str
+    client: Client = field(default_factory=Client, repr=False, compare=False)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         names = {"Authorization": f"Bearer {self.secret}", **{k.replace("_", "-"): v for k, v in headers.items()}}
         sent = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
-        return Client(headers=names).generic(method, f"/api/v1/{path}", **sent)
+        return self.client.generic(method, f"/api/v1/{path}", headers=names, **sent)
 
     def get(self, path: str, **headers: str) -> Any:
         return self.ask("GET", path, **headers)
