@@ -13,6 +13,7 @@ from billing import ledger, pricing
 from studio.models import Upload
 from studio.samples import add_samples
 from tests.conftest import Cast
+from tests.servers import s3 as s3  # noqa: PLC0414
 
 PRICE = 10_000  # micro-dollars a second of draft
 CREDIT = 5_000_000
