@@ -18,7 +18,7 @@ simulate: .venv/.dev-ready  ## the same against stand-ins of the providers, so t
 
 test: .venv/.dev-ready lint types  ## set up, lint, type-check, run every test
 	$(BIN)/python -m tests.machine
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 	$(BIN)/python -m tests.on_postgres
 
 lint: .venv/.dev-ready

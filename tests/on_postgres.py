@@ -25,7 +25,7 @@ FOLDERS = [
 
 def main() -> int:
     with postgres_server() as url:
-        command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-m", "not browser", *FOLDERS]
+        command = [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadgroup", "-m", "not browser", *FOLDERS]
         return subprocess.run([*command, *sys.argv[1:]], env=os.environ | {"DATABASE_URL": url}, check=False).returncode
 
 

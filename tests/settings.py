@@ -13,6 +13,8 @@ if "pytest" in sys.modules:  # a process that a test starts keeps the folder tha
 from avatarsite.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Each client of a test loads the middleware anew, and this one would read every static file each time.
+WHITENOISE_AUTOREFRESH = True
 
 if not DATABASE_URL:  # noqa: F405
     # A file and not memory: a server's thread then has a connection of its own, as it has in life. Nothing that a test
