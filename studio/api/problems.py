@@ -48,14 +48,28 @@ CONFLICTS = {
     "idempotency_conflict": "The key was used for another video",
     "cannot_cancel": "It can’t be stopped any more",
 }
+# What is said of a portrait or a voice; what is not here follows "is": "The voice is too long".
+SAID = {
+    "codec": "is in a codec that can’t be used",
+    "elsewhere": "belongs to another workspace",
+    "not_numbers": "holds sound that is not numbers",
+    "too_many_pixels": "has too many pixels",
+    "too_slow": "takes too long to read",
+    "unreachable": "can’t be fetched",
+    "unreadable": "can’t be read",
+    "without_sound": "has no sound",
+    "wrong_kind": "is an upload of the other kind",
+    "is_a_video": "is a video",
+}
 for _code, _title in TITLES.items():
     declare(_code, 422, _title, "Correct the named field.")
 for _code, _title in CONFLICTS.items():
     declare(_code, 409, _title, "The detail says what to do.")
 declare("slot_gone", 404, "There is no such open slot", "Open a new slot and send the bytes there.")
 for _refusal in Refusal:
-    _words = f"The {_refusal.value.replace('_', ' ', 1).replace('_', ' ')}"
-    declare(_refusal.value, 409 if _refusal in IN_USE else 422, _words, "The remedy is in the answer.")
+    _kind, _, _what = _refusal.value.partition("_")
+    _title = f"The {_kind} {SAID.get(_what) or 'is ' + _what.replace('_', ' ')}"
+    declare(_refusal.value, 409 if _refusal in IN_USE else 422, _title, "The remedy is in the answer.")
 
 
 @translates(RequestRefused)
