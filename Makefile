@@ -7,6 +7,8 @@ PORT ?= 8000
 SPEED ?= 20
 BIN := .venv/bin
 export PYTHONUNBUFFERED=1
+# Where it is set, each of the many processes would compile every library again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo simulate test lint types lock clean
 
