@@ -114,7 +114,6 @@ def answered(method: str, address: str, key: str, body: Any = None) -> tuple[int
     text = json.dumps(body if body is not None else {"file_name": "x.mp3", "parts": []})
     answer = Client(headers=headers).generic(method, address, text, content_type="application/json")
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
-    answer.close()
     return answer.status_code, content
 
 
