@@ -15,7 +15,7 @@ from billing.models import Hold, Transfer, Usage
 from billing.money import charge_micros
 from studio.models import ProviderJob, Render, RenderEvent, RenderState
 from studio.pipeline import overdue, states, wake
-from studio.pipeline.cancel import cancel_at_provider, cancel_terms, request_cancel
+from studio.pipeline.cancel import cancel_at_provider, cancel_terms, request_cancel, stop_overdue
 from studio.pipeline.drive import drive
 from studio.pipeline.failures import fail_render
 from studio.pipeline.ingest import ingest_render
@@ -185,7 +185,8 @@ def test_what_outlives_its_deadline_fails_and_costs_nothing(studio: Studio) -> N
     render = ask(studio)
     submit_render(render.pk)
     Render.objects.update(deadline_at=timezone.now() - timedelta(seconds=1))
-    assert overdue.sweep()["overdue"] == 1
+    assert overdue.sweep()["overdue"] == 0  # who makes it is asked to stop first
+    assert stop_overdue(render.pk) is True
     assert overdue.sweep()["overdue"] == 0
     render.refresh_from_db()
     assert (render.state, render.failure_code, render.hold.state) == (RenderState.FAILED, "overdue", "released")
