@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from avatarsite.alerts import close_alert
 from avatarsite.models import Alert
+from avatarsite.read_only_admin import Kept
 
 admin.site.site_header = admin.site.site_title = "Avatar Studio"
 admin.site.index_title = "Operations"
 
 
 @admin.register(Alert)
-class AlertAdmin(admin.ModelAdmin[Alert]):
+class AlertAdmin(Kept, admin.ModelAdmin[Alert]):
     list_display = ("message", "kind", "count", "first_at", "last_at", "closed_at")
     list_filter = ("kind", ("closed_at", admin.EmptyFieldListFilter), "last_at")
     search_fields = ("key", "message")
@@ -24,9 +25,3 @@ class AlertAdmin(admin.ModelAdmin[Alert]):
     def close(self, request: HttpRequest, alerts: QuerySet[Alert]) -> None:
         closed = sum(close_alert(alert.kind, alert.key) for alert in alerts)
         self.message_user(request, f"{closed} closed.")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False

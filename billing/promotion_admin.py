@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
+from avatarsite.read_only_admin import ReadOnly
 from avatarsite.workspaces.models import User
 from billing import promotions
 from billing.models import PromotionCode, PromotionUse
@@ -106,12 +107,11 @@ class StopForm(forms.Form):
     reason = forms.CharField(max_length=MEMO_LENGTH, help_text="For the history of this code; customers don't see it.")
 
 
-class UseInline(admin.TabularInline[PromotionUse, PromotionCode]):
+class UseInline(ReadOnly, admin.TabularInline[PromotionUse, PromotionCode]):
     model = PromotionUse
     fields = readonly_fields = ("workspace", "user", "lot", "created_at")
     extra = 0
     max_num = 0
-    can_delete = False
     ordering = ("-pk",)
     verbose_name_plural = "redeemed by (the newest hundred)"
 
@@ -121,12 +121,6 @@ class UseInline(admin.TabularInline[PromotionUse, PromotionCode]):
         shown = newest.filter(code_id=code_id)[:100] if code_id and code_id.isdecimal() else newest.none()
         found = super().get_queryset(request).select_related("workspace", "user", "lot")
         return found.filter(pk__in=[row["pk"] for row in shown])
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(PromotionCode)

@@ -6,25 +6,16 @@ from typing import Any, Generic, TypeVar
 
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest
 
+from avatarsite.read_only_admin import ReadOnly
 from billing.money import usd
 
 M = TypeVar("M", bound=models.Model)
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[M], Generic[M]):
+class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin[M], Generic[M]):
     show_full_result_count = False
     list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        return False
 
 
 def dollars(field: str, title: str) -> Any:

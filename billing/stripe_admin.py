@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 
+from avatarsite.read_only_admin import ReadOnly
 from avatarsite.workspaces.models import User, Workspace
 from billing import accounts, disputes, forgiving, freezing, receivables, refunds
 from billing.models import AutoTopUp, Dispute, LedgerAccount, Refund, StripeCustomer, TopUp
@@ -73,7 +74,7 @@ class RefundForm(ReasonForm):
         return None
 
 
-class RefundInline(admin.TabularInline[Refund, TopUp]):
+class RefundInline(ReadOnly, admin.TabularInline[Refund, TopUp]):
     model = Refund
     fields = readonly_fields = (
         "stripe_id",
@@ -84,26 +85,12 @@ class RefundInline(admin.TabularInline[Refund, TopUp]):
         "created_at",
     )
     extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
-class DisputeInline(admin.TabularInline[Dispute, TopUp]):
+class DisputeInline(ReadOnly, admin.TabularInline[Dispute, TopUp]):
     model = Dispute
     fields = readonly_fields = ("stripe_id", "state", cents("amount_cents", "Disputed"), "reason", "evidence_due_at")
     extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(TopUp)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from avatarsite.read_only_admin import ActionsOnly, Kept, ReadOnly
 from avatarsite.workspaces.models import User
 from billing.holds import InsufficientCredit, WalletFrozen
 from billing.models import Transfer
@@ -24,19 +25,6 @@ from studio.pipeline.request import RequestRefused, retry_render
 from studio.storage import signed_link
 
 STOPPED = "This video was stopped by the people who run the service."
-
-
-class ReadOnly:
-    """Rows are history: looked at here, changed by the pipeline alone."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class JobInline(ReadOnly, admin.StackedInline[ProviderJob, Render]):
@@ -58,7 +46,7 @@ class EventInline(ReadOnly, admin.TabularInline[RenderEvent, Render]):
 
 
 @admin.register(Render)
-class RenderAdmin(ReadOnly, admin.ModelAdmin[Render]):
+class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
     list_display = ("title", "workspace", "state", "offer", "held", "charged", "requested_by", "created_at")
     list_filter = ("state", "offer", "created_at")
     search_fields = ("=id", "title", "workspace__slug", "requested_by__email", "jobs__provider_job_id")
@@ -128,26 +116,16 @@ class RenderAdmin(ReadOnly, admin.ModelAdmin[Render]):
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, f"{count} of {len(renders)} {done}.", level)
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Actions need it on the list; a single render stays read-only."""
-        return obj is None and request.user.has_perm("studio.change_render")
-
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("studio.view_render")
 
 
 @admin.register(Project)
-class ProjectAdmin(admin.ModelAdmin[Project]):
+class ProjectAdmin(Kept, admin.ModelAdmin[Project]):
     list_display = ("name", "workspace", "created_at", "archived_at")
     search_fields = ("=id", "name", "workspace__slug")
     list_select_related = ("workspace",)
     readonly_fields = ("workspace", "portrait", "created_at")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(Upload)
@@ -175,7 +153,7 @@ class ProviderJobAdmin(ReadOnly, admin.ModelAdmin[ProviderJob]):
 
 
 @admin.register(OfferHealth)
-class OfferHealthAdmin(ReadOnly, admin.ModelAdmin[OfferHealth]):
+class OfferHealthAdmin(ActionsOnly, admin.ModelAdmin[OfferHealth]):
     list_display = (
         "offer",
         "circuit",
@@ -216,10 +194,6 @@ class OfferHealthAdmin(ReadOnly, admin.ModelAdmin[OfferHealth]):
             self.log_change(request, row, "Closed the circuit by hand")
         level = messages.SUCCESS if closed else messages.WARNING
         self.message_user(request, f"{len(closed)} of {len(rows)} closed; the others were not open.", level)
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """The action needs it on the list; a row itself stays read-only."""
-        return obj is None and request.user.has_perm("studio.change_offerhealth")
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("studio.view_offerhealth")

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from avatarsite.inbox.letters import replay
 from avatarsite.inbox.models import Letter
+from avatarsite.read_only_admin import ActionsOnly
 
 SHOWN = 20_000
 
 
 @admin.register(Letter)
-class LetterAdmin(admin.ModelAdmin[Letter]):
+class LetterAdmin(ActionsOnly, admin.ModelAdmin[Letter]):
     list_display = ("source", "event_id", "seal", "received_at", "deliveries", "handled_at", "outcome")
     list_filter = ("source", "seal", "received_at")
     search_fields = ("event_id",)
@@ -32,12 +33,3 @@ class LetterAdmin(admin.ModelAdmin[Letter]):
         for letter in letters:
             replay(letter)
         self.message_user(request, f"{len(letters)} queued to be handled again.")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return obj is None and super().has_change_permission(request)

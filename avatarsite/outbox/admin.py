@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from avatarsite.outbox.endpoints import EndpointRefused, resend
 from avatarsite.outbox.models import Attempt, Delivery, Endpoint, Event
+from avatarsite.read_only_admin import ActionsOnly, Kept
 
-M = TypeVar("M", bound=Model)
 AT_ONCE = 500
 
 
-class ReadOnly(admin.ModelAdmin[M]):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return obj is None and super().has_change_permission(request)
-
-
 @admin.register(Endpoint)
-class EndpointAdmin(ReadOnly[Endpoint]):
+class EndpointAdmin(ActionsOnly, admin.ModelAdmin[Endpoint]):
     list_display = ("id", "workspace", "url", "state", "failures", "dark_since", "last_sequence")
     list_filter = ("state",)
     list_select_related = ("workspace",)
@@ -35,17 +22,13 @@ class EndpointAdmin(ReadOnly[Endpoint]):
     exclude = ("secret", "old_secret")
 
 
-class Attempts(admin.TabularInline[Attempt, Delivery]):
+class Attempts(Kept, admin.TabularInline[Attempt, Delivery]):
     model = Attempt
     readonly_fields = ("at", "code", "took_ms", "answer")
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnly[Delivery]):
+class DeliveryAdmin(ActionsOnly, admin.ModelAdmin[Delivery]):
     list_display = ("id", "endpoint", "sequence", "event", "state", "tries", "next_try_at", "answer_code")
     list_filter = ("state",)
     list_select_related = ("endpoint", "event")
@@ -68,7 +51,7 @@ class DeliveryAdmin(ReadOnly[Delivery]):
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnly[Event]):
+class EventAdmin(ActionsOnly, admin.ModelAdmin[Event]):
     list_display = ("id", "workspace", "number", "kind", "subject", "created_at")
     list_filter = ("kind",)
     list_select_related = ("workspace",)

@@ -11,6 +11,7 @@ from django.db.models import Count, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
+from avatarsite.read_only_admin import Kept
 from avatarsite.workspaces.addresses import vouch
 from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, User, Workspace
 from avatarsite.workspaces.tokens import revoke_for_operator
@@ -28,18 +29,12 @@ class NewUserForm(AdminUserCreationForm[User]):
         fields = ("email", "name")
 
 
-class MembershipInline(admin.TabularInline[Member, User]):
+class MembershipInline(Kept, admin.TabularInline[Member, User]):
     model = Member
     extra = 0
     fields = ("workspace", "role", "created_at")
     readonly_fields = fields
     verbose_name_plural = "workspaces"
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(User)
@@ -119,7 +114,7 @@ class InvitationAdmin(admin.ModelAdmin[Invitation]):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
+class ApiTokenAdmin(Kept, admin.ModelAdmin[ApiToken]):
     list_display = ("name", "prefix", "workspace", "made_by", "test", "last_used_at", "expires_at", "revoked_at")
     list_filter = ("test",)
     search_fields = ("id", "name", "prefix", "workspace__name", "workspace__slug")
@@ -132,9 +127,3 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
     def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
         for token in tokens:
             revoke_for_operator(token)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from studio.admin import ReadOnly
+from avatarsite.read_only_admin import ActionsOnly, ReadOnly
 from studio.gateway.letters import send_again
 from studio.gateway.models import GatewayFile, GatewayLetter, GatewayRequest
 
@@ -27,7 +27,7 @@ class GatewayRequestAdmin(ReadOnly, admin.ModelAdmin[GatewayRequest]):
 
 
 @admin.register(GatewayLetter)
-class GatewayLetterAdmin(ReadOnly, admin.ModelAdmin[GatewayLetter]):
+class GatewayLetterAdmin(ActionsOnly, admin.ModelAdmin[GatewayLetter]):
     list_display = ("request", "state", "tries", "last_answer", "next_try_at", "created_at", "ended_at")
     list_filter = ("state", "created_at", "request__protocol")
     list_select_related = ("request",)
@@ -41,10 +41,6 @@ class GatewayLetterAdmin(ReadOnly, admin.ModelAdmin[GatewayLetter]):
             self.log_change(request, letter, "Sent again by hand")
         level = messages.SUCCESS if sent else messages.WARNING
         self.message_user(request, f"{len(sent)} of {len(letters)} sent again; the others are on their way.", level)
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """The action needs it on the list; a row itself stays read-only."""
-        return obj is None and request.user.has_perm("gateway.change_gatewayletter")
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("gateway.view_gatewayletter")

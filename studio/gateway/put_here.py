@@ -177,7 +177,7 @@ def _drop_parts(file: GatewayFile, numbers: Any = ()) -> None:
 
 
 def _parts_there(file: GatewayFile) -> list[int]:
-    with suppress(OSError, NotImplementedError):
+    with suppress(FileNotFoundError):
         return [int(name) for name in default_storage.listdir(f"{_folder(file)}.parts")[1] if name.isdecimal()]
     return []
 
