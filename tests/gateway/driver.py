@@ -1,7 +1,7 @@
 """A worker without a thread of its own: each request that a client sends first does what is due.
 
-The test database is one connection in memory, so nothing may run beside the server; a client that polls drives its
-own video. Queued tasks run as the cluster runs them, but for the long watch, whose steps are taken one by one.
+Nothing runs beside the server, so that a test goes the same way each time; a client that polls drives its own video.
+Queued tasks run as the cluster runs them, but for the long watch, whose steps are taken one by one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from studio.gateway.fal.urls import queue as urlpatterns
+from django.conf import settings
+from django.urls import include, path
 
-__all__ = ["urlpatterns"]
+from studio.gateway.fal.urls import queue
+
+# Whatever is asked for is queue's; the site's own routes are there so that a link to it can be made meanwhile.
+urlpatterns = [*queue, path("", include(settings.ROOT_URLCONF))]

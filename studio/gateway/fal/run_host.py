@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from studio.gateway.fal.urls import run as urlpatterns
+from django.conf import settings
+from django.urls import include, path
 
-__all__ = ["urlpatterns"]
+from studio.gateway.fal.urls import run
+
+# Whatever is asked for is run's; the site's own routes are there so that a link to it can be made meanwhile.
+urlpatterns = [*run, path("", include(settings.ROOT_URLCONF))]
