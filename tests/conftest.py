@@ -11,37 +11,32 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connections
-from django.db.backends.base.operations import BaseDatabaseOperations
-from django.test import Client
+from django.test import Client, TransactionTestCase
 
 from avatarsite.workspaces.models import Member, Role, User, Workspace
-from tests.billing.unsealed import unsealed
+from tests.emptying import empty_database
 from tests.flow.outcomes import print_table
-from tests.sites import migrated_file
+from tests.sites import copy_of_migrated, migrated_file
 
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="session")
 def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
-    """On SQLite the tests begin with a copy of what is migrated already."""
+    """The tests begin with a copy of what is migrated already."""
+    database = connections["default"]
+    name = database.creation._get_test_db_name()
     if settings.DATABASE_URL:
-        return False
-    shutil.copy(migrated_file(), connections["default"].settings_dict["TEST"]["NAME"])
+        copy_of_migrated(settings.DATABASE_URL, name)
+    else:
+        shutil.copy(migrated_file(), name)
     return True
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _flush_may_empty_the_ledger() -> Iterator[None]:
-    """Tests with ``transaction=True`` are cleaned up by emptying every table, which the ledger's triggers refuse."""
-    flush = BaseDatabaseOperations.execute_sql_flush
-
-    def flush_unsealed(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
-        with unsealed():
-            flush(self, sql_list)
-
+def _emptied_at_little_cost() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush_unsealed)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_database)
         yield
 
 

@@ -79,7 +79,7 @@ def fresh_site(folder: Path, *, server: str | None = None, **variables: str) -> 
         yield Site(folder, environment)
         return
     name = f"site_{uuid.uuid4().hex[:12]}"
-    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{_migrated_database(server)}"')
+    copy_of_migrated(server, name)
     try:
         yield Site(folder, environment | {"DATABASE_URL": _address(server, name)})
     finally:
@@ -117,15 +117,26 @@ def _migrate_file(folder: Path) -> None:
     database.close()
 
 
-@cache
-def _migrated_database(server: str) -> str:
-    """The same on PostgreSQL: a database that others are made after."""
-    name = f"template_{uuid.uuid4().hex[:12]}"
-    _administer(server, f'CREATE DATABASE "{name}"')
+def copy_of_migrated(server: str, name: str) -> None:
+    """Create the database ``name`` as an empty, migrated site; the migrations run once on each server."""
+    template = f"migrated_{_migrations_hash()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [template])  # until this connection closes
+        done = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate", [template])
+        if not done.fetchone():
+            connection.execute(f'DROP DATABASE IF EXISTS "{template}"')
+            connection.execute(f'CREATE DATABASE "{template}"')
+            _migrate_database(server, template)
+            connection.execute(f'ALTER DATABASE "{template}" IS_TEMPLATE true')
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+
+def _migrate_database(server: str, name: str) -> None:
     with tempfile.TemporaryDirectory(prefix="studio-site-") as folder:
         environment = os.environ | {"VAR_DIR": folder, "DATABASE_URL": _address(server, name)}
+        environment |= {"DJANGO_SETTINGS_MODULE": "avatarsite.settings"}
         Site(Path(folder), environment).manage("migrate", "-v", "0", seconds=600)
-    return name
 
 
 def _address(server: str, name: str) -> str:
