@@ -13,14 +13,21 @@ MOST = 100
 USUAL = 20
 
 
-def page_of(rows: QuerySet[M], shape: Callable[[M], Any], *, cursor: str, limit: int) -> dict[str, Any]:
-    """The rows after ``cursor``, newest first by id, which is by time. ``rows`` come without an order."""
-    ordered = rows.order_by("-id")
+def page_of(
+    rows: QuerySet[M], shape: Callable[[M], Any], *, cursor: str, limit: int, order: str = "-id"
+) -> dict[str, Any]:
+    """The rows after ``cursor``; as they come, newest first by id, which is by time.
+
+    ``order`` names a column in which no two of ``rows`` are equal, and its values are the cursors.
+    """
+    column, after = order.removeprefix("-"), "lt" if order.startswith("-") else "gt"
+    ordered = rows.order_by(order)
     if cursor:
-        ordered = ordered.filter(pk__lt=cursor)
+        ordered = ordered.filter(**{f"{column}__{after}": cursor})
     found = list(ordered[: limit + 1])
     shown = found[:limit]
-    return listed([shape(row) for row in shown], next_cursor=shown[-1].pk if len(found) > limit else None)
+    next_cursor = str(getattr(shown[-1], column)) if len(found) > limit else None
+    return listed([shape(row) for row in shown], next_cursor=next_cursor)
 
 
 def listed(data: list[Any], *, next_cursor: str | None = None) -> dict[str, Any]:

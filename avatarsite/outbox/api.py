@@ -6,14 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponseBase
+from django.http import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
 from avatarsite.api.fields import Body, Choice, Query, QueryWhole, Text, Whole
-from avatarsite.api.pagination import MOST, USUAL, listed, page_of
+from avatarsite.api.pagination import MOST, USUAL, page_of
 from avatarsite.api.problems import Problem, declare, translates
 from avatarsite.api.shapes import NoQuery, PageQuery, page_shape
 from avatarsite.api.views import ApiView
@@ -100,11 +101,7 @@ class EndpointView(ApiView):
         return Endpoint.objects.filter(workspace=self.workspace)
 
     def one(self, pk: str, *, locked: bool = False) -> Endpoint:
-        rows = self.rows().select_for_update() if locked else self.rows()
-        row = rows.filter(pk=pk).first()
-        if row is None:
-            raise Http404
-        return row
+        return get_object_or_404(self.rows().select_for_update() if locked else self.rows(), pk=pk)
 
 
 class Endpoints(EndpointView):
@@ -180,10 +177,11 @@ class OneEndpoint(EndpointView):
     )
     def delete(self, _request: Any, endpoint: str) -> HttpResponseBase:
         self.query(NoQuery)
-        row = self.one(endpoint)
-        self.demand_unchanged(endpoint_shape(row))
+        self.one(endpoint)
 
         def deed() -> Response:
+            row = self.one(endpoint, locked=True)
+            self.demand_unchanged(endpoint_shape(row))
             endpoints.delete_endpoint(row)
             return Response(status=204)
 
@@ -269,23 +267,16 @@ class Deliveries(EndpointView):
     )
     def get(self, _request: Any, endpoint: str) -> Response:
         asked = self.query(DeliveriesQuery)
-        rows = self.one(endpoint).deliveries.select_related("event").order_by("-sequence")
+        rows = self.one(endpoint).deliveries.select_related("event")
         if "state" in asked:
             rows = rows.filter(state=asked["state"])
-        if "cursor" in asked:
-            rows = rows.filter(sequence__lt=int(asked["cursor"]))
-        found = list(rows[: asked["limit"] + 1])
-        shown = found[: asked["limit"]]
-        after = str(shown[-1].sequence) if len(found) > len(shown) else None
-        return Response(listed([delivery_shape(row) for row in shown], next_cursor=after))
+        page = {"cursor": asked.get("cursor", ""), "limit": asked["limit"]}
+        return Response(page_of(rows, delivery_shape, order="-sequence", **page))
 
 
 class DeliveryView(EndpointView):
     def delivery(self, endpoint: str, pk: str) -> Delivery:
-        row = Delivery.objects.select_related("event").filter(endpoint=self.one(endpoint), pk=pk).first()
-        if row is None:
-            raise Http404
-        return row
+        return get_object_or_404(self.one(endpoint).deliveries.select_related("event"), pk=pk)
 
 
 class OneDelivery(DeliveryView):
@@ -332,13 +323,11 @@ class Events(ApiView):
     def get(self, _request: Any) -> Response:
         asked = self.query(EventsQuery)
         fan_out(self.workspace.pk)
-        rows = Event.objects.filter(workspace=self.workspace, number__gt=int(asked.get("after", 0)))
+        rows = Event.objects.filter(workspace=self.workspace)
         if "kind" in asked:
             rows = rows.filter(kind=asked["kind"])
-        found = list(rows.order_by("number")[: asked["limit"] + 1])
-        shown = found[: asked["limit"]]
-        after = str(shown[-1].number) if len(found) > len(shown) else None
-        return Response(listed([event_shape(row) for row in shown], next_cursor=after))
+        page = {"cursor": asked.get("after", ""), "limit": asked["limit"]}
+        return Response(page_of(rows, event_shape, order="number", **page))
 
 
 class OneEvent(ApiView):
@@ -346,10 +335,7 @@ class OneEvent(ApiView):
     def get(self, _request: Any, event: str) -> Response:
         self.query(NoQuery)
         fan_out(self.workspace.pk)
-        row = Event.objects.filter(workspace=self.workspace, id=event).first()
-        if row is None:
-            raise Http404
-        return Response(event_shape(row))
+        return Response(event_shape(get_object_or_404(Event, workspace=self.workspace, id=event)))
 
 
 def _secret(row: Endpoint) -> dict[str, Any]:
