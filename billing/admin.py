@@ -9,15 +9,15 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, path, reverse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
 
 from avatarsite.workspaces.models import User, Workspace
 from billing import books_admin, ledger, pricing, promotion_admin, stripe_admin
+from billing.admin_acts import form_page, log_once, row_url
 from billing.errors import KeyConflict
 from billing.models import AccountKind, CreditLot, Hold, LedgerAccount, Price, Transfer, Usage
 from billing.models.ledger import MEMO_LENGTH
@@ -120,25 +120,19 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
             available = usd(ledger.balance(workspace).available_micros)
             told = f"Granted {usd(lot.granted)} to {workspace}; {available} is available."
             self.message_user(request, told, messages.SUCCESS)
-            return HttpResponseRedirect(reverse("admin:billing_ledgeraccount_change", args=[account.pk]))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Grant credit to {workspace}",
-            "opts": self.opts,
-            "account": account,
-            "balance": ledger.balance(workspace),
-            "form": form,
-        }
-        return render(request, "admin/billing/ledgeraccount/grant.html", context, status=400 if form.errors else 200)
+            return HttpResponseRedirect(row_url(account))
+        balance = ledger.balance(workspace)
+        told = f"{usd(balance.available_micros)} is available, {usd(balance.held_micros)} is on hold."
+        title = f"Grant credit to {workspace}"
+        return form_page(self, request, form, title=title, told=[told], act="Grant credit", row=account)
 
     def _grant(
         self, request: HttpRequest, form: GrantForm, account: LedgerAccount, workspace: Workspace
     ) -> CreditLot | None:
         with transaction.atomic():
             lot = form.grant(workspace, cast("User", request.user))
-            # The same form sent twice is one grant, and so one entry.
-            if lot and not LogEntry.objects.filter(object_id=account.pk, change_message__contains=form.key).exists():
-                self.log_change(request, account, f"Granted {usd(lot.granted)}: {lot.memo} ({form.key})")
+            if lot:
+                log_once(self, request, account, f"Granted {usd(lot.granted)}: {lot.memo}", form.key)
         return lot
 
 
@@ -259,18 +253,25 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
         if preview and form.cleaned_data["fingerprint"] and "confirm" in request.POST:
             price = self._confirm(request, form, preview)
             if price:
-                return HttpResponseRedirect(reverse("admin:billing_price_change", args=[price.pk]))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"New price of {offer}",
-            "opts": self.opts,
-            "price": pricing.price_of(offer),
-            "history": _history(offer),
-            "preview": preview,
-            "days": DAYS,
-            "form": form,
-        }
-        return render(request, "admin/billing/price/new.html", context, status=400 if form.errors else 200)
+                return HttpResponseRedirect(row_url(price))
+        price = pricing.price_of(offer)
+        told = (
+            f"{offer} costs {usd(price.cost_micros_per_second)} and sells for {usd(price.price_micros_per_second)} "
+            "a second. Videos that were asked for before a change keep their price."
+        )
+        return form_page(
+            self,
+            request,
+            form,
+            title=f"New price of {offer}",
+            told=[told],
+            act="New price",
+            row=price,
+            template="admin/billing/price/new.html",
+            history=_history(offer),
+            preview=preview,
+            days=DAYS,
+        )
 
     def _preview(self, form: PriceForm, offer: str) -> PricePreview | None:
         try:

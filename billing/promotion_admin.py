@@ -10,13 +10,13 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 
 from avatarsite.read_only_admin import ReadOnly
 from avatarsite.workspaces.models import User
 from billing import promotions
+from billing.admin_acts import form_page, row_url
 from billing.models import PromotionCode, PromotionUse
 from billing.models.ledger import MEMO_LENGTH
 from billing.models.promotions import CODE_LENGTH
@@ -196,15 +196,15 @@ class PromotionCodeAdmin(admin.ModelAdmin[PromotionCode]):
         form = StopForm(request.POST or None)
         if form.is_valid():
             self._stop(request, code, form.cleaned_data["reason"])
-            return HttpResponseRedirect(reverse("admin:billing_promotioncode_change", args=[code.pk]))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Stop the code {code}",
-            "opts": self.opts,
-            "code": code,
-            "form": form,
-        }
-        return render(request, "admin/billing/promotioncode/stop.html", context, status=400 if form.errors else 200)
+            return HttpResponseRedirect(row_url(code))
+        several = "workspace" if code.redeemed == 1 else "workspaces"
+        told = (
+            "Nobody can redeem it from then on. "
+            f"What it has given stays with the {code.redeemed} {several} that redeemed it."
+        )
+        return form_page(
+            self, request, form, title=f"Stop the code {code}", told=[told], act="Stop this code", row=code
+        )
 
     def _stop(self, request: HttpRequest, code: PromotionCode, reason: str) -> None:
         with transaction.atomic():

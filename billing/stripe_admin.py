@@ -8,17 +8,16 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 
 from avatarsite.read_only_admin import ReadOnly
 from avatarsite.workspaces.models import User, Workspace
 from billing import accounts, disputes, forgiving, freezing, receivables, refunds
+from billing.admin_acts import acted_before, form_page, log_once, row_url
 from billing.models import AutoTopUp, Dispute, LedgerAccount, Refund, StripeCustomer, TopUp
 from billing.models.ledger import MEMO_LENGTH
 from billing.money import micros_of, usd
@@ -149,47 +148,13 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
             told = f"Refund {refund} of {usd(refund.credit_micros)}: {refund.reason}"
             log_once(self, request, top_up, told, str(refund.token))
             self.message_user(request, f"{usd(refund.credit_micros)} is on its way back.", messages.SUCCESS)
-            return HttpResponseRedirect(reverse("admin:billing_topup_change", args=[top_up.pk]))
+            return HttpResponseRedirect(row_url(top_up))
         told = f"{usd(most)} of {usd(top_up.amount_micros)} is unspent and not held; {usd(left)} was not refunded yet."
         return form_page(self, request, form, title=f"Refund top-up {top_up}", told=[told], act="Refund", row=top_up)
 
 
 def _may_refund(request: HttpRequest) -> bool:
     return cast("User", request.user).has_perm("billing.refund_topup")
-
-
-def acted_before(row: models.Model, token: str) -> bool:
-    return LogEntry.objects.filter(object_id=row.pk, change_message__contains=token).exists()
-
-
-def log_once(page: admin.ModelAdmin[Any], request: HttpRequest, row: models.Model, told: str, token: str) -> None:
-    """The same form sent twice is one act, and so one entry."""
-    if not acted_before(row, token):
-        page.log_change(request, row, f"{told} ({token})")
-
-
-def form_page(  # noqa: PLR0913 -- they are what the template shows
-    page: admin.ModelAdmin[Any],
-    request: HttpRequest,
-    form: forms.Form,
-    *,
-    title: str,
-    told: list[str],
-    act: str,
-    row: models.Model,
-) -> HttpResponse:
-    context = {
-        **page.admin_site.each_context(request),
-        "title": title,
-        "opts": page.opts,
-        "told": told,
-        "act": act,
-        "row": row,
-        "list_url": reverse(f"admin:billing_{page.opts.model_name}_changelist"),
-        "back_url": reverse(f"admin:billing_{page.opts.model_name}_change", args=[row.pk]),
-        "form": form,
-    }
-    return render(request, "admin/billing/act.html", context, status=400 if form.errors else 200)
 
 
 @admin.register(Refund)
@@ -302,7 +267,7 @@ def freeze_view(page: admin.ModelAdmin[LedgerAccount], request: HttpRequest, obj
     if not (user.has_perm("billing.grant_credit") or user.has_perm("billing.change_ledgeraccount")):
         raise PermissionDenied
     form = ReasonForm(request.POST or None, initial={"token": uuid.uuid4()})
-    back = HttpResponseRedirect(reverse("admin:billing_ledgeraccount_change", args=[account.pk]))
+    back = HttpResponseRedirect(row_url(account))
     if form.data.get("token") and acted_before(account, form.data["token"]):
         return back
     possible = _what_can_be_done(request, workspace)

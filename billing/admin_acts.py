@@ -1,0 +1,58 @@
+"""A page of the admin site on which staff do something to one row, once, and say why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.templatetags.admin_urls import admin_urlname
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+
+def form_page(  # noqa: PLR0913 -- they are what the template shows
+    page: admin.ModelAdmin[Any],
+    request: HttpRequest,
+    form: forms.Form,
+    *,
+    title: str,
+    told: list[str],
+    act: str,
+    row: models.Model,
+    template: str = "admin/billing/act.html",
+    **more: Any,
+) -> HttpResponse:
+    """``told`` are the sentences above the form, ``act`` its button; ``more`` is for a template that extends it."""
+    context = {
+        **page.admin_site.each_context(request),
+        "title": title,
+        "opts": page.opts,
+        "told": told,
+        "act": act,
+        "row": row,
+        "list_url": reverse(admin_urlname(page.opts, SafeString("changelist"))),
+        "back_url": row_url(row),
+        "form": form,
+        **more,
+    }
+    return render(request, template, context, status=400 if form.errors else 200)
+
+
+def row_url(row: models.Model) -> str:
+    """Where the admin site shows the row."""
+    return reverse(admin_urlname(row._meta, SafeString("change")), args=[row.pk])  # noqa: SLF001 -- as Django's own tag
+
+
+def acted_before(row: models.Model, token: str) -> bool:
+    return LogEntry.objects.filter(object_id=row.pk, change_message__contains=token).exists()
+
+
+def log_once(page: admin.ModelAdmin[Any], request: HttpRequest, row: models.Model, told: str, token: str) -> None:
+    """The same form sent twice is one act, and so one entry."""
+    if not acted_before(row, token):
+        page.log_change(request, row, f"{told} ({token})")
