@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.core.servers.basehttp import ServerHandler
 from django.db import connections
 from django.test import Client, TransactionTestCase
 
@@ -110,6 +111,19 @@ def charlie(cast: Cast) -> User:
 @pytest.fixture
 def workspace(cast: Cast) -> Workspace:
     return cast.workspace
+
+
+@pytest.fixture
+def server_that_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django's test server leaves connections that are kept alive unclosed behind, and that is a warning."""
+    original = ServerHandler.cleanup_headers
+
+    def hang_up(self: ServerHandler) -> None:
+        original(self)
+        self.headers["Connection"] = "close"
+        self.request_handler.close_connection = True
+
+    monkeypatch.setattr(ServerHandler, "cleanup_headers", hang_up)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

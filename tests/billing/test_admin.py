@@ -19,17 +19,6 @@ MODELS = (LedgerAccount, CreditLot, Hold, Transfer, Price, Usage)
 
 
 @pytest.fixture
-def staff() -> User:
-    return User.objects.create_superuser("staff@example.com", "correct horse")
-
-
-@pytest.fixture
-def browser(client: Client, staff: User) -> Client:
-    client.force_login(staff)
-    return client
-
-
-@pytest.fixture
 def wallet() -> LedgerAccount:
     workspace, price = make_rich(10), make_price()
     placed = hold(workspace, DOLLAR, "one")

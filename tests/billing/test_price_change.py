@@ -50,17 +50,6 @@ def price() -> Price:
     return price
 
 
-@pytest.fixture
-def staff() -> User:
-    return User.objects.create_superuser("staff@example.com", "correct horse")
-
-
-@pytest.fixture
-def browser(client: Client, staff: User) -> Client:
-    client.force_login(staff)
-    return client
-
-
 def new_price(price: Price) -> str:
     return reverse("admin:billing_price_new", args=[price.pk])
 

@@ -31,17 +31,6 @@ NEW = {
 }
 
 
-@pytest.fixture
-def staff() -> User:
-    return User.objects.create_superuser("staff@example.com", "correct horse")
-
-
-@pytest.fixture
-def browser(client: Client, staff: User) -> Client:
-    client.force_login(staff)
-    return client
-
-
 def at(name: str, code: PromotionCode) -> str:
     return reverse(f"admin:billing_promotioncode_{name}", args=[code.pk])
 

@@ -6,23 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.core.servers.basehttp import ServerHandler
 
 from studio.providers import registry
 from tests.simulators.fixture import Simulators
-
-
-@pytest.fixture
-def server_that_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Django's test server leaves connections that are kept alive unclosed behind, and that is a warning."""
-    original = ServerHandler.cleanup_headers
-
-    def hang_up(self: ServerHandler) -> None:
-        original(self)
-        self.headers["Connection"] = "close"
-        self.request_handler.close_connection = True
-
-    monkeypatch.setattr(ServerHandler, "cleanup_headers", hang_up)
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.servers.basehttp import ServerHandler
 
 from avatarsite.workspaces.models import Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
@@ -55,19 +54,6 @@ class DrivingInbox(Inbox):
 
         eventually(arrived, f"{count} letter(s)")
         return self.letters[:]
-
-
-@pytest.fixture
-def server_that_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Django's test server leaves connections that are kept alive unclosed behind, and that is a warning."""
-    original = ServerHandler.cleanup_headers
-
-    def hang_up(self: ServerHandler) -> None:
-        original(self)
-        self.headers["Connection"] = "close"
-        self.request_handler.close_connection = True
-
-    monkeypatch.setattr(ServerHandler, "cleanup_headers", hang_up)
 
 
 @pytest.fixture
@@ -125,12 +111,3 @@ def fal_door(gateway: Gateway) -> Door:
 def aimlapi_door(gateway: Gateway, settings: Any) -> Door:
     settings.PUBLIC_URL = gateway.url  # this provider fetches its inputs from us
     return gateway.door("aimlapi", {"api": "", "files": "/nothing"})
-
-
-@pytest.fixture
-def closing(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
-    def close_later(opened: Any) -> Any:
-        request.addfinalizer(opened.close)
-        return opened
-
-    return close_later

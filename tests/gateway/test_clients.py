@@ -9,11 +9,9 @@ import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import fal_client
 import pytest
-from fal_client import client as fal_module
 from runware import Runware, RunwareError
 
 from billing import ledger, pricing
@@ -28,9 +26,9 @@ from tests.simulators.fixture import Door, Inbox, Simulators, eventually
 from tests.simulators.measure import fetch_and_measure, measure
 from tests.simulators.protocol_fal import STANDARD as FAL_STANDARD
 from tests.simulators.protocol_fal import is_sealed
-from tests.simulators.protocol_runware import STANDARD as RUNWARE_STANDARD
+from tests.simulators.sdks import fal_arguments, runware_order, with_runware
 
-pytest_plugins = ["tests.simulators.fixture"]
+pytest_plugins = ["tests.simulators.fixture", "tests.simulators.sdks"]
 pytestmark = [pytest.mark.django_db(transaction=True)]
 SCRIPT = Path(__file__).with_name("fal_by_environment.py")
 DRAFT_MICROS = 10_000
@@ -52,31 +50,10 @@ def charged() -> int:
 # --- fal-client
 
 
-@pytest.fixture
-def fal_hosts(fal_door: Door, monkeypatch: pytest.MonkeyPatch) -> Door:
-    """The client builds https addresses only, so its own constants point to us; by environment below."""
-    monkeypatch.setattr(fal_module, "QUEUE_URL_FORMAT", fal_door.hosts["queue"] + "/")
-    monkeypatch.setattr(fal_module, "RUN_URL_FORMAT", fal_door.hosts["run"] + "/")
-    monkeypatch.setattr(fal_module, "REST_URL", fal_door.hosts["rest"])
-    monkeypatch.setattr(fal_module, "CDN_URL", fal_door.hosts["cdn"])
-    return fal_door
-
-
-@pytest.fixture
-def fal_sdk(fal_hosts: Door, closing: Callable[[Any], Any]) -> fal_client.SyncClient:
-    client = fal_client.SyncClient(key=fal_hosts.key)
-    closing(client._client)
-    return client
-
-
-def arguments(gateway: Gateway, voice_ms: int = 12_300) -> dict[str, Any]:
-    return {"image_url": gateway.portrait, "audio_url": gateway.voice(voice_ms), "prompt": "."}
-
-
 def test_fal_client_subscribes_with_logs(fal_sdk: fal_client.SyncClient, gateway: Gateway) -> None:
     seen: list[Any] = []
     output = fal_sdk.subscribe(
-        FAL_STANDARD, arguments(gateway), with_logs=True, interval=0.02, on_queue_update=seen.append
+        FAL_STANDARD, fal_arguments(gateway), with_logs=True, interval=0.02, on_queue_update=seen.append
     )
     assert {type(update) for update in seen} >= {fal_client.Queued, fal_client.Completed}
     assert [line["message"] for line in seen[-1].logs] == [
@@ -87,13 +64,13 @@ def test_fal_client_subscribes_with_logs(fal_sdk: fal_client.SyncClient, gateway
 
 
 def test_fal_client_renders_a_draft(fal_sdk: fal_client.SyncClient, gateway: Gateway, draft_costs: None) -> None:
-    output = fal_sdk.subscribe("avatar-studio/draft", arguments(gateway, 2_000), interval=0.1)
+    output = fal_sdk.subscribe("avatar-studio/draft", fal_arguments(gateway, 2_000), interval=0.1)
     assert charged() == output["duration"] * DRAFT_MICROS
     assert measure(loopback.get(output["video"]["url"]).content).ms == round(output["duration"] * 1000)
 
 
 def test_fal_client_submits_with_a_webhook(fal_sdk: fal_client.SyncClient, gateway: Gateway, inbox: Inbox) -> None:
-    handle = fal_sdk.submit(FAL_STANDARD, arguments(gateway), webhook_url=inbox.url + "/hook?attempt=1&token=x")
+    handle = fal_sdk.submit(FAL_STANDARD, fal_arguments(gateway), webhook_url=inbox.url + "/hook?attempt=1&token=x")
     letter = inbox.wait()[0]
     assert (letter.path, letter.json["request_id"]) == ("/hook?attempt=1&token=x", handle.request_id)
     assert is_sealed(letter, loopback.get(f"{gateway.url}/compat/fal/rest/.well-known/jwks.json").json())
@@ -103,7 +80,7 @@ def test_fal_client_submits_with_a_webhook(fal_sdk: fal_client.SyncClient, gatew
 @pytest.mark.usefixtures("in_no_hurry")
 def test_fal_client_sees_the_queue_and_cancels(fal_sdk: fal_client.SyncClient, gateway: Gateway) -> None:
     first, handle = (
-        fal_sdk.submit(FAL_STANDARD, arguments(gateway), priority="low", hint="warm", start_timeout=600)
+        fal_sdk.submit(FAL_STANDARD, fal_arguments(gateway), priority="low", hint="warm", start_timeout=600)
         for _ in range(2)
     )
     assert [found.status() for found in (first, handle)] == [fal_client.Queued(0), fal_client.Queued(1)]
@@ -121,7 +98,7 @@ def test_fal_client_cancels_at_the_provider(
 ) -> None:
     settings.RUNWARE_API_KEY = ""
     simulators.fal.speed(0.001)
-    handle = fal_sdk.submit(FAL_STANDARD, arguments(gateway))
+    handle = fal_sdk.submit(FAL_STANDARD, fal_arguments(gateway))
     assert handle.status() == fal_client.Queued(0)
     handle.cancel()
     status = handle.status()
@@ -131,7 +108,7 @@ def test_fal_client_cancels_at_the_provider(
 
 @pytest.mark.parametrize("model", [FAL_STANDARD, "avatar-studio/draft"], ids=["provider", "draft"])
 def test_fal_client_runs_synchronously(fal_sdk: fal_client.SyncClient, gateway: Gateway, model: str) -> None:
-    output = fal_sdk.run(model, arguments(gateway, 4_000))
+    output = fal_sdk.run(model, fal_arguments(gateway, 4_000))
     assert (output["duration"], fetch_and_measure(output["video"]["url"]).ms) == (4.0, 4_000)
 
 
@@ -153,7 +130,7 @@ def test_fal_client_does_all_of_it_in_asyncio(gateway: Gateway, tmp_path: Path, 
 
     async def work(client: fal_client.AsyncClient) -> tuple[Any, ...]:
         voice = await client.upload_file(tmp_path / "voice.mp3")
-        handle = await client.submit(model, arguments(gateway) | {"audio_url": voice}, start_timeout=600)
+        handle = await client.submit(model, fal_arguments(gateway) | {"audio_url": voice}, start_timeout=600)
         updates = [update async for update in handle.iter_events(with_logs=True, interval=0.02)]
         status = await client.status(model, handle.request_id, with_logs=True)
         with pytest.raises(fal_client.FalClientHTTPError) as caught:
@@ -169,7 +146,7 @@ def test_fal_client_does_all_of_it_in_asyncio(gateway: Gateway, tmp_path: Path, 
 
 @pytest.mark.usefixtures("fal_hosts")
 def test_fal_client_subscribes_and_fails_in_asyncio(gateway: Gateway, simulators: Simulators) -> None:
-    given = arguments(gateway, 4_000)
+    given = fal_arguments(gateway, 4_000)
     assert in_asyncio(gateway, lambda client: client.subscribe(FAL_STANDARD, given, interval=0.02))["duration"] == 4.0
     simulators.runware.fault("fail")
     with pytest.raises(fal_client.FalClientHTTPError) as caught:
@@ -180,12 +157,8 @@ def test_fal_client_subscribes_and_fails_in_asyncio(gateway: Gateway, simulators
 def test_fal_client_uploads_what_it_then_uses(
     fal_sdk: fal_client.SyncClient,
     gateway: Gateway,
-    monkeypatch: pytest.MonkeyPatch,
-    closing: Callable[[Any], Any],
     tmp_path: Path,
 ) -> None:
-    make = fal_sdk._get_cdn_client
-    monkeypatch.setattr(type(fal_sdk), "_get_cdn_client", lambda _: closing(make()))
     for name, url in (("face.jpg", gateway.portrait), ("voice.mp3", gateway.voice())):
         (tmp_path / name).write_bytes(loopback.get(url).content)
     given = {
@@ -217,7 +190,7 @@ def test_fal_client_raises_its_own_exception(  # noqa: PLR0917 -- fixtures and c
 ) -> None:  # fmt: skip
     client = fal_client.SyncClient(key="nobody" if trouble == "bad key" else gateway.key)
     closing(client._client)
-    given, model = arguments(gateway, 4_000), FAL_STANDARD
+    given, model = fal_arguments(gateway, 4_000), FAL_STANDARD
     if trouble == "no credit":
         spend_all(gateway)
     elif trouble == "unknown model":
@@ -269,32 +242,13 @@ def test_fal_client_needs_two_variables_and_no_change(
 # --- runware-sdk over REST
 
 
-def with_runware(gateway: Gateway, work: Callable[[Runware], Coroutine[Any, Any, Any]], key: str = "") -> Any:
-    async def main() -> Any:
-        async with Runware(
-            api_key=key or gateway.key,
-            transport="rest",
-            http_base_url=f"{gateway.url}/compat/runware/v1",
-            retry_delay=20,
-        ) as client:
-            return await work(client)
-
-    return asyncio.run(main())
-
-
-def order(gateway: Gateway, **options: Any) -> dict[str, Any]:
-    return {
-        "taskType": "videoInference",
-        "taskUUID": str(uuid4()),
-        "model": RUNWARE_STANDARD,
-        "includeCost": True,
-        "inputs": {"image": gateway.portrait, "audio": gateway.voice(12_300)},
-    } | options
+def with_our_runware(gateway: Gateway, work: Callable[[Runware], Coroutine[Any, Any, Any]], key: str = "") -> Any:
+    return with_runware(gateway.door("runware", {"api": ""}), work, key=key)
 
 
 def test_runware_sdk_runs(gateway: Gateway, inbox: Inbox) -> None:
-    wanted = order(gateway, webhookURL=inbox.url + "/hook?token=secret")
-    items = with_runware(gateway, lambda client: client.run(wanted))
+    wanted = runware_order(gateway, webhookURL=inbox.url + "/hook?token=secret")
+    items = with_our_runware(gateway, lambda client: client.run(wanted))
     assert [(item["status"], item["cost"]) for item in items] == [("success", 0.539704)]
     assert (fetch_and_measure(items[0]["videoURL"]).ms, charged()) == (12_266, 539_704)
     assert (inbox.wait()[0].path, inbox.letters[0].json) == ("/hook?token=secret", items[0])
@@ -314,7 +268,7 @@ def test_runware_sdk_renders_a_draft_with_every_option(gateway: Gateway, inbox: 
         "positivePrompt": "Warmly.",
         "inputs": {"image": gateway.portrait, "audio": gateway.voice(2_000)},
     }
-    items = with_runware(gateway, lambda client: client.run(order(gateway, **options)))
+    items = with_our_runware(gateway, lambda client: client.run(runware_order(gateway, **options)))
     assert len({item["videoUUID"] for item in items}) == 2
     assert {item["cost"] for item in items} == {DRAFT_MICROS * 2.0 / 1_000_000}
     assert all(item["videoURL"].endswith(".mov") for item in items)
@@ -326,7 +280,7 @@ def test_runware_sdk_renders_a_draft_with_every_option(gateway: Gateway, inbox: 
 def test_runware_sdk_uses_storage_archive_and_account(gateway: Gateway) -> None:
     async def tour(client: Runware) -> tuple[Any, ...]:
         media = (await client.media_storage({"operation": "upload", "media": gateway.portrait}))[0]
-        wanted = order(gateway)
+        wanted = runware_order(gateway)
         wanted["inputs"]["image"] = media["mediaUUID"]
         item = (await client.run(wanted))[0]
         again = (await client.get_response({"taskUUID": wanted["taskUUID"]}))[0]
@@ -335,7 +289,7 @@ def test_runware_sdk_uses_storage_archive_and_account(gateway: Gateway) -> None:
         await client.media_storage({"operation": "delete", "media": media["mediaUUID"]})
         return item, again, details, account
 
-    item, again, details, account = with_runware(gateway, tour)
+    item, again, details, account = with_our_runware(gateway, tour)
     assert item == again == details["response"]["data"][0]
     assert account["balance"]["amount"] == ledger.balance(gateway.workspace).available_micros / 1_000_000
 
@@ -355,19 +309,19 @@ def test_runware_sdk_uses_storage_archive_and_account(gateway: Gateway) -> None:
 def test_runware_sdk_raises_its_own_exception(
     simulators: Simulators, gateway: Gateway, trouble: str, code: str
 ) -> None:
-    wanted = order(gateway)
+    wanted = runware_order(gateway)
     if trouble == "no credit":
         spend_all(gateway)
     elif trouble == "wrong option":
         wanted["outputQuality"] = 1
     elif trouble == "used uuid":
-        with_runware(gateway, lambda client: client.run(wanted))
+        with_our_runware(gateway, lambda client: client.run(wanted))
     elif trouble == "no such file":
         wanted["inputs"]["audio"] = gateway.source + "/nothing.mp3"
     elif trouble in ("moderated", "failed"):
         simulators.runware.fault({"moderated": "moderated", "failed": "fail"}[trouble])
     with pytest.raises(RunwareError) as caught:
-        with_runware(gateway, lambda client: client.run(wanted), "wrong" if trouble == "bad key" else "")
+        with_our_runware(gateway, lambda client: client.run(wanted), "wrong" if trouble == "bad key" else "")
     assert caught.value.code == code
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import fal_client
 import pytest
@@ -21,48 +19,19 @@ from tests.simulators.measure import fetch_and_measure
 from tests.simulators.protocol_fal import STANDARD as FAL_STANDARD
 from tests.simulators.protocol_fal import is_sealed
 from tests.simulators.protocol_runware import STANDARD as RUNWARE_STANDARD
+from tests.simulators.sdks import fal_arguments, runware_order, with_runware
 
-pytest_plugins = ["tests.simulators.fixture"]
+pytest_plugins = ["tests.simulators.fixture", "tests.simulators.sdks"]
 
 OLDER_SCRIPT = Path(__file__).resolve().parents[1] / "simulators" / "older_runware.py"
 
 # --- fal-client 1.0.3
 
 
-@pytest.fixture
-def fal_hosts(fal_door: Door, monkeypatch: pytest.MonkeyPatch) -> Door:
-    """The client builds https addresses only, so its module's own constants point to the simulator."""
-    monkeypatch.setattr(fal_module, "QUEUE_URL_FORMAT", fal_door.hosts["queue"] + "/")
-    monkeypatch.setattr(fal_module, "RUN_URL_FORMAT", fal_door.hosts["run"] + "/")
-    monkeypatch.setattr(fal_module, "REST_URL", fal_door.hosts["rest"])
-    monkeypatch.setattr(fal_module, "CDN_URL", fal_door.hosts["cdn"])
-    return fal_door
-
-
-@pytest.fixture
-def fal_sdk(fal_hosts: Door, closing: Callable[[Any], Any]) -> fal_client.SyncClient:
-    client = fal_client.SyncClient(key=fal_hosts.key)
-    closing(client._client)
-    return client
-
-
-@pytest.fixture
-def closing(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
-    def close_later(opened: Any) -> Any:
-        request.addfinalizer(opened.close)
-        return opened
-
-    return close_later
-
-
-def _arguments(door: Door, voice_ms: int = 12_300) -> dict[str, Any]:
-    return {"image_url": door.portrait, "audio_url": door.voice(voice_ms), "prompt": "."}
-
-
 def test_fal_client_subscribes_and_sees_each_state(fal_sdk: fal_client.SyncClient, fal_hosts: Door) -> None:
     seen: list[Any] = []
     output = fal_sdk.subscribe(
-        FAL_STANDARD, _arguments(fal_hosts), with_logs=True, interval=0.02, on_queue_update=seen.append
+        FAL_STANDARD, fal_arguments(fal_hosts), with_logs=True, interval=0.02, on_queue_update=seen.append
     )
     assert isinstance(seen[-1], fal_client.Completed)
     assert [line["message"] for line in seen[-1].logs or []][-1] == "Done"
@@ -72,7 +41,7 @@ def test_fal_client_subscribes_and_sees_each_state(fal_sdk: fal_client.SyncClien
 def test_fal_client_submits_with_a_webhook_and_fetches_later(
     fal_sdk: fal_client.SyncClient, fal_hosts: Door, inbox: Inbox
 ) -> None:
-    handle = fal_sdk.submit(FAL_STANDARD, _arguments(fal_hosts), webhook_url=inbox.url + "/hook?attempt=1&token=x")
+    handle = fal_sdk.submit(FAL_STANDARD, fal_arguments(fal_hosts), webhook_url=inbox.url + "/hook?attempt=1&token=x")
     letter = inbox.wait()[0]
     assert (letter.path, letter.json["request_id"]) == ("/hook?attempt=1&token=x", handle.request_id)
     assert is_sealed(letter, loopback.get(fal_hosts.hosts["rest"] + "/.well-known/jwks.json").json())
@@ -83,7 +52,7 @@ def test_fal_client_submits_with_a_webhook_and_fetches_later(
 def test_fal_client_sees_the_queue_and_cancels(
     simulators: Simulators, fal_sdk: fal_client.SyncClient, fal_hosts: Door
 ) -> None:
-    handle = fal_sdk.submit(FAL_STANDARD, _arguments(fal_hosts), priority="low", hint="warm", start_timeout=600)
+    handle = fal_sdk.submit(FAL_STANDARD, fal_arguments(fal_hosts), priority="low", hint="warm", start_timeout=600)
     assert isinstance(handle.status(), fal_client.Queued)
     handle.cancel()
     status = handle.status(with_logs=True)
@@ -95,14 +64,14 @@ def test_fal_client_sees_the_queue_and_cancels(
 
 
 def test_fal_client_runs_synchronously(fal_sdk: fal_client.SyncClient, fal_hosts: Door) -> None:
-    assert fal_sdk.run(FAL_STANDARD, _arguments(fal_hosts, 4000))["duration"] == 4.0
+    assert fal_sdk.run(FAL_STANDARD, fal_arguments(fal_hosts, 4000))["duration"] == 4.0
 
 
 def test_fal_client_in_asyncio(fal_hosts: Door) -> None:
     async def main() -> dict[str, Any]:
         client = fal_client.AsyncClient(key=fal_hosts.key)
         try:
-            return await client.subscribe(FAL_STANDARD, _arguments(fal_hosts, 4000), interval=0.02)
+            return await client.subscribe(FAL_STANDARD, fal_arguments(fal_hosts, 4000), interval=0.02)
         finally:
             await (await client._client).aclose()
 
@@ -140,14 +109,11 @@ def test_fal_client_sends_a_lost_submit_again_and_pays_twice(
     simulators: Simulators, fal_sdk: fal_client.SyncClient, fal_hosts: Door
 ) -> None:
     simulators.fal.fault("lost_response", times=1)
-    fal_sdk.submit(FAL_STANDARD, _arguments(fal_hosts))
+    fal_sdk.submit(FAL_STANDARD, fal_arguments(fal_hosts))
     assert sum(simulators.fal.accepted().values()) == 2
 
 
-def test_fal_client_uploads_to_the_cdn(
-    fal_sdk: fal_client.SyncClient, fal_hosts: Door, monkeypatch: pytest.MonkeyPatch, closing: Callable[[Any], Any]
-) -> None:
-    _close_cdn_clients(fal_sdk, monkeypatch, closing)
+def test_fal_client_uploads_to_the_cdn(fal_sdk: fal_client.SyncClient, fal_hosts: Door) -> None:
     sound = loopback.get(fal_hosts.voice(4000)).content
     lifecycle = fal_client.StorageSettings(expires_in="1h")
     url = fal_sdk.upload(sound, "audio/mpeg", "voice.mp3", lifecycle=lifecycle)
@@ -156,74 +122,35 @@ def test_fal_client_uploads_to_the_cdn(
 
 
 def test_fal_client_uploads_large_files_in_parts(
-    fal_sdk: fal_client.SyncClient, monkeypatch: pytest.MonkeyPatch, closing: Callable[[Any], Any]
+    fal_sdk: fal_client.SyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _close_cdn_clients(fal_sdk, monkeypatch, closing)
     monkeypatch.setattr(fal_module, "MULTIPART_THRESHOLD", 1000)
     monkeypatch.setattr(fal_module, "MULTIPART_CHUNK_SIZE", 1000)
     content = bytes(range(250)) * 18
     assert loopback.get(fal_sdk.upload(content, "application/octet-stream", "big.bin")).content == content
 
 
-def test_fal_client_falls_back_to_the_initiated_upload(
-    simulators: Simulators,
-    fal_sdk: fal_client.SyncClient,
-    monkeypatch: pytest.MonkeyPatch,
-    closing: Callable[[Any], Any],
-) -> None:
-    _close_cdn_clients(fal_sdk, monkeypatch, closing)
+def test_fal_client_falls_back_to_the_initiated_upload(simulators: Simulators, fal_sdk: fal_client.SyncClient) -> None:
     simulators.fal.fault("upload_fails", match="cdn", status=500)
     url = fal_sdk.upload(b"some sound", "audio/mpeg", "voice.mp3")
     assert (loopback.get(url).content, url.endswith("voice.mp3")) == (b"some sound", True)
 
 
-def _close_cdn_clients(
-    client: fal_client.SyncClient, monkeypatch: pytest.MonkeyPatch, closing: Callable[[Any], Any]
-) -> None:
-    """The client leaves its CDN connections to the garbage collector, which our tests take for a leak."""
-    make = client._get_cdn_client
-    monkeypatch.setattr(type(client), "_get_cdn_client", lambda _: closing(make()))
-
-
 # --- runware-sdk 1.8.0
-
-
-def _with_runware(door: Door, transport: str, work: Callable[[Runware], Coroutine[Any, Any, Any]]) -> Any:
-    base = door.hosts["api"] + "/v1"
-
-    async def main() -> Any:
-        async with Runware(
-            api_key=door.key,
-            transport=transport,
-            http_base_url=base,
-            ws_base_url=base.replace("http", "ws", 1),
-            retry_delay=20,
-        ) as client:
-            return await work(client)
-
-    return asyncio.run(main())
-
-
-def _order(door: Door, **options: Any) -> dict[str, Any]:
-    return {
-        "taskType": "videoInference",
-        "taskUUID": str(uuid4()),
-        "model": RUNWARE_STANDARD,
-        "includeCost": True,
-        "inputs": {"image": door.portrait, "audio": door.voice(12_300)},
-    } | options
 
 
 @pytest.mark.parametrize("transport", ["rest", "websocket"])
 def test_runware_sdk_runs(runware_door: Door, transport: str) -> None:
-    items = _with_runware(runware_door, transport, lambda client: client.run(_order(runware_door)))
+    items = with_runware(runware_door, lambda client: client.run(runware_order(runware_door)), transport=transport)
     assert [(item["status"], item["cost"]) for item in items] == [("success", 0.5397)]
     assert fetch_and_measure(items[0]["videoURL"]).ms == 12_266
 
 
 @pytest.mark.parametrize("transport", ["rest", "websocket"])
 def test_runware_sdk_collects_several_results(runware_door: Door, transport: str) -> None:
-    items = _with_runware(runware_door, transport, lambda client: client.run(_order(runware_door, numberResults=2)))
+    items = with_runware(
+        runware_door, lambda client: client.run(runware_order(runware_door, numberResults=2)), transport=transport
+    )
     assert len({item["videoUUID"] for item in items}) == 2
 
 
@@ -243,7 +170,7 @@ def test_runware_sdk_raises_what_the_simulator_says(
 ) -> None:
     simulators.runware.fault(fault[0], **fault[1])
     with pytest.raises(RunwareError) as caught:
-        _with_runware(runware_door, transport, lambda client: client.run(_order(runware_door)))
+        with_runware(runware_door, lambda client: client.run(runware_order(runware_door)), transport=transport)
     assert caught.value.code == code
 
 
@@ -251,20 +178,20 @@ def test_runware_sdk_takes_a_conflict_after_a_lost_answer_for_the_acknowledgemen
     simulators: Simulators, runware_door: Door
 ) -> None:
     simulators.runware.fault("lost_response", times=1)
-    order = _order(runware_door)
-    items = _with_runware(runware_door, "websocket", lambda client: client.run(order))
+    order = runware_order(runware_door)
+    items = with_runware(runware_door, lambda client: client.run(order), transport="websocket")
     assert [item["status"] for item in items] == ["success"]
     assert simulators.runware.accepted() == {order["taskUUID"]: 1}
 
 
 def test_runware_sdk_meets_a_conflict_on_a_used_uuid(runware_door: Door) -> None:
     async def twice(client: Runware) -> None:
-        order = _order(runware_door)
+        order = runware_order(runware_door)
         await client.run(order)
         await client.run(order)
 
     with pytest.raises(RunwareError) as caught:
-        _with_runware(runware_door, "rest", twice)
+        with_runware(runware_door, twice)
     assert (caught.value.code, caught.value.status_code, caught.value.parameter) == ("validation", 400, "taskUUID")
 
 
@@ -272,7 +199,7 @@ def test_runware_sdk_uses_storage_archive_and_account(runware_door: Door) -> Non
     async def tour(client: Runware) -> tuple[Any, ...]:
         media = (await client.media_storage({"operation": "upload", "media": runware_door.portrait}))[0]
         image = (await client.image_upload({"image": runware_door.portrait}))[0]
-        order = _order(runware_door)
+        order = runware_order(runware_door)
         order["inputs"]["image"] = media["mediaUUID"]
         item = (await client.run(order))[0]
         again = (await client.get_response({"taskUUID": order["taskUUID"]}))[0]
@@ -281,21 +208,21 @@ def test_runware_sdk_uses_storage_archive_and_account(runware_door: Door) -> Non
         await client.media_storage({"operation": "delete", "media": media["mediaUUID"]})
         return item, again, details, account, image
 
-    item, again, details, account, image = _with_runware(runware_door, "rest", tour)
+    item, again, details, account, image = with_runware(runware_door, tour)
     assert item == again == details["response"]["data"][0]
     assert (account["operation"], set(image) >= {"imageUUID", "imageURL"}) == ("getDetails", True)
 
 
 def test_runware_sdk_gets_a_webhook(runware_door: Door, inbox: Inbox) -> None:
-    order = _order(runware_door, webhookURL=inbox.url + "/hook?token=secret")
-    items = _with_runware(runware_door, "rest", lambda client: client.run(order))
+    order = runware_order(runware_door, webhookURL=inbox.url + "/hook?token=secret")
+    items = with_runware(runware_door, lambda client: client.run(order))
     assert inbox.wait()[0].json == items[0]
 
 
 def test_runware_sdk_is_refused_with_a_wrong_key(runware_door: Door) -> None:
     wrong = Door("wrong", runware_door.hosts, runware_door.portrait, runware_door.voice)
     with pytest.raises(RunwareError) as caught:
-        _with_runware(wrong, "websocket", lambda client: client.run(_order(runware_door)))
+        with_runware(wrong, lambda client: client.run(runware_order(runware_door)), transport="websocket")
     assert caught.value.code == "auth"
 
 

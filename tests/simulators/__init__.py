@@ -5,5 +5,5 @@ import sys
 if "pytest" in sys.modules:  # assertions outside test modules explain themselves only if asked to before the import
     import pytest
 
-    for _name in ("fixture", "protocol_runware", "protocol_fal", "protocol_aimlapi", "stripe.fixture"):
+    for _name in ("fixture", "sdks", "protocol_runware", "protocol_fal", "protocol_aimlapi", "stripe.fixture"):
         pytest.register_assert_rewrite(f"tests.simulators.{_name}")
