@@ -127,7 +127,7 @@ def write_history(workspace: Any, length: int) -> None:
     lot = ledger.grant(workspace, 10**12, key=f"history:{workspace.pk}", reason="To be spent")
     account, revenue = lot.account_id, ledger.platform("revenue").pk
     words = dict(_DIALECT[connection.vendor])
-    words["party"] = f"CAST(n % {PARTIES} AS varchar(10))"
+    words["party"] = f"CAST(n %% {PARTIES} AS varchar(10))"
     with connection.cursor() as cursor:
         # The first line stands for the grant, and so is not older than what follows.
         cursor.execute(_LINES.format(**words), [length, account, revenue, workspace.pk, lot.pk, account, length])
@@ -146,7 +146,7 @@ _DIALECT: dict[str, dict[str, str]] = {
         "numbers": "WITH RECURSIVE numbers(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < %s)",
         "journal": "lower(hex(randomblob(16)))",
         "at": f"datetime('now', '-' || CAST((1.0 - n * 1.0 / %s) * {DAYS * 86_400} AS integer) || ' seconds')",
-        "day": "date('now', '-' || (n % 200) || ' days')",
+        "day": "date('now', '-' || (n %% 200) || ' days')",
         "upsert": "OR IGNORE",
         "nothing": "",
     },
@@ -154,7 +154,7 @@ _DIALECT: dict[str, dict[str, str]] = {
         "numbers": "WITH numbers AS (SELECT generate_series(2, %s) AS n)",
         "journal": "gen_random_uuid()",
         "at": f"now() - make_interval(secs => (1.0 - n * 1.0 / %s) * {DAYS * 86_400})",
-        "day": "(now() AT TIME ZONE 'UTC')::date - (n % 200)::integer",
+        "day": "(now() AT TIME ZONE 'UTC')::date - (n %% 200)::integer",
         "upsert": "",
         "nothing": "ON CONFLICT DO NOTHING",
     },

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 
 from django.db import transaction
-from django.db.models import BigIntegerField, OuterRef, Q, Subquery, Sum
+from django.db.models import BigIntegerField, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from avatarsite.workspaces.models import Workspace
@@ -34,11 +34,12 @@ def owed_micros(workspace: Workspace) -> int:
 
 
 def _balance(account: LedgerAccount) -> int:
-    sums = Transfer.objects.filter(Q(debit=account) | Q(credit=account)).aggregate(
-        owed=Sum("amount_micros", filter=Q(debit=account), default=0),
-        paid=Sum("amount_micros", filter=Q(credit=account), default=0),
-    )
-    return int(sums["owed"]) - int(sums["paid"])
+    # A query for each side: for "this side or that" SQLite reads the whole ledger.
+    return _moved(debit=account) - _moved(credit=account)
+
+
+def _moved(**side: LedgerAccount) -> int:
+    return int(Transfer.objects.filter(**side).aggregate(sum=Sum("amount_micros", default=0))["sum"])
 
 
 def settle_receivable(workspace: Workspace) -> int:

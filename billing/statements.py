@@ -12,6 +12,7 @@ from billing.accounts import wallet_code
 from billing.models import CreditLot, Hold, HoldState, LedgerAccount, Transfer, TransferKind
 
 PAGE = 50
+MARKS = 64
 NO_END = 2**62
 
 
@@ -131,14 +132,19 @@ def midnight(day: date) -> datetime:
 
 
 def _last_before(wallet: LedgerAccount, day: date) -> int:
-    """The number of the last line written before ``day`` begins, 0 if there is none: a bisection by row reads."""
+    """The number of the last line written before ``day`` begins, 0 if there is none: four queries for a million lines.
+
+    Each reads a few lines that stand at equal distances and leaves the gap between two of them.
+    """
     begin = midnight(day)
     known = Transfer.objects.filter(owner_id=wallet.pk)
     low, high = 0, wallet.seq
     while low < high:
-        middle = (low + high + 1) // 2
-        written = known.filter(owner_seq=middle).values_list("created_at", flat=True).get()
-        low, high = (middle, high) if written < begin else (low, middle - 1)
+        step = max(1, (high - low) // MARKS)
+        marks = known.filter(owner_seq__in=range(low + 1, high + 1, step), created_at__lt=begin)
+        last = marks.order_by("-owner_seq").values_list("owner_seq", flat=True).first()
+        # Of the marks the next one, if there is one, was written later.
+        low, high = (low, low) if last is None else (last, min(high, last + step - 1))
     return low
 
 

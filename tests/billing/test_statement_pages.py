@@ -65,6 +65,23 @@ def test_days_are_found_without_reading_what_lies_between(cast: Cast, calendar: 
     assert (span.opening_micros, span.closing_micros) == (99 * DOLLAR, 90 * DOLLAR)
 
 
+@pytest.mark.parametrize("marks", [2, 3, 4, 64])
+def test_a_day_begins_where_it_begins_whatever_is_read_on_the_way(
+    cast: Cast, calendar: list[datetime], monkeypatch: pytest.MonkeyPatch, marks: int
+) -> None:
+    monkeypatch.setattr(statements, "MARKS", marks)
+    for day in range(23):
+        calendar.append(FIRST + timedelta(days=day))
+        for number in range(day % 3):  # none, one, two, none …
+            give(cast.workspace, DOLLAR, f"{day}:{number}")
+    lines = [
+        (at.date() - FIRST.date()).days for at in Transfer.objects.order_by("pk").values_list("created_at", flat=True)
+    ]
+    for day in range(-1, 25):
+        span = statements.span_of(cast.workspace, Narrowing(since=FIRST.date() + timedelta(day)))
+        assert span.after == sum(line < day for line in lines), day
+
+
 def test_lines_are_found_by_project_member_and_token(cast: Cast, calendar: list[datetime]) -> None:
     a_week(cast.workspace, calendar)
     assert narrowed(cast.workspace, project="prj_1") == [-5, -3, -1]
