@@ -125,7 +125,8 @@ async def look_up(url: httpx.URL) -> list[Address]:
     try:
         found = await loop.getaddrinfo(url.host, url.port or PORTS[url.scheme], type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise UnknownHost(f"{url.host} could not be looked up: {error}") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UnknownHost(f"{url.host} could not be looked up: {why}.") from error
     return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
 
 
