@@ -64,8 +64,11 @@ def token_of(secret: str) -> ApiToken | None:
     if not secret.startswith((LIVE, TEST)):
         return None
     wanted = hash_of(secret)
-    token = ApiToken.objects.select_related("workspace").filter(token_hash=wanted).first()
-    if token is None or not hmac.compare_digest(token.token_hash, wanted) or not is_live(token):
+    try:
+        token = ApiToken.objects.select_related("workspace").get(token_hash=wanted)
+    except ApiToken.DoesNotExist:
+        return None
+    if not hmac.compare_digest(token.token_hash, wanted) or not is_live(token):
         return None
     _stamp(token)
     return token

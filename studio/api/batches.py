@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
@@ -13,7 +14,6 @@ from avatarsite.api.pagination import listed
 from avatarsite.api.shapes import NoQuery, PageQuery, page_shape
 from studio.api import inputs
 from studio.api.bodies import BatchBody
-from studio.api.finding import found
 from studio.api.renders import PAYMENT, RenderView
 from studio.api.shapes import BatchQuoteShape, BatchShape, batch_quote_shape, batch_shape
 from studio.api.wishes import wish_of
@@ -117,4 +117,4 @@ class OneBatch(BatchView):
     @extend_schema(operation_id="get_batch", tags=TAGS, summary="Get a batch and how far it is", responses=BatchShape)
     def get(self, _request: Any, batch: str) -> Response:
         self.query(NoQuery)
-        return Response(batch_shape(status_of(found(batches_of(self.workspace), batch))))
+        return Response(batch_shape(status_of(get_object_or_404(batches_of(self.workspace), pk=batch))))

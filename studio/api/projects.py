@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
@@ -14,7 +15,6 @@ from avatarsite.api.shapes import NoQuery, page_shape
 from avatarsite.api.views import ApiView
 from studio.api import inputs
 from studio.api.bodies import ProjectBody, ProjectChangeBody, ProjectsQuery
-from studio.api.finding import found
 from studio.api.shapes import ProjectShape, project_shape
 from studio.models import Project, UploadKind
 from studio.projects import ProjectRefused, archive_project, change_project, create_project, restore_project
@@ -60,7 +60,7 @@ class OneProject(ApiView):
     @extend_schema(operation_id="get_project", tags=TAGS, summary="Get a project", responses=ProjectShape)
     def get(self, _request: Any, project: str) -> Response:
         self.query(NoQuery)
-        return Response(project_shape(found(Project.objects.for_workspace(self.workspace), project)))
+        return Response(project_shape(get_object_or_404(Project.objects.for_workspace(self.workspace), pk=project)))
 
     @extend_schema(
         operation_id="change_project",
@@ -74,7 +74,7 @@ class OneProject(ApiView):
         asked = self.body(ProjectChangeBody)
 
         def deed() -> Response:
-            row = found(Project.objects.for_workspace(self.workspace).select_for_update(), project)
+            row = get_object_or_404(Project.objects.for_workspace(self.workspace).select_for_update(), pk=project)
             self.demand_unchanged(project_shape(row))
             self._change(row, asked)
             row.refresh_from_db()

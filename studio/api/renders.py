@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -21,7 +22,6 @@ from billing.budget_notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import inputs, quotes
 from studio.api.bodies import RenderBody, RendersQuery, WaitQuery
-from studio.api.finding import found
 from studio.api.shapes import (
     EventShape,
     LinkedOutputShape,
@@ -41,6 +41,8 @@ from studio.storage import signed_link
 
 TAGS = ["Renders"]
 PAYMENT = {402: OpenApiResponse(description="Too little credit, or a budget is used up.")}
+# Columns that a page of renders has no use for; reading them costs as much as those that are shown.
+UNSHOWN = ("fallbacks", "price", "ceiling_ms", "hold", "state_since", "deadline_at", "tries", "next_try_at")
 OUTPUT = OpenApiParameter("output", str, OpenApiParameter.PATH, enum=["video", "poster"])
 
 
@@ -69,7 +71,7 @@ class Renders(RenderView):
         asked = self.query(RendersQuery)
         names = {"state": "state", "project": "project_id", "group": "group_id", "reference": "reference"}
         wanted = {column: asked[name] for name, column in names.items() if name in asked}
-        rows = self.renders().filter(**wanted)
+        rows = self.renders().filter(**wanted).defer(*UNSHOWN)
         return Response(page_of(rows, render_shape, cursor=asked.get("cursor", ""), limit=asked["limit"]))
 
     @extend_schema(
@@ -113,7 +115,7 @@ class OneRender(RenderView):
     )
     def get(self, _request: Any, render: str) -> Response:
         asked = self.query(WaitQuery)
-        row = found(self.renders(), render)
+        row = get_object_or_404(self.renders(), pk=render)
         if asked["wait"] and not row.ended:
             row = until_ended(row, seconds=asked["wait"])
         return Response(render_shape(row))
@@ -126,7 +128,7 @@ class OneRender(RenderView):
     )
     def delete(self, _request: Any, render: str) -> HttpResponseBase:
         self.query(NoQuery)
-        row = found(self.renders(), render)
+        row = get_object_or_404(self.renders(), pk=render)
         self.demand_unchanged(render_shape(row))
 
         def deed() -> Response:
@@ -147,7 +149,7 @@ class CancelRender(RenderView):
     )
     def post(self, _request: Any, render: str) -> HttpResponseBase:
         self.query(NoQuery)
-        row = found(self.renders(), render)
+        row = get_object_or_404(self.renders(), pk=render)
 
         def deed() -> Response:
             if not row.cancel_requested_at and row.state != "cancelled" and not request_cancel(row, user=self.user):
@@ -170,7 +172,7 @@ class RetryRender(RenderView):
     )
     def post(self, _request: Any, render: str) -> HttpResponseBase:
         self.query(NoQuery)
-        row = found(self.renders().select_related("project", "portrait", "voice", "token"), render)
+        row = get_object_or_404(self.renders().select_related("project", "portrait", "voice", "token"), pk=render)
         return self.asking(lambda: _made(retry_render(row, user=self.user, token=self.token)))
 
 
@@ -183,7 +185,7 @@ class RenderEvents(RenderView):
     )
     def get(self, _request: Any, render: str) -> Response:
         self.query(NoQuery)
-        row = found(self.renders(), render)
+        row = get_object_or_404(self.renders(), pk=render)
         return Response(listed([event_shape(event) for event in row.events.all()]))
 
 
@@ -196,7 +198,7 @@ class RenderOutputs(RenderView):
     )
     def get(self, _request: Any, render: str) -> Response:
         self.query(NoQuery)
-        row = found(self.renders(), render)
+        row = get_object_or_404(self.renders(), pk=render)
         outputs = [] if delete_if_due(row) else outputs_of(row)
         return Response(listed([_linked(row, output) for output in outputs]))
 
@@ -213,7 +215,7 @@ class RenderOutput(RenderView):
     )
     def get(self, _request: Any, render: str, output: str) -> HttpResponseBase:
         self.query(NoQuery)
-        row = found(self.renders(), render)
+        row = get_object_or_404(self.renders(), pk=render)
         if delete_if_due(row) or output not in {one["kind"] for one in outputs_of(row)}:
             raise Http404
         return HttpResponseRedirect(_link(row, output))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.base import File
 from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.parsers import BaseParser
@@ -19,7 +20,6 @@ from avatarsite.api.problems import Problem
 from avatarsite.api.shapes import NoQuery, page_shape
 from avatarsite.api.views import ApiView, LeadsToFile
 from studio.api.bodies import FetchBody, FileBody, SlotBody, UploadsQuery
-from studio.api.finding import found
 from studio.api.shapes import SlotShape, UploadShape, slot_shape, upload_shape
 from studio.models import Upload, UploadKind
 from studio.pipeline.wishes import RequestRefused
@@ -84,14 +84,14 @@ class OneUpload(ApiView):
     @extend_schema(operation_id="get_upload", tags=TAGS, summary="Get an upload", responses=UploadShape)
     def get(self, _request: Any, upload: str) -> Response:
         self.query(NoQuery)
-        return Response(upload_shape(found(Upload.objects.for_workspace(self.workspace), upload)))
+        return Response(upload_shape(get_object_or_404(Upload.objects.for_workspace(self.workspace), pk=upload)))
 
     @extend_schema(
         operation_id="delete_upload", tags=TAGS, summary="Delete an upload that no video uses", responses={204: None}
     )
     def delete(self, _request: Any, upload: str) -> HttpResponseBase:
         self.query(NoQuery)
-        row = found(Upload.objects.for_workspace(self.workspace), upload)
+        row = get_object_or_404(Upload.objects.for_workspace(self.workspace), pk=upload)
         self.demand_unchanged(upload_shape(row))
 
         def deed() -> Response:
@@ -107,7 +107,7 @@ class UploadFile(ApiView):
     @extend_schema(operation_id="get_upload_file", tags=TAGS, summary="The stored file", responses={302: REDIRECT})
     def get(self, _request: Any, upload: str) -> HttpResponseBase:
         self.query(NoQuery)
-        row = found(Upload.objects.for_workspace(self.workspace), upload)
+        row = get_object_or_404(Upload.objects.for_workspace(self.workspace), pk=upload)
         return HttpResponseRedirect(signed_link(row.file.name or ""))
 
 
