@@ -163,6 +163,17 @@ def test_a_batch_is_taken_whole_with_one_quote_and_one_status(api: Caller, input
     assert len(api.get(f"renders?group={batch['id']}&limit=100").json()["data"]) == 20
 
 
+def test_a_batch_may_have_a_thousand_items_and_not_one_more(api: Caller, inputs: dict[str, str]) -> None:
+    ledger.grant(api.token.workspace, 1_000 * CREDIT, key="for all of them", reason="a test")
+    made = api.post("batches", {"items": [inputs] * 1_000})
+    assert made.status_code == 201, made.content
+    assert (made.json()["size"], made.json()["states"]["queued"]) == (1_000, 1_000)
+    assert ledger.balance(api.token.workspace).held_micros == made.json()["ceiling"]["amount_micros"]
+    over = api.post("batches", {"items": [inputs] * 1_001})
+    assert (over.status_code, over.json()["field"]) == (400, "items")
+    assert Render.objects.count() == 1_000
+
+
 def test_a_batch_with_bad_items_makes_nothing_and_names_each(api: Caller, inputs: dict[str, str]) -> None:
     items = [inputs, {**inputs, "voice": "upl_nobody"}, {**inputs, "portrait": inputs["voice"]}]
     answer = api.post("batches", {"items": items})
