@@ -8,7 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from django.utils import timezone
+
 from studio.models import ProviderJob, Render, RenderState
+from studio.pipeline.cancel import stop_overdue
 from studio.pipeline.ingest import ingest_render
 from studio.pipeline.overdue import end_overdue
 from studio.pipeline.submit import submit_render
@@ -28,7 +31,7 @@ def drive(render_id: str, *, on_look: Progress = lambda _render, _job: None) -> 
         render = Render.objects.select_related("hold").get(pk=render_id)
         job = render.jobs.order_by("attempt").last()
         on_look(render, job)
-        if render.ended or end_overdue(render):
+        if render.ended or _end_overdue(render):
             return Render.objects.get(pk=render_id)
         if render.state == RenderState.RENDERING and job and time.monotonic() >= next_check:
             moved = _check(job)
@@ -37,6 +40,16 @@ def drive(render_id: str, *, on_look: Progress = lambda _render, _job: None) -> 
             moved = _step(render)
         if not moved:
             time.sleep(LOOK_EVERY)
+
+
+def _end_overdue(render: Render) -> bool:
+    """The sweep's rule; that the provider is asked to stop, a task elsewhere, is done here: no worker may be there."""
+    was_overdue = render.deadline_at is not None and render.deadline_at <= timezone.now()
+    if end_overdue(render):
+        return True
+    if was_overdue:
+        stop_overdue(render.pk)
+    return False
 
 
 def _step(render: Render) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from avatarsite.inbox.models import Letter, Seal
 from avatarsite.models import Alert
@@ -14,7 +17,8 @@ from billing.models import Usage
 from billing.money import charge_micros, usd
 from studio.models import Outcome as Answer
 from studio.models import Render, RenderState
-from studio.pipeline.cancel import cancel_at_provider, request_cancel, stop_overdue
+from studio.pipeline.cancel import ASKED_TO_STOP, cancel_at_provider, request_cancel, stop_overdue
+from studio.pipeline.drive import drive
 from studio.pipeline.failures import COPY_FAILED, SENTENCES
 from studio.pipeline.overdue import STOPS
 from studio.pipeline.progress import stages
@@ -218,6 +222,21 @@ def test_a_job_that_takes_too_long_is_stopped_and_its_money_goes_back(studio: St
     [there] = still_site.fal.jobs()
     assert there["phase"] == "cancelled"
     assert stop_overdue(render.pk) is False
+
+
+def test_who_waits_in_the_foreground_asks_the_provider_to_stop_without_a_worker(
+    studio: Studio, still_site: Simulators
+) -> None:
+    render = stuck_at_fal(studio, still_site)
+    Render.objects.filter(pk=render.pk).update(deadline_at=timezone.now() - timedelta(seconds=1))
+    still_site.fal.speed(400)
+    until = time.monotonic() + 30
+    render = drive(render.pk, on_look=lambda *_: pytest.fail("It waits on.") if time.monotonic() > until else None)
+    assert stand(render) == "failed overdue"
+    promises_kept(render, still_site.fal, studio)
+    [there] = still_site.fal.jobs()
+    assert there["phase"] == "cancelled"
+    assert [event.reason for event in render.events.filter(reason=ASKED_TO_STOP)] == [ASKED_TO_STOP]
 
 
 def test_a_video_that_comes_before_it_could_be_stopped_is_fetched(studio: Studio, still_site: Simulators) -> None:
