@@ -75,7 +75,7 @@ def _start(request: WorkspaceRequest) -> dict[str, Any]:
     if again:
         start = {**again.options, "prompt": again.prompt, "title": again.title, "model": again.model}
         start |= {"project": again.project, "portrait": again.portrait, "voice": again.voice}
-        start |= {"routing": known_routing(again.model, again.routing)}
+        start |= {"routing": known_routing(again.model, again.routing), "fallback": "yes" if again.fallback else "no"}
     elif project:
         start = {**project.defaults, "project": project, "portrait": project.portrait}
     for kind in UploadKind:

@@ -239,6 +239,15 @@ def test_using_a_video_again_brings_its_wish(owner: Client, house: Workspace, as
     assert "checked" in provider_radio(answer, checked)
 
 
+@pytest.mark.parametrize(("fallback", "box"), [(True, 'value="yes" checked>'), (False, 'value="yes">')])
+def test_using_a_video_again_brings_whether_it_may_move(
+    owner: Client, house: Workspace, fallback: bool, box: str
+) -> None:
+    again = shop.asked(house, "The first", model=MODEL, fallback=fallback)
+    answer = owner.get(url("video_new", house), {"again": again.pk})
+    assert f'id="fallback" name="fallback" {box}' in answer.content.decode()
+
+
 def test_the_receipt_names_the_provider_why_and_each_move(owner: Client, house: Workspace) -> None:
     render = shop.asked(house, "Moved", model=MODEL)
     assert fall_over(render, reason="the next provider is tried") is True
