@@ -104,10 +104,13 @@ def _known(wish: Wish, key: str) -> list[Render] | None:
     if found is None:
         return None
     takes = list(found.group.renders.order_by("pk")) if found.group else [found]
-    same = (found.portrait_id, found.voice_id, found.model, found.prompt, DEFAULTS | found.options) == (
+    named = (found.portrait_id, found.voice_id, found.model, found.routing, found.fallback, found.prompt)
+    same = (*named, DEFAULTS | found.options) == (
         wish.portrait.pk,
         wish.voice.pk,
         wish.model,
+        wish.offer or wish.routing,
+        wish.fallback,
         wish.prompt.strip(),
         DEFAULTS | dict(wish.options) | {"takes": DEFAULTS["takes"]},
     )

@@ -12,11 +12,16 @@ from billing import ledger, pricing
 from billing.models import Transfer, Usage
 from studio.models import Render, RenderState
 from studio.pipeline.drive import drive
+from studio.pipeline.options import DEFAULTS
 from studio.pipeline.quote import quote_render
 from studio.pipeline.request import RequestRefused, retry_render
 from tests.flow.cast import Studio, ask, make_studio
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+RUNWARE = "runware:klingai:avatar@2.0-pro"
+FAL = "fal:fal-ai/kling-video/ai-avatar/v2/pro"
+ENDPOINT = "https://bucket.example.com/video"
 
 
 @pytest.fixture
@@ -68,6 +73,36 @@ def test_the_customers_words_are_kept_and_asked_for_again(studio: Studio, owner:
     again = retry_render(render, user=owner)
     assert again.pk != render.pk
     assert (again.reference, again.metadata, again.fallback) == ("order 17", {"shop": "north"}, False)
+
+
+@pytest.mark.parametrize("fallback", [False, True])
+@pytest.mark.parametrize("routing", ["cheapest", "fastest", "runware", RUNWARE])
+def test_asking_again_asks_for_the_same_providers_and_options(
+    routing: str, fallback: bool, studio: Studio, owner: User, settings: Any
+) -> None:
+    settings.RUNWARE_API_KEY, settings.FAL_KEY = "a-key", "an-id:a-secret"
+    wanted = {"output_format": "webm", "output_quality": 60, "ttl_seconds": 3_600, "upload_endpoint": ENDPOINT}
+    model = {"model": "kling-avatar-2-pro", "routing": routing, "fallback": fallback}
+    first = ask(studio, **model, options=wanted | {"takes": 2})
+    Render.objects.filter(pk=first.pk).update(state=RenderState.FAILED)
+    first.refresh_from_db()
+    again = retry_render(first, user=owner)
+    assert again.options == DEFAULTS | wanted
+    others = [FAL] if fallback and routing in {"cheapest", "fastest"} else []
+    for render in (first, again):
+        assert (render.routing, render.fallback, render.offer) == (routing, fallback, RUNWARE)
+        assert [other["offer"] for other in render.fallbacks] == others
+    assert again.ceiling_micros == first.ceiling_micros
+
+
+def test_a_key_can_not_be_used_again_to_choose_another_provider(studio: Studio, settings: Any) -> None:
+    settings.RUNWARE_API_KEY, settings.FAL_KEY = "a-key", "an-id:a-secret"
+    first = ask(studio, key="mine", model="kling-avatar-2-pro", offer=RUNWARE)
+    assert ask(studio, key="mine", model="kling-avatar-2-pro", routing=RUNWARE) == first
+    for other in ({"offer": FAL}, {"routing": "cheapest"}, {"offer": RUNWARE, "fallback": False}):
+        with pytest.raises(RequestRefused) as refused:
+            ask(studio, key="mine", model="kling-avatar-2-pro", **other)
+        assert refused.value.code == "idempotency_conflict"
 
 
 @pytest.mark.parametrize(
