@@ -137,14 +137,15 @@ def _compare(
     ours = {
         row.payment_intent_id: row for row in TopUp.objects.filter(state=TopUpState.PAID, payment_intent_id__in=named)
     }
+    closed = _closed(payments)
     for facts in payments:
         top_up = ours.get(facts.id)
         if facts.is_paid and facts.metadata.get("topup"):
             report.paid_at_stripe_cents += facts.amount_received
-            if top_up is None:
+            if top_up is None and facts.id not in closed:
                 paid = usd(facts.amount_received * CENT_MICROS)
                 report.differences.append(f"{facts.id} is paid ({paid}) at Stripe and not credited here.")
-            elif facts.amount_received != top_up.total_cents:
+            elif top_up and facts.amount_received != top_up.total_cents:
                 both = f"{facts.amount_received} cents at Stripe and {top_up.total_cents} here"
                 report.differences.append(f"{facts.id} of {top_up} is of {both}.")
     _compare_paid(report, {facts.id for facts in payments if facts.is_paid})
@@ -157,6 +158,13 @@ def _compare(
     for dispute in disputes:
         if dispute.payment_id in ours and not Dispute.objects.filter(stripe_id=dispute.id).exists():
             report.differences.append(f"Dispute {dispute.id} of {ours[dispute.payment_id]} is not here.")
+
+
+def _closed(payments: list[PaymentFacts]) -> set[str]:
+    """Payments that staff have looked at and closed without credit."""
+    named = {facts.metadata.get("topup", "") for facts in payments}
+    rows = TopUp.objects.filter(pk__in=named, state=TopUpState.CANCELLED, closed_at__isnull=False)
+    return {payment_id for payment_id in rows.values_list("payment_intent_id", flat=True) if payment_id}
 
 
 def _compare_paid(report: Report, paid: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""Stripe's side of money for staff: looked at here, and moved by two forms, each with a reason and an entry."""
+"""Stripe's side of money for staff: looked at here, and moved by three forms, each with a reason and an entry."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from django.urls import URLPattern, path
 
 from avatarsite.read_only_admin import ReadOnly
 from avatarsite.workspaces.models import User, Workspace
-from billing import accounts, disputes, forgiving, freezing, receivables, refunds
+from billing import accounts, disputes, forgiving, freezing, receivables, refunds, topup_review
 from billing.admin_acts import acted_before, form_page, log_once, row_url
-from billing.models import AutoTopUp, Dispute, LedgerAccount, Refund, StripeCustomer, TopUp
+from billing.models import AutoTopUp, Dispute, LedgerAccount, Refund, StripeCustomer, TopUp, TopUpState
 from billing.models.ledger import MEMO_LENGTH
 from billing.money import micros_of, usd
 from billing.read_only_admin import ReadOnlyAdmin, dollars
@@ -73,6 +73,33 @@ class RefundForm(ReasonForm):
         return None
 
 
+CREDIT, CLOSE = "credit", "close"
+
+
+class ReviewForm(ReasonForm):
+    """What can't be done is not offered."""
+
+    act = forms.ChoiceField(label="What to do", widget=forms.RadioSelect)
+    field_order = ("act", "reason")
+
+    def __init__(self, *args: Any, found: topup_review.Review | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        possible = {CREDIT: not found.why_no_credit, CLOSE: not found.why_open} if found else {}
+        labels = {CREDIT: f"Credit {usd(found.top_up.amount_micros)}" if found else "", CLOSE: "Close without credit"}
+        cast("forms.ChoiceField", self.fields["act"]).choices = [
+            (act, labels[act]) for act, is_so in possible.items() if is_so
+        ]
+
+    def decide(self, top_up: TopUp) -> str:
+        """What came of it, in words, or "" with the refusal's sentence on the form."""
+        act = {CREDIT: topup_review.credit_reviewed, CLOSE: topup_review.close_reviewed}[self.cleaned_data["act"]]
+        try:
+            return act(top_up, reason=self.cleaned_data["reason"])
+        except (ValueError, StripeProblem) as error:
+            self.add_error(None, str(error))
+        return ""
+
+
 class RefundInline(ReadOnly, admin.TabularInline[Refund, TopUp]):
     model = Refund
     fields = readonly_fields = (
@@ -125,13 +152,15 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
                 self.message_user(request, told)
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.refund_view)
-        return [path("<path:object_id>/refund/", view, name="billing_topup_refund"), *super().get_urls()]
+        view = self.admin_site.admin_view
+        refund = path("<path:object_id>/refund/", view(self.refund_view), name="billing_topup_refund")
+        review = path("<path:object_id>/review/", view(self.review_view), name="billing_topup_review")
+        return [refund, review, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        more = {"may_refund": _may_refund(request)}
+        more = {"may_refund": _may_refund(request), "may_review": _may_review(request)}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def refund_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -151,6 +180,37 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
             return HttpResponseRedirect(row_url(top_up))
         told = f"{usd(most)} of {usd(top_up.amount_micros)} is unspent and not held; {usd(left)} was not refunded yet."
         return form_page(self, request, form, title=f"Refund top-up {top_up}", told=[told], act="Refund", row=top_up)
+
+    def review_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Decide on a top-up that does not look as it should."""
+        if not _may_review(request):
+            raise PermissionDenied
+        top_up = self.get_object(request, object_id)
+        if top_up is None:
+            raise Http404
+        if top_up.state != TopUpState.REVIEW:
+            return HttpResponseRedirect(row_url(top_up))
+        found, told = _reviewed(top_up)
+        form = ReviewForm(request.POST or None, initial={"token": uuid.uuid4()}, found=found)
+        done = form.decide(top_up) if form.is_valid() else ""
+        if done:
+            log_once(self, request, top_up, f"{done}: {form.cleaned_data['reason']}", str(form.cleaned_data["token"]))
+            self.message_user(request, f"Top-up {top_up}: {done}.", messages.SUCCESS)
+            return HttpResponseRedirect(row_url(top_up))
+        return form_page(self, request, form, title=f"Decide on top-up {top_up}", told=told, act="Decide", row=top_up)
+
+
+def _reviewed(top_up: TopUp) -> tuple[topup_review.Review | None, list[str]]:
+    """How it stands at Stripe, and that in words."""
+    try:
+        found = topup_review.review(top_up)
+    except StripeProblem as error:
+        return None, [str(error)]
+    return found, [*found.sentences, *(why for why in (found.why_no_credit, found.why_open) if why)]
+
+
+def _may_review(request: HttpRequest) -> bool:
+    return cast("User", request.user).has_perm("billing.review_topup")
 
 
 def _may_refund(request: HttpRequest) -> bool:

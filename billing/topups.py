@@ -109,7 +109,9 @@ def book_session(facts: SessionFacts) -> str:
         return _refuse(top_up, facts.id, [f"its session is {top_up.session_id} and not {facts.id}"])
     if top_up.state == TopUpState.PAID:
         return f"{top_up} was credited before"
-    if wrong := _differences(top_up, facts):
+    if _stays_closed(top_up, facts.payment_id, paid=_is_paid(facts)):
+        return f"{top_up} was closed without credit"
+    if wrong := session_differences(top_up, facts):
         return _refuse(top_up, facts.id, wrong) if _is_paid(facts) else f"{top_up} is not paid, and differs"
     if _is_paid(facts):
         return _book_paid(top_up, facts)
@@ -128,8 +130,10 @@ def book_payment(facts: PaymentFacts) -> str:
         return _refuse(top_up, facts.id, [f"its payment is {top_up.payment_intent_id} and not {facts.id}"])
     if top_up.state == TopUpState.PAID:
         return f"{top_up} was credited before"
+    if _stays_closed(top_up, facts.id, paid=facts.is_paid):
+        return f"{top_up} was closed without credit"
     if facts.is_paid:
-        if wrong := _payment_differences(top_up, facts, facts.amount_received):
+        if wrong := payment_differences(top_up, facts, facts.amount_received):
             return _refuse(top_up, facts.id, wrong)
         return credit_top_up(top_up, facts.id, total_cents=facts.amount_received)
     return _move(top_up, state_of_payment(facts), problem=_problem_of(facts))
@@ -148,6 +152,14 @@ def _second(top_up: TopUp, facts: PaymentFacts) -> str:
     if not facts.is_paid:
         return f"{top_up} was credited before"
     return _refuse(top_up, facts.id, [f"it was paid by {top_up.payment_intent_id} before"])
+
+
+def _stays_closed(top_up: TopUp, payment_id: str, *, paid: bool) -> bool:
+    """Whether staff had seen this when they closed it; money that came since is news."""
+    if not top_up.is_closed:
+        return False
+    credited = TopUp.objects.filter(state=TopUpState.PAID, payment_intent_id=payment_id)
+    return not paid or top_up.payment_intent_id == payment_id or credited.exists()
 
 
 def _is_paid(facts: SessionFacts) -> bool:
@@ -180,7 +192,7 @@ def _problem_of(facts: PaymentFacts | None) -> str:
 # --- Holding the object against our row ------------------------------------------------------------------------------
 
 
-def _differences(top_up: TopUp, facts: SessionFacts) -> list[str]:
+def session_differences(top_up: TopUp, facts: SessionFacts) -> list[str]:
     """What of a session is not as we asked for it, in words."""
     wrong = _named(top_up, facts.currency, facts.customer_id, facts.livemode, facts.metadata.get("topup", ""))
     if facts.reference != top_up.pk:
@@ -193,14 +205,16 @@ def _differences(top_up: TopUp, facts: SessionFacts) -> list[str]:
     if _is_paid(facts) and facts.payment is None:
         wrong.append("it is paid by no payment")
     if _is_paid(facts) and facts.payment:
-        wrong += _payment_differences(top_up, facts.payment, facts.amount_total)
+        wrong += payment_differences(top_up, facts.payment, facts.amount_total)
     return wrong
 
 
-def _payment_differences(top_up: TopUp, facts: PaymentFacts, total: int) -> list[str]:
+def payment_differences(top_up: TopUp, facts: PaymentFacts, total: int) -> list[str]:
+    """What of a payment of ``total`` cents is not as we asked for it, in words."""
     wrong = _named(top_up, facts.currency, facts.customer_id, facts.livemode, facts.metadata.get("topup", ""))
     if facts.amount_received != total or total < top_up.amount_cents:
-        wrong.append(f"{facts.amount_received} cents were received for {max(total, top_up.amount_cents)}")
+        due = total if facts.amount_received != total else top_up.amount_cents
+        wrong.append(f"{facts.amount_received} cents were received for {due}")
     if top_up.origin == Origin.AUTOMATIC and total != top_up.amount_cents:
         wrong.append(f"it is of {total} cents and not {top_up.amount_cents}")
     return wrong

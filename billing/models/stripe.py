@@ -121,9 +121,11 @@ class TopUp(models.Model):
     told_at = models.DateTimeField("when somebody was asked to confirm it", null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     paid_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField("when staff closed it without credit", null=True, blank=True)
 
     class Meta:
-        permissions = [("refund_topup", "Can refund a top-up")]
+        verbose_name = "top-up"
+        permissions = [("refund_topup", "Can refund a top-up"), ("review_topup", "Can decide on a top-up in doubt")]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=TopUpState.values), name="top_up_state_known"),
             models.CheckConstraint(condition=Q(amount_cents__gt=0), name="top_up_amount_positive"),
@@ -161,6 +163,11 @@ class TopUp(models.Model):
     @property
     def is_under_way(self) -> bool:
         return self.state in UNDER_WAY
+
+    @property
+    def is_closed(self) -> bool:
+        """Closed without credit by staff, after it was looked at."""
+        return self.state == TopUpState.CANCELLED and self.closed_at is not None
 
 
 class CardSetup(models.Model):
