@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -32,11 +34,16 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         _refuse_what_can_not_work(options["port"])
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt), _stand_ins(options["speed"], options["port"]) as addresses:
-            _say(Console(), options["speed"])
+        with suppress(KeyboardInterrupt), ExitStack() as stack:
+            addresses = stack.enter_context(_stand_ins(options["speed"], options["port"]))
+            environment = _environment(addresses, options["port"])
+            shells = Path(environment["VAR_DIR"]) / "environment"
+            write_for_shells(shells, environment)
+            stack.callback(shells.unlink, missing_ok=True)
+            _say(Console(), options["speed"], shells)
             command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo", "--port", str(options["port"])]
             command += ["--no-serve"] if options["no_serve"] else []
-            _run(command, _environment(addresses, options["port"]))
+            _run(command, environment)
 
 
 def _refuse_what_can_not_work(port: int) -> None:
@@ -94,11 +101,23 @@ def _environment(addresses: dict[str, str], port: int) -> dict[str, str]:
     }
 
 
-def _say(console: Console, speed: float) -> None:
-    console.print(
-        "[bold]The providers and Stripe are stand-ins[/bold] on this machine. No key is used, nothing leaves it,"
+def write_for_shells(path: Path, environment: dict[str, str]) -> None:
+    """A file that another shell can read in, so that its ``manage.py`` means this site and these stand-ins."""
+    ours = {name: value for name, value in environment.items() if os.environ.get(name) != value}
+    left_out = " ".join(f"{name} {name}_FILE" for name in (*NOT_OURS, "S3_BUCKET") if name not in ours)
+    lines = [f"unset {left_out}", *(f"export {name}={shlex.quote(value)}" for name, value in ours.items())]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _say(console: Console, speed: float, shells: Path) -> None:
+    said = (
+        "[bold]The providers and Stripe are stand-ins[/bold] on this machine. No key is used, nothing leaves it, no "
+        f"money is spent, and they work {speed:g} times as fast. Their videos are test pictures."
     )
-    console.print(f"no money is spent, and they work {speed:g} times as fast. Their videos are test pictures.\n")
+    console.print(said)
+    named = shells.relative_to(settings.BASE_DIR)
+    console.print(f"In another shell, [bold]. {named}[/bold] makes manage.py mean this site, too.\n", highlight=False)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> None:
