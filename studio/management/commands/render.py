@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,20 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from avatarsite.workspaces.models import Workspace
-from billing.holds import InsufficientCredit, WalletFrozen
+from billing.holds import BudgetReached, InsufficientCredit, WalletFrozen
 from billing.money import usd
 from studio.models import Render, RenderState, UploadKind
 from studio.pipeline.drive import drive
+from studio.pipeline.options import CONTENT_CHECKS, OUTPUT_FORMATS
+from studio.pipeline.quote import CHEAPEST, FASTEST
 from studio.pipeline.request import RequestRefused, request_render
 from studio.projects import project_for_new_video
 from studio.providers import registry
 from studio.terminal import StageBars
 from studio.uploads import UploadRefused, add_upload
+
+DRAFT = "local:draft"
+OPTIONS = ("output_format", "output_quality", "content_check")
 
 
 class Command(BaseCommand):
@@ -29,29 +35,50 @@ class Command(BaseCommand):
         parser.add_argument("portrait", type=Path, metavar="PORTRAIT")
         parser.add_argument("voice", type=Path, metavar="VOICE")
         parser.add_argument("--workspace", required=True, metavar="SLUG", help="who pays and owns the video")
-        parser.add_argument("--offer", default="local:draft", help=f"one of {', '.join(registry.OFFERS)}")
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--offer", choices=list(registry.OFFERS), metavar="OFFER", help=_listed(registry.OFFERS))
+        what.add_argument("--model", choices=list(registry.MODELS), metavar="MODEL", help=_listed(registry.MODELS))
+        parser.add_argument(
+            "--routing", default=CHEAPEST, help=f"with --model: {CHEAPEST} (usual), {FASTEST} or a provider's name"
+        )
+        parser.add_argument(
+            "--stay", action="store_true", help="with --model: fail rather than move on to another provider"
+        )
         parser.add_argument("--prompt", default="", help="how the person should act, at most 2,500 characters")
-        parser.add_argument("--format", default="mp4", choices=["mp4", "webm", "mov"], dest="output_format")
+        parser.add_argument("--format", default="mp4", choices=OUTPUT_FORMATS, dest="output_format")
         parser.add_argument("--quality", default=95, type=int, dest="output_quality", help="20 to 99")
+        parser.add_argument("--content-check", default="none", choices=CONTENT_CHECKS)
         parser.add_argument("--title", default="")
         parser.add_argument("--output", type=Path, metavar="FILE", help="where to write the video")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if options["output"]:
+            _check_output(options["output"])
+        if not options["model"] and (options["routing"] != CHEAPEST or options["stay"]):
+            raise CommandError("--routing and --stay go with --model: an offer is one provider's, and stays there.")
         render = self._request(options)
-        with StageBars(Console()) as bars:
-            render = drive(render.pk, on_look=bars)
+        try:
+            with StageBars(Console()) as bars:
+                render = drive(render.pk, on_look=bars)
+        except KeyboardInterrupt:
+            goes_on = "A worker goes on with it, now or when one is started; until then its money stays on hold."
+            raise CommandError(f"You no longer wait for {render.pk}, and it is not cancelled. {goes_on}") from None
         if render.state != RenderState.READY:
             raise CommandError(f"{render.failure_message or 'The video was cancelled.'} Nothing was charged.")
         if options["output"]:
             _write(render, options["output"])
         seconds = (render.measured_ms or 0) / 1000
         where = options["output"] or default_storage.path(render.video.name or "")
-        self.stdout.write(f"{where}  {seconds:.3f} s  charged {usd(render.charge_micros or 0)}")
+        by, charge = registry.offer(render.offer).provider_label, usd(render.charge_micros or 0)
+        self.stdout.write(
+            f"{where}  {seconds:.3f} s  by {by}  charged {charge} of at most {usd(render.ceiling_micros)}"
+        )
 
     def _request(self, options: dict[str, Any]) -> Render:
         workspace = Workspace.objects.filter(slug=options["workspace"]).first()
         if workspace is None:
             raise CommandError(f"There is no workspace {options['workspace']!r}.")
+        offer = options["offer"] or (None if options["model"] else DRAFT)
         try:
             return request_render(
                 workspace=workspace,
@@ -59,19 +86,32 @@ class Command(BaseCommand):
                 user=None,
                 portrait=_upload(workspace, UploadKind.PORTRAIT, options["portrait"]),
                 voice=_upload(workspace, UploadKind.VOICE, options["voice"]),
-                model=registry.offer(options["offer"]).model,
-                offer=options["offer"],
+                model=options["model"] or registry.offer(offer or DRAFT).model,
+                offer=offer,
+                routing=options["routing"],
+                fallback=not options["stay"],
                 prompt=options["prompt"],
                 title=options["title"],
-                options={name: options[name] for name in ("output_format", "output_quality")},
+                options={name: options[name] for name in OPTIONS},
             )
         except (UploadRefused, RequestRefused) as refusal:
             raise CommandError(f"{refusal.field}: {refusal.message} {refusal.remedy}") from refusal
         except InsufficientCredit as error:
             missing = usd(error.missing_micros)
             raise CommandError(f"The workspace has {missing} too little credit. Grant or buy some first.") from error
-        except (WalletFrozen, registry.UnknownOffer) as error:
+        except (BudgetReached, WalletFrozen) as error:
             raise CommandError(str(error)) from error
+
+
+def _listed(names: Iterable[str]) -> str:
+    return f"one of {', '.join(names)}"
+
+
+def _check_output(path: Path) -> None:
+    """Before anything is paid for."""
+    if path.is_dir() or not path.parent.is_dir():
+        why = "is a folder" if path.is_dir() else "would be in a folder that does not exist"
+        raise CommandError(f"output: {path} {why}. Name a file in a folder that exists. Nothing was asked for.")
 
 
 def _upload(workspace: Workspace, kind: UploadKind, path: Path) -> Any:
