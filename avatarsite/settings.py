@@ -420,7 +420,11 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "One portrait and one voice become a metered talking-avatar video.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
-    "SERVERS": [{"url": SITE_URL}],
+    # "/" is wherever the document was fetched; the page made of it may call no other host.
+    "SERVERS": [{"url": PUBLIC_URL or "/"}],
+    "TAGS": [
+        {"name": name} for name in ("Me", "Catalogue", "Uploads", "Renders", "Batches", "Projects", "Money", "Webhooks")
+    ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "PREPROCESSING_HOOKS": ["avatarsite.api.schema.ours"],
     "POSTPROCESSING_HOOKS": ["avatarsite.api.schema.complete"],

@@ -80,8 +80,7 @@ OF_NOBODY: Table = {
 }
 # A test comes to them another way, and looks with ``Eyes.arrive``.
 ON_THE_WAY = {"account_confirm_email", "account_reset_password_from_key", "invitation", "mfa_authenticate"}
-# Drawn by Swagger UI: axe finds grave faults in its markup and colours, and the CSP refuses one of its inline styles.
-# So it is only opened, in a test of its own.
+# Drawn by Swagger UI, in whose markup and colours axe finds grave faults. It is used in a test of its own.
 NOT_DRAWN_BY_US = {"api_reference"}
 # They answer with a redirect, a part of a page, a file, or to machines.
 NO_PAGES = {

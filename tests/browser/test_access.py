@@ -13,11 +13,12 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
+from billing.money import usd
 from tests.browser.authenticator import code
 from tests.browser.conftest import Visit
 from tests.browser.eyes import Eyes
 from tests.browser.house import House
-from tests.browser.neighbours import PASSWORD
+from tests.browser.neighbours import CREDIT_MICROS, PASSWORD
 from tests.browser.new_video import make_button, open_with_samples, slot
 from tests.browser.pages import IN_A_WORKSPACE, OF_A_PERSON, OF_NOBODY, OF_THE_PROTECTED, THINGS, addresses, advice
 from tests.browser.visitors import Visitor
@@ -210,11 +211,27 @@ def test_pages_for_who_has_not_signed_in(visit: Visit, house: House) -> None:
     somebody.nothing_went_wrong((403, "/account/signup/"))
 
 
-def test_the_reference_of_the_api_opens_and_asks_no_stranger(visit: Visit) -> None:
-    somebody = visit()
-    somebody.go(reverse("api_reference"))
-    expect(somebody.page.locator(".opblock")).not_to_have_count(0)
-    assert (somebody.strangers, somebody.refused) == ([], [])
+def test_the_api_can_be_tried_out_in_its_reference(visit: Visit, house: House) -> None:
+    sara = visit("Sara")
+    page = sara.page
+    sara.go(f"/w/{house.slugs['Sara']}/developers/")
+    page.get_by_label("Name").fill("Try it out")
+    page.get_by_label("Billing: see the balance").check()
+    page.get_by_role("button", name="Make the token").click()
+    token = page.locator("#secret").inner_text()
+    page.get_by_role("link", name="Reference", exact=True).click()
+    page.get_by_role("button", name="Authorize").click()
+    page.get_by_label("auth-bearer-value").fill(token)
+    page.get_by_role("button", name="Apply credentials").click()
+    page.get_by_role("button", name="Close", exact=True).click()
+    balance = page.locator("#operations-Money-get_balance")
+    balance.get_by_role("button", name="Get the balance").click()
+    balance.get_by_role("button", name="Try it out").click()
+    balance.get_by_role("button", name="Execute").click()
+    answer = balance.locator(".live-responses-table tbody")
+    expect(answer).to_contain_text("200")
+    expect(answer).to_contain_text(usd(CREDIT_MICROS))
+    sara.nothing_went_wrong()
 
 
 def test_pages_behind_a_mailed_link(visit: Visit, house: House) -> None:
