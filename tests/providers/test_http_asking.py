@@ -51,6 +51,19 @@ def test_an_address_that_is_none_proves_that_nothing_was_sent() -> None:
         ask("http://[broken")
 
 
+@pytest.mark.parametrize("size", [10, 3_000_000])
+def test_a_body_of_any_size_says_its_length_and_what_it_is(size: int) -> None:
+    with wire(answer()) as server:
+        ask(server.url, content=bytes(size), headers={"Content-Type": "audio/mpeg"})
+        ask(server.url, json="x" * (size - 2))
+    told = [
+        dict(line.lower().split(": ", 1) for line in head.decode().split("\r\n")[1:] if ": " in line)
+        for head in server.heads
+    ]
+    kinds = [(each["content-length"], each["content-type"], "transfer-encoding" in each) for each in told]
+    assert kinds == [(str(size), "audio/mpeg", False), (str(size), "application/json", False)]
+
+
 @pytest.mark.parametrize("act", [hang_up, reset, say_half])
 def test_a_broken_connection_leaves_a_creating_request_in_doubt_and_is_not_tried_again(act: Act) -> None:
     with wire(act) as server:

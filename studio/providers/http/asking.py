@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from io import BytesIO
+from json import dumps
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +21,7 @@ from studio.providers.types import Failure, Fault, ProviderError
 SECONDS = 40.0  # for a whole call
 MOST_BYTES = 1_000_000
 REPEATS = 2
+PIECE = 1 << 16
 # What can only happen before the first byte of the request has left.
 BEFORE_SENDING = (
     aiohttp.ClientConnectorError,
@@ -64,6 +67,8 @@ async def ask(  # noqa: PLR0913 -- the parts of a request
     side closes just then would leave us without an answer.
     """
     repeats_left = REPEATS if repeatable else 0
+    if json is not None:
+        headers, content = {"Content-Type": "application/json", **(headers or {})}, dumps(json).encode()
     while True:
         try:
             async with (
@@ -73,8 +78,7 @@ async def ask(  # noqa: PLR0913 -- the parts of a request
                     method,
                     _address(url, params),
                     headers=headers,
-                    json=json,
-                    data=content,
+                    data=_in_pieces(content),
                     allow_redirects=False,
                     proxy=pool.proxy_of(url),
                 ) as response,
@@ -85,6 +89,11 @@ async def ask(  # noqa: PLR0913 -- the parts of a request
                 raise unanswered(error) from error
         repeats_left -= 1
         await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311
+
+
+def _in_pieces(content: bytes | None) -> bytes | BytesIO | None:
+    """A file is handed over piece by piece, so that other calls go on meanwhile."""
+    return BytesIO(content) if content and len(content) > PIECE else content
 
 
 def _address(url: str, params: Mapping[str, str] | None) -> URL:
