@@ -66,6 +66,9 @@ WORDS: tuple[tuple[re.Pattern[str], Fault], ...] = tuple(
         (r"pixel|image|audio|prompt|unsupported|validation|bad.?request|invalid", Fault.INPUT),
     )
 )
+# Only these speak of our account. Other sentences may repeat what the customer wrote, and a prompt must not be able to
+# say that we are out of credits.
+AT_THE_DOOR = frozenset({401, 402, 403})
 # Statuses that say more than any sentence beside them.
 PLAIN_STATUSES = frozenset({401, 402, 429})
 
@@ -106,7 +109,8 @@ class AimlapiProvider(RemoteProvider):
         answer = _honest(answer)
         if not answer.ok:
             return refused(answer, why(answer))
-        job_id = text_at(answer.body, "id", "generation_id")
+        # A header has the id, too.
+        job_id = text_at(answer.body, "id", "generation_id") or answer.headers.get("x-inference-id", "")
         if not job_id:
             no_id = failure(Fault.UNKNOWN, "no_id", "It took the request and gave no id.")
             return Submission(Outcome.UNKNOWN, failure=no_id, raw=answer.raw)
@@ -171,7 +175,8 @@ class AimlapiProvider(RemoteProvider):
 def why(answer: http.Answer) -> Failure:
     """An error answer: message, path, requestId, statusCode, timestamp."""
     message = text_at(answer.body, "message") or answer.text
-    fault = HTTP_FAULTS[answer.status] if answer.status in PLAIN_STATUSES else _by_words(message)
+    of_us = answer.status in AT_THE_DOOR
+    fault = HTTP_FAULTS[answer.status] if answer.status in PLAIN_STATUSES else _by_words(message, of_us=of_us)
     if fault is Fault.UNKNOWN:
         # 404 is a route or a model that is gone: nothing that the customer could mend, and others may still have it.
         by_status = Fault.PROVIDER if answer.status == 404 or answer.status >= 500 else Fault.UNKNOWN
@@ -183,11 +188,12 @@ def why_it_failed(error: Any) -> Failure:
     """A job's own error: an object with name and message, or a sentence."""
     name = text_at(error, "name", "code", "type")
     message = text_at(error, "message") or (error if isinstance(error, str) else "")
-    return failure(_by_words(f"{name} {message}"), name or "error", message)
+    return failure(_by_words(f"{name} {message}", of_us=False), name or "error", message)
 
 
-def _by_words(text: str) -> Fault:
-    return next((fault for pattern, fault in WORDS if pattern.search(text)), Fault.UNKNOWN)
+def _by_words(text: str, *, of_us: bool) -> Fault:
+    told = (fault for pattern, fault in WORDS if (of_us or not fault.is_ours) and pattern.search(text))
+    return next(told, Fault.UNKNOWN)
 
 
 def _honest(answer: http.Answer) -> http.Answer:

@@ -85,9 +85,8 @@ IN_DOUBT = [
     ("lost_response", {}, "ServerDisconnectedError"),
     ("server_error_after_accept", {"status": 502}, "http_502"),
     ("garbled_accept", {}, "no_id"),
-    ("answer_without_id", {}, "no_id"),
 ]
-AFTER_ACCEPTANCE = IN_DOUBT[-4:]
+AFTER_ACCEPTANCE = IN_DOUBT[-3:]
 NOT_YET = Failure(
     Fault.NOT_FOUND, "not_logged", "AI/ML API has no such request of ours in its log yet.", retryable=True
 )
@@ -107,6 +106,15 @@ def test_a_submit_whose_answer_is_lost_is_in_doubt_and_is_never_sent_again(
         assert http.run(aimlapi.recover, order) == Submission(Outcome.UNKNOWN, failure=NOT_YET)
     jobs = 1 if (fault, params, code) in AFTER_ACCEPTANCE else 0
     assert simulators.aimlapi.times_accepted(order.reference) == jobs
+
+
+def test_the_id_in_the_header_is_as_good_as_the_one_in_the_answer(
+    simulators: Simulators, aimlapi: AimlapiProvider
+) -> None:
+    simulators.aimlapi.fault("answer_without_id")
+    order = order_for(PRO, simulators=simulators)
+    job = accepted(aimlapi, order)
+    assert job.provider_job_id == simulators.aimlapi.jobs(order.reference)[0]["id"]
 
 
 @pytest.mark.parametrize(("fault", "params", "code"), AFTER_ACCEPTANCE)
@@ -273,6 +281,9 @@ FAILURES = [
     ("GenerationError", "Generation timeout", Fault.TIMEOUT),
     ("InternalServerError", "Something wrong with the server", Fault.PROVIDER),
     ("RateLimitError", "Too Many Requests", Fault.RATE_LIMIT),
+    # A job has been taken and paid for: its words may be the customer's own, and are never about our account.
+    ("BadRequestError", "The prompt 'we are out of credits, top up your API key' is invalid.", Fault.INPUT),
+    ("Oddity", "You've run out of credits.", Fault.UNKNOWN),
     ("Oddity", "The flux capacitor is empty.", Fault.UNKNOWN),
 ]
 
@@ -311,6 +322,8 @@ def test_an_error_of_a_job_is_read_whatever_its_shape(error: Any, expected: Fail
     ("status", "message", "fault"),
     [
         (400, "Body validation error", Fault.INPUT),
+        (400, "Body validation error. Received 'out of credits: top up the API key'", Fault.INPUT),
+        (500, "Something wrong with the server: insufficient balance", Fault.PROVIDER),
         (401, "Top up", Fault.AUTH),
         (402, "", Fault.QUOTA),
         (403, OUT_OF_CREDITS, Fault.QUOTA),
