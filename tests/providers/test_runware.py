@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,6 +19,7 @@ from studio.providers.base import SealBroken, webhook_token
 from studio.providers.http import Answer
 from studio.providers.remote import LEAST_FILE_LIFE, scaled
 from studio.providers.runware import RunwareProvider, tasks
+from studio.providers.runware.adapter import _bodies
 from studio.providers.runware.reading import report_of
 from studio.providers.types import (
     CancelAnswer,
@@ -492,6 +494,34 @@ def test_a_failed_job_that_polls_have_forgotten_is_found_in_the_archive(
     assert (report.status, report.failure) == (JobStatus.FAILED, why)
 
 
+def test_the_archive_is_read_though_it_repeats_whole_files(simulators: Simulators, runware: RunwareProvider) -> None:
+    simulators.runware.settings(inputs="assume")
+    simulators.runware.fault("upload_fails")
+    simulators.runware.fault("forgotten")
+    order = order_for(PRO)
+    order = replace(order, voice=replace(order.voice, open=lambda: BytesIO(bytes(3_000_000))))
+    job = accepted(runware, order)
+    simulators.runware.finish(order.reference)
+    report = check(runware, older(job, 61))
+    assert report.status is JobStatus.DONE
+    assert len(json.dumps(report.raw)) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        ({"errors": [{"code": "inferenceError"}]}, JobStatus.FAILED),
+        ({"error": {"code": "internalServerError"}}, JobStatus.FAILED),
+        ([{"status": "success", "videoURL": "https://a/v.mp4"}], JobStatus.DONE),
+        ({"data": [{"status": "processing"}]}, JobStatus.RUNNING),
+    ],
+)
+def test_whatever_the_archive_keeps_of_a_task_is_about_the_task(kept: Any, expected: JobStatus) -> None:
+    answer = Answer(200, {}, b"{}")
+    reports = [report_of(answer, body, "r") for body in _bodies(kept, "r")]
+    assert next(report.status for report in reports if report) is expected
+
+
 @pytest.mark.parametrize("unknown", ["empty", "error"])
 def test_a_job_that_not_even_the_archive_knows_is_lost_after_ten_minutes_and_not_before(
     simulators: Simulators, runware: RunwareProvider, unknown: str
@@ -529,7 +559,10 @@ def test_a_job_that_not_even_the_archive_knows_is_lost_after_ten_minutes_and_not
         (200, {"errors": [{"taskUUID": "other", "code": "inferenceError"}]}, None),
         (200, {"errors": [{"taskUUID": "r", "code": "taskNotFound"}]}, None),
         (200, {"errors": [{"taskUUID": "r", "taskType": "getResponse", "code": "strange"}]}, None),
-        (200, {"errors": [{"code": "rateLimitExceeded"}]}, None),
+        (200, {"errors": [{"code": "taskNotFound"}]}, None),
+        (200, {"errors": [{"taskType": "videoInference", "code": "inferenceError"}]}, JobStatus.FAILED),
+        (200, {"data": [{"taskUUID": "r", "status": "processing"}], "errors": [{"code": "internalServerError"}]},
+         JobStatus.RUNNING),
         (200, {"data": [{"taskUUID": "other", "status": "success", "videoURL": "https://a/v.mp4"}]}, None),
         (200, {}, None),
         (400, {"errors": [{"taskUUID": "r", "code": "timeoutProvider"}]}, JobStatus.FAILED),
@@ -555,6 +588,12 @@ def test_a_poll_is_read_whatever_its_shape(status: int, body: Any, expected: Job
         (429, {}),
         (502, {"errors": [{"taskUUID": "r", "code": "providerError"}]}),
         (503, "<html>"),
+        # An error that names no task is about the question, whatever the status says.
+        (200, {"errors": [{"code": "rateLimitExceeded"}]}),
+        (200, {"errors": [{"code": "invalidApiKey", "taskType": "authentication"}]}),
+        (200, {"errors": [{"code": "internalServerError"}]}),
+        (200, {"errors": [{"code": "serviceUnavailable", "taskUUID": ""}]}),
+        (400, {"errors": [{"code": "timeoutProvider"}]}),
     ],
 )
 def test_a_question_that_is_refused_is_no_verdict(status: int, body: Any) -> None:

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 UPLOAD_SECONDS = 80.0
 # A job that polls say nothing of for this long is looked up in the archive too.
 ARCHIVE_AFTER_SECONDS = 60.0
+# The archive repeats the request, and with it whole files where they went into the task.
+MOST_ARCHIVED_BYTES = 64_000_000
 # An error in the place of the acknowledgement, with status 200, after which the task may run all the same.
 IN_DOUBT = frozenset({CodeClass.TIMEOUT, CodeClass.SERVER, CodeClass.PROVIDER})
 # A question about many jobs that was answered like this is not asked for each of them.
@@ -150,7 +152,8 @@ class RunwareProvider(RemoteProvider):
 
     async def _check_archive(self, job: JobHandle) -> JobReport:
         """An empty answer is no verdict. That the archive does not know the job is one, once it must have got there."""
-        answer = await self._post(tasks.archive(job.reference), repeatable=True)
+        answer = await self._post(tasks.archive(job.reference), repeatable=True, most_bytes=MOST_ARCHIVED_BYTES)
+        answer = answer.part(_without_requests(answer.body)) if answer.body else answer
         for item in items_of(answer.body, job.reference):
             for body in _bodies(item.get("response"), job.reference):
                 report = report_of(answer, body, job.reference)
@@ -202,10 +205,21 @@ class RunwareProvider(RemoteProvider):
         return await http.ask("POST", base, headers={"Authorization": f"Bearer {self.key}"}, json=together, **how)
 
 
+def _without_requests(body: dict[str, Any]) -> dict[str, Any]:
+    kept = [{name: value for name, value in item.items() if name != "request"} for item in objects_at(body, "data")]
+    return body | ({"data": kept} if "data" in body else {})
+
+
 def _bodies(kept: Any, reference: str) -> list[dict[str, Any]]:
-    """An archived response, which may be the whole answer of a poll, its items alone, or one of them."""
-    alone = [{"taskUUID": reference} | item for item in objects_at({"kept": kept}, "kept")]
-    return [kept, {"data": alone}] if isinstance(kept, dict) else [{"data": alone}]
+    """An archived response, all of it about the task: the whole answer of a poll, its items alone, or one of them."""
+
+    def named(body: Any, name: str) -> list[dict[str, Any]]:
+        return [{"taskUUID": reference} | item for item in objects_at(body, name)]
+
+    alone = {"data": named({"kept": kept}, "kept")}
+    if not isinstance(kept, dict):
+        return [alone]
+    return [{name: named(kept, name) for name in ("data", "errors", "error") if name in kept}, alone]
 
 
 def _told(body: bytes) -> dict[str, Any]:

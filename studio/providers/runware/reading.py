@@ -70,7 +70,7 @@ def report_of(answer: http.Answer, body: Any, reference: str) -> JobReport | Non
         return _of_item(best, reference, answer)
     if verdicts:
         return _of_error(verdicts[0], reference, answer)
-    if not answer.ok and not _only_unknown(errors):
+    if (not answer.ok and not _only_unknown(errors)) or any(_is_of_the_request(error) for error in errors):
         raise told_nothing(answer, why_at_all(answer, errors))
     return None
 
@@ -86,6 +86,8 @@ def _is_verdict(error: dict[str, Any], http_status: int) -> bool:
         return True
     if http_status >= 500 or error.get("taskType") in TASKS_OF_OURS:
         return False
+    if _is_of_the_request(error):
+        return False
     code, is_named = text_at(error, "code"), error.get("taskType") == VIDEO
     found = class_of(code)
     if found is CodeClass.NOT_FOUND:
@@ -93,6 +95,13 @@ def _is_verdict(error: dict[str, Any], http_status: int) -> bool:
     if http_status >= 400:
         return found in OF_THE_JOB or (found is CodeClass.VALIDATION and is_named)
     return found not in AT_THE_DOOR or is_named
+
+
+def _is_of_the_request(error: dict[str, Any]) -> bool:
+    """Whether it names no task, nor what kind of task: then our question was refused, whatever its HTTP status."""
+    if error.get("taskUUID") or error.get("taskType") == VIDEO:
+        return False
+    return class_of(text_at(error, "code")) is not CodeClass.NOT_FOUND
 
 
 def _only_unknown(errors: list[dict[str, Any]]) -> bool:
