@@ -58,7 +58,7 @@ class Review:
             return ["Stripe has no payment for it."]
         payment = self.payment
         received = f"{payment.amount_received / 100:,.2f} {payment.currency.upper()}"
-        told = [f"Stripe: {payment.id} is {payment.status.replace('_', ' ')}; {received} was received."]
+        told = [f"{payment.id} at Stripe: {payment.status.replace('_', ' ')}, {received} received."]
         if self.returned_cents:
             told.append(f"{self.returned_cents / 100:,.2f} {payment.currency.upper()} of it went back.")
         wrong = _differences(self.top_up, self.session, payment)
@@ -105,7 +105,7 @@ class Review:
             return "" if payment.status in ENDED else "The payment is under way; wait for what comes of it."
         if self.returned_cents < payment.amount_received:
             left = f"{(payment.amount_received - self.returned_cents) / 100:,.2f} {payment.currency.upper()}"
-            return f"We still have {left} of {payment.id}: give it back in Stripe first, or credit it."
+            return f"It can't be closed while we have {left} of it: give that back in Stripe first."
         return ""
 
 

@@ -105,7 +105,7 @@ def test_money_that_we_have_is_given_back_before_it_is_closed(shop: Shop) -> Non
     top_up = doubtful(shop, **PRICED)
     charge = payment_of(shop)["latest_charge"]
     shop.stripe.refund(charge, 500)
-    with pytest.raises(ValueError, match=r"We still have 15\.00 USD of"):
+    with pytest.raises(ValueError, match=r"while we have 15\.00 USD of it"):
         topup_review.close_reviewed(top_up, reason=WHY)
     shop.stripe.refund(charge)
     with pytest.raises(ValueError, match="All of it went back already"):
@@ -182,7 +182,7 @@ def test_staff_credit_it_once_and_the_reason_is_kept(shop: Shop, staff: Client) 
     form = staff.get(page("review", top_up))
     shown = form.content.decode()
     assert "What differs: its price is 1500 cents and not 2000" in shown
-    assert "We still have 20.00 USD of" in shown
+    assert "closed while we have 20.00 USD of it" in shown
     assert [value for value, _ in form.context["form"].fields["act"].choices] == ["credit"]
     sent = {"token": form.context["form"]["token"].value(), "act": "credit", "reason": WHY}
     answers = [staff.post(page("review", top_up), sent, follow=True) for _ in range(2)]
