@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
@@ -128,12 +129,11 @@ class PromotionCodeAdmin(admin.ModelAdmin[PromotionCode]):
     list_display = (
         "code",
         dollars("amount_micros", "Credit"),
-        "reason",
-        "redeemed",
-        "most",
-        "starts_at",
-        "ends_at",
         "state",
+        "redeemed",
+        "at_most",
+        "ends",
+        "says",
         "made_by",
     )
     list_filter = (("stopped_at", admin.EmptyFieldListFilter), "starts_at")
@@ -147,6 +147,18 @@ class PromotionCodeAdmin(admin.ModelAdmin[PromotionCode]):
     @admin.display(description="State")
     def state(self, code: PromotionCode) -> str:
         return promotions.state_of(code, timezone.now())
+
+    @admin.display(description="At most", ordering="most", empty_value="no limit")
+    def at_most(self, code: PromotionCode) -> int | None:
+        return code.most
+
+    @admin.display(description="Ends", ordering="ends_at", empty_value="when it is stopped")
+    def ends(self, code: PromotionCode) -> datetime | None:
+        return code.ends_at
+
+    @admin.display(description="On the statement", ordering="reason")
+    def says(self, code: PromotionCode) -> str:
+        return code.reason
 
     @admin.display(description="Credit")
     def credit(self, code: PromotionCode) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from django.contrib import admin
 from django.db import models
+from django.http import HttpRequest
 
 from avatarsite.read_only_admin import ReadOnly
 from billing.money import usd
@@ -16,6 +17,11 @@ M = TypeVar("M", bound=models.Model)
 class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin[M], Generic[M]):
     show_full_result_count = False
     list_per_page = 50
+
+    def get_fields(self, request: HttpRequest, obj: M | None = None) -> Any:
+        """A row's page shows money as its list does."""
+        columns = {getattr(column, "admin_order_field", ""): column for column in self.list_display if callable(column)}
+        return [columns.get(name, name) for name in super().get_fields(request, obj)]
 
 
 def dollars(field: str, title: str) -> Any:

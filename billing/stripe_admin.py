@@ -125,12 +125,12 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
         "id",
         "workspace",
         "state",
-        "origin",
         cents("amount_cents", "Credit"),
         cents("total_cents", "Paid, with tax"),
-        "user",
         "created_at",
         "paid_at",
+        "origin",
+        "user",
     )
     list_filter = ("state", "origin", "livemode", "created_at")
     list_select_related = ("workspace", "user")

@@ -55,6 +55,7 @@ def test_everything_of_stripe_can_be_read_and_nothing_written(shop: Shop, staff:
         )] == [403, 403, 403]  # fmt: skip
     shown_top_up = staff.get(page(TopUp, "change", top_up.pk)).content.decode()
     assert "Refunded in Stripe" in shown_top_up
+    assert (">$20.00<" in shown_top_up, ">2000<" in shown_top_up) == (True, False)
     assert Dispute.objects.get().stripe_id in shown_top_up
 
 
