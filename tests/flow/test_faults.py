@@ -104,6 +104,7 @@ def test_a_fault_ends_as_promised(
     control: Control = getattr(still_site, case.provider)
     if case.uploads:
         settings.PUBLIC_URL = ""
+    control.settings(**dict(case.reading))
     for strike in case.strikes:
         control.fault(strike.name, times=strike.times, **strike.params)
     render = ask_of(studio, case.provider)

@@ -38,13 +38,15 @@ class Case:
     strikes: tuple[Strike, ...]
     ends: str
     aged_hours: float = 0.0  # how long ago the job seems to have been taken, once it has been
+    reading: tuple[tuple[str, Any], ...] = ()  # settings of the stand-in, where the provider's documents leave it open
     uploads: bool = False  # inputs by upload, because this server has no address; then there are no webhooks either
     no_use: bool = False  # the provider has no whole video, or has it no more
 
     @property
     def title(self) -> str:
         aged = f", {self.aged_hours:g} h later" if self.aged_hours else ""
-        return " + ".join(str(strike) for strike in self.strikes) + aged
+        readings = [f"{name} {value}" for name, value in self.reading]
+        return " + ".join([*map(str, self.strikes), *readings]) + aged
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.title}"
@@ -75,7 +77,14 @@ def submits() -> Iterator[Case]:
         yield from at(strike(name, route="submit"), ends=QUEUED)
     yield from at(strike("out_of_credit", 2), ends=READY)
     yield from at(strike("out_of_credit"), ends=QUEUED)
+    for status in (500, 502, 504):
+        yield from at(strike("server_error", 1, route="submit", status=status), ends=IN_DOUBT)
+    yield from at(strike("rate_limit", 2, route="submit", retry_after=7), ends=READY)
+    for reason in ("Admin lock", "TOP_UP"):
+        yield from at(strike("out_of_credit", reason=reason), ends={"fal": QUEUED})
     yield from at(strike("refused"), ends="failed input")
+    said = {"status": 422, "message": "Body validation error"}
+    yield from at(strike("refused", **said), ends=only("failed input", "fal", "aimlapi"))
     yield from at(strike("slow_response", seconds=0.1, route="submit"), ends=READY)
 
 
@@ -86,6 +95,8 @@ def answers() -> Iterator[Case]:
         yield from at(strike(name), strike("webhook_lost"), ends=only(READY, "runware", "fal"))
     yield from at(strike("slow_accept", seconds=0.1), ends=READY)
     yield from at(strike("webhook_before_answer"), ends=only(READY, "runware", "fal"))
+    for status in (500, 503, 504):
+        yield from at(strike("server_error_after_accept", status=status), ends=READY)
     lost, unlisted, silent = strike("lost_response"), strike("not_in_ledger"), strike("webhook_lost")
     yield from at(lost, unlisted, ends={"fal": READY, "aimlapi": SENDING})
     yield from at(lost, unlisted, silent, ends={"fal": SENDING})
@@ -100,6 +111,15 @@ def jobs() -> Iterator[Case]:
     """What the provider makes of the job."""
     yield from at(strike("fail"), ends="failed provider")
     yield from at(strike("moderated"), ends="failed moderation")
+    for code in ("inferenceError", "invalidWidth", "timeoutProvider", "internalServerError"):
+        kind = {"invalidWidth": "input", "timeoutProvider": "timeout"}.get(code, "provider")
+        for shape in ("errors", "item"):
+            yield from at(strike("fail", code=code, shape=shape), ends={"runware": f"failed {kind}"})
+    yield from at(strike("fail", code="request_timeout", shape="request"), ends={"fal": "failed timeout"})
+    yield from at(strike("fail", code="runner_server_error", shape="request"), ends={"fal": "failed provider"})
+    yield from at(strike("fail", code="face_detection_error"), ends={"fal": "failed input"})
+    yield from at(strike("fail", code="internal_server_error", shape="string"), ends={"fal": "failed provider"})
+    yield from at(strike("moderated", shape="flag"), ends={"runware": "failed moderation"}, no_use=True)
     yield from at(strike("stuck"), ends=RENDERING)
     yield from at(strike("slow_run", seconds=600.0), ends=READY)
     yield from at(strike("unknown_status"), ends=READY)
@@ -165,5 +185,24 @@ def uploads() -> Iterator[Case]:
     yield from at(strike("lost_response"), ends=both, uploads=True)
 
 
-CHAPTERS = (submits, answers, jobs, polls, webhooks, files, uploads)
+def readings() -> Iterator[Case]:
+    """What the providers' documents leave open, or say in two ways."""
+
+    def reads(provider: str, *strikes: Strike, ends: str = READY, **reading: Any) -> Iterator[Case]:
+        return at(*strikes, ends={provider: ends}, reading=tuple(reading.items()))
+
+    lost, silent = strike("lost_response"), strike("webhook_lost")
+    yield from reads("runware", lost, conflict_status=200)
+    yield from reads("runware", strike("invisible", seconds=300.0), unknown_task="error")
+    yield from reads("runware", webhook_body="wrapped")
+    yield from reads("runware", ack_has_status=True, visible_after_seconds=200.0, prompt_required=True)
+    yield from reads("fal", submit_status=202, polite_status_codes=False, response_suffix=True)
+    yield from reads("fal", strike("fail"), ends="failed provider", model_error_in_status=True)
+    yield from reads("fal", silent, result_seconds=1.0, large_result_seconds=1.0)
+    yield from reads("fal", lost, silent, ledger_delay_seconds=300.0)
+    yield from reads("aimlapi", submit_status=201, usage_word="tokens_used", id_form="short", queue_word="active")
+    yield from reads("aimlapi", strike("out_of_credit", 2), strike("rate_limit", 2), status_code_type="string")
+
+
+CHAPTERS = (submits, answers, jobs, polls, webhooks, files, uploads, readings)
 CASES = [case for chapter in CHAPTERS for case in chapter()]
