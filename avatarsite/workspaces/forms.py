@@ -244,7 +244,10 @@ class TokenForm(forms.Form):
         required=False,
         help_text="The most that its videos may cost in a calendar month.",
         widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "0.01"}),
-        error_messages={"min_value": "A cap of nothing would refuse everything. Give at least $0.01, or no cap."},
+        error_messages={
+            "invalid": "Write dollars such as 20 or 12.50; empty is no cap.",
+            "min_value": "A cap of nothing would refuse everything. Give at least $0.01, or no cap.",
+        },
     )
 
     def wish(self) -> dict[str, Any]:

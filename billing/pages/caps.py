@@ -27,7 +27,12 @@ TITLES = {"project": "Projects", "member": "People", "token": "API tokens"}
 class CapForm(forms.Form):
     scope = forms.CharField(max_length=60)
     amount = forms.DecimalField(
-        label="Dollars a month", required=False, min_value=0, max_value=MAX_MICROS // MICROS, decimal_places=6
+        label="Dollars a month",
+        required=False,
+        min_value=0,
+        max_value=MAX_MICROS // MICROS,
+        decimal_places=6,
+        error_messages={"invalid": "Write dollars such as 20 or 12.50; empty is no cap."},
     )
 
     def clean_amount(self) -> int | None:
