@@ -251,6 +251,8 @@ def _back_to_the_queue(render: Render, job: ProviderJob, failure: Failure, retry
         reason="the provider would not take it now",
         detail={"offer": job.offer, "code": failure.code, "message": failure.message},
         next_try_at=timezone.now() + (timedelta() if other else wait),
+        # However often it is turned away, it has waited since it was asked for.
+        deadline_at=render.created_at + states.DEADLINES[RenderState.QUEUED],
     )
     if moved and _cancel_wished(render):
         return finish_cancelled(render, reason="cancelled before a provider took it")

@@ -20,7 +20,7 @@ from studio.models import Render, RenderState
 from studio.pipeline.cancel import ASKED_TO_STOP, cancel_at_provider, request_cancel, stop_overdue
 from studio.pipeline.drive import drive
 from studio.pipeline.failures import COPY_FAILED, SENTENCES
-from studio.pipeline.overdue import STOPS
+from studio.pipeline.overdue import STOPS, sweep
 from studio.pipeline.progress import stages
 from studio.providers import remote
 from tests.flow.cast import Studio, ask, make_studio
@@ -262,6 +262,18 @@ def test_a_provider_that_does_not_hear_is_asked_again_and_then_given_up(studio: 
     render = Render.objects.get(pk=render.pk)
     assert stand(render) == "failed overdue"
     promises_kept(render, still_site.fal, studio)
+
+
+def test_a_render_that_nobody_takes_waits_for_a_day_in_all(studio: Studio, still_site: Simulators) -> None:
+    still_site.runware.fault("out_of_credit")
+    render = drive_for(ask_of(studio, "runware"), still_site.runware, steps=2)
+    Render.objects.filter(pk=render.pk).update(created_at=timezone.now() - timedelta(hours=25))
+    render = drive_for(render, still_site.runware, steps=1)
+    assert render.jobs.count() == 3
+    sweep()
+    render = Render.objects.select_related("hold").get(pk=render.pk)
+    assert stand(render) == "failed overdue"
+    promises_kept(render, still_site.runware, studio)
 
 
 def test_nothing_is_stopped_before_its_time(studio: Studio, still_site: Simulators) -> None:
