@@ -140,9 +140,9 @@ def _webhooks(workspace: Workspace) -> dict[str, list[str]]:
 
 
 def _top_ups(workspace: Workspace) -> list[str]:
-    """One that the bank refused and one that it wants confirmed, of a Stripe that is off now."""
+    """One that the bank refused, one that it wants confirmed and one in doubt, of a Stripe that is off now."""
     customer = StripeCustomer.objects.create(workspace=workspace, livemode=False, email="", name=workspace.name)
-    told = {TopUpState.FAILED: "Your card was declined.", TopUpState.NEEDS_ACTION: ""}
+    told = {TopUpState.FAILED: "Your card was declined.", TopUpState.NEEDS_ACTION: "", TopUpState.REVIEW: ""}
     return [
         TopUp.objects.create(
             workspace=workspace, customer=customer, amount_cents=2000, livemode=False, state=state, problem=problem

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from billing.money import MICROS, charge_micros, usd
 from tests.browser.conftest import Visit
+from tests.browser.eyes import Eyes
 from tests.browser.house import House, open_house, wait_until
 from tests.browser.neighbours import CREDIT_MICROS
 from tests.browser.new_video import MICROS_PER_SECOND, open_with_samples, press, sees_balance
@@ -37,7 +38,7 @@ def stripe() -> Iterator[StripeStandIn]:
 def house(tmp_path_factory: pytest.TempPathFactory, stripe: StripeStandIn) -> Iterator[House]:
     """A house that sells credit: the page to pay is the stand-in's, and so are the letters that tell of it."""
     folder = tmp_path_factory.mktemp("shop")
-    with open_house(folder, "Tess", **stripe.environment) as opened:
+    with open_house(folder, "Tess", "Uma", **stripe.environment) as opened:
         stripe.settings(webhook_url=f"{opened.address}/hooks/stripe/")
         yield opened
 
@@ -51,7 +52,8 @@ def test_credit_is_bought_spent_and_adds_up(visit: Visit, house: House, stripe: 
     sees_balance(page, CREDIT_MICROS + BOUGHT_MICROS)
     # Stripe's letters come beside the return page, and again; the credit is there once.
     paid = [event["id"] for event in stripe.events("checkout.session.completed", "payment_intent.succeeded")]
-    assert {letter["state"] for letter in stripe.deliver(*paid, copies=2)} == {"delivered"}
+    stripe.deliver(*paid, copies=2)
+    assert {letter["state"] for letter in stripe.webhooks(settled=True)} == {"delivered"}
 
     open_with_samples(tess, slug)
     render_id = press(page)
@@ -70,6 +72,37 @@ def test_credit_is_bought_spent_and_adds_up(visit: Visit, house: House, stripe: 
     house.site.manage("verify_ledger")
     house.site.manage("reconcile_stripe")
     tess.nothing_went_wrong()
+
+
+def test_pages_of_a_house_that_sells_credit(visit: Visit, house: House) -> None:
+    uma = visit("Uma", reduced_motion="reduce")
+    page, eyes, home = uma.page, Eyes(uma), f"/w/{house.slugs['Uma']}"
+    eyes.see(f"{home}/balance/top-up/")
+    page.get_by_label("Another amount", exact=True).check()
+    page.get_by_label("Another amount, in dollars").fill("3")
+    page.get_by_role("button", name="Go on to the payment").click()
+    expect(page.get_by_text("write $5.00 to $5,000.00")).to_be_visible()
+    eyes.look("an amount that is not sold")
+    uma.go(f"{home}/balance/")
+    top_up(page)
+    expect(page.get_by_text("The credit is in")).to_be_visible()
+    eyes.look("a top-up that is paid")
+    for place in ("balance/top-ups/", "balance/automatic/"):
+        eyes.see(f"{home}/{place}")
+    uma.go(f"{home}/statement/")
+    page.get_by_role("button", name="Check my statement").click()
+    expect(page.get_by_text("Your statement holds together.")).to_be_visible()
+    eyes.look("a statement that was checked")
+    uma.go(f"{home}/balance/")
+    page.get_by_label("Promotion code").fill("nonsense")
+    page.get_by_role("button", name="Redeem").click()
+    expect(page.get_by_text("There is no such code.")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Main").get_by_role("link", name="Balance")).to_have_attribute(
+        "aria-current", "page"
+    )
+    eyes.look("a code that there is not")
+    eyes.saw_nothing_grave()
+    uma.nothing_went_wrong((422, f"{home}/balance/top-up/"), (422, f"{home}/promotion/"))
 
 
 def top_up(page: Page) -> None:
