@@ -215,6 +215,9 @@ def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
 
 def _rejected(render: Render, job: ProviderJob, submission: Submission) -> bool:
     failure = submission.failure or Failure(Fault.UNKNOWN, "rejected", "")
+    if failure.fault is Fault.NOT_FOUND:
+        # No job yet that could be lost: the provider no longer has the model, say, which is for the operator to see.
+        failure = replace(failure, fault=Fault.PROVIDER)
     health.note_failure(job.offer, failure)
     with transaction.atomic():
         stored = _store(

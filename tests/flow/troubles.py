@@ -83,6 +83,8 @@ def submits() -> Iterator[Case]:
     for reason in ("Admin lock", "TOP_UP"):
         yield from at(strike("out_of_credit", reason=reason), ends={"fal": QUEUED})
     yield from at(strike("refused"), ends="failed input")
+    for code in ("modelNotFound", "unknownModel", "mediaNotFound"):
+        yield from at(strike("refused", code=code), ends={"runware": "failed provider"})
     said = {"status": 422, "message": "Body validation error"}
     yield from at(strike("refused", **said), ends=only("failed input", "fal", "aimlapi"))
     yield from at(strike("slow_response", seconds=0.1, route="submit"), ends=READY)
