@@ -283,7 +283,7 @@ def test_where_nobody_listens_nothing_was_taken(
         ({"errors": [{"code": "providerError"}]}, Outcome.UNKNOWN),
         ({"errors": [{"code": "internalServerError"}]}, Outcome.UNKNOWN),
         ({"errors": [{"code": "conflictTaskUUID", "taskUUID": "r"}]}, Outcome.ACCEPTED),
-        ({"errors": [{"code": "conflictTaskUUID"}, {"code": "invalidWidth", "message": "No."}]}, Outcome.REJECTED),
+        ({"errors": [{"code": "conflictTaskUUID"}, {"code": "invalidWidth", "message": "No."}]}, Outcome.ACCEPTED),
         ({"errors": [{"code": "conflictTaskUUID", "taskUUID": "another"}]}, Outcome.UNKNOWN),
         ({"data": [{"taskUUID": "r"}]}, Outcome.ACCEPTED),
         ({"data": [{"taskUUID": "r"}], "errors": [{"code": "invalidWidth", "taskUUID": "another"}]}, Outcome.ACCEPTED),

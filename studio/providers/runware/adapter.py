@@ -79,7 +79,8 @@ class RunwareProvider(RemoteProvider):
 
     def _outcome(self, answer: http.Answer, reference: str) -> Submission:
         errors = errors_of(answer.body, reference)
-        is_known = bool(errors) and all(error.get("code") == CONFLICT for error in errors)
+        # Whatever else is said beside it: an id that is known has a task, and to send another would make two.
+        is_known = any(error.get("code") == CONFLICT for error in errors)
         if is_known or (answer.ok and items_of(answer.body, reference)):
             return accepted(reference, answer.raw)
         if not answer.ok:
