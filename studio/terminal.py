@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +11,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from studio.models import ProviderJob, Render
 from studio.pipeline.progress import DONE, FAILED, NOW, Stage, stages
+
+DIGITS = re.compile(r"\d+")
 
 
 class StageBars:
@@ -26,6 +29,7 @@ class StageBars:
         )
         self.bars: dict[str, TaskID] = {}
         self.shown: dict[str, str] = {}
+        self.noted: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -45,6 +49,14 @@ class StageBars:
             elif stage.state != "waiting" and self.shown.get(stage.name) != stage.state:
                 self.shown[stage.name] = stage.state
                 self.console.print(f"  {stage.label:<26} {_word(stage)}")
+            self._note(stage)
+
+    def _note(self, stage: Stage) -> None:
+        """What there is to say of it, once; that minutes go by is no news."""
+        said = DIGITS.sub("", stage.note)
+        if said and self.noted.get(stage.name) != said:
+            self.noted[stage.name] = said
+            self.console.print(f"  {stage.note}", style="dim", highlight=False, soft_wrap=True)
 
     def _bar(self, stage: Stage) -> None:
         if stage.name not in self.bars:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from studio.models import ProviderJob, Render, RenderEvent, RenderState
 from studio.providers import registry
 
+A_MOMENT = 30.0  # seconds; longer waits are told with their end
 WAITING, NOW, DONE, FAILED = "waiting", "now", "done", "failed"
 
 # What a customer reads, in the order in which it happens.
@@ -117,8 +118,8 @@ def _stage(
 def _note(render: Render, name: str, job: ProviderJob | None) -> str:
     if name == RenderState.SUBMITTING and render.tries > 1:
         return _in_doubt(render)
-    if name == RenderState.QUEUED and job is not None:
-        return "The provider would not take it just now; it is sent again in a moment."
+    if name == RenderState.QUEUED:
+        return _in_the_queue(render, job)
     if name == RenderState.INGESTING and render.tries > 1:
         return "The copy is being made again."
     if name == RenderState.RENDERING and job is not None:
@@ -128,6 +129,17 @@ def _note(render: Render, name: str, job: ProviderJob | None) -> str:
             return f"Number {job.queue_position} in the queue of {registry.offer(job.offer).provider_label}."
         offer = registry.offer(job.offer)
         return "On this server." if offer.provider == "local" else f"At {offer.provider_label}."
+    return ""
+
+
+def _in_the_queue(render: Render, job: ProviderJob | None) -> str:
+    """Why it still waits: it has been turned away, or its provider is paused."""
+    wait = (render.next_try_at - timezone.now()).total_seconds() if render.next_try_at else 0.0
+    again = f"at {render.next_try_at:%H:%M} UTC" if wait > A_MOMENT else "in a moment"
+    if job is not None:
+        return f"{registry.offer(job.offer).provider_label} would not take it just now; it is sent again {again}."
+    if wait > A_MOMENT:
+        return f"{registry.offer(render.offer).provider_label} can't take it at the moment; it is sent {again}."
     return ""
 
 
