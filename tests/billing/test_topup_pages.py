@@ -121,6 +121,20 @@ def test_the_history_shows_what_was_bought_refunded_and_the_receipt(shop: Shop, 
     assert answer["Location"].startswith(shop.stripe.base)
 
 
+def test_a_top_up_that_went_back_does_not_say_that_its_credit_is_here(shop: Shop, alice: Client) -> None:
+    refunded, disputed = shop.buy(20), shop.buy(30)
+    shop.stripe.refund(shop.charge_of(refunded), 500)
+    dispute = shop.stripe.dispute(shop.charge_of(disputed))
+    shop.tell()
+    page = text(alice, url(shop, "topup", topup=refunded.pk))
+    assert ("what is refunded of it was taken out again" in page, "The credit is in" in page) == (True, False)
+    page = text(alice, url(shop, "topup", topup=disputed.pk))
+    assert ("its credit went with it. $15.00 is available now" in page, "The credit is in" in page) == (True, False)
+    shop.stripe.close_dispute(dispute["id"], "won")
+    shop.tell()
+    assert "The credit is in" in text(alice, url(shop, "topup", topup=disputed.pk))
+
+
 def test_a_viewer_sees_the_history_and_buys_nothing(shop: Shop, cast: Cast) -> None:
     top_up = shop.buy(20)
     page = text(cast.browser(cast.bob), url(shop, "topups"))
