@@ -240,12 +240,12 @@ class RefundAdmin(ReadOnlyAdmin[Refund]):
 class DisputeAdmin(ReadOnlyAdmin[Dispute]):
     list_display = (
         "stripe_id",
-        "top_up",
         "state",
         cents("amount_cents", "Disputed"),
+        "evidence_due_at",
         dollars("credit_micros", "Credit"),
         cents("fee_cents", "Fee"),
-        "evidence_due_at",
+        "top_up",
         "cleared_at",
         "created_at",
     )
