@@ -25,8 +25,12 @@ from billing.topups import CENT_MICROS, MISMATCH, credit_top_up, payment_differe
 
 logger = logging.getLogger(__name__)
 
-# No money comes of a payment in these any more; of a session that is open or a bank debit under way it may.
-ENDED = {"canceled", "requires_payment_method", ""}
+# What a payment that was not made may still become.
+STILL_OPEN = {
+    "processing": "The payment is under way; wait for what comes of it.",
+    "canceled": "",
+}
+TRIED_AGAIN = "The payment can still be made by another try; cancel it in Stripe first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ class Review:
         if payment is None or self.paid_for:
             return ""
         if not payment.is_paid:
-            return "" if payment.status in ENDED else "The payment is under way; wait for what comes of it."
+            return STILL_OPEN.get(payment.status, TRIED_AGAIN)
         if self.returned_cents < payment.amount_received:
             left = f"{(payment.amount_received - self.returned_cents) / 100:,.2f} {payment.currency.upper()}"
             return f"It can't be closed while we have {left} of it: give that back in Stripe first."

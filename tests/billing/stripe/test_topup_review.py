@@ -114,6 +114,19 @@ def test_money_that_we_have_is_given_back_before_it_is_closed(shop: Shop) -> Non
     assert (stands(shop, top_up), top_up.problem) == (("cancelled", 0, 0), f"{WHY}.")
 
 
+@pytest.mark.parametrize("status", ["requires_payment_method", "requires_action", "processing"])
+def test_what_may_still_be_paid_is_not_closed_until_it_is_cancelled(shop: Shop, status: str) -> None:
+    top_up = doubtful(shop, **PRICED)
+    unpaid = {"amount_received": 0, "latest_charge": None}
+    shop.stripe.change(payment_of(shop)["id"], status=status, **unpaid)
+    shop.stripe.change(top_up.session_id or "", payment_status="unpaid")
+    sentence = "is under way; wait" if status == "processing" else "another try; cancel it in Stripe first"
+    with pytest.raises(ValueError, match=sentence):
+        topup_review.close_reviewed(top_up, reason=WHY)
+    shop.stripe.change(payment_of(shop)["id"], status="canceled")
+    assert topup_review.close_reviewed(top_up, reason=WHY) == "closed without credit"
+
+
 def test_late_letters_and_the_nightly_comparison_leave_it_closed(shop: Shop) -> None:
     top_up = doubtful(shop, **PRICED)
     shop.stripe.refund(payment_of(shop)["latest_charge"])
