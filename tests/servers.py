@@ -109,7 +109,7 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         careless = () if durable else ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-        options = (*careless, "max_connections=360")
+        options = (*careless, "max_connections=900")
         command = [str(programs / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port)]
         command += ["-k", str(folder), *(word for option in options for word in ("-c", option))]
         # SIGINT is PostgreSQL's "fast" stop: it ends the sessions that a failed test has left open.

@@ -51,7 +51,7 @@ def test_processes_on_a_sqlite_file(race: str, races_in_processes: dict[str, obj
 
 @on_postgres
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.xdist_group("ledger_races")  # each opens up to 200 connections
+@pytest.mark.xdist_group("ledger_races")  # each opens up to 200 connections, which the server takes a moment to close
 @pytest.mark.parametrize("race", [name for name in races.RACES if name != "race_against_being_killed"])
 def test_threads_on_postgresql(race: str) -> None:
     races.run(race, races.in_threads)
