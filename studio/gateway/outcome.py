@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.db import connection
+
 from avatarsite.workspaces.models import Workspace
 from studio.gateway import words
 from studio.gateway.models import AskedState, GatewayRequest, Protocol
@@ -12,6 +14,17 @@ from studio.gateway.words import Trouble
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 
 NOT_BEGUN = (JobStatus.QUEUED, JobStatus.UNKNOWN)
+# Columns of a render of which no door tells anything; to read them took a fifth of a status.
+UNTOLD = tuple(
+    f"render__{name}"
+    for name in (
+        *("portrait", "voice", "project", "requested_by", "title", "prompt", "reference", "metadata", "test"),
+        *("routing", "fallback", "fallbacks", "why", "price", "ceiling_ms", "hold", "idempotency_key"),
+        *("state_since", "deadline_at", "tries", "next_try_at", "delete_at", "files_deleted_at"),
+    )
+)
+# Clients ask once a second, and the ORM takes twenty times as long to word this as a database to count.
+_BEFORE = "SELECT COUNT(*) FROM studio_render WHERE workspace_id = %s AND state = %s AND id < %s"
 
 
 class Phase(StrEnum):
@@ -63,7 +76,7 @@ def find_request(workspace: Workspace, protocol: Protocol, reference: str) -> Ga
         return None  # PostgreSQL would not even look
     mine = GatewayRequest.objects.filter(workspace_id=workspace.pk, protocol=protocol, reference=reference)
     try:
-        return mine.select_related("render").get()
+        return mine.select_related("render").defer(*UNTOLD).get()
     except GatewayRequest.DoesNotExist:
         return None
 
@@ -121,7 +134,8 @@ def position_of(row: GatewayRequest, take: Take) -> int:
     if take.job is not None:
         return take.job.queue_position or 0
     if take.render is not None:
-        queued = Render.objects.filter(workspace_id=row.workspace_id, state=RenderState.QUEUED)
-        return queued.filter(pk__lt=take.render.pk).count()
+        with connection.cursor() as cursor:
+            cursor.execute(_BEFORE, [row.workspace_id, RenderState.QUEUED.value, take.render.pk])
+            return int(cursor.fetchone()[0])
     fetching = GatewayRequest.objects.filter(workspace_id=row.workspace_id, state=AskedState.FETCHING)
     return fetching.filter(pk__lt=row.pk).count()
