@@ -323,7 +323,8 @@ class Events(ApiView):
     def get(self, _request: Any) -> Response:
         asked = self.query(EventsQuery)
         fan_out(self.workspace.pk)
-        rows = Event.objects.filter(workspace=self.workspace)
+        # One that was written since has no number yet, and belongs behind all of these.
+        rows = Event.objects.filter(workspace=self.workspace, number__isnull=False)
         if "kind" in asked:
             rows = rows.filter(kind=asked["kind"])
         page = {"cursor": asked.get("after", ""), "limit": asked["limit"]}

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from avatarsite.outbox.events import fan_out
 from avatarsite.outbox.models import Delivery, Endpoint
 from tests.api.conftest import Caller, caller
 from tests.conftest import Cast
@@ -115,6 +116,19 @@ def test_events_are_read_in_order_without_an_endpoint(cast: Cast, api: Caller) -
     assert api.get("events?after=3").json()["data"] == []
     assert api.get(f"events/{ids[0]}").json() == first["data"][0]
     assert api.get("events?kind=render.failed").json()["data"] == []
+
+
+def test_an_event_without_a_number_waits_for_the_next_page(
+    cast: Cast, api: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (numbered,) = happen(cast.workspace)
+
+    def number_and_be_overtaken(workspace_id: str) -> None:
+        fan_out(workspace_id)
+        happen(cast.workspace)
+
+    monkeypatch.setattr("avatarsite.outbox.api.fan_out", number_and_be_overtaken)
+    assert [event["id"] for event in api.get("events").json()["data"]] == [numbered.id]
 
 
 READS = ("", "/secret", "/deliveries", "/deliveries/{d}")
