@@ -25,11 +25,8 @@ from billing.topups import CENT_MICROS, MISMATCH, credit_top_up, payment_differe
 
 logger = logging.getLogger(__name__)
 
-# What a payment that was not made may still become.
-STILL_OPEN = {
-    "processing": "The payment is under way; wait for what comes of it.",
-    "canceled": "",
-}
+# Why one whose payment was not made stays open, by the payment's status; of any other status it is TRIED_AGAIN.
+WHY_UNPAID = {"processing": "The payment is under way; wait for what comes of it.", "canceled": ""}
 TRIED_AGAIN = "The payment can still be made by another try; cancel it in Stripe first."
 
 
@@ -44,10 +41,6 @@ class Review:
     session: SessionFacts | None
     payment: PaymentFacts | None
     returned_cents: int
-
-    @property
-    def is_paid(self) -> bool:
-        return self.payment is not None and self.payment.is_paid
 
     @property
     def paid_for(self) -> TopUp | None:
@@ -106,7 +99,7 @@ class Review:
         if payment is None or self.paid_for:
             return ""
         if not payment.is_paid:
-            return STILL_OPEN.get(payment.status, TRIED_AGAIN)
+            return WHY_UNPAID.get(payment.status, TRIED_AGAIN)
         if self.returned_cents < payment.amount_received:
             left = f"{(payment.amount_received - self.returned_cents) / 100:,.2f} {payment.currency.upper()}"
             return f"It can't be closed while we have {left} of it: give that back in Stripe first."
