@@ -14,15 +14,6 @@ from studio.gateway.words import Trouble
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 
 NOT_BEGUN = (JobStatus.QUEUED, JobStatus.UNKNOWN)
-# Columns of a render of which no door tells anything; to read them took a fifth of a status.
-UNTOLD = tuple(
-    f"render__{name}"
-    for name in (
-        *("portrait", "voice", "project", "requested_by", "title", "prompt", "reference", "metadata", "test"),
-        *("routing", "fallback", "fallbacks", "why", "price", "ceiling_ms", "hold", "idempotency_key"),
-        *("state_since", "deadline_at", "tries", "next_try_at", "delete_at", "files_deleted_at"),
-    )
-)
 # Clients ask once a second, and the ORM takes twenty times as long to word this as a database to count.
 _BEFORE = "SELECT COUNT(*) FROM studio_render WHERE workspace_id = %s AND state = %s AND id < %s"
 
@@ -76,7 +67,7 @@ def find_request(workspace: Workspace, protocol: Protocol, reference: str) -> Ga
         return None  # PostgreSQL would not even look
     mine = GatewayRequest.objects.filter(workspace_id=workspace.pk, protocol=protocol, reference=reference)
     try:
-        return mine.select_related("render").defer(*UNTOLD).get()
+        return mine.select_related("render").get()
     except GatewayRequest.DoesNotExist:
         return None
 
