@@ -41,8 +41,6 @@ from studio.storage import signed_link
 
 TAGS = ["Renders"]
 PAYMENT = {402: OpenApiResponse(description="Too little credit, or a budget is used up.")}
-# Columns that a page of renders has no use for; reading them costs as much as those that are shown.
-UNSHOWN = ("fallbacks", "price", "ceiling_ms", "hold", "state_since", "deadline_at", "tries", "next_try_at")
 OUTPUT = OpenApiParameter("output", str, OpenApiParameter.PATH, enum=["video", "poster"])
 
 
@@ -71,7 +69,7 @@ class Renders(RenderView):
         asked = self.query(RendersQuery)
         names = {"state": "state", "project": "project_id", "group": "group_id", "reference": "reference"}
         wanted = {column: asked[name] for name, column in names.items() if name in asked}
-        rows = self.renders().filter(**wanted).defer(*UNSHOWN)
+        rows = self.renders().filter(**wanted)
         return Response(page_of(rows, render_shape, cursor=asked.get("cursor", ""), limit=asked["limit"]))
 
     @extend_schema(
