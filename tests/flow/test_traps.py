@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from avatarsite.workspaces.models import Role, Scope
+from avatarsite.workspaces.models import Scope
 from avatarsite.workspaces.tokens import make_token, revoke_token, token_of
 from billing import ledger
 from billing.models import Usage
@@ -85,7 +85,6 @@ def test_trap_7_a_refusal_for_its_content_is_told_as_one(provider: str, studio: 
     control.fault("moderated")
     render = drive_for(ask_of(studio, provider), control)
     assert (stand(render), render.failure_message) == ("failed moderation", SENTENCES["moderation"])
-    assert "422" not in render.failure_message
 
 
 def test_trap_12_a_wish_to_stop_outlives_the_page_that_it_came_from(studio: Studio, still_site: Simulators) -> None:
@@ -126,7 +125,7 @@ def test_trap_17_a_voice_that_is_too_long_is_refused_and_not_cut(studio: Studio)
     studio.voice.duration_ms = 3_600_000
     with pytest.raises(RequestRefused) as refusal:
         ask(studio, model=MODELS["runware"], offer=OFFERS["runware"])
-    assert refusal.value.field in {"voice", "model"}
+    assert (refusal.value.field, refusal.value.code) == ("voice", "voice_too_long")
     assert ledger.balance(studio.workspace).held_micros == 0
 
 
@@ -134,6 +133,5 @@ def test_trap_20_a_token_belongs_to_the_workspace_and_outlives_who_made_it(cast:
     token, secret = make_token(cast.workspace, user=cast.dora, name="The server", scopes=[Scope.RENDER])
     cast.member(cast.dora).delete()
     assert token_of(secret) == token
-    assert cast.member(cast.alice).role == Role.OWNER
     revoke_token(token, user=cast.alice)
     assert token_of(secret) is None
