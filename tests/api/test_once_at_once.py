@@ -86,7 +86,7 @@ def test_a_kill_in_between_is_healed_by_the_repeat(live: LiveApi, point: str) ->
 
 
 def test_one_render_one_hold_one_answer_for_each_key(live: LiveApi) -> None:
-    create(live, "one more")
+    assert create(live, "one-more").status_code == 201
     books = live.site.ask(BOOKS)
     assert books["findings"] == []
     assert books["renders"] == books["holds"] == books["kept"] > 0
