@@ -6,11 +6,12 @@ Those about credit alone are in tests/billing/stripe/test_traps.py.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from avatarsite.workspaces.models import Scope
+from avatarsite.workspaces.models import Member, Role, Scope
 from avatarsite.workspaces.tokens import make_token, revoke_token, token_of
 from billing import ledger
 from billing.models import Usage
@@ -21,7 +22,7 @@ from studio.pipeline.failures import SENTENCES
 from studio.pipeline.overdue import sweep
 from studio.pipeline.quote import quote_render
 from studio.pipeline.request import RequestRefused
-from tests.conftest import Cast
+from tests.conftest import Cast, person
 from tests.flow.cast import Studio, ask
 from tests.flow.pace import drive_for, let_time_pass
 from tests.flow.test_faults import MODELS, OFFERS, ask_of, promises_kept, stand, still_site, stuck_at_fal, studio
@@ -87,6 +88,19 @@ def test_trap_7_a_refusal_for_its_content_is_told_as_one(provider: str, studio: 
     assert (stand(render), render.failure_message) == ("failed moderation", SENTENCES["moderation"])
 
 
+def test_trap_8_a_place_at_the_provider_is_a_row_and_no_count_that_can_be_left_over(
+    studio: Studio, still_site: Simulators, settings: Any
+) -> None:
+    settings.PROVIDERS_AT_ONCE = {"fal": 1}
+    first, second = stuck_at_fal(studio, still_site), ask_of(studio, "fal")
+    assert stand(drive_for(second, still_site.fal, steps=3)) == "waits in queued"
+    request_cancel(first, user=None)
+    cancel_at_provider(first.pk)
+    assert stand(drive_for(first, still_site.fal, steps=3)) == "cancelled"
+    still_site.fal.no_faults()
+    assert stand(drive_for(second, still_site.fal)) == "ready"
+
+
 def test_trap_12_a_wish_to_stop_outlives_the_page_that_it_came_from(studio: Studio, still_site: Simulators) -> None:
     render = stuck_at_fal(studio, still_site)
     assert request_cancel(render, user=None) is True
@@ -127,6 +141,22 @@ def test_trap_17_a_voice_that_is_too_long_is_refused_and_not_cut(studio: Studio)
         ask(studio, model=MODELS["runware"], offer=OFFERS["runware"])
     assert (refusal.value.field, refusal.value.code) == ("voice", "voice_too_long")
     assert ledger.balance(studio.workspace).held_micros == 0
+
+
+def test_trap_18_a_token_that_is_revoked_leaves_its_videos_and_their_places_as_they_are(
+    studio: Studio, still_site: Simulators, settings: Any
+) -> None:
+    settings.PROVIDERS_AT_ONCE = {"fal": 1}
+    owner = person("Olive")
+    Member.objects.create(workspace=studio.workspace, user=owner, role=Role.OWNER)
+    token, _ = make_token(studio.workspace, user=owner, name="The server", scopes=[Scope.RENDER])
+    first, second = (
+        ask(studio, model=MODELS["fal"], offer=OFFERS["fal"], token=token, key=key) for key in ("one", "two")
+    )
+    first = drive_for(first, still_site.fal, steps=2)
+    assert stand(first) == "waits in rendering"
+    revoke_token(token, user=owner)
+    assert [stand(drive_for(render, still_site.fal)) for render in (first, second)] == ["ready", "ready"]
 
 
 def test_trap_20_a_token_belongs_to_the_workspace_and_outlives_who_made_it(cast: Cast) -> None:
