@@ -25,38 +25,21 @@ register = template.Library()
 
 RENDER = "render:"
 
-# A page lights up the rail's entry that it belongs to.
-BELONGS_TO = {
-    "video": "videos",
-    "video_cancel": "videos",
-    "video_rename": "videos",
-    "video_delete": "videos",
-    "project": "projects",
-    "project_new": "projects",
-    "project_change": "projects",
-    "upload_delete": "uploads",
-    "drop_in": "developers",
-    "token_rotate": "developers",
-    "webhooks": "developers",
-    "webhook_new": "developers",
-    "webhook_endpoint": "developers",
-    "webhook_change": "developers",
-    "webhook_delete": "developers",
-    "webhook_delivery": "developers",
-    "webhook_secret": "developers",
-    "webhook_rotate": "developers",
-    "webhook_replay": "developers",
-    "statement": "balance",
-    "statement_check": "balance",
-    "usage": "balance",
-    "budgets": "balance",
-    "promotion": "balance",
-    "topup": "balance",
-    "topup_new": "balance",
-    "topups": "balance",
-    "auto_topup": "balance",
-    "card_back": "balance",
-}
+# Entries of the rail, and the further pages that light them up.
+PAGES = {
+    "videos": ("video", "video_cancel", "video_rename", "video_delete"),
+    "projects": ("project", "project_new", "project_change"),
+    "uploads": ("upload_delete",),
+    "developers": (
+        "drop_in", "token_rotate", "webhooks", "webhook_new", "webhook_endpoint", "webhook_change", "webhook_delete",
+        "webhook_delivery", "webhook_secret", "webhook_rotate", "webhook_replay",
+    ),
+    "balance": (
+        "statement", "statement_check", "usage", "budgets", "promotion", "topup", "topup_new", "topups", "auto_topup",
+        "card_back",
+    ),
+}  # fmt: skip
+BELONGS_TO = {page: entry for entry, pages in PAGES.items() for page in pages}
 
 # state: (icon, tone, does the icon turn)
 BADGES: dict[str, tuple[str, str, bool]] = {
