@@ -24,6 +24,7 @@ urlpatterns = [
     *inbox,
     *file_urlpatterns,
     path("compat/", include(gateway.urlpatterns)),
+    *studio.site_urlpatterns,
     *workspaces.site_urlpatterns,
     path(
         "w/<slug:workspace>/",

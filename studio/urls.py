@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from studio.gateway import pages as gateway
-from studio.views import code, new_video, projects, uploads, video, videos
+from studio.views import code, front, new_video, projects, uploads, video, videos
 
 urlpatterns = [
     path("", videos.workspace_home, name="workspace_home"),
@@ -36,3 +36,5 @@ urlpatterns = [
     path("uploads/<slug:upload>/delete/", uploads.upload_delete, name="upload_delete"),
     path("developers/drop-in/", gateway.drop_in, name="drop_in"),
 ]
+
+site_urlpatterns = [path("", front.front, name="home")]

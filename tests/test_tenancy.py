@@ -147,7 +147,7 @@ ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
     "gateway_runware": (405, 405, 405, 405),
     "gateway_video": (404, 404, 404, 404),
     "healthz": (200, 200, 200, 200),
-    "home": (302, 302, 302, 302),
+    "home": (302, 302, 302, 200),
     "hook": (405, 405, 405, 405),
     "invitation": (404, 404, 404, 404),
     "invitation_link": (302, 302, 302, 302),

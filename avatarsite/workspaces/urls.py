@@ -22,7 +22,6 @@ urlpatterns = [
 
 # Of a person, or of somebody who isn't here yet.
 site_urlpatterns = [
-    path("", home.home, name="home"),
     path("me/", home.profile, name="profile"),
     path("workspaces/new/", home.new_workspace, name="workspace_new"),
     path("invitation/", invitation.invitation, name="invitation"),

@@ -77,6 +77,7 @@ OF_NOBODY: Table = {
     "account_reset_password_from_key_done": ("",),
     "account_signup": ("",),
     "api_errors": ("",),
+    "home": ("",),
 }
 # A test comes to them another way, and looks with ``Eyes.arrive``.
 ON_THE_WAY = {"account_confirm_email", "account_reset_password_from_key", "invitation", "mfa_authenticate"}
@@ -94,7 +95,6 @@ NO_PAGES = {
     "card_new",
     "file",
     "healthz",
-    "home",
     "hook",
     "invitation_link",
     "invitation_resend",

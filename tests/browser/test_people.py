@@ -20,6 +20,7 @@ def test_a_forgotten_password_is_replaced_by_a_mailed_link(visit: Visit, house: 
     elsewhere, sara = visit("Sara"), visit()
     page = sara.page
     sara.go("/")
+    page.get_by_role("link", name="Sign in").click()
     page.get_by_role("link", name="Forgotten your password?").click()
     page.get_by_label("E-mail address").fill("sara@example.org")
     page.get_by_role("button", name="Send the link").click()
@@ -34,7 +35,7 @@ def test_a_forgotten_password_is_replaced_by_a_mailed_link(visit: Visit, house: 
     expect(page.get_by_role("alert")).to_be_visible()
     offer(sara, "sara@example.org", NEW_PASSWORD)
     is_in(page, "Sara")
-    elsewhere.go("/")
+    elsewhere.go("/me/")
     expect(elsewhere.page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto(link)
     expect(page.get_by_role("heading", name="This link does not work")).to_be_visible()

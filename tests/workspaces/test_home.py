@@ -105,7 +105,7 @@ def test_a_person_changes_their_name(cast: Cast) -> None:
     assert (cast.bob.name, cast.bob.get_short_name()) == ("", "bob")
 
 
-@pytest.mark.parametrize("path", ["/", "/me/", "/workspaces/new/"])
+@pytest.mark.parametrize("path", ["/me/", "/workspaces/new/"])
 def test_personal_pages_ask_to_sign_in(client: Client, db: None, path: str) -> None:
     assert client.get(path)["Location"] == f"/account/login/?next={path}"
 
