@@ -51,6 +51,12 @@ def test_a_model_without_a_key_is_listed_as_not_on_sale(settings: Any) -> None:
     assert {name for name, cells in shown.items() if cells == ["Not on sale at the moment"]} == set(shown) - {"Draft"}
 
 
+def test_the_next_visitor_costs_no_query(django_assert_num_queries: Any) -> None:
+    Client().get("/")
+    with django_assert_num_queries(0):
+        Client().get("/")
+
+
 def test_whoever_has_signed_in_goes_on_where_they_were(cast: Cast) -> None:
     assert cast.browser(cast.alice).get("/")["Location"] == f"/w/{cast.workspace.slug}/videos/"
     assert cast.browser(cast.alice).post("/").status_code == 405
