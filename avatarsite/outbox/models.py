@@ -146,6 +146,7 @@ class Delivery(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name_plural = "deliveries"
         constraints = [
             models.UniqueConstraint(fields=["endpoint", "event"], name="delivery_once_per_event"),
             models.UniqueConstraint(fields=["endpoint", "sequence"], name="delivery_numbered_once"),
