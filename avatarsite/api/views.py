@@ -69,14 +69,14 @@ class Replayed(Exception):
 
 
 class ApiView(APIView):
-    """``reads`` and ``writes`` are the actions of which the token needs one, for safe methods and for the others."""
-
+    # A docstring would become the description of every operation that has no words of its own.
     authentication_classes = (BearerToken,)
     permission_classes = (MayDoThis,)
     renderer_classes = (JSONRenderer,)
     parser_classes: ClassVar[tuple[type[BaseParser], ...]] = (StrictJSON,)  # type: ignore[misc]
     content_negotiation_class = Negotiation
     http_method_names: ClassVar[list[str]] = ["get", "head", "post", "patch", "delete"]  # type: ignore[misc]
+    # The actions of which the token needs one, for safe methods and for the others.
     reads: ClassVar[tuple[Action, ...]] = (Action.VIEW,)
     writes: ClassVar[tuple[Action, ...]] = (Action.RENDER,)
     repeatable: Repeatable | None = None

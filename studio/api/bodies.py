@@ -95,7 +95,7 @@ class BatchBody(Body):
 
 
 class FetchBody(Body):
-    """A file that is fetched from ``url``, or spelt out in ``data``."""
+    """A file that is fetched from `url`, or spelt out in `data`."""
 
     kind = Choice(choices=UploadKind.values)
     url = Text(required=False, min_length=1, max_length=4_000, help_text="A public http or https address.")

@@ -231,6 +231,9 @@ def test_the_api_can_be_tried_out_in_its_reference(visit: Visit, house: House) -
     answer = balance.locator(".live-responses-table tbody")
     expect(answer).to_contain_text("200")
     expect(answer).to_contain_text(usd(CREDIT_MICROS))
+    for colours, classes in (("dark", "js dark-mode"), ("light", "js")):
+        page.emulate_media(color_scheme=colours)
+        expect(page.locator("html")).to_have_class(classes)
     sara.nothing_went_wrong()
 
 
