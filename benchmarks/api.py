@@ -41,19 +41,25 @@ import json, django; django.setup()
 from tests.api.residents import move_in
 print(json.dumps(move_in(credit_micros=10**13)))
 """
-# Copies of the newest render, cancelled, each with a hold of its own that was released.
-MORE_HOLDS = """
-INSERT INTO billing_hold SELECT (jsonb_populate_record(NULL::billing_hold, to_jsonb(one) || jsonb_build_object(
-    'id', 1000000000 + number, 'key', 'bench:' || number, 'subject', 'bench:' || number, 'state', 'released',
-    'settled_micros', 0, 'closed_at', now()
-))).* FROM (SELECT * FROM billing_hold ORDER BY id LIMIT 1) AS one, generate_series(%s::bigint, %s) AS number
-"""
-MORE_RENDERS = """
-INSERT INTO studio_render SELECT (jsonb_populate_record(NULL::studio_render, to_jsonb(one) || jsonb_build_object(
-    'id', 'rnd_00' || lpad(number::text, 24, '0'), 'hold_id', 1000000000 + number, 'idempotency_key', NULL,
-    'state', 'cancelled', 'finished_at', now()
-))).* FROM (SELECT * FROM studio_render ORDER BY id DESC LIMIT 1) AS one, generate_series(%s::bigint, %s) AS number
-"""
+# Copies of a render, cancelled, each with a hold of its own that was released: what differs, in SQL.
+COPIES = {
+    "billing_hold": {
+        "id": "1000000000 + number",
+        "key": "'bench:' || number",
+        "subject": "'bench:' || number",
+        "state": "'released'",
+        "settled_micros": "0",
+        "closed_at": "now()",
+    },
+    "studio_render": {
+        "id": "'rnd_00' || lpad(number::text, 24, '0')",
+        "hold_id": "1000000000 + number",
+        "idempotency_key": "NULL",
+        "state": "'cancelled'",
+        "finished_at": "now()",
+    },
+}
+COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_name = %s ORDER BY ordinal_position"
 
 
 @dataclass(frozen=True)
@@ -159,8 +165,15 @@ def ask(there: Town, name: str, seconds: float, times: list[float]) -> None:
 
 def grow(there: Town, first: int, last: int) -> None:
     with psycopg.connect(there.database, autocommit=True) as connection:
-        for statement in (MORE_HOLDS, MORE_RENDERS):
-            connection.execute(statement, (first, last))
+        # What is copied has been checked, and need not survive a power cut.
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("SET synchronous_commit = off")
+        for table, differing in COPIES.items():
+            columns = [name for (name,) in connection.execute(COLUMNS, [table])]
+            values = ", ".join(differing.get(name, f"one.{name}") for name in columns)
+            one = f"(SELECT * FROM {table} ORDER BY id DESC LIMIT 1) AS one"
+            rows = f"{one}, generate_series(%s::bigint, %s) AS number"
+            connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {rows}", (first, last))
         connection.execute("VACUUM ANALYZE studio_render")
 
 
