@@ -16,7 +16,6 @@ from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from django.conf import settings
-from django.core.files.base import File
 from django.utils.http import content_disposition_header
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
@@ -42,8 +41,12 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
         return {**super().get_object_parameters(name), "ContentType": content_type_of(name)}
 
     def take_in(self, path: Path, name: str) -> str:
-        with path.open("rb") as file:
-            return str(self.save(name, File(file)))
+        """By its path, of which each part is read as it goes out; of an open file ten parts would wait in memory."""
+        stored = str(clean_name(name))
+        key = self._normalize_name(stored)
+        extra = self._get_write_parameters(key)
+        self.bucket.Object(key).upload_file(str(path), ExtraArgs=extra, Config=self.transfer_config)
+        return stored
 
     def url(self, name: str, parameters: Any = None, expire: int | None = None, http_method: Any = None) -> str:  # noqa: ARG002
         """Presigned for GET by our own rules; ``parameters`` and ``http_method`` of the base class have no use here."""

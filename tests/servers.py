@@ -211,7 +211,7 @@ def s3_server(bucket: str = "studio") -> Iterator[S3Server]:
             command += [f"-{role}.port={port[role]}", f"-{role}.port.grpc={grpc[role]}"]
         command += [f"-{role}.localSocket={folder / role}.sock" for role in ("filer", "s3")]
         # Without the short heartbeat the volume server's first greeting fails and is repeated only after 5 s.
-        command += ["-master.heartbeatInterval=100ms", "-master.telemetry=false", "-s3.iam=false", "-volume.max=50"]
+        command += ["-master.heartbeatInterval=100ms", "-master.telemetry=false", "-s3.iam=false", "-volume.max=400"]
         command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=64"]
         try:
             # Its graceful stop takes 15 s and saves what nobody will read.
