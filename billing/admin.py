@@ -75,6 +75,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
         dollars("held", "Held"),
         "frozen_at",
     )
+    money_of_a_row = (dollars("floor", "Must stay"), dollars("low_mark", "Automatic top-up below"))
     list_filter = ("kind", ("frozen_at", admin.EmptyFieldListFilter))
     list_select_related = ("workspace",)
     search_fields = ("code", "workspace__slug", "workspace__name")
@@ -326,6 +327,7 @@ class UsageAdmin(ReadOnlyAdmin[Usage]):
         dollars("write_off_micros", "Written off"),
         "created_at",
     )
+    money_of_a_row = (dollars("reported_cost_micros", "Cost that the provider reports"),)
     list_select_related = ("workspace",)
     search_fields = ("subject", "offer", "workspace__slug")
     ordering = ("-id",)

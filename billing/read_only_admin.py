@@ -17,10 +17,12 @@ M = TypeVar("M", bound=models.Model)
 class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin[M], Generic[M]):
     show_full_result_count = False
     list_per_page = 50
+    money_of_a_row: tuple[Any, ...] = ()  # columns of money that the list has no room for
 
     def get_fields(self, request: HttpRequest, obj: M | None = None) -> Any:
         """A row's page shows money as its list does."""
-        columns = {getattr(column, "admin_order_field", ""): column for column in self.list_display if callable(column)}
+        told = (*self.list_display, *self.money_of_a_row)
+        columns = {getattr(column, "admin_order_field", ""): column for column in told if callable(column)}
         return [columns.get(name, name) for name in super().get_fields(request, obj)]
 
 
@@ -28,8 +30,8 @@ def dollars(field: str, title: str) -> Any:
     """A column that shows a field of micro-dollars as money."""
 
     @admin.display(description=title, ordering=field)
-    def column(row: models.Model) -> str:
+    def column(row: models.Model) -> str | None:
         micros = getattr(row, field)
-        return "" if micros is None else usd(micros)
+        return None if micros is None else usd(micros)
 
     return column

@@ -7,6 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from avatarsite.workspaces.models import User
 from billing import holds, ledger, metering
@@ -47,6 +48,15 @@ def test_money_can_be_read_and_searched_and_not_written(browser: Client, wallet:
     browser.post(page(model, "changelist"), delete_all)
     assert model.objects.filter(pk=row.pk).exists()
     assert ledger.verify() == []
+
+
+def test_the_page_of_a_row_shows_every_amount_as_money(browser: Client, wallet: LedgerAccount) -> None:
+    LedgerAccount.objects.filter(pk=wallet.pk).update(floor=2_500_000, low_mark=3_750_000)
+    Usage.objects.update(reported_cost_micros=1_234_500)
+    for row, shown, raw in ((wallet, "$2.50 $3.75", "2500000 3750000"), (Usage.objects.get(), "$1.2345", "1234500")):
+        words = strip_tags(browser.get(page(type(row), "change", row.pk)).content.decode()).replace(",", "").split()
+        assert [amount for amount in shown.split() if amount not in words] == []
+        assert [amount for amount in raw.split() if amount in words] == []
 
 
 def test_a_double_click_grants_once_and_is_logged_once(browser: Client, wallet: LedgerAccount, staff: User) -> None:
