@@ -20,9 +20,9 @@ class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin[M], Generic[M]):
     money_of_a_row: tuple[Any, ...] = ()  # columns of money that the list has no room for
 
     def get_fields(self, request: HttpRequest, obj: M | None = None) -> Any:
-        """A row's page shows money as its list does."""
-        told = (*self.list_display, *self.money_of_a_row)
-        columns = {getattr(column, "admin_order_field", ""): column for column in told if callable(column)}
+        """A row's page shows its amounts as money, as its list does."""
+        shown = (*self.list_display, *self.money_of_a_row)
+        columns = {getattr(column, "admin_order_field", ""): column for column in shown if callable(column)}
         return [columns.get(name, name) for name in super().get_fields(request, obj)]
 
 
