@@ -36,11 +36,15 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.process]
 every_provider = pytest.mark.parametrize("provider", OFFERS)
 
 
+@pytest.fixture
+def control(provider: str, still_site: Simulators) -> Control:
+    """Of the stand-in of the test's provider."""
+    found: Control = getattr(still_site, provider)
+    return found
+
+
 @every_provider
-def test_trap_1_nothing_goes_back_because_a_poll_timed_out(
-    provider: str, studio: Studio, still_site: Simulators
-) -> None:
-    control: Control = getattr(still_site, provider)
+def test_trap_1_nothing_goes_back_because_a_poll_timed_out(provider: str, studio: Studio, control: Control) -> None:
     control.fault("stuck")
     render = drive_for(ask_of(studio, provider), control, steps=2)
     control.fault("drop_connection", route="status")
@@ -55,11 +59,8 @@ def test_trap_1_nothing_goes_back_because_a_poll_timed_out(
 
 
 @every_provider
-def test_trap_5_what_is_charged_is_the_length_of_our_copy(
-    provider: str, studio: Studio, still_site: Simulators
-) -> None:
+def test_trap_5_what_is_charged_is_the_length_of_our_copy(provider: str, studio: Studio, control: Control) -> None:
     """Also where the provider says nothing of it: no bill of zero seconds."""
-    control: Control = getattr(still_site, provider)
     if provider == "fal":
         control.fault("no_duration")
     render = drive_for(ask_of(studio, provider), control)
@@ -71,9 +72,8 @@ def test_trap_5_what_is_charged_is_the_length_of_our_copy(
 
 @every_provider
 def test_trap_6_a_result_that_can_not_be_read_now_is_no_failure(
-    provider: str, studio: Studio, still_site: Simulators
+    provider: str, studio: Studio, control: Control
 ) -> None:
-    control: Control = getattr(still_site, provider)
     control.fault("server_error", route="result" if provider == "fal" else "status", status=504, times=3)
     render = drive_for(ask_of(studio, provider), control)
     assert stand(render) == "ready"
@@ -81,8 +81,7 @@ def test_trap_6_a_result_that_can_not_be_read_now_is_no_failure(
 
 
 @every_provider
-def test_trap_7_a_refusal_for_its_content_is_told_as_one(provider: str, studio: Studio, still_site: Simulators) -> None:
-    control: Control = getattr(still_site, provider)
+def test_trap_7_a_refusal_for_its_content_is_told_as_one(provider: str, studio: Studio, control: Control) -> None:
     control.fault("moderated")
     render = drive_for(ask_of(studio, provider), control)
     assert (stand(render), render.failure_message) == ("failed moderation", SENTENCES["moderation"])
@@ -124,9 +123,8 @@ def test_trap_15_the_estimate_is_in_the_unit_of_the_charge(provider: str, studio
 
 @every_provider
 def test_trap_16_the_file_is_ours_when_the_provider_has_deleted_his(
-    provider: str, studio: Studio, still_site: Simulators
+    provider: str, studio: Studio, control: Control
 ) -> None:
-    control: Control = getattr(still_site, provider)
     render = drive_for(ask_of(studio, provider), control)
     control.fault("file_missing")
     for _ in range(2):
