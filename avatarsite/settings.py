@@ -139,7 +139,7 @@ def _database() -> dict[str, Any]:
     if urlsplit(DATABASE_URL).scheme not in {"postgres", "postgresql"}:
         raise ImproperlyConfigured("DATABASE_URL must start with postgresql://; leave it out for SQLite in var/.")
     database: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True))
-    # Only the ledger's own statements are bound by the server, and so prepared (billing/rows.py).
+    # Only statements of avatarsite/rows.py are bound by the server, and so prepared.
     threshold = 5 if env.flag("DATABASE_PREPARE", default=True) else None
     return database | {"OPTIONS": {"prepare_threshold": threshold, **database.get("OPTIONS", {})}}
 

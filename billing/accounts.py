@@ -8,8 +8,8 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from avatarsite import rows
 from avatarsite.workspaces.models import Workspace
-from billing import rows
 from billing.models import AccountKind, LedgerAccount
 
 logger = logging.getLogger(__name__)

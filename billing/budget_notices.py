@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 
-from avatarsite import jobs
+from avatarsite import jobs, rows
+from avatarsite.rows import Session
 from avatarsite.workspaces.models import Workspace
-from billing import rows
 from billing.announcing import announce
 from billing.errors import BudgetReached
 from billing.models import PERCENTS
-from billing.rows import Session
 
 
 class Use(NamedTuple):

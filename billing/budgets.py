@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 
+from avatarsite import rows
+from avatarsite.rows import Session
 from avatarsite.workspaces.models import User, Workspace
-from billing import accounts, budget_notices, rows
+from billing import accounts, budget_notices
 from billing.errors import BudgetReached
 from billing.models import Budget, BudgetPeriod, Hold
 from billing.money import MAX_MICROS, usd
 from billing.naming import names_of
-from billing.rows import Session
 from billing.token_caps import keep_told
 
 __all__ = ["BudgetReached", "Parties", "Standing", "refusal_of", "set_cap", "standings"]

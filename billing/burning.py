@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from billing.rows import Session
+from avatarsite.rows import Session
 
 
 def book(sql: Session, account_id: int, amount: int, now: datetime) -> list[tuple[int, int]] | None:

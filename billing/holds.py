@@ -12,8 +12,10 @@ from datetime import datetime
 from django.db import IntegrityError
 from django.utils import timezone
 
+from avatarsite import rows
+from avatarsite.rows import Session
 from avatarsite.workspaces.models import Workspace
-from billing import accounts, budgets, burning, lines, lots, low_balance, rows
+from billing import accounts, budgets, burning, lines, lots, low_balance
 from billing.budgets import BudgetFullError, Parties, refused
 from billing.errors import BudgetReached, HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
 from billing.lines import Entry
@@ -21,7 +23,6 @@ from billing.models import Hold, HoldState, TransferKind
 from billing.models.holds import HOLD_KEY_LENGTH
 from billing.models.ledger import MEMO_LENGTH, SUBJECT_LENGTH
 from billing.money import MAX_MICROS, usd
-from billing.rows import Session
 
 __all__ = [
     "BudgetReached",

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from avatarsite import rows
+from avatarsite.rows import Session
 from avatarsite.workspaces.models import User
-from billing import lines, lots, rows, verification
+from billing import lines, lots, verification
 from billing.accounts import Balance, balance, freeze, platform, unfreeze, wallet
 from billing.errors import CannotReverse, InsufficientCredit, KeyConflict
 from billing.lines import Entry
@@ -17,7 +19,6 @@ from billing.lots import add_credit, expire_lots, grant
 from billing.models import CreditLot, Hold, LedgerAccount, LotCategory, Transfer, TransferKind
 from billing.models.ledger import KEY_LENGTH, MEMO_LENGTH, SUBJECT_LENGTH
 from billing.money import MAX_MICROS, usd
-from billing.rows import Session
 from billing.verification import Check, Finding
 
 __all__ = [

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from avatarsite.rows import Session
 from billing.chain import GENESIS, Line, line_hash
-from billing.rows import Session
 
 
 class Entry(NamedTuple):

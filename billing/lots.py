@@ -9,8 +9,9 @@ from django.db import IntegrityError
 from django.db.models import F
 from django.utils import timezone
 
+from avatarsite import rows
 from avatarsite.workspaces.models import User, Workspace
-from billing import accounts, lines, rows
+from billing import accounts, lines
 from billing.errors import KeyConflict
 from billing.lines import Entry
 from billing.models import CreditLot, LedgerAccount, LotCategory, Transfer, TransferKind

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from avatarsite import rows
 from avatarsite.workspaces.models import Workspace
-from billing import rows
 from billing.models import Hold, Usage, UsageDay
 
 DIMENSIONS = ("offer", "project", "member", "token")

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from billing import append_only, rows
+from avatarsite import rows
+from avatarsite.rows import Session
+from billing import append_only
 from billing.chain import GENESIS, Line, line_hash
 from billing.models import Transfer
 from billing.money import usd
-from billing.rows import Session
 from billing.rules import RULES
 from billing.stripe_rules import STRIPE
 

@@ -20,7 +20,8 @@ from django.utils import timezone
 from hypothesis import strategies as some
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from billing import holds, ledger, metering, rows
+from avatarsite import rows
+from billing import holds, ledger, metering
 from billing.errors import HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
 from billing.models import CreditLot, Hold, Price, Transfer
 from billing.money import charge_micros

@@ -1,8 +1,9 @@
-"""The ledger's own SQL, run through Django's connection by the driver's own cursor.
+"""SQL of our own, run through Django's connection by the driver's own cursor.
 
-The statements of the hot path are written by hand, in the dialect that SQLite (3.35 on) and PostgreSQL share, for two
+The ledger's statements are written by hand, in the dialect that SQLite (3.35 on) and PostgreSQL share, for two
 reasons: what is locked, in which order and under which condition has to be read off the page, and compiling them anew
-for every hold cost more than running them (benchmarks/ledger.py).
+for every hold cost more than running them (benchmarks/ledger.py). For the second reason ``avatarsite/compiled.py``
+keeps the SQL of some of Django's queries.
 
 On PostgreSQL they are bound by the server, where Django's own are bound by the client, so that psycopg can prepare them
 (the option ``prepare_threshold`` of the database in settings): that halves what a hold costs the server.
