@@ -24,7 +24,11 @@ def page_of(
     ordered = rows.order_by(order)
     if cursor:
         ordered = ordered.filter(**{f"{column}__{after}": cursor})
-    found = list(ordered[: limit + 1])
+    return page(list(ordered[: limit + 1]), shape, limit=limit, column=column)
+
+
+def page(found: list[M], shape: Callable[[M], Any], *, limit: int, column: str = "id") -> dict[str, Any]:
+    """As ``page_of``, of rows that were fetched already: one more than ``limit``, if there are more."""
     shown = found[:limit]
     next_cursor = str(getattr(shown[-1], column)) if len(found) > limit else None
     return listed([shape(row) for row in shown], next_cursor=next_cursor)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar
 
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, QueryDict
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import parse_etags
 from django.views import defaults
@@ -117,16 +118,12 @@ class ApiView(APIView):
 
     def query(self, kind: type[Query]) -> dict[str, Any]:
         """The checked query. Raises ValidationError, which becomes a 400 that names the parameter."""
-        found = kind(data=self.request.query_params)
-        found.is_valid(raise_exception=True)
-        checked: dict[str, Any] = found.validated_data
-        return checked
+        if not self.request.query_params:
+            return dict(_unasked(kind))
+        return _checked(kind, self.request.query_params)
 
     def body(self, kind: type[Body]) -> dict[str, Any]:
-        found = kind(data=self.request.data)
-        found.is_valid(raise_exception=True)
-        checked: dict[str, Any] = found.validated_data
-        return checked
+        return _checked(kind, self.request.data)
 
     def once(self, deed: Deed) -> HttpResponseBase:
         """Do what writes, in one transaction, and once if the request has a key. No network call belongs inside."""
@@ -152,6 +149,19 @@ class ApiView(APIView):
         if request.method in SAFE and isinstance(response, Response) and response.status_code == 200:
             response.add_post_render_callback(_conditional(request))
         return response
+
+
+def _checked(kind: type[Body | Query], data: Any) -> dict[str, Any]:
+    found = kind(data=data)
+    found.is_valid(raise_exception=True)
+    checked: dict[str, Any] = found.validated_data
+    return checked
+
+
+@cache
+def _unasked(kind: type[Query]) -> dict[str, Any]:
+    """What a query is when nothing is asked, as most are."""
+    return _checked(kind, QueryDict())
 
 
 def etag_of(content: bytes) -> str:

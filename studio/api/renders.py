@@ -14,13 +14,14 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.response import Response
 
-from avatarsite.api.pagination import listed, page_of
+from avatarsite.api.pagination import listed, page
 from avatarsite.api.problems import Problem
 from avatarsite.api.shapes import NoQuery, page_shape, site_link
 from avatarsite.api.views import ApiView, LeadsToFile
 from billing.budget_notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import inputs, quotes
+from studio.api.asked import ONE, listing
 from studio.api.bodies import RenderBody, RendersQuery, WaitQuery
 from studio.api.shapes import (
     EventShape,
@@ -67,10 +68,9 @@ class Renders(RenderView):
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(RendersQuery)
-        names = {"state": "state", "project": "project_id", "group": "group_id", "reference": "reference"}
-        wanted = {column: asked[name] for name, column in names.items() if name in asked}
-        rows = self.renders().filter(**wanted)
-        return Response(page_of(rows, render_shape, cursor=asked.get("cursor", ""), limit=asked["limit"]))
+        limit = asked.pop("limit")
+        rows = listing(frozenset(asked), limit + 1).all(workspace=self.workspace.pk, **asked)
+        return Response(page(rows, render_shape, limit=limit))
 
     @extend_schema(
         operation_id="create_render",
@@ -113,7 +113,9 @@ class OneRender(RenderView):
     )
     def get(self, _request: Any, render: str) -> Response:
         asked = self.query(WaitQuery)
-        row = get_object_or_404(self.renders(), pk=render)
+        row = ONE.first(workspace=self.workspace.pk, render=render)
+        if row is None:
+            raise Http404
         if asked["wait"] and not row.ended:
             row = until_ended(row, seconds=asked["wait"])
         return Response(render_shape(row))
