@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from avatarsite.compiled import Compiled, Given
 from avatarsite.workspaces.models import User
 from billing.errors import KeyConflict, PriceMissing
 from billing.models import Price
@@ -26,12 +27,14 @@ logger = logging.getLogger(__name__)
 PRICEBOOK = Path(__file__).parent / "pricebook"
 DRAFT = "local:draft"
 TEST = "local:test"
+_IN_FORCE = Compiled(
+    lambda: Price.objects.filter(offer=Given("offer"), effective_from__lte=Given("at")).order_by("-effective_from")[:1]
+)
 
 
 def price_of(offer: str, at: datetime | None = None) -> Price:
     """The newest price in force at a moment, now by default. Raises PriceMissing."""
-    known = Price.objects.filter(offer=offer, effective_from__lte=at or timezone.now())
-    price = known.order_by("-effective_from").first()
+    price = _IN_FORCE.first(offer=offer, at=at or timezone.now())
     if price is None:
         raise PriceMissing(offer)
     return price

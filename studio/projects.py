@@ -9,10 +9,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
+from avatarsite.compiled import Compiled, Given
 from avatarsite.workspaces.models import Workspace
 from studio.models import Project, Render, Upload
 
 FIRST_PROJECT = "First project"
+_NEWEST = Compiled(
+    lambda: Project.objects.filter(workspace_id=Given("workspace"), archived_at=None).order_by("-id")[:1]
+)
 
 
 class ProjectRefused(ValueError):
@@ -51,7 +55,7 @@ def create_project(workspace: Workspace, name: str) -> Project:
 
 def project_for_new_video(workspace: Workspace) -> Project:
     """The newest open project; the first video of a workspace makes one."""
-    newest = open_projects(workspace).first()
+    newest = _NEWEST.first(workspace=workspace.pk)
     if newest:
         return newest
     name, number = FIRST_PROJECT, 1

@@ -24,14 +24,18 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from avatarsite import rows
 from avatarsite.api.models import KEY_LENGTH, KeptAnswer
 from avatarsite.api.problems import Problem
+from avatarsite.compiled import Compiled, Given, insert
 from avatarsite.workspaces.models import ApiToken, Workspace
 
 KEPT_FOR = timedelta(hours=24)
 KEPT_HEADERS = ("Location",)
 BATCH = 5_000
 Deed = Callable[[], Response]
+_BY_KEY = Compiled(lambda: KeptAnswer.objects.filter(workspace_id=Given("workspace"), key=Given("key")))
+_KEEP = "UPDATE api_keptanswer SET status = %s, headers = %s, body = %s WHERE id = %s"
 
 
 class _Taken(Exception):
@@ -48,7 +52,7 @@ class Repeatable:
 
     def kept(self) -> HttpResponse | None:
         """The answer from before. Raises Problem when the key was used for something else."""
-        row = KeptAnswer.objects.filter(workspace=self.workspace, key=self.key).first()
+        row = _BY_KEY.first(workspace=self.workspace.pk, key=self.key)
         if row is None:
             return None
         if row.created_at < timezone.now() - KEPT_FOR:
@@ -73,7 +77,7 @@ class Repeatable:
     def _take(self) -> KeptAnswer:
         row = KeptAnswer(workspace=self.workspace, key=self.key, digest=self.digest, created_at=timezone.now())
         try:
-            row.save(force_insert=True)
+            insert(row)
         except IntegrityError as error:
             raise _Taken from error
         return row
@@ -124,7 +128,8 @@ def _keep(row: KeptAnswer, answer: Response) -> None:
     row.status = answer.status_code
     row.headers = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
     row.body = "" if answer.data is None else JSONRenderer().render(answer.data).decode()
-    row.save(update_fields=["status", "headers", "body"])
+    with rows.session() as sql:
+        sql.change(_KEEP, [row.status, json.dumps(row.headers), row.body, row.pk])
 
 
 def _as_it_was(row: KeptAnswer, *, replayed: bool = True) -> HttpResponse:

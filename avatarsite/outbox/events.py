@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from avatarsite.compiled import insert
 from avatarsite.outbox.kinds import KINDS, TEST
 from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Stream
 from avatarsite.outbox.wake import wake_sender
@@ -26,7 +27,7 @@ def record_event(workspace_id: str, kind: str, *, subject: str, data: Mapping[st
     """
     if kind not in KINDS:
         raise ValueError(f"The kind is {kind!r}; use one of {', '.join(KINDS)}.")
-    event = Event.objects.create(workspace_id=workspace_id, kind=kind, subject=subject, data=dict(data))
+    event = insert(Event(workspace_id=workspace_id, kind=kind, subject=subject, data=dict(data)))
     wake_sender(workspace_id)
     return event
 

@@ -10,9 +10,15 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from avatarsite import jobs
+from avatarsite.compiled import Compiled, Given
 from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Round
 
 ROUND = 1
+_AWAKE = Compiled(
+    lambda: (
+        Endpoint.objects.only("id").filter(workspace_id=Given("workspace")).exclude(state=EndpointState.DISABLED)[:1]
+    )
+)
 LEASE_LIFE = timedelta(seconds=20)
 
 
@@ -31,7 +37,7 @@ def _wake(workspace_id: str) -> None:
 
 
 def listening(workspace_id: str) -> bool:
-    return Endpoint.objects.filter(workspace_id=workspace_id).exclude(state=EndpointState.DISABLED).exists()
+    return bool(_AWAKE.all(workspace=workspace_id))
 
 
 def take_lease(owner: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from avatarsite.compiled import Compiled, Given
 from avatarsite.workspaces.models import User, Workspace
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.wishes import RequestRefused
@@ -11,6 +12,7 @@ from studio.projects import open_projects, project_for_new_video
 from studio.remote_files import fetch_upload, inline_upload, is_address
 
 PREFIX = "upl_"
+_UPLOAD = Compiled(lambda: Upload.objects.filter(workspace_id=Given("workspace"), pk=Given("upload")))
 
 
 def media(workspace: Workspace, kind: UploadKind, text: str, *, user: User | None) -> Upload:
@@ -19,7 +21,7 @@ def media(workspace: Workspace, kind: UploadKind, text: str, *, user: User | Non
     Raises RequestRefused or UploadRefused.
     """
     if text.startswith(PREFIX):
-        return of_kind(known_uploads(workspace, [text]), kind, text)
+        return of_kind({row.pk: row for row in _UPLOAD.all(workspace=workspace.pk, upload=text)}, kind, text)
     if is_address(text):
         return fetch_upload(workspace, kind=kind, url=text, user=user)
     if text[:5].lower() == "data:":

@@ -12,6 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from avatarsite.alerts import close_alert, raise_alert
+from avatarsite.compiled import Compiled, Given
 from studio.models import JobStatus, OfferHealth, ProviderJob
 from studio.providers import registry
 from studio.providers.types import Failure, Fault
@@ -28,6 +29,8 @@ COUNTED = frozenset({Fault.PROVIDER, Fault.TIMEOUT, Fault.UNKNOWN})
 RECENT = 50
 FEWEST = 3
 BOARD_SECONDS = 30
+# All that are paused: there are a handful of offers, and one query for whatever is asked.
+_PAUSED = Compiled(lambda: OfferHealth.objects.filter(open_until__gt=Given("now")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,9 @@ def why_paused(offer: str, *, now: datetime | None = None) -> str:
 
 def pauses(offers: list[str], *, now: datetime | None = None) -> dict[str, str]:
     """The sentence for each of ``offers`` whose circuit is open."""
-    rows = OfferHealth.objects.filter(pk__in=offers, open_until__gt=now or timezone.now())
-    return {row.pk: f"It fails at the moment; it is tried again at {row.open_until:%H:%M} UTC." for row in rows}
+    paused = _PAUSED.all(now=now or timezone.now())
+    sentence = "It fails at the moment; it is tried again at {:%H:%M} UTC."
+    return {row.pk: sentence.format(row.open_until) for row in paused if row.pk in offers}
 
 
 def may_send(offer: str) -> datetime | None:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from avatarsite import jobs
+from avatarsite.compiled import insert
 from avatarsite.workspaces.models import ApiToken, User
 from billing import holds
 from billing.budget_notices import note_refusal
@@ -185,6 +186,9 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
     first, *others = quote.chain
     assert first.price is not None  # noqa: S101 -- a line without a price is never chosen
     now, new_id = timezone.now(), render_id()
+    # From the hold to the commit all others of this wallet wait, so what can be written before it is.
+    insert(RenderEvent(render_id=new_id, to_state=RenderState.QUEUED, reason="asked for", at=now))
+    jobs.enqueue("studio.watch")
     hold = holds.place_hold(
         wish.workspace,
         quote.ceiling_micros,
@@ -193,39 +197,39 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
         deadline_at=now + HOLD_LIFE,
         budgets=scopes_of(wish.project, user, wish.token),
     )
-    render = Render.objects.create(
-        id=new_id,
-        workspace=wish.workspace,
-        project=wish.project,
-        requested_by=user,
-        idempotency_key=idempotency_key,
-        group=group,
-        title=wish.title,
-        portrait=wish.portrait,
-        voice=wish.voice,
-        model=wish.model,
-        offer=first.offer,
-        routing=wish.offer or wish.routing,
-        fallback=wish.fallback,
-        token=wish.token,
-        test=wish.test,
-        reference=wish.reference,
-        metadata=dict(wish.metadata),
-        why=quote.why,
-        fallbacks=[{"offer": line.offer, "price": line.price.pk} for line in others if line.price],
-        prompt=wish.prompt.strip(),
-        options=options,
-        price=first.price,
-        ceiling_ms=quote.ceiling_ms,
-        ceiling_micros=quote.ceiling_micros,
-        hold=hold,
-        state_since=now,
-        deadline_at=now + DEADLINES[RenderState.QUEUED],
-        next_try_at=now,
+    render = insert(
+        Render(
+            id=new_id,
+            workspace=wish.workspace,
+            project=wish.project,
+            requested_by=user,
+            idempotency_key=idempotency_key,
+            group=group,
+            title=wish.title,
+            portrait=wish.portrait,
+            voice=wish.voice,
+            model=wish.model,
+            offer=first.offer,
+            routing=wish.offer or wish.routing,
+            fallback=wish.fallback,
+            token=wish.token,
+            test=wish.test,
+            reference=wish.reference,
+            metadata=dict(wish.metadata),
+            why=quote.why,
+            fallbacks=[{"offer": line.offer, "price": line.price.pk} for line in others if line.price],
+            prompt=wish.prompt.strip(),
+            options=options,
+            price=first.price,
+            ceiling_ms=quote.ceiling_ms,
+            ceiling_micros=quote.ceiling_micros,
+            hold=hold,
+            state_since=now,
+            deadline_at=now + DEADLINES[RenderState.QUEUED],
+            next_try_at=now,
+        )
     )
-    RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=now)
     record_news(render)
-    jobs.enqueue("studio.watch")
     return render
 
 
