@@ -47,3 +47,8 @@ def usd(micros: int) -> str:
         return f"{sign}$0.{size:06d}"
     whole, rest = divmod(ten_thousandths, 10_000)
     return f"{sign}${whole:,}.{f'{rest:04d}'.rstrip('0').ljust(2, '0')}"
+
+
+def usd_at_most(micros: int) -> str:
+    """As ``usd``, of a ceiling: rounded up, so that what is shown is never below what binds."""
+    return usd(-(-micros // 100) * 100)

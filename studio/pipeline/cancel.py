@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.workspaces.models import User
-from billing.money import usd
+from billing.money import usd_at_most
 from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline.failures import OVERDUE, fail_render, release
@@ -37,7 +37,7 @@ class CancelTerms:
 
 
 def cancel_terms(render: Render) -> CancelTerms:
-    held = usd(render.ceiling_micros)
+    held = usd_at_most(render.ceiling_micros)
     if render.ended:
         return CancelTerms(possible=False, sentence="This video has ended already.")
     if render.cancel_requested_at:

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from avatarsite import jobs
-from billing.money import usd
+from billing.money import usd, usd_at_most
 from studio.models import Notice, Render, RenderState
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def _mail(render: Render, notice: Notice) -> None:
         "render": render,
         "ready": ready,
         "charge": usd(render.charge_micros or 0),
-        "held": usd(render.ceiling_micros),
+        "held": usd_at_most(render.ceiling_micros),
         "link": f"{settings.SITE_URL}/w/{render.workspace.slug}/videos/{render.pk}/",
     }
     subject = f"Your video is ready: {render.title}" if ready else f"Your video could not be made: {render.title}"

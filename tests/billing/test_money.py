@@ -9,7 +9,7 @@ from django.template import Context, Template
 from hypothesis import given
 from hypothesis import strategies as some
 
-from billing.money import MAX_MICROS, charge_micros, micros_of, selling_price, usd
+from billing.money import MAX_MICROS, charge_micros, micros_of, selling_price, usd, usd_at_most
 
 
 @given(duration_ms=some.integers(0, 10**8), rate=some.integers(0, 10**7))
@@ -87,3 +87,19 @@ def test_dollars_become_exact_micro_dollars() -> None:
     assert micros_of(Decimal("2.50")) == 2_500_000
     assert micros_of(Decimal("0.000001")) == 1
     assert micros_of(Decimal(1_000_000_000)) == MAX_MICROS
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [
+        (1_206_340, "$1.2064"),
+        (84_800, "$0.0848"),
+        (84_801, "$0.0849"),
+        (1, "$0.0001"),
+        (0, "$0.00"),
+        (1_999_999, "$2.00"),
+    ],
+)
+def test_a_ceiling_is_never_shown_below_what_binds(micros: int, text: str) -> None:
+    assert usd_at_most(micros) == text
+    assert Template("{% load money %}{{ micros|usd_at_most }}").render(Context({"micros": micros})) == text

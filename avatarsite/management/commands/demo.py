@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from billing.models import Transfer
-from billing.money import usd
+from billing.money import usd, usd_at_most
 from studio import demo
 from studio.models import Render, RenderState
 from studio.pipeline.drive import drive
@@ -61,7 +61,7 @@ def _report(console: Console, render: Render) -> None:
     place = default_storage.path(video) if not settings.S3_BUCKET else f"s3://{settings.S3_BUCKET}/{video}"
     console.print(f"\n[bold]Video[/bold]    {place}", soft_wrap=True, highlight=False)
     console.print(f"[bold]Measured[/bold] {(render.measured_ms or 0) / 1000:.3f} s, {render.width} × {render.height}")
-    charge, ceiling = usd(render.charge_micros or 0), usd(render.ceiling_micros)
+    charge, ceiling = usd(render.charge_micros or 0), usd_at_most(render.ceiling_micros)
     console.print(f"[bold]Charged[/bold]  {charge} (the quote was at most {ceiling})\n")
     table = Table("Ledger line", "from", "to", "amount", "balance after", box=None, header_style="bold")
     lines = Transfer.objects.filter(subject=f"render:{render.pk}").select_related("debit", "credit").order_by("pk")

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from avatarsite.workspaces.models import Workspace
 from billing.holds import BudgetReached, InsufficientCredit, WalletFrozen
-from billing.money import usd
+from billing.money import usd, usd_at_most
 from studio.models import Render, RenderState, UploadKind
 from studio.pipeline.drive import drive
 from studio.pipeline.options import CONTENT_CHECKS, OUTPUT_FORMATS
@@ -71,7 +71,7 @@ class Command(BaseCommand):
         where = options["output"] or default_storage.path(render.video.name or "")
         by, charge = registry.offer(render.offer).provider_label, usd(render.charge_micros or 0)
         self.stdout.write(
-            f"{where}  {seconds:.3f} s  by {by}  charged {charge} of at most {usd(render.ceiling_micros)}"
+            f"{where}  {seconds:.3f} s  by {by}  charged {charge} of at most {usd_at_most(render.ceiling_micros)}"
         )
 
     def _request(self, options: dict[str, Any]) -> Render:
