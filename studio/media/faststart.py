@@ -9,8 +9,10 @@ from typing import BinaryIO
 import numpy as np
 
 from studio.media.boxes import Box, read_box, top_boxes
+from studio.media.growing import Growing
 
 LARGEST_TABLE = 64_000_000
+MOST_FRONT_BOXES = 16
 # The way from the table of contents down to where each chunk of a track begins.
 WAY = (b"trak", b"mdia", b"minf", b"stbl")
 OFFSET_BYTES = {b"stco": 4, b"co64": 8}
@@ -39,6 +41,24 @@ def fast_start(path: Path) -> None:
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def has_table_in_front(growing: Growing) -> bool:
+    """Whether what comes is an MP4 that can be read on the way, judged as soon as its first boxes are there."""
+    at, head = 0, bytearray(16)
+    for _ in range(MOST_FRONT_BOXES):
+        box = read_box(bytes(head[: growing.read_into(head, at)]), at, at)
+        if box is None or (at == 0 and box.kind != b"ftyp") or box.kind == b"mdat":
+            return False
+        if box.kind == b"moov":
+            return True
+        at = box.end
+    return False
+
+
+def has_fragments(path: Path) -> bool:
+    with path.open("rb") as file:
+        return any(box.kind == b"moof" for box in top_boxes(file))
 
 
 def _late_table(boxes: list[Box], length: int) -> Box | None:

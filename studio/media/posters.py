@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
-import av
-from av.error import FFmpegError
+from av import VideoFrame
+from av.video.reformatter import Interpolation
 from PIL import Image
-
-from studio.media.videos import UnreadableVideo, VideoFault, opened, picture_of
 
 LONGEST_SIDE = 960
 MOMENT_SECONDS = 1.0  # the first frames may still be black, or the mouth not open yet
@@ -17,29 +14,25 @@ MOST_FRAMES = 240
 JPEG_QUALITY = 85
 
 
-def make_poster(path: Path) -> bytes:
-    """A JPEG of the picture one second in, or of the last one of a shorter video; longest side at most 960 pixels.
+class PosterPicker:
+    """Is shown a video's first pictures and keeps the one a second in, or the last one of a shorter video."""
 
-    Raises UnreadableVideo.
-    """
-    try:
-        frame = _frame(path)
-    except FFmpegError as error:
-        raise UnreadableVideo(VideoFault.UNREADABLE, f"The video can’t be read: {error.strerror}.") from error
-    if frame is None:
-        raise UnreadableVideo(VideoFault.DAMAGED, "The video is damaged: none of its pictures can be decoded.")
-    picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    def __init__(self) -> None:
+        self.frame: VideoFrame | None = None
+        self.is_content = False
+        self._seen = 0
+
+    def show(self, frame: VideoFrame) -> None:
+        if not self.is_content:
+            self.frame, self._seen = frame, self._seen + 1
+            self.is_content = self._seen >= MOST_FRAMES or (frame.time or 0) >= MOMENT_SECONDS
+
+
+def poster_of(frame: VideoFrame) -> bytes:
+    """A JPEG, its longest side at most 960 pixels. It's scaled as it is decoded, before its colours are turned."""
+    share = min(1.0, LONGEST_SIDE / max(frame.width, frame.height))
+    width, height = (max(1, round(side * share)) for side in (frame.width, frame.height))
+    small = frame.reformat(width=width, height=height, format="rgb24", interpolation=Interpolation.AREA)
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True, progressive=True)
+    Image.fromarray(small.to_ndarray()).save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True, progressive=True)
     return buffer.getvalue()
-
-
-def _frame(path: Path) -> av.VideoFrame | None:
-    last = None
-    with opened(path) as container:
-        for count, frame in enumerate(container.decode(picture_of(container))):
-            last = frame
-            if count >= MOST_FRAMES or (frame.time or 0) >= MOMENT_SECONDS:
-                break
-    return last

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,16 +20,33 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from studio.media.cutoff import is_cut
-from studio.media.faststart import fast_start
+from studio.media.faststart import fast_start, has_table_in_front
+from studio.media.growing import BrokenOff, Growing, Reader
+from studio.media.posters import MOST_FRAMES, PosterPicker, poster_of
 from studio.media.signatures import Content, recognise
 
-__all__ = ["UnreadableVideo", "VideoFacts", "VideoFault", "fast_start", "measure_video", "opened", "picture_of"]
+__all__ = [
+    "Sight",
+    "UnreadableVideo",
+    "VideoFacts",
+    "VideoFault",
+    "fast_start",
+    "look_at",
+    "look_while_it_comes",
+    "measure_video",
+    "opened",
+    "picture_of",
+    "sha256_of",
+]
 
 # Named, never guessed: a playlist in disguise would make FFmpeg open other files and addresses.
 DEMUXERS = {Content.MP4: "mov", Content.WEBM: "matroska"}
 WORK_SECONDS = 60.0
 WARM_UP_FRAMES = 25  # decoded one after the other at the beginning; after them a key frame every two seconds
 KEY_FRAME_SECONDS = 2
+MOST_KEY_FRAMES = 60  # of a long video: then they are further apart
+THREADS = 2  # of one video: each holds pictures of its own, and others are looked at beside it
+READ_BYTES = 1 << 18
 SHORTFALL = Fraction(1, 4)  # seconds by which a header may promise more than there is
 
 
@@ -67,60 +84,117 @@ class VideoFacts:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one look at a whole video has shown; ``poster`` is a JPEG."""
+
+    duration_ms: int
+    width: int
+    height: int
+    fps: float
+    has_audio: bool
+    video_codec: str
+    audio_codec: str
+    poster: bytes
+
+    def facts(self, size: int, sha256: str) -> VideoFacts:
+        shared = {name: getattr(self, name) for name in self.__slots__ if name != "poster"}
+        return VideoFacts(**shared, bytes=size, sha256=sha256)
+
+
 @dataclass(slots=True)
 class _Track:
-    """The picture track as its packets tell it, in seconds."""
+    """The tracks as their packets tell it, in ticks of their clocks: fractions would take longer than reading it."""
 
+    tick: Fraction
+    sound_tick: Fraction
+    rest: Fraction  # from one picture that is decoded to the next
     frames: int = 0
-    start: Fraction | None = None
-    last: Fraction = Fraction(0)
-    end: Fraction = Fraction(0)
-    sizes: list[tuple[int, int]] = field(default_factory=list)
+    first: int | None = None
+    last: int = 0
+    stop: int | Fraction = 0
+    size: tuple[int, int] | None = None
     bad: int = 0
-    decoded_at: Fraction = Fraction(0)
+    decoded_at: int = 0
     sound_packets: int = 0
-    sound_end: Fraction = Fraction(0)
+    sound_stop: int = 0
+    picker: PosterPicker = field(default_factory=PosterPicker)
 
     @property
     def seconds(self) -> Fraction:
-        return self.end - (self.start or 0)
+        return (self.stop - (self.first or 0)) * self.tick
 
-    def add(self, at: Fraction, lasting: Fraction) -> None:
+    @property
+    def end(self) -> Fraction:
+        return self.stop * self.tick
+
+    @property
+    def sound_end(self) -> Fraction:
+        return self.sound_stop * self.sound_tick
+
+    def add(self, at: int, lasting: int) -> None:
         self.frames += 1
-        self.start = at if self.start is None else min(self.start, at)
+        self.first = at if self.first is None else min(self.first, at)
         self.last = max(self.last, at)
-        self.end = max(self.end, at + lasting)
+        self.stop = max(self.stop, at + lasting)
 
     def close(self) -> None:
         """A last frame that says nothing of its length lasts as long as the others did."""
-        if self.end == self.last and self.frames > 1:
-            self.end += (self.last - (self.start or 0)) / (self.frames - 1)
+        if self.stop == self.last and self.frames > 1:
+            self.stop += Fraction(self.last - (self.first or 0), self.frames - 1)
+
+    def wants(self, at: int, *, is_key: bool) -> bool:
+        """Whether the picture that was just added is to be decoded."""
+        if self.frames <= WARM_UP_FRAMES or (not self.picker.is_content and self.frames <= 2 * MOST_FRAMES):
+            return True
+        if not is_key or at - self.decoded_at < self.rest:
+            return False
+        self.decoded_at = at
+        return True
 
 
 def measure_video(path: Path) -> VideoFacts:
+    """Raises UnreadableVideo for anything that isn't a whole MP4, MOV or WebM video."""
+    return look_at(path).facts(path.stat().st_size, sha256_of(path))
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def look_at(path: Path) -> Sight:
     """Read every packet, decode enough to know that the rest can be, and compare with what the header promises.
 
     Raises UnreadableVideo for anything that isn't a whole MP4, MOV or WebM video.
     """
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    with _in_our_words(), opened(path) as container:
+        return _look(container, lambda: 0.0)
+
+
+def look_while_it_comes(growing: Growing) -> Sight | None:
+    """The same for a file whose end is still to come; None for one that can only be looked at when it's there.
+
+    That is every one that doesn't have its table in front, and every one in which something seems wrong.
+    """
+    reader = Reader(growing)
+    options = {"protocol_whitelist": ""}
     try:
-        with opened(path) as container:
-            picture = picture_of(container)
-            sound = next((stream for stream in container.streams.audio if _is_known(stream)), None)
-            track = _read(container, picture, sound)
-            _check(container, picture, track)
-            return VideoFacts(
-                duration_ms=int(track.seconds * 1000),
-                width=track.sizes[0][0],
-                height=track.sizes[0][1],
-                fps=round(float(track.frames / track.seconds), 3),
-                has_audio=track.sound_packets > 0,
-                video_codec=_codec(picture),
-                audio_codec=_codec(sound) if sound and track.sound_packets else "",
-                bytes=path.stat().st_size,
-                sha256=sha256,
-            )
+        if not has_table_in_front(growing):
+            return None
+        with (
+            _in_our_words(),
+            av.open(reader, "r", "mov", options, metadata_errors="replace", buffer_size=READ_BYTES) as coming,
+        ):
+            return _look(coming, lambda: reader.waited)
+    except (UnreadableVideo, BrokenOff):
+        return None
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
     except FFmpegError as error:
         raise UnreadableVideo(VideoFault.UNREADABLE, f"The video can’t be read: {error.strerror}.") from error
 
@@ -147,12 +221,36 @@ def picture_of(container: InputContainer) -> VideoStream:
     raise UnreadableVideo(VideoFault.WITHOUT_PICTURE, "The video has no picture track that can be read.")
 
 
-def _read(container: InputContainer, picture: VideoStream, sound: AudioStream | None) -> _Track:
-    track = _Track()
+def _look(container: InputContainer, waited: Callable[[], float]) -> Sight:
+    picture = picture_of(container)
+    sound = next((stream for stream in container.streams.audio if _is_known(stream)), None)
+    track = _read(container, picture, sound, waited)
+    _check(container, picture, track)
+    if track.size is None or track.picker.frame is None:
+        raise _damaged()
+    return Sight(
+        duration_ms=int(track.seconds * 1000),
+        width=track.size[0],
+        height=track.size[1],
+        fps=round(float(track.frames / track.seconds), 3),
+        has_audio=track.sound_packets > 0,
+        video_codec=_codec(picture),
+        audio_codec=_codec(sound) if sound and track.sound_packets else "",
+        poster=poster_of(track.picker.frame),
+    )
+
+
+def _read(
+    container: InputContainer, picture: VideoStream, sound: AudioStream | None, waited: Callable[[], float]
+) -> _Track:
+    tick, sound_tick = (_tick(stream) for stream in (picture, sound))
+    apart = max(Fraction(KEY_FRAME_SECONDS), Fraction(container.duration or 0, av.time_base * MOST_KEY_FRAMES))
+    track = _Track(tick, sound_tick, apart / tick)
+    picture.thread_type, picture.codec_context.thread_count = "AUTO", THREADS
     stop_at = time.monotonic() + WORK_SECONDS
     try:
         for packet in container.demux([stream for stream in (picture, sound) if stream]):
-            if time.monotonic() > stop_at:
+            if time.monotonic() - waited() > stop_at:
                 raise UnreadableVideo(VideoFault.TOO_SLOW, f"The video takes more than {WORK_SECONDS:.0f} s to read.")
             if packet.stream is sound:
                 _hear(packet, track)
@@ -167,20 +265,18 @@ def _read(container: InputContainer, picture: VideoStream, sound: AudioStream | 
 def _hear(packet: av.Packet[Any], track: _Track) -> None:
     if packet.is_corrupt:
         raise _cut_off(track)
-    if packet.size and packet.pts is not None and packet.time_base:
+    at = packet.pts
+    if packet.size and at is not None:
         track.sound_packets += 1
-        track.sound_end = max(track.sound_end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+        track.sound_stop = max(track.sound_stop, at + (packet.duration or 0))
 
 
 def _take(packet: av.Packet[Any], track: _Track) -> None:
     at = packet.pts if packet.pts is not None else packet.dts
-    if packet.size and at is not None and packet.time_base and not packet.is_discard:
-        seconds = at * packet.time_base
-        track.add(seconds, (packet.duration or 0) * packet.time_base)
-        if track.frames > WARM_UP_FRAMES:
-            if not packet.is_keyframe or seconds - track.decoded_at < KEY_FRAME_SECONDS:
-                return
-            track.decoded_at = seconds
+    if packet.size and at is not None and not packet.is_discard:
+        track.add(at, packet.duration or 0)
+        if not track.wants(at, is_key=packet.is_keyframe):
+            return
     if packet.is_corrupt:
         raise _cut_off(track)
     _decode(packet, track)
@@ -190,8 +286,8 @@ def _decode(packet: av.Packet[Any], track: _Track) -> None:
     try:
         for frame in packet.decode():
             track.bad += bool(frame.is_corrupt)
-            if not track.sizes:
-                track.sizes.append((frame.width, frame.height))
+            track.size = track.size or (frame.width, frame.height)
+            track.picker.show(frame)
     except FFmpegError:
         track.bad += 1
 
@@ -203,12 +299,20 @@ def _check(container: InputContainer, picture: VideoStream, track: _Track) -> No
     short = promised - there > SHORTFALL or promised - track.end > max(Fraction(1), promised / 10)
     if short or track.frames < picture.frames:
         raise _cut_off(track)
-    if track.bad or not track.sizes or track.frames < track.seconds:
-        raise UnreadableVideo(VideoFault.DAMAGED, "The video is damaged: some of its pictures can’t be decoded.")
+    if track.bad or track.size is None or track.frames < track.seconds:
+        raise _damaged()
+
+
+def _damaged() -> UnreadableVideo:
+    return UnreadableVideo(VideoFault.DAMAGED, "The video is damaged: some of its pictures can’t be decoded.")
 
 
 def _cut_off(track: _Track) -> UnreadableVideo:
     return UnreadableVideo(VideoFault.CUT_OFF, f"The video is cut off after {float(track.seconds):.3f} s.")
+
+
+def _tick(stream: VideoStream | AudioStream | None) -> Fraction:
+    return (stream.time_base if stream else None) or Fraction(1, av.time_base)
 
 
 def _is_known(stream: VideoStream | AudioStream) -> bool:

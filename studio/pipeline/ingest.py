@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from studio.media.posters import make_poster
 from studio.media.transcode import Conversion, ConversionFailed, conversion_of, transcode
-from studio.media.videos import UnreadableVideo, VideoFacts, fast_start, measure_video
+from studio.media.videos import UnreadableVideo, VideoFacts, fast_start, look_at, sha256_of
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline import states
+from studio.pipeline.arrival import Arrival
 from studio.pipeline.failures import COPY_FAILED, fail_render
 from studio.pipeline.orders import handle_of
 from studio.pipeline.reports import reopen
 from studio.pipeline.settle import settle_render
 from studio.providers import http, registry
 from studio.providers.types import ProviderError
-from studio.storage import hurry, store_file
+from studio.storage import store_file
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=180)  # renewed while a download or a conversion goes on
 RENEW_SECONDS = 30.0
-DOWNLOAD_SECONDS = 600.0  # in all: a link that drips must not hold a worker
 COPY_TRIES = 5
 MAX_REOPENS = 2  # times the provider is asked again where the video is
 MAX_BYTES = 2_000_000_000
@@ -84,25 +80,19 @@ def _give_up(render: Render) -> bool:
 
 def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any]:
     """The columns of a stored and checked copy. The length, which is charged, is that of the provider's own file."""
-    came = folder / "came"
-    http.run(_download, render, job, came)
-    fast_start(came)
-    with ThreadPoolExecutor(1) as beside:
-        flushed = beside.submit(hurry, came)  # a disk takes its time, and looking at the file takes another
-        made = measure_video(came)
+    with Arrival(folder / "came") as arrival:
+        _download(render, job, arrival)
+        came, made, poster = arrival.check()
         _check(made, render)
-        path, facts = _as_asked_for(render, job, came, made)
-        picture = make_poster(path)
-        flushed.result()
+        path, facts, poster = _as_asked_for(render, job, came, made, poster)
+        arrival.flushed()
     if not states.keep(render, lease=LEASE):
         raise CopyFailed("Somebody else has taken the copy over.")
     # The names derive from the render's id, so a repeat writes the same files again.
     base = f"w/{render.workspace_id}/renders/{render.pk}"
-    poster = default_storage.save(f"{base}/poster.jpg", ContentFile(picture))
-    video = store_file(path, f"{base}/video.{render.options.get('output_format', 'mp4')}")
     return {
-        "video": video,
-        "poster": poster,
+        "poster": default_storage.save(f"{base}/poster.jpg", ContentFile(poster)),
+        "video": store_file(path, f"{base}/video.{render.options.get('output_format', 'mp4')}"),
         "video_bytes": facts.bytes,
         "video_sha256": facts.sha256,
         "measured_ms": made.duration_ms,
@@ -111,7 +101,9 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any
     }
 
 
-def _as_asked_for(render: Render, job: ProviderJob, came: Path, made: VideoFacts) -> tuple[Path, VideoFacts]:
+def _as_asked_for(
+    render: Render, job: ProviderJob, came: Path, made: VideoFacts, poster: bytes
+) -> tuple[Path, VideoFacts, bytes]:
     """The file in the format and quality that was asked for, converted where its provider can't make it so."""
     conversion = conversion_of(
         came,
@@ -121,13 +113,14 @@ def _as_asked_for(render: Render, job: ProviderJob, came: Path, made: VideoFacts
         has_quality=registry.provider_of(job.offer).capabilities.output_quality,
     )
     if conversion is None:
-        return came, made
+        return came, made, poster
     path = _converted(render, came, conversion)
-    facts = measure_video(path)
+    sight = look_at(path)
+    facts = sight.facts(path.stat().st_size, sha256_of(path))
     if not facts.has_audio or abs(facts.duration_ms - made.duration_ms) > CONVERSION_DRIFT_MS:
         raise ConversionFailed(f"The conversion made {facts.duration_ms} ms of {made.duration_ms} ms.")
     states.note(render, "converted by us", detail={"conversion": conversion.sentence})
-    return path, facts
+    return path, facts, sight.poster
 
 
 def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
@@ -146,24 +139,19 @@ def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
     return path
 
 
-async def _download(render: Render, job: ProviderJob, path: Path) -> None:
-    """Stream the provider's file to ``path`` in constant memory, and keep the claim while it comes."""
-    size, renewed = 0, time.monotonic()
-    async with (
-        asyncio.timeout(DOWNLOAD_SECONDS),
-        registry.provider_of(job.offer).stream(job.result_url) as chunks,
-    ):
-        with path.open("wb") as file:
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > MAX_BYTES:
-                    raise CopyFailed(f"The file is larger than {MAX_BYTES:,} bytes.")
-                file.write(chunk)
-                if time.monotonic() - renewed > RENEW_SECONDS:
-                    renewed = time.monotonic()
-                    if not await sync_to_async(states.keep)(render, lease=LEASE):
-                        raise CopyFailed("Somebody else has taken the copy over.")
-    if not size:
+def _download(render: Render, job: ProviderJob, arrival: Arrival) -> None:
+    """Stream the provider's file in constant memory, and keep the claim while it comes."""
+    renewed = time.monotonic()
+    with registry.provider_of(job.offer).stream(job.result_url) as chunks:
+        for chunk in chunks:
+            arrival.add(chunk)
+            if arrival.size > MAX_BYTES:
+                raise CopyFailed(f"The file is larger than {MAX_BYTES:,} bytes.")
+            if time.monotonic() - renewed > RENEW_SECONDS:
+                renewed = time.monotonic()
+                if not states.keep(render, lease=LEASE):
+                    raise CopyFailed("Somebody else has taken the copy over.")
+    if not arrival.size:
         raise CopyFailed("The file is empty.")
 
 

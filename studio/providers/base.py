@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -141,7 +141,7 @@ class Provider(ABC):
         raise SealBroken(f"{self.label} sends no webhooks.")
 
     @abstractmethod
-    def stream(self, report_url: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    def stream(self, report_url: str) -> AbstractContextManager[Iterator[bytes]]:
         """Open the finished file as chunks. Raises ProviderError when it can't be had."""
 
     # --- Shared ----------------------------------------------------------------------------------------------------

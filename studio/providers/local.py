@@ -11,10 +11,11 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
@@ -106,7 +107,7 @@ class LocalProvider(Provider):
         stopped = await sync_to_async(engine.cancel, thread_sensitive=False)(folder)
         return CancelAnswer.CANCELLED if stopped else CancelAnswer.TOO_LATE
 
-    def stream(self, report_url: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    def stream(self, report_url: str) -> AbstractContextManager[Iterator[bytes]]:
         return _stream(report_url)
 
     async def forget(self, job: JobHandle) -> None:
@@ -166,15 +167,10 @@ def _start(folder: Path) -> None:
     threading.Thread(target=process.wait, daemon=True).start()
 
 
-@asynccontextmanager
-async def _stream(report_url: str) -> AsyncIterator[AsyncIterator[bytes]]:
+@contextmanager
+def _stream(report_url: str) -> Iterator[Iterator[bytes]]:
     path = engine.result_path(_folder(report_url.removeprefix(SCHEME)))
     if path is None:
         raise ProviderError(Failure(Fault.NOT_FOUND, "result_gone", "The draft engine no longer has this file."))
     with path.open("rb") as file:
-
-        async def chunks() -> AsyncIterator[bytes]:
-            while chunk := file.read(CHUNK):
-                yield chunk
-
-        yield chunks()
+        yield iter(partial(file.read, CHUNK), b"")

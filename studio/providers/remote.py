@@ -7,8 +7,8 @@ import base64
 import logging
 import time
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
@@ -144,7 +144,7 @@ class RemoteProvider(Provider):
 
     # --- Files -----------------------------------------------------------------------------------------------------
 
-    def stream(self, report_url: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    def stream(self, report_url: str) -> AbstractContextManager[Iterator[bytes]]:
         return http.download(report_url, self.bases)
 
 

@@ -83,11 +83,8 @@ def older(job: JobHandle, seconds: float) -> JobHandle:
 
 
 def fetch(provider: Provider, url: str) -> bytes:
-    async def whole() -> bytes:
-        async with provider.stream(url) as chunks:
-            return b"".join([chunk async for chunk in chunks])
-
-    return http.run(whole)
+    with provider.stream(url) as chunks:
+        return b"".join(chunks)
 
 
 def without_raw(found: Any) -> Mapping[str, Any]:

@@ -158,13 +158,9 @@ def test_loopback_is_told_by_name_and_number() -> None:
 # --- Downloads --------------------------------------------------------------------------------------------------------
 
 
-async def _fetch(url: str, bases: http.Bases) -> bytes:
-    async with http.download(url, bases) as chunks:
-        return b"".join([chunk async for chunk in chunks])
-
-
 def fetch(url: str, bases: http.Bases = HERE) -> bytes:
-    return http.run(_fetch, url, bases)
+    with http.download(url, bases) as chunks:
+        return b"".join(chunks)
 
 
 def test_a_file_is_fetched_whole_and_without_a_key() -> None:
@@ -242,16 +238,16 @@ def test_a_large_file_needs_no_memory() -> None:
         for _ in range(size // 1_000_000):
             connection.sendall(bytes(1_000_000))
 
-    async def weigh(url: str) -> tuple[int, int]:
+    def weigh(url: str) -> tuple[int, int]:
         total = largest = 0
-        async with http.download(url, HERE) as chunks:
-            async for chunk in chunks:
+        with http.download(url, HERE) as chunks:
+            for chunk in chunks:
                 total, largest = total + len(chunk), max(largest, len(chunk))
         return total, largest
 
     with wire(pour) as server:
         tracemalloc.start()
-        total, largest = http.run(weigh, f"{server.url}/v.mp4")
+        total, largest = weigh(f"{server.url}/v.mp4")
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert total == size

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from studio.media import videos
-from studio.media.posters import make_poster
-from studio.media.videos import UnreadableVideo, VideoFacts, VideoFault, fast_start, measure_video
+from studio.media.videos import UnreadableVideo, VideoFacts, VideoFault, fast_start, look_at, measure_video
 from tests.corpus import films, pictures, sounds
 from tests.studio.conftest import PlaceFile
 
@@ -116,11 +115,7 @@ def test_pictures_that_cannot_be_decoded_are_found_out(place: PlaceFile) -> None
     ],
 )
 def test_what_is_no_video_is_called_by_its_name(data: bytes, code: VideoFault, sentence: str, place: PlaceFile) -> None:
-    path = place(data)
-    assert refusal(path) == (code, sentence)
-    with pytest.raises(UnreadableVideo) as refused:
-        make_poster(path)
-    assert refused.value.code == code
+    assert refusal(place(data)) == (code, sentence)
 
 
 def test_a_video_that_takes_too_long_to_read_is_given_up(place: PlaceFile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,19 +158,19 @@ def test_fast_start_leaves_what_it_cannot_help(data: bytes, place: PlaceFile) ->
 
 
 def test_a_poster_shows_the_picture_after_a_second(place: PlaceFile) -> None:
-    poster = Image.open(io.BytesIO(make_poster(place(films.film(seconds=3)))))
+    poster = Image.open(io.BytesIO(look_at(place(films.film(seconds=3))).poster))
     assert (poster.format, poster.size) == ("JPEG", (320, 240))
     grey = np.asarray(poster.convert("L"))[100:200, 100:200].mean()
     assert abs(grey - (40 + 25)) < 4  # the film brightens by one each frame
 
 
 def test_a_poster_of_a_short_video_shows_its_last_picture(place: PlaceFile) -> None:
-    poster = Image.open(io.BytesIO(make_poster(place(films.film(seconds=0.4)))))
+    poster = Image.open(io.BytesIO(look_at(place(films.film(seconds=0.4))).poster))
     assert abs(np.asarray(poster.convert("L"))[100:200, 100:200].mean() - (40 + 9)) < 4
 
 
 def test_a_large_poster_is_scaled_down(place: PlaceFile) -> None:
-    poster = Image.open(io.BytesIO(make_poster(place(films.film(seconds=0.2, size=(720, 1280))))))
+    poster = Image.open(io.BytesIO(look_at(place(films.film(seconds=0.2, size=(720, 1280)))).poster))
     assert poster.size == (540, 960)
 
 
@@ -191,7 +186,6 @@ def test_whatever_happens_to_a_file_it_is_measured_or_refused(place: PlaceFile) 
         try:
             fast_start(path)
             measure_video(path)
-            make_poster(path)
             outcomes.add("measured")
         except UnreadableVideo as refused:
             outcomes.add(refused.code)

@@ -41,8 +41,13 @@ def tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def new_file_client(*, timeout: httpx.Timeout) -> httpx.Client:
+    """For a file that comes."""
+    return httpx.Client(verify=tls(), timeout=timeout, headers=HEADERS, mounts=DIRECT, follow_redirects=False)
+
+
 def new_client(*, connections: int, timeout: httpx.Timeout = TIMEOUT) -> httpx.AsyncClient:
-    """For files."""
+    """For a file that goes out."""
     limits = httpx.Limits(
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=IDLE_SECONDS
     )
