@@ -16,10 +16,14 @@ from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from django.conf import settings
+from django.core.files.base import File
 from django.utils.http import content_disposition_header
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
+from studio.bucket_parts import PART, Parts, clear_forgotten
+from studio.bucket_words import in_our_words
+from studio.media.growing import Growing
 from studio.storage import Window, content_type_of
 
 LONGEST_PRESIGNED = 7 * 24 * 3600
@@ -40,13 +44,38 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
     def get_object_parameters(self, name: str) -> dict[str, Any]:
         return {**super().get_object_parameters(name), "ContentType": content_type_of(name)}
 
+    def _save(self, name: str, content: File[Any]) -> str:
+        with in_our_words():
+            return str(super()._save(name, content))
+
     def take_in(self, path: Path, name: str) -> str:
         """By its path, of which each part is read as it goes out; of an open file ten parts would wait in memory."""
-        stored = str(clean_name(name))
-        key = self._normalize_name(stored)
-        extra = self._get_write_parameters(key)
-        self.bucket.Object(key).upload_file(str(path), ExtraArgs=extra, Config=self.transfer_config)
-        return stored
+        place, extra = self._place_of(name)
+        with in_our_words():
+            if path.stat().st_size < PART:
+                with path.open("rb") as file:
+                    self._client.put_object(**place, **extra, Body=file)
+            else:
+                self._client.upload_file(
+                    str(path), place["Bucket"], place["Key"], ExtraArgs=extra, Config=self.transfer_config
+                )
+        return str(clean_name(name))
+
+    def take_in_early(self, growing: Growing, name: str) -> Parts:
+        return Parts(self._client, *self._place_of(name), growing)
+
+    def clear_forgotten(self) -> int:
+        return clear_forgotten(self._client, self.bucket_name, self._normalize_name(""))
+
+    def _place_of(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Where the object is, and what is said of it when it's written."""
+        key = self._normalize_name(clean_name(name))
+        return {"Bucket": self.bucket_name, "Key": key}, self._get_write_parameters(key)
+
+    @property
+    def _client(self) -> Any:
+        """The one of the process: it may be used by many threads, and to make one takes a tenth of a second."""
+        return self.bucket.meta.client
 
     def url(self, name: str, parameters: Any = None, expire: int | None = None, http_method: Any = None) -> str:  # noqa: ARG002
         """Presigned for GET by our own rules; ``parameters`` and ``http_method`` of the base class have no use here."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
@@ -25,6 +26,8 @@ from studio.filenames import download_name
 
 if TYPE_CHECKING:
     from studio.bucket import PrivateBucket
+    from studio.bucket_parts import Parts
+    from studio.media.growing import Growing
 
 CONTENT_TYPES = {
     "jpg": "image/jpeg",
@@ -42,6 +45,10 @@ CONTENT_TYPES = {
 UNKNOWN_TYPE = "application/octet-stream"
 LINK_SALT = "studio.storage.link"
 STAMP = re.compile("[0-9a-f]{1,12}")
+
+
+class StoreFailed(OSError):
+    """A file could not be stored now. The sentence says why, and may be shown."""
 
 
 def content_type_of(name: str) -> str:
@@ -66,6 +73,18 @@ def store_file(path: Path, name: str) -> str:
     """Store a finished file of ours under exactly this name; ``path`` may be gone afterwards."""
     storage = cast("PrivateFiles | PrivateBucket", default_storage)
     return storage.take_in(path, name)
+
+
+def store_early(growing: Growing, name: str) -> AbstractContextManager[Parts | None]:
+    """Begin to store a file that still comes, where that helps; see ``studio.bucket_parts``."""
+    storage = cast("PrivateFiles | PrivateBucket", default_storage)
+    return storage.take_in_early(growing, name)
+
+
+def clear_forgotten() -> int:
+    """Take out what killed processes have left of their uploads. Returns how many there were."""
+    storage = cast("PrivateFiles | PrivateBucket", default_storage)
+    return storage.clear_forgotten()
 
 
 def hurry(path: Path) -> None:
@@ -135,6 +154,13 @@ class PrivateFiles(FileSystemStorage):
         path.chmod(self.file_permissions_mode or 0o640)
         self._put_in_place(path, name)
         return name
+
+    def take_in_early(self, growing: Growing, name: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        """It's moved in when it's whole, which takes no time."""
+        return nullcontext()
+
+    def clear_forgotten(self) -> int:
+        return 0
 
     def _put_in_place(self, path: Path, name: str) -> None:
         """The bytes first, so that after a power cut no name leads to half a file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from avatarsite.supervisor import stopping
-from studio import slots
+from studio import slots, storage
 from studio.gateway import asking, letters
 from studio.gateway import sweep as sweeping
 from studio.pipeline import cancel as cancelling
@@ -60,3 +60,7 @@ def sweep() -> None:
 
 def sweep_slots() -> None:
     slots.sweep_slots()
+
+
+def sweep_bucket() -> None:
+    storage.clear_forgotten()

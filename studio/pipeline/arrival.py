@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from studio.media.faststart import fast_start, has_fragments
+from studio.media.faststart import fast_start, is_whole_and_plain
 from studio.media.growing import Growing
 from studio.media.videos import Sight, VideoFacts, look_at, look_while_it_comes, sha256_of
-from studio.storage import hurry
+from studio.storage import hurry, store_early, store_file
 
 WRITE_BACK = 64_000_000
 
@@ -20,19 +20,22 @@ WRITE_BACK = 64_000_000
 class Arrival:
     """Filled by ``add``, judged by ``check``. On leaving, whoever was still at it has ended."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, early: str | None = None) -> None:
+        """``early`` is the name under which it may be stored as it comes."""
+        self._path, self._early = path, early
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._growing = Growing(self._path)
             stack.callback(self._growing.close)
             beside = stack.enter_context(ThreadPoolExecutor(3))
+            self._parts = stack.enter_context(store_early(self._growing, self._early)) if self._early else None
             stack.enter_context(self._growing.kept())
             self._sha256 = beside.submit(_sha256_of, self._growing)
             self._sight = beside.submit(look_while_it_comes, self._growing)
             self._flushed = beside.submit(_write_back, self._growing)
             self._beside = beside
+            self._as_it_came = True
             self._left = stack.pop_all()
         return self
 
@@ -50,7 +53,7 @@ class Arrival:
         """The whole file, what was found of it, and its poster. Raises UnreadableVideo."""
         self._growing.end()
         came, sight, sha256 = self._path, self._sight.result(), self._sha256.result()
-        if sight is None or has_fragments(came):
+        if sight is None or not is_whole_and_plain(came):
             sight, sha256 = self._again(sha256)
         return came, sight.facts(came.stat().st_size, sha256), sight.poster
 
@@ -60,12 +63,16 @@ class Arrival:
         fast_start(self._path)
         moved = self._path.stat().st_ino != before
         if moved:
+            self._as_it_came = False
             self._flushed = self._beside.submit(hurry, self._path)
         return look_at(self._path), sha256_of(self._path) if moved else sha256
 
-    def flushed(self) -> None:
-        """A disk takes its time, and looking at the file has taken another."""
+    def store(self, path: Path, name: str) -> str:
+        """Store what became of the file. Raises OSError."""
         self._flushed.result()
+        if path == self._path and name == self._early and self._as_it_came and self._parts and self._parts.finish():
+            return name
+        return store_file(path, name)
 
 
 def _write_back(growing: Growing) -> None:

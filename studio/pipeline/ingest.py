@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from studio.media.transcode import Conversion, ConversionFailed, conversion_of, transcode
+from studio.media.transcode import KEPT_FROM_QUALITY, Conversion, ConversionFailed, conversion_of, transcode
 from studio.media.videos import UnreadableVideo, VideoFacts, fast_start, look_at, sha256_of
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline import states
@@ -24,7 +24,6 @@ from studio.pipeline.reports import reopen
 from studio.pipeline.settle import settle_render
 from studio.providers import http, registry
 from studio.providers.types import ProviderError
-from studio.storage import store_file
 
 logger = logging.getLogger(__name__)
 
@@ -80,25 +79,33 @@ def _give_up(render: Render) -> bool:
 
 def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any]:
     """The columns of a stored and checked copy. The length, which is charged, is that of the provider's own file."""
-    with Arrival(folder / "came") as arrival:
-        _download(render, job, arrival)
-        came, made, poster = arrival.check()
-        _check(made, render)
-        path, facts, poster = _as_asked_for(render, job, came, made, poster)
-        arrival.flushed()
-    if not states.keep(render, lease=LEASE):
-        raise CopyFailed("Somebody else has taken the copy over.")
     # The names derive from the render's id, so a repeat writes the same files again.
     base = f"w/{render.workspace_id}/renders/{render.pk}"
+    name = f"{base}/video.{render.options.get('output_format', 'mp4')}"
+    with Arrival(folder / "came", early=name if _may_stay_as_it_is(render, job) else None) as arrival:
+        _download(render, job, arrival)
+        came, made, picture = arrival.check()
+        _check(made, render)
+        path, facts, picture = _as_asked_for(render, job, came, made, picture)
+        if not states.keep(render, lease=LEASE):
+            raise CopyFailed("Somebody else has taken the copy over.")
+        poster = default_storage.save(f"{base}/poster.jpg", ContentFile(picture))
+        video = arrival.store(path, name)
     return {
-        "poster": default_storage.save(f"{base}/poster.jpg", ContentFile(poster)),
-        "video": store_file(path, f"{base}/video.{render.options.get('output_format', 'mp4')}"),
+        "video": video,
+        "poster": poster,
         "video_bytes": facts.bytes,
         "video_sha256": facts.sha256,
         "measured_ms": made.duration_ms,
         "width": facts.width,
         "height": facts.height,
     }
+
+
+def _may_stay_as_it_is(render: Render, job: ProviderJob) -> bool:
+    """As far as it can be told before the file is seen."""
+    quality = render.options.get("output_quality", KEPT_FROM_QUALITY)
+    return quality >= KEPT_FROM_QUALITY or registry.provider_of(job.offer).capabilities.output_quality
 
 
 def _as_asked_for(

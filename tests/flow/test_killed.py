@@ -29,7 +29,7 @@ POINTS = [
     "studio.pipeline.drive.check_now:after",
     "studio.pipeline.ingest._bring_home:before",
     "studio.pipeline.ingest._download:after",
-    "studio.pipeline.ingest.store_file:after",
+    "studio.pipeline.arrival.store_file:after",
     "studio.pipeline.ingest.settle_render:before",
     "studio.pipeline.settle.advance:after",  # ready, not charged, not committed
     "studio.pipeline.settle.metering.record_usage:after",  # charged, not committed
