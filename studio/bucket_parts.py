@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +10,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
+
+from s3transfer.utils import ReadFileChunk
 
 from studio.bucket_words import in_our_words
 from studio.media.faststart import has_table_in_front
@@ -20,7 +21,7 @@ from studio.storage import StoreFailed
 logger = logging.getLogger(__name__)
 
 PART = 8 << 20
-AT_ONCE = 3  # parts that wait in memory
+AT_ONCE = 2
 FORGOTTEN = timedelta(days=1)  # longer than a copy may take with all its repeats
 
 
@@ -86,8 +87,11 @@ class Parts:
         if self._unwanted.is_set():
             raise StoreFailed("The file is not wanted any more.")
         number = start // PART + 1
-        body = os.pread(self._growing.fileno(), size, start)
-        with in_our_words():
+        with (
+            in_our_words(),
+            # Read as it goes out, as boto3 does it: a part in memory would be there twice.
+            ReadFileChunk.from_filename(str(self._growing.path), start, size) as body,
+        ):
             told = self._client.upload_part(**self._place, UploadId=self._upload, PartNumber=number, Body=body)
         return {"PartNumber": number, **{name: told[name] for name in ("ETag", "ChecksumCRC32") if name in told}}
 

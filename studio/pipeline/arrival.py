@@ -34,7 +34,7 @@ class Arrival:
             self._sha256 = beside.submit(_sha256_of, self._growing)
             self._sight = beside.submit(look_while_it_comes, self._growing)
             self._flushed = beside.submit(_write_back, self._growing)
-            self._beside = beside
+            self.beside = beside.submit
             self._as_it_came = True
             self._left = stack.pop_all()
         return self
@@ -64,7 +64,7 @@ class Arrival:
         moved = self._path.stat().st_ino != before
         if moved:
             self._as_it_came = False
-            self._flushed = self._beside.submit(hurry, self._path)
+            self._flushed = self.beside(hurry, self._path)
         return look_at(self._path), sha256_of(self._path) if moved else sha256
 
     def store(self, path: Path, name: str) -> str:

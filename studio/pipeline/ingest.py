@@ -89,11 +89,12 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any
         path, facts, picture = _as_asked_for(render, job, came, made, picture)
         if not states.keep(render, lease=LEASE):
             raise CopyFailed("Somebody else has taken the copy over.")
-        poster = default_storage.save(f"{base}/poster.jpg", ContentFile(picture))
+        # At once: a disk and a bucket have to be waited for, whatever the size of the file.
+        poster = arrival.beside(default_storage.save, f"{base}/poster.jpg", ContentFile(picture))
         video = arrival.store(path, name)
+        stored = {"video": video, "poster": poster.result()}
     return {
-        "video": video,
-        "poster": poster,
+        **stored,
         "video_bytes": facts.bytes,
         "video_sha256": facts.sha256,
         "measured_ms": made.duration_ms,
