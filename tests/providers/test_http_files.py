@@ -4,7 +4,9 @@ import asyncio
 import datetime as dt
 import socket
 import ssl
+import time
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +255,41 @@ def test_a_large_file_needs_no_memory() -> None:
     assert total == size
     assert largest <= CHUNK
     assert peak < 8_000_000
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"])
+def test_a_link_that_drips_is_given_up(head: bytes) -> None:
+    def drip(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(head)
+        with suppress(OSError):
+            for _ in range(100):
+                connection.sendall(b"x")
+                time.sleep(0.05)
+
+    began = time.monotonic()
+    with (
+        wire(drip) as server,
+        pytest.raises(ProviderError),
+        http.download(f"{server.url}/v.mp4", HERE, seconds=0.5) as it,
+    ):
+        list(it)
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("spoken", ["chunked", "until it closes"])
+def test_a_file_of_unknown_length_is_fetched_whole(spoken: str) -> None:
+    body = b"video" * 100_000
+
+    def pour(connection: socket.socket, _: bytes) -> None:
+        if spoken == "chunked":
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            connection.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        else:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body)
+        connection.close()
+
+    with wire(pour) as server:
+        assert fetch(f"{server.url}/v.mp4") == body
 
 
 def test_a_file_is_put_where_the_provider_says_without_a_key() -> None:
