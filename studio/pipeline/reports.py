@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from avatarsite import jobs
@@ -22,6 +22,15 @@ from studio.providers.types import Failure, Fault, JobReport
 from studio.providers.types import JobStatus as Said
 
 logger = logging.getLogger(__name__)
+
+# By hand: through the ORM it costs three times as much, because each number of ids makes another statement. What a
+# report leaves out stays as it was, and an ended job says nothing new.
+_NEWS = f"""
+    UPDATE {ProviderJob._meta.db_table}
+    SET status = %s, progress = COALESCE(%s, progress), queue_position = COALESCE(%s, queue_position)
+    WHERE id = %s AND next_check_at IS NOT NULL
+        AND status NOT IN ({", ".join(f"'{status.value}'" for status in ENDED_STATUSES)})
+"""  # noqa: S608, SLF001 -- nothing in it comes from outside
 
 
 def apply_report(job_id: str, report: JobReport) -> bool:
@@ -50,17 +59,14 @@ def apply_report(job_id: str, report: JobReport) -> bool:
 
 
 def store_news(reports: Mapping[str, JobReport]) -> None:
-    """Store how far jobs are that have not ended, by their ids: a few statements, however many jobs there are."""
-    alike: dict[tuple[str, int | None, int | None], list[str]] = {}
-    for job_id, report in reports.items():
-        alike.setdefault((report.status.value, report.progress, report.queue_position), []).append(job_id)
-    with transaction.atomic():
-        for (status, progress, place), ids in alike.items():
-            going_on = ProviderJob.objects.filter(pk__in=ids, next_check_at__isnull=False)
-            said = {"status": status, "progress": progress, "queue_position": place}
-            going_on.exclude(status__in=ENDED_STATUSES).update(
-                **{name: value for name, value in said.items() if value is not None}
-            )
+    """Store how far jobs are that have not ended, by their ids."""
+    rows = [
+        # In one order everywhere, so that two watches that meet here never wait for each other.
+        (report.status.value, report.progress, report.queue_position, job_id)
+        for job_id, report in sorted(reports.items())
+    ]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(_NEWS, rows)
 
 
 def note_refusal(offer: str, failure: Failure) -> None:

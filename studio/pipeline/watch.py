@@ -39,6 +39,7 @@ RUN_SECONDS = 45.0  # well below the queue's own limit for the watch cluster
 LOOK_EVERY = 0.5  # for new and nudged rows
 LOOK_OVER_EVERY = 20.0  # over all rows, for those that ended elsewhere
 RENEW_EVERY = 5.0
+NEWS_EVERY = 1.0  # how far jobs are is written down together: each commit costs as much as fifty rows
 REFUSED_AGAIN = 60.0  # how often the operator is told of the same refusal
 IDLE_SECONDS = 1.5  # how long to stay when nothing is left
 TICK = 0.2
@@ -90,6 +91,7 @@ class _Watch:
     calling: set[str] = field(default_factory=set)  # providers whose webhooks reach us
     sends_wait: bool = False
     looked_at: datetime | None = None
+    news_at: float = 0.0
 
     async def run(self) -> None:
         async with http.open_pool():
@@ -121,6 +123,7 @@ class _Watch:
         unfinished = self.questions | self.sends
         if unfinished:
             await asyncio.wait(unfinished, timeout=FINISH_SECONDS)
+        self.news_at = 0.0
         await self._apply()
         await sync_to_async(wake.take_lease)(self.owner, self.paces.handed_on())
 
@@ -168,7 +171,9 @@ class _Watch:
             refusals, self.refusals = self.refusals, {}
             for offer, failure in refusals.items():
                 await sync_to_async(note_refusal)(offer, failure)
-        if self.reports or self.news:
+        now = time.monotonic()
+        if self.reports or (self.news and now - self.news_at > NEWS_EVERY):
+            self.news_at = now
             reports, self.reports = self.reports, []
             news, self.news = self.news, {}
             for ended in await sync_to_async(apply_all)(reports, news):

@@ -177,7 +177,8 @@ def apply_all(reports: Sequence[tuple[str, JobReport]], news: Mapping[str, JobRe
     together += [[each] for each in reports if each[1].status is not JobStatus.DONE]
     ended = [pk for each in together for pk in _apply(each)]
     try:
-        store_news(news)
+        if news:
+            store_news(news)
     except Exception:
         logger.exception("the progress of %s jobs could not be stored", len(news))
     return ended
