@@ -16,8 +16,9 @@ from studio.providers.types import JobHandle
 JITTER = 0.15
 # With a webhook on its way, polls are the safety net: the age's part, and the limits, in seconds.
 NET_SHARE, NET_SECONDS = 5, (10.0, 60.0)
-# Where several jobs fit into one question, those that are due so soon come along.
-TOGETHER_SECONDS = 1.0
+# Where several jobs fit into one question, they are due on a beat: a sixth of their wait, or less. Beats are powers of
+# two, so that young and old jobs meet on them.
+BEATS, LONGEST_BEAT = 6, 8.0
 NUDGED = 0.0  # due before all others, also where a rate limit has made a queue
 
 
@@ -48,13 +49,26 @@ class Tracked:
     busy: bool = False
     failures: int = 0
 
-    @property
-    def provider(self) -> str:
-        return registry.offer(self.offer).provider
+    provider: str = field(init=False)
+    asked_together: bool = field(init=False)
+    poll_seconds: tuple[float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Looked up once: each answer asks for them."""
+        self.provider = registry.offer(self.offer).provider
+        can = registry.provider(self.provider).capabilities
+        self.asked_together, self.poll_seconds = can.checks_at_once > 1, can.poll_seconds
 
     def interval(self, *, webhook: bool) -> float:
-        limits = registry.provider_of(self.offer).capabilities.poll_seconds
-        return poll_interval(time.time() - self.since, limits, webhook=webhook)
+        return poll_interval(time.time() - self.since, self.poll_seconds, webhook=webhook)
+
+
+def _due_in(wait: float, *, together: bool) -> float:
+    due = time.monotonic() + wait
+    if not together or wait <= 0:
+        return due
+    beat = 2.0 ** math.floor(math.log2(min(wait / BEATS, LONGEST_BEAT)))
+    return math.ceil(due / beat) * beat
 
 
 @dataclass(slots=True)
@@ -70,8 +84,8 @@ class Agenda:
         return list(self._queues)
 
     def plan(self, job: Tracked, wait: float | None = None) -> None:
-        """Ask in ``wait`` seconds; without, before all others."""
-        job.due = NUDGED if wait is None else time.monotonic() + wait
+        """Ask in ``wait`` seconds, or on the next beat after that; without, before all others."""
+        job.due = NUDGED if wait is None else _due_in(wait, together=job.asked_together)
         heapq.heappush(self._queues.setdefault(job.provider, []), (job.due, job.pk))
 
     def is_due(self, provider: str, now: float) -> bool:
@@ -83,11 +97,10 @@ class Agenda:
     def take(self, provider: str, now: float, most: int) -> list[Tracked]:
         """Up to ``most`` jobs to ask about in one question, marked as busy; none if none is due yet."""
         taken: list[Tracked] = []
-        until = now if most == 1 else now + TOGETHER_SECONDS
         if not self.is_due(provider, now):
             return taken
         queue = self._queues[provider]
-        while queue and len(taken) < most and queue[0][0] <= until:
+        while queue and len(taken) < most and queue[0][0] <= now:
             due, pk = heapq.heappop(queue)
             if not self._passed_over(due, pk):
                 job = self.tracked[pk]

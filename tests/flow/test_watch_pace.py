@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from studio.models import WatchLease
-from studio.pipeline import wake
+from studio.pipeline import wake, watch_agenda
 from studio.pipeline.watch_agenda import Agenda, Tracked, poll_interval
 from studio.pipeline.watch_pace import FASTER_EVERY, LEAST, UNLIMITED, Pace, Paces
 from studio.providers.types import JobHandle
@@ -120,12 +121,20 @@ def test_a_nudged_job_goes_before_a_queue_that_a_limit_has_made() -> None:
     assert agenda.take("fal", now, 1) == []
 
 
-def test_one_question_takes_along_what_is_due_within_a_second_at_the_same_provider() -> None:
-    agenda = agenda_of(("a", RUNWARE, 0.0), ("b", RUNWARE, 0.5), ("c", RUNWARE, 5.0), ("d", FAL, 0.0))
-    now = agenda.tracked["a"].due
-    assert agenda.take("runware", now - 1, 50) == []
-    assert [found.pk for found in agenda.take("runware", now, 50)] == ["a", "b"]
-    assert agenda.is_due("runware", now + 1) is False
+def test_one_question_takes_along_what_is_due_on_the_same_beat_at_the_same_provider(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch_agenda, "time", SimpleNamespace(monotonic=lambda: 100.3))
+    agenda = agenda_of(("a", RUNWARE, 13.0), ("b", RUNWARE, 12.5), ("c", RUNWARE, 2.0), ("d", RUNWARE, 900.0))
+    assert [agenda.tracked[name].due for name in "abcd"] == [114.0, 114.0, 102.5, 1008.0]
+    assert [found.pk for found in agenda.take("runware", 113.9, 50)] == ["c"]
+    assert [found.pk for found in agenda.take("runware", 114.0, 50)] == ["a", "b"]
+    assert agenda.is_due("runware", 1007.0) is False
+
+
+def test_what_is_asked_one_by_one_is_due_to_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_agenda, "time", SimpleNamespace(monotonic=lambda: 100.3))
+    assert agenda_of(("a", FAL, 13.0)).tracked["a"].due == 113.3
 
 
 def test_a_job_that_is_nudged_while_it_is_asked_about_is_asked_about_again_at_once() -> None:
