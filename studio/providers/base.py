@@ -81,7 +81,7 @@ class Provider(ABC):
 
     async def check_many(self, jobs: Sequence[JobHandle]) -> list[JobReport | ProviderError]:
         """Check up to ``checks_at_once`` jobs: for each a report, or why nothing was told of it, in their order."""
-        told = await self._check_many(jobs) if len(jobs) > 1 else [await self._told(job) for job in jobs]
+        told = await self._told_each(jobs)
         return [
             self._looked_at(job, found) if isinstance(found, JobReport) else found
             for job, found in zip(jobs, told, strict=True)
@@ -145,6 +145,9 @@ class Provider(ABC):
         """Open the finished file as chunks. Raises ProviderError when it can't be had."""
 
     # --- Shared ----------------------------------------------------------------------------------------------------
+
+    async def _told_each(self, jobs: Sequence[JobHandle]) -> list[JobReport | ProviderError]:
+        return await self._check_many(jobs) if len(jobs) > 1 else [await self._told(job) for job in jobs]
 
     async def _told(self, job: JobHandle) -> JobReport | ProviderError:
         try:

@@ -111,11 +111,13 @@ def _until(value: str, now: datetime) -> float:
 
 
 # --- Readers that take any JSON and give what was hoped for, or nothing ----------------------------------------------
+# JSON's objects are dicts, and that is looked at first: Mapping takes ten times as long to ask.
+OBJECT = (dict, Mapping)
 
 
 def text_at(value: Any, *names: str) -> str:
     """The first of ``names`` in a JSON object that holds text."""
-    if isinstance(value, Mapping):
+    if isinstance(value, OBJECT):
         for name in names:
             if isinstance(value.get(name), str) and value[name]:
                 return str(value[name])
@@ -124,7 +126,7 @@ def text_at(value: Any, *names: str) -> str:
 
 def count_at(value: Any, name: str, most: int = 2**31 - 1) -> int | None:
     """A whole number from 0 to ``most``."""
-    found = value.get(name) if isinstance(value, Mapping) else None
+    found = value.get(name) if isinstance(value, OBJECT) else None
     if isinstance(found, bool) or not isinstance(found, (int, float)):
         return None
     return int(found) if 0 <= found <= most else None
@@ -132,6 +134,6 @@ def count_at(value: Any, name: str, most: int = 2**31 - 1) -> int | None:
 
 def objects_at(value: Any, name: str) -> list[dict[str, Any]]:
     """The JSON objects in a list, or the one object that stands where the list was expected."""
-    found = value.get(name) if isinstance(value, Mapping) else None
+    found = value.get(name) if isinstance(value, OBJECT) else None
     items = found if isinstance(found, list) else [found]
     return [item for item in items if isinstance(item, dict)]

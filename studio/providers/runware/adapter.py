@@ -13,7 +13,15 @@ from studio.providers.http.answers import objects_at, text_at
 from studio.providers.remote import LASTING, RemoteProvider, accepted, data_uri, failure, is_late, refused, told_nothing
 from studio.providers.runware import tasks
 from studio.providers.runware.codes import CONFLICT, FAULTS, CodeClass, class_of, parameters_of, why_at_all
-from studio.providers.runware.reading import STATUSES, errors_of, items_of, parts_of, report_of, says_it_is_unknown
+from studio.providers.runware.reading import (
+    STATUSES,
+    errors_of,
+    items_of,
+    parts_of,
+    report_of,
+    says_it_is_unknown,
+    still_running,
+)
 from studio.providers.types import (
     Capabilities,
     Fault,
@@ -54,7 +62,7 @@ class RunwareProvider(RemoteProvider):
         content_check=True,
         sends_webhooks=True,
         submit_is_repeatable=True,
-        checks_at_once=50,
+        checks_at_once=200,
         poll_seconds=(2.0, 15.0),
         file_life=True,
         reports_cost=True,
@@ -124,7 +132,8 @@ class RunwareProvider(RemoteProvider):
     async def _check_many(self, jobs: Sequence[JobHandle]) -> list[JobReport | ProviderError]:
         """A request takes any number of tasks, and its answer names the task of each item.
 
-        What can't be told apart is asked again one by one: an answer that is no clean 200, or an error without a name.
+        What can't be told apart is asked again by halves, down to one by one: an answer that is no clean 200, or an
+        error without a name.
         """
         polls = [tasks.poll(job.reference) for job in jobs]
         try:
@@ -135,13 +144,18 @@ class RunwareProvider(RemoteProvider):
             return [error] * len(jobs)
         parts = parts_of(answer)
         if answer.status != 200 or parts is None:
-            return await super()._check_many(jobs)
-        nothing = answer.part({})
-        return [await self._told_of(job, parts.get(job.reference, nothing)) for job in jobs]
+            half = len(jobs) // 2
+            return [*await self._told_each(jobs[:half]), *await self._told_each(jobs[half:])]
+        return [
+            still_running(part := parts.get(job.reference), job.reference) or await self._told_of(job, answer, part)
+            for job in jobs
+        ]
 
-    async def _told_of(self, job: JobHandle, answer: http.Answer) -> JobReport | ProviderError:
+    async def _told_of(
+        self, job: JobHandle, answer: http.Answer, part: dict[str, Any] | None
+    ) -> JobReport | ProviderError:
         try:
-            return await self._read(job, answer)
+            return await self._read(job, answer.part(part or {}))
         except ProviderError as error:
             return error
 

@@ -25,6 +25,8 @@ AT_THE_DOOR = frozenset({CodeClass.QUOTA, CodeClass.RATE_LIMIT, CodeClass.AUTH})
 OF_THE_JOB = frozenset({CodeClass.SAFETY, CodeClass.PROVIDER, CodeClass.TIMEOUT})
 TASKS_OF_OURS = frozenset({"getResponse", "getTaskDetails", "authentication"})
 DOLLARS = Decimal(1_000_000)
+# All that there is in an item about a task that is being worked on.
+PLAIN = frozenset({"taskType", "taskUUID", "status", "progress"})
 
 
 def items_of(body: Any, reference: str) -> list[dict[str, Any]]:
@@ -43,22 +45,39 @@ def errors_of(body: Any, reference: str) -> list[dict[str, Any]]:
     return [error for error in (*loose, *inside) if error.get("taskUUID") in (reference, None, "")]
 
 
-def parts_of(answer: http.Answer) -> dict[str, http.Answer] | None:
+def parts_of(answer: http.Answer) -> dict[str, dict[str, Any]] | None:
     """The answer to a question about many tasks, taken apart by the task that each piece names.
 
     None when a piece names no task, or there are none: then nobody can say of which task it speaks.
     """
-    pieces: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    names = ("data", "errors", "error")
-    for name in names:
-        for piece in objects_at(answer.body, name):
+    body, parts = answer.body, dict[str, dict[str, Any]]()
+    told = [name for name in ("data", "errors", "error") if name in body]
+    for name in told:
+        for piece in objects_at(body, name):
             reference = text_at(piece, "taskUUID")
             if not reference:
                 return None
-            pieces.setdefault(reference, {}).setdefault(name, []).append(piece)
-    if not any(name in answer.body for name in names):
+            parts.setdefault(reference, {}).setdefault(name, []).append(piece)
+    return parts if told else None
+
+
+def still_running(part: dict[str, Any] | None, reference: str) -> JobReport | None:
+    """The same as ``report_of`` where all that is said is how far the job is; None where there is more to it.
+
+    Nearly every answer is one of these, so it has to be cheap.
+    """
+    items = part.get("data") if part is not None and len(part) == 1 else None
+    if not items or len(items) != 1:
         return None
-    return {reference: answer.part(body) for reference, body in pieces.items()}
+    [item] = items
+    if item.get("status") != "processing" or not PLAIN.issuperset(item):
+        return None
+    return JobReport(
+        JobStatus.RUNNING,
+        provider_job_id=reference,
+        progress=count_at(item, "progress", 100),
+        raw={"http_status": 200, "body": part},
+    )
 
 
 def report_of(answer: http.Answer, body: Any, reference: str) -> JobReport | None:
