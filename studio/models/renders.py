@@ -115,8 +115,9 @@ class Render(models.Model):
             models.Index(
                 fields=["workspace", "reference"], condition=~models.Q(reference=""), name="render_by_reference"
             ),
-            models.Index(fields=["next_try_at"], condition=models.Q(state__in=ALIVE), name="render_due"),
-            models.Index(fields=["deadline_at"], condition=models.Q(state__in=ALIVE), name="render_overdue"),
+            # Both are null once a render has ended. By its state SQLite could not see that a question fits an index.
+            models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="render_due"),
+            models.Index(fields=["deadline_at"], condition=models.Q(deadline_at__isnull=False), name="render_overdue"),
             models.Index(fields=["delete_at"], condition=models.Q(delete_at__isnull=False), name="render_to_delete"),
         ]
         constraints = [

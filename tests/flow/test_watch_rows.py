@@ -1,0 +1,44 @@
+"""What the watch reads twice a second, however many renders there have been; and what it writes of those in flight."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from studio.models import Outcome, ProviderJob, Render
+from studio.pipeline.reports import store_news
+from studio.pipeline.submit import due_submits
+from studio.providers.types import JobReport, JobStatus
+from tests.flow.cast import ask, make_studio
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads a short table whole")
+def test_what_is_due_is_found_by_an_index() -> None:
+    assert "USING INDEX render_due" in due_submits().explain()
+
+
+def job(render: Render, **columns: object) -> ProviderJob:
+    now = timezone.now()
+    known = {"attempt": 1, "offer": "local:draft", "outcome": Outcome.ACCEPTED, "next_check_at": now}
+    return ProviderJob.objects.create(render=render, **(known | columns))
+
+
+def test_how_far_jobs_are_is_stored_and_what_is_left_out_stays() -> None:
+    studio = make_studio(balance_micros=50_000_000, voice_seconds=2.1)
+    first = job(ask(studio), status="queued", queue_position=3)
+    second = job(ask(studio), status="running", progress=10)
+    ended = job(ask(studio), status="done", progress=100)
+    let_go = job(ask(studio), status="running", progress=10, next_check_at=None)
+    running = JobReport(JobStatus.RUNNING, progress=40)
+    store_news({found.pk: running for found in (first, ended, let_go)} | {second.pk: JobReport(JobStatus.QUEUED)})
+    for found, said in (
+        (first, ("running", 40, 3)),
+        (second, ("queued", 10, None)),
+        (ended, ("done", 100, None)),
+        (let_go, ("running", 10, None)),
+    ):
+        found.refresh_from_db()
+        assert (found.status, found.progress, found.queue_position) == said
