@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import gc
-from importlib import import_module
 from typing import Any
 
 from django_q.management.commands.qcluster import Command as QCluster
 
-from avatarsite import jobs
+from avatarsite.preload import preload
 
 
 class Command(QCluster):  # type: ignore[misc]  # django-q2 has no types
@@ -15,9 +13,5 @@ class Command(QCluster):  # type: ignore[misc]  # django-q2 has no types
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """What the workers need is loaded before they are forked, so that they share one copy of it."""
-        for app in jobs.APPS:
-            import_module(f"{app}.tasks")
-        gc.collect()
-        gc.freeze()
+        preload()
         super().handle(*args, **options)
