@@ -9,6 +9,4 @@ class SiteConfig(AppConfig):
     verbose_name = "Site"
 
     def ready(self) -> None:
-        from avatarsite import canary, checks  # noqa: F401, PLC0415 -- models and checks need the app registry
-
-        canary.connect()
+        from avatarsite import checks  # noqa: F401, PLC0415 -- models and checks need the app registry

@@ -22,23 +22,23 @@ from avatarsite.models import BusyWorker, Canary
 
 logger = logging.getLogger(__name__)
 
-SUPERVISOR_ID = os.environ.get("SUPERVISOR_ID", "")
-CLUSTER = os.environ.get("Q_CLUSTER_NAME", "")
 STAMP_EVERY_SECONDS = 1.0
 # A task that waits for somebody else's server may fill its worker for longer than the canary may be silent, so each
 # announces itself; after its own limit, and some, even it counts as dead.
 SOME = timedelta(seconds=30)
 UNANNOUNCED = frozenset({"avatarsite.canary"})
 
+_supervisor = _cluster = ""  # whose this process is
 _last_stamp = 0.0
 
 
-def connect() -> None:
-    """Listen, in processes that a supervisor has started."""
-    if SUPERVISOR_ID:
-        post_execute.connect(_stamp, dispatch_uid="canary")
-        pre_execute.connect(_begin, dispatch_uid="canary")
-        post_execute_in_worker.connect(_end, dispatch_uid="canary")
+def connect(supervisor: str, cluster: str) -> None:
+    """Listen, in a process that a supervisor has started and in those that it will fork."""
+    global _supervisor, _cluster
+    _supervisor, _cluster = supervisor, cluster
+    post_execute.connect(_stamp, dispatch_uid="canary")
+    pre_execute.connect(_begin, dispatch_uid="canary")
+    post_execute_in_worker.connect(_end, dispatch_uid="canary")
 
 
 def stamped_at(supervisor: str, cluster: str) -> datetime | None:
@@ -73,10 +73,10 @@ def _stamp(**_: Any) -> None:
     _last_stamp = time.monotonic()
     try:
         Canary.objects.update_or_create(
-            supervisor=SUPERVISOR_ID, cluster=CLUSTER, defaults={"stamped_at": timezone.now()}
+            supervisor=_supervisor, cluster=_cluster, defaults={"stamped_at": timezone.now()}
         )
     except Exception:
-        logger.exception("the canary of %s could not be stamped", CLUSTER)
+        logger.exception("the canary of %s could not be stamped", _cluster)
 
 
 def _begin(task: dict[str, Any], **_: Any) -> None:
@@ -84,9 +84,9 @@ def _begin(task: dict[str, Any], **_: Any) -> None:
         return
     try:
         BusyWorker.objects.update_or_create(
-            supervisor=SUPERVISOR_ID,
+            supervisor=_supervisor,
             pid=os.getpid(),
-            defaults={"cluster": CLUSTER, "until": timezone.now() + _limit(task.get("name", "")) + SOME},
+            defaults={"cluster": _cluster, "until": timezone.now() + _limit(task.get("name", "")) + SOME},
         )
     except Exception:
         logger.exception("a task could not be announced")
@@ -96,11 +96,11 @@ def _end(task: dict[str, Any], **_: Any) -> None:
     if task.get("name") in UNANNOUNCED:
         return
     try:
-        BusyWorker.objects.filter(supervisor=SUPERVISOR_ID, pid=os.getpid()).delete()
+        BusyWorker.objects.filter(supervisor=_supervisor, pid=os.getpid()).delete()
     except Exception:
         logger.exception("the end of a task could not be announced")
 
 
 def _limit(name: str) -> timedelta:
-    mine = settings.Q_CLUSTER | settings.Q_CLUSTER["ALT_CLUSTERS"].get(CLUSTER, {})
+    mine = settings.Q_CLUSTER | settings.Q_CLUSTER["ALT_CLUSTERS"].get(_cluster, {})
     return timedelta(seconds=LONGER.get(name, mine["timeout"]))

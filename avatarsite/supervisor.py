@@ -4,29 +4,31 @@ qcluster can wedge for ever while each of its processes looks alive (research/bi
 runs in a process group of its own, a canary task is sent through it every few seconds, and a group whose canary goes
 stale is killed whole and started again. Stopping is graceful: SIGTERM to the main process only, which finishes what it
 has begun; to the group it would kill workers in the middle of a task.
+
+Clusters are forked from the supervisor, which has loaded what they need, so that all processes share one copy of it.
 """
 
 from __future__ import annotations
 
-import ctypes
 import logging
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 
 from avatarsite import canary, jobs
+from avatarsite.forked import STOP_SIGNALS, run_cluster
 from avatarsite.schedules import sync_schedules
 
 logger = logging.getLogger(__name__)
@@ -37,37 +39,32 @@ START_GRACE = timedelta(seconds=30)  # a cluster that has just started has not s
 STOP_GRACE_SECONDS = 260.0  # twice the queue's longest task, and some
 RESTART_PAUSE = 1.0
 TICK = 0.5
-STOP_FILE = "SUPERVISOR_STOP_FILE"
-PR_SET_PDEATHSIG = 1
-
-
-def stopping() -> bool:
-    """Whether the supervisor of this process has been told to stop; asked by the long watch."""
-    path = os.environ.get(STOP_FILE, "")
-    return path != "" and Path(path).exists()
 
 
 @dataclass(slots=True)
 class Cluster:
-    """One qcluster and its process group."""
+    """One cluster of the queue and its process group."""
 
     name: str
     supervisor: str
     stop_file: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: ForkProcess | None = None
     started_at: datetime = field(default_factory=timezone.now)
     last_canary: float = 0.0
     restarts: int = 0
 
     def start(self) -> None:
         self.started_at = timezone.now()
-        self.process = subprocess.Popen(
-            [sys.executable, str(settings.BASE_DIR / "manage.py"), "cluster"],
-            env=os.environ
-            | {"Q_CLUSTER_NAME": self.name, "SUPERVISOR_ID": self.supervisor, STOP_FILE: str(self.stop_file)},
-            start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 -- it calls one C function
+        self.process = multiprocessing.get_context("fork").Process(
+            target=run_cluster, args=(self.name, self.supervisor, self.stop_file), name=f"cluster-{self.name}"
         )
+        connections.close_all()  # a connection must not have two owners
+        # Until the child has laid our handlers down, a signal to it has to wait.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def send_canary(self) -> None:
         if time.monotonic() - self.last_canary >= CANARY_EVERY:
@@ -76,7 +73,7 @@ class Cluster:
 
     def why_dead(self) -> str:
         """What is wrong with the cluster, or an empty string."""
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None or self.process.exitcode is not None:
             return "its main process is gone"
         now = timezone.now()
         stamped = canary.stamped_at(self.supervisor, self.name)
@@ -100,14 +97,15 @@ class Cluster:
 
     def kill(self) -> None:
         """Kill the whole group, orphans of a dead main process included."""
-        if self.process is not None:
+        if self.process is not None and self.process.pid:
+            self.process.kill()  # by itself, should it have no group yet
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            self.process.join()
 
     def ask_to_stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        if self.process is not None:
+            self.process.terminate()
 
 
 @dataclass(slots=True)
@@ -118,7 +116,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Start the clusters and keep them working until SIGTERM or SIGINT."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
         sync_schedules()
         jobs.enqueue("studio.sweep")  # brings home what was dropped while nobody worked
@@ -159,12 +157,5 @@ def _stop_all(running: list[Cluster]) -> None:
     until = time.monotonic() + STOP_GRACE_SECONDS
     for cluster in running:
         if cluster.process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                cluster.process.wait(timeout=max(0.1, until - time.monotonic()))
+            cluster.process.join(timeout=max(0.1, until - time.monotonic()))
         cluster.kill()
-
-
-def _die_with_parent() -> None:
-    """Get SIGTERM when the supervisor is killed, so that no cluster is left without one (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -4,7 +4,7 @@ from avatarsite import alerts
 from avatarsite.api import answers
 from avatarsite.inbox import letters
 from avatarsite.outbox import events, mail, sender, sweep
-from avatarsite.supervisor import stopping
+from avatarsite.stopping import stopping
 
 
 def canary() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from avatarsite.supervisor import stopping
+from avatarsite.stopping import stopping
 from studio import slots, storage
 from studio.gateway import asking, letters
 from studio.gateway import sweep as sweeping

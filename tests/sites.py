@@ -71,7 +71,7 @@ class Site:
 @contextmanager
 def fresh_site(folder: Path, *, server: str | None = None, **variables: str) -> Iterator[Site]:
     """A migrated site on SQLite, or on a new database of ``server`` or of the PostgreSQL that the tests run against."""
-    environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "SUPERVISOR_ID"}}
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     environment |= {"DJANGO_SETTINGS_MODULE": "avatarsite.settings", "VAR_DIR": str(folder), **variables}
     server = server or settings.DATABASE_URL
     if not server:

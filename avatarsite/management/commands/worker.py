@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from avatarsite.preload import preload
 from avatarsite.supervisor import Supervisor
 
 
@@ -13,4 +14,5 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *_args: Any, **_options: Any) -> None:
+        preload()
         Supervisor().run()
