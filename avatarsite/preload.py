@@ -13,10 +13,22 @@ from avatarsite.models import Canary
 from studio.providers import registry
 from studio.providers.http.pool import tls
 
+# What libraries load when they are first used: by a download, a look at a video, a poster.
+LATE = (
+    "httpcore._async.http11",
+    "anyio._backends._asyncio",
+    "av.subtitles.stream",
+    "PIL.BmpImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.PpmImagePlugin",
+)
+
 
 def preload() -> None:
-    for app in jobs.APPS:
-        import_module(f"{app}.tasks")
+    for module in (*(f"{app}.tasks" for app in jobs.APPS), *LATE):
+        import_module(module)
     for name in registry.PROVIDERS:
         registry.provider(name)
     tls()
