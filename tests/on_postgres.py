@@ -15,6 +15,7 @@ FOLDERS = [
     "tests/flow/test_killed.py",
     "tests/flow/test_offers.py",
     "tests/flow/test_health.py",
+    "tests/flow/test_watch_rows.py",
     "tests/gateway/test_fuzz.py",
     "tests/gateway/test_races.py",
     "tests/outbox/test_events.py",
