@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from billing import ledger, pricing
-from billing.money import usd
+from billing.money import usd, usd_at_most
 from studio.management.commands import render as command
 from studio.models import Render, RenderState
 from studio.providers import registry
@@ -57,7 +57,7 @@ def test_each_offer_writes_its_video_to_a_file(offer: str, inputs: list[str], tm
     assert (render.state, render.offer, path.stat().st_size) == (RenderState.READY, offer, render.video_bytes)
     label, money = registry.offer(offer).provider_label, f"{usd(render.charge_micros)} of at most"
     seconds = f"{(render.measured_ms or 0) / 1000:.3f} s"
-    assert said == f"{path}  {seconds}  by {label}  charged {money} {usd(render.ceiling_micros)}"
+    assert said == f"{path}  {seconds}  by {label}  charged {money} {usd_at_most(render.ceiling_micros)}"
 
 
 def test_a_model_goes_to_the_cheapest_and_moves_on_unless_it_is_to_stay(inputs: list[str], site: Simulators) -> None:
