@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -70,9 +70,7 @@ class UnreadableVideo(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class VideoFacts:
-    """What was measured. ``duration_ms`` is the picture track's length, rounded down; ``fps`` its mean rate."""
-
+class _Seen:
     duration_ms: int
     width: int
     height: int
@@ -80,25 +78,24 @@ class VideoFacts:
     has_audio: bool
     video_codec: str
     audio_codec: str  # "" without sound
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts(_Seen):
+    """What was measured. ``duration_ms`` is the picture track's length, rounded down; ``fps`` its mean rate."""
+
     bytes: int
     sha256: str
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(_Seen):
     """What one look at a whole video has shown; ``poster`` is a JPEG."""
 
-    duration_ms: int
-    width: int
-    height: int
-    fps: float
-    has_audio: bool
-    video_codec: str
-    audio_codec: str
     poster: bytes
 
     def facts(self, size: int, sha256: str) -> VideoFacts:
-        shared = {name: getattr(self, name) for name in self.__slots__ if name != "poster"}
+        shared = {one.name: getattr(self, one.name) for one in fields(_Seen)}
         return VideoFacts(**shared, bytes=size, sha256=sha256)
 
 
