@@ -78,20 +78,12 @@ def ours(url: str) -> dict[str, float]:
 
 def _waiting(url: str) -> Any:
     """A render as it stands once its provider has said where its video is."""
-    from django.utils import timezone  # noqa: PLC0415
-
     from billing import pricing  # noqa: PLC0415
-    from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState  # noqa: PLC0415
-    from tests.flow.cast import ask, make_studio  # noqa: PLC0415
+    from tests.flow.cast import ask, done_at_provider, make_studio  # noqa: PLC0415
 
     pricing.seed_prices()
     render = ask(make_studio(balance_micros=1_000_000_000, slug=uuid4().hex[:12]), model=MODEL, offer=OFFER)
-    now = timezone.now()
-    Render.objects.filter(pk=render.pk).update(state=RenderState.INGESTING, next_try_at=now)
-    ProviderJob.objects.create(
-        render=render, attempt=1, offer=OFFER, outcome=Outcome.ACCEPTED, status=JobStatus.DONE,
-        provider_job_id="benchmark", result_url=url, sent_at=now, accepted_at=now, finished_at=now,
-    )  # fmt: skip
+    done_at_provider(render, url)
     return render.pk
 
 

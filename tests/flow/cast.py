@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from django.core.files.base import ContentFile
+from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
 from billing import ledger, pricing
-from studio.models import Project, Render, Upload, UploadKind
+from studio.models import JobStatus, Outcome, Project, ProviderJob, Render, RenderState, Upload, UploadKind
 from studio.pipeline.request import request_render
 from studio.projects import project_for_new_video
 from studio.samples import PORTRAIT
@@ -59,6 +60,16 @@ def ask(studio: Studio, *, key: str | None = None, **also: object) -> Render:
         voice=studio.voice,
         **also,
     )
+
+
+def done_at_provider(render: Render, url: str) -> None:
+    """As it stands once its provider has said where its video is."""
+    now = timezone.now()
+    Render.objects.filter(pk=render.pk).update(state=RenderState.INGESTING, next_try_at=now)
+    ProviderJob.objects.create(
+        render=render, attempt=1, offer=render.offer, outcome=Outcome.ACCEPTED, status=JobStatus.DONE,
+        provider_job_id="job", result_url=url, sent_at=now, accepted_at=now, finished_at=now,
+    )  # fmt: skip
 
 
 def speech(seconds: float, rate: int = 16_000) -> bytes:

@@ -19,12 +19,12 @@ from pytest_django import Settings
 from billing import pricing
 from studio.media.growing import BrokenOff, Growing
 from studio.media.videos import UnreadableVideo, look_at, look_while_it_comes, measure_video
-from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
+from studio.models import Render, RenderState
 from studio.pipeline import ingest, states
 from studio.pipeline.arrival import Arrival
 from studio.storage import clear_forgotten
 from tests.corpus import films
-from tests.flow.cast import ask, make_studio
+from tests.flow.cast import ask, done_at_provider, make_studio
 from tests.providers.wire import Act, answer, wire
 from tests.servers import S3Server
 from tests.studio.conftest import PlaceFile, use_storage
@@ -180,12 +180,7 @@ def waiting(url: str) -> Render:
     pricing.seed_prices()
     studio = make_studio(balance_micros=100_000_000)
     render = ask(studio, model="kling-avatar-2-pro", offer="runware:klingai:avatar@2.0-pro")
-    now = timezone.now()
-    Render.objects.filter(pk=render.pk).update(state=RenderState.INGESTING, next_try_at=now)
-    ProviderJob.objects.create(
-        render=render, attempt=1, offer=render.offer, outcome=Outcome.ACCEPTED, status=JobStatus.DONE,
-        provider_job_id="job", result_url=url, sent_at=now, accepted_at=now, finished_at=now,
-    )  # fmt: skip
+    done_at_provider(render, url)
     return render
 
 
