@@ -7,7 +7,7 @@ queryset is kept, with a place for each argument, and its rows become the instan
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -63,7 +63,7 @@ class _Plan:
     first: int
     after: int
     converters: list[tuple[int, list[Callable[[Any, Any, Any], Any]], Any]]
-    related: list[Any] = field(default_factory=list)
+    related: list[Any]
 
     def instance(self, row: Sequence[Any], database: Any) -> Any:
         values = list(row)

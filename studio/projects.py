@@ -14,9 +14,7 @@ from avatarsite.workspaces.models import Workspace
 from studio.models import Project, Render, Upload
 
 FIRST_PROJECT = "First project"
-_NEWEST = Compiled(
-    lambda: Project.objects.filter(workspace_id=Given("workspace"), archived_at=None).order_by("-id")[:1]
-)
+_NEWEST = Compiled(lambda: open_projects(Given("workspace"))[:1])
 
 
 class ProjectRefused(ValueError):
@@ -27,7 +25,7 @@ class ProjectRefused(ValueError):
         self.field = field
 
 
-def open_projects(workspace: Workspace) -> QuerySet[Project]:
+def open_projects(workspace: Workspace | Given) -> QuerySet[Project]:
     """The projects that take videos, newest first."""
     return Project.objects.for_workspace(workspace).filter(archived_at=None).order_by("-id")
 

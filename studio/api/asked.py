@@ -22,12 +22,12 @@ FILTERS = {"state": "state", "project": "project_id", "group": "group_id", "refe
 @lru_cache(maxsize=200)
 def listing(names: frozenset[str], most: int) -> Compiled[Render]:
     """The newest renders of a ``workspace`` by those of FILTERS that are ``names``, at ``most`` so many."""
-    wanted = {FILTERS[name]: Given(name) for name in sorted(names)}
+    wanted = {FILTERS[name]: Given(name) for name in names}
     return Compiled(lambda: _of_workspace().filter(**wanted).order_by("-id")[:most])
 
 
 def _of_workspace() -> QuerySet[Render]:
-    return Render.objects.only(*SHOWN).filter(workspace_id=Given("workspace"))
+    return Render.objects.for_workspace(Given("workspace")).only(*SHOWN)
 
 
 ONE = Compiled(lambda: _of_workspace().filter(pk=Given("render")))

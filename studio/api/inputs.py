@@ -12,7 +12,7 @@ from studio.projects import open_projects, project_for_new_video
 from studio.remote_files import fetch_upload, inline_upload, is_address
 
 PREFIX = "upl_"
-_UPLOAD = Compiled(lambda: Upload.objects.filter(workspace_id=Given("workspace"), pk=Given("upload")))
+_UPLOAD = Compiled(lambda: Upload.objects.for_workspace(Given("workspace")).filter(pk=Given("upload")))
 
 
 def media(workspace: Workspace, kind: UploadKind, text: str, *, user: User | None) -> Upload:
