@@ -15,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Expression, Model, QuerySet
 from django.db.models.query import get_related_populators
 
-from avatarsite.rows import Session, session
+from avatarsite.rows import Answer, Session
 
 M = TypeVar("M", bound=Model)
 
@@ -40,16 +40,33 @@ class Compiled(Generic[M]):
 
     def all(self, **given: Any) -> list[M]:
         """The instances for these arguments, of which each is sent as it is: text, whole number or moment."""
+        return self.ask(**given).all()
+
+    def first(self, **given: Any) -> M | None:
+        return self.ask(**given).first()
+
+    def ask(self, **given: Any) -> Asked[M]:
+        """As ``all``, to be read later: within ``rows.pipelined`` several are under way at once."""
         database = connections[DEFAULT_DB_ALIAS]
         plan = self._plans.get(database.vendor)
         if plan is None:
             plan = self._plans[database.vendor] = _plan_of(self._rows())
-        with session() as sql:
-            found = sql.run(plan.sql, [_bound(sql, value, given) for value in plan.parameters])
-        return [plan.instance(row, database) for row in found]
+        sql = Session()
+        return Asked(plan, sql.ask(plan.sql, [_bound(sql, value, given) for value in plan.parameters]))
 
-    def first(self, **given: Any) -> M | None:
-        return next(iter(self.all(**given)), None)
+
+class Asked(Generic[M]):
+    """A compiled query that is under way."""
+
+    def __init__(self, plan: _Plan, answer: Answer) -> None:
+        self._plan, self._answer = plan, answer
+
+    def all(self) -> list[M]:
+        database = connections[DEFAULT_DB_ALIAS]
+        return [self._plan.instance(row, database) for row in self._answer.rows()]
+
+    def first(self) -> M | None:
+        return next(iter(self.all()), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,28 +118,48 @@ def _bound(sql: Session, value: Any, given: dict[str, Any]) -> Any:
     return sql.stamp(value) if isinstance(value, datetime) else value
 
 
-_INSERTS: dict[tuple[str, type[Model]], tuple[str, list[Any]]] = {}
+_INSERTS: dict[tuple[str, type[Model]], tuple[str, str, list[Any]]] = {}
 
 
 def insert(row: M) -> M:
     """As ``row.save(force_insert=True)`` of a model without signals and without parents."""
-    database, kind = connections[DEFAULT_DB_ALIAS], type(row)
-    if (database.vendor, kind) not in _INSERTS:
-        _INSERTS[database.vendor, kind] = _insert_of(kind)
-    statement, fields = _INSERTS[database.vendor, kind]
-    with session() as sql:
-        ((row.pk,),) = sql.run(statement, [one.get_db_prep_save(one.pre_save(row, True), database) for one in fields])
+    if row.pk is not None:
+        return add(row)
+    sql = Session()
+    statement, key, values = _insert_of(row)
+    ((row.pk,),) = sql.run(f"{statement} RETURNING {key}", values)
+    return _saved(row)
+
+
+def add(row: M) -> M:
+    """As ``insert``, of a row whose number nobody asks for: within ``rows.pipelined`` nothing waits for it."""
+    sql = Session()
+    statement, _, values = _insert_of(row)
+    sql.ask(statement, values)
+    return _saved(row)
+
+
+def _saved(row: M) -> M:
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS  # noqa: SLF001 -- as Django's save leaves it
     return row
 
 
-def _insert_of(kind: type[Model]) -> tuple[str, list[Any]]:
+def _insert_of(row: Model) -> tuple[str, str, list[Any]]:
+    """The statement, the quoted name of the key, and the values."""
+    database, kind = connections[DEFAULT_DB_ALIAS], type(row)
+    if (database.vendor, kind) not in _INSERTS:
+        _INSERTS[database.vendor, kind] = _insert_into(kind)
+    statement, key, fields = _INSERTS[database.vendor, kind]
+    return statement, key, [one.get_db_prep_save(one.pre_save(row, True), database) for one in fields]
+
+
+def _insert_into(kind: type[Model]) -> tuple[str, str, list[Any]]:
     quote: Callable[[Any], str] = connections[DEFAULT_DB_ALIAS].ops.quote_name
     fields = [one for one in kind._meta.local_concrete_fields if not one.db_returning]  # noqa: SLF001 -- Django's own API
     key: Any = kind._meta.pk  # noqa: SLF001 -- as above
     columns, places = ", ".join(quote(one.column) for one in fields), ", ".join(["%s"] * len(fields))
     table = quote(kind._meta.db_table)  # noqa: SLF001 -- as above
-    return f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING {quote(key.column)}", fields  # noqa: S608 -- names of ours
+    return f"INSERT INTO {table} ({columns}) VALUES ({places})", quote(key.column), fields  # noqa: S608 -- names of ours
 
 
-__all__ = ["Compiled", "Given", "insert"]
+__all__ = ["Asked", "Compiled", "Given", "add", "insert"]

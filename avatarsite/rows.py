@@ -6,13 +6,14 @@ for every hold cost more than running them (benchmarks/ledger.py). For the secon
 keeps the SQL of some of Django's queries.
 
 On PostgreSQL they are bound by the server, where Django's own are bound by the client, so that psycopg can prepare them
-(the option ``prepare_threshold`` of the database in settings): that halves what a hold costs the server.
+(the option ``prepare_threshold`` of the database in settings): that halves what a hold costs the server. And there
+``pipelined`` sends one after the other without waiting for each answer.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
@@ -20,43 +21,56 @@ from uuid import UUID
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from psycopg.pq import PipelineStatus
 from psycopg.types.numeric import Int8
 
 
 class Session:
-    """One cursor for the statements of one operation."""
+    """The statements of one operation."""
 
     def __init__(self) -> None:
         database = connections[DEFAULT_DB_ALIAS]
         if database.connection is None:
             database.ensure_connection()
+        self._database = database
         self._postgres = database.vendor == "postgresql"
-        driver: Any = psycopg if self._postgres else sqlite3
-        # Wrapped as Django wraps its own: errors in Django's words, queries seen by whoever watches them.
-        self._cursor = database.make_cursor(driver.Cursor(database.connection))
-        self._adapt = database.ops.adapt_datetimefield_value
+        self._driver: Any = psycopg if self._postgres else sqlite3
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows that a query or a RETURNING clause gives."""
-        self._execute(sql, parameters)
-        found: list[tuple[Any, ...]] = self._cursor.fetchall()
+        found: list[tuple[Any, ...]] = self._execute(sql, parameters).fetchall()
         return found
+
+    def ask(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+        """Send a statement whose rows are read later, or never; within ``pipelined`` nobody waits for it."""
+        fetch = self._execute(sql, parameters).fetchall
+        if self._postgres:
+            return Answer(fetch)
+        found = fetch()  # SQLite has it already, and a statement that isn't read to its end would stay open
+        return Answer(lambda: found)
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """How many rows a statement changed."""
-        self._execute(sql, parameters)
-        return int(self._cursor.rowcount)
+        cursor = self._execute(sql, parameters)
+        if self._postgres and self._database.connection.pgconn.pipeline_status != PipelineStatus.OFF:
+            with pipelined():
+                pass  # its end reads what has come of all that was sent
+        return int(cursor.rowcount)
 
-    def _execute(self, sql: str, parameters: Sequence[Any]) -> None:
+    def _execute(self, sql: str, parameters: Sequence[Any]) -> Any:
+        # A cursor for each: one that is used again would take the rows of the statement before for its own. Wrapped as
+        # Django wraps its own: errors in Django's words, queries seen by whoever watches them.
+        cursor = self._database.make_cursor(self._driver.Cursor(self._database.connection))
         if self._postgres:
             # psycopg types an integer by its size; one type for all is one prepared statement for all amounts.
-            self._cursor.execute(sql, [Int8(value) if type(value) is int else value for value in parameters])
+            cursor.execute(sql, [Int8(value) if type(value) is int else value for value in parameters])
         else:
-            self._cursor.execute(sql.replace("%s", "?"), parameters)
+            cursor.execute(sql.replace("%s", "?"), parameters)
+        return cursor
 
     def stamp(self, moment: datetime | None) -> Any:
         """A moment as this database's driver takes it."""
-        return moment if self._postgres else self._adapt(moment)
+        return moment if self._postgres else self._database.ops.adapt_datetimefield_value(moment)
 
     def day(self, value: date) -> Any:
         return value if self._postgres else value.isoformat()
@@ -64,25 +78,33 @@ class Session:
     def identifier(self, value: UUID) -> Any:
         return value if self._postgres else value.hex
 
-    def close(self) -> None:
-        self._cursor.close()
+
+class Answer:
+    """What a statement gives, once it is asked for. Whatever was wrong with it is raised then at the latest."""
+
+    def __init__(self, fetch: Callable[[], list[tuple[Any, ...]]]) -> None:
+        self.rows = fetch
 
 
 @contextmanager
-def session() -> Iterator[Session]:
-    opened = Session()
-    try:
-        yield opened
-    finally:
-        opened.close()
+def pipelined() -> Iterator[None]:
+    """On PostgreSQL, statements in here wait for the server only when what they give is read, and at the end.
+
+    After one that fails the server skips the rest, up to the end of the block: so a transaction or a savepoint goes
+    around it and never inside, and what was wrong is raised before either is over. Django's own updates and deletes
+    don't know in here how many rows they met.
+    """
+    database = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    if database.vendor == "postgresql":
+        with database.wrap_database_errors, database.connection.pipeline():
+            yield
+    else:
+        yield
 
 
 @contextmanager
 def atomically() -> Iterator[Session]:
     """A session in a transaction of its own, or in a savepoint of the caller's."""
     with transaction.atomic():
-        opened = Session()
-        try:
-            yield opened
-        finally:
-            opened.close()
+        yield Session()

@@ -163,7 +163,11 @@ if QUEUE_BROKER == "redis" and not REDIS_URL:
 
 Q_CLUSTER: dict[str, Any] = {
     "name": "main",
-    **({"redis": REDIS_URL} if QUEUE_BROKER == "redis" else {"orm": "default"}),
+    **(
+        {"redis": REDIS_URL}
+        if QUEUE_BROKER == "redis"
+        else {"orm": "default", "broker_class": "avatarsite.broker.Broker"}
+    ),
     "workers": env.integer("WORKERS", 4, least=1),
     "queue_limit": 4,
     "bulk": 1,

@@ -80,8 +80,8 @@ def platform(code: str) -> LedgerAccount:
 
 def balance(workspace: Workspace) -> Balance:
     """What the workspace has: one statement, so that its numbers are of one moment. No wallet yet is a zero balance."""
-    with rows.session() as sql:
-        found = sql.run(_BALANCE, [sql.stamp(timezone.now()), wallet_code(workspace)])
+    sql = rows.Session()
+    found = sql.run(_BALANCE, [sql.stamp(timezone.now()), wallet_code(workspace)])
     if not found:
         return Balance()
     posted, held, floor, lapsed, paid, bonus = (int(value) for value in found[0][:6])

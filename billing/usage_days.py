@@ -18,12 +18,12 @@ def count(usage: Usage, hold: Hold, at: datetime) -> None:
     """Add a usage to its day, once for each dimension. In the transaction that charges it, so it counts once."""
     names = (usage.offer, hold.project, hold.member, hold.token)
     day = at.astimezone(UTC).date()
-    with rows.session() as sql:
-        values: list[object] = []
-        # Always in this order, so that two charges at once never wait for each other in a circle.
-        for dimension, name in zip(DIMENSIONS, names, strict=True):
-            values += [usage.workspace_id, sql.day(day), dimension, name, 1, usage.measured_ms, usage.amount_micros]
-        sql.change(_COUNT, values)
+    sql = rows.Session()
+    values: list[object] = []
+    # Always in this order, so that two charges at once never wait for each other in a circle.
+    for dimension, name in zip(DIMENSIONS, names, strict=True):
+        values += [usage.workspace_id, sql.day(day), dimension, name, 1, usage.measured_ms, usage.amount_micros]
+    sql.change(_COUNT, values)
 
 
 _ROWS = ", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * len(DIMENSIONS))

@@ -10,6 +10,8 @@ from tests.servers import postgres_server
 
 # What the providers do, and what a file becomes, does not depend on the database: those run on SQLite alone.
 FOLDERS = [
+    "tests/avatarsite/test_compiled.py",
+    "tests/avatarsite/test_rows.py",
     "tests/billing",
     "tests/flow/test_whole_way.py",
     "tests/flow/test_killed.py",

@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from avatarsite.alerts import close_alert, raise_alert
-from avatarsite.compiled import Compiled, Given
+from avatarsite.compiled import Asked, Compiled, Given
 from studio.models import JobStatus, OfferHealth, ProviderJob
 from studio.providers import registry
 from studio.providers.types import Failure, Fault
@@ -53,9 +53,16 @@ def why_paused(offer: str, *, now: datetime | None = None) -> str:
 
 def pauses(offers: list[str], *, now: datetime | None = None) -> dict[str, str]:
     """The sentence for each of ``offers`` whose circuit is open."""
-    paused = _PAUSED.all(now=now or timezone.now())
+    return pauses_of(ask_pauses(now=now), offers)
+
+
+def ask_pauses(*, now: datetime | None = None) -> Asked[OfferHealth]:
+    return _PAUSED.ask(now=now or timezone.now())
+
+
+def pauses_of(paused: Asked[OfferHealth], offers: list[str]) -> dict[str, str]:
     sentence = "It fails at the moment; it is tried again at {:%H:%M} UTC."
-    return {row.pk: sentence.format(row.open_until) for row in paused if row.pk in offers}
+    return {row.pk: sentence.format(row.open_until) for row in paused.all() if row.pk in offers}
 
 
 def may_send(offer: str) -> datetime | None:

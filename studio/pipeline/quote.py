@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
+from avatarsite import rows
 from billing import pricing
 from billing.models import Price
 from billing.money import charge_micros
@@ -89,9 +90,14 @@ def quote_render(  # noqa: PLR0913 -- the parts of a wish that bear on its price
     """
     routing = registry.TEST_OFFER if test else offer or routing
     offers = [registry.offer(routing)] if test else registry.offers_of(model)
-    paused = health.pauses([candidate.id for candidate in offers])
+    with rows.pipelined():
+        paused, prices = health.ask_pauses(), [pricing.ask_price(candidate.id) for candidate in offers]
+    why_paused = health.pauses_of(paused, [candidate.id for candidate in offers])
     asked = {} if test else options or {}
-    lines = [_line(candidate, voice_ms, paused.get(candidate.id, ""), asked) for candidate in offers]
+    lines = [
+        _line(candidate, price.first(), voice_ms, why_paused.get(candidate.id, ""), asked)
+        for candidate, price in zip(offers, prices, strict=True)
+    ]
     chain = _ordered([line for line in lines if line.available], routing)
     why = _why(lines, chain, routing)
     return Quote(model, voice_ms, lines, chain if fallback else chain[:1], why)
@@ -103,7 +109,7 @@ def ceiling_ms(voice_ms: int, step: Fraction) -> int:
     return ceil((ceil(voice_ms / step_ms) + 1) * step_ms)
 
 
-def _line(offer: Offer, voice_ms: int, paused: str, options: Mapping[str, Any]) -> QuoteLine:
+def _line(offer: Offer, price: Price | None, voice_ms: int, paused: str, options: Mapping[str, Any]) -> QuoteLine:
     provider = registry.provider(offer.provider)
     longest = ceiling_ms(voice_ms, provider.capabilities.output_step)
     why_not = (
@@ -112,10 +118,7 @@ def _line(offer: Offer, voice_ms: int, paused: str, options: Mapping[str, Any]) 
         or _out_of_range(voice_ms, provider.capabilities.voice_ms)
         or paused
     )
-    price = None
-    try:
-        price = pricing.price_of(offer.id)
-    except pricing.PriceMissing:
+    if price is None:
         why_not = why_not or "No price has been set for it."
     record = health.record_of(offer.id)
     return QuoteLine(

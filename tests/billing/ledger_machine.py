@@ -336,8 +336,8 @@ def platform_sums() -> dict[str, int]:
 
 
 def told(query: str) -> list[tuple[Any, ...]]:
-    with rows.session() as sql:
-        return sql.run(query)
+    sql = rows.Session()
+    return sql.run(query)
 
 
 def refused(operation: Callable[[], Any]) -> Any:

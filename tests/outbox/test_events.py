@@ -26,10 +26,10 @@ def listen(workspace: Workspace, *kinds: str, state: str = EndpointState.ACTIVE)
 
 
 def test_events_are_numbered_in_their_order_without_gaps(house: Workspace) -> None:
-    made = [record(house, kind).pk for kind in ("render.queued", "render.rendering", "render.ready")]
+    made = [record(house, kind).id for kind in ("render.queued", "render.rendering", "render.ready")]
 
     assert (fan_out(house.pk), fan_out(house.pk)) == (3, 0)
-    assert list(Event.objects.order_by("number").values_list("pk", "number")) == list(zip(made, (1, 2, 3), strict=True))
+    assert list(Event.objects.order_by("number").values_list("id", "number")) == list(zip(made, (1, 2, 3), strict=True))
 
 
 def test_each_endpoint_counts_the_events_that_it_wants(house: Workspace) -> None:

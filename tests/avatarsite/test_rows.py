@@ -1,0 +1,69 @@
+"""Statements that go out without waiting for each other: on PostgreSQL as on SQLite, what is wrong is never missed."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from avatarsite import rows
+from avatarsite.compiled import Compiled, Given, add
+from studio.models import OfferHealth
+
+pytestmark = pytest.mark.django_db(transaction=True)
+BY_OFFER = Compiled(lambda: OfferHealth.objects.filter(offer=Given("offer")))
+
+
+def health(offer: str, failures: int = 1) -> OfferHealth:
+    return OfferHealth(offer=offer, failures=failures)
+
+
+def known() -> dict[str, int]:
+    return dict(OfferHealth.objects.values_list("offer", "failures"))
+
+
+def test_what_is_asked_together_is_read_in_any_order() -> None:
+    with transaction.atomic(), rows.pipelined():
+        add(health("a:1"))
+        first, second = BY_OFFER.ask(offer="a:1"), BY_OFFER.ask(offer="a:2")
+        add(health("a:2", failures=2))
+        third = BY_OFFER.ask(offer="a:2")
+        assert [one.failures for one in third.all()] == [2]
+        assert second.all() == []
+    assert [one.failures for one in first.all()] == [1]
+
+
+def test_one_session_keeps_its_answers_apart() -> None:
+    add(health("a:1"))
+    with rows.atomically() as sql, rows.pipelined():
+        changed = sql.ask("UPDATE studio_offerhealth SET failures = failures + %s RETURNING failures", [6])
+        again = sql.run("UPDATE studio_offerhealth SET failures = failures + %s RETURNING offer, failures", [1])
+        assert (changed.rows(), again) == ([(7,)], [("a:1", 8)])
+        assert sql.change("UPDATE studio_offerhealth SET failures = %s", [0]) == 1
+
+
+def test_what_is_undone_by_itself_leaves_the_rest() -> None:
+    with transaction.atomic():
+        add(health("a:1"))
+        with pytest.raises(IntegrityError), rows.atomically(), rows.pipelined():  # noqa: PT012 -- the block is tested
+            add(health("a:2"))
+            add(health("a:1", failures=9))
+            BY_OFFER.all(offer="a:2")
+        add(health("a:3"))
+    assert known() == {"a:1": 1, "a:3": 1}
+
+
+def test_an_error_within_leaves_the_connection_as_it_was() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic(), rows.pipelined():  # noqa: PT012 -- the block is tested
+        add(health("a:1"))
+        raise ZeroDivisionError
+    assert known() == {}
+
+
+def test_what_nobody_has_read_is_raised_before_the_commit() -> None:
+    hooks: list[str] = []
+    with pytest.raises(IntegrityError), transaction.atomic():  # noqa: PT012 -- the transaction is what is tested
+        transaction.on_commit(lambda: hooks.append("committed"))
+        with rows.pipelined():
+            add(health("a:1"))
+            add(health("a:1", failures=9))
+    assert (known(), hooks) == ({}, [])
