@@ -80,7 +80,9 @@ def month_of(moment: datetime) -> tuple[datetime, datetime]:
 # --- In the transaction of a hold ---------------------------------------------------------------------------------
 
 
-def reserve(sql: Session, workspace: Workspace, parties: Parties, amount: int, now: datetime) -> None:
+def reserve(  # noqa: PLR0913 -- whose hold it is, and how much of what
+    sql: Session, workspace: Workspace, parties: Parties, amount: int, now: datetime, *, hold_id: int
+) -> None:
     """Take ``amount`` micro-dollars from every cap that bears on a hold. Raises BudgetFullError where one is full."""
     first, following = month_of(now)
     scopes = parties.scopes
@@ -90,7 +92,7 @@ def reserve(sql: Session, workspace: Workspace, parties: Parties, amount: int, n
         return
     for scope, cap, period_id in caps:
         if period_id is None:
-            _open(sql, workspace, scope, cap, (first, following))
+            _open(sql, workspace, scope, cap, (first, following), but_for=hold_id)
     capped = [scope for scope, _, _ in caps]
     marks = ", ".join(["%s"] * len(capped))
     taken = sql.run(_TAKE.format(marks=marks), [amount, workspace.pk, sql.stamp(first), *capped, amount])
@@ -136,13 +138,15 @@ AND scope IN ({marks})
 """
 
 
-def _open(sql: Session, workspace: Workspace, scope: str, cap: int, month: tuple[datetime, datetime]) -> None:
-    """A month's row, counting what its holds have taken already."""
+def _open(  # noqa: PLR0913 -- the row, and what it counts
+    sql: Session, workspace: Workspace, scope: str, cap: int, month: tuple[datetime, datetime], *, but_for: int = 0
+) -> None:
+    """A month's row, counting what its holds have taken already, ``but_for`` the one that is being placed."""
     kind, _, name = scope.partition(":")
     mine, names = (f"AND h.{kind} = %s", [name]) if kind in KINDS else ("", [])
     first, following = map(sql.stamp, month)
     code = accounts.wallet_code(workspace)
-    ((spent, reserved),) = sql.run(_COUNT.format(mine=mine), [code, first, following, *names])
+    ((spent, reserved),) = sql.run(_COUNT.format(mine=mine), [code, first, following, but_for, *names])
     spent, reserved = int(spent), int(reserved)
     beyond = max(spent + reserved - cap, 0)
     told = budget_notices.level(cap, spent + reserved)
@@ -153,7 +157,7 @@ _COUNT = """
 SELECT COALESCE(SUM(COALESCE(h.settled_micros, 0)), 0),
        COALESCE(SUM(CASE WHEN h.state = 'open' THEN h.amount_micros ELSE 0 END), 0)
 FROM billing_hold h JOIN billing_ledgeraccount a ON a.id = h.account_id
-WHERE a.code = %s AND h.created_at >= %s AND h.created_at < %s {mine}
+WHERE a.code = %s AND h.created_at >= %s AND h.created_at < %s AND h.id <> %s {mine}
 """
 _OPEN = """
 INSERT INTO billing_budgetperiod (

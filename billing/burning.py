@@ -8,20 +8,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from avatarsite.rows import Session
+from avatarsite.rows import Answer, Session
 
 
-def book(sql: Session, account_id: int, amount: int, now: datetime) -> list[tuple[int, int]] | None:
-    """Hold ``amount`` micro-dollars of a wallet's lots: which lots bear how much, in burn order.
+def book_first(sql: Session, wallet_code: str, amount: int, now: datetime) -> Answer:
+    """Hold ``amount`` micro-dollars of the wallet's first lot in burn order, if it bears all, as it nearly always does.
+
+    ``booked`` reads what came of it; in between, the caller finds out whether the wallet has so much.
+    """
+    return sql.ask(_BOOK_FIRST, [amount, wallet_code, sql.stamp(now), amount])
+
+
+def booked(sql: Session, first: Answer, account_id: int, amount: int, now: datetime) -> list[tuple[int, int]] | None:
+    """Which lots bear how much of ``amount``, in burn order; those after the first are held here.
 
     None when what has not lapsed by ``now`` is too little; the caller's savepoint then takes back what was written.
     """
-    stamp = sql.stamp(now)
-    # Nearly always the first lot bears all.
-    if first := sql.run(_BOOK_FIRST, [amount, account_id, stamp, amount]):
-        return [(first[0][0], amount)]
+    if found := first.rows():
+        return [(found[0][0], amount)]
     shares, missing = [], amount
-    for lot_id, free in sql.run(_BURN_ORDER, [account_id, stamp]):
+    for lot_id, free in sql.run(_BURN_ORDER, [account_id, sql.stamp(now)]):
         share = min(free, missing)
         shares.append((lot_id, share))
         missing -= share
@@ -35,7 +41,8 @@ def book(sql: Session, account_id: int, amount: int, now: datetime) -> list[tupl
 _BOOK_FIRST = """
 UPDATE billing_creditlot SET held = held + %s WHERE id = (
     SELECT id FROM billing_creditlot
-    WHERE account_id = %s AND remaining > 0 AND remaining > held AND (expires_at IS NULL OR expires_at > %s)
+    WHERE account_id = (SELECT id FROM billing_ledgeraccount WHERE code = %s)
+        AND remaining > 0 AND remaining > held AND (expires_at IS NULL OR expires_at > %s)
     ORDER BY priority, expires_at NULLS LAST, category, id LIMIT 1
 ) AND remaining - held >= %s RETURNING id
 """

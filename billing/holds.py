@@ -1,12 +1,13 @@
 """Credit set aside for a subject, then settled up to its amount or released, once.
 
 Each operation is one transaction (or a savepoint of the caller's) and safe to repeat and to race: conditional UPDATEs
-decide, CHECKs stand behind them. Locks are taken in one order: account, lots by id, hold.
+decide, CHECKs stand behind them. Locks are taken in one order: account, lots by id, hold; a hold that is new is nobody
+else's, and is written first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError
@@ -54,20 +55,22 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
     subject: str,
     deadline_at: datetime | None = None,
     budgets: Sequence[str] = (),
+    beside: Callable[[int], None] | None = None,
 ) -> Hold:
     """Set credit aside from the lots in burn order. An amount of 0 moves nothing and is a hold like any other.
 
     ``budgets`` says for whom (``["project:prj_…", "member:12", "token:tok_…"]``); the monthly caps of these and of the
-    workspace bear on it. A repeat with the same key returns the first hold, as it now stands. Raises
-    InsufficientCredit, WalletFrozen, BudgetReached, or KeyConflict when the key came with another workspace, amount or
-    subject, or the subject has another open hold.
+    workspace bear on it. Once credit is taken, all others of the wallet wait for the commit; so what belongs to the
+    hold is written before, by ``beside``, which is given the hold's id and undone when the hold is refused. A repeat
+    with the same key returns the first hold, as it now stands. Raises InsufficientCredit, WalletFrozen, BudgetReached,
+    or KeyConflict when the key came with another workspace, amount or subject, or the subject has another open hold.
     """
     _refuse_nonsense(amount_micros, key, subject)
     parties = Parties.of(budgets)
     for _ in range(TRIES):
         try:
-            with rows.atomically() as sql:
-                return _place(sql, workspace, amount_micros, key, subject, deadline_at, parties)
+            with rows.atomically() as sql, rows.pipelined():
+                return _place(sql, workspace, amount_micros, key, subject, deadline_at, parties, beside)
         except (_NotPlacedError, BudgetFullError, IntegrityError) as error:
             refusal = error
         if before := _placed_before(workspace, amount_micros, key, subject):
@@ -99,23 +102,28 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
     subject: str,
     deadline_at: datetime | None,
     parties: Parties,
+    beside: Callable[[int], None] | None,
 ) -> Hold:
-    reserved = sql.run(_RESERVE, [amount, accounts.wallet_code(workspace), amount])
+    code, now = accounts.wallet_code(workspace), timezone.now()
+    whose = [parties.project, parties.member, parties.token]
+    ((hold_id,),) = sql.run(_OPEN, [code, key, subject, amount, sql.stamp(deadline_at), *whose, sql.stamp(now)])
+    if beside:
+        beside(hold_id)
+    asked = sql.ask(_RESERVE, [amount, code, amount])
+    first = burning.book_first(sql, code, amount, now) if amount else None
+    reserved = asked.rows()
     if not reserved:
         raise _NotPlacedError
-    (account_id, capped, left, mark), now = reserved[0], timezone.now()
-    shares = burning.book(sql, account_id, amount, now) if amount else []
+    account_id, capped, left, mark = reserved[0]
+    shares = burning.booked(sql, first, account_id, amount, now) if first else []
     if shares is None:
         # Some of what the account has lapsed before a sweep came by.
         raise _NotPlacedError
     if capped and amount:
-        # Before the hold is there, because a month's row begins by counting the holds that are.
-        budgets.reserve(sql, workspace, parties, amount, now)
-    whose = [parties.project, parties.member, parties.token]
-    ((hold_id,),) = sql.run(_OPEN, [account_id, key, subject, amount, sql.stamp(deadline_at), *whose, sql.stamp(now)])
+        budgets.reserve(sql, workspace, parties, amount, now, hold_id=hold_id)
     if shares:
         values = ", ".join(["(%s, %s, %s)"] * len(shares))
-        sql.change(f"{_SHARE} {values}", [value for share in shares for value in (hold_id, *share)])
+        sql.ask(f"{_SHARE} {values}", [value for share in shares for value in (hold_id, *share)])
     if low_balance.fell_below(left, amount, mark):
         low_balance.nudge(workspace)
     told = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, deadline_at, "", *whose, now, None]
@@ -134,7 +142,9 @@ RETURNING id, capped, posted - held - floor, low_mark
 _OPEN = """
 INSERT INTO billing_hold (
     account_id, key, subject, amount_micros, state, deadline_at, note, project, member, token, created_at
-) VALUES (%s, %s, %s, %s, 'open', %s, '', %s, %s, %s, %s) RETURNING id
+) VALUES (
+    (SELECT id FROM billing_ledgeraccount WHERE code = %s), %s, %s, %s, 'open', %s, '', %s, %s, %s, %s
+) RETURNING id
 """
 _SHARE = "INSERT INTO billing_holdlot (hold_id, lot_id, amount_micros) VALUES"
 

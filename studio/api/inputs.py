@@ -12,16 +12,29 @@ from studio.projects import open_projects, project_for_new_video
 from studio.remote_files import fetch_upload, inline_upload, is_address
 
 PREFIX = "upl_"
-_UPLOAD = Compiled(lambda: Upload.objects.for_workspace(Given("workspace")).filter(pk=Given("upload")))
+_UPLOADS = Compiled(
+    lambda: Upload.objects.for_workspace(Given("workspace")).filter(pk__in=[Given("portrait"), Given("voice")])
+)
 
 
-def media(workspace: Workspace, kind: UploadKind, text: str, *, user: User | None) -> Upload:
-    """The upload that ``text`` means. May go out to the network, so never inside a transaction.
+def media(workspace: Workspace, asked: Mapping[str, str], *, user: User | None) -> tuple[Upload, Upload]:
+    """The portrait and the voice that a body means. May go out to the network, so never inside a transaction.
 
     Raises RequestRefused or UploadRefused.
     """
-    if text.startswith(PREFIX):
-        return of_kind({row.pk: row for row in _UPLOAD.all(workspace=workspace.pk, upload=text)}, kind, text)
+    texts = [asked[kind.value] for kind in UploadKind]
+    portrait, voice = (text if text.startswith(PREFIX) else "" for text in texts)
+    found = _UPLOADS.all(workspace=workspace.pk, portrait=portrait, voice=voice) if portrait or voice else []
+    known = {row.pk: row for row in found}
+    portrait_upload, voice_upload = (
+        of_kind(known, kind, text) if text.startswith(PREFIX) else _brought(workspace, kind, text, user)
+        for kind, text in zip(UploadKind, texts, strict=True)
+    )
+    return portrait_upload, voice_upload
+
+
+def _brought(workspace: Workspace, kind: UploadKind, text: str, user: User | None) -> Upload:
+    """The upload that is made of an address or of a data URI."""
     if is_address(text):
         return fetch_upload(workspace, kind=kind, url=text, user=user)
     if text[:5].lower() == "data:":

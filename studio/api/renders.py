@@ -34,10 +34,10 @@ from studio.api.shapes import (
 from studio.api.waiting import until_ended
 from studio.api.wishes import wish_of
 from studio.library import delete_video
-from studio.models import Render, UploadKind
+from studio.models import Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
-from studio.pipeline.request import retry_render, take
+from studio.pipeline.request import retry_render, take_within
 from studio.storage import signed_link
 
 TAGS = ["Renders"]
@@ -86,7 +86,7 @@ class Renders(RenderView):
         self.query(NoQuery)
         asked = self.body(RenderBody)
         # Files may have to be fetched, which is no work for a transaction.
-        portrait, voice = (inputs.media(self.workspace, kind, asked[kind.value], user=self.user) for kind in UploadKind)
+        portrait, voice = inputs.media(self.workspace, asked, user=self.user)
 
         def deed() -> Response:
             wish = wish_of(
@@ -98,7 +98,7 @@ class Renders(RenderView):
             )
             if "quote" in asked:
                 wish = quotes.as_quoted(wish, asked)
-            return _made(take(wish, user=self.user, idempotency_key=None)[0])
+            return _made(take_within(wish, user=self.user)[0])
 
         return self.asking(deed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from avatarsite import jobs
-from avatarsite.compiled import insert
+from avatarsite.compiled import add
 from avatarsite.workspaces.models import ApiToken, User
 from billing import holds
 from billing.budget_notices import note_refusal
@@ -33,6 +34,7 @@ __all__ = [
     "retry_render",
     "take",
     "take_key",
+    "take_within",
     "title_of",
     "write_render",
 ]
@@ -55,11 +57,9 @@ def request_takes(*, user: User | None, idempotency_key: str | None = None, **wi
 def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[Render]:
     if idempotency_key and (known := _known(wish, idempotency_key)):
         return known
-    options = checked(wish)
-    quote = price_wish(wish, options)
     try:
         with transaction.atomic():
-            return _write_all(wish, options, quote, user, idempotency_key)
+            return take_within(wish, user=user, idempotency_key=idempotency_key)
     except (IntegrityError, holds.InsufficientCredit, holds.BudgetReached) as refusal:
         # Somebody else was first with the same key, and has committed by now; theirs may be what took the credit.
         if idempotency_key and (known := _known(wish, idempotency_key)):
@@ -67,6 +67,13 @@ def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[
         if isinstance(refusal, holds.BudgetReached):
             note_refusal(wish.workspace, refusal)
         raise
+
+
+def take_within(wish: Wish, *, user: User | None, idempotency_key: str | None = None) -> list[Render]:
+    """As ``take``, in the caller's transaction, which must end with a refusal: nothing is undone here."""
+    options = checked(wish)
+    quote = price_wish(wish, options)
+    return _write_all(wish, options, quote, user, idempotency_key)
 
 
 def retry_render(
@@ -185,52 +192,54 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
     """The hold, the render, its first event and its place in the queue, within the caller's transaction."""
     first, *others = quote.chain
     assert first.price is not None  # noqa: S101 -- a line without a price is never chosen
-    now, new_id = timezone.now(), render_id()
-    # From the hold to the commit all others of this wallet wait, so what can be written before it is.
-    insert(RenderEvent(render_id=new_id, to_state=RenderState.QUEUED, reason="asked for", at=now))
-    jobs.enqueue("studio.watch")
-    hold = holds.place_hold(
+    now = timezone.now()
+    render = Render(
+        id=render_id(),
+        workspace=wish.workspace,
+        project=wish.project,
+        requested_by=user,
+        idempotency_key=idempotency_key,
+        group=group,
+        title=wish.title,
+        portrait=wish.portrait,
+        voice=wish.voice,
+        model=wish.model,
+        offer=first.offer,
+        routing=wish.offer or wish.routing,
+        fallback=wish.fallback,
+        token=wish.token,
+        test=wish.test,
+        reference=wish.reference,
+        metadata=dict(wish.metadata),
+        why=quote.why,
+        fallbacks=[{"offer": line.offer, "price": line.price.pk} for line in others if line.price],
+        prompt=wish.prompt.strip(),
+        options=options,
+        price=first.price,
+        ceiling_ms=quote.ceiling_ms,
+        ceiling_micros=quote.ceiling_micros,
+        state_since=now,
+        deadline_at=now + DEADLINES[RenderState.QUEUED],
+        next_try_at=now,
+    )
+    render.hold = holds.place_hold(
         wish.workspace,
         quote.ceiling_micros,
-        key=f"render:{new_id}:hold",
-        subject=f"render:{new_id}",
+        key=f"render:{render.pk}:hold",
+        subject=f"render:{render.pk}",
         deadline_at=now + HOLD_LIFE,
         budgets=scopes_of(wish.project, user, wish.token),
+        beside=partial(_queue, render),
     )
-    render = insert(
-        Render(
-            id=new_id,
-            workspace=wish.workspace,
-            project=wish.project,
-            requested_by=user,
-            idempotency_key=idempotency_key,
-            group=group,
-            title=wish.title,
-            portrait=wish.portrait,
-            voice=wish.voice,
-            model=wish.model,
-            offer=first.offer,
-            routing=wish.offer or wish.routing,
-            fallback=wish.fallback,
-            token=wish.token,
-            test=wish.test,
-            reference=wish.reference,
-            metadata=dict(wish.metadata),
-            why=quote.why,
-            fallbacks=[{"offer": line.offer, "price": line.price.pk} for line in others if line.price],
-            prompt=wish.prompt.strip(),
-            options=options,
-            price=first.price,
-            ceiling_ms=quote.ceiling_ms,
-            ceiling_micros=quote.ceiling_micros,
-            hold=hold,
-            state_since=now,
-            deadline_at=now + DEADLINES[RenderState.QUEUED],
-            next_try_at=now,
-        )
-    )
-    record_news(render)
     return render
+
+
+def _queue(render: Render, hold_id: int) -> None:
+    render.hold_id = hold_id
+    add(render)
+    add(RenderEvent(render=render, to_state=RenderState.QUEUED, reason="asked for", at=render.state_since))
+    record_news(render)
+    jobs.enqueue("studio.watch")
 
 
 def title_of(voice: Upload) -> str:
