@@ -9,6 +9,10 @@ measured, pictured and charged; for the clients: downloaded and synced to disk, 
 Ours is all of ``manage.py worker`` with its webhooks on, so its ``MB`` holds what the first copies make each of its
 processes load; the simulators and the web process are not in it. The limits of RUNWARE_PER_SECOND and the like are off.
 
+With ``--loop`` ours is ``manage.py watch`` alone, and nothing is brought home: first by polling alone, beside the
+client at the same interval; then as it is in the long run, when the provider's webhooks have been seen to reach us and
+polls are the safety net, beside the client as it is.
+
 What it has shown so far, and which targets are met, is in docs/providers.md.
 
 Usage: ``python -m benchmarks.watch [--jobs 1000] [--flight 60] [--scale 5000,10000] [--loop]``.
@@ -123,16 +127,26 @@ def main() -> int:
     with running_simulators(speed=1.0, settings=TOWN) as town, our_site(town) as site:
         print(HEAD, flush=True)
         for provider in given.only.split(","):
-            ours = site.hover(provider, plan.jobs, plan) if given.loop else site.fly(provider, plan)
-            print(told(ours), flush=True)
-            if given.no_clients:
-                continue
-            for interval in (ours.interval,) if given.loop else (0.0, ours.interval):
-                print(told(client_flight(town, provider, plan, interval)), flush=True)
+            for ours, interval in loops(site, provider, plan) if given.loop else whole(site, provider, plan):
+                print(told(ours), flush=True)
+                for pace in () if given.no_clients else interval:
+                    print(told(client_flight(town, provider, plan, pace)), flush=True)
         for jobs in filter(None, given.scale.split(",")):
             for provider in given.only.split(","):
                 print(told(site.hover(provider, int(jobs), plan)), flush=True)
     return 0
+
+
+def whole(site: Site, provider: str, plan: Plan) -> Iterator[tuple[Run, tuple[float, ...]]]:
+    """What was measured of ours, and the intervals for the client; 0 is its own."""
+    ours = site.fly(provider, plan)
+    yield ours, (0.0, ours.interval)
+
+
+def loops(site: Site, provider: str, plan: Plan) -> Iterator[tuple[Run, tuple[float, ...]]]:
+    ours = site.hover(provider, plan.jobs, plan)
+    yield ours, (ours.interval,)
+    yield site.hover(provider, plan.jobs, plan, called=True), (0.0,)
 
 
 # --- Both ------------------------------------------------------------------------------------------------------------
@@ -272,13 +286,18 @@ class Site:
             sum(job not in there for job in done), web,
         )  # fmt: skip
 
-    def hover(self, provider: str, jobs: int, plan: Plan) -> Run:
-        """Rows of renders in flight, and the loop that watches them, as ``manage.py watch``."""
+    def hover(self, provider: str, jobs: int, plan: Plan, *, called: bool = False) -> Run:
+        """Rows of renders in flight, and the loop that watches them, as ``manage.py watch``.
+
+        ``called``: a webhook of the provider has come before, so that the loop waits for the others.
+        """
         from benchmarks import watch_cast as cast  # noqa: PLC0415 -- needs the site's settings
 
         control: Control = getattr(self.town, provider)
         control.reset()
         cast.plant(OFFERS[provider], 1, self.town)
+        if called:
+            cast.file_letter(provider)
         with self._process("watch") as watch, metered(watch.pid) as meter:
             time.sleep(plan.settle)
             with meter.span() as idle:
@@ -290,7 +309,8 @@ class Site:
                 time.sleep(plan.flight)
             polls = polls_of(control) - polls
         cast.uproot()
-        return Run(f"the watch alone at {provider}", jobs, idle[0], flight[0], polls)
+        name = f"the watch alone at {provider}{', called' if called else ''}"
+        return Run(name, jobs, idle[0], flight[0], polls)
 
     @contextmanager
     def _process(self, command: str) -> Iterator[subprocess.Popen[Any]]:

@@ -39,7 +39,8 @@ RUN_SECONDS = 45.0  # well below the queue's own limit for the watch cluster
 LOOK_EVERY = 0.5  # for new and nudged rows
 LOOK_OVER_EVERY = 20.0  # over all rows, for those that ended elsewhere
 RENEW_EVERY = 5.0
-NEWS_EVERY = 1.0  # how far jobs are is written down together: each commit costs as much as fifty rows
+# How far jobs are is written down together, in a crowd more of it at once: each commit costs as much as fifty rows.
+NEWS_EVERY, CROWD_NEWS_EVERY = 1.0, 4.0
 REFUSED_AGAIN = 60.0  # how often the operator is told of the same refusal
 IDLE_SECONDS = 1.5  # how long to stay when nothing is left
 TICK = 0.2
@@ -131,20 +132,21 @@ class _Watch:
 
     async def _look(self, *, everything: bool) -> None:
         """Find what is new, nudged or gone, and claim what is to be sent."""
-        since, first = None if everything else self.looked_at, self.looked_at is None
+        since, first = self.looked_at, self.looked_at is None
         self.looked_at = timezone.now()
         if everything:
             self.calling = await sync_to_async(trusted_webhooks)()
         seen = await sync_to_async(look)(
             self.agenda.tracked.keys(),
             since=since,
+            everything=everything,
             room=SENDS_AT_ONCE - len(self.sends),
             resting=self.paces.resting("submit"),
             busy=bool(self.agenda.tracked or self.sends),
         )
         self.sends_wait = seen.sends_wait
-        if everything:
-            for gone in self.agenda.tracked.keys() - seen.jobs.keys():
+        if seen.still is not None:
+            for gone in self.agenda.tracked.keys() - seen.still:
                 self.agenda.drop(gone)
         spread = first and len(seen.loaded) > CROWD
         for job in seen.loaded:
@@ -172,7 +174,8 @@ class _Watch:
             for offer, failure in refusals.items():
                 await sync_to_async(note_refusal)(offer, failure)
         now = time.monotonic()
-        if self.reports or (self.news and now - self.news_at > NEWS_EVERY):
+        wait = CROWD_NEWS_EVERY if len(self.agenda.tracked) > CROWD else NEWS_EVERY
+        if self.reports or (self.news and now - self.news_at > wait):
             self.news_at = now
             reports, self.reports = self.reports, []
             news, self.news = self.news, {}

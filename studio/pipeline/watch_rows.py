@@ -42,6 +42,7 @@ class Seen:
     """One look: the open jobs that are new or nudged by when they are to be checked, and the renders to send."""
 
     jobs: dict[str, datetime]
+    still: Collection[str] | None  # all that are open, when everything was asked for
     loaded: list[Tracked]
     claims: list[Claimed]
     sends_wait: bool  # more renders than were claimed are waiting to be sent, or will be soon
@@ -60,20 +61,29 @@ def work_left() -> bool:
     return open_jobs().exists() or soon.exists()
 
 
-def look(known: Collection[str], *, since: datetime | None, room: int, resting: Iterable[str], busy: bool) -> Seen:
-    """The rows that changed after ``since``, or all; and up to ``room`` renders claimed to be sent.
+def look(  # noqa: PLR0913 -- what the loop knows and wants
+    known: Collection[str],
+    *,
+    since: datetime | None,
+    everything: bool,
+    room: int,
+    resting: Iterable[str],
+    busy: bool,
+) -> Seen:
+    """The rows that changed after ``since``, all if it is None; and up to ``room`` renders claimed to be sent.
 
-    ``known`` are jobs whose columns need not be loaded, ``resting`` providers to which nothing is sent now. ``busy``
-    spares the question whether anything is left at all.
+    ``known`` are jobs whose columns need not be loaded, ``everything`` asks which are still open, ``resting`` are
+    providers to which nothing is sent now. ``busy`` spares the question whether anything is left at all.
     """
     close_old_connections()
     rows = open_jobs()
-    if since is not None:
-        rows = rows.filter(next_check_at__gt=since - OVERLAP)
-    jobs = {pk: at for pk, at in rows.values_list("pk", "next_check_at") if at is not None}
-    loaded = _load([pk for pk in jobs if pk not in known])
+    touched = rows if since is None else rows.filter(next_check_at__gt=since - OVERLAP)
+    jobs = {pk: at for pk, at in touched.values_list("pk", "next_check_at") if at is not None}
+    # Only which they are: of a thousand rows the moments take longer to read than all the rest.
+    still = {*jobs} if since is None else {*rows.values_list("pk", flat=True)} if everything else None
+    loaded = _load([pk for pk in jobs.keys() | (still or ()) if pk not in known])
     claims, more = _claim_due(room, resting)
-    return Seen(jobs, loaded, claims, more or bool(claims) or (not busy and not jobs and work_left()))
+    return Seen(jobs, still, loaded, claims, more or bool(claims) or (not busy and not jobs and work_left()))
 
 
 def trusted_webhooks() -> set[str]:
