@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from studio.models import Outcome, ProviderJob, Render
+from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.pipeline.reports import store_news
 from studio.pipeline.submit import due_submits
+from studio.pipeline.watch_rows import look
 from studio.providers.types import JobReport, JobStatus
 from tests.flow.cast import ask, make_studio
 
@@ -42,3 +45,23 @@ def test_how_far_jobs_are_is_stored_and_what_is_left_out_stays() -> None:
     ):
         found.refresh_from_db()
         assert (found.status, found.progress, found.queue_position) == said
+
+
+@pytest.mark.django_db(transaction=True)  # a look drops a connection that is within a transaction
+def test_a_look_over_everything_sees_what_ended_elsewhere_and_what_was_missed() -> None:
+    studio = make_studio(balance_micros=50_000_000, voice_seconds=2.1)
+    long_ago = timezone.now() - timedelta(hours=1)
+    renders = [ask(studio) for _ in range(3)]
+    known, missed, ended = (job(one, next_check_at=long_ago) for one in renders)
+    Render.objects.filter(pk__in=[one.pk for one in renders]).update(state=RenderState.RENDERING, next_try_at=None)
+
+    first = look((), since=None, everything=True, room=0, resting=(), busy=False)
+    assert (set(first.jobs), first.still) == ({known.pk, missed.pk, ended.pk},) * 2
+    assert {one.pk for one in first.loaded} == set(first.jobs)
+
+    ProviderJob.objects.filter(pk=ended.pk).update(next_check_at=None)
+    mine = {known.pk, ended.pk}
+    usual = look(mine, since=timezone.now(), everything=False, room=0, resting=(), busy=True)
+    assert (usual.jobs, usual.still, usual.loaded) == ({}, None, [])
+    over = look(mine, since=timezone.now(), everything=True, room=0, resting=(), busy=True)
+    assert (over.jobs, over.still, [one.pk for one in over.loaded]) == ({}, {known.pk, missed.pk}, [missed.pk])
