@@ -32,6 +32,14 @@ LONGEST_PRESIGNED = 7 * 24 * 3600
 class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no types
     """A private bucket, linked by presigned addresses. Also takes ``public_endpoint_url`` in its OPTIONS."""
 
+    client_config: Config
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if (self.endpoint_url or "").startswith("http:"):
+            # Without TLS a body's SHA-256 is signed: a CRC beside it would read every byte once more for nothing.
+            self.client_config = self.client_config.merge(Config(request_checksum_calculation="when_required"))
+
     def get_default_settings(self) -> dict[str, Any]:
         ours = {"public_endpoint_url": getattr(settings, "S3_PUBLIC_ENDPOINT_URL", "")}
         return {**super().get_default_settings(), **ours}

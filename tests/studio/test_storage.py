@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from botocore.awsrequest import AWSResponse
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from pytest_django import Settings
@@ -199,6 +202,26 @@ def test_no_link_to_a_bucket_lives_longer_than_s3_allows(settings: Settings) -> 
     use_storage(settings, "studio.bucket.PrivateBucket", options)
     query = parse_qs(urlsplit(signed_link(NAME, seconds=30 * 24 * HOUR)).query)
     assert int(query["X-Amz-Expires"][0]) <= 7 * 24 * HOUR
+
+
+SIGNED = (hashlib.sha256(b"bytes").hexdigest(), "")
+SUMMED = ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-checksum-crc32")
+
+
+@pytest.mark.parametrize(("endpoint", "proof"), [("http://127.0.0.1:8333", SIGNED), ("https://s3.example", SUMMED)])
+def test_a_body_that_is_signed_gets_no_checksum_beside_it(endpoint: str, proof: tuple[str, str]) -> None:
+    ours = PrivateBucket(bucket_name="b", access_key="k", secret_key="s", endpoint_url=endpoint, region_name="r")
+    sent: list[dict[str, bytes]] = []
+
+    def keep(request: Any, **_: Any) -> AWSResponse:
+        sent.append(dict(request.headers))
+        return AWSResponse(request.url, 200, {"ETag": "one"}, SimpleNamespace(stream=lambda: [b""]))
+
+    client = ours.bucket.meta.client
+    client.meta.events.register("before-send.s3.PutObject", keep)
+    client.put_object(Bucket="b", Key="x", Body=b"bytes")
+    names = ("X-Amz-Content-SHA256", "X-Amz-Trailer")
+    assert [tuple(one.get(name, b"").decode() for name in names) for one in sent] == [proof]
 
 
 def test_a_bucket_can_be_copied_to_another_process() -> None:
