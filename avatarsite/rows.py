@@ -30,6 +30,7 @@ class Session:
 
     def __init__(self) -> None:
         database = connections[DEFAULT_DB_ALIAS]
+        database.close_if_health_check_failed()  # as Django's own cursors do, before the first of a request
         if database.connection is None:
             database.ensure_connection()
         self._database = database
@@ -97,8 +98,14 @@ def pipelined() -> Iterator[None]:
     database = connections[DEFAULT_DB_ALIAS]
     database.ensure_connection()
     if database.vendor == "postgresql":
-        with database.wrap_database_errors, database.connection.pipeline():
-            yield
+        try:
+            with database.wrap_database_errors, database.connection.pipeline():
+                yield
+        except BaseException:
+            # psycopg takes for prepared what the server has skipped, and only a rollback makes it forget that.
+            if not database.in_atomic_block and database.connection.pgconn.pipeline_status == PipelineStatus.OFF:
+                database.close()
+            raise
     else:
         yield
 

@@ -457,6 +457,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
     "loggers": {
         "django-q": {"level": "WARNING"},
+        # Of a pipeline that a statement has broken it tells of all the others, too; the first is raised.
+        "psycopg": {"level": "ERROR"},
         "avatarsite": {"level": "INFO"},
         "billing": {"level": "INFO"},
         "studio": {"level": "INFO"},

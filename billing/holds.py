@@ -67,6 +67,7 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
     """
     _refuse_nonsense(amount_micros, key, subject)
     parties = Parties.of(budgets)
+    broken = 0
     for _ in range(TRIES):
         try:
             with rows.atomically() as sql, rows.pipelined():
@@ -77,6 +78,9 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
             return before
         if isinstance(refusal, BudgetFullError):
             raise refused(workspace, refusal, amount_micros) from None
+        broken = broken + 1 if isinstance(refusal, IntegrityError) else 0
+        if broken > 1:
+            raise refusal  # what a second look has not settled is a rule that ``beside`` breaks
         available = _available(workspace)
         if available < amount_micros:
             break

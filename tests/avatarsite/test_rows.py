@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, close_old_connections, connection, transaction
 
 from avatarsite import rows
 from avatarsite.compiled import Compiled, Given, add
 from studio.models import OfferHealth
 
 pytestmark = pytest.mark.django_db(transaction=True)
+on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no server")
 BY_OFFER = Compiled(lambda: OfferHealth.objects.filter(offer=Given("offer")))
 
 
@@ -67,3 +69,28 @@ def test_what_nobody_has_read_is_raised_before_the_commit() -> None:
             add(health("a:1"))
             add(health("a:1", failures=9))
     assert (known(), hooks) == ({}, [])
+
+
+@on_postgresql
+def test_what_fails_outside_a_transaction_leaves_nothing_behind() -> None:
+    """psycopg takes for prepared what the server has skipped after an error."""
+    connection.close()
+    connection.ensure_connection()
+    for _ in range(connection.connection.prepare_threshold):
+        BY_OFFER.all(offer="a:1")
+    with pytest.raises(DataError), rows.pipelined():  # noqa: PT012 -- the block is tested
+        rows.Session().ask("SELECT 1 / %s", [0])
+        BY_OFFER.ask(offer="a:1")
+    assert [BY_OFFER.all(offer="a:1") for _ in range(2)] == [[], []]
+
+
+@on_postgresql
+def test_a_connection_that_ended_while_it_was_idle_is_made_anew() -> None:
+    connection.ensure_connection()
+    known = connection.get_connection_params()
+    place = {name: known[name] for name in ("host", "port", "user", "dbname")}
+    with psycopg.connect(**place, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
+    connection.health_check_enabled, connection.health_check_done = True, False  # as the next request begins
+    assert BY_OFFER.all(offer="a:1") == []
+    close_old_connections()
