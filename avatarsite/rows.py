@@ -12,6 +12,7 @@ On PostgreSQL they are bound by the server, where Django's own are bound by the 
 
 from __future__ import annotations
 
+import select
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,11 +31,12 @@ class Session:
 
     def __init__(self) -> None:
         database = connections[DEFAULT_DB_ALIAS]
-        database.close_if_health_check_failed()  # as Django's own cursors do, before the first of a request
-        if database.connection is None:
-            database.ensure_connection()
         self._database = database
         self._postgres = database.vendor == "postgresql"
+        if self._postgres:
+            _drop_if_ended(database)
+        if database.connection is None:
+            database.ensure_connection()
         self._driver: Any = psycopg if self._postgres else sqlite3
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -53,7 +55,7 @@ class Session:
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """How many rows a statement changed."""
         cursor = self._execute(sql, parameters)
-        if self._postgres and self._database.connection.pgconn.pipeline_status != PipelineStatus.OFF:
+        if self._postgres and _in_pipeline(self._database):
             with pipelined():
                 pass  # its end reads what has come of all that was sent
         return int(cursor.rowcount)
@@ -103,11 +105,32 @@ def pipelined() -> Iterator[None]:
                 yield
         except BaseException:
             # psycopg takes for prepared what the server has skipped, and only a rollback makes it forget that.
-            if not database.in_atomic_block and database.connection.pgconn.pipeline_status == PipelineStatus.OFF:
+            if not database.in_atomic_block and not _in_pipeline(database):
                 database.close()
             raise
     else:
         yield
+
+
+def _drop_if_ended(database: Any) -> None:
+    """Django asks an idle connection for a sign of life before a request's first statement, which costs a statement.
+
+    One that its server has ended has something to read, and only that one is asked.
+    """
+    known = database.connection
+    unsure = known is not None and database.health_check_enabled and not database.health_check_done
+    if unsure and not _in_pipeline(database) and (known.closed or _has_something_to_read(known.fileno())):
+        database.close_if_health_check_failed()
+
+
+def _has_something_to_read(descriptor: int) -> bool:
+    ears = select.poll()
+    ears.register(descriptor, select.POLLIN)
+    return bool(ears.poll(0))
+
+
+def _in_pipeline(database: Any) -> bool:
+    return bool(database.connection.pgconn.pipeline_status != PipelineStatus.OFF)
 
 
 @contextmanager
