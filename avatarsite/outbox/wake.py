@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from avatarsite import jobs
-from avatarsite.compiled import Asked, Compiled, Given
+from avatarsite.compiled import Compiled, Given
 from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Round
 
 ROUND = 1
@@ -28,11 +28,11 @@ def wake_sender(workspace_id: str) -> None:
     A round looks once more after it has let its lease go, so what was written while it still ran is not missed; what a
     crash drops is found by the sweep.
     """
-    transaction.on_commit(partial(_wake, _AWAKE.ask(workspace=workspace_id)))
+    transaction.on_commit(partial(_wake, workspace_id))
 
 
-def _wake(awake: Asked[Endpoint]) -> None:
-    if awake.all() and not Round.objects.filter(pk=ROUND, leased_until__gt=timezone.now()).exists():
+def _wake(workspace_id: str) -> None:
+    if listening(workspace_id) and not Round.objects.filter(pk=ROUND, leased_until__gt=timezone.now()).exists():
         jobs.enqueue("avatarsite.send_webhooks")
 
 
