@@ -57,9 +57,10 @@ def request_takes(*, user: User | None, idempotency_key: str | None = None, **wi
 def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[Render]:
     if idempotency_key and (known := _known(wish, idempotency_key)):
         return known
+    terms = _terms(wish)
     try:
         with transaction.atomic():
-            return take_within(wish, user=user, idempotency_key=idempotency_key)
+            return _write_all(wish, *terms, user, idempotency_key)
     except (IntegrityError, holds.InsufficientCredit, holds.BudgetReached) as refusal:
         # Somebody else was first with the same key, and has committed by now; theirs may be what took the credit.
         if idempotency_key and (known := _known(wish, idempotency_key)):
@@ -69,11 +70,15 @@ def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[
         raise
 
 
-def take_within(wish: Wish, *, user: User | None, idempotency_key: str | None = None) -> list[Render]:
-    """As ``take``, in the caller's transaction, which must end with a refusal: nothing is undone here."""
+def take_within(wish: Wish, *, user: User | None) -> list[Render]:
+    """As ``take`` without a key, in the caller's transaction, which must end with a refusal: nothing is undone here."""
+    return _write_all(wish, *_terms(wish), user, None)
+
+
+def _terms(wish: Wish) -> tuple[dict[str, Any], Quote]:
+    """The complete options, and the quote that binds."""
     options = checked(wish)
-    quote = price_wish(wish, options)
-    return _write_all(wish, options, quote, user, idempotency_key)
+    return options, price_wish(wish, options)
 
 
 def retry_render(
