@@ -125,17 +125,15 @@ def insert(row: M) -> M:
     """As ``row.save(force_insert=True)`` of a model without signals and without parents."""
     if row.pk is not None:
         return add(row)
-    sql = Session()
     statement, key, values = _insert_of(row)
-    ((row.pk,),) = sql.run(f"{statement} RETURNING {key}", values)
+    ((row.pk,),) = Session().run(f"{statement} RETURNING {key}", values)
     return _saved(row)
 
 
 def add(row: M) -> M:
     """As ``insert``, of a row whose number nobody asks for: within ``rows.pipelined`` nothing waits for it."""
-    sql = Session()
     statement, _, values = _insert_of(row)
-    sql.ask(statement, values)
+    Session().ask(statement, values)
     return _saved(row)
 
 

@@ -83,7 +83,7 @@ class Session:
 
 
 class Answer:
-    """What a statement gives, once it is asked for. Whatever was wrong with it is raised then at the latest."""
+    """What a statement gives, to be read once. Whatever was wrong with it is raised then at the latest."""
 
     def __init__(self, fetch: Callable[[], list[tuple[Any, ...]]]) -> None:
         self.rows = fetch

@@ -54,8 +54,7 @@ def verify(extra_checks: Iterable[Check] = ()) -> list[Finding]:
 def snapshot() -> Iterator[Session]:
     """One view of the database for all queries, without standing in anybody's way."""
     if connection.in_atomic_block:
-        sql = rows.Session()
-        yield sql
+        yield rows.Session()
         return
     mode = getattr(connection, "transaction_mode", None)
     if connection.vendor == "sqlite":

@@ -128,8 +128,7 @@ def _keep(row: KeptAnswer, answer: Response) -> None:
     row.status = answer.status_code
     row.headers = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
     row.body = "" if answer.data is None else JSONRenderer().render(answer.data).decode()
-    sql = rows.Session()
-    sql.change(_KEEP, [row.status, json.dumps(row.headers), row.body, row.pk])
+    rows.Session().change(_KEEP, [row.status, json.dumps(row.headers), row.body, row.pk])
 
 
 def _as_it_was(row: KeptAnswer, *, replayed: bool = True) -> HttpResponse:

@@ -46,23 +46,19 @@ class Record:
         return self.p50 * output_ms / 1000 if self.p50 is not None else None
 
 
-def why_paused(offer: str, *, now: datetime | None = None) -> str:
+def why_paused(offer: str) -> str:
     """Why the offer is not to be chosen now, as a sentence; empty when it may be."""
-    return pauses([offer], now=now).get(offer, "")
+    return pauses_of(ask_pauses()).get(offer, "")
 
 
-def pauses(offers: list[str], *, now: datetime | None = None) -> dict[str, str]:
-    """The sentence for each of ``offers`` whose circuit is open."""
-    return pauses_of(ask_pauses(now=now), offers)
+def ask_pauses() -> Asked[OfferHealth]:
+    return _PAUSED.ask(now=timezone.now())
 
 
-def ask_pauses(*, now: datetime | None = None) -> Asked[OfferHealth]:
-    return _PAUSED.ask(now=now or timezone.now())
-
-
-def pauses_of(paused: Asked[OfferHealth], offers: list[str]) -> dict[str, str]:
+def pauses_of(paused: Asked[OfferHealth]) -> dict[str, str]:
+    """The sentence for each offer whose circuit is open, by the offer's id."""
     sentence = "It fails at the moment; it is tried again at {:%H:%M} UTC."
-    return {row.pk: sentence.format(row.open_until) for row in paused.all() if row.pk in offers}
+    return {row.pk: sentence.format(row.open_until) for row in paused.all()}
 
 
 def may_send(offer: str) -> datetime | None:

@@ -92,7 +92,7 @@ def quote_render(  # noqa: PLR0913 -- the parts of a wish that bear on its price
     offers = [registry.offer(routing)] if test else registry.offers_of(model)
     with rows.pipelined():
         paused, prices = health.ask_pauses(), [pricing.ask_price(candidate.id) for candidate in offers]
-    why_paused = health.pauses_of(paused, [candidate.id for candidate in offers])
+    why_paused = health.pauses_of(paused)
     asked = {} if test else options or {}
     lines = [
         _line(candidate, price.first(), voice_ms, why_paused.get(candidate.id, ""), asked)
