@@ -15,7 +15,7 @@ from __future__ import annotations
 import select
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -41,34 +41,38 @@ class Session:
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows that a query or a RETURNING clause gives."""
-        found: list[tuple[Any, ...]] = self._execute(sql, parameters).fetchall()
+        with closing(self._execute(sql, parameters)) as cursor:
+            found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
 
     def ask(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         """Send a statement whose rows are read later, or never; within ``pipelined`` nobody waits for it."""
-        fetch = self._execute(sql, parameters).fetchall
         if self._postgres:
-            return Answer(fetch)
-        found = fetch()  # SQLite has it already, and a statement that isn't read to its end would stay open
+            return Answer(self._execute(sql, parameters).fetchall)
+        found = self.run(sql, parameters)  # SQLite has it already, and an open statement keeps its locks
         return Answer(lambda: found)
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """How many rows a statement changed."""
-        cursor = self._execute(sql, parameters)
-        if self._postgres and _in_pipeline(self._database):
-            with pipelined():
-                pass  # its end reads what has come of all that was sent
-        return int(cursor.rowcount)
+        with closing(self._execute(sql, parameters)) as cursor:
+            if self._postgres and _in_pipeline(self._database):
+                with pipelined():
+                    pass  # its end reads what has come of all that was sent
+            return int(cursor.rowcount)
 
     def _execute(self, sql: str, parameters: Sequence[Any]) -> Any:
         # A cursor for each: one that is used again would take the rows of the statement before for its own. Wrapped as
         # Django wraps its own: errors in Django's words, queries seen by whoever watches them.
         cursor = self._database.make_cursor(self._driver.Cursor(self._database.connection))
-        if self._postgres:
-            # psycopg types an integer by its size; one type for all is one prepared statement for all amounts.
-            cursor.execute(sql, [Int8(value) if type(value) is int else value for value in parameters])
-        else:
-            cursor.execute(sql.replace("%s", "?"), parameters)
+        try:
+            if self._postgres:
+                # psycopg types an integer by its size; one type for all is one prepared statement for all amounts.
+                cursor.execute(sql, [Int8(value) if type(value) is int else value for value in parameters])
+            else:
+                cursor.execute(sql.replace("%s", "?"), parameters)
+        except BaseException:
+            cursor.close()
+            raise
         return cursor
 
     def stamp(self, moment: datetime | None) -> Any:
