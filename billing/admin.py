@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, time
-from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
@@ -15,13 +14,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 
+from avatarsite.amounts import AmountField
 from avatarsite.workspaces.models import User, Workspace
 from billing import books_admin, ledger, pricing, promotion_admin, stripe_admin
 from billing.admin_acts import form_page, log_once, row_url
 from billing.errors import KeyConflict
 from billing.models import AccountKind, CreditLot, Hold, LedgerAccount, Price, Transfer, Usage
 from billing.models.ledger import MEMO_LENGTH
-from billing.money import MICROS, micros_of, usd
+from billing.money import dollars_of, micros_of, usd
 from billing.price_changes import DAYS, PriceChange, PricePreview, confirm_price, preview_price
 from billing.read_only_admin import ReadOnlyAdmin, dollars
 
@@ -31,7 +31,7 @@ __all__ = ["books_admin", "promotion_admin", "stripe_admin"]
 class GrantForm(forms.Form):
     """``token`` is made with the empty form, so that the same form sent twice grants once."""
 
-    amount = forms.DecimalField(label="Amount in dollars", min_value=0, max_digits=15, decimal_places=6)
+    amount = AmountField(label="Amount in dollars", min_value=0, max_digits=15, decimal_places=6)
     reason = forms.CharField(max_length=MEMO_LENGTH, help_text="The customer reads this on the statement.")
     ends_on = forms.DateField(
         label="Ends after",
@@ -144,8 +144,8 @@ def _may_freeze(request: HttpRequest) -> bool:
 class PriceForm(forms.Form):
     """``fingerprint`` is of the preview that the operator has seen; without one, the form only asks for it."""
 
-    cost = forms.DecimalField(label="Cost in dollars a second", min_value=0, max_digits=15, decimal_places=6)
-    price = forms.DecimalField(label="Price in dollars a second", min_value=0, max_digits=15, decimal_places=6)
+    cost = AmountField(label="Cost in dollars a second", min_value=0, max_digits=15, decimal_places=6)
+    price = AmountField(label="Price in dollars a second", min_value=0, max_digits=15, decimal_places=6)
     source = forms.CharField(max_length=MEMO_LENGTH, help_text="Where the cost comes from.")
     derived = forms.BooleanField(label="Worked out by us, not stated by the provider", required=False)
     fingerprint = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
@@ -308,8 +308,8 @@ def _history(offer: str) -> list[Price]:
 
 def _prefilled(price: Price) -> dict[str, Any]:
     return {
-        "cost": Decimal(price.cost_micros_per_second) / MICROS,
-        "price": Decimal(price.price_micros_per_second) / MICROS,
+        "cost": dollars_of(price.cost_micros_per_second),
+        "price": dollars_of(price.price_micros_per_second),
         "source": price.source,
         "derived": price.derived,
     }

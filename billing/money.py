@@ -39,6 +39,11 @@ def micros_of(dollars: Decimal) -> int:
     return int(micros)
 
 
+def dollars_of(micros: int) -> Decimal:
+    """The exact dollars of micro-dollars."""
+    return Decimal(micros) / MICROS
+
+
 def usd(micros: int) -> str:
     """``$1.05``, ``$0.0562``, ``-$1,000.00``: two to four decimals as needed, six when four would show nothing."""
     sign, size = ("-" if micros < 0 else ""), abs(micros)

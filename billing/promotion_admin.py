@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils import timezone
 
+from avatarsite.amounts import AmountField
 from avatarsite.read_only_admin import ReadOnly
 from avatarsite.workspaces.models import User
 from billing import promotions
@@ -35,7 +36,7 @@ class CodeForm(forms.ModelForm[PromotionCode]):
         help_text="Letters, digits, dots and dashes; case does not matter. Empty: one that nobody can guess is made.",
         error_messages={"invalid": "The code may have letters, digits, dots, dashes and underscores only."},
     )
-    amount = forms.DecimalField(label="Credit in dollars", min_value=Decimal("0.01"), max_digits=15, decimal_places=6)
+    amount = AmountField(label="Credit in dollars", min_value=Decimal("0.01"), max_digits=15, decimal_places=6)
 
     class Meta:
         model = PromotionCode

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
+from avatarsite.amounts import AmountField
 from avatarsite.read_only_admin import ReadOnly
 from avatarsite.workspaces.models import User, Workspace
 from billing import accounts, disputes, forgiving, freezing, receivables, refunds, topup_review
@@ -48,7 +49,7 @@ class ReasonForm(forms.Form):
 
 
 class RefundForm(ReasonForm):
-    amount = forms.DecimalField(label="Credit in dollars", min_value=0, max_digits=12, decimal_places=2)
+    amount = AmountField(label="Credit in dollars", min_value=0, max_digits=12, decimal_places=2, cents=True)
     forgive_spent = forms.BooleanField(
         label="Give up what was spent",
         required=False,

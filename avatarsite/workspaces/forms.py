@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from avatarsite.amounts import AmountField
 from avatarsite.workspaces import invitations, pending
 from avatarsite.workspaces.addresses import forget_claims
 from avatarsite.workspaces.join import NAME_LENGTH
@@ -236,14 +237,14 @@ class TokenForm(forms.Form):
         empty_value=None,
         required=False,
     )
-    monthly_cap = forms.DecimalField(
+    monthly_cap = AmountField(
         label="Monthly cap in dollars",
         min_value=Decimal("0.01"),
         max_value=Decimal(1_000_000),
         decimal_places=2,
+        cents=True,
         required=False,
         help_text="The most that its videos may cost in a calendar month.",
-        widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "0.01"}),
         error_messages={
             "invalid": "Write dollars such as 20 or 12.50; empty is no cap.",
             "min_value": "A cap of nothing would refuse everything. Give at least $0.01, or no cap.",

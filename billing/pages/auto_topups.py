@@ -10,24 +10,20 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from avatarsite.amounts import AmountField
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from billing import auto_topup, customers, stripe_gateway
 from billing.models import CardSetup
-from billing.money import usd
+from billing.money import dollars_of
 from billing.pages.shop import UNPROCESSABLE, address_of, known_of
 from billing.stripe_gateway import StripeProblem
 from billing.topups import CENT_MICROS
 
 
-def _in_dollars(label: str, hint: str = "") -> forms.DecimalField:
-    return forms.DecimalField(
-        label=label,
-        max_digits=12,
-        help_text=hint,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-        error_messages={"invalid": "Write dollars such as 20 or 12.50.", "required": "Write dollars such as 20."},
-    )
+def _in_dollars(label: str, hint: str = "") -> AmountField:
+    words = {"invalid": "Write dollars such as 20 or 12.50.", "required": "Write dollars such as 20."}
+    return AmountField(label=label, cents=True, max_digits=12, help_text=hint, error_messages=words)
 
 
 class RulesForm(forms.Form):
@@ -51,9 +47,9 @@ def auto_topup_rules(request: WorkspaceRequest) -> HttpResponse:
     rules = auto_topup.rules_of(request.workspace)
     first = {
         "enabled": rules.enabled,
-        "threshold": _dollars(rules.threshold_micros),
-        "amount": _dollars(rules.amount_cents * CENT_MICROS),
-        "ceiling": _dollars(rules.ceiling_cents * CENT_MICROS),
+        "threshold": dollars_of(rules.threshold_micros),
+        "amount": dollars_of(rules.amount_cents * CENT_MICROS),
+        "ceiling": dollars_of(rules.ceiling_cents * CENT_MICROS),
     }
     form = RulesForm(request.POST if request.method == "POST" else None, initial=first)
     if request.method == "POST" and form.is_valid():
@@ -68,10 +64,6 @@ def auto_topup_rules(request: WorkspaceRequest) -> HttpResponse:
     committed = auto_topup.this_month_micros(request.workspace)
     context = {**known_of(request.workspace), "form": form, "rules": rules, "committed_micros": committed}
     return render(request, "billing/auto_topup.html", context, status=UNPROCESSABLE if form.errors else 200)
-
-
-def _dollars(micros: int) -> str:
-    return usd(micros).replace("$", "").replace(",", "")
 
 
 @workspace_view(Action.MANAGE_BILLING)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -13,11 +12,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from avatarsite.amounts import AmountField, written
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from billing import budgets
 from billing.budgets import KINDS, WORKSPACE, Standing
-from billing.money import MAX_MICROS, MICROS, micros_of, usd
+from billing.money import MAX_MICROS, MICROS, dollars_of, micros_of, usd
 from billing.naming import Named, list_of
 
 UNPROCESSABLE = 422
@@ -26,7 +26,7 @@ TITLES = {"project": "Projects", "member": "People", "token": "API tokens"}
 
 class CapForm(forms.Form):
     scope = forms.CharField(max_length=60)
-    amount = forms.DecimalField(
+    amount = AmountField(
         label="Dollars a month",
         required=False,
         min_value=0,
@@ -58,7 +58,7 @@ class CapRow:
     def value(self) -> str:
         if self.wrong or self.standing is None:
             return self.wrong
-        return f"{Decimal(self.standing.cap_micros) / MICROS:f}"
+        return written(dollars_of(self.standing.cap_micros))
 
 
 @workspace_view(Action.VIEW, post=Action.MANAGE_BILLING)

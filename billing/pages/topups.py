@@ -11,6 +11,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from avatarsite.amounts import AmountField, AmountInput
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from billing import auto_topup, topup_looks, topups
@@ -30,11 +31,12 @@ class TopUpForm(forms.Form):
         choices=[*((str(cents), f"${cents // 100}") for cents in PACKS_CENTS), (OWN, "Another amount")],
         error_messages={"required": "Choose how much to buy.", "invalid_choice": "Choose how much to buy."},
     )
-    amount = forms.DecimalField(
+    amount = AmountField(
         label="Dollars",
         required=False,
+        cents=True,
         max_digits=12,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "placeholder": "12.50"}),
+        widget=AmountInput(attrs={"placeholder": "12.50"}),
         error_messages={"invalid": "Write how many dollars, such as 20 or 12.50."},
     )
     save_card = forms.BooleanField(

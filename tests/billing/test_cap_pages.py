@@ -92,3 +92,17 @@ def test_team_project_and_workspace_settings_lead_to_their_caps(cast: Cast) -> N
         assert f'href="{here}/budgets/{mark}"' in page.get(url).content.decode()
         assert f'id="{anchor or "workspace"}"' in caps
     assert "Monthly cap<" not in cast.browser(cast.bob).get(f"{here}/team/").content.decode()
+
+
+@pytest.mark.parametrize(("typed", "micros"), [("12,50", 12_500_000), ("$1.234,50", 1_234_500_000), ("0,056", 56_000)])
+def test_a_cap_is_taken_as_people_write_it_and_shown_as_it_is_read_back(cast: Cast, typed: str, micros: int) -> None:
+    set_by(cast, cast.alice, "workspace", typed)
+    assert Budget.objects.get().cap_micros == micros
+
+
+def test_a_cap_with_three_decimals_is_shown_so_that_saving_keeps_it(cast: Cast) -> None:
+    set_by(cast, cast.alice, "workspace", "1.2340")
+    page = cast.browser(cast.alice).get(f"/w/{cast.workspace.slug}/budgets/").content.decode()
+    assert 'value="1.2340"' in page
+    assert "can be read as $1,234 or as $1.234" in set_by(cast, cast.alice, "workspace", "1.234").content.decode()
+    assert Budget.objects.get().cap_micros == 1_234_000

@@ -221,3 +221,27 @@ def test_without_a_key_the_pages_say_that_top_ups_are_off(cast: Cast, name: str)
     page = text(cast.browser(alice), reverse(name, kwargs={"workspace": cast.workspace.slug}))
     assert "Top-ups are off on this server" in page
     assert reverse("card_new", kwargs={"workspace": cast.workspace.slug}) not in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "cents"), [("12,50", 1250), ("$1.234,50", 123450), ("20 USD", 2000), ("1\u00a0000.00", 100000)]
+)
+def test_an_amount_is_taken_as_people_write_it(shop: Shop, alice: Client, typed: str, cents: int) -> None:
+    alice.post(url(shop, "topup_new"), {"pack": "own", "amount": typed})
+    assert TopUp.objects.get().amount_cents == cents
+
+
+def test_an_amount_with_two_readings_is_bought_in_neither(shop: Shop, alice: Client) -> None:
+    answer = alice.post(url(shop, "topup_new"), {"pack": "own", "amount": "1,234"})
+    assert (answer.status_code, TopUp.objects.exists()) == (422, False)
+    assert "“1,234” can be read as $1,234 or as $1.234, which is finer than a cent. Write 1234 or 1.23." in (
+        answer.content.decode()
+    )
+    assert 'value="1,234"' in answer.content.decode()
+
+
+def test_the_rules_of_buying_take_amounts_as_people_write_them(shop: Shop, alice: Client) -> None:
+    typed = {"threshold": "5,50", "amount": "$20", "ceiling": "1.000,00 USD"}
+    assert alice.post(url(shop, "auto_topup"), typed).status_code == 302
+    rules = AutoTopUp.objects.get()
+    assert (rules.threshold_micros, rules.amount_cents, rules.ceiling_cents) == (5_500_000, 2000, 100_000)

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import uuid
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from avatarsite.amounts import AmountRefused, read_amount
 from avatarsite.workspaces.models import Workspace
 from billing import ledger
 from billing.errors import KeyConflict
@@ -28,15 +28,19 @@ class Command(BaseCommand):
         if workspace is None:
             raise CommandError(f"There is no workspace {options['workspace']!r}; give --workspace its slug.")
         try:
+            amount = read_amount(options["amount"])
+        except AmountRefused as error:
+            raise CommandError(
+                f"--amount is {options['amount']!r}; write dollars such as 10 or 2.50. {error}"
+            ) from error
+        try:
             lot = ledger.grant(
                 workspace,
-                micros_of(Decimal(options["amount"])),
+                micros_of(amount),
                 key=f"grant:command:{options['key'] or uuid.uuid4()}",
                 reason=options["reason"],
                 category=options["category"],
             )
-        except InvalidOperation as error:
-            raise CommandError(f"--amount is {options['amount']!r}; write dollars such as 10 or 2.50.") from error
         except (ValueError, KeyConflict) as error:
             raise CommandError(str(error)) from error
         available = usd(ledger.balance(workspace).available_micros)
