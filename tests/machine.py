@@ -6,20 +6,21 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-CHROMIUM = Path("/usr/bin/chromium")
+# Program: the package that brings it. The browser tests look for Chromium at this path.
+NEEDED = {"/usr/bin/chromium": "chromium", "curl": "curl", "bash": "bash"}
 
 
 def main() -> int:
-    if CHROMIUM.exists():
+    missing = [package for program, package in NEEDED.items() if shutil.which(program) is None]
+    if not missing:
         return 0
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        print("The browser tests need Chromium at /usr/bin/chromium: apt-get install chromium", file=sys.stderr)
+        print(f"The tests need programs that are not here: apt-get install {' '.join(missing)}", file=sys.stderr)
         return 1
-    print("Installing Chromium for the browser tests …")
+    print(f"Installing {', '.join(missing)} for the tests …")
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]):
+    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *missing]):
         done = subprocess.run(command, env=quiet, check=False, capture_output=True, text=True)
         if done.returncode:
             print(done.stdout[-2000:], done.stderr[-2000:], sep="\n", file=sys.stderr)
