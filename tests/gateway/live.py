@@ -1,0 +1,99 @@
+"""The gateway as it is deployed: a site with its processes, and the providers' stand-ins behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.api.live import LiveApi, live_api
+from tests.simulators.fixture import Door, Inbox, Simulators, eventually, open_inbox, running_simulators
+
+CREDIT = 100_000_000
+VERIFY = "from billing import ledger\nprint(json.dumps(ledger.verify()))"
+STANDING = (
+    "from billing import ledger\nfrom avatarsite.workspaces.models import Workspace\n"
+    "balance = ledger.balance(Workspace.objects.get(pk={workspace!r}))\n"
+    "print(json.dumps([balance.available_micros, balance.held_micros]))"
+)
+REVOKE = (
+    "from avatarsite.workspaces.models import ApiToken\nfrom avatarsite.workspaces.tokens import hash_of\n"
+    "from avatarsite.workspaces.tokens import revoke_for_operator\n"
+    "revoke_for_operator(ApiToken.objects.get(token_hash=hash_of({secret!r})))\nprint(json.dumps(None))"
+)
+TOKEN = (
+    "from avatarsite.workspaces.models import Scope, User\nfrom avatarsite.workspaces.tokens import make_token\n"
+    "user = User.objects.get(email='alice@example.org')\n"
+    "secret = make_token(user.workspaces.get(), user=user, name='Another', scopes=list(Scope))[1]\n"
+    "print(json.dumps(secret))"
+)
+
+
+@dataclass(frozen=True)
+class LiveGateway:
+    """Where clients ask, and what is behind. ``inbox`` takes webhooks and uploads."""
+
+    live: LiveApi
+    simulators: Simulators
+    inbox: Inbox
+
+    @property
+    def key(self) -> str:
+        return str(self.live.alice["token"])
+
+    @property
+    def portrait(self) -> str:
+        return self.simulators.sample("portrait-768x1024.jpg")
+
+    def voice(self, ms: int = 4_000) -> str:
+        return self.simulators.sample(f"voice-{ms}.mp3")
+
+    def door(self, protocol: str, hosts: dict[str, str]) -> Door:
+        base = f"{self.live.address}/compat/{protocol}"
+        return Door(self.key, {name: base + path for name, path in hosts.items()}, self.portrait, self.voice)
+
+    def money(self) -> tuple[int, int]:
+        """Micro-dollars: to be spent, and on hold."""
+        available, held = self.live.site.ask(STANDING.format(workspace=self.live.alice["workspace"]))
+        return available, held
+
+    def nothing_is_held(self) -> None:
+        eventually(lambda: self.money()[1] == 0, "the release of every hold")
+
+    def another_token(self) -> str:
+        return str(self.live.site.ask(TOKEN))
+
+    def revoke(self, secret: str) -> None:
+        self.live.site.ask(REVOKE.format(secret=secret))
+
+    def as_new(self) -> None:
+        """No jobs at the stand-ins, no faults, no letters."""
+        self.simulators.reset()
+        self.inbox.letters.clear()
+        self.inbox.answers.clear()
+
+    def letter(self, key: str, value: str) -> Any:
+        """The webhook whose body has this."""
+
+        def found() -> Any:
+            return [letter for letter in self.inbox.letters if json.loads(letter.body).get(key) == value]
+
+        return eventually(found, f"a webhook about {value}")[0]
+
+
+@contextmanager
+def live_gateway(folder: Path) -> Iterator[LiveGateway]:
+    with running_simulators() as simulators, open_inbox() as inbox:
+        simulators.reset()
+        # Of this model's providers only fal takes a job back; it works alone, so that a test knows where a job is.
+        variables = simulators.environment | {
+            "RUNWARE_API_KEY": "",
+            "TRUSTED_MEDIA_SOURCES": simulators.runware.base,
+            "TRUSTED_UPLOAD_ENDPOINTS": inbox.url,
+        }
+        with live_api(folder, worker=True, credit_micros=CREDIT, **variables) as live:
+            yield LiveGateway(live, simulators, inbox)
+            assert live.site.ask(VERIFY) == []
