@@ -8,15 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from typing import Any
 
 import httpx
+import idna
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from avatarsite.networks import Address, is_public
+
+__all__ = [
+    "BROKEN",
+    "AddressRefused",
+    "UnknownHost",
+    "check_by_name",
+    "is_at_host",
+    "is_loopback",
+    "is_public",
+    "is_public_by_name",
+    "parsed",
+    "pinned",
+    "public_addresses_of",
+    "web_address",
+]
+
 Origin = tuple[str, str, int]
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# What a request to an address breaks with; httpx reads where an answer leads to, and trips over a name that is none.
+BROKEN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError)
+LONGEST_NAME, LONGEST_LABEL = 253, 63
+LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
+# What the resolver would read as a number: 127.1, 0x7f000001, 0177.0.0.1.
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 PORTS = {"https": 443, "http": 80}
 # Names that no public resolver answers.
 PRIVATE_NAMES = ("localhost", "local", "internal", "lan", "home", "test", "invalid", "example", "home.arpa")
@@ -27,7 +50,7 @@ class AddressRefused(ValueError):
 
     def __init__(self, url: str, why: str) -> None:
         url_read = parsed(url)
-        self.host = url_read.host if url_read else url[:100]
+        self.host = url_read.host if url_read else (_host_as_written(url) or url[:100])
         self.why = why
         super().__init__(f"{self.host} is not connected to: {why}")
 
@@ -67,7 +90,7 @@ def web_address(url: str) -> httpx.URL:
     """``url``, read. Raises AddressRefused for what is no address of the web, or carries a user name."""
     url_read = parsed(url)
     if url_read is None or url_read.scheme not in PORTS or not url_read.host:
-        raise AddressRefused(url, "it is not a web address.")
+        raise AddressRefused(url, _why_unreadable(url))
     if url_read.userinfo:
         raise AddressRefused(url, "it carries a user name.")
     if url_read.port is not None and not 0 < url_read.port < 65_536:
@@ -75,9 +98,19 @@ def web_address(url: str) -> httpx.URL:
     return url_read
 
 
-def is_public(address: Address) -> bool:
-    inner = _inner(address)
-    return inner.is_global and not inner.is_multicast and not inner.is_reserved
+def check_by_name(url: str, *, trusted: bool = False, plain: bool = False) -> httpx.URL:
+    """``url``, read; for when it is registered: by its spelling alone, before its name is looked up and connected to.
+
+    https alone unless ``plain``; what is ``trusted`` by the operator may be anything. Raises AddressRefused.
+    """
+    url_read = web_address(url)
+    if trusted:
+        return url_read
+    if url_read.scheme != "https" and not plain:
+        raise AddressRefused(url, "it is not https.")
+    if not is_public_by_name(url):
+        raise AddressRefused(url, "it does not lead to a public address.")
+    return url_read
 
 
 def is_loopback(url: str) -> bool:
@@ -123,7 +156,9 @@ async def look_up(url: httpx.URL) -> list[Address]:
         return [literal]
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(url.host, url.port or PORTS[url.scheme], type=socket.SOCK_STREAM)
+        # As it goes on the wire: Python would spell an international name by rules that are older than the client's.
+        name = url.raw_host.decode("ascii")
+        found = await loop.getaddrinfo(name, url.port or PORTS[url.scheme], type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise UnknownHost(f"{url.host} could not be looked up: {why}.") from error
@@ -131,11 +166,52 @@ async def look_up(url: httpx.URL) -> list[Address]:
 
 
 def parsed(url: str) -> httpx.URL | None:
-    """Read as the client that connects will read it, so that the two can't differ."""
+    """Read as the client that connects will read it, so that the two can't differ; None for what has no real host."""
     try:
-        return httpx.URL(url)
+        url_read = httpx.URL(url)
+        _check_host(url_read.raw_host.decode("ascii"))
     except (httpx.InvalidURL, TypeError, ValueError):
         return None
+    return url_read
+
+
+def _check_host(host: str) -> None:
+    """Raises ValueError, whose text ends a sentence, for a host that is neither a name nor a number."""
+    if ":" in host:
+        if "%" in host:
+            raise ValueError("the zone in its host means something on one machine only.")
+        ipaddress.IPv6Address(host)
+        return
+    if not host or as_literal(host) is not None:
+        return  # httpx takes no number but in its one right spelling
+    name = host.removesuffix(".")
+    labels = name.split(".")
+    if NUMBER.fullmatch(labels[-1]):
+        raise ValueError("a host in numbers is four of them from 0 to 255, such as 192.0.2.1.")
+    if len(name) > LONGEST_NAME or any(len(label) > LONGEST_LABEL for label in labels):
+        raise ValueError(f"its host is longer than {LONGEST_NAME} letters, or a part of it than {LONGEST_LABEL}.")
+    if any(label.startswith("xn--") for label in labels):
+        idna.decode(name)  # its error is a ValueError, and no sentence
+    if not all(LABEL.fullmatch(label) for label in labels):
+        raise ValueError("its host is no name: names are letters, digits and hyphens between single dots.")
+
+
+def _why_unreadable(url: str) -> str:
+    try:
+        _check_host(httpx.URL(url).raw_host.decode("ascii"))
+    except idna.IDNAError:
+        return "a part of its host begins with xn-- and spells no name."
+    except httpx.InvalidURL:
+        return "it is not a web address."
+    except (TypeError, ValueError) as error:
+        return str(error) if str(error).endswith(".") else "it is not a web address."
+    return "it is not a web address."
+
+
+def _host_as_written(url: str) -> str:
+    """What may be shown of an address that can't be read: what stands behind its host may be a secret."""
+    found = re.match(r"\s*[a-z]+://(?:[^/?#@]*@)?([^/?#]{1,100})", url, re.IGNORECASE)
+    return found[1] if found else ""
 
 
 def as_literal(host: str) -> Address | None:
@@ -143,12 +219,3 @@ def as_literal(host: str) -> Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
-
-
-def _inner(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one leads to, if it is only a wrapping."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address

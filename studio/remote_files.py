@@ -18,6 +18,7 @@ import httpx
 from django.conf import settings
 from django.core.files.base import ContentFile, File
 
+from avatarsite.addresses import BROKEN, parsed
 from avatarsite.workspaces.models import User, Workspace
 from studio.media import portraits, voices
 from studio.media.refusal import Refusal, UploadRefused
@@ -121,7 +122,7 @@ async def _fetch(url: str, into: BinaryIO, kind: UploadKind, check: Callable[[in
                 check(size)
                 into.write(chunk)
             return str(response.headers.get("content-type", ""))
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError) as error:
+    except (*BROKEN, TimeoutError) as error:
         raise unanswered(error) from error
 
 
@@ -141,10 +142,8 @@ def _check_bytes(kind: UploadKind) -> Callable[[int], None]:
 
 def _host(url: str) -> str:
     """What may be shown of an address: what stands behind its host may be a signature."""
-    try:
-        return httpx.URL(url).host or "the address"
-    except httpx.InvalidURL:
-        return "the address"
+    named = parsed(url)
+    return (named.host if named else "") or "the address"
 
 
 def _name_of(url: str) -> str:

@@ -12,7 +12,7 @@ from functools import cache
 import httpx
 from django.conf import settings
 
-from avatarsite.addresses import AddressRefused, UnknownHost, is_at_host, pinned, public_addresses_of
+from avatarsite.addresses import BROKEN, AddressRefused, UnknownHost, is_at_host, pinned, public_addresses_of
 
 SECONDS = 15.0  # for all of it: the name, the connection, the answer
 TIMEOUT = httpx.Timeout(SECONDS, connect=10.0)
@@ -68,7 +68,7 @@ async def post(client: httpx.AsyncClient, url: str, body: bytes, headers: Mappin
         text = f"Nothing was sent. {error}"
     except (TimeoutError, httpx.TimeoutException):
         text = f"No answer came within {SECONDS:.0f} s."
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+    except BROKEN as error:
         text = f"No answer came: {error or type(error).__name__}"
     return Answer(code, text, round((time.monotonic() - start) * 1000), again)
 

@@ -11,14 +11,17 @@ from typing import Any, cast
 from django.http import HttpRequest
 from rest_framework.request import Request
 
+from avatarsite.addresses import AddressRefused, check_by_name
 from avatarsite.api.throttles import TokenThrottle
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import token_of
+from studio.pipeline.options import trusted_endpoints
 
 # A portrait at its limit, spelt out as base64, and a voice of some minutes beside it.
 BODY_LIMIT = 40_000_000
 # Far above what a hundred tasks with long prompts have; nothing but brackets takes many times its size in memory.
 MOST_VALUES = 100_000
+LONGEST_ADDRESS = 2_000
 # What is kept of a request, so that a stranger's fields don't fill our tables.
 DEEPEST, MOST_KEPT, TEXT_KEPT, KEPT_CHARACTERS = 6, 50, 4_000, 64_000
 
@@ -87,6 +90,17 @@ def json_in(request: HttpRequest) -> Any:
     if "\\u" in text:
         _check_storable(read)
     return read
+
+
+def why_no_webhook(url: str) -> str:
+    """Why nothing could ever be sent to this address of a client's, as a sentence's end; empty when it can be tried."""
+    if len(url) > LONGEST_ADDRESS:
+        return f"it has more than {LONGEST_ADDRESS:,} characters."
+    try:
+        check_by_name(url, trusted=trusted_endpoints().may_get_key(url), plain=True)
+    except AddressRefused as refusal:
+        return refusal.why
+    return ""
 
 
 def shortened(asked: Any) -> Any:

@@ -8,12 +8,12 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-import httpx
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from avatarsite import jobs
+from avatarsite.addresses import BROKEN
 from studio.gateway import seal
 from studio.gateway.fal import letter as fal
 from studio.gateway.models import AskedState, GatewayLetter, GatewayRequest, LetterState, Protocol
@@ -142,7 +142,7 @@ async def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
             ask_public("POST", url, trusted_endpoints(), headers=headers, content=body, plain=True) as response,
         ):
             return int(response.status_code)
-    except (httpx.HTTPError, TimeoutError) as error:
+    except (*BROKEN, TimeoutError) as error:
         raise unanswered(error) from error
 
 

@@ -187,11 +187,11 @@ def _own_id(source: str) -> UUID | None:
         return None
     with suppress(ValueError):
         return UUID(source)
-    found = OWN_PATH.match(urlsplit(source).path)
-    if found is None or not source.startswith(settings.SITE_URL + "/"):
+    if not source.startswith(settings.SITE_URL + "/"):
         return None
     with suppress(ValueError):
-        return UUID(found[1])
+        found = OWN_PATH.match(urlsplit(source).path)
+        return UUID(found[1]) if found else None
     return None
 
 

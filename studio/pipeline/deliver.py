@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import BinaryIO, cast
 
-import httpx
 from asgiref.sync import sync_to_async
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from avatarsite.addresses import parsed
 from studio.models import Delivery, DeliveryState, Render
 from studio.pipeline.options import trusted_endpoints
 from studio.pipeline.states import backoff, note
@@ -65,7 +65,8 @@ def due_deliveries() -> list[str]:
 
 def host_of(url: str) -> str:
     """What may be shown of an address: what stands behind its host may be a signature."""
-    return httpx.URL(url).host
+    named = parsed(url)
+    return named.host if named else "the address"
 
 
 def _answered(delivery: Delivery, status: int) -> bool:

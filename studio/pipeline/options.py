@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
 from django.conf import settings
 
+from avatarsite.addresses import AddressRefused, check_by_name
 from studio.providers import registry
-from studio.providers.http.addresses import Bases, is_public_by_name
+from studio.providers.http.addresses import Bases
 
 OUTPUT_FORMATS = ("mp4", "webm", "mov")
 QUALITY = (20, 99)
@@ -99,15 +99,10 @@ def _check_endpoint(value: Any) -> None:
     if not isinstance(value, str) or len(value) > ENDPOINT_LIMIT:
         raise OptionRefused("upload_endpoint", f"The address is no text of at most {ENDPOINT_LIMIT:,} letters.", remedy)
     try:
-        url = httpx.URL(value)
-    except httpx.InvalidURL:
-        raise OptionRefused("upload_endpoint", "The address can’t be read.", remedy) from None
-    if trusted_endpoints().may_get_key(value):
-        return
-    if url.scheme != "https" or url.userinfo:
-        raise OptionRefused("upload_endpoint", "The address is not https, or it carries a user name.", remedy)
-    if not is_public_by_name(value):
-        raise OptionRefused("upload_endpoint", f"{url.host or 'The address'} can’t be reached from here.", remedy)
+        check_by_name(value, trusted=trusted_endpoints().may_get_key(value))
+    except AddressRefused as refusal:
+        found = f"{refusal.host or 'The address'} can’t be reached from here: {refusal.why}"
+        raise OptionRefused("upload_endpoint", found, remedy) from None
 
 
 def trusted_endpoints() -> Bases:

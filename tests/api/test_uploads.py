@@ -56,6 +56,8 @@ def test_a_form_with_a_key_is_taken_once(api: Caller) -> None:
         ({"kind": "portrait"}, 422, "one_source", "url"),
         ({"kind": "portrait", "url": "https://a.example", "data": "x"}, 422, "one_source", "url"),
         ({"kind": "portrait", "url": "http://127.0.0.1:1/face.jpg"}, 422, "portrait_unreachable", "portrait"),
+        ({"kind": "portrait", "url": "https://xn--/face.jpg"}, 422, "portrait_unreachable", "portrait"),
+        ({"kind": "portrait", "url": "https://127.0.0.1./face.jpg"}, 422, "portrait_unreachable", "portrait"),
         ({"kind": "portrait", "url": "file:///etc/passwd"}, 422, "portrait_unreachable", "portrait"),
         ({"kind": "hat", "data": DATA_URI}, 400, "invalid_request", "kind"),
         ({"kind": "voice", "data": DATA_URI}, 422, "voice_not_a_sound", "voice"),

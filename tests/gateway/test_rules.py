@@ -265,7 +265,9 @@ def test_a_letter_is_sent_until_it_is_taken(gateway: Gateway, inbox: Inbox) -> N
 
 
 def test_a_letter_never_goes_where_the_public_cannot_look(gateway: Gateway) -> None:
-    submitted(gateway, params={"fal_webhook": "http://127.0.0.1:9/hook"})
+    submitted(gateway, params={"fal_webhook": "http://hook.example.com:9/hook"})
+    # What was taken before is held to the rules as they are now.
+    GatewayRequest.objects.update(webhook_url="http://127.0.0.1:9/hook")
     finished(gateway)
     letter = eventually(lambda: driver.turn() or GatewayLetter.objects.exclude(state="waiting").first(), "the end")
     assert (letter.state, letter.tries, "public address" in letter.last_answer) == (LetterState.GIVEN_UP, 1, True)
@@ -329,3 +331,30 @@ def test_a_token_that_asks_too_often_is_told_so_in_each_protocols_words(gateway:
     ]
     assert [(answer.status_code, int(answer.headers["Retry-After"]) > 0) for answer in answers] == [(429, True)] * 3
     assert runware(gateway, {"taskType": "getResponse", "taskUUID": str(uuid4())}).status_code == 200
+
+
+@pytest.mark.usefixtures("in_no_hurry")
+@pytest.mark.parametrize(
+    "host", ["xn--", "127.0.0.1.", "127.0.0.1", "a..example.com", "[fec0::1]", "0x7f.1", "localhost."]
+)
+def test_a_webhook_that_could_never_be_sent_is_refused_when_it_is_named(gateway: Gateway, host: str) -> None:
+    hook = f"http://{host}/hook"
+    said = fal(gateway, "POST", f"{FAL}?fal_webhook={hook}", json=arguments(gateway))
+    assert (said.status_code, said.json()["detail"].partition(":")[0]) == (
+        422,
+        "fal_webhook must be an http or https address that we can reach",
+    )
+    for name in ("webhookURL", "uploadEndpoint"):
+        error = runware(gateway, video(gateway) | {name: hook.replace("http:", "https:")}).json()["errors"][0]
+        assert (error["code"], error["parameter"]) == (f"invalid{name[0].upper()}{name[1:]}", name)
+    assert GatewayRequest.objects.count() == 0
+
+
+def test_media_at_a_host_that_is_none_are_refused_and_never_a_breakdown(gateway: Gateway) -> None:
+    job = fal(gateway, "POST", FAL, json=arguments(gateway, image_url="https://xn--/face.jpg")).json()
+    answer = eventually(lambda: _over(fal(gateway, "GET", job["response_url"])), "the end")
+    entry = answer.json()["detail"][0]
+    assert (answer.status_code, entry["type"], entry["loc"]) == (422, "file_download_error", ["body", "image_url"])
+    store = {"taskType": "mediaStorage", "taskUUID": str(uuid4()), "operation": "upload", "media": "https://xn--/a.jpg"}
+    error = runware(gateway, store).json()["errors"][0]
+    assert (error["code"], "begins with xn--" in error["message"]) == ("downloadFailed", True)

@@ -37,7 +37,13 @@ class Shelf(BaseHTTPRequestHandler):
         files = {"/face.jpg": PORTRAIT, "/voice.mp3": VOICE}
         if self.path in files:
             return 200, {"Content-Type": "application/octet-stream"}, files[self.path].read_bytes()
-        jumps = {"/to-face": "/face.jpg", "/to-metadata": METADATA, "/round": "/round", "/nowhere": "http://a:b/"}
+        jumps = {
+            "/to-face": "/face.jpg",
+            "/to-metadata": METADATA,
+            "/round": "/round",
+            "/nowhere": "http://a:b/",
+            "/bad-name": "https://xn--/",
+        }
         if self.path in jumps:
             return 302, {"Location": jumps[self.path]}, b""
         if self.path == "/huge":
@@ -91,6 +97,7 @@ def test_a_redirect_is_followed_within_what_is_trusted(source: str, workspace: W
         ("/to-metadata", "The link to 169.254.169.254 is not followed: it does not lead to a public address.", False),
         ("/round", "it leads on more than 5 times", False),
         ("/nowhere", "Invalid URL in location header", True),
+        ("/bad-name", "could not be fetched from 127.0.0.1", True),
     ],
 )
 def test_an_address_that_gives_no_file_is_told_by_its_host(
@@ -121,6 +128,9 @@ def test_too_large_a_file_is_refused_by_its_announced_length(source: str, worksp
         METADATA,
         "http://me:pw@example.org/face.jpg",
         "ftp://example.org/face.jpg",
+        "https://xn--/face.jpg",
+        "https://a..example.org/face.jpg",
+        "https://[fec0::1]/face.jpg",
         "http://",
         "https://example.org/" + "x" * 4000,
     ],

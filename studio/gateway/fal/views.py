@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
-import httpx
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -16,7 +15,16 @@ from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.refusals import NotAllowed
 from studio.gateway import asking, words
 from studio.gateway.catalogue import models_of
-from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, TooOften, check_rate, json_in, token_in
+from studio.gateway.doors import (
+    BodyTooLarge,
+    NotJson,
+    NoToken,
+    TooOften,
+    check_rate,
+    json_in,
+    token_in,
+    why_no_webhook,
+)
 from studio.gateway.fal import waiting
 from studio.gateway.fal.answers import CANCEL_WORDS, marked, queue_base, result_of, status_of, urls
 from studio.gateway.fal.asked import HeaderRefused, order_of, wishes_of
@@ -68,8 +76,8 @@ def fal_view(action: Action, *methods: str) -> Callable[[View], View]:
 def submit(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
     base = queue_base(request, model)
     webhook = request.GET.get("fal_webhook", "")
-    if webhook and not _is_address(webhook):
-        return said(422, "fal_webhook must be an http or https address")
+    if webhook and (why_not := why_no_webhook(webhook)):
+        return said(422, f"fal_webhook must be an http or https address that we can reach: {why_not}")
     row = _accepted(request, token, model, webhook)
     if not isinstance(row, GatewayRequest):
         return row
@@ -214,11 +222,3 @@ def _cancelled(word: str) -> JsonResponse:
 
 def _wants_logs(request: HttpRequest) -> bool:
     return request.GET.get("logs", "0").lower() in ("1", "true")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL:
-        return False
-    return url.scheme in ("http", "https") and bool(url.host) and len(text) <= 2_000

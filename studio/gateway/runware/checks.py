@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-import httpx
-
 from studio.gateway.catalogue import models_of
+from studio.gateway.doors import why_no_webhook
 from studio.gateway.models import Protocol
 from studio.gateway.runware.errors import TaskError
 
 Check = Callable[[Any], bool]
 Task = Mapping[str, Any]
-LONGEST_ADDRESS = 2_000
 
 
 def is_uuid4(value: Any) -> bool:
@@ -25,11 +23,7 @@ def is_uuid4(value: Any) -> bool:
 
 
 def _is_url(value: Any) -> bool:
-    try:
-        url = httpx.URL(value)
-    except (httpx.InvalidURL, TypeError):
-        return False
-    return url.scheme in ("http", "https") and bool(url.host) and len(value) <= LONGEST_ADDRESS
+    return isinstance(value, str) and not why_no_webhook(value)
 
 
 def _whole(least: int, most: int | None = None) -> Check:
@@ -59,9 +53,9 @@ OPTIONS: dict[str, tuple[Check, str]] = {
     "outputType": (_one_of("URL"), "must be 'URL'"),
     "outputFormat": (_one_of("MP4", "WEBM", "MOV"), "must be one of MP4, WEBM, MOV"),
     "outputQuality": (_whole(20, 99), "must be an integer between 20 and 99"),
-    "webhookURL": (_is_url, "must be a valid URL"),
+    "webhookURL": (_is_url, "must be a valid URL that leads to a public address"),
     "deliveryMethod": (_one_of("async"), "must be 'async' for this model"),
-    "uploadEndpoint": (_is_url, "must be a valid URL"),
+    "uploadEndpoint": (_is_url, "must be a valid URL that leads to a public address"),
     "ttl": (_whole(60), "must be an integer of at least 60"),
     "includeCost": (_flag, "must be a boolean"),
     "numberResults": (_whole(1, 4), "must be an integer between 1 and 4"),

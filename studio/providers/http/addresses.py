@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import httpx
 
 from avatarsite import addresses
-from avatarsite.addresses import Address, is_loopback, is_public, is_public_by_name
+from avatarsite.addresses import is_loopback, is_public, is_public_by_name
+from avatarsite.networks import Address
 from studio.providers.types import Failure, Fault, ProviderError
 
-__all__ = ["AddressRefused", "Bases", "is_loopback", "is_public", "is_public_by_name", "public_addresses_of"]
+__all__ = ["AddressRefused", "Bases", "is_loopback", "is_public", "is_public_by_name", "joined", "public_addresses_of"]
 
 
 class AddressRefused(ProviderError):
@@ -70,6 +71,14 @@ async def public_addresses_of(url: str, trusted: Bases, *, plain: bool = False) 
     """
     with _in_our_words(url):
         return await addresses.public_addresses_of(url, trusted=trusted.may_get_key(url), plain=plain)
+
+
+def joined(url: str, leads_to: str) -> str:
+    """Where a redirect leads. Raises AddressRefused."""
+    try:
+        return str(httpx.URL(url).join(leads_to))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise AddressRefused(url, "it leads to what is no address.") from error
 
 
 @contextmanager

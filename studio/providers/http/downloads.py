@@ -12,7 +12,8 @@ import httpcore
 import httpx
 from asgiref.sync import async_to_sync
 
-from studio.providers.http.addresses import AddressRefused, Bases
+from avatarsite.addresses import BROKEN
+from studio.providers.http.addresses import AddressRefused, Bases, joined
 from studio.providers.http.answers import Answer
 from studio.providers.http.asking import NotSent, unanswered
 from studio.providers.http.pool import new_client, new_file_client
@@ -66,10 +67,7 @@ def _follow(client: httpx.Client, url: str, bases: Bases) -> Iterator[httpx.Resp
                 return
         finally:
             response.close()
-        try:
-            url = str(httpx.URL(url).join(response.headers.get("location", "")))
-        except httpx.InvalidURL as error:
-            raise AddressRefused(url, "it leads to what is no address.") from error
+        url = joined(url, response.headers.get("location", ""))
     raise AddressRefused(url, f"it leads on more than {MOST_REDIRECTS} times.")
 
 
@@ -79,7 +77,7 @@ def _open(client: httpx.Client, url: str, bases: Bases) -> httpx.Response:
     for asked in _ways(url, async_to_sync(bases.addresses_of)(url), HEADERS):
         try:
             return client.send(client.build_request("GET", **asked), stream=True)
-        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
+        except (*BROKEN, RuntimeError) as error:
             failure = unanswered(error)
             if not isinstance(failure, NotSent):
                 break
@@ -105,7 +103,7 @@ def _chunks(response: httpx.Response, stop_at: float) -> Iterator[bytes]:
             yield chunk
     except httpcore.TimeoutException as error:
         raise unanswered(httpx.ReadTimeout(str(error))) from error
-    except (httpx.HTTPError, httpx.StreamError, httpcore.NetworkError) as error:
+    except (*BROKEN, httpcore.NetworkError) as error:
         raise unanswered(error) from error
 
 
@@ -154,7 +152,7 @@ async def put(url: str, content: bytes, content_type: str, bases: Bases) -> None
         for asked in _ways(url, await bases.addresses_of(url), {"Content-Type": content_type}):
             try:
                 response = await client.send(client.build_request("PUT", **asked, content=content), stream=True)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+            except BROKEN as error:
                 failure = unanswered(error)
                 if not isinstance(failure, NotSent):
                     break

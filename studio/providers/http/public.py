@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from avatarsite.addresses import pinned
-from studio.providers.http.addresses import AddressRefused, Bases, public_addresses_of
+from avatarsite.addresses import BROKEN, pinned
+from studio.providers.http.addresses import AddressRefused, Bases, joined, public_addresses_of
 from studio.providers.http.asking import NotSent, unanswered
 from studio.providers.http.pool import HEADERS, tls
 from studio.providers.types import ProviderError
@@ -52,8 +52,7 @@ async def get_public(url: str, trusted: Bases) -> AsyncIterator[httpx.Response]:
                 yield response
                 return
             leads_to = response.headers.get("location", "")
-        # httpx has read it already, and taken what is no address for a broken answer.
-        url = str(httpx.URL(url).join(leads_to))
+        url = joined(url, leads_to)
     raise AddressRefused(url, f"it leads on more than {MOST_REDIRECTS} times.")
 
 
@@ -71,7 +70,7 @@ async def _first_answer(  # noqa: PLR0913, PLR0917 -- the parts of a request
         request = client.build_request(method, content=content, **pin | {"headers": {**headers, **pin["headers"]}})
         try:
             return await client.send(request, stream=True)
-        except (httpx.HTTPError, httpx.StreamError) as error:
+        except BROKEN as error:
             failure = unanswered(error)
             if not isinstance(failure, NotSent):
                 break

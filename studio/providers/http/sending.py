@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import httpx
 
-from avatarsite.addresses import pinned
+from avatarsite.addresses import BROKEN, pinned
 from studio.providers.http.addresses import Bases, public_addresses_of
 from studio.providers.http.asking import NotSent, unanswered
 from studio.providers.http.pool import HEADERS, tls
@@ -36,15 +36,15 @@ async def put_file(url: str, parcel: Parcel, trusted: Bases, *, alive: Callable[
 
     ``alive`` is called now and then; what it raises ends the sending. Raises ProviderError when there was no answer.
     """
-    named = httpx.URL(url)
     addresses = await public_addresses_of(url, trusted)
+    named = httpx.URL(url)
     failure: ProviderError | None = None
     async with httpx.AsyncClient(verify=tls(), timeout=TIMEOUT, headers=HEADERS, trust_env=False) as client:
         for address in addresses:
             try:
                 async with asyncio.timeout(SECONDS):
                     return await _put(client, named, address, parcel, alive)
-            except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
+            except (*BROKEN, TimeoutError) as error:
                 failure = unanswered(error)
                 if not isinstance(failure, NotSent):
                     break
