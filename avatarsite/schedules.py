@@ -16,6 +16,7 @@ EVERY_MINUTES: dict[str, int] = {
     "studio.sweep_slots": 10,
     "studio.sweep_bucket": 6 * 60,
     "avatarsite.forget_answers": 10,
+    "avatarsite.sweep_temporary": 10,
     "avatarsite.forget_letters": 60,
     "avatarsite.sweep_webhooks": 1,
     "avatarsite.forget_events": 60,

@@ -232,6 +232,8 @@ WHITENOISE_USE_FINDERS = True  # the embedded default serves without a collectst
 WHITENOISE_AUTOREFRESH = DEBUG
 
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+FILE_UPLOAD_TEMP_DIR = VAR_DIR / "tmp"  # with ours (avatarsite/temporary.py), so that what is left there is swept
+FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 4
 
@@ -369,6 +371,9 @@ TRUSTED_MEDIA_SOURCES = env.words("TRUSTED_MEDIA_SOURCES")
 # Webhooks go to public https addresses only, and to these hosts, with a port or for all ports.
 TRUSTED_WEBHOOK_ENDPOINTS = env.words("TRUSTED_WEBHOOK_ENDPOINTS")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
+# Read by the media sandbox itself, which needs no Django; 0 goes by the number of processors.
+MEDIA_AT_ONCE = env.integer("MEDIA_AT_ONCE", 0, least=0)
+CONVERSIONS_AT_ONCE = env.integer("CONVERSIONS_AT_ONCE", 0, least=0)
 LOCAL_ENGINE_JOBS = env.integer("LOCAL_ENGINE_JOBS", 1, least=1)
 
 # --- Stripe: top-ups are off without a key. docs/billing.md says what a restricted key needs --------------------------

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from avatarsite import alerts
+from avatarsite import alerts, temporary
 from avatarsite.api import answers
 from avatarsite.inbox import letters
 from avatarsite.outbox import events, mail, sender, sweep
@@ -21,6 +21,10 @@ def forget_answers() -> None:
 
 def forget_letters() -> None:
     letters.forget_old_letters()
+
+
+def sweep_temporary() -> None:
+    temporary.sweep_temporary()
 
 
 def mail_alert(*, alert_id: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
+from avatarsite.temporary import temporary_file
 from avatarsite.workspaces.models import User, Workspace
 from studio.filenames import clean_name
-from studio.media import portraits, voices
+from studio.media import judge, portraits, voices
 from studio.media.refusal import Refusal, UploadRefused
 from studio.models import Project, Render, Upload, UploadKind
 from studio.models.uploads import upload_id
@@ -95,7 +95,7 @@ def _arrived(file: File[Any], kind: UploadKind) -> Iterator[Arrival]:
     if known_size := getattr(file, "size", None):
         check_bytes(known_size)
     digest = hashlib.sha256()
-    with tempfile.NamedTemporaryFile(prefix="upload-") as copy:
+    with temporary_file("upload-") as copy:
         size = 0
         for chunk in file.chunks(CHUNK_BYTES):
             size += len(chunk)
@@ -111,12 +111,12 @@ def _arrived(file: File[Any], kind: UploadKind) -> Iterator[Arrival]:
 def _judged(upload: Upload, arrival: Arrival) -> Iterator[tuple[File[Any], str]]:
     """Fill in what the media say; gives the content to store and its extension."""
     if upload.kind == UploadKind.PORTRAIT:
-        portrait = portraits.read_portrait(arrival.path)
+        portrait = judge.portrait(arrival.path, owner=upload.workspace_id)
         upload.width, upload.height = portrait.width, portrait.height
         upload.content_type, upload.details = portrait.content_type, portrait.details
         yield File(io.BytesIO(portrait.data)), portrait.extension
     else:
-        voice = voices.read_voice(arrival.path)
+        voice = judge.voice(arrival.path, owner=upload.workspace_id)
         upload.duration_ms = voice.duration_ms
         upload.content_type, upload.details = voice.content_type, voice.details
         with arrival.path.open("rb") as bytes_as_they_came:

@@ -53,6 +53,7 @@ SAID = {
     "codec": "is in a codec that can’t be used",
     "elsewhere": "belongs to another workspace",
     "not_numbers": "holds sound that is not numbers",
+    "over_limits": "takes too much time or memory to read",
     "too_many_pixels": "has too many pixels",
     "too_slow": "takes too long to read",
     "unreachable": "can’t be fetched",

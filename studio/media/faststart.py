@@ -56,13 +56,6 @@ def has_table_in_front(growing: Growing) -> bool:
     return False
 
 
-def is_whole_and_plain(path: Path) -> bool:
-    """Whether every box is there to its end, and the one table was all of it."""
-    length = path.stat().st_size
-    with path.open("rb") as file:
-        return all(box.kind != b"moof" and box.end <= length for box in top_boxes(file))
-
-
 def _late_table(boxes: list[Box], length: int) -> Box | None:
     """The table, if it stands behind the pictures of a whole and plain file."""
     if not boxes or boxes[-1].end != length:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,25 +78,3 @@ class Growing:
         while count := self.read_into(buffer, at):
             yield memoryview(buffer)[:count]
             at += count
-
-
-class Reader:
-    """The file as FFmpeg reads it, from its beginning on and never back. ``waited`` is for how long bytes were missing.
-
-    Raises BrokenOff.
-    """
-
-    def __init__(self, growing: Growing) -> None:
-        self._growing = growing
-        self._at = 0
-        self.waited = 0.0
-
-    def read(self, count: int) -> bytes:
-        if self._growing.size < self._at + count:
-            began = time.monotonic()
-            there = self._growing.wait_for(self._at + count)
-            self.waited += time.monotonic() - began
-            count = min(count, there - self._at)
-        data = os.pread(self._growing.fileno(), count, self._at)
-        self._at += len(data)
-        return data

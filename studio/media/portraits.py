@@ -61,7 +61,7 @@ def read_portrait(path: Path) -> Portrait:
         # Pillow warns of broken EXIF, which is dropped anyway.
         with warnings.catch_warnings(action="ignore"):
             return _read(path, content)
-    except UploadRefused:
+    except (UploadRefused, MemoryError):
         raise
     except Exception as error:
         # Decoders fail in ways of their own on damaged files; to the person it is one thing.

@@ -14,6 +14,7 @@ class Refusal(StrEnum):
     PORTRAIT_NOT_A_PICTURE = "portrait_not_a_picture"
     PORTRAIT_UNREACHABLE = "portrait_unreachable"  # by the address that was named
     PORTRAIT_UNREADABLE = "portrait_unreadable"
+    PORTRAIT_OVER_LIMITS = "portrait_over_limits"  # of time or memory
     PORTRAIT_TOO_MANY_PIXELS = "portrait_too_many_pixels"
     PORTRAIT_TOO_SMALL = "portrait_too_small"
     PORTRAIT_TOO_LONG = "portrait_too_long"  # beyond 2.5:1 either way
@@ -27,6 +28,7 @@ class Refusal(StrEnum):
     VOICE_CODEC = "voice_codec"
     VOICE_UNREACHABLE = "voice_unreachable"
     VOICE_UNREADABLE = "voice_unreadable"
+    VOICE_OVER_LIMITS = "voice_over_limits"  # of time or memory
     VOICE_DAMAGED = "voice_damaged"
     VOICE_CUT_OFF = "voice_cut_off"
     VOICE_NOT_NUMBERS = "voice_not_numbers"
@@ -48,8 +50,11 @@ class UploadRefused(ValueError):
     """A file that is not taken. ``field`` is "portrait" or "voice"; ``message`` and ``remedy`` are whole sentences."""
 
     def __init__(self, code: Refusal, message: str, remedy: str) -> None:
-        super().__init__(f"{message} {remedy}")
+        super().__init__(code, message, remedy)
         self.field = code.split("_", 1)[0]
         self.code = code
         self.message = message
         self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}"

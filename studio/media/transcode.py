@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from studio.media.draft.encode import AUDIO_RATE, BIT_EXACT, FORMATS, THREADS, Format, video_options
+from studio.media.faststart import fast_start
 from studio.media.signatures import Content, recognise
 from studio.media.videos import VideoFacts, opened, picture_of
 
@@ -87,15 +88,17 @@ def conversion_of(
 def transcode(
     source: Path, target: Path, conversion: Conversion, *, progress: Callable[[int], None] = lambda _frames: None
 ) -> None:
-    """Write the converted video, picture by picture, in memory that doesn't grow with it. Raises ConversionFailed.
+    """Write the converted video, picture by picture, in memory that doesn't grow with it, its table in front.
 
     ``progress`` is told the number of pictures from time to time; what it raises ends the work.
+    Raises ConversionFailed.
     """
     try:
         with ExitStack() as stack:
             container = stack.enter_context(opened(source))
             output = stack.enter_context(_created(target, conversion.output_format))
             _Conversion(container, output, conversion, progress).run()
+        fast_start(target)
     except (FFmpegError, ValueError) as error:
         target.unlink(missing_ok=True)
         raise ConversionFailed(f"The video could not be converted: {error}") from error

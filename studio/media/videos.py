@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -20,8 +20,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from studio.media.cutoff import is_cut
-from studio.media.faststart import fast_start, has_table_in_front
-from studio.media.growing import BrokenOff, Growing, Reader
+from studio.media.faststart import fast_start
 from studio.media.posters import MOST_FRAMES, PosterPicker, poster_of
 from studio.media.signatures import Content, recognise
 
@@ -32,10 +31,10 @@ __all__ = [
     "VideoFault",
     "fast_start",
     "look_at",
-    "look_while_it_comes",
     "measure_video",
     "opened",
     "picture_of",
+    "put_in_order",
     "sha256_of",
 ]
 
@@ -46,7 +45,6 @@ WARM_UP_FRAMES = 25  # decoded one after the other at the beginning; after them 
 KEY_FRAME_SECONDS = 2
 MOST_KEY_FRAMES = 60  # of a long video: then they are further apart
 THREADS = 2  # of one video: each holds pictures of its own, and others are looked at beside it
-READ_BYTES = 1 << 18
 SHORTFALL = Fraction(1, 4)  # seconds by which a header may promise more than there is
 
 
@@ -64,9 +62,12 @@ class UnreadableVideo(ValueError):
     """A file that is no whole video. ``code`` is a VideoFault, ``sentence`` says what was found."""
 
     def __init__(self, code: VideoFault, sentence: str) -> None:
-        super().__init__(sentence)
+        super().__init__(code, sentence)
         self.code = code
         self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,26 +167,13 @@ def look_at(path: Path) -> Sight:
     Raises UnreadableVideo for anything that isn't a whole MP4, MOV or WebM video.
     """
     with _in_our_words(), opened(path) as container:
-        return _look(container, lambda: 0.0)
+        return _look(container)
 
 
-def look_while_it_comes(growing: Growing) -> Sight | None:
-    """The same for a file whose end is still to come; None for one that can only be looked at when it's there.
-
-    That is every one that doesn't have its table in front, and every one in which something seems wrong.
-    """
-    reader = Reader(growing)
-    options = {"protocol_whitelist": ""}
-    try:
-        if not has_table_in_front(growing):
-            return None
-        with (
-            _in_our_words(),
-            av.open(reader, "r", "mov", options, metadata_errors="replace", buffer_size=READ_BYTES) as coming,
-        ):
-            return _look(coming, lambda: reader.waited)
-    except (UnreadableVideo, BrokenOff):
-        return None
+def put_in_order(path: Path) -> Sight:
+    """The same for a file that may be changed: its table of contents goes to the front. Raises UnreadableVideo."""
+    fast_start(path)
+    return look_at(path)
 
 
 @contextmanager
@@ -218,10 +206,10 @@ def picture_of(container: InputContainer) -> VideoStream:
     raise UnreadableVideo(VideoFault.WITHOUT_PICTURE, "The video has no picture track that can be read.")
 
 
-def _look(container: InputContainer, waited: Callable[[], float]) -> Sight:
+def _look(container: InputContainer) -> Sight:
     picture = picture_of(container)
     sound = next((stream for stream in container.streams.audio if _is_known(stream)), None)
-    track = _read(container, picture, sound, waited)
+    track = _read(container, picture, sound)
     _check(container, picture, track)
     if track.size is None or track.picker.frame is None:
         raise _damaged()
@@ -237,9 +225,7 @@ def _look(container: InputContainer, waited: Callable[[], float]) -> Sight:
     )
 
 
-def _read(
-    container: InputContainer, picture: VideoStream, sound: AudioStream | None, waited: Callable[[], float]
-) -> _Track:
+def _read(container: InputContainer, picture: VideoStream, sound: AudioStream | None) -> _Track:
     tick, sound_tick = (_tick(stream) for stream in (picture, sound))
     apart = max(Fraction(KEY_FRAME_SECONDS), Fraction(container.duration or 0, av.time_base * MOST_KEY_FRAMES))
     track = _Track(tick, sound_tick, apart / tick)
@@ -247,7 +233,7 @@ def _read(
     stop_at = time.monotonic() + WORK_SECONDS
     try:
         for packet in container.demux([stream for stream in (picture, sound) if stream]):
-            if time.monotonic() - waited() > stop_at:
+            if time.monotonic() > stop_at:
                 raise UnreadableVideo(VideoFault.TOO_SLOW, f"The video takes more than {WORK_SECONDS:.0f} s to read.")
             if packet.stream is sound:
                 _hear(packet, track)

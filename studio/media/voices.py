@@ -55,7 +55,7 @@ def read_voice(path: Path) -> Voice:
         raise UploadRefused(Refusal.VOICE_NOT_A_SOUND, f"The voice is {content.value}, {_but(content)}.", CHOOSE)
     try:
         heard = listen(path, content)
-    except UploadRefused:
+    except (UploadRefused, MemoryError):
         raise
     except NotNumbers as error:
         found = "The voice holds samples that are not numbers, so nothing can play it."

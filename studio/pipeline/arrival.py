@@ -1,4 +1,4 @@
-"""A finished video on its way into our hands: hashed and looked at while it comes, on the other processors."""
+"""A finished video on its way into our hands: hashed and written back while it comes, judged when it is there."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from studio.media.faststart import fast_start, is_whole_and_plain
+from studio.media import judge
 from studio.media.growing import Growing
-from studio.media.videos import Sight, VideoFacts, look_at, look_while_it_comes, sha256_of
+from studio.media.videos import VideoFacts, sha256_of
 from studio.storage import hurry, store_early, store_file
 
 WRITE_BACK = 64_000_000
@@ -20,9 +20,9 @@ WRITE_BACK = 64_000_000
 class Arrival:
     """Filled by ``add``, judged by ``check``. On leaving, whoever was still at it has ended."""
 
-    def __init__(self, path: Path, *, early: str | None = None) -> None:
-        """``early`` is the name under which it may be stored as it comes."""
-        self._path, self._early = path, early
+    def __init__(self, path: Path, *, owner: str, early: str | None = None) -> None:
+        """``owner`` is whose file it is; ``early`` the name under which it may be stored as it comes."""
+        self._path, self._owner, self._early = path, owner, early
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -32,7 +32,6 @@ class Arrival:
             self._parts = stack.enter_context(store_early(self._growing, self._early)) if self._early else None
             stack.enter_context(self._growing.kept())
             self._sha256 = beside.submit(_sha256_of, self._growing)
-            self._sight = beside.submit(look_while_it_comes, self._growing)
             self._flushed = beside.submit(_write_back, self._growing)
             self.beside = beside.submit
             self._as_it_came = True
@@ -52,20 +51,13 @@ class Arrival:
     def check(self) -> tuple[Path, VideoFacts, bytes]:
         """The whole file, what was found of it, and its poster. Raises UnreadableVideo."""
         self._growing.end()
-        came, sight, sha256 = self._path, self._sight.result(), self._sha256.result()
-        if sight is None or not is_whole_and_plain(came):
-            sight, sha256 = self._again(sha256)
+        came, before = self._path, self._path.stat().st_ino
+        sight = judge.video(came, owner=self._owner)
+        sha256 = self._sha256.result()
+        if came.stat().st_ino != before:  # put in order, which makes another file of it
+            self._as_it_came, sha256 = False, sha256_of(came)
+            self._flushed = self.beside(hurry, came)
         return came, sight.facts(came.stat().st_size, sha256), sight.poster
-
-    def _again(self, sha256: str) -> tuple[Sight, str]:
-        """Looked at once it's all there: what the first look couldn't be sure of is said by this one."""
-        before = self._path.stat().st_ino
-        fast_start(self._path)
-        moved = self._path.stat().st_ino != before
-        if moved:
-            self._as_it_came = False
-            self._flushed = self.beside(hurry, self._path)
-        return look_at(self._path), sha256_of(self._path) if moved else sha256
 
     def store(self, path: Path, name: str) -> str:
         """Store what became of the file. Raises OSError."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from studio.media.transcode import KEPT_FROM_QUALITY, Conversion, ConversionFailed, conversion_of, transcode
-from studio.media.videos import UnreadableVideo, VideoFacts, fast_start, look_at, sha256_of
+from avatarsite.temporary import temporary_folder
+from studio.media import judge
+from studio.media.transcode import KEPT_FROM_QUALITY, Conversion, ConversionFailed, conversion_of
+from studio.media.videos import UnreadableVideo, VideoFacts, sha256_of
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline import states
 from studio.pipeline.arrival import Arrival
@@ -47,9 +47,9 @@ def ingest_render(render_id: str) -> bool:
     job = render.jobs.filter(status=JobStatus.DONE).order_by("attempt").last()
     if job is None or render.tries > COPY_TRIES:
         return _give_up(render)
-    with tempfile.TemporaryDirectory(prefix="ingest-", dir=settings.VAR_DIR) as folder:
+    with temporary_folder("ingest-") as folder:
         try:
-            made = _bring_home(render, job, Path(folder))
+            made = _bring_home(render, job, folder)
         except (CopyFailed, ConversionFailed, ProviderError, UnreadableVideo, OSError) as error:
             logger.warning("%s: copy %s failed: %s", render.pk, render.tries, error)
             return _again(render, str(error))
@@ -82,7 +82,8 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any
     # The names derive from the render's id, so a repeat writes the same files again.
     base = f"w/{render.workspace_id}/renders/{render.pk}"
     name = f"{base}/video.{render.options.get('output_format', 'mp4')}"
-    with Arrival(folder / "came", early=name if _may_stay_as_it_is(render, job) else None) as arrival:
+    early = name if _may_stay_as_it_is(render, job) else None
+    with Arrival(folder / "came", owner=render.workspace_id, early=early) as arrival:
         _download(render, job, arrival)
         came, made, picture = arrival.check()
         _check(made, render)
@@ -123,7 +124,7 @@ def _as_asked_for(
     if conversion is None:
         return came, made, poster
     path = _converted(render, came, conversion)
-    sight = look_at(path)
+    sight = judge.video(path, owner=render.workspace_id)
     facts = sight.facts(path.stat().st_size, sha256_of(path))
     if not facts.has_audio or abs(facts.duration_ms - made.duration_ms) > CONVERSION_DRIFT_MS:
         raise ConversionFailed(f"The conversion made {facts.duration_ms} ms of {made.duration_ms} ms.")
@@ -134,7 +135,7 @@ def _as_asked_for(
 def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
     renewed = time.monotonic()
 
-    def renew(_frames: int) -> None:
+    def renew(_frames: object) -> None:
         nonlocal renewed
         if time.monotonic() - renewed > RENEW_SECONDS:
             renewed = time.monotonic()
@@ -142,8 +143,7 @@ def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
                 raise ConversionFailed("Somebody else has taken the copy over.")
 
     path = came.with_name(f"converted.{conversion.output_format}")
-    transcode(came, path, conversion, progress=renew)
-    fast_start(path)
+    judge.convert(came, path, conversion, owner=render.workspace_id, progress=renew)
     return path
 
 

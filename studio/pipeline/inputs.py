@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from avatarsite.temporary import temporary_folder
+from studio.media import judge
 from studio.media.normalise import Normalised, normalise_portrait, normalise_voice, portrait_changes, voice_changes
 from studio.models import Upload, UploadKind
 
@@ -37,12 +36,12 @@ def as_sent(upload: Upload) -> Sent:
     kept = kept_copy(upload)
     if kept and default_storage.exists(kept.name):
         return kept
-    with tempfile.TemporaryDirectory(prefix="inputs-", dir=settings.VAR_DIR) as folder:
-        source = Path(folder) / "source"
+    with temporary_folder("inputs-") as folder:
+        source = folder / "source"
         with upload.file.open("rb") as stored, source.open("wb") as copy:
             shutil.copyfileobj(stored, copy)
         make = normalise_portrait if upload.kind == UploadKind.PORTRAIT else normalise_voice
-        made = make(source, Path(folder))
+        made = judge.copy_for_providers(make, source, folder, owner=upload.workspace_id)
         if not made.changes:
             return Sent(upload.file.name or "", upload.content_type, upload.bytes, upload.sha256)
         return _keep(upload, made)

@@ -63,3 +63,12 @@ def test_starting_a_demo_says_nothing_of_it(site: Any) -> None:
     site.DEBUG = True
     site.PUBLIC_URL = ""
     assert ours(deploy=False) == []
+
+
+def test_a_machine_that_cannot_wall_decoders_in_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> list[str]:
+        return [str(one.id) for one in run_checks(include_deployment_checks=True) if str(one.id).startswith("studio.")]
+
+    assert found() == []
+    monkeypatch.setattr("studio.checks.missing_walls", lambda: ["files", "network"])
+    assert found() == ["studio.W001", "studio.W002"]

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from studio.media import portraits
-from studio.media.faces import find_face
 from studio.providers import registry
 from tests.simulators.fixture import Simulators
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_look_for_each_face() -> Iterator[None]:
-    """Nearly every test here brings the same portrait, and to find its face takes a tenth of a second."""
-    known: dict[bytes, Any] = {}
-
-    def find_once(pixels: Any) -> Any:
-        key = sha256(pixels).digest()
-        if key not in known:
-            known[key] = find_face(pixels)
-        return known[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(portraits, "find_face", find_once)
-        yield
 
 
 @pytest.fixture

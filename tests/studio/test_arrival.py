@@ -1,9 +1,8 @@
-"""A finished video on its way in: looked at while it comes, into the bucket by parts, and nothing left of a bad one."""
+"""A finished video on its way in: judged when it is there, into the bucket by parts, and nothing left of a bad one."""
 
 from __future__ import annotations
 
 import hashlib
-import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from pytest_django import Settings
 
 from billing import pricing
 from studio.media.growing import BrokenOff, Growing
-from studio.media.videos import UnreadableVideo, look_at, look_while_it_comes, measure_video
+from studio.media.videos import UnreadableVideo, measure_video
 from studio.models import Render, RenderState
 from studio.pipeline import ingest, states
 from studio.pipeline.arrival import Arrival
@@ -53,44 +52,12 @@ def bad() -> bytes:
     return large(bytes(data))
 
 
-# --- Looking while it comes -------------------------------------------------------------------------------------------
-
-
-def come(path: Path, data: bytes, *, whole: bool = True) -> Any:
-    """What the look on the way has found, with the bytes coming in pieces."""
-    growing, found = Growing(path), []
-    looking = threading.Thread(target=lambda: found.append(look_while_it_comes(growing)))
-    with growing.kept():
-        looking.start()
-        for start in range(0, len(data), PIECE):
-            growing.add(data[start : start + PIECE])
-        if whole:
-            growing.end()
-    looking.join()
-    growing.close()
-    return found[0]
-
-
-@pytest.mark.parametrize("fps", [24, 25, 30])
-def test_the_look_on_the_way_finds_what_the_later_one_does(fps: int, tmp_path: Path) -> None:
-    path = tmp_path / "came"
-    seen = come(path, large(films.film(fps=fps, seconds=7.3, size=(640, 360), movflags=FAST)))
-    assert seen is not None
-    assert seen == look_at(path)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [films.film(), films.film("webm"), films.film(movflags=FAST)[:-20_000], b"", b"<!doctype html>"],
-    ids=["table behind", "WebM", "cut off", "empty", "a page"],
-)
-def test_what_cannot_be_judged_on_the_way_is_left_to_the_later_look(data: bytes, tmp_path: Path) -> None:
-    assert come(tmp_path / "came", data) is None
+# --- Judged when it is there ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("missing", [1, 2000, 20_000])
 def test_a_video_whose_end_is_missing_is_found_out(missing: int, media: Path, tmp_path: Path) -> None:
-    with Arrival(tmp_path / "came") as arrival:
+    with Arrival(tmp_path / "came", owner="w") as arrival:
         arrival.add(films.film(movflags=FAST)[:-missing])
         with pytest.raises(UnreadableVideo, match="the end of its file is missing"):
             arrival.check()
@@ -99,14 +66,13 @@ def test_a_video_whose_end_is_missing_is_found_out(missing: int, media: Path, tm
 @pytest.mark.parametrize("options", [{"movflags": "frag_keyframe+empty_moov"}, {"movflags": FAST}, {}])
 def test_a_video_of_any_make_is_measured_as_ever(options: dict[str, str], media: Path, tmp_path: Path) -> None:
     data = films.film(seconds=2, **options)
-    with Arrival(tmp_path / "came") as arrival:
+    with Arrival(tmp_path / "came", owner="w") as arrival:
         arrival.add(data)
         path, facts, _ = arrival.check()
     assert facts == measure_video(path)
 
 
-def test_who_waits_for_more_is_told_when_nothing_more_comes(tmp_path: Path, good: bytes) -> None:
-    assert come(tmp_path / "came", good[:1000], whole=False) is None
+def test_who_waits_for_more_is_told_when_nothing_more_comes(tmp_path: Path) -> None:
     growing = Growing(tmp_path / "other")
     with growing.kept():
         growing.add(b"half")
@@ -117,7 +83,7 @@ def test_who_waits_for_more_is_told_when_nothing_more_comes(tmp_path: Path, good
 
 def test_a_table_behind_the_pictures_is_moved_and_hashed_where_it_is_then(media: Path, tmp_path: Path) -> None:
     data = films.film()
-    with Arrival(tmp_path / "came") as arrival:
+    with Arrival(tmp_path / "came", owner="w") as arrival:
         arrival.add(data)
         path, facts, _ = arrival.check()
     kept = path.read_bytes()
@@ -130,7 +96,7 @@ def test_a_large_video_takes_no_more_memory_than_a_small_one(size: int, media: P
     head, left = large(films.film(movflags=FAST), size), bytes(PIECE)
     data = memoryview(head)
     tracemalloc.start()
-    with Arrival(tmp_path / "came") as arrival:
+    with Arrival(tmp_path / "came", owner="w") as arrival:
         for start in range(0, len(data), len(left)):
             arrival.add(bytes(data[start : start + PIECE]))
         arrival.check()

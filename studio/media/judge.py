@@ -1,0 +1,82 @@
+"""The one way to a decoder: what uploads, providers' videos and conversions are read by, each in the sandbox.
+
+``owner`` is whose file it is, so that jobs of one owner leave a place for those of others. Each raises what the
+function behind it raises, and says in those words what was over a limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from studio.media import portraits, transcode, videos, voices
+from studio.media.normalise import Normalised, NormaliseFailed
+from studio.media.portraits import Portrait
+from studio.media.refusal import Refusal, UploadRefused
+from studio.media.sandbox import Limits, OverLimit, run
+from studio.media.sandbox.limits import Lane
+from studio.media.transcode import Conversion, ConversionFailed
+from studio.media.videos import Sight, UnreadableVideo, VideoFault
+from studio.media.voices import Voice
+
+PORTRAIT = Limits(cpu_seconds=10)
+VOICE = Limits(cpu_seconds=20)
+COPY = Limits(cpu_seconds=60, wall_seconds=240)
+VIDEO = Limits(cpu_seconds=120, wall_seconds=240, file_mb=2_000, lane=Lane.CONVERT)
+CONVERSION = Limits(cpu_seconds=3_600, wall_seconds=3_600, memory_mb=1_000, file_mb=4_000, lane=Lane.CONVERT)
+PICTURE_REMEDY = "Open it in a picture program and save it as a plain JPEG or PNG."
+SOUND_REMEDY = "Export it again, as MP3 or WAV."
+
+
+def portrait(path: Path, *, owner: str) -> Portrait:
+    """Raises UploadRefused."""
+    try:
+        return run(portraits.read_portrait, path, owner=owner, limits=PORTRAIT, reads=[path])
+    except OverLimit as over:
+        raise UploadRefused(Refusal.PORTRAIT_OVER_LIMITS, f"The portrait {over}.", PICTURE_REMEDY) from over
+
+
+def voice(path: Path, *, owner: str) -> Voice:
+    """Raises UploadRefused."""
+    try:
+        return run(voices.read_voice, path, owner=owner, limits=VOICE, reads=[path])
+    except OverLimit as over:
+        raise UploadRefused(Refusal.VOICE_OVER_LIMITS, f"The voice {over}.", SOUND_REMEDY) from over
+
+
+def copy_for_providers(
+    make: Callable[[Path, Path], Normalised], source: Path, folder: Path, *, owner: str
+) -> Normalised:
+    """``make`` is ``normalise_portrait`` or ``normalise_voice``. Raises NormaliseFailed."""
+    try:
+        return run(make, source, folder, owner=owner, limits=COPY, reads=[source], writes=[folder])
+    except OverLimit as over:
+        raise NormaliseFailed(f"The file {over}.") from over
+
+
+def video(path: Path, *, owner: str) -> Sight:
+    """What is seen of a finished video, which is put in order for players first. Raises UnreadableVideo."""
+    try:
+        return run(videos.put_in_order, path, owner=owner, limits=VIDEO, writes=[path.parent])
+    except OverLimit as over:
+        raise UnreadableVideo(VideoFault.TOO_SLOW, f"The video {over}.") from over
+
+
+def convert(
+    source: Path, target: Path, conversion: Conversion, *, owner: str, progress: Callable[[object], None]
+) -> None:
+    """``progress`` is told how many pictures are done; what it raises ends it. Raises ConversionFailed."""
+    try:
+        run(
+            transcode.transcode,
+            source,
+            target,
+            conversion,
+            owner=owner,
+            limits=CONVERSION,
+            reads=[source],
+            writes=[target.parent],
+            progress=progress,
+        )
+    except OverLimit as over:
+        raise ConversionFailed(f"The video could not be converted: it {over}.") from over

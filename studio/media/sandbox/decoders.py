@@ -1,0 +1,16 @@
+"""Everything that a job may need, loaded before the first child is forked."""
+
+import av
+import cv2
+import numpy as np
+import pillow_heif
+from PIL import Image, features
+
+from studio.media import faces, normalise, portraits, transcode, videos, voices
+
+__all__ = ["av", "cv2", "faces", "features", "normalise", "pillow_heif", "portraits", "transcode", "videos", "voices"]
+
+cv2.setNumThreads(1)
+Image.init()
+# The first search for a face loads its cascade.
+faces.find_face(np.zeros((320, 320, 3), np.uint8))

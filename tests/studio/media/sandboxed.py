@@ -1,0 +1,82 @@
+"""Jobs that a sandbox has to hold: what a hostile file would make a decoder do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from studio.media.refusal import Refusal, UploadRefused
+
+
+def add(first: int, second: int) -> int:
+    return first + second
+
+
+def refuse() -> None:
+    raise UploadRefused(Refusal.VOICE_SILENT, "The voice is silent.", "Record it again.")
+
+
+class Odd(Exception):
+    """Can't be put together again by pickle."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(one + other)
+
+
+def fail_oddly() -> None:
+    raise Odd("a", "b")
+
+
+def read(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def write(path: Path, size: int = 3) -> None:
+    path.write_bytes(bytes(size))
+
+
+def connect(port: int) -> None:
+    socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+def run_a_program() -> int:
+    return subprocess.run([sys.executable, "-c", ""], check=False).returncode
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def eat(megabytes: int) -> int:
+    return len(bytearray(os.urandom(1)) * (megabytes * 1_000_000))
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def sleep(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def say_pid_and_sleep(seconds: float, progress: Callable[[object], None]) -> None:
+    progress(os.getpid())
+    time.sleep(seconds)
+
+
+def abort() -> None:
+    os.abort()
+
+
+def count(last: int, progress: Callable[[object], None]) -> int:
+    for number in range(last):
+        progress(number)
+    return last
