@@ -6,19 +6,18 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from avatarsite import jobs
+from avatarsite.mail.messages import write_mail
 from avatarsite.models import Alert
 
 logger = logging.getLogger(__name__)
 
 
 def raise_alert(kind: str, key: str, message: str, **detail: Any) -> Alert:
-    """Open an alert, or count it on the one that is open. Sends nothing itself: fine within a transaction."""
+    """Open an alert and owe its mail to OPERATOR_EMAIL, or count it on the one that is open. Fine in a transaction."""
     logger.error("%s: %s", kind, message)
     now = timezone.now()
     repeated = Alert.objects.filter(kind=kind, key=key, closed_at=None)
@@ -26,7 +25,7 @@ def raise_alert(kind: str, key: str, message: str, **detail: Any) -> Alert:
         try:
             with transaction.atomic():
                 alert = Alert.objects.create(kind=kind, key=key, message=message, detail=detail, last_at=now)
-                jobs.enqueue("avatarsite.mail_alert", alert_id=alert.pk)
+                _owe_mail(alert)
         except IntegrityError:
             repeated.update(count=F("count") + 1, last_at=now)
     return repeated.get()
@@ -37,11 +36,7 @@ def close_alert(kind: str, key: str) -> bool:
     return bool(Alert.objects.filter(kind=kind, key=key, closed_at=None).update(closed_at=timezone.now()))
 
 
-def mail_alert(alert_id: int) -> bool:
-    """Mail a new alert to OPERATOR_EMAIL. False when there is no such address."""
-    if not settings.OPERATOR_EMAIL:
-        return False
-    alert = Alert.objects.get(pk=alert_id)
+def _owe_mail(alert: Alert) -> None:
     link = f"{settings.SITE_URL}/admin/site/alert/{alert.pk}/change/"
-    send_mail(f"[Avatar Studio] {alert.kind}", f"{alert.message}\n\n{link}\n", None, settings.OPERATOR_EMAIL)
-    return True
+    for address in settings.OPERATOR_EMAIL:
+        write_mail("alert", str(alert.pk), address, "mail/alert", {"alert": alert, "link": link})

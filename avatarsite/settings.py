@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "avatarsite.workspaces",
     "avatarsite.inbox",
     "avatarsite.outbox",
+    "avatarsite.mail",
     "avatarsite.api",
     "billing",
     "studio",
@@ -311,7 +312,7 @@ if EMAIL_URL:
     EMAIL_HOST_PASSWORD = _mail.password or ""
     EMAIL_USE_SSL = _mail.scheme == "smtps"
     EMAIL_USE_TLS = _mail.scheme == "smtp" and EMAIL_PORT != 25
-    EMAIL_TIMEOUT = 20
+    EMAIL_TIMEOUT = 10  # at each step of a conversation; the sender's round counts on it (avatarsite/mail/sender.py)
 
 # --- Trust -----------------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-from avatarsite import alerts, temporary
+from avatarsite import temporary
 from avatarsite.api import answers
 from avatarsite.inbox import letters
-from avatarsite.outbox import events, mail, sender, sweep
+from avatarsite.mail import messages
+from avatarsite.mail import sender as mailing
+from avatarsite.outbox import events, sender, sweep
 from avatarsite.stopping import stopping
 
 
@@ -27,8 +29,12 @@ def sweep_temporary() -> None:
     temporary.sweep_temporary()
 
 
-def mail_alert(*, alert_id: int) -> None:
-    alerts.mail_alert(alert_id)
+def send_mail() -> None:
+    mailing.send_due()
+
+
+def forget_mail() -> None:
+    messages.forget_old_mail()
 
 
 def send_webhooks() -> None:
@@ -37,10 +43,6 @@ def send_webhooks() -> None:
 
 def sweep_webhooks() -> None:
     sweep.sweep()
-
-
-def mail_endpoint(*, endpoint_id: str) -> None:
-    mail.mail_endpoint(endpoint_id)
 
 
 def forget_events() -> None:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from avatarsite import jobs
 from avatarsite.alerts import raise_alert
 from avatarsite.workspaces.models import User, Workspace
-from billing import accounts, stripe_gateway
+from billing import accounts, money_mail, stripe_gateway
 from billing.customers import known_customer
 from billing.models import AutoTopUp, LedgerAccount, Origin, StripeCustomer, TopUp, TopUpState
 from billing.models.ledger import MEMO_LENGTH
@@ -172,7 +172,7 @@ def _is_low(workspace: Workspace, rules: AutoTopUp) -> bool:
 def _tell_ceiling(rules: AutoTopUp, now: datetime) -> None:
     month = month_start(now).date()
     if AutoTopUp.objects.filter(pk=rules.pk).exclude(ceiling_told_on=month).update(ceiling_told_on=month):
-        jobs.enqueue("billing.mail_ceiling", workspace_id=rules.workspace_id)
+        money_mail.mail_ceiling(rules, month)
 
 
 # --- Charging --------------------------------------------------------------------------------------------------------
@@ -214,18 +214,22 @@ def _find(top_up: TopUp) -> str:
 
 def take_note(top_up: TopUp, facts: PaymentFacts) -> str:
     """Book what a payment of an automatic top-up has come to, and what follows from it for the next ones."""
-    before = TopUp.objects.values_list("state", flat=True).get(pk=top_up.pk)
-    told = book_payment(facts)
-    top_up.refresh_from_db()
-    if top_up.state == before:
-        return told
+    with transaction.atomic():
+        before = TopUp.objects.select_for_update().values_list("state", flat=True).get(pk=top_up.pk)
+        told = book_payment(facts)
+        top_up.refresh_from_db()
+        if top_up.state != before:
+            _follow(top_up)
+    return told
+
+
+def _follow(top_up: TopUp) -> None:
     if top_up.state == TopUpState.PAID:
         AutoTopUp.objects.filter(workspace=top_up.workspace_id).update(failures=0, next_attempt_at=None)
     elif top_up.state == TopUpState.NEEDS_ACTION:
-        jobs.enqueue("billing.mail_top_up", top_up_id=top_up.pk)
+        money_mail.mail_top_up(top_up)
     elif top_up.state in {TopUpState.FAILED, TopUpState.CANCELLED}:
         _count_failure(top_up, top_up.problem, final=False)
-    return told
 
 
 def _declined(top_up: TopUp, error: CardDeclined) -> str:
@@ -244,23 +248,25 @@ def _declined(top_up: TopUp, error: CardDeclined) -> str:
 
 def _needs_action(top_up: TopUp) -> str:
     again = timezone.now() + timedelta(hours=6)
-    moved = TopUp.objects.filter(pk=top_up.pk, state=TopUpState.NEW).update(
-        state=TopUpState.NEEDS_ACTION, next_check_at=again
-    )
-    if moved:
-        jobs.enqueue("billing.mail_top_up", top_up_id=top_up.pk)
+    with transaction.atomic():
+        moved = TopUp.objects.filter(pk=top_up.pk, state=TopUpState.NEW).update(
+            state=TopUpState.NEEDS_ACTION, next_check_at=again
+        )
+        if moved:
+            money_mail.mail_top_up(top_up)
     return f"{top_up} has to be confirmed"
 
 
 def fail(top_up: TopUp, problem: str, *, final: bool = False) -> str:
     """The attempt came to nothing. ``final`` stops the next ones until somebody saves the rules again."""
-    moved = (
-        TopUp.objects.filter(pk=top_up.pk)
-        .exclude(state__in=[TopUpState.PAID, TopUpState.FAILED])
-        .update(state=TopUpState.FAILED, problem=problem[:MEMO_LENGTH], next_check_at=None)
-    )
-    if moved:
-        _count_failure(top_up, problem, final=final)
+    with transaction.atomic():
+        moved = (
+            TopUp.objects.filter(pk=top_up.pk)
+            .exclude(state__in=[TopUpState.PAID, TopUpState.FAILED])
+            .update(state=TopUpState.FAILED, problem=problem[:MEMO_LENGTH], next_check_at=None)
+        )
+        if moved:
+            _count_failure(top_up, problem, final=final)
     return f"{top_up} failed"
 
 
@@ -274,7 +280,7 @@ def _count_failure(top_up: TopUp, problem: str, *, final: bool) -> None:
         if final or rules.failures >= FAILURES_TO_PAUSE:
             rules.paused_reason = (problem or "The card was declined.")[:MEMO_LENGTH]
         rules.save()
-        jobs.enqueue("billing.mail_top_up", top_up_id=top_up.pk)
+        money_mail.mail_top_up(top_up)
 
 
 # --- When somebody has to be there -----------------------------------------------------------------------------------

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.utils import timezone
 
-from avatarsite import jobs, rows
+from avatarsite import rows
 from avatarsite.rows import Session
 from avatarsite.workspaces.models import Workspace
 from billing.announcing import announce
+from billing.budget_mail import mail_budget_notice
 from billing.errors import BudgetReached
 from billing.models import PERCENTS
+from billing.naming import name_of
 
 
 class Use(NamedTuple):
@@ -63,7 +65,9 @@ def _note(  # noqa: PLR0913, PLR0917 -- the columns of the row
     told = [use.cap_micros, use.spent_micros, use.reserved_micros, refused, sql.stamp(timezone.now())]
     written = sql.run(_NOTE, [workspace.pk, scope, sql.stamp(starts_at), percent, *told])
     if written:
-        jobs.enqueue("billing.mail_budget_notice", notice_id=written[0][0])
+        month = (starts_at, (starts_at + timedelta(days=32)).replace(day=1))
+        micros = {**use._asdict(), "refused_micros": refused}
+        mail_budget_notice(workspace, scope, name_of(workspace, scope), percent, month, micros)
         announce(workspace, "budget.reached", subject=scope, data=_facts(scope, starts_at, percent, use, refused))
 
 
@@ -82,8 +86,7 @@ def _facts(scope: str, starts_at: datetime, percent: int, use: Use, refused: int
 
 _NOTE = """
 INSERT INTO billing_budgetnotice (
-    workspace_id, scope, starts_at, percent, cap_micros, spent_micros, reserved_micros, refused_micros, created_at,
-    tries
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
+    workspace_id, scope, starts_at, percent, cap_micros, spent_micros, reserved_micros, refused_micros, created_at
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (workspace_id, scope, starts_at, percent) DO NOTHING RETURNING id
 """

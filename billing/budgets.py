@@ -20,12 +20,11 @@ from billing import accounts, budget_notices
 from billing.errors import BudgetReached
 from billing.models import Budget, BudgetPeriod, Hold
 from billing.money import MAX_MICROS, usd
-from billing.naming import names_of
+from billing.naming import KINDS, name_of, names_of
 from billing.token_caps import keep_told
 
 __all__ = ["BudgetReached", "Parties", "Standing", "refusal_of", "set_cap", "standings"]
 WORKSPACE = "workspace"
-KINDS = {"project": "project", "member": "member", "token": "API token"}
 
 
 class BudgetFullError(Exception):
@@ -280,17 +279,3 @@ def refused(workspace: Workspace, full: Standing | BudgetFullError, amount_micro
         starts_at=starts_at,
         renews_at=renews_at,
     )
-
-
-def in_words(scope: str, label: str) -> str:
-    """``this workspace``, ``the project “Autumn”``, ``Emil Example``: whose cap it is, within a sentence."""
-    kind = scope.partition(":")[0]
-    if kind == WORKSPACE:
-        return "this workspace"
-    return label if kind == "member" else f"the {KINDS[kind]} “{label}”"
-
-
-def name_of(workspace: Workspace, scope: str) -> str:
-    """As ``in_words``, looking up what the scope is called."""
-    named = names_of(workspace, [scope]).get(scope)
-    return in_words(scope, named.label if named else scope.partition(":")[2])

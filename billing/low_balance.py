@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.workspaces.models import Workspace
-from billing import accounts
+from billing import accounts, money_mail
 from billing.announcing import announce
 from billing.models import LedgerAccount
 
@@ -44,13 +44,14 @@ def look_at_balance(workspace: Workspace) -> bool:
             return False
         if wallet.low_told_at:
             return False
-        LedgerAccount.objects.filter(pk=wallet.pk).update(low_told_at=timezone.now())
+        now = timezone.now()
+        LedgerAccount.objects.filter(pk=wallet.pk).update(low_told_at=now)
         announce(
             workspace,
             "balance.low",
             subject=f"workspace:{workspace.pk}",
             data={"available_micros": available, "mark_micros": mark},
         )
-        jobs.enqueue("billing.mail_low_balance", workspace_id=workspace.pk)
+        money_mail.mail_low_balance(workspace, available, now)
     logger.info("%s has %d micro-dollars available, below its mark of %d", workspace.pk, available, mark)
     return True

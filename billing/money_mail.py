@@ -1,83 +1,75 @@
-"""Letters about money to those who may spend it: the owners and admins of a workspace."""
+"""Mails about money to those who may spend it, each owed in the transaction of what it tells of."""
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone
 
-from avatarsite.workspaces.access import ALLOWED, Action
-from avatarsite.workspaces.letters import compose, deliver
-from avatarsite.workspaces.models import Member, Workspace
-from billing import accounts, auto_topup, stripe_gateway
-from billing.models import TopUp, TopUpState
-from billing.money import usd
-from billing.topups import CENT_MICROS
+from avatarsite.mail.messages import write_mail
+from avatarsite.mail.recipients import in_charge
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.models import Workspace
+from billing import stripe_gateway
+from billing.models import AutoTopUp, TopUp, TopUpState
+from billing.money import MICROS, usd
 
 
-def mail_top_up(top_up: TopUp) -> bool:
-    """Tell that an automatic top-up has to be confirmed, or came to nothing. False when there is nothing to tell."""
+def mail_top_up(top_up: TopUp) -> None:
+    """That an automatic top-up has to be confirmed, or came to nothing; of any other there is nothing to tell."""
     top_up.refresh_from_db()
-    if top_up.state not in {TopUpState.NEEDS_ACTION, TopUpState.FAILED, TopUpState.CANCELLED}:
-        return False
     if top_up.state == TopUpState.NEEDS_ACTION:
         template = "confirm"
-        told = TopUp.objects.filter(pk=top_up.pk, told_at=None).update(told_at=timezone.now())
-        if not told:
-            return False
-    else:
+    elif top_up.state in {TopUpState.FAILED, TopUpState.CANCELLED}:
         template = "failed"
-    rules = auto_topup.rules_of(top_up.workspace)
-    _tell(
-        top_up.workspace,
+    else:
+        return
+    workspace = top_up.workspace
+    _write(
+        workspace,
         template,
-        f"topup.{top_up.pk}.{template}",
+        top_up.pk,
         amount=usd(top_up.amount_micros),
         problem=top_up.problem,
-        paused=bool(rules.paused_reason),
+        paused=AutoTopUp.objects.filter(workspace=workspace).exclude(paused_reason="").exists(),
         card=top_up.customer,
-        link=_link(top_up.workspace, "topup", topup=top_up.pk),
-        rules_link=_link(top_up.workspace, "auto_topup"),
+        link=_link(workspace, "topup", topup=top_up.pk),
+        rules_link=_link(workspace, "auto_topup"),
     )
-    return True
 
 
-def mail_ceiling(workspace: Workspace) -> None:
-    rules = auto_topup.rules_of(workspace)
-    _tell(
+def mail_ceiling(rules: AutoTopUp, month: date) -> None:
+    workspace = rules.workspace
+    _write(
         workspace,
         "ceiling",
-        f"ceiling.{workspace.pk}.{timezone.now():%Y-%m}",
-        ceiling=usd(rules.ceiling_cents * CENT_MICROS),
+        f"{workspace.pk}:{month:%Y-%m}",
+        ceiling=usd(rules.ceiling_cents * MICROS // 100),
         link=_link(workspace, "auto_topup"),
     )
 
 
-def mail_low_balance(workspace: Workspace) -> bool:
+def mail_low_balance(workspace: Workspace, available_micros: int, moment: datetime) -> None:
     """Not where credit buys itself: there the top-up is the news."""
-    if auto_topup.rules_of(workspace).enabled:
-        return False
-    _tell(
+    if AutoTopUp.objects.filter(workspace=workspace, enabled=True).exists():
+        return
+    _write(
         workspace,
         "low",
-        f"low.{workspace.pk}.{timezone.now():%Y-%m-%dT%H}",
-        available=usd(accounts.balance(workspace).available_micros),
+        f"{workspace.pk}:{moment.isoformat()}",
+        available=usd(available_micros),
         link=_link(workspace, "balance"),
         on=stripe_gateway.is_on(),
     )
-    return True
 
 
-def _tell(workspace: Workspace, template: str, key: str, **facts: Any) -> None:
-    roles = [role for role, actions in ALLOWED.items() if Action.MANAGE_BILLING in actions]
-    in_charge = Member.objects.filter(workspace=workspace, role__in=roles, user__is_active=True)
-    for member in in_charge.select_related("user").order_by("pk"):
-        letter = compose(f"billing/email/topup_{template}", member.user.email, {"workspace": workspace, **facts})
-        # The same message twice has the same id, so a mailbox shows it once.
-        letter.extra_headers = {"Message-ID": f"<{key}.{member.pk}@avatar-studio>"}
-        deliver(letter)
+def _write(workspace: Workspace, template: str, about: str, **facts: Any) -> None:
+    context = {"workspace": workspace, **facts}
+    path = f"billing/email/topup_{template}"
+    for member in in_charge(workspace, Action.MANAGE_BILLING):
+        write_mail(f"topup_{template}", about, member.user.email, path, context, workspace=workspace)
 
 
 def _link(workspace: Workspace, page: str, **names: str) -> str:

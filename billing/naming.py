@@ -21,6 +21,9 @@ class Named:
     url: str = ""
 
 
+# What has caps of its own, in words.
+KINDS = {"project": "project", "member": "member", "token": "API token"}
+
 Namer = Callable[[Workspace, Collection[str]], Mapping[str, Named]]
 _namers: dict[str, Namer] = {}
 
@@ -45,6 +48,20 @@ def people(_workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
     """Whoever has asked for something in the workspace, also when they have left it since."""
     known = User.objects.filter(pk__in=[name for name in ids if name.isdecimal()])
     return {str(user.pk): Named(user.get_full_name()) for user in known}
+
+
+def in_words(scope: str, label: str) -> str:
+    """``this workspace``, ``the project “Autumn”``, ``Emil Example``: whose cap it is, within a sentence."""
+    kind = scope.partition(":")[0]
+    if kind == "workspace":
+        return "this workspace"
+    return label if kind == "member" else f"the {KINDS[kind]} “{label}”"
+
+
+def name_of(workspace: Workspace, scope: str) -> str:
+    """As ``in_words``, looking up what the scope is called."""
+    named = names_of(workspace, [scope]).get(scope)
+    return in_words(scope, named.label if named else scope.partition(":")[2])
 
 
 # --- What there is to choose from -------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from avatarsite.workspaces.models import Workspace
-from billing import auto_topup, low_balance, money_mail, reconcile, refunds, stripe_gateway, topup_sweep
+from billing import auto_topup, low_balance, reconcile, refunds, stripe_gateway, topup_sweep
 from billing.models import Refund, TopUp
 from billing.stripe_gateway import StripeProblem
 
@@ -33,18 +33,6 @@ def check_top_up(*, top_up_id: str) -> None:
 def send_refund(*, refund_id: str) -> None:
     refund = Refund.objects.select_related("top_up__workspace").get(pk=refund_id)
     _quietly(lambda: refunds.send_refund(refund))
-
-
-def mail_top_up(*, top_up_id: str) -> None:
-    money_mail.mail_top_up(TopUp.objects.select_related("workspace", "customer").get(pk=top_up_id))
-
-
-def mail_ceiling(*, workspace_id: str) -> None:
-    money_mail.mail_ceiling(Workspace.objects.get(pk=workspace_id))
-
-
-def mail_low_balance(*, workspace_id: str) -> None:
-    money_mail.mail_low_balance(Workspace.objects.get(pk=workspace_id))
 
 
 def sweep_stripe() -> None:

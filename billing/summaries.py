@@ -1,17 +1,18 @@
-"""A letter a month to each workspace whose money moved: what came in, what went out, and what it was used for."""
+"""A mail a month to each workspace whose money moved: what came in, what went out, and what it was used for."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Case, F, Sum, When
 from django.urls import reverse
 from django.utils import timezone
 
-from avatarsite import jobs
-from avatarsite.workspaces.letters import compose
+from avatarsite.mail.messages import write_mail
 from avatarsite.workspaces.models import Member, Role, Workspace
 from billing import statements, usage_days
 from billing.budgets import month_of
@@ -20,15 +21,16 @@ from billing.money import usd
 from billing.naming import names_of
 from billing.statements import Narrowing
 
-MAX_TRIES = 5
-# A letter is about the month before, and no news later than this.
+logger = logging.getLogger(__name__)
+
+# A mail is about the month before, and no news later than this.
 NEWS_DAYS = 7
 SHOWN = 5
 BY_DEFAULT = frozenset({Role.OWNER, Role.ADMIN})
 
 
 def wanted_by(member: Member) -> bool:
-    """Whether this member gets the letter: owners and admins do, until they choose otherwise."""
+    """Whether this member gets the mail: owners and admins do, until they choose otherwise."""
     chosen = SummaryChoice.objects.filter(member=member).values_list("wanted", flat=True).first()
     return member.role in BY_DEFAULT if chosen is None else chosen
 
@@ -38,7 +40,7 @@ def choose(member: Member, *, wanted: bool) -> None:
 
 
 def write_due() -> int:
-    """Open last month's summary of each workspace whose money moved in it, and queue what was not sent. How many."""
+    """Owe last month's mail to each workspace whose money moved in it and that has none yet. How many workspaces."""
     now = timezone.now()
     first, _ = month_of(now)
     if now - first > timedelta(days=NEWS_DAYS):
@@ -47,31 +49,31 @@ def write_due() -> int:
     told = MonthlySummary.objects.filter(month=month.date())
     moved = Transfer.objects.filter(created_at__gte=month, created_at__lt=first, owner__isnull=False)
     wallets = LedgerAccount.objects.filter(pk__in=moved.values("owner_id"), workspace__isnull=False)
-    new = wallets.exclude(workspace_id__in=told.values("workspace_id")).values_list("workspace_id", flat=True)
-    MonthlySummary.objects.bulk_create(
-        [MonthlySummary(workspace_id=pk, month=month.date()) for pk in new], ignore_conflicts=True
-    )
-    due = list(told.filter(sent_at=None, tries__lt=MAX_TRIES).values_list("pk", flat=True))
-    for pk in due:
-        jobs.enqueue("billing.mail_summary", summary_id=pk)
-    return len(due)
+    new = wallets.exclude(workspace_id__in=told.values("workspace_id")).select_related("workspace").order_by("pk")
+    return sum(_write_quietly(wallet.workspace, month.date()) for wallet in new if wallet.workspace)
 
 
-def mail_summary(summary_id: int) -> bool:
-    """Send one summary to whoever wants it. True if this call did; a repeat sends nothing."""
-    summary = MonthlySummary.objects.select_related("workspace").get(pk=summary_id)
-    claimed = MonthlySummary.objects.filter(pk=summary.pk, sent_at=None, tries=summary.tries, tries__lt=MAX_TRIES)
-    if not claimed.update(tries=summary.tries + 1):
+def _write_quietly(workspace: Workspace, month: date) -> bool:
+    try:
+        return write_summary(workspace, month)
+    except Exception:
+        # What is wrong with one workspace must not keep the others from their mail; it is due again in an hour.
+        logger.exception("The summary of %s could not be written", workspace.pk)
         return False
-    context = _context(summary.workspace, summary.month)
-    members = Member.objects.filter(workspace=summary.workspace, user__is_active=True).select_related("user")
-    for member in members.order_by("pk"):
-        if wanted_by(member):
-            letter = compose("billing/email/summary", member.user.email, context)
-            # The same message twice has the same id, so a mailbox shows it once.
-            letter.extra_headers = {"Message-ID": f"<summary.{summary.pk}.{member.pk}@avatar-studio>"}
-            letter.send()
-    MonthlySummary.objects.filter(pk=summary.pk).update(sent_at=timezone.now())
+
+
+def write_summary(workspace: Workspace, month: date) -> bool:
+    """Owe one month's mail to whoever wants it. False if that was done before."""
+    with transaction.atomic():
+        _, new = MonthlySummary.objects.get_or_create(workspace=workspace, month=month)
+        if not new:
+            return False
+        context = _context(workspace, month)
+        members = Member.objects.filter(workspace=workspace, user__is_active=True).select_related("user")
+        about = f"{workspace.pk}:{month:%Y-%m}"
+        for member in members.order_by("pk"):
+            if wanted_by(member):
+                write_mail("summary", about, member.user.email, "billing/email/summary", context, workspace=workspace)
     return True
 
 

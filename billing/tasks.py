@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from avatarsite import jobs
-from billing import budget_mail, cost_drift, ledger, nightly, summaries
+from billing import cost_drift, ledger, nightly, summaries
 from billing.stripe_tasks import (
     auto_top_up,
     check_top_up,
     look_at_balance,
-    mail_ceiling,
-    mail_low_balance,
-    mail_top_up,
     reconcile_stripe,
     send_refund,
     sweep_stripe,
@@ -23,12 +19,6 @@ __all__ = [
     "check_top_up",
     "expire_lots",
     "look_at_balance",
-    "mail_budget_notice",
-    "mail_ceiling",
-    "mail_low_balance",
-    "mail_summary",
-    "mail_top_up",
-    "mail_unsent",
     "reconcile_stripe",
     "send_refund",
     "sweep_stripe",
@@ -56,20 +46,6 @@ def watch_cost_drift() -> None:
     cost_drift.watch()
 
 
-def mail_budget_notice(*, notice_id: int) -> None:
-    budget_mail.mail_budget_notice(notice_id)
-
-
-def mail_unsent() -> None:
-    """Notices whose task was lost, or whose mail failed."""
-    for notice_id in budget_mail.unsent_notices():
-        jobs.enqueue("billing.mail_budget_notice", notice_id=notice_id)
-
-
 def write_summaries() -> None:
-    """Last month's letters, in the first days of a month; meant to run every hour."""
+    """Last month's mails, in the first days of a month; meant to run every hour."""
     summaries.write_due()
-
-
-def mail_summary(*, summary_id: int) -> None:
-    summaries.mail_summary(summary_id)

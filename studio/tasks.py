@@ -9,7 +9,6 @@ from studio.gateway import sweep as sweeping
 from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
 from studio.pipeline import ingest as ingesting
-from studio.pipeline import notify as notifying
 from studio.pipeline import overdue
 from studio.pipeline import watch as watching
 
@@ -28,10 +27,6 @@ def cancel(*, render_id: str) -> None:
 
 def stop_overdue(*, render_id: str) -> None:
     cancelling.stop_overdue(render_id)
-
-
-def notify(*, render_id: str) -> None:
-    notifying.notify_render(render_id)
 
 
 def tell(*, render_id: str) -> None:

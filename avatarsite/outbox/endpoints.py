@@ -133,7 +133,7 @@ def _wake(row: Endpoint) -> None:
     if row.dark_since:
         kept |= Q(state=DeliveryState.FAILED, answered_at__gte=row.dark_since)
     _send_again(row, kept, now)
-    row.state, row.why, row.owes_mail_since = EndpointState.ACTIVE, "", None
+    row.state, row.why = EndpointState.ACTIVE, ""
     row.failures, row.dark_since, row.rest_until = 0, None, None
     row.save()
     wake_sender(row.workspace_id)

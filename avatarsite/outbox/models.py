@@ -95,7 +95,6 @@ class Endpoint(models.Model):
     dark_since = models.DateTimeField("the first failure since the last success", null=True, blank=True)
     rest_until = models.DateTimeField("it is left alone until then", null=True, blank=True)
     served_at = models.DateTimeField("when its turn last began", null=True, blank=True)
-    owes_mail_since = models.DateTimeField("its people are to be told of its state", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

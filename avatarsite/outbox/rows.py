@@ -13,8 +13,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.db.models import QuerySet
 
-from avatarsite import jobs
 from avatarsite.outbox import signing
+from avatarsite.outbox.mail import mail_endpoint
 from avatarsite.outbox.models import Attempt, Delivery, DeliveryState, Endpoint, EndpointState
 from avatarsite.outbox.posting import SECONDS, Answer
 from avatarsite.outbox.retries import (
@@ -108,6 +108,7 @@ def record(letter: Letter, answer: Answer, now: datetime) -> bool:
             return False  # deleted while it was on its way
         Attempt.objects.create(delivery=row, at=now, code=answer.code, answer=answer.text, took_ms=answer.took_ms)
         row.answer_code, row.answer, row.answered_at = answer.code, answer.text, now
+        before = endpoint.state
         if row.leased_until == letter.leased_until:
             row.leased_until = None
         if answer.taken:
@@ -115,6 +116,8 @@ def record(letter: Letter, answer: Answer, now: datetime) -> bool:
         else:
             _refused(endpoint, row, answer, now)
         row.save()
+        if endpoint.state != before:
+            mail_endpoint(endpoint)
     return answer.taken
 
 
@@ -147,19 +150,16 @@ def _refused(endpoint: Endpoint, row: Delivery, answer: Answer, now: datetime) -
         endpoint.rest_until = row.next_try_at  # so that a short failure leaves the order as it is
     endpoint.save(update_fields=["failures", "dark_since", "rest_until"])
     if answer.gone:
-        put_away(endpoint, EndpointState.DISABLED, GONE, mail_at=now)
+        put_away(endpoint, EndpointState.DISABLED, GONE)
         row.next_try_at = None
     elif now - endpoint.dark_since >= GIVEN_UP_AFTER:
-        put_away(endpoint, EndpointState.PAUSED, DARK, mail_at=now)
+        put_away(endpoint, EndpointState.PAUSED, DARK)
         row.next_try_at = None
 
 
-def put_away(endpoint: Endpoint, state: EndpointState, why: str, *, mail_at: datetime | None = None) -> None:
-    """Pause or disable within the caller's transaction. What waits is kept; its people are told if ``mail_at``."""
+def put_away(endpoint: Endpoint, state: EndpointState, why: str) -> None:
+    """Pause or disable within the caller's transaction. What waits is kept."""
     fields: dict[str, Any] = {"state": state, "why": why, "rest_until": None}
-    if mail_at:
-        fields["owes_mail_since"] = mail_at
-        jobs.enqueue("avatarsite.mail_endpoint", endpoint_id=endpoint.pk)
     Endpoint.objects.filter(pk=endpoint.pk).update(**fields)
     for name, value in fields.items():
         setattr(endpoint, name, value)

@@ -1,4 +1,4 @@
-"""What was dropped: events that nobody numbered, deliveries that are due, letters that were not sent."""
+"""What was dropped: events that nobody numbered, deliveries that are due."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.outbox.events import fan_out_all
-from avatarsite.outbox.mail import unsent
 from avatarsite.outbox.wake import work_left
 
 
@@ -15,5 +14,3 @@ def sweep() -> None:
     fan_out_all()
     if work_left(timezone.now()):
         jobs.enqueue("avatarsite.send_webhooks")
-    for endpoint_id in unsent():
-        jobs.enqueue("avatarsite.mail_endpoint", endpoint_id=endpoint_id)

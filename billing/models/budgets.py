@@ -86,8 +86,6 @@ class BudgetNotice(models.Model):
     reserved_micros = models.BigIntegerField()
     refused_micros = models.BigIntegerField("what was asked for in vain", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    sent_at = models.DateTimeField(null=True, blank=True)
-    tries = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints = [
@@ -96,7 +94,6 @@ class BudgetNotice(models.Model):
             ),
             models.CheckConstraint(condition=Q(percent__in=PERCENTS), name="budget_notice_percent_known"),
         ]
-        indexes = [models.Index(fields=["created_at"], condition=Q(sent_at__isnull=True), name="budget_notice_unsent")]
 
     def __str__(self) -> str:
         return f"{self.percent} % of {self.scope}"

@@ -118,7 +118,6 @@ class TopUp(models.Model):
     problem = models.CharField("why there is no credit", max_length=MEMO_LENGTH, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     next_check_at = models.DateTimeField("when to ask Stripe again", null=True, blank=True)
-    told_at = models.DateTimeField("when somebody was asked to confirm it", null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     paid_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField("when staff closed it without credit", null=True, blank=True)

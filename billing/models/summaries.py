@@ -32,12 +32,10 @@ class UsageDay(models.Model):
 
 
 class MonthlySummary(models.Model):
-    """One month's letter to a workspace, so that it's written once."""
+    """One month's mail to a workspace, so that it's written once."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="summaries", db_index=False)
     month = models.DateField("its first day")
-    sent_at = models.DateTimeField(null=True, blank=True)
-    tries = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -16,9 +16,9 @@ from avatarsite.amounts import AmountField, written
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from billing import budgets
-from billing.budgets import KINDS, WORKSPACE, Standing
+from billing.budgets import WORKSPACE, Standing
 from billing.money import MAX_MICROS, MICROS, dollars_of, micros_of, usd
-from billing.naming import Named, list_of
+from billing.naming import KINDS, Named, in_words, list_of
 
 UNPROCESSABLE = 422
 TITLES = {"project": "Projects", "member": "People", "token": "API tokens"}
@@ -78,7 +78,7 @@ def caps(request: WorkspaceRequest) -> HttpResponse:
         return _page(request, wrong={scope: (form.data.get("amount", ""), sentence)}, status=UNPROCESSABLE)
     amount = form.cleaned_data["amount"]
     budgets.set_cap(request.workspace, scope, amount, user=request.user)
-    whose = budgets.in_words(scope, row.named.label)
+    whose = in_words(scope, row.named.label)
     told = f"{usd(amount)} a month for {whose}." if amount is not None else f"There is no cap on {whose} any more."
     messages.success(request, told)
     return redirect("budgets", workspace=request.workspace.slug)

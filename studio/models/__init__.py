@@ -1,14 +1,13 @@
 from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob, WatchLease
 from studio.models.projects import Project
-from studio.models.renders import Notice, Render, RenderEvent, RenderGroup, RenderState
+from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.uploads import Upload, UploadKind, UploadSlot
 
 __all__ = [
     "Delivery",
     "DeliveryState",
     "JobStatus",
-    "Notice",
     "OfferHealth",
     "Outcome",
     "Project",

@@ -158,22 +158,3 @@ class RenderEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_state or 'asked'} to {self.to_state}: {self.reason}"
-
-
-class Notice(models.Model):
-    """One message about one render through one channel, so that nobody is told twice."""
-
-    render = models.ForeignKey(Render, models.CASCADE, related_name="notices")
-    channel = models.CharField(max_length=20)
-    sent_at = models.DateTimeField(null=True, blank=True)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["render", "channel"], name="notice_once_per_channel")]
-        indexes = [
-            models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="notice_due")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.channel} about {self.render_id}"

@@ -20,7 +20,6 @@ from studio.pipeline.cancel import ASKED_TO_STOP, job_in_flight
 from studio.pipeline.deliver import due_deliveries
 from studio.pipeline.expire import delete_due_files
 from studio.pipeline.failures import OVERDUE, fail_render, release
-from studio.pipeline.notify import unsent_notices
 from studio.pipeline.states import note
 from studio.pipeline.watch_rows import work_left
 from studio.providers import registry
@@ -126,13 +125,6 @@ def _release_orphans() -> int:
     return count
 
 
-def _nudge_notices() -> int:
-    ids = unsent_notices()
-    for render_id in ids:
-        jobs.enqueue("studio.notify", render_id=render_id)
-    return len(ids)
-
-
 def _nudge_deliveries() -> int:
     ids = due_deliveries()
     for render_id in ids:
@@ -165,7 +157,6 @@ CLAUSES: dict[str, Callable[[], int]] = {
     "unwatched": _watch_again,
     "watch": _nudge_watch,
     "orphan holds": _release_orphans,
-    "notices": _nudge_notices,
     "deliveries": _nudge_deliveries,
     "files to delete": delete_due_files,
     "letters": _nudge_letters,

@@ -3,17 +3,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core import mail
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from avatarsite.outbox.models import Event
 from avatarsite.workspaces.models import Workspace
-from billing import budget_mail, budget_notices, budgets, holds, ledger
+from billing import budget_notices, budgets, holds, ledger
 from billing.errors import BudgetReached, InsufficientCredit
 from billing.models import Budget, BudgetNotice, BudgetPeriod, Hold, Transfer
 from tests.billing.cast import DOLLAR, make_rich, make_workspace
 from tests.conftest import Cast
+from tests.mailing import posted
 
 pytestmark = pytest.mark.django_db
 
@@ -248,15 +248,11 @@ def test_a_notice_is_mailed_once_to_owners_and_admins(cast: Cast, calendar: list
     ledger.grant(workspace, 100 * DOLLAR, key="gift", reason="Welcome")
     cap(workspace, "workspace", 10)
     ask(workspace, 8, "a")
-    notice = BudgetNotice.objects.get()
-    assert budget_mail.unsent_notices() == [notice.pk]
-    assert budget_mail.mail_budget_notice(notice.pk) is True
-    assert budget_mail.mail_budget_notice(notice.pk) is False
-    assert budget_mail.unsent_notices() == []
-    assert [letter.to for letter in mail.outbox] == [["alice@example.org"], ["dora@example.org"]]
-    assert mail.outbox[0].subject == "80 % of the monthly cap of the workspace Alice's workspace is used"
-    assert "$10.00, $0.00 is spent and $8.00 is held" in mail.outbox[0].body
-    assert "renews on 1 December 2027" in mail.outbox[0].body
+    assert BudgetNotice.objects.get().percent == 80
+    assert [letter.to for letter in posted()] == [["alice@example.org"], ["dora@example.org"]]
+    assert posted()[0].subject == "80 % of the monthly cap of the workspace Alice's workspace is used"
+    assert "$10.00, $0.00 is spent and $8.00 is held" in posted()[0].body
+    assert "renews on 1 December 2027" in posted()[0].body
 
 
 def test_a_refusal_by_a_cap_is_told_once_too(cast: Cast, calendar: list[datetime]) -> None:
@@ -267,10 +263,9 @@ def test_a_refusal_by_a_cap_is_told_once_too(cast: Cast, calendar: list[datetime
         with pytest.raises(BudgetReached) as refused:
             ask(workspace, 11, name)
         budget_notices.note_refusal(workspace, refused.value)
-    notice = BudgetNotice.objects.get()
-    budget_mail.mail_budget_notice(notice.pk)
-    assert notice.percent == 100
-    assert "A request for $11.00 was refused." in mail.outbox[0].body
+    assert BudgetNotice.objects.get().percent == 100
+    assert len(posted()) == 2
+    assert "A request for $11.00 was refused." in posted()[0].body
 
 
 def test_a_notice_is_told_to_programs_too_and_once_a_month(calendar: list[datetime]) -> None:

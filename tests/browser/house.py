@@ -49,12 +49,15 @@ class House:
 
     def link_mailed_to(self, address: str, subject: str) -> str:
         """The link in the newest letter of this subject; links of the site are mailed as plain files here."""
-        letters = [
-            letter for letter in self._letters() if letter["To"] == address and subject in str(letter["Subject"])
-        ]
-        assert letters, (
-            f"No letter “{subject}” to {address}; there are {[str(each['Subject']) for each in self._letters()]}"
-        )
+        letters: list[EmailMessage] = []
+
+        def has_come() -> bool:
+            letters[:] = [
+                letter for letter in self._letters() if letter["To"] == address and subject in str(letter["Subject"])
+            ]
+            return bool(letters)
+
+        wait_until(has_come, OPEN_WITHIN)
         body = letters[-1].get_body(("plain",))
         assert body is not None
         (link,) = re.findall(rf"^{re.escape(self.address)}/\S+$", body.get_content(), re.MULTILINE)

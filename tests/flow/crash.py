@@ -30,7 +30,6 @@ from studio.models import Render  # noqa: E402
 from studio.models.renders import ALIVE  # noqa: E402
 from studio.pipeline import overdue  # noqa: E402
 from studio.pipeline.drive import drive  # noqa: E402
-from studio.pipeline.notify import notify_render  # noqa: E402
 from tests.flow.cast import Studio, ask, make_studio  # noqa: E402
 
 BALANCE = 5_000_000
@@ -68,7 +67,7 @@ def crash(point: str) -> None:
     if not point.startswith("studio.pipeline.request"):
         render = ask(studio_of(point), key=point)
         die_at(point)
-        notify_render(drive(render.pk).pk)
+        drive(render.pk)
         return
     studio = studio_of(point)
     die_at(point)

@@ -34,7 +34,6 @@ POINTS = [
     "studio.pipeline.settle.advance:after",  # ready, not charged, not committed
     "studio.pipeline.settle.metering.record_usage:after",  # charged, not committed
     "studio.pipeline.ingest.settle_render:after",
-    "__main__.notify_render:before",
 ]
 
 

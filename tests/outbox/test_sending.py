@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core import mail
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from avatarsite.outbox import retries, rows
@@ -23,11 +22,11 @@ from avatarsite.outbox.endpoints import (
     set_state,
 )
 from avatarsite.outbox.events import fan_out, forget_old_events
-from avatarsite.outbox.mail import mail_endpoint
 from avatarsite.outbox.models import Attempt, Delivery, Endpoint, Event
 from avatarsite.outbox.posting import Answer
 from avatarsite.workspaces.models import Workspace
 from tests.conftest import Cast
+from tests.mailing import posted
 from tests.outbox.cast import Clock, happen, listen, send, states, until_quiet
 from tests.outbox.receiver import Receiver, Says, receiver
 from tests.servers import free_ports
@@ -143,10 +142,9 @@ def test_a_dark_endpoint_is_paused_and_its_people_are_told(
     until_quiet(clock, most=timedelta(days=5))
     endpoint.refresh_from_db()
     assert (endpoint.state, endpoint.why) == ("paused", "It has taken nothing for 72 hours.")
-    assert [mail_endpoint(endpoint.pk), mail_endpoint(endpoint.pk)] == [True, False]
-    assert [letter.to for letter in mail.outbox] == [["alice@example.org"], ["dora@example.org"]]
-    assert mail.outbox[0].subject == "Webhooks are paused in Alice's workspace"
-    assert "The last answer was 503." in mail.outbox[0].body
+    assert [letter.to for letter in posted()] == [["alice@example.org"], ["dora@example.org"]]
+    assert posted()[0].subject == "Webhooks are paused in Alice's workspace"
+    assert "The last answer was 503." in posted()[0].body
 
     happen(cast.workspace)
     before = len(there.got)
@@ -170,8 +168,7 @@ def test_gone_disables_the_endpoint_at_once(
     endpoint.refresh_from_db()
     assert len(there.got) == 1
     assert (endpoint.state, endpoint.why) == ("disabled", "It answered 410: nobody is there any more.")
-    assert mail_endpoint(endpoint.pk)
-    assert mail.outbox[0].subject == "A webhook endpoint is disabled in Alice's workspace"
+    assert posted()[0].subject == "A webhook endpoint is disabled in Alice's workspace"
     happen(cast.workspace)
     send(clock)
     assert Delivery.objects.count() == 3, "a disabled endpoint gets no new ones"

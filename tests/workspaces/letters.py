@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-from django.core import mail
 from django.core.mail import EmailMultiAlternatives
+
+from tests.mailing import posted
 
 
 def letter_to(address: str) -> EmailMultiAlternatives:
     """The last letter to this address."""
-    found = [letter for letter in mail.outbox if letter.to == [address]]
-    assert found, f"no letter to {address} among {[letter.to for letter in mail.outbox]}"
+    found = [letter for letter in posted() if letter.to == [address]]
+    assert found, f"no letter to {address} among {[letter.to for letter in posted()]}"
     return found[-1]
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
 from tests.conftest import PASSWORD, Cast
+from tests.mailing import posted
 from tests.workspaces.letters import letter_to
 
 pytestmark = pytest.mark.django_db
@@ -97,7 +97,7 @@ def test_new_recovery_codes_replace_the_old_ones(cast: Cast, django_capture_on_c
 
 def test_switching_it_off_takes_a_recent_password_and_is_mailed(cast: Cast) -> None:
     enrol(cast.browser(cast.bob))
-    mail.outbox.clear()
+    posted().clear()
     borrowed = cast.browser(cast.bob)
     off = reverse("mfa_deactivate_totp")
     assert borrowed.post(off)["Location"].startswith("/account/reauthenticate/")

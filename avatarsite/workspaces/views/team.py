@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import wraps
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -14,8 +15,8 @@ from avatarsite.workspaces import invitations, members
 from avatarsite.workspaces.access import ALLOWED, IN_WORDS, Action, may, roles_given_by
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.forms import InvitationForm, RoleForm
+from avatarsite.workspaces.invitation_mail import mail_invitation
 from avatarsite.workspaces.invitations import Issued
-from avatarsite.workspaces.letters import send_invitation
 from avatarsite.workspaces.models import Invitation, Member, Role
 from avatarsite.workspaces.refusals import NotAllowed, Refused
 
@@ -74,20 +75,22 @@ def team(request: WorkspaceRequest) -> HttpResponseBase:
     form = InvitationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            issued = invitations.invite(request.member, form.cleaned_data["email"], Role(form.cleaned_data["role"]))
+            with transaction.atomic():
+                email, role = form.cleaned_data["email"], Role(form.cleaned_data["role"])
+                _mail(request, invitations.invite(request.member, email, role))
         except NotAllowed:
             raise
         except Refused as refused:
             form.add_error("email", refused.sentence)
         else:
-            _tell(request, issued)
             return redirect("team", workspace=request.workspace.slug)
     return _team_page(request, form)
 
 
 @team_action(Action.MANAGE_MEMBERS)
 def resend(request: WorkspaceRequest, row: int) -> str:
-    _tell(request, invitations.resend(request.member, _invitation(request, row)))
+    with transaction.atomic():
+        _mail(request, invitations.resend(request.member, _invitation(request, row)))
     return ""
 
 
@@ -148,13 +151,9 @@ def _team_page(request: WorkspaceRequest, form: InvitationForm) -> HttpResponse:
     return render(request, "workspaces/team.html", context, status=422 if form.errors else 200)
 
 
-def _tell(request: WorkspaceRequest, issued: Issued) -> None:
-    """Mail the invitation, which has been committed by now, and say how that went."""
-    email = issued.invitation.email
-    if send_invitation(request, issued):
-        messages.success(request, f"An invitation is on its way to {email}.")
-    else:
-        messages.error(request, f"{email} is invited, but our mail could not be sent. Send it again in a minute.")
+def _mail(request: WorkspaceRequest, issued: Issued) -> None:
+    mail_invitation(request, issued)
+    messages.success(request, f"An invitation is on its way to {issued.invitation.email}.")
 
 
 def _member(request: WorkspaceRequest, row: int) -> Member:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core import mail
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -20,6 +19,7 @@ from billing.models import AutoTopUp, Origin, StripeCustomer, TopUp, TopUpState
 from tests.billing.cast import DOLLAR, give
 from tests.billing.stripe.worker import work
 from tests.billing.stripe_shop import Shop
+from tests.mailing import posted
 
 pytestmark = pytest.mark.django_db
 ASKS, DECLINES = "4000002760003184", "4000000000000341"
@@ -40,7 +40,7 @@ def rules(shop: Shop) -> Callable[..., None]:
         )
         auto_topup.set_rules(shop.workspace, wanted, user=shop.user)
         work()
-        mail.outbox.clear()
+        posted().clear()
 
     return switch_on
 
@@ -115,9 +115,9 @@ def test_the_monthly_ceiling_stops_it_and_tells_once(
     for _ in range(3):
         assert auto_topup.consider(shop.workspace) is None
         work()
-    assert [letter.subject for letter in mail.outbox if "ceiling" in letter.subject.lower()] != []
+    assert [letter.subject for letter in posted() if "ceiling" in letter.subject.lower()] != []
     assert (len(automatic()), shop.posted) == (1, 1)
-    assert len([letter for letter in mail.outbox if "monthly ceiling of" in str(letter.body)]) == 2  # alice and dora
+    assert len([letter for letter in posted() if "monthly ceiling of" in str(letter.body)]) == 2  # alice and dora
     later(monkeypatch, days=31)
     auto_topup.consider(shop.workspace)
     assert (len(automatic()), shop.posted) == (2, 21)
@@ -192,11 +192,9 @@ def test_the_letter_goes_to_whoever_manages_billing_once(shop: Shop, rules: Call
     shop.tell()
     work()
     (top_up,) = TopUp.objects.filter(state=TopUpState.NEEDS_ACTION)
-    assert sorted(letter.to[0] for letter in mail.outbox) == ["alice@example.org", "dora@example.org"]
+    assert sorted(letter.to[0] for letter in posted()) == ["alice@example.org", "dora@example.org"]
     page = reverse("topup", kwargs={"workspace": shop.workspace.slug, "topup": top_up.pk})
-    assert all(
-        page in str(letter.body) and "Nothing has been charged yet" in str(letter.body) for letter in mail.outbox
-    )
+    assert all(page in str(letter.body) and "Nothing has been charged yet" in str(letter.body) for letter in posted())
 
 
 def test_a_cardholder_who_says_no_ends_the_attempt(shop: Shop, rules: Callable[..., None]) -> None:
@@ -222,7 +220,7 @@ def test_a_confirmation_that_nobody_gives_is_cancelled_after_three_days(
     assert (automatic(), shop.posted) == ([("cancelled", 2000)], 5)
     assert shop.stripe.objects("payment_intent")[-1]["status"] == "canceled"
     assert AutoTopUp.objects.get().failures == 1
-    assert "did not go through" in str(mail.outbox[-1].body)
+    assert "did not go through" in str(posted()[-1].body)
 
 
 def test_a_cancellation_whose_answer_was_lost_is_seen_all_the_same(shop: Shop, rules: Callable[..., None]) -> None:
@@ -250,7 +248,7 @@ def test_a_card_that_is_declined_pauses_longer_each_time_and_then_stops(
         assert len(automatic()) == tries
     rules_now = AutoTopUp.objects.get()
     assert (rules_now.failures, rules_now.paused_reason) == (3, "Your card was declined.")
-    assert "It is not tried again until somebody saves the settings" in str(mail.outbox[-1].body)
+    assert "It is not tried again until somebody saves the settings" in str(posted()[-1].body)
     assert auto_topup.this_month_micros(shop.workspace) == 0
 
 
@@ -339,4 +337,4 @@ def test_a_low_balance_is_told_once_where_nothing_buys_itself(shop: Shop) -> Non
     spend(shop, 4)
     work()
     assert low_balance.look_at_balance(shop.workspace) is False
-    assert [letter.to for letter in mail.outbox] == [["alice@example.org"], ["dora@example.org"]]
+    assert [letter.to for letter in posted()] == [["alice@example.org"], ["dora@example.org"]]

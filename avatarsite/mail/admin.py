@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.timesince import timesince
+
+from avatarsite.mail.models import MailMessage
+from avatarsite.mail.sender import send_again
+from avatarsite.read_only_admin import ActionsOnly
+
+
+@admin.register(MailMessage)
+class MailMessageAdmin(ActionsOnly, admin.ModelAdmin[MailMessage]):
+    list_display = ("to", "kind", "state", "tries", "last_error", "age", "next_try_at", "sent_at")
+    list_filter = ("state", "kind", "created_at")
+    search_fields = ("to", "subject")
+    ordering = ("-created_at",)
+    # Not the text: what is written to a person is theirs.
+    fields = (
+        *("to", "kind", "workspace", "subject", "state", "tries", "next_try_at", "give_up_at", "last_error"),
+        *("created_at", "sent_at"),
+    )
+    readonly_fields = fields
+    actions = ("again",)
+
+    @admin.display(ordering="created_at")
+    def age(self, mail: MailMessage) -> str:
+        since = timezone.now() - mail.created_at
+        return timesince(mail.created_at, depth=1) if since >= timedelta(minutes=1) else "under a minute"
+
+    @admin.action(description="Send again", permissions=["change"])
+    def again(self, request: HttpRequest, mails: QuerySet[MailMessage]) -> None:
+        sent = sum(send_again(mail) for mail in mails)
+        self.message_user(request, f"{sent} of {len(mails)} queued. The others wait anyway, or their text is wiped.")

@@ -1,0 +1,181 @@
+"""The sender: brings what is due to the mail server, one message after the other; what fails is due again later.
+
+One process sends at a time. A server that is away ends the round, so it costs one wait a round and not one a message.
+A process that is killed between sending and marking leaves its message due, and a mailbox may get it twice: under one
+Message-ID, and at most once for each kill.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from datetime import datetime, timedelta
+from enum import Enum
+from smtplib import SMTPRecipientsRefused, SMTPResponseException
+from time import monotonic
+
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from avatarsite import jobs
+from avatarsite.alerts import raise_alert
+from avatarsite.mail.messages import PATIENCE, envelope
+from avatarsite.mail.models import MailMessage, MailRound, MailState
+
+logger = logging.getLogger(__name__)
+
+ROUND = 1
+# With the waits for the slowest server (EMAIL_TIMEOUT, at each step) still within the task's time.
+ROUND_SECONDS = 40
+ROUND_LEASE = timedelta(minutes=3)
+AWAY_PAUSE = timedelta(seconds=30)
+LEASE = timedelta(minutes=5)
+INITIAL_WAIT = timedelta(minutes=1)
+MAX_WAIT = timedelta(hours=1)
+MAX_FAULTS = 3  # connections that broke in one round
+ERROR_LENGTH = 500
+
+
+class _Outcome(Enum):
+    SENT = "sent"
+    REFUSED = "refused"  # this message, now
+    BROKEN = "broken"  # the connection, within this message
+    AWAY = "away"  # the server
+
+
+def send_due() -> int:
+    """Send what is due, unless somebody does; how many were sent. Safe to repeat, and at once."""
+    leased_until = _begin()
+    if leased_until is None:
+        return 0
+    sent = faults = 0
+    outcome = None
+    stop_at = monotonic() + ROUND_SECONDS
+    try:
+        while outcome != _Outcome.AWAY and faults < MAX_FAULTS and monotonic() < stop_at and (mail := _claim_next()):
+            outcome = _send(mail)
+            sent += outcome == _Outcome.SENT
+            faults += outcome == _Outcome.BROKEN
+    finally:
+        away = outcome == _Outcome.AWAY or faults >= MAX_FAULTS
+        _end(leased_until, pause=AWAY_PAUSE if away else timedelta())
+    if not away and due_mail().exists():
+        jobs.enqueue("avatarsite.send_mail")
+    return sent
+
+
+def due_mail() -> QuerySet[MailMessage]:
+    return MailMessage.objects.filter(next_try_at__lte=timezone.now())
+
+
+def send_again(mail: MailMessage) -> bool:
+    """Make a message due once more, by an operator's wish. False if it waits anyway, or its text is gone."""
+    now = timezone.now()
+    ended = MailMessage.objects.filter(pk=mail.pk).exclude(state=MailState.WAITING).exclude(text="")
+    again = ended.update(
+        state=MailState.WAITING, next_try_at=now, tries=0, sent_at=None, last_error="", give_up_at=now + PATIENCE
+    )
+    if again:
+        jobs.enqueue("avatarsite.send_mail")
+    return bool(again)
+
+
+def _begin() -> datetime | None:
+    now = timezone.now()
+    until = now + ROUND_LEASE
+    if MailRound.objects.filter(pk=ROUND, leased_until__lte=now).update(leased_until=until):
+        return until
+    if MailRound.objects.filter(pk=ROUND).exists():
+        return None
+    try:
+        with transaction.atomic():
+            MailRound.objects.create(pk=ROUND, leased_until=until)
+    except IntegrityError:
+        return None
+    return until
+
+
+def _end(leased_until: datetime, *, pause: timedelta) -> None:
+    MailRound.objects.filter(pk=ROUND, leased_until=leased_until).update(leased_until=timezone.now() + pause)
+
+
+def _claim_next() -> MailMessage | None:
+    """The next message, due again after a lease: counted before the risky part. What somebody waits for comes first."""
+    for mail in due_mail().order_by("-secret", "next_try_at", "pk")[:5]:
+        tries, leased_until = mail.tries + 1, timezone.now() + LEASE
+        if _held(mail).update(tries=tries, next_try_at=leased_until):
+            mail.tries, mail.next_try_at = tries, leased_until
+            return mail
+    return None
+
+
+def _send(mail: MailMessage) -> _Outcome:
+    try:
+        outcome, error = _hand_over(envelope(mail))
+    except Exception as broken:
+        # Whatever is wrong with this message is nothing to the others.
+        logger.exception("The mail %s can't be written", mail.pk)
+        outcome, error = _Outcome.REFUSED, broken
+    if outcome == _Outcome.SENT:
+        _mark(mail, MailState.SENT)
+    elif mail.give_up_at <= timezone.now():
+        _give_up(mail, _words(error))
+    else:
+        wait = min(INITIAL_WAIT * 2 ** min(mail.tries - 1, 10), MAX_WAIT)
+        logger.warning("A mail of the kind %s could not be sent: %s", mail.kind, _words(error))
+        _held(mail).update(next_try_at=timezone.now() + wait, last_error=_words(error))
+    return outcome
+
+
+def _hand_over(letter: EmailMultiAlternatives) -> tuple[_Outcome, Exception | None]:
+    connection = get_connection()
+    try:
+        connection.open()
+    except Exception as error:  # noqa: BLE001 -- refused, hung, no such host, wrong password: nobody takes mail now
+        return _Outcome.AWAY, error
+    try:
+        taken = connection.send_messages([letter])
+    except OSError as error:  # smtplib's errors are OSErrors too
+        return _judged(error), error
+    else:
+        return (_Outcome.SENT if taken else _Outcome.REFUSED), None
+    finally:
+        # What was taken is sent, however the server says good-bye.
+        with suppress(Exception):
+            connection.close()
+
+
+def _judged(error: OSError) -> _Outcome:
+    if isinstance(error, SMTPResponseException | SMTPRecipientsRefused):
+        return _Outcome.REFUSED
+    # smtplib calls a server that hangs disconnected, too.
+    hung = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+    return _Outcome.AWAY if hung else _Outcome.BROKEN
+
+
+def _words(error: Exception | None) -> str:
+    return f"{type(error).__name__}: {error}"[:ERROR_LENGTH] if error else "Nobody took it."
+
+
+def _held(mail: MailMessage) -> QuerySet[MailMessage]:
+    """The row, if this process still has it."""
+    return MailMessage.objects.filter(pk=mail.pk, next_try_at=mail.next_try_at, tries=mail.tries)
+
+
+def _mark(mail: MailMessage, state: MailState, error: str = "") -> bool:
+    wiped = {"text": ""} if mail.secret else {}
+    sent_at = timezone.now() if state == MailState.SENT else None
+    return bool(_held(mail).update(state=state, next_try_at=None, sent_at=sent_at, last_error=error, **wiped))
+
+
+def _give_up(mail: MailMessage, error: str) -> None:
+    with transaction.atomic():
+        if _mark(mail, MailState.GIVEN_UP, error):
+            raise_alert(
+                "mail_given_up",
+                mail.kind,
+                f"A mail of the kind {mail.kind} to {mail.to} was refused for {PATIENCE.days} days: {error}",
+                mail=mail.pk,
+            )
