@@ -6,20 +6,21 @@ An address is asked only if it resolves to a public one, and stays pinned to it;
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import tempfile
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote
 
 import httpx
 from django.conf import settings
 from django.core.files.base import ContentFile, File
 
 from avatarsite.addresses import BROKEN, parsed
+from avatarsite.codings import BadCoding, Decoder
 from avatarsite.workspaces.models import User, Workspace
+from studio import data_uris
+from studio.data_uris import is_data_uri, trimmed
 from studio.media import portraits, voices
 from studio.media.refusal import Refusal, UploadRefused
 from studio.models import Upload, UploadKind
@@ -27,10 +28,10 @@ from studio.providers import http
 from studio.providers.http.addresses import AddressRefused, Bases
 from studio.providers.http.asking import unanswered
 from studio.providers.http.public import get_public
-from studio.providers.types import ProviderError
+from studio.providers.types import Failure, Fault, ProviderError
 from studio.uploads import add_upload
 
-__all__ = ["FileNotFetched", "fetch_upload", "inline_upload", "is_address", "read_data_uri"]
+__all__ = ["FileNotFetched", "fetch_upload", "inline_upload", "is_address", "is_data_uri", "read_data_uri", "trimmed"]
 
 SECONDS = 60.0
 URL_LIMIT = 4_000
@@ -56,7 +57,7 @@ def fetch_upload(
 
     Raises FileNotFetched when the address gives no file within ``seconds``, and UploadRefused for what the file is.
     """
-    kind = UploadKind(kind)
+    kind, url = UploadKind(kind), trimmed(url)
     with tempfile.NamedTemporaryFile(prefix="fetched-") as copy:
         fetch_file(url, copy, kind=kind, check=_check_bytes(kind), seconds=seconds)
         copy.seek(0)
@@ -66,7 +67,7 @@ def fetch_upload(
 def fetch_file(url: str, into: Any, *, kind: UploadKind, check: Callable[[int], None], seconds: float = SECONDS) -> str:
     """Write what ``url`` gives into a file, and return its content type. ``check`` is told the bytes so far."""
     try:
-        return http.run(_fetch, url, into, kind, check, seconds)
+        return http.run(_fetch, trimmed(url), into, kind, check, seconds)
     except AddressRefused as refusal:
         raise FileNotFetched(kind, refusal.failure.message) from refusal
     except ProviderError as error:
@@ -84,25 +85,18 @@ def inline_upload(workspace: Workspace, *, kind: UploadKind, text: str, user: Us
 def read_data_uri(text: str, *, kind: UploadKind) -> bytes:
     """The bytes of a data URI, or of bare base64. Raises UploadRefused when they can't be read or are too many."""
     kind = UploadKind(kind)
-    head, comma, data = text.partition(",") if text[:5].lower() == "data:" else ("", "", text)
-    if head and not comma:
-        raise UploadRefused(UNREADABLE[kind], f"The data URI of the {kind} has no comma and so no file.", WRITE_IT)
-    if head and not head.lower().endswith(";base64"):
-        return unquote_to_bytes(data)
-    spelt = len(data) * 3 // 4
-    if spelt > MOST_BYTES[kind] + 1_000:  # far enough above it that no padding or line break decides
+    spelt = data_uris.spelt_bytes(text)
+    if spelt > MOST_BYTES[kind]:
         _check_bytes(kind)(spelt)
     try:
-        # Line breaks and the alphabet for addresses are both common.
-        plain = "".join(unquote(data).split()).translate(str.maketrans("-_", "+/"))
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise UploadRefused(UNREADABLE[kind], f"The {kind} is neither an address nor base64.", WRITE_IT) from error
+        return data_uris.read(text)
+    except data_uris.Unreadable as error:
+        raise UploadRefused(UNREADABLE[kind], f"The {kind} {error}", WRITE_IT) from error
 
 
 def is_address(text: str) -> bool:
     """Whether it is meant as an address to fetch from; anything else spells the file out."""
-    return text[:8].lower().startswith(("http://", "https://"))
+    return trimmed(text)[:8].lower().startswith(("http://", "https://"))
 
 
 def trusted_sources() -> Bases:
@@ -115,25 +109,33 @@ async def _fetch(url: str, into: BinaryIO, kind: UploadKind, check: Callable[[in
         raise FileNotFetched(kind, f"The address of the {kind} has more than {URL_LIMIT:,} characters.")
     try:
         async with asyncio.timeout(seconds), get_public(url, trusted_sources()) as response:
-            _check_answer(url, kind, response, check)
+            _check_status(url, kind, response.status_code)
+            decoder = Decoder(response.headers.get("content-encoding", ""))
+            announced = response.headers.get("content-length", "")
+            if decoder.is_plain and announced.isdecimal():
+                check(int(announced))
             size = 0
             async for chunk in response.aiter_raw():
-                size += len(chunk)
-                check(size)
-                into.write(chunk)
+                for piece in decoder.feed(chunk):
+                    size += len(piece)
+                    check(size)
+                    into.write(piece)
+            for piece in decoder.end():
+                into.write(piece)
             return str(response.headers.get("content-type", ""))
-    except (*BROKEN, TimeoutError) as error:
+    except TimeoutError as error:
+        message = f"It did not come within {seconds:.0f} seconds."
+        raise ProviderError(Failure(Fault.TIMEOUT, "too_slow", message, retryable=True)) from error
+    except BadCoding as error:
+        raise FileNotFetched(kind, f"What {_host(url)} sent as the {kind} can’t be read. {error}") from error
+    except BROKEN as error:
         raise unanswered(error) from error
 
 
-def _check_answer(url: str, kind: UploadKind, response: httpx.Response, check: Callable[[int], None]) -> None:
-    status = response.status_code
+def _check_status(url: str, kind: UploadKind, status: int) -> None:
     if status != 200:
         found = f"The {kind} could not be fetched: {_host(url)} answered {status}."
         raise FileNotFetched(kind, found, retryable=status >= 500 or status in (408, 425, 429))
-    announced = response.headers.get("content-length", "")
-    if announced.isdecimal():
-        check(int(announced))
 
 
 def _check_bytes(kind: UploadKind) -> Callable[[int], None]:

@@ -9,7 +9,7 @@ from avatarsite.workspaces.models import User, Workspace
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.wishes import RequestRefused
 from studio.projects import open_projects, project_for_new_video
-from studio.remote_files import fetch_upload, inline_upload, is_address
+from studio.remote_files import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
 
 PREFIX = "upl_"
 _UPLOADS = Compiled(
@@ -23,12 +23,12 @@ def media(workspace: Workspace, asked: Mapping[str, str], *, user: User | None) 
     Raises RequestRefused or UploadRefused.
     """
     texts = [asked[kind.value] for kind in UploadKind]
-    portrait, voice = (text if text.startswith(PREFIX) else "" for text in texts)
+    portrait, voice = (trimmed(text) if trimmed(text).startswith(PREFIX) else "" for text in texts)
     found = _UPLOADS.all(workspace=workspace.pk, portrait=portrait, voice=voice) if portrait or voice else []
     known = {row.pk: row for row in found}
     portrait_upload, voice_upload = (
-        of_kind(known, kind, text) if text.startswith(PREFIX) else _brought(workspace, kind, text, user)
-        for kind, text in zip(UploadKind, texts, strict=True)
+        of_kind(known, kind, pk) if pk else _brought(workspace, kind, text, user)
+        for kind, text, pk in zip(UploadKind, texts, (portrait, voice), strict=True)
     )
     return portrait_upload, voice_upload
 
@@ -37,7 +37,7 @@ def _brought(workspace: Workspace, kind: UploadKind, text: str, user: User | Non
     """The upload that is made of an address or of a data URI."""
     if is_address(text):
         return fetch_upload(workspace, kind=kind, url=text, user=user)
-    if text[:5].lower() == "data:":
+    if is_data_uri(text):
         return inline_upload(workspace, kind=kind, text=text, user=user)
     found = f"The {kind} is neither the id of an upload nor an address nor a data URI."
     raise RequestRefused(kind.value, "not_media", found, "Send one of the three.")

@@ -30,7 +30,7 @@ from studio.pipeline.request import RequestRefused, request_takes
 from studio.pipeline.states import backoff
 from studio.projects import project_for_new_video
 from studio.providers import registry
-from studio.remote_files import FileNotFetched, fetch_upload, inline_upload, is_address
+from studio.remote_files import FileNotFetched, fetch_upload, inline_upload, is_address, trimmed
 from studio.uploads import UploadRefused
 
 logger = logging.getLogger(__name__)
@@ -321,6 +321,6 @@ def _move(row: GatewayRequest, **fields: Any) -> bool:
 
 def _uuid(text: str) -> UUID | None:
     try:
-        return UUID(text)
+        return UUID(trimmed(text))
     except ValueError:
         return None

@@ -23,7 +23,7 @@ from avatarsite.workspaces.models import Workspace
 from studio.gateway.models import GatewayFile
 from studio.media.voices import MAX_BYTES
 from studio.models import Upload, UploadKind
-from studio.remote_files import FileNotFetched
+from studio.remote_files import FileNotFetched, trimmed
 from studio.storage import CONTENT_TYPES
 from studio.uploads import add_upload
 
@@ -183,6 +183,7 @@ def _parts_there(file: GatewayFile) -> list[int]:
 
 
 def _own_id(source: str) -> UUID | None:
+    source = trimmed(source)
     if len(source) > 2_000:
         return None
     with suppress(ValueError):

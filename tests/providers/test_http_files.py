@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gzip
 import socket
 import ssl
 import time
 import tracemalloc
+import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -172,6 +175,33 @@ def test_a_file_is_fetched_whole_and_without_a_key() -> None:
     assert head.startswith(b"get /a/video.mp4?x=1 http/1.1")
     assert b"authorization" not in head
     assert f"host: 127.0.0.1:{server.port}".encode() in head
+
+
+@pytest.mark.parametrize(
+    ("label", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("gzip, gzip", lambda data: gzip.compress(gzip.compress(data))),
+    ],
+)
+@pytest.mark.parametrize("length", [True, False])
+def test_a_file_that_comes_packed_is_unpacked(label: str, pack: Callable[[bytes], bytes], length: bool) -> None:
+    packed = pack(b"video" * 100_000)
+
+    def unannounced(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Encoding: {label}\r\n\r\n".encode() + packed)
+        connection.close()
+
+    with wire(answer(packed, "200 OK", f"Content-Encoding: {label}") if length else unannounced) as server:
+        assert fetch(f"{server.url}/v.mp4") == b"video" * 100_000
+
+
+def test_a_packed_file_that_breaks_off_is_no_short_file() -> None:
+    with wire(answer(gzip.compress(b"video" * 1_000)[:-1], "200 OK", "Content-Encoding: gzip")) as server:
+        with pytest.raises(ProviderError) as caught:
+            fetch(f"{server.url}/v.mp4")
+        assert caught.value.failure.message == "Its gzip coding breaks off before its end."
 
 
 def test_a_host_is_connected_to_by_number_and_asked_by_name() -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from contextlib import contextmanager
+import gzip
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
+import brotli
 import pytest
+from backports import zstd
 
 from avatarsite.workspaces.models import Workspace
 from studio.media.refusal import Refusal, UploadRefused
@@ -23,6 +28,20 @@ KINDS = {"/face.jpg": UploadKind.PORTRAIT, "/voice.mp3": UploadKind.VOICE}
 METADATA = "http://169.254.169.254/latest/meta-data/"
 
 
+CODED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "gzip": ("gzip", gzip.compress),
+    "deflate": ("deflate", zlib.compress),
+    "br": ("br", brotli.compress),
+    "zstd": ("zstd", zstd.compress),
+    "twice": ("gzip, gzip", lambda body: gzip.compress(gzip.compress(body))),
+    "unsaid-twice": ("gzip", lambda body: gzip.compress(gzip.compress(body))),
+    "said": ("gzip", lambda body: body),
+    "cut": ("gzip", lambda body: gzip.compress(body)[:-9]),
+    "bomb": ("gzip", lambda _: gzip.compress(bytes(300_000_000), 1)),
+    "bombs": ("gzip, gzip", lambda _: gzip.compress(gzip.compress(bytes(300_000_000), 1), 1)),
+}
+
+
 class Shelf(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         status, headers, body = self.answer()
@@ -30,13 +49,26 @@ class Shelf(BaseHTTPRequestHandler):
         for name, value in ({"Content-Length": str(len(body))} | headers).items():
             self.send_header(name, value)
         self.end_headers()
-        if self.path != "/cut":
-            self.wfile.write(body)
+        if self.path == "/drip":
+            self.drip()
+        elif self.path != "/cut":
+            with suppress(OSError):  # whoever has had enough hangs up
+                self.wfile.write(body)
+
+    def drip(self) -> None:
+        with suppress(OSError):
+            for _ in range(200):
+                self.wfile.write(b"x")
+                time.sleep(0.05)
 
     def answer(self) -> tuple[int, dict[str, str], bytes]:
         files = {"/face.jpg": PORTRAIT, "/voice.mp3": VOICE}
         if self.path in files:
             return 200, {"Content-Type": "application/octet-stream"}, files[self.path].read_bytes()
+        if self.path.startswith("/coded/"):
+            _, _, way, name = self.path.split("/")
+            label, pack = CODED[way]
+            return 200, {"Content-Encoding": label}, pack(files[f"/{name}"].read_bytes())
         jumps = {
             "/to-face": "/face.jpg",
             "/to-metadata": METADATA,
@@ -48,7 +80,7 @@ class Shelf(BaseHTTPRequestHandler):
             return 302, {"Location": jumps[self.path]}, b""
         if self.path == "/huge":
             return 200, {"Content-Length": "20000001"}, b"x"
-        if self.path == "/cut":
+        if self.path in ("/cut", "/drip"):
             return 200, {"Content-Length": "5000"}, b""
         return {"/busy": 503}.get(self.path, 404), {}, b""
 
@@ -107,6 +139,36 @@ def test_an_address_that_gives_no_file_is_told_by_its_host(
         fetch_upload(workspace, kind=UploadKind.VOICE, url=source + path)
     assert (refused.value.code, refused.value.retryable) == (Refusal.VOICE_UNREACHABLE, retryable)
     assert Upload.objects.count() == 0
+
+
+@pytest.mark.parametrize("path", KINDS)
+@pytest.mark.parametrize("way", ["gzip", "deflate", "br", "zstd", "twice", "unsaid-twice", "said"])
+def test_a_host_that_compresses_whatever_is_asked_gives_the_file_all_the_same(
+    source: str, workspace: Workspace, path: str, way: str
+) -> None:
+    plain = fetch_upload(workspace, kind=KINDS[path], url=source + path)
+    assert fetch_upload(workspace, kind=KINDS[path], url=f"{source}/coded/{way}{path}").pk == plain.pk
+
+
+@pytest.mark.parametrize("way", ["bomb", "bombs"])
+def test_a_small_file_that_unpacks_to_a_huge_one_is_refused_at_the_limit(
+    source: str, workspace: Workspace, way: str
+) -> None:
+    with pytest.raises(UploadRefused) as refused:
+        fetch_upload(workspace, kind=UploadKind.PORTRAIT, url=f"{source}/coded/{way}/face.jpg")
+    assert refused.value.code == Refusal.PORTRAIT_TOO_LARGE
+
+
+def test_a_packed_file_that_is_cut_off_is_told_as_that(source: str, workspace: Workspace) -> None:
+    with pytest.raises(FileNotFetched, match=r"can’t be read\. Its gzip coding breaks off before its end\."):
+        fetch_upload(workspace, kind=UploadKind.PORTRAIT, url=f"{source}/coded/cut/face.jpg")
+
+
+def test_a_host_that_drips_is_given_up_and_told_with_the_time(source: str, workspace: Workspace) -> None:
+    started = time.monotonic()
+    with pytest.raises(FileNotFetched, match=r"from 127\.0\.0\.1: It did not come within 1 seconds") as refused:
+        fetch_upload(workspace, kind=UploadKind.PORTRAIT, url=source + "/drip", seconds=1)
+    assert (refused.value.retryable, time.monotonic() - started < 5) == (True, True)
 
 
 def test_too_large_a_file_is_refused_by_its_announced_length(source: str, workspace: Workspace) -> None:
@@ -188,6 +250,10 @@ def test_text_that_spells_no_file_is_refused(workspace: Workspace, text: str, co
 
 
 def test_an_address_is_told_from_a_text() -> None:
-    assert [is_address(text) for text in ("HTTPS://a.example/x", "http://a", "data:,x", BASE64)] == [
-        True, True, False, False,
-    ]  # fmt: skip
+    texts = ("HTTPS://a.example/x", "http://a", " \n https://a.example/x\t", "data:,x", BASE64)
+    assert [is_address(text) for text in texts] == [True, True, True, False, False]
+
+
+def test_white_space_around_an_address_is_no_part_of_it(source: str, workspace: Workspace) -> None:
+    first = fetch_upload(workspace, kind=UploadKind.PORTRAIT, url=f" \n{source}/face.jpg\N{NO-BREAK SPACE}\r\n")
+    assert first.name == "face.jpg"

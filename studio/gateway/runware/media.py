@@ -13,7 +13,7 @@ from studio.gateway.runware.errors import TaskError
 from studio.media.refusal import UploadRefused
 from studio.media.voices import check_bytes
 from studio.models import UploadKind
-from studio.remote_files import fetch_file, is_address, read_data_uri
+from studio.remote_files import fetch_file, is_address, is_data_uri, read_data_uri, trimmed
 
 # The client waits for the answer, and so does whoever is behind it at this worker.
 FETCH_SECONDS = 20.0
@@ -42,7 +42,7 @@ def _keep(workspace: Workspace, content: File[bytes], content_type: str) -> Gate
 
 
 def _type_of(source: str) -> str:
-    return source[5:].partition(",")[0] if source[:5].lower() == "data:" else ""
+    return trimmed(source)[5:].partition(",")[0] if is_data_uri(source) else ""
 
 
 def _about(parameter: str, refusal: UploadRefused) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from json import dumps
 from typing import Any
@@ -14,6 +14,7 @@ import aiohttp
 import httpx
 from yarl import URL
 
+from avatarsite.codings import BadCoding, Decoder
 from studio.providers.http.answers import Answer
 from studio.providers.http.pool import pool_for
 from studio.providers.types import Failure, Fault, ProviderError
@@ -107,11 +108,21 @@ def _address(url: str, params: Mapping[str, str] | None) -> URL:
 
 async def _whole(response: aiohttp.ClientResponse, most_bytes: int) -> Answer:
     content = bytearray()
-    while chunk := await response.content.readany():
-        content += chunk
-        if len(content) > most_bytes:
-            message = f"The answer has more than {most_bytes:,} bytes."
-            raise NoAnswer(Failure(Fault.PROVIDER, "answer_too_large", message, retryable=True))
+
+    def keep(pieces: Iterator[bytes]) -> None:
+        for piece in pieces:
+            content.extend(piece)
+            if len(content) > most_bytes:
+                message = f"The answer has more than {most_bytes:,} bytes."
+                raise NoAnswer(Failure(Fault.PROVIDER, "answer_too_large", message, retryable=True))
+
+    try:
+        decoder = Decoder(", ".join(response.headers.getall("Content-Encoding", ())))
+        while chunk := await response.content.readany():
+            keep(decoder.feed(chunk))
+        keep(decoder.end())
+    except BadCoding as error:
+        raise unanswered(error) from error
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status, headers, bytes(content))
 

@@ -13,6 +13,7 @@ import httpx
 from asgiref.sync import async_to_sync
 
 from avatarsite.addresses import BROKEN
+from avatarsite.codings import BadCoding, Decoder
 from studio.providers.http.addresses import AddressRefused, Bases, joined
 from studio.providers.http.answers import Answer
 from studio.providers.http.asking import NotSent, unanswered
@@ -97,14 +98,25 @@ def _ways(url: str, addresses: list[str], headers: Mapping[str, str]) -> Iterato
 
 def _chunks(response: httpx.Response, stop_at: float) -> Iterator[bytes]:
     try:
-        for chunk in _body(response):
+        for chunk in _decoded(response):
             if time.monotonic() > stop_at:
                 raise httpx.ReadTimeout("The file did not come in time.")
             yield chunk
     except httpcore.TimeoutException as error:
         raise unanswered(httpx.ReadTimeout(str(error))) from error
-    except (*BROKEN, httpcore.NetworkError) as error:
+    except (*BROKEN, BadCoding, httpcore.NetworkError) as error:
         raise unanswered(error) from error
+
+
+def _decoded(response: httpx.Response) -> Iterator[bytes]:
+    """Asked for plain, a file may come coded all the same."""
+    decoder = Decoder(response.headers.get("content-encoding", ""))
+    if decoder.is_plain:
+        yield from _body(response)
+        return
+    for chunk in response.iter_raw():
+        yield from decoder.feed(chunk)
+    yield from decoder.end()
 
 
 def _body(response: httpx.Response) -> Iterator[bytes]:
