@@ -49,10 +49,18 @@ def cents_of(dollars: Decimal) -> int:
     return cents
 
 
-def start_top_up(
-    workspace: Workspace, user: User, *, amount_cents: int, save_card: bool = False, return_url: str
+def start_top_up(  # noqa: PLR0913 -- they are what the form says
+    workspace: Workspace,
+    user: User,
+    *,
+    amount_cents: int,
+    save_card: bool = False,
+    return_url: str,
+    back_to: str = "",
 ) -> TopUp:
     """A top-up with the address of Stripe's page in ``session_url``. ``return_url`` has ``{top_up}`` for its id.
+
+    ``back_to`` is the page of ours that it was bought for; Stripe is told nothing of it.
 
     Raises StripeProblem with a sentence; the row then says what became of it.
     """
@@ -65,6 +73,7 @@ def start_top_up(
         livemode=customer.livemode,
         payer=customer.stripe_id or "",
         save_card=save_card,
+        back_to=back_to,
         next_check_at=timezone.now() + ABANDONED,
     )
     try:

@@ -14,7 +14,7 @@ from avatarsite.workspaces.models import Workspace
 from studio.models import Project, Render, Upload
 
 FIRST_PROJECT = "First project"
-_NEWEST = Compiled(lambda: open_projects(Given("workspace"))[:1])
+_FIRST = Compiled(lambda: open_projects(Given("workspace")).order_by("id")[:1])
 
 
 class ProjectRefused(ValueError):
@@ -52,15 +52,22 @@ def create_project(workspace: Workspace, name: str) -> Project:
 
 
 def project_for_new_video(workspace: Workspace) -> Project:
-    """The newest open project; the first video of a workspace makes one."""
-    newest = _NEWEST.first(workspace=workspace.pk)
-    if newest:
-        return newest
+    """Where a video goes that names no project: the first open one, so that a new one takes only what is sent to it.
+
+    The first video of a workspace makes one.
+    """
+    first = first_project(workspace)
+    if first:
+        return first
     name, number = FIRST_PROJECT, 1
     while Project.objects.for_workspace(workspace).filter(name=name).exists():
         number += 1
         name = f"Project {number}"
     return Project.objects.get_or_create(workspace=workspace, name=name)[0]
+
+
+def first_project(workspace: Workspace) -> Project | None:
+    return _FIRST.first(workspace=workspace.pk)
 
 
 def change_project(project: Project, *, name: str, portrait: Upload | None, defaults: Mapping[str, Any]) -> None:

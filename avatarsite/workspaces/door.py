@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils.cache import patch_cache_control
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 from avatarsite.workspaces.access import Action, demand, membership
@@ -81,18 +82,26 @@ def person_view(
 def to_sign_in(request: HttpRequest) -> HttpResponseBase:
     """Sign in first, then go on where they were. A form that was posted is not posted again: they see its page."""
     if request.headers.get("HX-Request"):
-        sign_in = redirect_to_login(_path(request.headers.get("HX-Current-URL", "")))
+        sign_in = redirect_to_login(_place(request.headers.get("HX-Current-URL", "")) or "/")
         return HttpResponseClientRedirect(sign_in["Location"])
     if request.method in SAFE:
         return redirect_to_login(request.get_full_path())
-    return redirect_to_login(resolve_url(settings.LOGIN_REDIRECT_URL))
+    return redirect_to_login(_page_of(request) or resolve_url(settings.LOGIN_REDIRECT_URL))
 
 
-def _path(address: str) -> str:
+def _page_of(request: HttpRequest) -> str:
+    """The page of ours that the form stood on, with all that its address names."""
+    page = request.headers.get("Referer", "")
+    ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    return _place(page) if ours else ""
+
+
+def _place(address: str) -> str:
     try:
-        return urlsplit(address).path or "/"
+        parts = urlsplit(address)
     except ValueError:  # what a header holds is anybody's guess
-        return "/"
+        return ""
+    return urlunsplit(("", "", parts.path, parts.query, ""))
 
 
 def _private(response: HttpResponseBase) -> HttpResponseBase:

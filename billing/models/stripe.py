@@ -17,6 +17,8 @@ from billing.models.ledger import MEMO_LENGTH, CreditLot
 
 STRIPE_ID_LENGTH = 255
 MICROS_PER_CENT = 10_000
+# An address that browsers and servers pass on whole.
+BACK_LENGTH = 4000
 
 
 def customer_id() -> str:
@@ -115,6 +117,7 @@ class TopUp(models.Model):
     card_id = models.CharField("card of an automatic one", max_length=STRIPE_ID_LENGTH, blank=True)
     invoice_id = models.CharField(max_length=STRIPE_ID_LENGTH, blank=True)
     lot = models.OneToOneField(CreditLot, models.PROTECT, null=True, blank=True, related_name="top_up")
+    back_to = models.CharField("the page that needed it", max_length=BACK_LENGTH, blank=True)
     problem = models.CharField("why there is no credit", max_length=MEMO_LENGTH, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     next_check_at = models.DateTimeField("when to ask Stripe again", null=True, blank=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.urls import reverse
@@ -10,6 +11,7 @@ from django.urls import reverse
 from avatarsite.workspaces.door import WorkspaceRequest
 from avatarsite.workspaces.models import Workspace
 from billing import auto_topup, customers, freezing, ledger, receivables, stripe_gateway
+from billing.models.stripe import BACK_LENGTH
 
 UNPROCESSABLE = 422
 
@@ -25,6 +27,14 @@ def known_of(workspace: Workspace) -> dict[str, Any]:
         "tax": settings.STRIPE_TAX,
         "automatic_off": auto_topup.why_off(),
     }
+
+
+def place_in(workspace: Workspace, address: str) -> str:
+    """The address, if it is a page of the workspace; else nothing."""
+    home = reverse("balance", kwargs={"workspace": workspace.slug}).removesuffix("balance/")
+    ours = address.isprintable() and "\\" not in address and len(address) <= BACK_LENGTH
+    inside = ours and address.startswith(home) and ".." not in unquote(address.partition("?")[0])
+    return address if inside else ""
 
 
 def address_of(request: WorkspaceRequest, name: str, **names: str) -> str:

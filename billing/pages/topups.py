@@ -10,15 +10,17 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
-from avatarsite.amounts import AmountField, AmountInput
+from avatarsite.amounts import AmountField, AmountInput, read_amount
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from billing import auto_topup, topup_looks, topups
 from billing.models import Origin, TopUp, TopUpState
-from billing.pages.shop import UNPROCESSABLE, address_of, known_of
+from billing.money import micros_of, usd
+from billing.pages.shop import UNPROCESSABLE, address_of, known_of, place_in
 from billing.stripe_gateway import StripeProblem
-from billing.topups import PACKS_CENTS
+from billing.topups import CENT_MICROS, LEAST_CENTS, MOST_CENTS, PACKS_CENTS
 
 SHOWN = 100
 OWN = "own"
@@ -39,6 +41,7 @@ class TopUpForm(forms.Form):
         widget=AmountInput(attrs={"placeholder": "12.50"}),
         error_messages={"invalid": "Write how many dollars, such as 20 or 12.50."},
     )
+    next = forms.CharField(required=False, widget=forms.HiddenInput)
     save_card = forms.BooleanField(
         label="Save the card for automatic top-up",
         required=False,
@@ -66,7 +69,7 @@ class TopUpForm(forms.Form):
 @workspace_view(Action.MANAGE_BILLING)
 @require_http_methods(["GET", "HEAD", "POST"])
 def topup_new(request: WorkspaceRequest) -> HttpResponse:
-    form = TopUpForm(request.POST if request.method == "POST" else None, initial={"pack": str(PACKS_CENTS[1])})
+    form = TopUpForm(request.POST if request.method == "POST" else None, initial=_start(request))
     if request.method == "POST" and form.is_valid():
         try:
             top_up = topups.start_top_up(
@@ -75,12 +78,32 @@ def topup_new(request: WorkspaceRequest) -> HttpResponse:
                 amount_cents=form.cleaned_data["cents"],
                 save_card=form.cleaned_data["save_card"],
                 return_url=address_of(request, "topup", topup="{top_up}"),
+                back_to=place_in(request.workspace, form.cleaned_data["next"]),
             )
             return HttpResponseRedirect(top_up.session_url)
         except StripeProblem as error:
             form.add_error(None, str(error))
     status = UNPROCESSABLE if form.errors else 200
-    return render(request, "billing/topup_new.html", {**known_of(request.workspace), "form": form}, status=status)
+    back_to = place_in(request.workspace, form["next"].value() or "")
+    context = {**known_of(request.workspace), "form": form, "back_to": back_to, "missing_micros": _missing(request)}
+    context["least_micros"] = LEAST_CENTS * CENT_MICROS
+    return render(request, "billing/topup_new.html", context, status=status)
+
+
+def _missing(request: WorkspaceRequest) -> int | None:
+    """What the page that sent them here lacks, as its link says; nonsense is nothing."""
+    try:
+        return max(micros_of(read_amount(request.GET.get("amount", ""))), 0) or None
+    except ValueError:
+        return None
+
+
+def _start(request: WorkspaceRequest) -> dict[str, str]:
+    missing = _missing(request)
+    if missing is None:
+        return {"pack": str(PACKS_CENTS[1]), "next": request.GET.get("next", "")}
+    cents = min(max(-(-missing // CENT_MICROS), LEAST_CENTS), MOST_CENTS)
+    return {"pack": OWN, "amount": f"{cents / 100:.2f}", "next": request.GET.get("next", "")}
 
 
 @workspace_view(Action.VIEW)
@@ -97,10 +120,22 @@ def topup_list(request: WorkspaceRequest) -> HttpResponse:
 def topup(request: WorkspaceRequest, topup: str) -> HttpResponse:
     """The page to which Stripe sends people back. It asks Stripe itself and does not wait for the webhook."""
     top_up = topup_looks.look(_mine(request, topup))
+    if _goes_back(request, top_up):
+        return redirect(top_up.back_to)
     went_back = "back" in request.GET and top_up.state == TopUpState.OPEN
     return render(
         request, "billing/topup.html", {**known_of(request.workspace), "top_up": top_up, "went_back": went_back}
     )
+
+
+def _goes_back(request: WorkspaceRequest, top_up: TopUp) -> bool:
+    """Whoever bought it goes on where it was missing, once; later this is the page of the top-up."""
+    if top_up.state != TopUpState.PAID or not top_up.back_to or top_up.user != request.user:
+        return False
+    if not TopUp.objects.filter(pk=top_up.pk).exclude(back_to="").update(back_to=""):
+        return False
+    messages.success(request, f"{usd(top_up.amount_micros)} of credit is here. Go on where you were.")
+    return True
 
 
 @workspace_view(Action.VIEW)
@@ -108,6 +143,8 @@ def topup(request: WorkspaceRequest, topup: str) -> HttpResponse:
 def topup_status(request: WorkspaceRequest, topup: str) -> HttpResponse:
     """The part of that page which asks again by itself."""
     top_up = topup_looks.look(_mine(request, topup))
+    if _goes_back(request, top_up):
+        return HttpResponseClientRedirect(top_up.back_to)
     return render(request, "billing/partials/topup_status.html", {**known_of(request.workspace), "top_up": top_up})
 
 

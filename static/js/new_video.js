@@ -1,5 +1,6 @@
 // The form of a new video: files by click, drop, paste or microphone go up at once and come back as a filled slot.
 
+import "./draft.js";
 import { dropsOn, kindOf } from "./drops.js";
 import "./recorder.js";
 import { send } from "./sending.js";
@@ -99,8 +100,11 @@ document.addEventListener("htmx:afterSwap", (event) => {
   maker.dispatchEvent(new CustomEvent("slot-changed"));
 });
 
-maker.addEventListener("change", () => {
-  const { output_format: format, output_quality: quality } = maker.elements;
-  const summary = maker.querySelector("[data-summary]");
-  if (summary) summary.textContent = `${format.selectedOptions[0].textContent}, quality ${quality.value}`;
-});
+function sum() {
+  const { output_format: format, output_quality: quality, project } = maker.elements;
+  maker.querySelector("[data-summary]").textContent = `${format.selectedOptions[0].textContent}, quality ${quality.value}`;
+  if (project) maker.querySelector("[data-goes-to]").textContent = project.selectedOptions[0].textContent;
+}
+
+maker.addEventListener("change", sum);
+sum();

@@ -1,5 +1,7 @@
 // Sending one file with progress. XMLHttpRequest, because fetch can't tell how much has left.
 
+const SIGNED_OUT = "You are signed out, so the file was not taken. Load the page again and sign in; what you typed stays.";
+
 /**
  * @param {string} url
  * @param {FormData} form
@@ -13,7 +15,9 @@ export function send(url, form, progress) {
       if (event.lengthComputable) progress(event.loaded / event.total);
     });
     request.addEventListener("load", () => {
-      if (request.status === 200 || request.status === 422) resolve(request);
+      // Led elsewhere: the sign-in page came back, and the file was not read.
+      if (new URL(request.responseURL).pathname !== new URL(url, location.href).pathname) reject(new Error(SIGNED_OUT));
+      else if (request.status === 200 || request.status === 422) resolve(request);
       else reject(new Error(sentence(request.status)));
     });
     request.addEventListener("error", () =>

@@ -60,7 +60,7 @@ class WishBody(Body):
 class RenderBody(WishBody):
     portrait = Text(min_length=1, help_text=MEDIA)
     voice = Text(min_length=1, help_text=MEDIA)
-    project = Text(required=False, max_length=ID_LENGTH, help_text="Left out: the newest project.")
+    project = Text(required=False, max_length=ID_LENGTH, help_text="Left out: the first open project.")
     takes = Whole(required=False, min_value=TAKES[0], max_value=TAKES[1], help_text="As many renders, or none of them.")
     max_amount_micros = Whole(
         required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for all takes together."

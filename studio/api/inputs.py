@@ -57,7 +57,7 @@ def of_kind(known: Mapping[str, Upload], kind: UploadKind, pk: str) -> Upload:
 
 
 def project(workspace: Workspace, pk: str | None) -> Project:
-    """The project by id, or the newest one. Raises RequestRefused."""
+    """The project by id, or the first open one. Raises RequestRefused."""
     if pk is None:
         return project_for_new_video(workspace)
     found = open_projects(workspace).filter(pk=pk).first()

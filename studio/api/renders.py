@@ -138,6 +138,11 @@ class OneRender(RenderView):
         return self.once(deed)
 
 
+def _stopping(row: Render) -> bool:
+    """Whether it was asked to stop before, and still may."""
+    return row.cancel_requested_at is not None and not cancel_terms(row).too_late
+
+
 class CancelRender(RenderView):
     @extend_schema(
         operation_id="cancel_render",
@@ -152,7 +157,7 @@ class CancelRender(RenderView):
         row = get_object_or_404(self.renders(), pk=render)
 
         def deed() -> Response:
-            if not row.cancel_requested_at and row.state != "cancelled" and not request_cancel(row, user=self.user):
+            if row.state != "cancelled" and not _stopping(row) and not request_cancel(row, user=self.user):
                 row.refresh_from_db()
                 raise Problem("cannot_cancel", cancel_terms(row).sentence, field="render")
             row.refresh_from_db()

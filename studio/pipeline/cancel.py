@@ -25,21 +25,30 @@ logger = logging.getLogger(__name__)
 
 ASK_AGAIN_AFTER = timedelta(seconds=30)
 LOOKS = 3
+ANSWERED = "the provider's answer to the cancel: "
+TOO_LATE = [f"{ANSWERED}{answer}" for answer in (CancelAnswer.TOO_LATE, CancelAnswer.IMPOSSIBLE)]
 ASKED_TO_STOP = "overdue; the provider is asked to stop"
 
 
 @dataclass(frozen=True, slots=True)
 class CancelTerms:
-    """Whether a render can be stopped now, and what that does to the money."""
+    """Whether a render can be stopped now, and what that does to the money.
+
+    ``too_late`` is after its provider was asked and could not stop it any more.
+    """
 
     possible: bool
     sentence: str
+    too_late: bool = False
 
 
 def cancel_terms(render: Render) -> CancelTerms:
     held = usd_at_most(render.ceiling_micros)
     if render.ended:
         return CancelTerms(possible=False, sentence="This video has ended already.")
+    if render.cancel_requested_at and render.events.filter(reason__in=TOO_LATE).exists():
+        sentence = f"The provider can't stop it any more. If a video comes of it, you get it and pay at most {held}."
+        return CancelTerms(possible=False, sentence=sentence, too_late=True)
     if render.cancel_requested_at:
         return CancelTerms(possible=False, sentence="It is being stopped.")
     if render.state == RenderState.QUEUED:
@@ -136,7 +145,7 @@ def _record(job: ProviderJob, answer: CancelAnswer) -> bool:
             return _close(job) and end_stopped(job.render)
         # Whatever else it said, the next check is what counts, and it is due now.
         ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False).update(next_check_at=timezone.now())
-        note(job.render, f"the provider's answer to the cancel: {answer}")
+        note(job.render, f"{ANSWERED}{answer}")
         wake_watch()
     return False
 

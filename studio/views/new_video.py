@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from avatarsite.ids import new_id
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from billing import stripe_gateway
 from billing.holds import BudgetReached, InsufficientCredit, WalletFrozen
+from billing.topups import CENT_MICROS
 from studio.forms import VideoForm, known_routing
 from studio.library import find_uploads
 from studio.models import Project, Render, Upload, UploadKind
@@ -20,10 +26,11 @@ from studio.pipeline.options import DEFAULTS
 from studio.pipeline.quote import CHEAPEST
 from studio.pipeline.request import RequestRefused, request_render
 from studio.pipeline.scopes import scopes_of
-from studio.projects import open_projects, project_for_new_video
+from studio.projects import FIRST_PROJECT, first_project, open_projects, project_for_new_video
 from studio.uploads import UploadRefused, add_upload
+from studio.views import drafts
 from studio.views.addresses import named, word
-from studio.views.prices import model_cards, price_panel
+from studio.views.prices import PricePanel, model_cards, price_panel
 from studio.views.slots import Slot
 
 UNPROCESSABLE = 422
@@ -61,11 +68,11 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
         options={name: wish.get(name) or DEFAULTS[name] for name in PRICED},
         scopes=_scopes(request, wish.get("project")),
     )
-    return render(request, "studio/partials/price.html", {"panel": panel})
+    return render(request, "studio/partials/price.html", {"panel": panel, **_paying(request, form, panel)})
 
 
 def _start(request: WorkspaceRequest) -> dict[str, Any]:
-    """What the form starts from: an earlier video, a project's defaults, or single uploads named in the address."""
+    """What the form starts from: an earlier video, a project's defaults, or what the address names of a draft."""
     asked, start = request.GET, {}
     again = named(
         Render.objects.for_workspace(request.workspace).select_related("portrait", "voice", "project"),
@@ -76,13 +83,15 @@ def _start(request: WorkspaceRequest) -> dict[str, Any]:
         start = {**again.options, "prompt": again.prompt, "title": again.title, "model": again.model}
         start |= {"project": again.project, "portrait": again.portrait, "voice": again.voice}
         start |= {"routing": known_routing(again.model, again.routing), "fallback": "yes" if again.fallback else "no"}
-    elif project:
+    elif project and drafts.MARK not in asked:
         start = {**project.defaults, "project": project, "portrait": project.portrait}
+    else:
+        start = {"project": project or first_project(request.workspace)}
     for kind in UploadKind:
         upload = named(find_uploads(request.workspace, kind), word(asked, kind))
         if upload:
             start[kind.value] = upload
-    return start
+    return start | {name: asked[name].replace("\0", "") for name in drafts.TYPED if name in asked}
 
 
 def _make(request: WorkspaceRequest) -> HttpResponse:
@@ -141,22 +150,27 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
 def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None, voice: Upload | None) -> HttpResponse:
     models = model_cards()
     wanted, known = form["model"].value(), [card.model.slug for card in models if card.available]
+    panel = price_panel(
+        request.workspace,
+        portrait=portrait,
+        voice=voice,
+        model=wanted if wanted in known or not known else known[0],
+        routing=form["routing"].value() or CHEAPEST,
+        fallback=form["fallback"].value() != "no",
+        options=_priced(form),
+        scopes=_scopes(request, _project(form)),
+    )
     context = {
         "form": form,
         # Whatever came before was refused or made; the next press is a new wish.
         "key": new_id("ask"),
         "portrait_slot": Slot(UploadKind.PORTRAIT, portrait, _errors(form, UploadKind.PORTRAIT)),
         "voice_slot": Slot(UploadKind.VOICE, voice, _errors(form, UploadKind.VOICE)),
-        "panel": price_panel(
-            request.workspace,
-            portrait=portrait,
-            voice=voice,
-            model=wanted if wanted in known or not known else known[0],
-            routing=form["routing"].value() or CHEAPEST,
-            fallback=form["fallback"].value() != "no",
-            options=_priced(form),
-            scopes=_scopes(request, _project(form)),
-        ),
+        "panel": panel,
+        **_paying(request, form, panel),
+        "goes_to": _project(form) or first_project(request.workspace),
+        "first_name": FIRST_PROJECT,
+        "draft_defaults": json.dumps(drafts.defaults()),
         "models": [card for card in models if card.available],
         "models_missing": [card for card in models if not card.available],
         "has_projects": open_projects(request.workspace).exists(),
@@ -167,9 +181,16 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
 
 def _priced(form: VideoForm) -> dict[str, Any]:
     """The options that bear on the price, also of a form that was refused for another reason."""
-    if form.is_bound:
-        return {name: form.cleaned_data.get(name) or DEFAULTS[name] for name in PRICED}
-    return {name: form.initial[name] for name in PRICED}
+    said = form.cleaned_data if form.is_bound else {name: _in_order(form, name) for name in PRICED}
+    return {name: said.get(name) or DEFAULTS[name] for name in PRICED}
+
+
+def _in_order(form: VideoForm, name: str) -> Any:
+    """What an unsent form starts with, if it could be sent so: an address may say anything."""
+    try:
+        return form.fields[name].clean(form.initial[name])
+    except ValidationError:
+        return None
 
 
 def _project(form: VideoForm) -> Project | None:
@@ -179,8 +200,19 @@ def _project(form: VideoForm) -> Project | None:
 
 
 def _scopes(request: WorkspaceRequest, project: Project | None) -> list[str]:
-    """Whose caps bear on it; without a choice the video goes to the newest project."""
-    return scopes_of(project or open_projects(request.workspace).first(), request.user)
+    """Whose caps bear on it; without a choice the video goes to the first project."""
+    return scopes_of(project or first_project(request.workspace), request.user)
+
+
+def _paying(request: WorkspaceRequest, form: VideoForm, panel: PricePanel) -> dict[str, Any]:
+    """How to get what is missing, with the way back to this draft."""
+    if not panel.missing_micros:
+        return {}
+    cents = -(-panel.missing_micros // CENT_MICROS)
+    page = reverse("video_new", kwargs={"workspace": request.workspace.slug})
+    back = f"{page}?{drafts.query(form, portrait=panel.portrait, voice=panel.voice)}"
+    asked = urlencode({"amount": f"{cents / 100:.2f}", "next": back})
+    return {"missing_cents_micros": cents * CENT_MICROS, "topups_on": stripe_gateway.is_on(), "topup_asked": asked}
 
 
 def _errors(form: VideoForm, kind: UploadKind) -> str:

@@ -141,6 +141,7 @@ def _context(one: Render) -> dict[str, Any]:
         "provider_label": offer.provider_label if offer else one.offer,
         "model_name": model.name if model else one.model,
         "poll_seconds": poll_seconds(one.created_at),
+        "terms": cancel_terms(one),
         **_option_facts(one, elsewhere=offer is None or offer.provider != "local"),
     }
 

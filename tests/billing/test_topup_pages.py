@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -245,3 +247,56 @@ def test_the_rules_of_buying_take_amounts_as_people_write_them(shop: Shop, alice
     assert alice.post(url(shop, "auto_topup"), typed).status_code == 302
     rules = AutoTopUp.objects.get()
     assert (rules.threshold_micros, rules.amount_cents, rules.ceiling_cents) == (5_500_000, 2000, 100_000)
+
+
+def test_what_is_missing_is_prefilled_and_paying_leads_back_to_the_form(shop: Shop, alice: Client) -> None:
+    form = f"/w/{shop.workspace.slug}/videos/new/?draft=1&prompt=calm+%26+slow"
+    page = alice.get(url(shop, "topup_new"), {"amount": "0.74", "next": form})
+    assert page.context["form"]["amount"].value() == "5.00"
+    said = " ".join(re.sub(r"<[^>]+>", " ", page.content.decode()).split())
+    assert "$0.74 is missing for your video. When the credit is here, you go on with it; the least" in said
+    alice.post(url(shop, "topup_new"), {"pack": "own", "amount": "5.00", "next": form})
+    top_up = TopUp.objects.get()
+    back = shop.stripe.pay(top_up.session_id or "")
+    answer = alice.get(back)
+    assert (answer.status_code, answer["Location"]) == (302, form)
+    # Once; later it is the page of the top-up.
+    assert "The credit is in" in text(alice, back)
+
+
+def test_coming_back_without_paying_leads_back_to_the_form_too(shop: Shop, alice: Client) -> None:
+    form = f"/w/{shop.workspace.slug}/videos/new/?draft=1&prompt=calm+%26+slow"
+    alice.post(url(shop, "topup_new"), {"pack": "1000", "next": form})
+    top_up = TopUp.objects.get()
+    cancelled = alice.get(f"{url(shop, 'topup', topup=top_up.pk)}?back=1").content.decode()
+    assert f'<a class="button" href="{html.escape(form)}">Back without buying</a>' in cancelled
+    TopUp.objects.update(next_check_at=None)
+    shop.stripe.pay(top_up.session_id or "")
+    shop.tell()
+    polled = alice.get(url(shop, "topup_status", topup=top_up.pk))
+    assert polled["HX-Redirect"] == form
+
+
+def test_more_than_the_least_is_prefilled_rounded_up(shop: Shop, alice: Client) -> None:
+    page = alice.get(url(shop, "topup_new"), {"amount": "12.341"})
+    assert page.context["form"]["pack"].value() == "2500"
+    page = alice.get(url(shop, "topup_new"), {"amount": "12.3410"})
+    assert [page.context["form"][name].value() for name in ("pack", "amount")] == ["own", "12.35"]
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/w/other/videos/",
+        "/admin/",
+        "javascript:alert(1)",
+        "{home}../../admin/",
+        "{home}%2e%2e/",
+    ],
+)
+def test_paying_leads_to_no_place_outside_the_workspace(shop: Shop, alice: Client, elsewhere: str) -> None:
+    place = elsewhere.format(home=f"/w/{shop.workspace.slug}/")
+    alice.post(url(shop, "topup_new"), {"pack": "1000", "next": place})
+    assert TopUp.objects.get().back_to == ""

@@ -20,6 +20,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes  # noqa: E402
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.contrib.auth.hashers import make_password  # noqa: E402
+from django.contrib.sessions.models import Session  # noqa: E402
 from django.core.files.base import ContentFile  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
@@ -158,6 +159,21 @@ def invite(slug: str, address: str, role: str) -> str:
 
 def _owner(slug: str) -> Member:
     return Member.objects.select_related("user", "workspace").get(workspace__slug=slug, role=Role.OWNER)
+
+
+def set_price(micros_per_second: int) -> None:
+    """Of the draft engine, from now on."""
+    pricing.set_price(
+        "local:draft", cost_micros_per_second=1, price_micros_per_second=micros_per_second, source="a browser test"
+    )
+
+
+def sign_out(name: str) -> None:
+    """Everywhere, as when the session has expired."""
+    pk = str(User.objects.get(email=address_of(name)).pk)
+    for session in Session.objects.all():
+        if session.get_decoded().get("_auth_user_id") == pk:
+            session.delete()
 
 
 def purse(slug: str) -> dict[str, int]:

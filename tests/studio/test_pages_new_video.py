@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -280,3 +282,106 @@ def test_the_first_video_makes_the_first_project(owner: Client, house: Workspace
 def test_the_frame_asks_for_no_inline_script_or_style(owner: Client, house: Workspace) -> None:
     page = owner.get(url("video_new", house)).content.decode()
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|hx-on|javascript:", page) == []
+
+
+# --- The address is the draft --------------------------------------------------------------------------------------
+
+
+def test_the_address_names_all_of_a_draft(owner: Client, house: Workspace) -> None:
+    project = create_project(house, "Series")
+    change_project(project, name="Series", portrait=None, defaults={"prompt": "nod", "output_quality": 50})
+    typed = {
+        "title": "Üben",
+        "prompt": "calm & slow",
+        "model": "draft",
+        "takes": "3",
+        "output_format": "webm",
+        "output_quality": "70",
+        "ttl_seconds": "86400",
+    }
+    chosen = {"portrait": shop.portrait_of(house).pk, "voice": shop.voice_of(house).pk, "project": project.pk}
+    answer = owner.get(url("video_new", house), {"draft": "1", **typed, **chosen})
+    form = answer.context["form"]
+    assert {name: form[name].value() for name in typed} == typed
+    assert [answer.context[slot].upload.pk for slot in ("portrait_slot", "voice_slot")] == [
+        chosen["portrait"],
+        chosen["voice"],
+    ]
+    assert answer.context["panel"].ceiling_micros == 3 * shop.CEILING_MICROS
+    assert f'<option value="{project.pk}" selected>Series</option>' in answer.content.decode()
+    # What a draft does not name is as the product has it, not as the project does.
+    short = owner.get(url("video_new", house), {"draft": "1", "project": project.pk}).context["form"]
+    assert [short[name].value() for name in ("prompt", "output_quality")] == [None, 95]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"takes": "many", "content_check": "x", "output_quality": "best", "output_format": "avi"},
+        {"portrait": "upl_gone", "voice": "x\0y", "project": "prj_gone", "model": "?", "routing": "?", "fallback": "?"},
+        {"prompt": "x\0" * 3000, "title": "y" * 500, "ttl_seconds": "-1", "draft": "<script>"},
+    ],
+)
+def test_an_address_may_say_anything(owner: Client, house: Workspace, nonsense: dict[str, str]) -> None:
+    assert owner.get(url("video_new", house), {"draft": "1", **nonsense}).status_code == 200
+
+
+def test_where_the_file_goes_is_never_taken_from_an_address(owner: Client, house: Workspace) -> None:
+    answer = owner.get(url("video_new", house), {"draft": "1", "upload_endpoint": "https://evil.example/put"})
+    assert "evil.example" not in answer.content.decode()
+
+
+def test_what_is_missing_can_be_added_with_the_way_back_to_this_draft(cast: Cast, settings: Any) -> None:
+    settings.STRIPE_SECRET_KEY = "sk_test_x"
+    poor = shop.open_shop(cast.workspace, dollars=1)
+    alice = cast.browser(cast.alice)
+    answer = alice.post(url("video_new", poor), wish(poor, prompt="keep me", takes="2", project=""))
+    link = re.search(r'href="([^"]+)" data-pay>([^<]+)<', answer.content.decode())
+    assert link
+    assert link[2] == "Add $1.01"
+    asked = parse_qs(urlsplit(html.unescape(link[1])).query)
+    assert asked["amount"] == ["1.01"]
+    again = alice.get(asked["next"][0])
+    form = again.context["form"]
+    assert [form[name].value() for name in ("prompt", "takes", "portrait", "voice")] == [
+        "keep me",
+        "2",
+        shop.portrait_of(poor).pk,
+        shop.voice_of(poor).pk,
+    ]
+
+
+def test_who_can_not_buy_is_told_who_can(cast: Cast, settings: Any) -> None:
+    settings.STRIPE_SECRET_KEY = "sk_test_x"
+    poor = shop.open_shop(cast.workspace, dollars=1)
+    words = text(cast.browser(cast.emil).post(url("video_quote", poor), wish(poor)))
+    assert "Owners and admins can buy credit; your draft stays at this address." in words
+    assert "Add $" not in words
+
+
+def test_a_new_project_takes_no_video_by_itself_and_the_fold_says_where_it_goes(
+    owner: Client, house: Workspace
+) -> None:
+    assert "In First project · MP4, quality 95" in text(owner.get(url("video_new", house)))
+    owner.post(url("video_new", house), wish(house))
+    newer = create_project(house, "A newer one")
+    page = owner.get(url("video_new", house))
+    assert "In First project · MP4, quality 95" in text(page)
+    first = Render.objects.get().project
+    assert f'<option value="{first.pk}" selected>First project</option>' in page.content.decode()
+    owner.post(url("video_new", house), wish(house, idempotency_key="b"))
+    assert not newer.renders.exists()
+    assert "In A newer one ·" in text(owner.get(url("video_new", house), {"project": newer.pk}))
+
+
+def test_a_form_sent_after_signing_out_leads_back_to_all_of_it(owner: Client, house: Workspace) -> None:
+    page = f"{url('video_new', house)}?draft=1&prompt=keep+me"
+    owner.logout()
+    answer = owner.post(page, wish(house), headers={"Referer": f"http://testserver{page}"})
+    assert parse_qs(urlsplit(answer["Location"]).query)["next"] == [page]
+    quote = owner.post(
+        url("video_quote", house), wish(house), headers={"HX-Request": "true", "HX-Current-URL": f"http://x{page}"}
+    )
+    assert parse_qs(urlsplit(quote["HX-Redirect"]).query)["next"] == [page]
+    elsewhere = owner.post(page, wish(house), headers={"Referer": f"https://evil.example{page}"})
+    assert parse_qs(urlsplit(elsewhere["Location"]).query)["next"] == ["/"]

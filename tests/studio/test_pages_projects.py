@@ -40,15 +40,15 @@ def text(answer: Any) -> str:
 
 
 def test_projects_show_how_many_videos_they_hold(owner: Client, house: Workspace) -> None:
-    spring, autumn = create_project(house, "Spring"), create_project(house, "Autumn")
+    autumn, spring = create_project(house, "Autumn"), create_project(house, "Spring")
     shop.ready(house, "one", project=spring)
-    shop.failed(house)  # goes to the newest, Autumn
+    shop.failed(house)  # goes to the first, Autumn
     shop.ready(house, "two", project=spring)
     rows = owner.get(url("projects", house)).context["page"].rows
-    assert [(row.name, row.videos) for row in rows] == [("Autumn", 1), ("Spring", 2)]
+    assert [(row.name, row.videos) for row in rows] == [("Spring", 2), ("Autumn", 1)]
     newest = spring.renders.order_by("-id").first()
     assert newest is not None
-    assert [row.cover for row in rows] == [None, newest.poster.name]
+    assert [row.cover for row in rows] == [newest.poster.name, None]
     assert autumn.renders.count() == 1
 
 
@@ -188,18 +188,18 @@ def test_a_taken_name_leaves_the_project_as_it_was(house: Workspace) -> None:
     assert (spring.name, spring.defaults) == ("Spring", {})
 
 
-def test_a_new_video_goes_to_the_newest_open_project(house: Workspace) -> None:
+def test_a_new_video_goes_to_the_first_open_project_and_never_to_a_new_one_by_itself(house: Workspace) -> None:
     first = project_for_new_video(house)
     assert (first.name, project_for_new_video(house)) == ("First project", first)
     second = create_project(house, "Second")
-    assert project_for_new_video(house) == second
-    archive_project(second)
     assert project_for_new_video(house) == first
     archive_project(first)
+    assert project_for_new_video(house) == second
+    archive_project(second)
     third = project_for_new_video(house)
     assert (third.name, third.archived_at) == ("Project 2", None)
     restore_project(first)
-    assert project_for_new_video(house) == third
+    assert project_for_new_video(house) == first
 
 
 def test_archiving_twice_keeps_the_first_moment(house: Workspace) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from avatarsite.workspaces.models import Workspace
 from billing import ledger
 from billing.models import Transfer
 from studio.models import Render, RenderState
-from studio.pipeline.states import advance
+from studio.pipeline.states import advance, note
 from studio.providers.types import Fault
 from studio.views.video import poll_seconds
 from tests.conftest import Cast
@@ -154,6 +155,29 @@ def test_what_can_not_be_cancelled_any_more_is_said(owner: Client, house: Worksp
     assert "Cancel the video" not in text(shown)
     answer = owner.post(url("video_cancel", video), follow=True)
     assert messages(answer) == ["The provider has finished it; it will be here in a moment."]
+
+
+def test_no_button_is_offered_that_can_not_cancel(owner: Client, house: Workspace) -> None:
+    link = f'hx-get="{url("video_cancel", shop.asked(house))}"'
+    assert link.partition("/videos/")[0] in owner.get(url("video", Render.objects.get())).content.decode()
+    # What is at a provider that stops nothing, and what is being copied.
+    elsewhere = shop.rendering(house, "Elsewhere")
+    Render.objects.filter(pk=elsewhere.pk).update(offer="runware:klingai:avatar@2.0-pro")
+    copied = shop.rendering(house, "Copied")
+    advance(copied, RenderState.INGESTING, reason="the provider has finished")
+    late = shop.rendering(house, "Late")
+    Render.objects.filter(pk=late.pk).update(cancel_requested_at=timezone.now())
+    note(late, "the provider's answer to the cancel: too_late")
+    for video, why in (
+        (elsewhere, "The provider can't stop a video that it has taken. You will get it, and pay at most $1.004."),
+        (copied, "The provider has finished it; it will be here in a moment."),
+        (late, "The provider can't stop it any more. If a video comes of it, you get it and pay at most $1.004."),
+    ):
+        for name in ("video", "video_status"):
+            answer = owner.get(url(name, video))
+            assert url("video_cancel", video) not in answer.content.decode()
+            assert why in html.unescape(text(answer))
+    assert "Being made" in text(owner.get(url("video", late)))
 
 
 def test_a_dialog_is_only_its_content_and_a_page_is_whole(owner: Client, house: Workspace) -> None:

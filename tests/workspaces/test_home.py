@@ -162,7 +162,7 @@ def test_every_method_that_writes_takes_the_right_to_write(cast: Cast, method: s
 def test_a_fragment_asked_for_after_signing_out_moves_the_whole_page(cast: Cast) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": "https://studio.example.org/w/yard/videos/?q=1"}
     response = knock(cast, AnonymousUser(), **headers)
-    assert response["HX-Redirect"] == "/account/login/?next=/w/yard/videos/"
+    assert response["HX-Redirect"] == "/account/login/?next=/w/yard/videos/%3Fq%3D1"
 
 
 def test_an_address_that_is_none_leads_home_after_signing_in(cast: Cast) -> None:

@@ -1,0 +1,51 @@
+"""A draft of a video as its address: what is chosen and typed survives a reload, another tab, and a visit to pay.
+
+The script keeps the address up to date (``static/js/draft.js``). What an address must not hold, or has no room for, the
+script keeps in the browser: where the file is sent may have a key in it.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from studio.forms import VideoForm
+from studio.models import Upload
+from studio.pipeline.options import DEFAULTS
+from studio.pipeline.quote import CHEAPEST
+from studio.providers.registry import MODELS
+
+# Says that the address names all that differs from an empty form, so that no project's defaults are mixed in.
+MARK = "draft"
+TYPED = (
+    "title",
+    "prompt",
+    "model",
+    "routing",
+    "fallback",
+    "takes",
+    "content_check",
+    "output_format",
+    "output_quality",
+    "ttl_seconds",
+)
+# Request lines of 4,000 bytes pass everywhere, and this one is wrapped into another's.
+LONGEST = 1500
+
+
+def defaults() -> dict[str, str]:
+    """What an address leaves out, by name."""
+    usual = {name: str(DEFAULTS.get(name) or "") for name in ("portrait", "voice", "project", *TYPED)}
+    return usual | {"model": next(iter(MODELS)), "routing": CHEAPEST, "fallback": "yes"}
+
+
+def query(form: VideoForm, *, portrait: Upload | None, voice: Upload | None) -> str:
+    """The address's query for a form as it stands; without its prompt where that is too long."""
+    usual = defaults()
+    chosen = {"portrait": portrait, "voice": voice}
+    said = {name: str(upload.pk) for name, upload in chosen.items() if upload}
+    for name in ("project", *TYPED):
+        value = form[name].value()
+        said[name] = str(getattr(value, "pk", value) or "")
+    told = {name: value for name, value in said.items() if value != usual[name]}
+    encoded = urlencode({MARK: "1", **told})
+    return encoded if len(encoded) <= LONGEST else urlencode({MARK: "1", **told, "prompt": ""})
