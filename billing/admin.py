@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 
 from avatarsite.amounts import AmountField
+from avatarsite.read_only_admin import customer
 from avatarsite.workspaces.models import User, Workspace
 from billing import books_admin, ledger, pricing, promotion_admin, stripe_admin
 from billing.admin_acts import form_page, log_once, row_url
@@ -78,7 +79,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
     money_of_a_row = (dollars("floor", "Must stay"), dollars("low_mark", "Automatic top-up below"))
     list_filter = ("kind", ("frozen_at", admin.EmptyFieldListFilter))
     list_select_related = ("workspace",)
-    search_fields = ("code", "workspace__slug", "workspace__name")
+    search_fields = ("code", *customer())
     change_form_template = "admin/billing/ledgeraccount/change_form.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -175,7 +176,7 @@ class CreditLotAdmin(ReadOnlyAdmin[CreditLot]):
     )
     list_filter = ("category",)
     list_select_related = ("account",)
-    search_fields = ("source_key", "account__code", "memo")
+    search_fields = ("source_key", "account__code", "memo", *customer("account__workspace"))
 
 
 @admin.register(Hold)
@@ -190,7 +191,7 @@ class HoldAdmin(ReadOnlyAdmin[Hold]):
         "closed_at",
     )
     list_filter = ("state",)
-    search_fields = ("key", "subject", "account__code")
+    search_fields = ("key", "subject", "account__code", *customer("account__workspace"))
 
 
 @admin.register(Transfer)
@@ -208,7 +209,7 @@ class TransferAdmin(ReadOnlyAdmin[Transfer]):
     )
     list_filter = ("kind",)
     list_select_related = ("debit", "credit", "actor")
-    search_fields = ("key", "subject", "debit__code", "credit__code")
+    search_fields = ("key", "subject", "debit__code", "credit__code", *customer("owner__workspace"))
     ordering = ("-id",)
 
 
@@ -329,5 +330,5 @@ class UsageAdmin(ReadOnlyAdmin[Usage]):
     )
     money_of_a_row = (dollars("reported_cost_micros", "Cost that the provider reports"),)
     list_select_related = ("workspace",)
-    search_fields = ("subject", "offer", "workspace__slug")
+    search_fields = ("subject", "offer", *customer())
     ordering = ("-id",)

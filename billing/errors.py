@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from avatarsite.errors import DomainError
 from billing.money import usd
 
 
@@ -15,23 +16,23 @@ class KeyConflict(Exception):
         self.key = key
 
 
-class InsufficientCredit(Exception):
+class InsufficientCredit(DomainError):
     """The wallet has too little available credit. All amounts are micro-dollars."""
 
     def __init__(self, *, needed_micros: int, available_micros: int) -> None:
         self.needed_micros = needed_micros
         self.available_micros = available_micros
         self.missing_micros = max(needed_micros - available_micros, 0)
-        super().__init__(
-            f"This needs {usd(needed_micros)} and {usd(available_micros)} is available: add {usd(self.missing_micros)}."
-        )
+        needed, available, missing = usd(needed_micros), usd(available_micros), usd(self.missing_micros)
+        super().__init__("insufficient_credit", f"This needs {needed} and {available} is available: add {missing}.")
 
 
-class WalletFrozen(Exception):
+class WalletFrozen(DomainError):
     """The operator has frozen the wallet: nothing new is held, what is open is still settled or released."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"This workspace's credit is frozen ({reason or 'no reason given'}). Write to support.")
+        told = f"This workspace's credit is frozen ({reason or 'no reason given'}). Write to support."
+        super().__init__("wallet_frozen", told)
         self.reason = reason
 
 
@@ -57,7 +58,7 @@ class PriceMissing(LookupError):
         self.offer = offer
 
 
-class BudgetReached(Exception):
+class BudgetReached(DomainError):
     """A monthly cap has too little room. All amounts are micro-dollars; ``sentence`` says which, and until when."""
 
     def __init__(  # noqa: PLR0913 -- they are what whoever asked has to know
@@ -85,4 +86,4 @@ class BudgetReached(Exception):
             f"{usd(cap_micros)}, {usd(spent_micros)} is spent and {usd(reserved_micros)} held. It renews on "
             f"{renews_at:%-d %B}; an owner or admin can raise it before."
         )
-        super().__init__(self.sentence)
+        super().__init__("budget_reached", self.sentence)

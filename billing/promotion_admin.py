@@ -15,7 +15,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from avatarsite.amounts import AmountField
-from avatarsite.read_only_admin import ReadOnly
+from avatarsite.read_only_admin import ReadOnly, customer
 from avatarsite.workspaces.models import User
 from billing import promotions
 from billing.admin_acts import form_page, row_url
@@ -139,7 +139,7 @@ class PromotionCodeAdmin(admin.ModelAdmin[PromotionCode]):
     )
     list_filter = (("stopped_at", admin.EmptyFieldListFilter), "starts_at")
     list_select_related = ("made_by",)
-    search_fields = ("code", "reason")
+    search_fields = ("code", "reason", "uses__user__email", *customer("uses__workspace"))
     ordering = ("-pk",)
     inlines = (UseInline,)
     change_form_template = "admin/billing/promotioncode/change_form.html"

@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
 from avatarsite.amounts import AmountField
-from avatarsite.read_only_admin import ReadOnly
+from avatarsite.read_only_admin import ReadOnly, customer
 from avatarsite.workspaces.models import User, Workspace
 from billing import accounts, disputes, forgiving, freezing, receivables, refunds, topup_review
 from billing.admin_acts import acted_before, form_page, log_once, row_url
@@ -135,7 +135,7 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
     )
     list_filter = ("state", "origin", "livemode", "created_at")
     list_select_related = ("workspace", "user")
-    search_fields = ("id", "session_id", "payment_intent_id", "invoice_id", "workspace__slug", "workspace__name")
+    search_fields = ("id", "session_id", "payment_intent_id", "invoice_id", *customer(), "user__email")
     ordering = ("-created_at",)
     actions = ("ask_stripe",)
     exclude = ("session_url",)
@@ -233,7 +233,7 @@ class RefundAdmin(ReadOnlyAdmin[Refund]):
     )
     list_filter = ("state", "created_at")
     list_select_related = ("top_up", "user")
-    search_fields = ("id", "stripe_id", "top_up__id", "top_up__workspace__slug", "reason")
+    search_fields = ("id", "stripe_id", "top_up__id", *customer("top_up__workspace"), "reason")
     ordering = ("-created_at",)
 
 
@@ -252,7 +252,7 @@ class DisputeAdmin(ReadOnlyAdmin[Dispute]):
     )
     list_filter = ("state", "created_at")
     list_select_related = ("top_up",)
-    search_fields = ("id", "stripe_id", "top_up__id", "top_up__workspace__slug", "reason")
+    search_fields = ("id", "stripe_id", "top_up__id", *customer("top_up__workspace"), "reason")
     ordering = ("-created_at",)
 
 
@@ -270,7 +270,7 @@ class AutoTopUpAdmin(ReadOnlyAdmin[AutoTopUp]):
     )
     list_filter = ("enabled",)
     list_select_related = ("workspace", "set_by")
-    search_fields = ("workspace__slug", "workspace__name")
+    search_fields = customer()
     ordering = ("workspace",)
 
 
@@ -279,7 +279,7 @@ class StripeCustomerAdmin(ReadOnlyAdmin[StripeCustomer]):
     list_display = ("stripe_id", "workspace", "livemode", "email", "card_brand", "card_last4", "created_at")
     list_filter = ("livemode",)
     list_select_related = ("workspace",)
-    search_fields = ("stripe_id", "email", "workspace__slug", "workspace__name")
+    search_fields = ("stripe_id", "email", *customer())
     ordering = ("-created_at",)
 
 

@@ -7,21 +7,22 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from avatarsite.read_only_admin import ActionsOnly, Kept, ReadOnly
+from avatarsite.admin_reason import ask_reason
+from avatarsite.errors import DomainError
+from avatarsite.read_only_admin import ActionsOnly, Kept, ReadOnly, customer
 from avatarsite.workspaces.models import User
-from billing.holds import InsufficientCredit, WalletFrozen
 from billing.models import Transfer
 from billing.money import usd
 from studio.models import Delivery, OfferHealth, Project, ProviderJob, Render, RenderEvent, Upload
 from studio.pipeline import health
 from studio.pipeline.cancel import request_cancel
 from studio.pipeline.failures import fail_render
-from studio.pipeline.request import RequestRefused, retry_render
+from studio.pipeline.request import retry_render
 from studio.storage import signed_link
 
 STOPPED = "This video was stopped by the people who run the service."
@@ -49,7 +50,7 @@ class EventInline(ReadOnly, admin.TabularInline[RenderEvent, Render]):
 class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
     list_display = ("title", "workspace", "state", "offer", "held", "charged", "requested_by", "created_at")
     list_filter = ("state", "offer", "created_at")
-    search_fields = ("=id", "title", "workspace__slug", "requested_by__email", "jobs__provider_job_id")
+    search_fields = ("=id", "title", *customer(), "requested_by__email", "jobs__provider_job_id")
     list_select_related = ("workspace", "requested_by")
     ordering = ("-id",)
     date_hierarchy = "created_at"
@@ -96,25 +97,38 @@ class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
         self._each(request, renders, "being cancelled", lambda render: request_cancel(render, user=_user(request)))
 
     @admin.action(description="Give up: fail it and release its hold", permissions=["change"])
-    def fail_and_release(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
-        reason = f"given up by {_user(request).email}"
-        self._each(
-            request,
-            renders,
-            "failed, their holds released",
-            lambda render: not render.ended and fail_render(render, code="stopped", message=STOPPED, reason=reason),
-        )
+    def fail_and_release(self, request: HttpRequest, renders: QuerySet[Render]) -> HttpResponse | None:
+        rows = list(renders)
+        told = [
+            "it has ended and stays as it is." if one.ended else f"{usd(one.ceiling_micros)} is held." for one in rows
+        ]
+        reason = ask_reason(self, request, rows, action="fail_and_release", act="Give up", told=told)
+        if isinstance(reason, HttpResponse):
+            return reason
+
+        def give_up(render: Render) -> bool:
+            won = not render.ended and fail_render(
+                render, code="stopped", message=f"{STOPPED} {reason}", reason=f"given up: {reason}"
+            )
+            if won:
+                self.log_change(request, render, f"Gave up: {reason}")
+            return won
+
+        self._each(request, renders, "failed, their holds released", give_up)
+        return None
 
     def _each(self, request: HttpRequest, renders: QuerySet[Render], done: str, act: Callable[[Render], bool]) -> None:
         """Do it to each, and say how many it was possible for."""
         count = 0
-        for render in renders.select_related("hold", "workspace", "project", "portrait", "voice"):
+        # Read once: what is done may take them out of the list's filter.
+        rows = list(renders.select_related("hold", "workspace", "project", "portrait", "voice"))
+        for render in rows:
             try:
                 count += act(render)
-            except (RequestRefused, InsufficientCredit, WalletFrozen) as error:
+            except DomainError as error:
                 self.message_user(request, f"{render}: {error}", messages.ERROR)
         level = messages.SUCCESS if count else messages.WARNING
-        self.message_user(request, f"{count} of {len(renders)} {done}.", level)
+        self.message_user(request, f"{count} of {len(rows)} {done}.", level)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("studio.view_render")
@@ -123,7 +137,7 @@ class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
 @admin.register(Project)
 class ProjectAdmin(Kept, admin.ModelAdmin[Project]):
     list_display = ("name", "workspace", "created_at", "archived_at")
-    search_fields = ("=id", "name", "workspace__slug")
+    search_fields = ("=id", "name", *customer())
     list_select_related = ("workspace",)
     readonly_fields = ("workspace", "portrait", "created_at")
 
@@ -132,7 +146,7 @@ class ProjectAdmin(Kept, admin.ModelAdmin[Project]):
 class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
     list_display = ("name", "kind", "workspace", "size", "created_by", "created_at")
     list_filter = ("kind", "created_at")
-    search_fields = ("=id", "name", "=sha256", "workspace__slug")
+    search_fields = ("=id", "name", "=sha256", *customer())
     list_select_related = ("workspace", "created_by")
 
     @admin.display(description="measures")
@@ -146,7 +160,14 @@ class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
 class ProviderJobAdmin(ReadOnly, admin.ModelAdmin[ProviderJob]):
     list_display = ("render", "attempt", "offer", "outcome", "status", "failure_code", "created_at", "finished_at")
     list_filter = ("offer", "outcome", "status", "created_at")
-    search_fields = ("=id", "=render__id", "=reference", "=provider_job_id", "failure_code")
+    search_fields = (
+        "=id",
+        "=render__id",
+        "=reference",
+        "=provider_job_id",
+        "failure_code",
+        *customer("render__workspace"),
+    )
     list_select_related = ("render",)
     ordering = ("-id",)
     show_full_result_count = False

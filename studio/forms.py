@@ -146,6 +146,7 @@ class VideoForm(OptionFields):
     )
     idempotency_key = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
     max_amount_micros = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
+    quote = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, workspace: Workspace, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 
+from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
 from studio.models import Project, Render, RenderState, Upload, UploadKind
 from studio.models.renders import ALIVE
@@ -21,8 +22,11 @@ SHELVES: dict[str, tuple[str, ...]] = {
 }
 
 
-class StillNeeded(ValueError):
+class StillNeeded(DomainError):
     """Deleting is refused: something still needs it. The message says what, and what to do first."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("still_running", message)
 
 
 def find_videos(

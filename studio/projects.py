@@ -10,6 +10,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from avatarsite.compiled import Compiled, Given
+from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
 from studio.models import Project, Render, Upload
 
@@ -17,12 +18,11 @@ FIRST_PROJECT = "First project"
 _FIRST = Compiled(lambda: open_projects(Given("workspace")).order_by("id")[:1])
 
 
-class ProjectRefused(ValueError):
+class ProjectRefused(DomainError):
     """``field`` says which part of the project can't be as asked; the message says why and what to do."""
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
+        super().__init__(f"project_{field}", message, field=field)
 
 
 def open_projects(workspace: Workspace | Given) -> QuerySet[Project]:

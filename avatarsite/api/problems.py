@@ -20,6 +20,7 @@ from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from avatarsite.errors import DomainError
 from avatarsite.ids import new_id
 from avatarsite.workspaces.refusals import NotAllowed
 
@@ -156,6 +157,16 @@ declare(
     "The Idempotency-Key can’t be used",
     "Send 1 to 200 visible ASCII characters, such as a UUID.",
 )
+
+
+def problem_in_words(refusal: DomainError, **more: Any) -> Problem:
+    """The refusal's own words as a problem. Its code has been declared; what has not is a defect."""
+    return Problem(refusal.code, refusal.message, field=refusal.field or None, remedy=refusal.remedy, **more)
+
+
+@translates(DomainError)
+def _refused(refusal: DomainError) -> Problem:
+    return problem_in_words(refusal)
 
 
 @translates(NotAllowed)

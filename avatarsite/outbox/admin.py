@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from avatarsite.outbox.endpoints import EndpointRefused, resend
 from avatarsite.outbox.models import Attempt, Delivery, Endpoint, Event
-from avatarsite.read_only_admin import ActionsOnly, Kept
+from avatarsite.read_only_admin import ActionsOnly, Kept, customer
 
 AT_ONCE = 500
 
@@ -18,7 +18,7 @@ class EndpointAdmin(ActionsOnly, admin.ModelAdmin[Endpoint]):
     list_display = ("id", "workspace", "url", "state", "failures", "dark_since", "last_sequence")
     list_filter = ("state",)
     list_select_related = ("workspace",)
-    search_fields = ("id", "url", "workspace__slug")
+    search_fields = ("id", "url", *customer())
     exclude = ("secret", "old_secret")
 
 
@@ -32,7 +32,7 @@ class DeliveryAdmin(ActionsOnly, admin.ModelAdmin[Delivery]):
     list_display = ("id", "endpoint", "sequence", "event", "state", "tries", "next_try_at", "answer_code")
     list_filter = ("state",)
     list_select_related = ("endpoint", "event")
-    search_fields = ("id", "endpoint__id", "event__id")
+    search_fields = ("id", "endpoint__id", "event__id", *customer("endpoint__workspace"))
     inlines = (Attempts,)
     actions = ("send_again",)
     show_full_result_count = False
@@ -55,5 +55,5 @@ class EventAdmin(ActionsOnly, admin.ModelAdmin[Event]):
     list_display = ("id", "workspace", "number", "kind", "subject", "created_at")
     list_filter = ("kind",)
     list_select_related = ("workspace",)
-    search_fields = ("id", "subject", "workspace__slug")
+    search_fields = ("id", "subject", *customer())
     show_full_result_count = False

@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
-from avatarsite.read_only_admin import Kept
+from avatarsite.read_only_admin import DeletedAlone, Kept, customer
 from avatarsite.workspaces.addresses import vouch
 from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, User, Workspace
 from avatarsite.workspaces.tokens import revoke_for_operator
@@ -38,7 +38,7 @@ class MembershipInline(Kept, admin.TabularInline[Member, User]):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User]):
+class UserAdmin(DeletedAlone, DjangoUserAdmin[User]):
     ordering = ("email",)
     list_display = ("email", "name", "is_active", "is_staff", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser")
@@ -82,7 +82,7 @@ class MemberInline(admin.TabularInline[Member, Workspace]):
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
+class WorkspaceAdmin(DeletedAlone, admin.ModelAdmin[Workspace]):
     list_display = ("name", "slug", "people", "created_at")
     search_fields = ("name", "slug", "id", "memberships__user__email")
     readonly_fields = ("id", "created_at")
@@ -90,7 +90,8 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
     date_hierarchy = "created_at"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Workspace]:
-        return super().get_queryset(request).annotate(member_count=Count("memberships", distinct=True))
+        found: QuerySet[Workspace] = super().get_queryset(request)
+        return found.annotate(member_count=Count("memberships", distinct=True))
 
     @admin.display(ordering="member_count")
     def people(self, workspace: Any) -> int:
@@ -101,7 +102,7 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
 @admin.register(Invitation)
 class InvitationAdmin(admin.ModelAdmin[Invitation]):
     list_display = ("email", "workspace", "role", "invited_by", "sent_at", "expires_at", "accepted_at", "revoked_at")
-    search_fields = ("email", "workspace__name", "workspace__slug")
+    search_fields = ("email", *customer())
     list_select_related = ("workspace", "invited_by")
     fields = (*list_display, "sends", "created_at")
     readonly_fields = fields
@@ -117,7 +118,7 @@ class InvitationAdmin(admin.ModelAdmin[Invitation]):
 class ApiTokenAdmin(Kept, admin.ModelAdmin[ApiToken]):
     list_display = ("name", "prefix", "workspace", "made_by", "test", "last_used_at", "expires_at", "revoked_at")
     list_filter = ("test",)
-    search_fields = ("id", "name", "prefix", "workspace__name", "workspace__slug")
+    search_fields = ("id", "name", "prefix", "made_by__email", *customer())
     list_select_related = ("workspace", "made_by")
     fields = ("id", *list_display, "scopes", "monthly_cap_micros", "replaced_by", "created_at")
     readonly_fields = fields

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from avatarsite.api.problems import Problem, declare, translates
+from avatarsite.api.problems import Problem, declare, problem_in_words, translates
 from billing.api.money import money
-from billing.errors import BudgetReached, InsufficientCredit, WalletFrozen
+from billing.errors import BudgetReached, InsufficientCredit
 
 declare(
     "insufficient_credit", 402, "There is too little credit", "Add at least the missing amount, then send it again."
@@ -17,9 +17,8 @@ declare("wallet_frozen", 409, "The credit of this workspace is frozen", "Write t
 
 @translates(InsufficientCredit)
 def _insufficient(refusal: InsufficientCredit) -> Problem:
-    return Problem(
-        "insufficient_credit",
-        str(refusal),
+    return problem_in_words(
+        refusal,
         needed=money(refusal.needed_micros),
         available=money(refusal.available_micros),
         missing=money(refusal.missing_micros),
@@ -28,9 +27,4 @@ def _insufficient(refusal: InsufficientCredit) -> Problem:
 
 @translates(BudgetReached)
 def _budget(refusal: BudgetReached) -> Problem:
-    return Problem("budget_reached", str(refusal), scope=refusal.scope, missing=money(refusal.missing_micros))
-
-
-@translates(WalletFrozen)
-def _frozen(refusal: WalletFrozen) -> Problem:
-    return Problem("wallet_frozen", str(refusal))
+    return problem_in_words(refusal, scope=refusal.scope, missing=money(refusal.missing_micros))

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from avatarsite.api.pagination import listed
 from avatarsite.api.shapes import NoQuery, PageQuery, page_shape
 from studio.api import inputs
-from studio.api.bodies import BatchBody
+from studio.api.bodies import BatchAskedBody, BatchBody
 from studio.api.renders import PAYMENT, RenderView
 from studio.api.shapes import BatchQuoteShape, BatchShape, batch_quote_shape, batch_shape
 from studio.api.wishes import wish_of
@@ -28,6 +28,7 @@ from studio.pipeline.batches import (
     statuses_of,
     total_micros,
 )
+from studio.pipeline.quotes import as_quoted_batch, seal_batch
 from studio.pipeline.wishes import RequestRefused, Wish
 
 TAGS = ["Batches"]
@@ -75,16 +76,18 @@ class Batches(BatchView):
         summary="Ask for many videos at once",
         description="All items are taken, or none: then the answer is 422 and its `items` say for each that can’t be "
         "made what is wrong with it. Follow it by the batch, or by `/renders?group=…`.",
-        request=BatchBody,
+        request=BatchAskedBody,
         responses={201: BatchShape, **PAYMENT},
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(BatchBody)
+        asked = self.body(BatchAskedBody)
 
         def deed() -> Response:
-            most = asked.get("max_amount_micros")
-            group = request_batch(self.workspace, self.wishes(asked), user=self.user, max_amount_micros=most)
+            wishes, most = self.wishes(asked), asked.get("max_amount_micros")
+            if "quote" in asked:
+                wishes, most = as_quoted_batch(self.workspace, wishes, asked["quote"], most)
+            group = request_batch(self.workspace, wishes, user=self.user, max_amount_micros=most)
             location = reverse("api_batch", kwargs={"batch": group.pk})
             return Response(batch_shape(status_of(group)), status=201, headers={"Location": location})
 
@@ -96,7 +99,7 @@ class BatchQuotes(BatchView):
         operation_id="quote_batch",
         tags=TAGS,
         summary="Price a batch",
-        description="Holds and charges nothing. Send `ceiling.amount_micros` as the batch’s `max_amount_micros`.",
+        description="Holds and charges nothing. Its `id`, sent with the same items, binds us for half an hour.",
         request=BatchBody,
         responses={201: BatchQuoteShape},
     )
@@ -105,10 +108,12 @@ class BatchQuotes(BatchView):
         asked = self.body(BatchBody)
 
         def deed() -> Response:
-            priced = price_batch(self.wishes(asked))
+            wishes = self.wishes(asked)
+            priced = price_batch(wishes)
+            sealed, ends = seal_batch(self.workspace, wishes, [one.quote for one in priced])
             items = [{"index": index, "ceiling": one.quote.ceiling_micros} for index, one in enumerate(priced)]
             quote = {"size": len(priced), "ceiling": total_micros(priced), "items": items}
-            return Response(batch_quote_shape(quote), status=201)
+            return Response(batch_quote_shape(quote | {"id": sealed, "expires_at": ends}), status=201)
 
         return self.once(deed)
 

@@ -65,7 +65,7 @@ class RenderBody(WishBody):
     max_amount_micros = Whole(
         required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for all takes together."
     )
-    quote = Text(required=False, min_length=1, max_length=1_000, help_text="Id of a quote: its ceiling binds.")
+    quote = Text(required=False, min_length=1, max_length=2_000, help_text="Id of a quote: its prices bind.")
 
 
 class QuoteBody(Body):
@@ -92,6 +92,10 @@ class BatchBody(Body):
     max_amount_micros = Whole(
         required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for the whole batch."
     )
+
+
+class BatchAskedBody(BatchBody):
+    quote = Text(required=False, min_length=1, max_length=20_000, help_text="Id of a quote of these very items.")
 
 
 class FetchBody(Body):

@@ -15,7 +15,6 @@ from avatarsite.api.views import ApiView
 from avatarsite.workspaces.access import Action
 from studio.api import inputs
 from studio.api.bodies import OffersQuery, QuoteBody
-from studio.api.quotes import Agreed, seal
 from studio.api.shapes import (
     FullOfferShape,
     ModelShape,
@@ -27,6 +26,7 @@ from studio.api.shapes import (
 from studio.models import UploadKind
 from studio.pipeline.options import OUTPUT_FORMATS
 from studio.pipeline.quote import CHEAPEST, Quote, QuoteLine, quote_render
+from studio.pipeline.quotes import agreed_of, seal
 from studio.pipeline.wishes import RequestRefused
 from studio.providers import registry
 from studio.uploads import check_pair
@@ -81,7 +81,8 @@ class Quotes(ApiView):
         operation_id="create_quote",
         tags=TAGS,
         summary="Price a voice at every offer",
-        description="Holds and charges nothing. Its `id`, sent with a render, binds that render to the ceiling.",
+        description="Holds and charges nothing. Its `id`, sent with a render, binds us for half an hour: these offers, "
+        "their prices a second, this ceiling.",
         request=QuoteBody,
         responses={201: QuoteShape},
     )
@@ -103,7 +104,7 @@ class Quotes(ApiView):
             options={"content_check": asked.get("content_check", "none")},
             test=self.token.test,
         )
-        return self._sealed(quote, asked.get("routing", CHEAPEST), takes)
+        return self._sealed(quote, asked, takes)
 
     def _voice_ms(self, asked: dict[str, Any]) -> int:
         """Of the voice that is named, or as many seconds as are."""
@@ -118,8 +119,14 @@ class Quotes(ApiView):
             check_pair(inputs.of_kind(known, UploadKind.PORTRAIT, asked["portrait"]), voice)
         return voice.duration_ms or 0
 
-    def _sealed(self, quote: Quote, routing: str, takes: int) -> dict[str, Any]:
-        agreed = Agreed(quote.model, routing, quote.voice_ms, takes, quote.ceiling_micros * takes)
+    def _sealed(self, quote: Quote, asked: dict[str, Any], takes: int) -> dict[str, Any]:
+        agreed = agreed_of(
+            quote,
+            routing=asked.get("routing", CHEAPEST),
+            fallback=asked.get("fallback", True),
+            takes=takes,
+            test=self.token.test,
+        )
         sealed, ends = seal(self.workspace, agreed)
         return {
             "id": sealed,

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from avatarsite.api.problems import Problem, declare, translates
-from studio.library import StillNeeded
-from studio.media.refusal import Refusal, UploadRefused
+from avatarsite.api.problems import Problem, declare, problem_in_words, translates
+from studio.media.refusal import Refusal
 from studio.pipeline.batches import BatchRefused
-from studio.pipeline.request import RequestRefused
-from studio.projects import ProjectRefused
 from studio.remote_files import FileNotFetched
 
 IN_USE = frozenset({Refusal.PORTRAIT_IN_USE, Refusal.VOICE_IN_USE})
@@ -43,6 +38,7 @@ TITLES = {
 }
 CONFLICTS = {
     "no_offer": "The model can’t be had now",
+    "quote_unavailable": "What was quoted can’t be had now",
     "price_changed": "The price is above what you allow",
     "still_running": "The video is still being made",
     "idempotency_conflict": "The key was used for another video",
@@ -73,25 +69,9 @@ for _refusal in Refusal:
     declare(_refusal.value, 409 if _refusal in IN_USE else 422, _title, "The remedy is in the answer.")
 
 
-@translates(RequestRefused)
-def _request(refusal: RequestRefused) -> Problem:
-    return Problem(refusal.code, refusal.message, field=refusal.field, remedy=refusal.remedy)
-
-
-@translates(UploadRefused)
-def _upload(refusal: UploadRefused) -> Problem:
-    more: dict[str, Any] = {"retryable": refusal.retryable} if isinstance(refusal, FileNotFetched) else {}
-    return Problem(refusal.code.value, refusal.message, field=refusal.field, remedy=refusal.remedy, **more)
-
-
-@translates(ProjectRefused)
-def _project(refusal: ProjectRefused) -> Problem:
-    return Problem(f"project_{refusal.field}", str(refusal), field=refusal.field)
-
-
-@translates(StillNeeded)
-def _needed(refusal: StillNeeded) -> Problem:
-    return Problem("still_running", str(refusal))
+@translates(FileNotFetched)
+def _unreachable(refusal: FileNotFetched) -> Problem:
+    return problem_in_words(refusal, retryable=refusal.retryable)
 
 
 @translates(BatchRefused)
@@ -106,4 +86,4 @@ def _batch(refusal: BatchRefused) -> Problem:
         }
         for one in refusal.items
     ]
-    return Problem("batch_refused", str(refusal), field="items", items=items)
+    return problem_in_words(refusal, items=items)

@@ -20,7 +20,7 @@ from avatarsite.api.shapes import NoQuery, page_shape, site_link
 from avatarsite.api.views import ApiView, LeadsToFile
 from billing.budget_notices import note_refusal
 from billing.errors import BudgetReached
-from studio.api import inputs, quotes
+from studio.api import inputs
 from studio.api.asked import ONE, listing
 from studio.api.bodies import RenderBody, RendersQuery, WaitQuery
 from studio.api.shapes import (
@@ -37,6 +37,7 @@ from studio.library import delete_video
 from studio.models import Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
+from studio.pipeline.quotes import as_quoted
 from studio.pipeline.request import retry_render, take_within
 from studio.storage import signed_link
 
@@ -97,7 +98,7 @@ class Renders(RenderView):
                 voice=voice,
             )
             if "quote" in asked:
-                wish = quotes.as_quoted(wish, asked)
+                wish = as_quoted(wish, asked)
             return _made(take_within(wish, user=self.user)[0])
 
         return self.asking(deed)

@@ -183,9 +183,11 @@ class ItemQuoteShape(Shape):
 
 
 class BatchQuoteShape(Shape):
+    id = serializers.CharField(help_text="Send it as `quote` with the same items: prices and ceiling bind us.")
     size = serializers.IntegerField()
     ceiling = Money(help_text="The most that all of it would be charged.")
     items = ItemQuoteShape(many=True)
+    expires_at = serializers.DateTimeField()
 
 
 class ModelShape(Shape):
@@ -228,7 +230,7 @@ class FullOfferShape(OfferShape):
 
 
 class QuoteShape(Shape):
-    id = serializers.CharField(help_text="Send it as `quote` with a render, to be held to this ceiling.")
+    id = serializers.CharField(help_text="Send it as `quote` with a render: offers, prices and ceiling bind us.")
     model = serializers.CharField()
     voice_ms = serializers.IntegerField()
     takes = serializers.IntegerField()

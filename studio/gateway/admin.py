@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from avatarsite.read_only_admin import ActionsOnly, ReadOnly
+from avatarsite.read_only_admin import ActionsOnly, ReadOnly, customer
 from studio.gateway.letters import send_again
 from studio.gateway.models import GatewayFile, GatewayLetter, GatewayRequest
 
@@ -21,7 +21,7 @@ class LetterInline(ReadOnly, admin.TabularInline[GatewayLetter, GatewayRequest])
 class GatewayRequestAdmin(ReadOnly, admin.ModelAdmin[GatewayRequest]):
     list_display = ("reference", "protocol", "workspace", "model", "state", "render", "created_at")
     list_filter = ("protocol", "state", "created_at")
-    search_fields = ("=id", "=reference", "=client_reference", "workspace__slug", "=render__id")
+    search_fields = ("=id", "=reference", "=client_reference", *customer(), "=render__id")
     exclude = ("webhook_url", "wish", "asked")
     inlines = (LetterInline,)
 
@@ -31,7 +31,7 @@ class GatewayLetterAdmin(ActionsOnly, admin.ModelAdmin[GatewayLetter]):
     list_display = ("request", "state", "tries", "last_answer", "next_try_at", "created_at", "ended_at")
     list_filter = ("state", "created_at", "request__protocol")
     list_select_related = ("request",)
-    search_fields = ("=request__id", "=request__reference", "request__workspace__slug", "=render__id")
+    search_fields = ("=request__id", "=request__reference", *customer("request__workspace"), "=render__id")
     actions = ("again",)
 
     @admin.action(description="Send again", permissions=["change"])
@@ -49,5 +49,5 @@ class GatewayLetterAdmin(ActionsOnly, admin.ModelAdmin[GatewayLetter]):
 @admin.register(GatewayFile)
 class GatewayFileAdmin(ReadOnly, admin.ModelAdmin[GatewayFile]):
     list_display = ("name", "workspace", "content_type", "bytes", "created_at", "expires_at")
-    search_fields = ("=id", "workspace__slug")
+    search_fields = ("=id", *customer())
     exclude = ("file",)

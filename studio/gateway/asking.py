@@ -11,11 +11,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from avatarsite import jobs
+from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import ApiToken
 from billing import ledger
 from billing.budget_notices import note_refusal
-from billing.errors import BudgetReached
-from billing.holds import InsufficientCredit, WalletFrozen
+from billing.errors import BudgetReached, InsufficientCredit
 from studio.gateway import words
 from studio.gateway.letters import write_letters
 from studio.gateway.models import AskedState, GatewayRequest
@@ -24,14 +24,13 @@ from studio.gateway.words import AlreadyAsked, Order, Refused, Trouble
 from studio.media.voices import MIN_MS
 from studio.models import Upload, UploadKind
 from studio.pipeline.cancel import finish_cancelled, request_cancel
-from studio.pipeline.options import OptionRefused, check_offered, checked_options
+from studio.pipeline.options import check_offered, checked_options
 from studio.pipeline.quote import Quote, quote_render
-from studio.pipeline.request import RequestRefused, request_takes
+from studio.pipeline.request import request_takes
 from studio.pipeline.states import backoff
 from studio.projects import project_for_new_video
 from studio.providers import registry
 from studio.remote_files import FileNotFetched, fetch_upload, inline_upload, is_address, trimmed
-from studio.uploads import UploadRefused
 
 logger = logging.getLogger(__name__)
 
@@ -95,11 +94,9 @@ def start_request(request_id: str) -> bool:
     try:
         portrait, voice = (_fetched(row, kind) for kind in UploadKind)
     except FileNotFetched as refusal:
-        if refusal.retryable and row.tries < MAX_TRIES:
-            return _put_off(row)
-        return _refuse(row, Trouble(refusal.code, refusal.field, str(refusal)))
-    except UploadRefused as refusal:
-        return _refuse(row, Trouble(refusal.code, refusal.field, str(refusal)))
+        return _put_off(row) if refusal.retryable and row.tries < MAX_TRIES else _refuse(row, trouble_of(refusal))
+    except DomainError as refusal:
+        return _refuse(row, trouble_of(refusal))
     return _ask(row, portrait, voice)
 
 
@@ -158,8 +155,8 @@ def _check_possible(order: Order) -> None:
         full = checked_options(options)
         if not test:
             check_offered(full, order.slug, "cheapest")
-    except OptionRefused as refusal:
-        raise Refused(Trouble("bad_option", refusal.field, str(refusal))) from refusal
+    except DomainError as refusal:
+        raise Refused(trouble_of(refusal)) from refusal
     quote = least_quote(order.token, order.slug, full)
     if quote.chosen is None:
         raise Refused(_not_available(order.slug, quote.why))
@@ -168,8 +165,7 @@ def _check_possible(order: Order) -> None:
     available = ledger.balance(order.token.workspace).available_micros
     least = quote.chosen.ceiling_micros * full["takes"]
     if available < least:
-        shortage = InsufficientCredit(needed_micros=least, available_micros=available)
-        raise Refused(Trouble(words.NO_CREDIT, message=str(shortage)))
+        raise Refused(trouble_of(InsufficientCredit(needed_micros=least, available_micros=available)))
 
 
 def _not_available(slug: str, why: str) -> Trouble:
@@ -215,9 +211,9 @@ def _read_spelt_out(row: GatewayRequest) -> None:
             continue
         try:
             upload = inline_upload(row.workspace, kind=kind, text=text)
-        except UploadRefused as refusal:
+        except DomainError as refusal:
             row.state, row.next_try_at, row.start_by = AskedState.REFUSED, None, None
-            row.trouble = Trouble(refusal.code, refusal.field, str(refusal)).stored()
+            row.trouble = trouble_of(refusal).stored()
             row.wish[kind] = ""
             return
         setattr(row, kind.value, upload)
@@ -265,7 +261,7 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
             )
             done_with = {} if row.asked else {"wish": {"digest": wish.get("digest", "")}}  # X-Fal-Store-IO: 0
             GatewayRequest.objects.filter(pk=row.pk).update(render=renders[0], **done_with)
-    except (RequestRefused, InsufficientCredit, WalletFrozen, BudgetReached) as refusal:
+    except DomainError as refusal:
         row.state = AskedState.FETCHING
         if isinstance(refusal, BudgetReached):
             note_refusal(row.workspace, refusal)
@@ -273,11 +269,9 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
     return True
 
 
-def trouble_of(refusal: Exception) -> Trouble:
-    if isinstance(refusal, RequestRefused):
-        return Trouble(refusal.code, refusal.field, str(refusal))
-    codes = {WalletFrozen: words.FROZEN, BudgetReached: words.BUDGET}
-    return Trouble(codes.get(type(refusal), words.NO_CREDIT), message=str(refusal))
+def trouble_of(refusal: DomainError) -> Trouble:
+    """A refusal as the doors put it into their words."""
+    return Trouble(refusal.code, refusal.field, str(refusal))
 
 
 def _claim(row: GatewayRequest) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 
+from avatarsite.errors import DomainError
+
 
 class Refusal(StrEnum):
     """Every reason there is. The API shows these; a new one is a change of the contract."""
@@ -46,15 +48,8 @@ def megabytes(size: int) -> str:
     return f"{math.ceil(size / 100_000) / 10:g}"
 
 
-class UploadRefused(ValueError):
+class UploadRefused(DomainError):
     """A file that is not taken. ``field`` is "portrait" or "voice"; ``message`` and ``remedy`` are whole sentences."""
 
     def __init__(self, code: Refusal, message: str, remedy: str) -> None:
-        super().__init__(code, message, remedy)
-        self.field = code.split("_", 1)[0]
-        self.code = code
-        self.message = message
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.remedy}"
+        super().__init__(code, message, field=code.split("_", 1)[0], remedy=remedy)

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, QuerySet, Sum
 
+from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import User, Workspace
 from billing.money import usd
 from studio.models import Render, RenderGroup, RenderState
@@ -27,12 +28,13 @@ class ItemRefused:
     refusal: RequestRefused
 
 
-class BatchRefused(ValueError):
+class BatchRefused(DomainError):
     """At least one item can't be made. Nothing was written and nothing is held."""
 
     def __init__(self, items: Sequence[ItemRefused], size: int) -> None:
         count = "One item" if len(items) == 1 else f"{len(items)} items"
-        super().__init__(f"{count} of {size} can’t be made; none was. The first: {items[0].refusal}")
+        told = f"{count} of {size} can’t be made; none was. The first: {items[0].refusal}"
+        super().__init__("batch_refused", told, field="items")
         self.items = list(items)
 
 
@@ -135,7 +137,10 @@ def _priced(wish: Wish, quotes: dict[Any, Quote]) -> Priced:
     if options["takes"] != 1:
         raise RequestRefused("takes", "bad_option", "An item of a batch is one take.", "Repeat the item instead.")
     # A thousand items are seldom more than a few different prices.
-    same = (wish.model, wish.voice.duration_ms, wish.offer, wish.routing, wish.fallback, options["content_check"])
+    same = (
+        *(wish.model, wish.voice.duration_ms, wish.offer, wish.routing, wish.fallback, wish.terms),
+        options["content_check"],
+    )
     if same not in quotes:
         quotes[same] = price_wish(wish, options)
     title = wish.title.strip() or title_of(wish.voice)

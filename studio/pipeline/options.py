@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from avatarsite.addresses import AddressRefused, check_by_name
+from avatarsite.errors import DomainError
 from studio.providers import registry
 from studio.providers.http.addresses import Bases
 
@@ -27,10 +28,9 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-class OptionRefused(ValueError):
+class OptionRefused(DomainError):
     def __init__(self, field: str, message: str, remedy: str) -> None:
-        super().__init__(f"{message} {remedy}")
-        self.field, self.message, self.remedy = field, message, remedy
+        super().__init__("bad_option", message, field=field, remedy=remedy)
 
 
 def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,19 @@ from studio.providers.registry import Offer
 CHEAPEST, FASTEST = "cheapest", "fastest"
 
 
+def is_pinned(routing: str) -> bool:
+    """Whether it names a provider or an offer, rather than how to choose among all."""
+    return routing not in (CHEAPEST, FASTEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Offers that were quoted, best first, each with the id of its price row, and why in that order. They bind us."""
+
+    chain: tuple[tuple[str, int], ...]
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class QuoteLine:
     """One offer for this voice. ``ceiling_micros`` is the most that it can charge, to the micro-dollar."""
@@ -63,6 +76,10 @@ class Quote:
         return self.chain[0] if self.chain else None
 
     @property
+    def terms(self) -> Terms:
+        return Terms(tuple((line.offer, line.price.pk) for line in self.chain if line.price), self.why)
+
+    @property
     def ceiling_micros(self) -> int:
         return max((line.ceiling_micros for line in self.chain), default=0)
 
@@ -80,13 +97,17 @@ def quote_render(  # noqa: PLR0913 -- the parts of a wish that bear on its price
     fallback: bool = True,
     options: Mapping[str, Any] | None = None,
     test: bool = False,
+    terms: Terms | None = None,
 ) -> Quote:
     """Price ``voice_ms`` of voice at each offer of ``model``.
 
     ``routing`` is "cheapest", "fastest", a provider's name or an offer's id; ``offer`` is short for the last. With
-    ``fallback`` the other offers may take the render, too, as long as none has accepted it. Offers that can't do what
-    ``options`` ask of the provider itself are not available. The price is that of one take. A ``test`` goes
-    to the draft engine for nothing, whatever the model.
+    ``fallback`` the other offers may take the render, too, as long as none has accepted it: after one that is named,
+    the others by price. Offers that can't do what ``options`` ask of the provider itself are not available. The price
+    is that of one take. A ``test`` goes to the draft engine for nothing, whatever the model.
+
+    With the ``terms`` of an earlier quote its offers alone may make it, in their order, each at the quoted price or at
+    today's if that is lower.
     """
     routing = registry.TEST_OFFER if test else offer or routing
     offers = [registry.offer(routing)] if test else registry.offers_of(model)
@@ -94,13 +115,42 @@ def quote_render(  # noqa: PLR0913 -- the parts of a wish that bear on its price
         paused, prices = health.ask_pauses(), [pricing.ask_price(candidate.id) for candidate in offers]
     why_paused = health.pauses_of(paused)
     asked = {} if test else options or {}
+    quoted = _quoted_prices(terms)
     lines = [
-        _line(candidate, price.first(), voice_ms, why_paused.get(candidate.id, ""), asked)
-        for candidate, price in zip(offers, prices, strict=True)
+        _line(one, _lower(price.first(), quoted.get(one.id)), voice_ms, why_paused.get(one.id, ""), asked)
+        for one, price in zip(offers, prices, strict=True)
     ]
-    chain = _ordered([line for line in lines if line.available], routing)
-    why = _why(lines, chain, routing)
-    return Quote(model, voice_ms, lines, chain if fallback else chain[:1], why)
+    if terms:
+        return _kept(model, voice_ms, lines, terms, fallback=fallback)
+    chain = _ordered(lines, routing, fallback=fallback)
+    return Quote(model, voice_ms, lines, chain if fallback else chain[:1], _why(lines, chain, routing))
+
+
+def _quoted_prices(terms: Terms | None) -> dict[str, Price]:
+    if terms is None:
+        return {}
+    rows_of = Price.objects.in_bulk([price for _, price in terms.chain])
+    return {offer: rows_of[price] for offer, price in terms.chain}
+
+
+def _lower(current: Price | None, quoted: Price | None) -> Price | None:
+    """What counts of today's price and the quoted one; a quote is a ceiling, and a lower price is never kept back."""
+    if current is None or quoted is None:
+        return current or quoted
+    return current if current.price_micros_per_second <= quoted.price_micros_per_second else quoted
+
+
+def _kept(model: str, voice_ms: int, lines: list[QuoteLine], terms: Terms, *, fallback: bool) -> Quote:
+    """What can be kept now of what was quoted; without ``fallback`` that is the first offer or nothing."""
+    known = {line.offer: line for line in lines}
+    quoted = [offer for offer, _ in terms.chain][: None if fallback else 1]
+    chain = [known[offer] for offer in quoted if offer in known and known[offer].available]
+    if not chain:
+        gone = known[quoted[0]].why_not if quoted and quoted[0] in known else "It is no longer sold."
+        return Quote(model, voice_ms, lines, [], gone if quoted else terms.why)
+    moved = chain[0].offer != quoted[0]
+    why = "The provider that was quoted first can't take it now; the next of the quote does." if moved else terms.why
+    return Quote(model, voice_ms, lines, chain, why)
 
 
 def ceiling_ms(voice_ms: int, step: Fraction) -> int:
@@ -144,16 +194,21 @@ def _out_of_range(voice_ms: int, limits: tuple[int, int]) -> str:
     return ""
 
 
-def _ordered(lines: list[QuoteLine], routing: str) -> list[QuoteLine]:
+def _ordered(lines: list[QuoteLine], routing: str, *, fallback: bool) -> list[QuoteLine]:
+    """Those that may make it; after what is named, the others by price if they may take it, too."""
+
     def price(line: QuoteLine) -> tuple[int, str]:
         return line.price_micros_per_second, line.offer
 
+    able = [line for line in lines if line.available]
     if routing == CHEAPEST:
-        return sorted(lines, key=price)
+        return sorted(able, key=price)
     if routing == FASTEST:
         slowest = float("inf")
-        return sorted(lines, key=lambda line: (line.expected_seconds or slowest, *price(line)))
-    return sorted(_wished(lines, routing), key=price)
+        return sorted(able, key=lambda line: (line.expected_seconds or slowest, *price(line)))
+    named = _wished(lines, routing)
+    chain = sorted(_wished(able, routing), key=price)
+    return chain + sorted((line for line in able if line not in named), key=price) if named and fallback else chain
 
 
 def _wished(lines: list[QuoteLine], routing: str) -> list[QuoteLine]:
@@ -163,12 +218,13 @@ def _wished(lines: list[QuoteLine], routing: str) -> list[QuoteLine]:
 
 def _why(lines: list[QuoteLine], chain: list[QuoteLine], routing: str) -> str:
     if not chain:
-        wanted = lines if routing in (CHEAPEST, FASTEST) else _wished(lines, routing)
+        wanted = _wished(lines, routing) if is_pinned(routing) else lines
         return wanted[0].why_not if wanted else "There is no such offer."
     if routing == registry.TEST_OFFER:
         return "A test token renders drafts, for nothing."
-    if routing not in (CHEAPEST, FASTEST):
-        return "You chose this provider."
+    if is_pinned(routing):
+        chosen = _wished(chain[:1], routing)
+        return "You chose this provider." if chosen else "What you chose can't take it now; the cheapest other does."
     if len(chain) == 1:
         return "The only provider that is available now."
     if routing == CHEAPEST:

@@ -147,12 +147,17 @@ def price_wish(wish: Wish, options: Mapping[str, Any]) -> Quote:
         fallback=wish.fallback,
         options=options,
         test=wish.test,
+        terms=wish.terms,
     )
     return _affordable(wish, quote, options["takes"])
 
 
 def _affordable(wish: Wish, quote: Quote, takes: int) -> Quote:
     """The quote of each take, cut to what the customer allows for all of them."""
+    if quote.chosen is None and wish.terms:
+        raise RequestRefused(
+            "quote", "quote_unavailable", f"What was quoted can't be had now. {quote.why}", "Ask for a new price."
+        )
     if quote.chosen is None:
         raise RequestRefused("model", "no_offer", f"This model can't be had now. {quote.why}", "Choose another model.")
     most = wish.max_amount_micros

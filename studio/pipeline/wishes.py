@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.options import OptionRefused, check_offered, checked_options
+from studio.pipeline.quote import Terms
 from studio.providers import registry
 from studio.uploads import UploadRefused, check_pair
 
@@ -18,12 +20,11 @@ REFERENCE_LIMIT = 200
 METADATA_LIMIT, METADATA_NAME_LIMIT, METADATA_VALUE_LIMIT = 50, 40, 500
 
 
-class RequestRefused(ValueError):
+class RequestRefused(DomainError):
     """The request can't be taken as it is. Nothing was written and nothing is held."""
 
     def __init__(self, field: str, code: str, message: str, remedy: str = "") -> None:
-        super().__init__(f"{message} {remedy}".strip())
-        self.field, self.code, self.message, self.remedy = field, code, message, remedy
+        super().__init__(code, message, field=field, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Wish:
     """What somebody asks for. ``max_amount_micros`` is the price that they saw, of all takes: the most we hold.
 
     ``reference`` and ``metadata`` are the customer's own words, kept and given back. ``token`` is the API token that
-    asks; one for tests gets the draft engine whatever the model, and no money moves.
+    asks; one for tests gets the draft engine whatever the model, and no money moves. ``terms`` are those of the quote
+    that is taken up.
     """
 
     workspace: Workspace
@@ -49,6 +51,7 @@ class Wish:
     token: ApiToken | None = None
     reference: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    terms: Terms | None = None
 
     @property
     def test(self) -> bool:
@@ -64,10 +67,8 @@ def checked(wish: Wish) -> dict[str, Any]:
         options = checked_options(wish.options)
         if not wish.test:
             check_offered(options, wish.model, wish.offer or wish.routing)
-    except UploadRefused as refusal:
+    except (UploadRefused, OptionRefused) as refusal:
         raise RequestRefused(refusal.field, refusal.code, refusal.message, refusal.remedy) from refusal
-    except OptionRefused as refusal:
-        raise RequestRefused(refusal.field, "bad_option", refusal.message, refusal.remedy) from refusal
     return options
 
 

@@ -13,24 +13,25 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from avatarsite.errors import DomainError
 from avatarsite.ids import new_id
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from billing import stripe_gateway
-from billing.holds import BudgetReached, InsufficientCredit, WalletFrozen
 from billing.topups import CENT_MICROS
 from studio.forms import VideoForm, known_routing
 from studio.library import find_uploads
 from studio.models import Project, Render, Upload, UploadKind
 from studio.pipeline.options import DEFAULTS
-from studio.pipeline.quote import CHEAPEST
-from studio.pipeline.request import RequestRefused, request_render
+from studio.pipeline.quote import CHEAPEST, is_pinned
+from studio.pipeline.quotes import as_shown
+from studio.pipeline.request import Wish, take
 from studio.pipeline.scopes import scopes_of
 from studio.projects import FIRST_PROJECT, first_project, open_projects, project_for_new_video
 from studio.uploads import UploadRefused, add_upload
 from studio.views import drafts
 from studio.views.addresses import named, word
-from studio.views.prices import PricePanel, model_cards, price_panel
+from studio.views.prices import PricePanel, may_move, model_cards, price_panel
 from studio.views.slots import Slot
 
 UNPROCESSABLE = 422
@@ -82,7 +83,8 @@ def _start(request: WorkspaceRequest) -> dict[str, Any]:
     if again:
         start = {**again.options, "prompt": again.prompt, "title": again.title, "model": again.model}
         start |= {"project": again.project, "portrait": again.portrait, "voice": again.voice}
-        start |= {"routing": known_routing(again.model, again.routing), "fallback": "yes" if again.fallback else "no"}
+        may = again.fallback or is_pinned(again.routing)
+        start |= {"routing": known_routing(again.model, again.routing), "fallback": "yes" if may else "no"}
     elif project and drafts.MARK not in asked:
         start = {**project.defaults, "project": project, "portrait": project.portrait}
     else:
@@ -125,25 +127,23 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
     """The render, or None when the form has got the reason."""
     wish = form.cleaned_data
     try:
-        return request_render(
+        asked = Wish(
             workspace=request.workspace,
-            user=request.user,
             project=wish["project"] or project_for_new_video(request.workspace),
             portrait=portrait,
             voice=voice,
             model=wish["model"],
             routing=wish["routing"],
-            fallback=wish["fallback"],
+            fallback=may_move(wish["routing"], fallback=wish["fallback"]),
             prompt=wish["prompt"],
             options=form.options(),
             title=wish["title"],
-            idempotency_key=wish["idempotency_key"] or None,
             max_amount_micros=wish["max_amount_micros"],
         )
-    except RequestRefused as refusal:
+        key = wish["idempotency_key"] or None
+        return take(as_shown(asked, wish["quote"]), user=request.user, idempotency_key=key)[0]
+    except DomainError as refusal:
         form.add_error(refusal.field if refusal.field in SHOWN else None, str(refusal))
-    except (InsufficientCredit, WalletFrozen, BudgetReached) as refusal:
-        form.add_error(None, str(refusal))
     return None
 
 

@@ -14,7 +14,8 @@ from billing.money import charge_micros
 from studio.forms import known_routing
 from studio.models import Upload
 from studio.pipeline.inputs import changes_when_sent
-from studio.pipeline.quote import CHEAPEST, FASTEST, Quote, QuoteLine, quote_render
+from studio.pipeline.quote import Quote, QuoteLine, is_pinned, quote_render
+from studio.pipeline.quotes import agreed_of, seal
 from studio.providers.registry import MODELS, Model
 
 # Long enough for every provider, to learn which models can be had before there is a voice.
@@ -51,6 +52,7 @@ class PricePanel:
     fallback: bool
     takes: int
     refusal: BudgetReached | None = None
+    sealed: str = ""  # id of the quote, which binds us to what the page shows
 
     @property
     def compared(self) -> list[QuoteLine]:
@@ -61,7 +63,7 @@ class PricePanel:
     @property
     def pinned(self) -> bool:
         """Whether the customer named a provider; then the video stays there."""
-        return self.routing not in (CHEAPEST, FASTEST)
+        return is_pinned(self.routing)
 
     @property
     def may_choose_fallback(self) -> bool:
@@ -120,11 +122,11 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     """
     found = known_model(model)
     routing = known_routing(found.slug, routing)
-    quote = None
+    quote, sealed, takes = None, "", options["takes"]
     if voice:
-        voice_ms = voice.duration_ms or 0
-        quote = quote_render(model=found.slug, voice_ms=voice_ms, routing=routing, fallback=fallback, options=options)
-    takes = options["takes"]
+        voice_ms, moves = voice.duration_ms or 0, may_move(routing, fallback=fallback)
+        quote = quote_render(model=found.slug, voice_ms=voice_ms, routing=routing, fallback=moves, options=options)
+        sealed, _ = seal(workspace, agreed_of(quote, routing=routing, fallback=moves, takes=takes))
     return PricePanel(
         model=found,
         balance=ledger.balance(workspace),
@@ -135,7 +137,13 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
         fallback=fallback,
         takes=takes,
         refusal=refusal_of(workspace, scopes, takes * quote.ceiling_micros) if quote else None,
+        sealed=sealed,
     )
+
+
+def may_move(routing: str, *, fallback: bool) -> bool:
+    """Whether other providers may take the video; where the page says "Only Runware", none other may."""
+    return fallback and not is_pinned(routing)
 
 
 def model_cards() -> list[ModelCard]:

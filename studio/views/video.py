@@ -13,9 +13,9 @@ from django.shortcuts import render as show
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from avatarsite.errors import DomainError
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
-from billing.holds import InsufficientCredit, WalletFrozen
 from studio.filenames import download_name
 from studio.forms import TitleForm
 from studio.library import StillNeeded, delete_video, rename_video
@@ -25,7 +25,7 @@ from studio.pipeline.deliver import host_of
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.inputs import kept_copy
 from studio.pipeline.progress import moves, stages
-from studio.pipeline.request import RequestRefused, retry_render
+from studio.pipeline.request import retry_render
 from studio.providers import registry
 from studio.storage import signed_link
 from studio.views.addresses import word
@@ -92,7 +92,7 @@ def video_retry(request: WorkspaceRequest, render: str) -> HttpResponse:
     key = word(request.POST, "idempotency_key") or None
     try:
         one = retry_render(one, user=request.user, idempotency_key=key)
-    except (RequestRefused, InsufficientCredit, WalletFrozen) as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     return redirect("video", workspace=request.workspace.slug, render=one.pk)
 

@@ -88,7 +88,7 @@ def test_asking_again_asks_for_the_same_providers_and_options(
     first.refresh_from_db()
     again = retry_render(first, user=owner)
     assert again.options == DEFAULTS | wanted
-    others = [FAL] if fallback and routing in {"cheapest", "fastest"} else []
+    others = [FAL] if fallback else []
     for render in (first, again):
         assert (render.routing, render.fallback, render.offer) == (routing, fallback, RUNWARE)
         assert [other["offer"] for other in render.fallbacks] == others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -60,9 +61,9 @@ def opened() -> OfferHealth:
     return OfferHealth.objects.update_or_create(pk=shop.OFFER, defaults=values)[0]
 
 
-def act(client: Client, model: str, action: str, row: object) -> str:
+def act(client: Client, model: str, action: str, row: object, **also: str) -> str:
     answer = client.post(
-        reverse(f"admin:{model}_changelist"), {"action": action, "_selected_action": [row]}, follow=True
+        reverse(f"admin:{model}_changelist"), {"action": action, "_selected_action": [row], **also}, follow=True
     )
     return answer.content.decode()
 
@@ -143,7 +144,9 @@ def test_renders_are_asked_again_cancelled_and_given_up(operator: Client, house:
     again.refresh_from_db()
     assert again.state == RenderState.CANCELLED
     stuck = shop.rendering(house, "Stuck")
-    assert "1 of 1 failed, their holds released" in act(operator, "studio_render", "fail_and_release", stuck.pk)
+    assert "1 of 1 failed, their holds released" in act(
+        operator, "studio_render", "fail_and_release", stuck.pk, reason="Stuck."
+    )
     stuck.refresh_from_db()
     assert stuck.state == RenderState.FAILED
     assert ledger.balance(house).held_micros == 0
@@ -166,8 +169,104 @@ def test_who_may_only_look_can_do_nothing(looker: Client, house: Workspace) -> N
         ("site_alert", "close", Alert.objects.get(kind="other").pk),
     ):
         assert looker.get(reverse(f"admin:{model}_changelist")).status_code == 200
-        act(looker, model, action, row)
+        act(looker, model, action, row, reason="No.")
     render.refresh_from_db()
     assert (render.state, render.cancel_requested_at) == (RenderState.RENDERING, None)
     assert OfferHealth.objects.get().open_until is not None
     assert Alert.objects.get(kind="other").closed_at is None
+
+
+def given_up(client: Client, row: Render, reason: str | None) -> tuple[int, str]:
+    sent: dict[str, Any] = {"action": "fail_and_release", "_selected_action": [row.pk]}
+    sent |= {} if reason is None else {"reason": reason}
+    page = reverse("admin:studio_render_changelist") + "?state__exact=rendering"
+    answer = client.post(page, sent)
+    if answer.status_code == 302:
+        answer = client.get(answer.headers["Location"])
+        return 302, answer.content.decode()
+    return answer.status_code, answer.content.decode()
+
+
+def test_giving_up_asks_for_a_reason_and_keeps_it(operator: Client, house: Workspace) -> None:
+    health.close_circuit(shop.OFFER)
+    stuck = shop.rendering(house, "Stuck")
+    status, page = given_up(operator, stuck, None)
+    assert (status, "$1.004 is held." in page, 'name="reason"' in page) == (200, True, True)
+    for empty in ("", "   "):
+        status, page = given_up(operator, stuck, empty)
+        assert (status, "Write why; the customer reads it, too." in page) == (400, True)
+    assert given_up(operator, stuck, "x" * 151)[0] == 400
+    stuck.refresh_from_db()
+    assert stuck.state == RenderState.RENDERING
+    status, page = given_up(operator, stuck, "Its provider has closed.")
+    assert (status, "1 of 1 failed, their holds released." in page) == (302, True)
+    stuck.refresh_from_db()
+    assert (stuck.state, stuck.failure_code) == (RenderState.FAILED, "stopped")
+    assert stuck.failure_message == (
+        "This video was stopped by the people who run the service. Its provider has closed."
+    )
+    assert stuck.events.last().reason == "given up: Its provider has closed."  # type: ignore[union-attr]
+    assert LogEntry.objects.get().change_message == "Gave up: Its provider has closed."
+
+
+@pytest.mark.parametrize("action", ["retry", "cancel", "fail_and_release"])
+def test_how_many_were_chosen_is_told_also_when_they_leave_the_list(
+    operator: Client, house: Workspace, action: str
+) -> None:
+    health.close_circuit(shop.OFFER)
+    one, two = shop.asked(house, "One"), shop.failed(house, "Two")
+    page = reverse("admin:studio_render_changelist")
+    sent = {"action": action, "_selected_action": [one.pk, two.pk], "reason": "A test."}
+    told = operator.post(page, sent, follow=True).content.decode()
+    assert "1 of 2 " in told
+
+
+def test_every_list_with_a_customer_is_searched_by_a_members_address(operator: Client, cast: Cast) -> None:
+    """The address of whoever belongs to the workspace leads to all of its rows, and of no other's."""
+    house = shop.open_shop(cast.workspace)
+    shop.ready(house)
+    without = {"Alert", "Group", "Letter", "Books", "Price", "OfferHealth", "EmailAddress", "Authenticator"}
+    for model, page in admin.site._registry.items():
+        if model.__name__ in without or model._meta.app_label == "django_q":
+            continue
+        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        every = operator.get(address).context["cl"]
+        found = {
+            who: operator.get(address, {"q": f"{who}@example.org"}).context["cl"].queryset
+            for who in ("emil", "charlie")
+        }
+        assert page.search_fields, model
+        if model.__name__ in {"User", "Workspace"}:
+            continue
+        mine = [row for row in every.queryset if "platform" not in str(row) and _belongs(row, house)]
+        assert sorted(row.pk for row in found["emil"]) == sorted(row.pk for row in mine), model
+        assert not [row for row in found["charlie"] if _belongs(row, house)], model
+
+
+def _belongs(row: Any, house: Workspace) -> bool:
+    for path in ("workspace", "account.workspace", "owner.workspace", "render.workspace", "request.workspace"):
+        at = row
+        for name in path.split("."):
+            at = getattr(at, name, None)
+        if at == house:
+            return True
+    return False
+
+
+def test_delete_is_offered_only_where_it_would_be_done(operator: Client, cast: Cast) -> None:
+    house = shop.open_shop(cast.workspace)
+    shop.ready(house)
+    for model, page in admin.site._registry.items():
+        route = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        listed = operator.get(reverse(f"{route}_changelist"))
+        form = listed.context.get("action_form") if listed.context else None
+        offered = [name for name, _ in form.fields["action"].choices] if form else []
+        if model._meta.app_label in {"workspaces", "billing", "studio", "gateway", "outbox", "inbox", "site"}:
+            assert "delete_selected" not in offered or model.__name__ == "Invitation", model
+        if model.__name__ == "Books":
+            continue
+        for row in list(page.model._default_manager.all()[:3]):
+            shown = operator.get(reverse(f"{route}_change", args=[row.pk])).content.decode()
+            deleting = operator.get(reverse(f"{route}_delete", args=[row.pk]))
+            possible = deleting.status_code == 200 and "Cannot delete" not in deleting.content.decode()
+            assert ('class="deletelink"' in shown) == possible, row

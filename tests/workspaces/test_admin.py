@@ -133,7 +133,7 @@ def test_a_workspace_with_money_is_kept_with_a_message(operator: Client, cast: C
         assert "Cannot delete workspace" in answer.content.decode()
     listed = reverse("admin:workspaces_workspace_changelist")
     picked = {"action": "delete_selected", "_selected_action": cast.workspace.pk, "post": "yes"}
-    assert "Cannot delete workspace" in operator.post(listed, picked).content.decode()
+    operator.post(listed, picked)  # no such action: what would be refused is not offered
     assert Workspace.objects.filter(pk=cast.workspace.pk).exists()
 
 

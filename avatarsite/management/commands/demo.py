@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
+from avatarsite.errors import DomainError
 from billing.models import Transfer
 from billing.money import usd, usd_at_most
 from studio import demo
@@ -40,7 +40,11 @@ class Command(BaseCommand):
         console.print("[bold]Setting up[/bold] in", str(settings.VAR_DIR))
         call_command("migrate", verbosity=0, interactive=False)
         workspace, logins = demo.seed_demo()
-        render = self._render(console, demo.first_video(workspace))
+        try:
+            first = demo.first_video(workspace)
+        except DomainError as refusal:
+            raise CommandError(f"The demo video can't be made. {refusal}") from refusal
+        render = self._render(console, first)
         _report(console, render)
         if options["no_serve"]:
             return
@@ -72,9 +76,8 @@ def _report(console: Console, render: Render) -> None:
 
 
 def _invite(console: Console, logins: list[demo.Login], port: int) -> None:
-    console.print(
-        f"\n[bold]Dashboard[/bold]  http://127.0.0.1:{port}/    [bold]Admin site[/bold]  http://127.0.0.1:{port}/admin/"
-    )
+    site = settings.PUBLIC_URL or f"http://127.0.0.1:{port}"
+    console.print(f"\n[bold]Dashboard[/bold]  {site}/    [bold]Admin site[/bold]  {site}/admin/")
     table = Table("E-mail", "Password", "", box=None, header_style="bold")
     for login in logins:
         table.add_row(login.email, login.password, login.what_for)
@@ -85,15 +88,11 @@ def _invite(console: Console, logins: list[demo.Login], port: int) -> None:
 def serve(port: int) -> None:
     """Run web and worker until Ctrl-C or until one of them ends."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    environment = os.environ | {"ALLOWED_HOSTS": os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1")}
     web = [sys.executable, "-m", "gunicorn", "avatarsite.wsgi", "--bind", f"127.0.0.1:{port}"]
     web += ["--worker-class", "gthread", "--threads", "8", "--log-level", "warning"]
     worker = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"]
     # In sessions of their own: Ctrl-C reaches us alone, and we stop them in order and gracefully.
-    started = [
-        subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, start_new_session=True)
-        for command in (web, worker)
-    ]
+    started = [subprocess.Popen(command, cwd=settings.BASE_DIR, start_new_session=True) for command in (web, worker)]
     with suppress(KeyboardInterrupt):
         while all(process.poll() is None for process in started):
             time.sleep(0.3)

@@ -91,12 +91,13 @@ def _environment(addresses: dict[str, str], port: int) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name.removesuffix("_FILE") not in NOT_OURS and not name.startswith(("S3_", "STRIPE_"))
+        if name.removesuffix("_FILE") not in NOT_OURS and not name.startswith(("S3_", "STRIPE_", "PUBLIC_URL"))
     }
     return kept | {
         **addresses,
         "VAR_DIR": str(settings.BASE_DIR / "var" / "simulate"),
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        # The address may be of a tunnel to this machine, or of the proxy before it.
+        "PUBLIC_URL": settings.PUBLIC_URL or f"http://127.0.0.1:{port}",
         "STAND_INS": "1",
     }
 

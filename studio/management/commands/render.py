@@ -11,18 +11,18 @@ from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
+from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
-from billing.holds import BudgetReached, InsufficientCredit, WalletFrozen
 from billing.money import usd, usd_at_most
 from studio.models import Render, RenderState, UploadKind
 from studio.pipeline.drive import drive
 from studio.pipeline.options import CONTENT_CHECKS, OUTPUT_FORMATS
 from studio.pipeline.quote import CHEAPEST, FASTEST
-from studio.pipeline.request import RequestRefused, request_render
+from studio.pipeline.request import request_render
 from studio.projects import project_for_new_video
 from studio.providers import registry
 from studio.terminal import StageBars
-from studio.uploads import UploadRefused, add_upload
+from studio.uploads import add_upload
 
 DRAFT = "local:draft"
 OPTIONS = ("output_format", "output_quality", "content_check")
@@ -89,18 +89,13 @@ class Command(BaseCommand):
                 model=options["model"] or registry.offer(offer or DRAFT).model,
                 offer=offer,
                 routing=options["routing"],
-                fallback=not options["stay"],
+                fallback=not options["stay"] and offer is None,
                 prompt=options["prompt"],
                 title=options["title"],
                 options={name: options[name] for name in OPTIONS},
             )
-        except (UploadRefused, RequestRefused) as refusal:
-            raise CommandError(f"{refusal.field}: {refusal.message} {refusal.remedy}") from refusal
-        except InsufficientCredit as error:
-            missing = usd(error.missing_micros)
-            raise CommandError(f"The workspace has {missing} too little credit. Grant or buy some first.") from error
-        except (BudgetReached, WalletFrozen) as error:
-            raise CommandError(str(error)) from error
+        except DomainError as refusal:
+            raise CommandError(f"{refusal.field}: {refusal}" if refusal.field else str(refusal)) from refusal
 
 
 def _listed(names: Iterable[str]) -> str:
