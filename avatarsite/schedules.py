@@ -14,6 +14,7 @@ EVERY_MINUTES: dict[str, int] = {
     "studio.sweep": 1,
     "studio.gateway_sweep": 1,
     "studio.sweep_slots": 10,
+    "studio.sweep_thumbnails": 10,
     "studio.sweep_bucket": 6 * 60,
     "avatarsite.forget_answers": 10,
     "avatarsite.sweep_temporary": 10,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CONTENT_TYPES = {
     "jpg": "image/jpeg",
     "png": "image/png",
+    "webp": "image/webp",
     "mp3": "audio/mpeg",
     "wav": "audio/wav",
     "m4a": "audio/mp4",

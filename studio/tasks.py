@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from avatarsite.stopping import stopping
-from studio import slots, storage
+from studio import slots, storage, thumbnails
 from studio.gateway import asking, letters
 from studio.gateway import sweep as sweeping
 from studio.pipeline import cancel as cancelling
@@ -55,6 +55,10 @@ def sweep() -> None:
 
 def sweep_slots() -> None:
     slots.sweep_slots()
+
+
+def sweep_thumbnails() -> None:
+    thumbnails.sweep_thumbnails()
 
 
 def sweep_bucket() -> None:

@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 
 from avatarsite.temporary import temporary_file
 from avatarsite.workspaces.models import User, Workspace
+from studio import thumbnails
 from studio.filenames import clean_name
 from studio.media import judge, portraits, voices
 from studio.media.refusal import Refusal, UploadRefused
@@ -29,6 +30,15 @@ __all__ = ["Refusal", "UploadRefused", "add_upload", "check_pair", "delete_uploa
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What is stored of an upload; of a voice there is no thumbnail."""
+
+    content: File[Any]
+    extension: str
+    thumbnail: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +69,8 @@ def add_upload(
             sha256=arrival.sha256,
             created_by=user,
         )
-        with _judged(upload, arrival) as (content, extension):
-            return _keep(upload, content, extension)
+        with _judged(upload, arrival) as copy:
+            return _keep(upload, copy)
 
 
 def check_pair(portrait: Upload, voice: Upload) -> None:
@@ -82,7 +92,7 @@ def delete_upload(upload: Upload) -> None:
         if locked is None:
             return
         _check_unused(locked)
-        stored = (locked.file.name, locked.details.get("sent", {}).get("name"))
+        stored = (locked.file.name, locked.details.get("sent", {}).get("name"), locked.details.get(thumbnails.KEPT_AS))
         locked.delete()
         for name in filter(None, stored):
             transaction.on_commit(partial(default_storage.delete, name), robust=True)
@@ -108,40 +118,48 @@ def _arrived(file: File[Any], kind: UploadKind) -> Iterator[Arrival]:
 
 
 @contextmanager
-def _judged(upload: Upload, arrival: Arrival) -> Iterator[tuple[File[Any], str]]:
-    """Fill in what the media say; gives the content to store and its extension."""
+def _judged(upload: Upload, arrival: Arrival) -> Iterator[Copy]:
+    """Fill in what the media say; gives what to store."""
     if upload.kind == UploadKind.PORTRAIT:
         portrait = judge.portrait(arrival.path, owner=upload.workspace_id)
         upload.width, upload.height = portrait.width, portrait.height
         upload.content_type, upload.details = portrait.content_type, portrait.details
-        yield File(io.BytesIO(portrait.data)), portrait.extension
+        yield Copy(File(io.BytesIO(portrait.data)), portrait.extension, portrait.thumbnail)
     else:
         voice = judge.voice(arrival.path, owner=upload.workspace_id)
         upload.duration_ms = voice.duration_ms
         upload.content_type, upload.details = voice.content_type, voice.details
         with arrival.path.open("rb") as bytes_as_they_came:
-            yield File(bytes_as_they_came), voice.extension
+            yield Copy(File(bytes_as_they_came), voice.extension)
 
 
-def _keep(upload: Upload, content: File[Any], extension: str) -> Upload:
-    """File first, then row: a row without its file would be worse than a file without its row, which is removed."""
-    upload.bytes = content.size
-    stored = default_storage.save(f"w/{upload.workspace_id}/uploads/{upload.pk}.{extension}", content)
-    upload.file.name = stored
+def _keep(upload: Upload, copy: Copy) -> Upload:
+    """Files first, then row: a row without its file would be worse than a file without its row, which is removed."""
+    upload.bytes = copy.content.size
+    stored = [default_storage.save(f"w/{upload.workspace_id}/uploads/{upload.pk}.{copy.extension}", copy.content)]
+    upload.file.name = stored[0]
     try:
+        if copy.thumbnail:
+            stored.append(thumbnails.store_thumbnail(upload, copy.thumbnail))
+            upload.details[thumbnails.KEPT_AS] = stored[-1]
         with transaction.atomic():
             upload.save(force_insert=True)
     except IntegrityError:
-        default_storage.delete(stored)
+        _forget(stored)
         # The same bytes came twice at once, and the other was first.
         first = _same_bytes(upload.workspace, UploadKind(upload.kind), upload.sha256)
         if first is None:
             raise
         return first
     except BaseException:
-        default_storage.delete(stored)
+        _forget(stored)
         raise
     return upload
+
+
+def _forget(names: list[str]) -> None:
+    for name in names:
+        default_storage.delete(name)
 
 
 def _same_bytes(workspace: Workspace, kind: UploadKind, sha256: str) -> Upload | None:

@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
-# Program: the package that brings it. The browser tests look for Chromium at this path.
-NEEDED = {"/usr/bin/chromium": "chromium", "curl": "curl", "bash": "bash"}
+CHROMIUM = Path("/usr/bin/chromium")
+# Program: the package that brings it.
+NEEDED = {str(CHROMIUM): "chromium", "curl": "curl", "bash": "bash"}
 
 
 def main() -> int:

@@ -92,10 +92,13 @@ document.addEventListener("paste", (event) => {
 
 document.addEventListener("voice-recorded", (event) => upload("voice", event.detail));
 
-// An earlier upload that was picked in the dialog has filled its slot.
+// An earlier upload that was picked in the dialog has filled its slot. What had the focus before the dialog went with the
+// old slot, so its like in the new one gets it.
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (!event.target.matches?.("[data-slot]") && !event.detail.target?.id?.startsWith("slot-")) return;
+  const { id } = event.detail.target ?? {};
+  if (!id?.startsWith("slot-")) return;
   document.getElementById("dialog").close();
+  document.getElementById(id).querySelector("[data-earlier]").focus({ preventScroll: true });
   document.querySelector(".maker__sample")?.remove();
   maker.dispatchEvent(new CustomEvent("slot-changed"));
 });

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from studio.media import portraits, transcode, videos, voices
+from studio.media import portraits, thumbnails, transcode, videos, voices
 from studio.media.normalise import Normalised, NormaliseFailed
 from studio.media.portraits import Portrait
 from studio.media.refusal import Refusal, UploadRefused
@@ -34,6 +34,11 @@ def portrait(path: Path, *, owner: str) -> Portrait:
         return run(portraits.read_portrait, path, owner=owner, limits=PORTRAIT, reads=[path])
     except OverLimit as over:
         raise UploadRefused(Refusal.PORTRAIT_OVER_LIMITS, f"The portrait {over}.", PICTURE_REMEDY) from over
+
+
+def thumbnail(path: Path, *, owner: str) -> bytes:
+    """Of a stored portrait. Raises OverLimit, too."""
+    return run(thumbnails.read_thumbnail, path, owner=owner, limits=PORTRAIT, reads=[path])
 
 
 def voice(path: Path, *, owner: str) -> Voice:

@@ -16,6 +16,7 @@ from studio.media import pictures
 from studio.media.faces import find_face
 from studio.media.refusal import Refusal, UploadRefused, megabytes
 from studio.media.signatures import Content, recognise
+from studio.media.thumbnails import thumbnail_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,10 @@ SCALE_DOWN = f"Save it smaller: {pictures.STORED_SIDE:,} pixels on the longer si
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """The copy to store. ``details``: format (of what came), face ([x, y, width, height] or None), changes."""
+    """The copy to store, and a thumbnail of it.
+
+    ``details``: format (of what came), face ([x, y, width, height] or None), changes.
+    """
 
     data: bytes
     content_type: str
@@ -49,6 +53,7 @@ class Portrait:
     width: int
     height: int
     details: dict[str, Any]
+    thumbnail: bytes
 
 
 def read_portrait(path: Path) -> Portrait:
@@ -130,4 +135,4 @@ def _read(path: Path, content: Content) -> Portrait:
         changes.append(f"Saved as a {'PNG' if extension == 'png' else 'JPEG'} picture.")
     face = find_face(np.asarray(clean))
     details = {"format": FORMATS[content], "face": list(face) if face else None, "changes": changes}
-    return Portrait(data, content_type, extension, clean.width, clean.height, details)
+    return Portrait(data, content_type, extension, clean.width, clean.height, details, thumbnail_of(clean))

@@ -36,7 +36,8 @@ class Upload(models.Model):
     height = models.PositiveIntegerField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField("length by decoding", null=True, blank=True)
     # Portrait: format, face ([x, y, width, height] in pixels, or null), changes (sentences: what was altered on the
-    # way in). Voice: codec, sample_rate, channels, peaks (numbers 0-100 for the waveform), changes.
+    # way in), thumbnail (a file's name). Voice: codec, sample_rate, channels, peaks (numbers 0-100 for the waveform),
+    # changes.
     details = models.JSONField(default=dict, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -5,9 +5,17 @@ from __future__ import annotations
 from django import template
 from django.db.models.fields.files import FieldFile
 
+from studio.models import Upload
 from studio.storage import signed_link
+from studio.thumbnails import thumbnail_name
 
 register = template.Library()
+
+
+@register.filter
+def thumbnail(portrait: Upload) -> str:
+    """A link to the small picture of a portrait, for lists."""
+    return signed_link(thumbnail_name(portrait))
 
 
 @register.filter

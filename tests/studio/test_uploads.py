@@ -47,14 +47,14 @@ def test_a_portrait_is_stored_clean_under_its_own_id(workspace: Workspace, alice
     )
     upload.refresh_from_db()
     assert upload.file.name == f"w/{workspace.pk}/uploads/{upload.pk}.jpg"
-    assert files_in(media) == [upload.file.name]
+    assert files_in(media) == [upload.file.name, upload.details["thumbnail"]]
     stored = (media / upload.file.name).read_bytes()
     assert b"Telltale" not in stored
     assert (upload.name, upload.created_by, upload.content_type) == ("me.jpg", alice, "image/jpeg")
     assert (upload.width, upload.height, upload.duration_ms) == (500, 400, None)
     assert upload.bytes == len(stored)
     assert upload.sha256 == hashlib.sha256(data).hexdigest()
-    assert sorted(upload.details) == ["changes", "face", "format"]
+    assert sorted(upload.details) == ["changes", "face", "format", "thumbnail"]
 
 
 def test_a_voice_is_stored_as_it_came(workspace: Workspace, media: Path) -> None:
@@ -81,13 +81,13 @@ def test_the_same_bytes_are_one_row_and_one_file(workspace: Workspace, media: Pa
     second = take(workspace, PORTRAIT, name="second.jpg")
     assert (second.pk, second.name) == (first.pk, "first.jpg")
     assert Upload.objects.count() == 1
-    assert files_in(media) == [first.file.name]
+    assert files_in(media) == [first.file.name, first.details["thumbnail"]]
 
 
 def test_another_workspace_has_its_own_copy(workspace: Workspace, media: Path) -> None:
     ours, theirs = take(workspace, PORTRAIT), take(other_workspace(), PORTRAIT)
     assert ours.pk != theirs.pk
-    assert len(files_in(media)) == 2
+    assert len(files_in(media)) == 4
 
 
 def test_of_two_uploads_at_once_the_first_wins(
@@ -107,7 +107,7 @@ def test_of_two_uploads_at_once_the_first_wins(
     ours = take(workspace, PORTRAIT, name="ours.jpg")
     assert (ours.pk, ours.name) == (rivals[0].pk, "rival.jpg")
     assert Upload.objects.count() == 1
-    assert files_in(media) == [ours.file.name]
+    assert files_in(media) == [ours.file.name, ours.details["thumbnail"]]
 
 
 def test_no_file_stays_when_its_row_cannot_be_written(
@@ -131,7 +131,7 @@ def test_a_lost_race_does_not_break_the_transaction_around_it(
     with transaction.atomic():
         assert take(workspace, PORTRAIT) == first
         assert Upload.objects.count() == 1
-    assert files_in(media) == [first.file.name]
+    assert files_in(media) == [first.file.name, first.details["thumbnail"]]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_deleted_upload_takes_its_file_along(
     with django_capture_on_commit_callbacks() as callbacks:
         delete_upload(upload)
     assert Upload.objects.count() == 0
-    assert files_in(media) == [f"w/{workspace.pk}/uploads/{upload.pk}.jpg"]
+    assert files_in(media) == [f"w/{workspace.pk}/uploads/{upload.pk}.{end}" for end in ("jpg", "thumb.webp")]
     for callback in callbacks:
         callback()
     assert files_in(media) == []

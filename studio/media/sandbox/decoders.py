@@ -6,9 +6,21 @@ import numpy as np
 import pillow_heif
 from PIL import Image, features
 
-from studio.media import faces, normalise, portraits, transcode, videos, voices
+from studio.media import faces, normalise, portraits, thumbnails, transcode, videos, voices
 
-__all__ = ["av", "cv2", "faces", "features", "normalise", "pillow_heif", "portraits", "transcode", "videos", "voices"]
+__all__ = [
+    "av",
+    "cv2",
+    "faces",
+    "features",
+    "normalise",
+    "pillow_heif",
+    "portraits",
+    "thumbnails",
+    "transcode",
+    "videos",
+    "voices",
+]
 
 cv2.setNumThreads(1)
 Image.init()

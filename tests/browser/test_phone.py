@@ -1,0 +1,89 @@
+"""The site in one hand: 390 pixels, one thumb."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from billing.money import usd
+from tests.browser.conftest import Visit
+from tests.browser.eyes import Eyes
+from tests.browser.house import House
+from tests.browser.new_video import HELD, PROMPT, make_button, open_with_samples, slot
+from tests.browser.visitors import PHONE
+
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
+
+# Whether the middle of it is what one presses there.
+UNCOVERED = """it => {
+    const { left, top, width, height } = it.getBoundingClientRect();
+    return it.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+}"""
+INSIDE = """() => [...document.querySelectorAll(".table-scroll, .table")].filter((each) => {
+    const card = each.closest(".card").getBoundingClientRect();
+    const box = (each.closest(".table-scroll") ?? each).getBoundingClientRect();
+    return box.width && (box.left < card.left - 1 || box.right > card.right + 1 || card.right > innerWidth);
+}).length"""
+PICTURES = """async () => {
+    const shown = [...document.querySelectorAll("main img")];
+    await Promise.all(shown.map((each) => { each.loading = "eager"; return each.decode(); }));
+    return shown.map((each) => Math.max(each.naturalWidth, each.naturalHeight));
+}"""
+
+
+def test_the_price_and_the_button_are_in_sight_wherever_one_is(visit: Visit, house: House) -> None:
+    mia, slug = visit("Mia", viewport=PHONE, has_touch=True), house.slugs["Mia"]
+    page = mia.page
+    mia.go(f"/w/{slug}/videos/new/")
+    expect(make_button(page)).to_be_in_viewport()
+    expect(make_button(page)).to_be_disabled()
+    open_with_samples(mia, slug)
+    for look in (0, 400, 100_000):
+        page.evaluate("y => scrollTo(0, y)", look)
+        expect(page.get_by_text(f"At most {usd(HELD)}", exact=True)).to_be_in_viewport()
+        expect(make_button(page)).to_be_in_viewport()
+        assert make_button(page).evaluate(UNCOVERED)
+    # What is reached by the keys is not behind the bar.
+    page.get_by_label(PROMPT).focus()
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        assert page.evaluate(f"() => ({UNCOVERED})(document.activeElement)")
+    with house.engine_taken():
+        make_button(page).tap()
+        page.wait_for_url("**/videos/rnd_*/")
+    mia.nothing_went_wrong()
+
+
+def test_the_focus_stays_after_an_earlier_upload_is_chosen(visit: Visit, house: House) -> None:
+    nora, slug = visit("Nora"), house.slugs["Nora"]
+    page = nora.page
+    open_with_samples(nora, slug)
+    for kind, name in (("Portrait", "Sample portrait.jpg"), ("Voice", "Sample voice.mp3")):
+        slot(page, kind).get_by_role("link", name="Earlier ones").focus()
+        page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog", name=f"Choose a {kind.lower()}")
+        dialog.get_by_role("link", name=name).focus()
+        page.keyboard.press("Enter")
+        expect(dialog).to_be_hidden()
+        expect(slot(page, kind).get_by_role("link", name="Earlier ones")).to_be_focused()
+    nora.nothing_went_wrong()
+
+
+def test_lists_load_small_pictures_and_tables_stay_in_their_cards(visit: Visit, house: House) -> None:
+    olga = visit("Olga", reduced_motion="reduce")
+    slug, eyes = house.slugs["Olga"], Eyes(olga)
+    house.ask("ask_for", slug, "A title that is as long as a title of a video can be and then some", until="ready")
+    page = olga.page
+    olga.go(f"/w/{slug}/uploads/")
+    assert page.evaluate(PICTURES) == [400]
+    olga.go(f"/w/{slug}/uploads/choices/?kind=portrait")
+    assert page.evaluate(PICTURES) == [400]
+    eyes.see(f"/w/{slug}/uploads/")
+    eyes.see(f"/w/{slug}/videos/new/")
+    eyes.see(f"/w/{slug}/usage/")
+    page.set_viewport_size(PHONE)
+    page.get_by_text("The same as a table").click()
+    assert page.evaluate(INSIDE) == 0
+    eyes.look("usage as a table")
+    eyes.saw_nothing_grave()
+    olga.nothing_went_wrong()
