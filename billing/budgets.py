@@ -121,17 +121,26 @@ ORDER BY cap_micros - spent_micros - reserved_micros LIMIT 1
 
 def give_back(sql: Session, hold: Hold, charged: int) -> None:
     """Turn what a hold has reserved into what it has spent, in the month in which it was placed."""
+    _count(sql, hold, reserved=-hold.amount_micros, spent=charged)
+
+
+def take_off(sql: Session, hold: Hold, returned: int) -> None:
+    """Count what is given back of a charge as not spent, in the month in which its hold was placed."""
+    _count(sql, hold, reserved=0, spent=-returned)
+
+
+def _count(sql: Session, hold: Hold, *, reserved: int, spent: int) -> None:
     scopes = Parties(hold.project, hold.member, hold.token).scopes
     marks = ", ".join(["%s"] * len(scopes))
     first, _ = month_of(hold.created_at)
     sql.change(
-        _GIVE_BACK.format(marks=marks),
-        [hold.amount_micros, charged, hold.account_id, sql.stamp(first), *scopes],
+        _COUNT_ON.format(marks=marks),
+        [reserved, spent, hold.account_id, sql.stamp(first), *scopes],
     )
 
 
-_GIVE_BACK = """
-UPDATE billing_budgetperiod SET reserved_micros = reserved_micros - %s, spent_micros = spent_micros + %s
+_COUNT_ON = """
+UPDATE billing_budgetperiod SET reserved_micros = reserved_micros + %s, spent_micros = spent_micros + %s
 WHERE workspace_id = (SELECT workspace_id FROM billing_ledgeraccount WHERE id = %s) AND starts_at = %s
 AND scope IN ({marks})
 """
@@ -153,7 +162,7 @@ def _open(  # noqa: PLR0913 -- the row, and what it counts
 
 
 _COUNT = """
-SELECT COALESCE(SUM(COALESCE(h.settled_micros, 0)), 0),
+SELECT COALESCE(SUM(COALESCE(h.settled_micros, 0) - h.returned_micros), 0),
        COALESCE(SUM(CASE WHEN h.state = 'open' THEN h.amount_micros ELSE 0 END), 0)
 FROM billing_hold h JOIN billing_ledgeraccount a ON a.id = h.account_id
 WHERE a.code = %s AND h.created_at >= %s AND h.created_at < %s AND h.id <> %s {mine}

@@ -130,13 +130,13 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
         sql.ask(f"{_SHARE} {values}", [value for share in shares for value in (hold_id, *share)])
     if low_balance.fell_below(left, amount, mark):
         low_balance.nudge(workspace)
-    told = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, deadline_at, "", *whose, now, None]
+    told = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, 0, deadline_at, "", *whose, now, None]
     return Hold.from_db("default", _COLUMNS, told)
 
 
 _COLUMNS = (
-    *("id", "account_id", "key", "subject", "amount_micros", "state", "settled_micros", "deadline_at", "note"),
-    *("project", "member", "token", "created_at", "closed_at"),
+    *("id", "account_id", "key", "subject", "amount_micros", "state", "settled_micros", "returned_micros"),
+    *("deadline_at", "note", "project", "member", "token", "created_at", "closed_at"),
 )
 _RESERVE = """
 UPDATE billing_ledgeraccount SET held = held + %s

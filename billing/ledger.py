@@ -11,12 +11,12 @@ from django.utils import timezone
 from avatarsite import rows
 from avatarsite.rows import Session
 from avatarsite.workspaces.models import User
-from billing import lines, lots, verification
+from billing import budgets, lines, lots, usage_days, verification
 from billing.accounts import Balance, balance, freeze, platform, unfreeze, wallet
 from billing.errors import CannotReverse, InsufficientCredit, KeyConflict
 from billing.lines import Entry
 from billing.lots import add_credit, expire_lots, grant
-from billing.models import CreditLot, Hold, LedgerAccount, LotCategory, Transfer, TransferKind
+from billing.models import CreditLot, Hold, LedgerAccount, LotCategory, Transfer, TransferKind, Usage
 from billing.models.ledger import KEY_LENGTH, MEMO_LENGTH, SUBJECT_LENGTH
 from billing.money import MAX_MICROS, usd
 from billing.verification import Check, Finding
@@ -37,6 +37,7 @@ __all__ = [
     "platform",
     "post",
     "reverse",
+    "reverse_charge",
     "unfreeze",
     "verify",
     "wallet",
@@ -173,19 +174,54 @@ def reverse(transfer: Transfer, *, reason: str, actor: User | None = None) -> Tr
     if transfer.kind in _NOT_REVERSED:
         raise CannotReverse(f"{transfer} can't be reversed: {_NOT_REVERSED[TransferKind(transfer.kind)]}.")
     with transaction.atomic():
-        reversal = post(
-            kind=TransferKind.REVERSAL,
-            debit=transfer.credit,
-            credit=transfer.debit,
-            amount_micros=transfer.amount_micros,
-            key=f"reverse:{transfer.pk}",
-            memo=reason.strip(),
-            subject=transfer.subject,
-            hold=transfer.hold,
-            lot=transfer.lot,
-            reverses=transfer,
-            actor=actor,
-        )
+        reversal = _mirror(transfer, reason.strip(), actor, uuid.uuid4())
         if reversal.owner_id and reversal.owner_id == reversal.credit_id:
             lots.expire_lots_of(reversal.owner_id, timezone.now())
     return reversal
+
+
+def _mirror(transfer: Transfer, memo: str, actor: User | None, journal: uuid.UUID) -> Transfer:
+    return post(
+        kind=TransferKind.REVERSAL,
+        debit=transfer.credit,
+        credit=transfer.debit,
+        amount_micros=transfer.amount_micros,
+        key=f"reverse:{transfer.pk}",
+        memo=memo,
+        subject=transfer.subject,
+        hold=transfer.hold,
+        lot=transfer.lot,
+        reverses=transfer,
+        actor=actor,
+        journal=journal,
+    )
+
+
+def reverse_charge(hold: Hold, *, reason: str, actor: User | None = None) -> bool:
+    """Give the whole charge of a settled hold back, by one reversal for each lot that paid; False if it was before.
+
+    Each lot gets what it paid, and what returns to one whose date has passed lapses at once. The month's caps, the
+    day's usage and the hold say it, too; what is owed to the provider stays. Raises CannotReverse for a hold without
+    a charge, or with a part that was reversed by hand.
+    """
+    if not reason.strip():
+        raise ValueError("The reason is empty; write why the charge is given back.")
+    with rows.atomically() as sql:
+        account = LedgerAccount.objects.select_for_update().get(pk=hold.account_id)  # first, as whoever settles does
+        hold.refresh_from_db()
+        if hold.returned_micros:
+            return False
+        charges = list(Transfer.objects.filter(hold=hold, kind=TransferKind.SETTLE).order_by("lot_id"))
+        if not charges or Transfer.objects.filter(reverses__in=charges).exists():
+            raise CannotReverse(f"{hold} has no charge that could be given back whole.")
+        journal, total = uuid.uuid4(), sum(charge.amount_micros for charge in charges)
+        for charge in charges:
+            _mirror(charge, reason.strip(), actor, journal)
+        Hold.objects.filter(pk=hold.pk).update(returned_micros=total)
+        if account.capped:
+            budgets.take_off(sql, hold, total)
+        if usage := Usage.objects.filter(hold=hold).first():
+            usage_days.take_off(usage, hold, total)
+        lots.expire_lots_of(account.pk, timezone.now())
+    hold.returned_micros = total
+    return True

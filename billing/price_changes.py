@@ -68,8 +68,9 @@ def preview_price(change: PriceChange, *, at: datetime | None = None) -> PricePr
     if change == _change_of(current):
         raise ValueError("This is the price in force; change something.")
     since = (at or timezone.now()) - timedelta(days=DAYS)
-    rows = list(Usage.objects.filter(offer=change.offer, created_at__gt=since).order_by("pk"))
-    earned = Earnings(sum(row.amount_micros for row in rows), sum(row.cost_micros for row in rows))
+    rows = list(Usage.objects.filter(offer=change.offer, created_at__gt=since).select_related("hold").order_by("pk"))
+    revenue = sum(row.amount_micros - row.hold.returned_micros for row in rows)
+    earned = Earnings(revenue, sum(row.cost_micros for row in rows))
     return PricePreview(
         change=change,
         current=current,

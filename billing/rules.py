@@ -230,6 +230,18 @@ HOLDS = (
         (2, 3),
     ),
     Rule(
+        "returned_differs",
+        "Hold {0} says {1} given back of its charge, and the reversals of that make {2}.",
+        """
+        SELECT h.key, h.returned_micros, COALESCE(SUM(r.amount_micros), 0) FROM billing_hold h
+        LEFT JOIN billing_transfer t ON t.hold_id = h.id AND t.kind = 'settle'
+        LEFT JOIN billing_transfer r ON r.reverses_id = t.id
+        WHERE h.returned_micros <> 0
+        GROUP BY h.id, h.key, h.returned_micros HAVING h.returned_micros <> COALESCE(SUM(r.amount_micros), 0)
+        """,
+        (1, 2),
+    ),
+    Rule(
         "settled_twice",
         "Hold {0} was settled {1} times from lot {2}.",
         """
@@ -312,7 +324,7 @@ BUDGETS = (
         """
         SELECT * FROM (
             SELECT p.scope, p.workspace_id, p.starts_at, p.spent_micros AS spent, p.reserved_micros AS reserved,
-                   COALESCE(SUM(h.settled_micros), 0) AS settled,
+                   COALESCE(SUM(h.settled_micros - h.returned_micros), 0) AS settled,
                    COALESCE(SUM(CASE WHEN h.state = 'open' THEN h.amount_micros ELSE 0 END), 0) AS held
             FROM billing_budgetperiod p
             LEFT JOIN billing_ledgeraccount a ON a.workspace_id = p.workspace_id AND a.kind = 'wallet'
@@ -353,8 +365,8 @@ DAYS = (
                              WHERE x.workspace_id = u.workspace_id AND x.dimension = d.dimension), 0) AS days_amount,
                    COALESCE((SELECT SUM(videos) FROM billing_usageday x
                              WHERE x.workspace_id = u.workspace_id AND x.dimension = d.dimension), 0) AS days_videos
-            FROM (SELECT workspace_id, SUM(amount_micros) AS amount, COUNT(*) AS videos
-                  FROM billing_usage GROUP BY workspace_id) u
+            FROM (SELECT p.workspace_id, SUM(p.amount_micros - h.returned_micros) AS amount, COUNT(*) AS videos
+                  FROM billing_usage p JOIN billing_hold h ON h.id = p.hold_id GROUP BY p.workspace_id) u
             CROSS JOIN (SELECT 'offer' AS dimension UNION ALL SELECT 'project'
                         UNION ALL SELECT 'member' UNION ALL SELECT 'token') d
         ) told WHERE amount <> days_amount OR videos <> days_videos

@@ -38,7 +38,7 @@ def usage_by(workspace: Workspace, group_by: str, *, first: date, last: date) ->
         _between(workspace, first, last)
         .annotate(key=GROUPS[group_by])
         .values_list("key")
-        .annotate(Count("pk"), Sum("measured_ms"), Sum("amount_micros"))
+        .annotate(Count("pk"), Sum("measured_ms"), paid=Sum(F("amount_micros") - F("hold__returned_micros")))
         .order_by("key")
     )
     return [UsageSum(_spelt(key), count, ms / 1000, micros) for key, count, ms, micros in rows]

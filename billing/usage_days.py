@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from django.db.models import F
+
 from avatarsite import rows
 from avatarsite.workspaces.models import Workspace
 from billing.models import Hold, Usage, UsageDay
@@ -35,6 +37,15 @@ ON CONFLICT (workspace_id, day, dimension, name) DO UPDATE SET
     measured_ms = billing_usageday.measured_ms + excluded.measured_ms,
     amount_micros = billing_usageday.amount_micros + excluded.amount_micros
 """  # noqa: S608 -- nothing but placeholders is put in
+
+
+def take_off(usage: Usage, hold: Hold, returned: int) -> None:
+    """Take what is given back of a charge off the day that it was charged on; its seconds were used all the same."""
+    names = (usage.offer, hold.project, hold.member, hold.token)
+    day = usage.created_at.astimezone(UTC).date()
+    for dimension, name in zip(DIMENSIONS, names, strict=True):
+        days = UsageDay.objects.filter(workspace=usage.workspace_id, day=day, dimension=dimension, name=name)
+        days.update(amount_micros=F("amount_micros") - returned)
 
 
 @dataclass(frozen=True, slots=True)

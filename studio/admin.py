@@ -16,10 +16,11 @@ from avatarsite.admin_reason import ask_reason
 from avatarsite.errors import DomainError
 from avatarsite.read_only_admin import ActionsOnly, Kept, ReadOnly, customer
 from avatarsite.workspaces.models import User
+from billing.errors import CannotReverse
 from billing.models import Transfer
 from billing.money import usd
 from studio.models import Delivery, OfferHealth, Project, ProviderJob, Render, RenderEvent, Upload
-from studio.pipeline import health
+from studio.pipeline import giving_back, health
 from studio.pipeline.cancel import request_cancel
 from studio.pipeline.failures import fail_render
 from studio.pipeline.request import retry_render
@@ -55,7 +56,7 @@ class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
     ordering = ("-id",)
     date_hierarchy = "created_at"
     inlines = (JobInline, DeliveryInline, EventInline)
-    actions = ("retry", "cancel", "fail_and_release")
+    actions = ("retry", "cancel", "fail_and_release", "give_charge_back")
     readonly_fields = ("watch_it", "money")
 
     @admin.display(description="at most")
@@ -64,7 +65,9 @@ class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
 
     @admin.display(description="charged")
     def charged(self, render: Render) -> str:
-        return "–" if render.charge_micros is None else usd(render.charge_micros)
+        if render.charge_micros is None:
+            return "–"
+        return f"{usd(render.charge_micros)}, given back" if render.returned_at else usd(render.charge_micros)
 
     @admin.display(description="Video")
     def watch_it(self, render: Render) -> str | SafeString:
@@ -117,6 +120,27 @@ class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
         self._each(request, renders, "failed, their holds released", give_up)
         return None
 
+    @admin.action(description="Give the charge back", permissions=["give_back"])
+    def give_charge_back(self, request: HttpRequest, renders: QuerySet[Render]) -> HttpResponse | None:
+        rows, act = list(renders.select_related("hold")), "Give the charge back"
+        told = [giving_back.terms_of(render) for render in rows]
+        reason = ask_reason(self, request, rows, action="give_charge_back", act=act, told=told)
+        if isinstance(reason, HttpResponse):
+            return reason
+
+        def give_back(render: Render) -> bool:
+            won = giving_back.give_charge_back(render, reason=reason, actor=_user(request))
+            if won:
+                self.log_change(request, render, f"Gave {usd(render.returned_micros)} back: {reason}")
+            return won
+
+        self._each(request, renders, "given back", give_back)
+        return None
+
+    def has_give_back_permission(self, request: HttpRequest) -> bool:
+        """It moves money, so it needs what granting credit needs."""
+        return request.user.has_perm("billing.grant_credit")
+
     def _each(self, request: HttpRequest, renders: QuerySet[Render], done: str, act: Callable[[Render], bool]) -> None:
         """Do it to each, and say how many it was possible for."""
         count = 0
@@ -125,7 +149,7 @@ class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
         for render in rows:
             try:
                 count += act(render)
-            except DomainError as error:
+            except (DomainError, CannotReverse) as error:
                 self.message_user(request, f"{render}: {error}", messages.ERROR)
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, f"{count} of {len(rows)} {done}.", level)

@@ -26,6 +26,8 @@ class Hold(models.Model):
     amount_micros = models.BigIntegerField()
     state = models.CharField(max_length=10, choices=HoldState.choices, default=HoldState.OPEN)
     settled_micros = models.BigIntegerField(null=True, blank=True)
+    # By default of the database, too: holds are placed by SQL of our own.
+    returned_micros = models.BigIntegerField("of the settled, given back since", default=0, db_default=0)
     deadline_at = models.DateTimeField("when somebody should look why it is still open", null=True, blank=True)
     note = models.CharField("why it was closed", max_length=MEMO_LENGTH, blank=True)
     # For whom: monthly caps count by these, and statements are filtered by them.
@@ -50,6 +52,10 @@ class Hold(models.Model):
                 )
                 | Q(state="released", settled_micros__isnull=False, settled_micros=0, closed_at__isnull=False),
                 name="hold_state_fits_amounts",
+            ),
+            models.CheckConstraint(
+                condition=Q(returned_micros=0) | Q(returned_micros__gt=0, returned_micros__lte=F("settled_micros")),
+                name="hold_returned_of_settled",
             ),
             models.UniqueConstraint(fields=["subject"], condition=Q(state="open"), name="hold_open_once_per_subject"),
         ]

@@ -13,6 +13,7 @@ from studio.models import Render
 SHOWN = (
     *("id", "state", "title", "project", "group", "portrait", "voice", "model", "offer", "routing", "fallback", "why"),
     *("prompt", "options", "reference", "metadata", "test", "token", "ceiling_micros", "charge_micros", "measured_ms"),
+    *("returned_micros", "returned_at", "returned_reason"),
     *("width", "height", "video_bytes", "video_sha256", "video", "poster", "failure_code", "failure_message"),
     *("created_at", "finished_at", "cancel_requested_at", "delete_at", "files_deleted_at"),
 )

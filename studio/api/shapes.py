@@ -85,6 +85,14 @@ class OutputShape(Shape):
     content_type = serializers.CharField()
 
 
+class ChargeReturnShape(Shape):
+    """Whoever runs the service has given the charge back, whole."""
+
+    amount = Money()
+    reason = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
 class RenderShape(Shape):
     id = serializers.CharField()
     state = serializers.ChoiceField(choices=RenderState.values)
@@ -106,6 +114,7 @@ class RenderShape(Shape):
     token = serializers.CharField(source="token_id", allow_null=True)
     ceiling = Money(source="ceiling_micros", help_text="The most that is charged.")
     charge = Money(source="charge_micros", allow_null=True, help_text="What was charged; null before it is ready.")
+    charge_return = serializers.SerializerMethodField(help_text="That the charge was given back; usually null.")
     duration_ms = serializers.IntegerField(source="measured_ms", allow_null=True, help_text="Measured on our copy.")
     width = serializers.IntegerField(allow_null=True)
     height = serializers.IntegerField(allow_null=True)
@@ -122,6 +131,10 @@ class RenderShape(Shape):
     @extend_schema_field(OutputShape(many=True))
     def get_outputs(self, render: Render) -> list[dict[str, str]]:
         return outputs_of(render)
+
+    @extend_schema_field(ChargeReturnShape(allow_null=True))
+    def get_charge_return(self, render: Render) -> dict[str, Any] | None:
+        return charge_return(render)
 
     @extend_schema_field(FailureShape(allow_null=True))
     def get_failure(self, render: Render) -> dict[str, str] | None:
@@ -251,6 +264,16 @@ def outputs_of(render: Render) -> list[dict[str, str]]:
     return found
 
 
+def charge_return(render: Render) -> dict[str, Any] | None:
+    if render.returned_at is None:
+        return None
+    return {
+        "amount": money(render.returned_micros),
+        "reason": render.returned_reason,
+        "at": moment(render.returned_at),
+    }
+
+
 def render_shape(render: Render) -> dict[str, Any]:
     """As ``RenderShape`` says, which a test holds it to; by hand, because a list makes twenty or more."""
     failed = render.state == RenderState.FAILED
@@ -275,6 +298,7 @@ def render_shape(render: Render) -> dict[str, Any]:
         "token": render.token_id,
         "ceiling": money(render.ceiling_micros),
         "charge": None if render.charge_micros is None else money(render.charge_micros),
+        "charge_return": charge_return(render),
         "duration_ms": render.measured_ms,
         "width": render.width,
         "height": render.height,

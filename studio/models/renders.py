@@ -65,6 +65,7 @@ class Render(models.Model):
     reference = models.CharField("the customer's own name for it", max_length=200, blank=True)
     metadata = models.JSONField("the customer's own notes", default=dict, blank=True)
     title = models.CharField(max_length=120)
+    take = models.PositiveSmallIntegerField("which take of one wish", null=True, blank=True)
 
     portrait = models.ForeignKey(Upload, models.PROTECT, related_name="+")
     voice = models.ForeignKey(Upload, models.PROTECT, related_name="+")
@@ -101,6 +102,9 @@ class Render(models.Model):
     delete_at = models.DateTimeField("when its files are deleted, by the customer's wish", null=True, blank=True)
     files_deleted_at = models.DateTimeField("when they were", null=True, blank=True)
     charge_micros = models.BigIntegerField(null=True, blank=True)
+    returned_micros = models.BigIntegerField("of the charge, given back since", default=0)
+    returned_at = models.DateTimeField("when the charge was given back", null=True, blank=True)
+    returned_reason = models.CharField("why it was, for the customer", max_length=150, blank=True)
     failure_code = models.CharField(max_length=60, blank=True)
     failure_message = models.TextField("for the customer", blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -133,6 +137,11 @@ class Render(models.Model):
                 | models.Q(charge_micros__gte=0, charge_micros__lte=models.F("ceiling_micros")),
                 name="render_charge_under_ceiling",
             ),
+            models.CheckConstraint(
+                condition=models.Q(returned_micros=0, returned_at__isnull=True)
+                | models.Q(returned_micros=models.F("charge_micros"), returned_at__isnull=False),
+                name="render_returned_whole",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -141,6 +150,11 @@ class Render(models.Model):
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def paid_micros(self) -> int:
+        """What the customer has paid for it in the end: nothing before it is charged, or after it was given back."""
+        return (self.charge_micros or 0) - self.returned_micros
 
 
 class RenderEvent(models.Model):

@@ -41,6 +41,11 @@ def _rules() -> list[tuple[str, QuerySet[Render], str]]:
             "{render.pk} is ready, and no usage has its length and its charge.",
         ),
         (
+            "render_returned_differs",
+            Render.objects.exclude(returned_micros=F("hold__returned_micros")),
+            "{render.pk} says {render.returned_micros} given back, and its hold {hold.returned_micros}.",
+        ),
+        (
             "render_hold_not_released",
             without.exclude(hold__state=HoldState.RELEASED),
             "{render.pk} is {render.state}, but its hold is {hold.state}.",

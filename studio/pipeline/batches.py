@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, F, QuerySet, Sum
 
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import User, Workspace
@@ -121,7 +121,7 @@ def statuses_of(groups: Sequence[RenderGroup]) -> list[BatchStatus]:
     """One query, however many."""
     renders = Render.objects.filter(group__in=groups).order_by()
     rows = renders.values_list("group_id", "state").annotate(
-        Count("pk"), ceiling=Sum("ceiling_micros"), charged=Sum("charge_micros", default=0)
+        Count("pk"), ceiling=Sum("ceiling_micros"), charged=Sum(F("charge_micros") - F("returned_micros"), default=0)
     )
     found = {group.pk: (dict.fromkeys(RenderState.values, 0), [0, 0]) for group in groups}
     for group_id, state, count, ceiling, charged in rows:

@@ -187,7 +187,7 @@ def _write_all(
     for number in range(1, takes + 1):
         named = replace(wish, title=f"{title[: TITLE_LIMIT - 8]}, take {number}")
         key = take_key(idempotency_key, number) if idempotency_key else None
-        renders.append(write_render(named, each, quote, user, key, group))
+        renders.append(write_render(named, each, quote, user, key, group, number))
     return renders
 
 
@@ -198,6 +198,7 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
     user: User | None,
     idempotency_key: str | None,
     group: RenderGroup | None = None,
+    take: int | None = None,
 ) -> Render:
     """The hold, the render, its first event and its place in the queue, within the caller's transaction."""
     first, *others = quote.chain
@@ -210,6 +211,7 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
         requested_by=user,
         idempotency_key=idempotency_key,
         group=group,
+        take=take,
         title=wish.title,
         portrait=wish.portrait,
         voice=wish.voice,

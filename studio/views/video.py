@@ -152,7 +152,7 @@ def _option_facts(one: Render, *, elsewhere: bool) -> dict[str, Any]:
     events = [event.detail["conversion"] for event in one.events.all() if "conversion" in event.detail]
     sent = [kept for upload in (one.portrait, one.voice) if elsewhere and (kept := kept_copy(upload))]
     return {
-        "takes": list(one.group.renders.order_by("pk")) if one.group else [],
+        "takes": list(one.group.renders.order_by("pk")) if one.group and not one.group.is_batch else [],
         "delivery": Delivery.objects.filter(render=one).first() if endpoint else None,
         "delivery_host": host_of(endpoint) if endpoint else "",
         "conversion": events[-1] if events else "",

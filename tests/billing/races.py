@@ -358,6 +358,33 @@ def race_a_hold_closes_one_way(together: Together) -> None:
     assert ledger.balance(workspace).held_micros == 50 * DOLLAR
 
 
+def race_a_charge_is_given_back_once(together: Together) -> None:
+    """Many operators press at once, while others spend and lots lapse: each charge comes back once, to its lots."""
+    workspace = make_workspace("returned")
+    give(workspace, 3 * DOLLAR, "returned:bonus")
+    give(workspace, 40 * DOLLAR, "returned:paid", category="paid")
+    for scope in ("workspace", "project:prj_3"):
+        budgets.set_cap(workspace, scope, 100 * DOLLAR, user=None)
+    charged = []
+    for number in range(4):
+        name = f"returned:{number}"
+        whose = ["project:prj_3"]
+        placed = holds.place_hold(workspace, 3 * DOLLAR, key=name, subject=f"render:{name}", budgets=whose)
+        charged.append(holds.settle_hold(placed, 2 * DOLLAR))
+
+    def spend(runner: int) -> str:
+        for number in range(5):
+            holds.settle_hold(hold(workspace, DOLLAR, f"returned:{runner}:{number}"), DOLLAR // 2)
+        return "done"
+
+    returning = [partial(ledger.reverse_charge, placed, reason="A test") for placed in charged for _ in range(6)]
+    results = count(together, [*returning, *(partial(spend, runner) for runner in range(3))])
+    assert results == {True: 4, False: 20, "done": 3}, results
+    assert ledger.balance(workspace).posted_micros == 43 * DOLLAR - 15 * DOLLAR // 2
+    spent = dict(BudgetPeriod.objects.filter(workspace=workspace).values_list("scope", "spent_micros"))
+    assert spent == {"workspace": 15 * DOLLAR // 2, "project:prj_3": 0}, spent
+
+
 def race_everything_at_once(together: Together) -> None:
     """Grants, holds, settles, releases, expiries, reversals and checks: no deadlock, and it all adds up."""
     workspaces = [make_rich(5, slug="all-one"), make_rich(5, slug="all-two")]

@@ -127,7 +127,7 @@ def fetch(request: HttpRequest, token: ApiToken) -> JsonResponse:
     render = standing.first.render
     if render is None or render.charge_micros is None:
         return JsonResponse(body)
-    used = render.charge_micros * CREDITS_PER_MICRO
+    used = render.paid_micros * CREDITS_PER_MICRO
     return JsonResponse(body | {"meta": {"usage": {"credits_used": used}}}, headers=_priced(used))
 
 

@@ -29,7 +29,7 @@ def success(row: GatewayRequest, take: Take) -> Item:
     if link := video_link(render):
         item["videoURL"] = link
     if row.asked.get("includeCost"):
-        item["cost"] = (render.charge_micros or 0) / 1_000_000
+        item["cost"] = render.paid_micros / 1_000_000
     if render.options.get("content_check", "none") != "none":
         item["NSFWContent"] = False
     return item

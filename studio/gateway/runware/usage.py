@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Sum
 
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.models import Render
@@ -27,5 +27,5 @@ def account(token: ApiToken, available_micros: int) -> dict[str, Any]:
 def totals(workspace: Workspace) -> dict[str, Any]:
     """Videos that were charged for, and dollars for all of them."""
     found = Render.objects.for_workspace(workspace).filter(charge_micros__isnull=False)
-    sums = found.aggregate(requests=Count("pk"), cost=Sum("charge_micros"))
+    sums = found.aggregate(requests=Count("pk"), cost=Sum(F("charge_micros") - F("returned_micros")))
     return {"requests": sums["requests"], "cost": (sums["cost"] or 0) / 1_000_000}

@@ -1,0 +1,51 @@
+"""The charge of a video given back by an operator: once, by the ledger's reversal, with a reason that is told."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from avatarsite.workspaces.models import User
+from billing import ledger
+from billing.errors import CannotReverse
+from billing.models import Transfer, TransferKind
+from billing.money import usd
+from studio.models import Render, RenderState
+from studio.pipeline import states
+
+
+def give_charge_back(render: Render, *, reason: str, actor: User | None) -> bool:
+    """Give back all that was charged. False if nothing was, or it has been given back, also a moment ago.
+
+    The video stays, and so does what its provider gets. ``reason`` goes to the statement, the receipt and the history.
+    Raises CannotReverse when a part of the charge was reversed by hand.
+    """
+    with transaction.atomic():
+        charged = Render.objects.filter(pk=render.pk, state=RenderState.READY, returned_at=None, charge_micros__gt=0)
+        won = charged.update(
+            returned_micros=F("charge_micros"), returned_at=timezone.now(), returned_reason=reason.strip()
+        )
+        if not won:
+            return False
+        if not ledger.reverse_charge(render.hold, reason=f"Given back: {reason.strip()}", actor=actor):
+            raise CannotReverse(f"The charge of {render.pk} was given back before; run manage.py verify_ledger.")
+        states.note(render, f"the charge was given back: {reason.strip()}")
+    render.refresh_from_db()
+    return True
+
+
+def terms_of(render: Render) -> str:
+    """What giving the charge back would do, as a sentence for the operator."""
+    if render.returned_at:
+        return f"its charge was given back on {render.returned_at:%-d %B %Y}."
+    if not render.paid_micros:
+        return "nothing was charged for it."
+    charges = Transfer.objects.filter(hold=render.hold_id, kind=TransferKind.SETTLE).select_related("lot")
+    now = timezone.now()
+    ended = [line for line in charges if line.lot and line.lot.expires_at and line.lot.expires_at <= now]
+    told = f"{usd(render.paid_micros)} goes back to the credit that paid it."
+    if not ended:
+        return told
+    lapses = usd(sum(line.amount_micros for line in ended))
+    return f"{told} {lapses} of that is of credit that has ended, and lapses at once; grant credit instead of it."
