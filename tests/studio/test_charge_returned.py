@@ -78,7 +78,7 @@ def test_the_customer_reads_it_wherever_the_charge_stood(operator: Client, house
     act(operator, done, reason=WHY)
     owner = cast.browser(cast.alice)
     page = read(owner, "video", house, render=done.pk)
-    assert f"was given back on {Render.objects.get().returned_at:%-d %b %Y}. {WHY}" in page
+    assert f'<span class="money">$1.00</span> on {Render.objects.get().returned_at:%-d %b %Y}. {WHY}</dd>' in page
     assert f"The charge was given back: {WHY}" in page
     assert f"Given back: {WHY}" in read(owner, "statement", house)
     _, secret = make_token(house, user=cast.alice, name="t", scopes=list(Scope))
@@ -103,7 +103,7 @@ def test_a_charge_that_was_not_given_back_says_nothing(house: Workspace, cast: C
     _, secret = make_token(house, user=cast.alice, name="t", scopes=list(Scope))
     one = Client().get(f"/api/v1/renders/{done.pk}", headers={"Authorization": f"Bearer {secret}"}).json()
     assert one["charge_return"] is None
-    assert "was given back" not in read(cast.browser(cast.alice), "video", house, render=done.pk)
+    assert "Charge given back" not in read(cast.browser(cast.alice), "video", house, render=done.pk)
 
 
 def test_two_operators_at_once_give_it_back_once(house: Workspace, alice: User) -> None:
