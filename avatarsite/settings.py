@@ -36,6 +36,8 @@ SECRET_KEY = env.text("SECRET_KEY") or _kept_secret(VAR_DIR / "secret_key")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 PUBLIC_URL = env.url("PUBLIC_URL")
 SITE_URL = PUBLIC_URL or "http://127.0.0.1:8000"
+# Where clients find the WebSocket that `manage.py sockets` serves; a proxy leads there from the site's own host.
+SOCKETS_URL = env.url("SOCKETS_URL", "ws" + SITE_URL.removeprefix("http"), schemes=("ws", "wss"))
 LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [
     *([urlsplit(PUBLIC_URL).hostname or ""] if PUBLIC_URL else []),

@@ -195,6 +195,7 @@ def _row_of(order: Order) -> GatewayRequest:
         wish=wish,
         webhook_url=order.webhook_url,
         to_be_told=bool(order.webhook_url),
+        session=order.session,
         client_reference=order.client_reference,
         state=AskedState.REFUSED if order.trouble else AskedState.FETCHING,
         trouble=order.trouble.stored() if order.trouble else None,

@@ -77,7 +77,11 @@ def known_token(secret: str) -> ApiToken:
 
 def json_in(request: HttpRequest) -> Any:
     """The body, which may be larger than what Django reads by itself. Raises NotJson or BodyTooLarge."""
-    body = request.read(BODY_LIMIT + 1)
+    return json_of(request.read(BODY_LIMIT + 1))
+
+
+def json_of(body: bytes) -> Any:
+    """What a body says. Raises NotJson or BodyTooLarge."""
     if len(body) > BODY_LIMIT:
         raise BodyTooLarge
     if sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:

@@ -47,6 +47,8 @@ class GatewayRequest(models.Model):
     webhook_url = models.TextField("may carry a secret, so only its host is shown", blank=True)
     to_be_told = models.BooleanField("a webhook is still to be written", default=False)
     client_reference = models.CharField("the client's own id of the call", max_length=128, blank=True)
+    # Until its client has surely been told by the connection that asked for it, or by one that resumes the session.
+    session = models.UUIDField("of the connection to which the result is pushed", null=True, editable=False)
 
     state = models.CharField(max_length=10, choices=AskedState.choices, default=AskedState.FETCHING)
     tries = models.PositiveSmallIntegerField(default=0)
@@ -70,6 +72,7 @@ class GatewayRequest(models.Model):
                 fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="gateway_request_due"
             ),
             models.Index(fields=["id"], condition=models.Q(to_be_told=True), name="gateway_to_be_told"),
+            models.Index(fields=["session"], condition=models.Q(session__isnull=False), name="gateway_by_session"),
             models.Index(fields=["start_by"], condition=models.Q(start_by__isnull=False), name="gateway_start_by"),
         ]
 

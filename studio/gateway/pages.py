@@ -41,6 +41,7 @@ def drop_in(request: WorkspaceRequest) -> HttpResponse:
     run_host, queue_host = settings.GATEWAY_FAL_RUN_HOST, settings.GATEWAY_FAL_QUEUE_HOST
     shown = {
         "base": base,
+        "socket": f"{settings.SOCKETS_URL}/compat/runware/v1",
         "under": urlsplit(base).netloc + "/compat",
         "run_host": run_host,
         "queue_host": "" if queue_host == f"queue.{run_host}" else queue_host,  # what the client takes by itself

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from avatarsite.workspaces.models import ApiToken
 from studio.gateway.models import GatewayRequest, Protocol
@@ -74,5 +75,6 @@ class Order:
     client_reference: str = ""
     start_seconds: float | None = None
     keeps_request: bool = True
+    session: UUID | None = None  # of the connection to which the result is pushed
     digest: str = ""  # of all of it, if the client may send it again under its key
     trouble: Trouble | None = None  # found by the door, to be told where the protocol tells it: later

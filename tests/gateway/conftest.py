@@ -14,6 +14,7 @@ from avatarsite.workspaces.tokens import make_token
 from billing import ledger, pricing
 from studio.gateway.fal import waiting
 from tests.gateway.driver import driven, driver
+from tests.gateway.live import LiveGateway, live_gateway
 from tests.simulators.fixture import Door, Inbox, Simulators, eventually, open_inbox
 
 BALANCE = 100_000_000
@@ -42,6 +43,19 @@ class Gateway:
     def door(self, protocol: str, hosts: dict[str, str]) -> Door:
         base = f"{self.url}/compat/{protocol}"
         return Door(self.key, {name: base + path for name, path in hosts.items()}, self.portrait, self.voice)
+
+
+@pytest.fixture(scope="session")
+def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGateway]:
+    """One site with its processes, for all tests of the group ``live-gateway``."""
+    with live_gateway(tmp_path_factory.mktemp("live-gateway")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def live(live_site: LiveGateway) -> LiveGateway:
+    live_site.as_new()
+    return live_site
 
 
 class DrivingInbox(Inbox):

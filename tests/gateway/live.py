@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from tests.api.live import LiveApi, live_api
+import httpx
+
+from tests.api.live import MOVE_IN, LiveApi, live_api
+from tests.servers import free_ports
+from tests.simulators import loopback
 from tests.simulators.fixture import Door, Inbox, Simulators, eventually, open_inbox, running_simulators
+from tests.sites import ROOT
 
 CREDIT = 100_000_000
 VERIFY = "from billing import ledger\nprint(json.dumps(ledger.verify()))"
@@ -34,11 +42,34 @@ TOKEN = (
 
 @dataclass(frozen=True)
 class LiveGateway:
-    """Where clients ask, and what is behind. ``inbox`` takes webhooks and uploads."""
+    """Where clients ask, and what is behind. ``inbox`` takes webhooks and uploads; ``silent`` never answers."""
 
     live: LiveApi
     simulators: Simulators
     inbox: Inbox
+    silent: str
+    sockets_port: int
+
+    @property
+    def socket(self) -> str:
+        """Where Runware's protocol is spoken over a WebSocket."""
+        return f"ws://127.0.0.1:{self.sockets_port}/compat/runware/v1"
+
+    def start_sockets(self) -> None:
+        command = [str(ROOT / "manage.py"), "sockets", "--port", str(self.sockets_port)]
+        self.live.started.append(self.live.site.start(*command, log="sockets.log"))
+        eventually(self._has_sockets, "an answer of the sockets")
+
+    def drop_sockets(self) -> None:
+        """Kill the process, so that every connection breaks without a word."""
+        process = self.live.started.pop()
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=20)
+
+    def _has_sockets(self) -> bool:
+        with suppress(httpx.TransportError):
+            return loopback.get(f"http://127.0.0.1:{self.sockets_port}/").status_code == 426
+        return False
 
     @property
     def key(self) -> str:
@@ -63,6 +94,10 @@ class LiveGateway:
     def nothing_is_held(self) -> None:
         eventually(lambda: self.money()[1] == 0, "the release of every hold")
 
+    def neighbour(self) -> str:
+        """The key of another customer."""
+        return str(self.live.site.ask(MOVE_IN.format(name=f"Bob{uuid4().hex[:6]}", credit=CREDIT))["token"])
+
     def another_token(self) -> str:
         return str(self.live.site.ask(TOKEN))
 
@@ -86,14 +121,21 @@ class LiveGateway:
 
 @contextmanager
 def live_gateway(folder: Path) -> Iterator[LiveGateway]:
-    with running_simulators() as simulators, open_inbox() as inbox:
+    with (
+        running_simulators() as simulators,
+        open_inbox() as inbox,
+        socket.create_server(("127.0.0.1", 0)) as silent,
+    ):
         simulators.reset()
+        nowhere = f"http://127.0.0.1:{silent.getsockname()[1]}"
         # Of this model's providers only fal takes a job back; it works alone, so that a test knows where a job is.
         variables = simulators.environment | {
             "RUNWARE_API_KEY": "",
-            "TRUSTED_MEDIA_SOURCES": simulators.runware.base,
+            "TRUSTED_MEDIA_SOURCES": f"{simulators.runware.base},{nowhere}",
             "TRUSTED_UPLOAD_ENDPOINTS": inbox.url,
         }
         with live_api(folder, worker=True, credit_micros=CREDIT, **variables) as live:
-            yield LiveGateway(live, simulators, inbox)
+            gateway = LiveGateway(live, simulators, inbox, nowhere, *free_ports(1))
+            gateway.start_sockets()
+            yield gateway
             assert live.site.ask(VERIFY) == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.live import LiveGateway, live_gateway
+from tests.gateway.live import LiveGateway
 from tests.node import ClientError, JsClient, js_client
 from tests.simulators import loopback
 from tests.simulators.fixture import eventually
@@ -22,16 +22,9 @@ CLIENTS = ["@fal-ai/client", "@fal-ai/serverless-client"]
 Options = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGateway]:
-    with live_gateway(tmp_path_factory.mktemp("js-clients")) as opened:
-        yield opened
-
-
 @pytest.fixture
-def gateway(site: LiveGateway) -> LiveGateway:
-    site.as_new()
-    return site
+def gateway(live: LiveGateway) -> LiveGateway:
+    return live
 
 
 @pytest.fixture(params=CLIENTS)

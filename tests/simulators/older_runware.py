@@ -39,6 +39,8 @@ async def main(address: str, key: str, portrait: str, voice: str, webhook: str) 
         }
     except RunwareAPIError as error:
         return {"error": error.code, "message": str(error)}
+    except Exception as error:  # noqa: BLE001 -- it raises the bare class when its time is over
+        return {"error": type(error).__name__, "message": str(error)}
     finally:
         await runware.disconnect()
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -78,6 +79,7 @@ def _report(console: Console, render: Render) -> None:
 def _invite(console: Console, logins: list[demo.Login], port: int) -> None:
     site = settings.PUBLIC_URL or f"http://127.0.0.1:{port}"
     console.print(f"\n[bold]Dashboard[/bold]  {site}/    [bold]Admin site[/bold]  {site}/admin/")
+    console.print(f"[bold]WebSocket[/bold]  {_sockets_url(port)}/compat/runware/v1, for Runware's own clients")
     table = Table("E-mail", "Password", "", box=None, header_style="bold")
     for login in logins:
         table.add_row(login.email, login.password, login.what_for)
@@ -85,14 +87,23 @@ def _invite(console: Console, logins: list[demo.Login], port: int) -> None:
     console.print("Ctrl-C stops it.", style="dim")
 
 
+def _sockets_url(port: int) -> str:
+    return os.environ.get("SOCKETS_URL") or f"ws://127.0.0.1:{port + 1}"
+
+
 def serve(port: int) -> None:
-    """Run web and worker until Ctrl-C or until one of them ends."""
+    """Run web, sockets and worker until Ctrl-C or until one of them ends."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    environment = os.environ | {"SOCKETS_URL": _sockets_url(port)}
     web = [sys.executable, "-m", "gunicorn", "avatarsite.wsgi", "--bind", f"127.0.0.1:{port}"]
     web += ["--worker-class", "gthread", "--threads", "8", "--log-level", "warning"]
-    worker = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"]
+    manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+    worker, sockets = [*manage, "worker"], [*manage, "sockets", "--port", str(port + 1)]
     # In sessions of their own: Ctrl-C reaches us alone, and we stop them in order and gracefully.
-    started = [subprocess.Popen(command, cwd=settings.BASE_DIR, start_new_session=True) for command in (web, worker)]
+    started = [
+        subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, start_new_session=True)
+        for command in (web, sockets, worker)
+    ]
     with suppress(KeyboardInterrupt):
         while all(process.poll() is None for process in started):
             time.sleep(0.3)

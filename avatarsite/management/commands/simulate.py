@@ -18,7 +18,16 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 # What a real installation may have set, and the stand-ins' site must not touch.
-NOT_OURS = ("DATABASE_URL", "REDIS_URL", "QUEUE_BROKER", "EMAIL_URL", "OPERATOR_EMAIL", "SECRET_KEY", "ALLOWED_HOSTS")
+NOT_OURS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "QUEUE_BROKER",
+    "EMAIL_URL",
+    "OPERATOR_EMAIL",
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "SOCKETS_URL",
+)
 STOP_SECONDS = 70
 BANK_SECONDS = 20.0  # how long a bank debit takes on the payment page of Stripe's stand-in
 
@@ -51,12 +60,13 @@ def _refuse_what_can_not_work(port: int) -> None:
         raise CommandError(
             "The stand-ins are part of the tests; `make simulate` in a checkout installs what they need."
         )
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise CommandError(f"Port {port} is taken; choose another: make simulate PORT=8001.") from error
+    for needed in (port, port + 1):  # the site's, and its WebSocket's
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", needed))
+            except OSError as error:
+                raise CommandError(f"Port {needed} is taken; choose another: make simulate PORT=8011.") from error
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from avatarsite.workspaces.access import Action, demand_of_token
@@ -25,31 +25,41 @@ from studio.gateway.runware.errors import TaskError, refusal
 from studio.gateway.words import AlreadyAsked, Order, Refused
 
 Task = Mapping[str, Any]
+
+
+class Caller(NamedTuple):
+    """Who asks: by this token, and over this session if a socket carries the tasks."""
+
+    token: ApiToken
+    session: UUID | None = None
+
+
 MEDIA_LIFE = timedelta(days=30)
 
 
-def do(task: Task, token: ApiToken) -> Parts:
+def do(task: Task, caller: Caller) -> Parts:
     """The items for ``data`` and ``errors``. Raises TaskError."""
     kind = task.get("taskType")
     if not isinstance(kind, str) or kind not in KINDS:
         raise TaskError("invalidTaskType", f"Invalid value for 'taskType': {str(kind)[:100]!r}.", "taskType")
     action, function = KINDS[kind]
     try:
-        demand_of_token(token, *action)
+        demand_of_token(caller.token, *action)
     except NotAllowed as refused:
         raise TaskError("insufficientPermissions", str(refused), status=403) from refused
-    return function(task, token)
+    return function(task, caller)
 
 
-def _ping(_task: Task, _token: ApiToken) -> Parts:
+def _ping(_task: Task, _caller: Caller) -> Parts:
     return [{"taskType": "ping", "pong": True}], []
 
 
-def _submit(task: Task, token: ApiToken) -> Parts:
+def _submit(task: Task, caller: Caller) -> Parts:
     check_video(task)
     order = Order(
         protocol=Protocol.RUNWARE,
-        token=token,
+        token=caller.token,
+        session=caller.session,
         reference=task["taskUUID"].lower(),
         model=task["model"],
         slug=models_of(Protocol.RUNWARE)[task["model"]],
@@ -79,13 +89,13 @@ def _conflict(task: Task) -> TaskError:
     return TaskError("conflictTaskUUID", message, "taskUUID", context=context)
 
 
-def _poll(task: Task, token: ApiToken) -> Parts:
-    standing = _standing(task, token)
+def _poll(task: Task, caller: Caller) -> Parts:
+    standing = _standing(task, caller)
     return answers.of_standing(standing) if standing else ([], [])
 
 
-def _details(task: Task, token: ApiToken) -> Parts:
-    standing = _standing(task, token)
+def _details(task: Task, caller: Caller) -> Parts:
+    standing = _standing(task, caller)
     if standing is None:
         raise TaskError("taskNotFound", "The task was not found.", "taskUUID", status=404)
     data, errors = answers.of_standing(standing)
@@ -94,13 +104,13 @@ def _details(task: Task, token: ApiToken) -> Parts:
     return [head | {"request": [standing.row.asked], "response": response}], []
 
 
-def _standing(task: Task, token: ApiToken) -> Standing | None:
+def _standing(task: Task, caller: Caller) -> Standing | None:
     check_uuid(task)
-    row: GatewayRequest | None = find_request(token.workspace, Protocol.RUNWARE, task["taskUUID"].lower())
+    row: GatewayRequest | None = find_request(caller.token.workspace, Protocol.RUNWARE, task["taskUUID"].lower())
     return standing_of(row) if row else None
 
 
-def _media(task: Task, token: ApiToken) -> Parts:
+def _media(task: Task, caller: Caller) -> Parts:
     check_uuid(task)
     operation = task.get("operation")
     if operation not in ("upload", "delete"):
@@ -108,15 +118,15 @@ def _media(task: Task, token: ApiToken) -> Parts:
     given = _text(task, "media")
     head = {"taskType": "mediaStorage", "taskUUID": task["taskUUID"], "operation": operation}
     if operation == "delete":
-        _delete(token, given)
+        _delete(caller.token, given)
         return [head | {"mediaUUID": given}], []
-    file = media.store(token.workspace, given, "media")
+    file = media.store(caller.token.workspace, given, "media")
     return [head | {"mediaUUID": str(file.pk), "mediaURL": file_link(file)}], []
 
 
-def _image(task: Task, token: ApiToken) -> Parts:
+def _image(task: Task, caller: Caller) -> Parts:
     check_uuid(task)
-    file = media.store(token.workspace, _text(task, "image"), "image")
+    file = media.store(caller.token.workspace, _text(task, "image"), "image")
     head = {"taskType": "imageUpload", "taskUUID": task["taskUUID"]}
     return [head | {"imageUUID": str(file.pk), "imageURL": file_link(file)}], []
 
@@ -131,15 +141,15 @@ def _delete(token: ApiToken, given: str) -> None:
     put_here.delete_file(file)
 
 
-def _account(task: Task, token: ApiToken) -> Parts:
+def _account(task: Task, caller: Caller) -> Parts:
     check_uuid(task)
     operation = task.get("operation")
     head = {"taskType": "accountManagement", "taskUUID": task["taskUUID"], "operation": operation}
     if operation == "getDetails":
-        balance = ledger.balance(token.workspace)
-        return [head | usage.account(token, balance.available_micros)], []
+        balance = ledger.balance(caller.token.workspace)
+        return [head | usage.account(caller.token, balance.available_micros)], []
     if operation in ("getUsageActivity", "getUsagePerformance", "getUsageErrors"):
-        return [head | {"usage": usage.totals(token.workspace)}], []
+        return [head | {"usage": usage.totals(caller.token.workspace)}], []
     raise TaskError("invalidOperation", "Invalid value for 'operation'.", "operation")
 
 
@@ -154,7 +164,7 @@ def _text(task: Task, name: str) -> str:
 
 
 LOOK, ASK = (Action.VIEW,), (Action.RENDER,)
-KINDS: dict[str, tuple[tuple[Action, ...], Callable[[Task, ApiToken], Parts]]] = {
+KINDS: dict[str, tuple[tuple[Action, ...], Callable[[Task, Caller], Parts]]] = {
     "ping": (LOOK, _ping),
     "videoInference": (ASK, _submit),
     "getResponse": (LOOK, _poll),

@@ -1,0 +1,77 @@
+"""The tasks of one message, however it came: each is done for itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from avatarsite.workspaces.models import ApiToken
+from studio.gateway.doors import NoToken, known_token
+from studio.gateway.runware.answers import Item
+from studio.gateway.runware.errors import TaskError
+from studio.gateway.runware.tasks import Caller, do
+
+NO_ARRAY = "The request body must be an array of task objects."
+NOT_JSON = "The request body is not valid JSON."
+TASKS_AT_ONCE = 100
+AUTHENTICATION = "authentication"
+READS = (AUTHENTICATION, "ping", "getResponse", "getTaskDetails", "accountManagement")
+
+
+@dataclass(slots=True)
+class Answers:
+    """What goes into ``data`` and ``errors``, and an error's status if nothing has worked."""
+
+    data: list[Item] = field(default_factory=list)
+    errors: list[Item] = field(default_factory=list)
+    status: int = 200
+
+
+def checked(read: Any) -> list[dict[str, Any]]:
+    """The tasks that a message has. Raises TaskError."""
+    if not isinstance(read, list) or not read or not all(isinstance(task, dict) for task in read):
+        raise TaskError("invalidRequestBody", NO_ARRAY)
+    if len(read) > TASKS_AT_ONCE:
+        raise TaskError("arrayTooLong", f"One request has at most {TASKS_AT_ONCE} tasks. Send the rest in another.")
+    return read
+
+
+def only_reads(asked: list[dict[str, Any]]) -> bool:
+    return all(task.get("taskType") in READS for task in asked)
+
+
+def named_token(first: dict[str, Any]) -> ApiToken | None:
+    """The token of a first task that carries the key. Raises TaskError."""
+    if first.get("taskType") != AUTHENTICATION:
+        return None
+    try:
+        return known_token(str(first.get("apiKey", "")))
+    except NoToken:
+        raise no_key() from None
+
+
+def no_key() -> TaskError:
+    return TaskError("invalidApiKey", "Invalid API key.", "apiKey", status=401, taskType=AUTHENTICATION)
+
+
+def answer(asked: list[dict[str, Any]], caller: Caller) -> Answers:
+    answers = Answers()
+    first_trouble = 0
+    has_worked = False
+    for task in asked:
+        if task.get("taskType") == AUTHENTICATION:
+            session = str(caller.session or uuid4())
+            answers.data.append({"taskType": AUTHENTICATION, "connectionSessionUUID": session})
+            continue
+        try:
+            data, errors = do(task, caller)
+        except TaskError as error:
+            answers.errors.append(error.entry(task))
+            first_trouble = first_trouble or error.status
+            continue
+        answers.data += data
+        answers.errors += errors
+        has_worked = True
+    answers.status = 200 if has_worked else first_trouble or 200
+    return answers

@@ -1,0 +1,81 @@
+"""What the open connections are told without having asked: read from the rows of all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Exists, F, OuterRef, Q, Window
+from django.db.models.functions import RowNumber
+
+from avatarsite.workspaces.access import Action, demand_of_token
+from avatarsite.workspaces.models import ApiToken
+from avatarsite.workspaces.refusals import NotAllowed
+from avatarsite.workspaces.tokens import is_live
+from studio.gateway.models import AskedState, GatewayRequest
+from studio.gateway.outcome import Phase, standing_of
+from studio.gateway.runware.answers import Item, success
+from studio.models import Render
+from studio.models.renders import ENDED
+
+EACH_LOOK = 20  # of one session, so that one with thousands keeps nobody else waiting
+_UNENDED = Render.objects.filter(group_id=OuterRef("render__group_id")).exclude(state__in=ENDED)
+_OVER = (
+    Q(state__in=(AskedState.REFUSED, AskedState.CANCELLED))
+    | Q(state=AskedState.ASKED, render=None)  # deleted since
+    | (Q(render__state__in=ENDED) & ~Exists(_UNENDED))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """An ended request of a session. ``items`` are its videos.
+
+    There are none if it has failed: clients take an error about a task that they no longer wait for as everybody's, so
+    that is told to whoever asks.
+    """
+
+    request_id: str
+    session: UUID
+    workspace_id: str
+    items: list[Item]
+
+
+def pushes(sessions: Iterable[UUID], told: Collection[str]) -> list[Push]:
+    """What there is to tell of, but for the requests that were told of already."""
+    rows = (
+        GatewayRequest.objects.filter(_OVER, session__in=list(sessions))
+        .exclude(pk__in=list(told))
+        .annotate(nth=Window(RowNumber(), partition_by=[F("session"), F("workspace")], order_by="pk"))
+        .filter(nth__lte=EACH_LOOK)
+        .select_related("render")
+        .order_by("pk")
+    )
+    return [_push(row) for row in rows]
+
+
+def forget(request_ids: Collection[str]) -> None:
+    """Their clients have surely been told."""
+    GatewayRequest.objects.filter(pk__in=list(request_ids)).update(session=None)
+
+
+def dead_tokens(token_ids: Collection[str]) -> set[str]:
+    """Those that have been revoked, have expired or are gone."""
+    tokens = ApiToken.objects.filter(pk__in=list(token_ids))
+    return set(token_ids) - {token.pk for token in tokens if is_live(token)}
+
+
+def may_be_told(token: ApiToken) -> bool:
+    try:
+        demand_of_token(token, Action.VIEW)
+    except NotAllowed:
+        return False
+    return True
+
+
+def _push(row: GatewayRequest) -> Push:
+    standing = standing_of(row)
+    takes = [take for take in standing.takes if take.phase == Phase.READY] if standing else []
+    assert row.session is not None  # noqa: S101 -- by it the row was found
+    return Push(row.pk, row.session, row.workspace_id, [success(row, take) for take in takes])

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import Any
+
+import uvicorn
+from django.core.management.base import BaseCommand
+
+from studio.gateway.doors import BODY_LIMIT
+
+# What is a little above the limit is read and refused by name; what is far above ends its connection.
+LONGEST_FRAME = BODY_LIMIT + 10_000_000
+CONNECTIONS = 1_000  # of one process
+STOP_SECONDS = 10  # for answers that are under way
+
+
+class Command(BaseCommand):
+    help = "Serves Runware's WebSocket at ws://HOST:PORT/compat/runware/v1. SIGTERM or Ctrl-C stops it gracefully."
+    # They would load every page of the site.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8001)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        uvicorn.run(
+            "avatarsite.asgi:application",
+            host=options["host"],
+            port=options["port"],
+            ws="websockets-sansio",
+            ws_max_size=LONGEST_FRAME,
+            ws_per_message_deflate=False,  # a small frame could become a large one
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+        )
