@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import BigIntegerField, Case, Count, ExpressionWrapper, F, Q, Sum, When
+from django.db.models import BigIntegerField, BooleanField, Case, Count, ExpressionWrapper, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Abs
 from django.utils import timezone
 
 from avatarsite.alerts import close_alert, raise_alert
 from avatarsite.models import Alert
+from avatarsite.sweeping import each
 from billing.models import Usage
 from billing.money import micros_of, usd
 
@@ -34,6 +35,7 @@ class DriftedJob:
     reported_ms: int | None
     expected_micros: int
     reported_micros: int
+    is_alarming: bool  # beyond COST_DRIFT_PERCENT and COST_DRIFT_LEAST, whichever way
 
     @property
     def drift_micros(self) -> int:
@@ -43,12 +45,6 @@ class DriftedJob:
     def percent(self) -> float | None:
         """Of what we expected; None where that was nothing."""
         return round(self.drift_micros * 100 / self.expected_micros, 1) if self.expected_micros else None
-
-    @property
-    def is_alarming(self) -> bool:
-        """Beyond COST_DRIFT_PERCENT and COST_DRIFT_LEAST, whichever way."""
-        off = abs(self.drift_micros)
-        return off * 100 > self.expected_micros * settings.COST_DRIFT_PERCENT and off >= _least()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +84,17 @@ _EXPECTED = ExpressionWrapper(
 _REPORTS = Q(reported_cost_micros__gt=0)
 
 
-def _compared(begin: datetime, end: datetime) -> Any:
-    used = Usage.objects.filter(created_at__gte=begin, created_at__lt=end)
+def _compared(used: QuerySet[Usage]) -> Any:
+    """Each with what was ``expected``, how far it is ``off``, and how far that is ``beyond`` what is let pass."""
     off = Abs(F("reported_cost_micros") - F("expected"))
     used = used.annotate(expected=_EXPECTED).annotate(
         off=Case(When(_REPORTS, then=off), default=0, output_field=BigIntegerField())
     )
     return used.annotate(beyond=F("off") * 100 - F("expected") * settings.COST_DRIFT_PERCENT)
+
+
+def _used(begin: datetime, end: datetime) -> QuerySet[Usage]:
+    return Usage.objects.filter(created_at__gte=begin, created_at__lt=end)
 
 
 def _alarming() -> Q:
@@ -104,7 +104,7 @@ def _alarming() -> Q:
 def offer_drifts(begin: datetime, end: datetime) -> list[OfferDrift]:
     """Every offer that was used, the one that is off by the most first."""
     rows = (
-        _compared(begin, end)
+        _compared(_used(begin, end))
         .values("offer")
         .annotate(
             videos=Count("pk"),
@@ -120,13 +120,28 @@ def offer_drifts(begin: datetime, end: datetime) -> list[OfferDrift]:
 
 def worst_jobs(begin: datetime, end: datetime, *, offer: str = "", alarming: bool = False) -> list[DriftedJob]:
     """The hundred jobs that are off by the most, worst first; only those that are ``alarming``, if so asked."""
-    found = _compared(begin, end).filter(Q(off__gt=0))
+    found = _compared(_used(begin, end)).filter(Q(off__gt=0))
     if offer:
         found = found.filter(offer=offer)
     if alarming:
         found = found.filter(_alarming())
+    return _jobs(found.order_by(F("off").desc(), "-pk")[:WORST])
+
+
+def _jobs(found: Any) -> list[DriftedJob]:
+    alarms = ExpressionWrapper(_alarming(), output_field=BooleanField())
     columns = ("pk", "subject", "offer", "created_at", "measured_ms", "reported_ms", "expected", "reported_cost_micros")
-    return [DriftedJob(*row) for row in found.order_by(F("off").desc(), "-pk").values_list(*columns)[:WORST]]
+    return [DriftedJob(*row) for row in found.values_list(*columns, alarms)]
+
+
+def tell_of(usage: Usage, *, key: str, **detail: Any) -> bool:
+    """Raise an alert of one job, under ``key``, if it is alarming. It stays until somebody has looked at it."""
+    compared = _jobs(_compared(Usage.objects.filter(pk=usage.pk)))
+    for job in compared:
+        if job.is_alarming:
+            facts = {"reported": job.reported_micros, "expected": job.expected_micros}
+            raise_alert(KIND, key, f"{job.offer}, {_named(job)}", **facts, **detail)
+    return any(job.is_alarming for job in compared)
 
 
 def watch() -> int:
@@ -135,11 +150,15 @@ def watch() -> int:
     How many offers are. Safe to repeat: an alert that is open is brought up to date.
     """
     end = timezone.now()
-    drifting = [drift for drift in offer_drifts(end - WATCHED, end) if drift.alarming]
-    for drift in drifting:
-        worst = worst_jobs(end - WATCHED, end, offer=drift.offer, alarming=True)
-        raise_alert(KIND, drift.offer, _told(drift, worst[0]), jobs=[_named(job) for job in worst[:TOLD]])
-    quiet = Alert.objects.filter(kind=KIND, closed_at=None).exclude(key__in=[drift.offer for drift in drifting])
+    drifting = {drift.offer: drift for drift in offer_drifts(end - WATCHED, end) if drift.alarming}
+
+    def tell(offer: str) -> None:
+        worst = worst_jobs(end - WATCHED, end, offer=offer, alarming=True)
+        raise_alert(KIND, offer, _told(drifting[offer], worst[0]), jobs=[_named(job) for job in worst[:TOLD]])
+
+    each(drifting, tell, "Telling that an offer costs otherwise")
+    # Only those that are of offers: what is told of a single job is none of this look's business.
+    quiet = Alert.objects.filter(kind=KIND, closed_at=None, detail__has_key="jobs").exclude(key__in=drifting)
     for offer in quiet.values_list("key", flat=True):
         close_alert(KIND, offer)
     return len(drifting)

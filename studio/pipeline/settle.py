@@ -10,15 +10,15 @@ from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.alerts import raise_alert
-from billing import metering
-from billing.money import charge_micros, usd
+from billing import cost_drift, metering
+from billing.models import Usage
+from billing.money import charge_micros
 from studio.models import Delivery, JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline.notify import file_notice
 from studio.pipeline.states import advance
 
 DRIFT_SHARE = 0.1
 DRIFT_MS = 1_000
-DRIFT_MICROS = 20_000
 
 
 def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
@@ -42,7 +42,7 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
         )
         if not won:
             return False
-        metering.record_usage(
+        usage = metering.record_usage(
             workspace=render.workspace,
             subject=f"render:{render.pk}",
             offer=job.offer if job else render.offer,
@@ -57,17 +57,14 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
             Delivery.objects.create(render=render, url=endpoint, next_try_at=timezone.now())
             jobs.enqueue("studio.deliver", render_id=render.pk)
     if job:
-        _compare(render, job, measured_ms)
+        _compare(render, job, usage)
     return True
 
 
-def _compare(render: Render, job: ProviderJob, measured_ms: int) -> None:
+def _compare(render: Render, job: ProviderJob, usage: Usage) -> None:
     """A provider that reports another length or cost than we see is something for the operator, never the customer."""
-    expected = charge_micros(measured_ms, render.price.cost_micros_per_second)
-    length, cost = job.reported_ms, job.reported_cost_micros
+    length, measured_ms = job.reported_ms, usage.measured_ms
     if length is not None and abs(length - measured_ms) > max(DRIFT_MS, measured_ms * DRIFT_SHARE):
         message = f"{job.offer} reports {length / 1000:,.3f} s for a file of {measured_ms / 1000:,.3f} s."
         raise_alert("length_drift", job.pk, message, render=render.pk, reported_ms=length, measured_ms=measured_ms)
-    if cost and abs(cost - expected) > max(DRIFT_MICROS, expected * DRIFT_SHARE):
-        message = f"{job.offer} reports a cost of {usd(cost)} where the price book expects {usd(expected)}."
-        raise_alert("cost_drift", job.pk, message, render=render.pk, reported=cost, expected=expected)
+    cost_drift.tell_of(usage, key=job.pk, render=render.pk)

@@ -212,6 +212,29 @@ def test_drift_is_told_worst_first_and_only_what_is_beyond_both_bounds_alarms(cl
     assert (second.offer, second.alarming) == ("fal:cheap", 0)
 
 
+def test_a_jobs_alert_and_its_offers_have_one_threshold_and_do_not_close_each_other(clock: Any) -> None:
+    clock(2027, 11, 2, 12)
+    workspace = make_workspace()
+    give(workspace, 100 * DOLLAR, "paid")
+    price = make_price()
+    told = []
+    for name, cost in (("over", 640_000), ("near", 630_000), ("cheap", 560_000)):  # of 600,000: 6.7, 5 and -6.7 %
+        used = make_video(workspace, name, price, reported_cost_micros=cost)
+        told.append(cost_drift.tell_of(used, key=f"job_{name}", render=name))
+    assert told == [job.is_alarming for name in ("over", "near", "cheap") for job in named(name)] == [True, False, True]
+    clock(2027, 11, 2, 13)
+    assert cost_drift.watch() == 1
+    clock(2027, 11, 4)
+    assert cost_drift.watch() == 0
+    left = Alert.objects.filter(kind="cost_drift", closed_at=None).values_list("key", "detail__render")
+    assert list(left.order_by("pk")) == [("job_over", "over"), ("job_cheap", "cheap")]
+
+
+def named(name: str) -> list[cost_drift.DriftedJob]:
+    found = cost_drift.worst_jobs(NOVEMBER.begins, NOVEMBER.ends)
+    return [job for job in found if job.subject == f"render:{name}"]
+
+
 def test_the_hourly_watch_raises_one_alert_an_offer_and_closes_it_when_all_is_well(clock: Any) -> None:
     clock(2027, 11, 2, 12)
     workspace = make_workspace()
