@@ -13,7 +13,7 @@ from django.conf import settings
 from django_q.cluster import Cluster
 from django_q.conf import Conf
 
-from avatarsite import canary
+from avatarsite import canary, failed_tasks
 from avatarsite.stopping import STOP_FILE
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -29,6 +29,7 @@ def run_cluster(name: str, supervisor: str, stop_file: Path) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     os.environ[STOP_FILE] = str(stop_file)
     canary.connect(supervisor, name)
+    failed_tasks.connect()
     _configure(name)
     Cluster().start()
     # On the way out multiprocessing waits for the sentinel, as qcluster does.

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from avatarsite import rows
+from avatarsite.sweeping import each
 from avatarsite.workspaces.models import User, Workspace
 from billing import accounts, lines
 from billing.errors import KeyConflict
@@ -134,7 +135,8 @@ def expire_lots(now: datetime | None = None) -> int:
     now = now or timezone.now()
     due = CreditLot.objects.filter(expires_at__lte=now, remaining__gt=F("held"))
     # One transaction per wallet: a sweep of thousands must not lock out their owners.
-    return sum(expire_lots_of(pk, now) for pk in sorted(set(due.values_list("account_id", flat=True))))
+    wallets = sorted(set(due.values_list("account_id", flat=True)))
+    return sum(each(wallets, lambda pk: expire_lots_of(pk, now), "Booking the lapsed credit of a ledger account"))
 
 
 def expire_lots_of(account_id: int, now: datetime) -> int:

@@ -15,6 +15,7 @@ from typing import TypeVar
 from django.utils import timezone
 
 from avatarsite.alerts import close_alert, raise_alert
+from avatarsite.sweeping import contained, tell_failure
 from billing import stripe_gateway
 from billing.disputes import book_dispute
 from billing.models import Dispute, DisputeState, Refund, RefundState, TopUp, TopUpState
@@ -95,16 +96,18 @@ def _disputed(stripe_id: str) -> str:
 
 
 def _book(report: Report, name: str, things: Iterable[T], book: Callable[[T], str], stands: Callable[[T], str]) -> None:
+    def tell(what: str, thing: object, error: Exception) -> None:
+        report.differences.append(f"A {name} could not be looked at: {error}")
+        if not isinstance(error, StripeProblem):
+            tell_failure(what, thing, error)
+
     count = 0
     for count, thing in enumerate(things, start=1):  # noqa: B007 -- how many there were
-        before = stands(thing)
-        try:
+        with contained(f"Comparing a {name} with Stripe", getattr(thing, "id", thing), tell, savepoint=False):
+            before = stands(thing)
             told = book(thing)
-        except StripeProblem as error:
-            report.differences.append(f"A {name} could not be looked at: {error}")
-            continue
-        if stands(thing) != before:
-            report.booked.append(f"{name}: {told}")
+            if stands(thing) != before:
+                report.booked.append(f"{name}: {told}")
     report.looked_at[name] = count
 
 

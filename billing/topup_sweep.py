@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -11,14 +10,14 @@ from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.alerts import raise_alert
+from avatarsite.sweeping import each, run_clauses
+from avatarsite.workspaces.models import Workspace
 from billing import auto_topup, stripe_gateway
 from billing.freezing import apply_freeze
 from billing.models import AutoTopUp, Origin, Refund, TopUp, TopUpState
 from billing.receivables import in_debt, settle_receivable
 from billing.stripe_gateway import StripeRefused
 from billing.topups import MISMATCH, check_top_up
-
-logger = logging.getLogger(__name__)
 
 BATCH = 100
 LEASE = timedelta(minutes=5)
@@ -30,14 +29,7 @@ def sweep() -> dict[str, int]:
     clauses: dict[str, Callable[[], int]] = {"debts": _collect}
     if stripe_gateway.is_on():
         clauses |= {"top-ups": _check, "refunds": _send, "automatic": _consider}
-    found = {}
-    for name, clause in clauses.items():
-        try:
-            found[name] = clause()
-        except Exception:
-            # What is wrong with one row must not keep the others from being found.
-            logger.exception("sweep: %s could not be looked for", name)
-    return found
+    return run_clauses(clauses, "The sweep of Stripe’s things")
 
 
 def _check() -> int:
@@ -104,8 +96,9 @@ def _consider() -> int:
 
 def _collect() -> int:
     """What was held when it fell due may be free now."""
-    owing = in_debt()
-    for workspace in owing:
-        settle_receivable(workspace)
-        apply_freeze(workspace)
-    return len(owing)
+    return len(each(in_debt(), _collect_from, "Collecting what a workspace owes"))
+
+
+def _collect_from(workspace: Workspace) -> None:
+    settle_receivable(workspace)
+    apply_freeze(workspace)

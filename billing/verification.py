@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from django.db import connection
 
 from avatarsite import rows
 from avatarsite.rows import Session
+from avatarsite.sweeping import contained
 from billing import append_only
 from billing.chain import GENESIS, Line, line_hash
 from billing.models import Transfer
 from billing.money import usd
-from billing.rules import RULES
+from billing.rules import RULES, Rule
 from billing.stripe_rules import STRIPE
 
 
@@ -30,6 +32,7 @@ class Finding:
     sentence: str
 
 
+UNCHECKED = "not_checked"
 Check = Callable[[], Iterable[Finding]]
 _registered: list[Check] = []
 
@@ -42,11 +45,21 @@ def register_check(check: Check) -> Check:
 
 
 def verify(extra_checks: Iterable[Check] = ()) -> list[Finding]:
-    """All findings of the ledger's own rules, of registered checks and of ``extra_checks``; [] when all is well."""
+    """All findings of the ledger's own rules, of registered checks and of ``extra_checks``; [] when all is well.
+
+    A check that can't be made is a finding, too, and keeps none of the others from being made.
+    """
+    findings: list[Finding] = []
+
+    def tell(_what: str, thing: object, error: Exception) -> None:
+        findings.append(Finding(UNCHECKED, f"The check {thing} could not be made: {type(error).__name__}: {error}"))
+
     with snapshot() as sql:
-        findings = [*_broken_rules(sql), *_chains(sql), *_unsealed()]
-        for check in (*_registered, *extra_checks):
-            findings += check()
+        own: dict[str, Check] = {rule.code: partial(_broken, sql, rule) for rule in (*RULES, *STRIPE)}
+        own |= {"chains": partial(_chains, sql), "append_only": _unsealed}
+        for name, check in (*own.items(), *((each.__name__, each) for each in (*_registered, *extra_checks))):
+            with contained("verify", name, tell):
+                findings += check()
     return findings
 
 
@@ -70,11 +83,10 @@ def snapshot() -> Iterator[Session]:
             connection.transaction_mode = mode  # type: ignore[attr-defined]
 
 
-def _broken_rules(sql: Session) -> Iterator[Finding]:
-    for rule in (*RULES, *STRIPE):
-        for row in sql.run(rule.query):
-            told = [usd(int(value)) if name in rule.money else value for name, value in enumerate(row)]
-            yield Finding(rule.code, rule.sentence.format(*told))
+def _broken(sql: Session, rule: Rule) -> Iterator[Finding]:
+    for row in sql.run(rule.query):
+        told = [usd(int(value)) if name in rule.money else value for name, value in enumerate(row)]
+        yield Finding(rule.code, rule.sentence.format(*told))
 
 
 def _unsealed() -> Iterator[Finding]:

@@ -21,8 +21,7 @@ from billing.models import Transfer
 from billing.money import usd
 from studio.models import Delivery, OfferHealth, Project, ProviderJob, Render, RenderEvent, Upload
 from studio.pipeline import giving_back, health
-from studio.pipeline.cancel import request_cancel
-from studio.pipeline.failures import fail_render
+from studio.pipeline.cancel import give_up, request_cancel
 from studio.pipeline.request import retry_render
 from studio.storage import signed_link
 
@@ -109,15 +108,15 @@ class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
         if isinstance(reason, HttpResponse):
             return reason
 
-        def give_up(render: Render) -> bool:
-            won = not render.ended and fail_render(
+        def act(render: Render) -> bool:
+            won = not render.ended and give_up(
                 render, code="stopped", message=f"{STOPPED} {reason}", reason=f"given up: {reason}"
             )
             if won:
                 self.log_change(request, render, f"Gave up: {reason}")
             return won
 
-        self._each(request, renders, "failed, their holds released", give_up)
+        self._each(request, renders, "failed, their holds released", act)
         return None
 
     @admin.action(description="Give the charge back", permissions=["give_back"])

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from s3transfer.utils import ReadFileChunk
 
+from avatarsite.sweeping import each
 from studio.bucket_words import in_our_words
 from studio.media.faststart import has_table_in_front
 from studio.media.growing import Growing
@@ -115,10 +116,10 @@ def abort(client: Any, place: Mapping[str, str], upload: str) -> bool:
 
 def clear_forgotten(client: Any, bucket: str, prefix: str = "", *, now: datetime | None = None) -> int:
     """Take out of the bucket what processes that were killed have left of their uploads. Returns how many."""
-    before, count = (now or datetime.now(UTC)) - FORGOTTEN, 0
+    before = (now or datetime.now(UTC)) - FORGOTTEN
     with in_our_words():
-        for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix):
-            for upload in page.get("Uploads", ()):
-                if upload["Initiated"] < before:
-                    count += abort(client, {"Bucket": bucket, "Key": upload["Key"]}, upload["UploadId"])
-    return count
+        pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+        left = [upload for page in pages for upload in page.get("Uploads", ()) if upload["Initiated"] < before]
+        named = [(upload["Key"], upload["UploadId"]) for upload in left]
+        what = "Aborting an upload that was left in the bucket"
+        return sum(each(named, lambda one: abort(client, {"Bucket": bucket, "Key": one[0]}, one[1]), what))

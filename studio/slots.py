@@ -16,6 +16,7 @@ from django.core.files.storage import default_storage
 from django.urls import reverse
 from django.utils import timezone
 
+from avatarsite.sweeping import each
 from avatarsite.workspaces.models import User, Workspace
 from studio.filenames import clean_name
 from studio.models import Upload, UploadKind, UploadSlot
@@ -99,10 +100,12 @@ def fill_slot(slot: UploadSlot, content: File[Any]) -> None:
 def sweep_slots() -> int:
     """Forget slots that are long over, and what was sent to them."""
     over = UploadSlot.objects.filter(expires_at__lt=timezone.now() - KEPT).order_by("expires_at")[:BATCH]
-    for slot in over:
-        default_storage.delete(slot.file)
-        slot.delete()
-    return len(over)
+    return len(each(over, _forget, "Forgetting a slot that is over"))
+
+
+def _forget(slot: UploadSlot) -> None:
+    default_storage.delete(slot.file)
+    slot.delete()
 
 
 def _address(slot: UploadSlot) -> str:

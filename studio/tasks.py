@@ -29,6 +29,10 @@ def stop_overdue(*, render_id: str) -> None:
     cancelling.stop_overdue(render_id)
 
 
+def abandon(*, job_id: str) -> None:
+    cancelling.abandon(job_id)
+
+
 def tell(*, render_id: str) -> None:
     letters.tell_of(render_id)
 

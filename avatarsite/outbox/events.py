@@ -13,6 +13,7 @@ from avatarsite.compiled import add
 from avatarsite.outbox.kinds import KINDS, TEST
 from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Stream
 from avatarsite.outbox.wake import wake_sender
+from avatarsite.sweeping import each
 
 BATCH = 500
 KEPT = timedelta(days=30)
@@ -87,7 +88,7 @@ def address_to(endpoint: Endpoint, events: list[Event]) -> list[Delivery]:
 def fan_out_all() -> int:
     """As ``fan_out``, of every workspace: what a dropped nudge has left, and what nobody listens to."""
     waiting = Event.objects.filter(number=None).order_by().values_list("workspace_id", flat=True).distinct()
-    return sum(fan_out(workspace_id) for workspace_id in list(waiting[:BATCH]))
+    return sum(each(list(waiting[:BATCH]), fan_out, "Numbering the events of a workspace"))
 
 
 def forget_old_events() -> int:

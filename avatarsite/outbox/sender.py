@@ -7,7 +7,6 @@ holds up nobody but itself. Correctness rests on the claim of each delivery (``r
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -24,8 +23,7 @@ from avatarsite.outbox import rows, wake
 from avatarsite.outbox.events import fan_out_all
 from avatarsite.outbox.models import Endpoint
 from avatarsite.outbox.posting import SECONDS, Answer, new_client, post
-
-logger = logging.getLogger(__name__)
+from avatarsite.sweeping import tell_failure
 
 RUN_SECONDS = 45.0  # with the last post well below the queue's limit for the watch cluster
 RENEW_EVERY = 5.0
@@ -113,9 +111,9 @@ class _Round:
         try:
             async with new_client() as client:
                 await self._serve(client, endpoint_id)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 -- told; its own endpoint alone waits
             # Its claim runs out, and the delivery is tried again.
-            logger.exception("%s: the sending broke", endpoint_id)
+            await sync_to_async(tell_failure)("Sending webhooks to an endpoint", endpoint_id, error)
         finally:
             self.failing.discard(endpoint_id)
             del self.turns[endpoint_id]
@@ -141,4 +139,9 @@ class _Round:
 async def _send(client: httpx.AsyncClient, letter: rows.Letter) -> Answer:
     if not letter.headers:
         return Answer(None, rows.UNSEALED, 0)
-    return await post(client, letter.url, letter.body, letter.headers)
+    try:
+        return await post(client, letter.url, letter.body, letter.headers)
+    except Exception as error:  # noqa: BLE001 -- told
+        # An answer like others: it waits for its next try, and what stands behind it gets its turn.
+        await sync_to_async(tell_failure)("Sending a webhook", letter.delivery, error)
+        return Answer(None, f"Nothing was sent: our own work on it broke ({type(error).__name__}).", 0)

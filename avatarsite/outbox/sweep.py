@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.outbox.events import fan_out_all
 from avatarsite.outbox.wake import work_left
+from avatarsite.sweeping import run_clauses
 
 
-def sweep() -> None:
-    """Safe to repeat, and at once."""
-    fan_out_all()
-    if work_left(timezone.now()):
-        jobs.enqueue("avatarsite.send_webhooks")
+def sweep() -> dict[str, int]:
+    """Safe to repeat, and at once; returns how many of each were found."""
+    return run_clauses(CLAUSES, "The sweep of webhooks")
+
+
+def _nudge_sender() -> int:
+    if not work_left(timezone.now()):
+        return 0
+    jobs.enqueue("avatarsite.send_webhooks")
+    return 1
+
+
+CLAUSES: dict[str, Callable[[], int]] = {"events": fan_out_all, "deliveries": _nudge_sender}

@@ -14,6 +14,7 @@ from avatarsite.workspaces.models import User
 from billing.money import usd_at_most
 from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
+from studio.models.renders import ENDED
 from studio.pipeline.failures import OVERDUE, fail_render, release
 from studio.pipeline.orders import handle_of
 from studio.pipeline.states import advance, note
@@ -55,13 +56,19 @@ def cancel_terms(render: Render) -> CancelTerms:
         return CancelTerms(possible=True, sentence=f"Nothing has been sent yet. All {held} that is held comes back.")
     if render.state == RenderState.INGESTING:
         return CancelTerms(possible=False, sentence="The provider has finished it; it will be here in a moment.")
-    if not registry.provider_of(render.offer).capabilities.can_cancel:
+    if not can_stop(render.offer):
         sentence = f"The provider can't stop a video that it has taken. You will get it, and pay at most {held}."
         return CancelTerms(possible=False, sentence=sentence)
     stopped = f"The provider is asked to stop. If it does, all {held} that is held comes back;"
     return CancelTerms(
         possible=True, sentence=f"{stopped} if it has finished by then, you get the video and pay for it."
     )
+
+
+def can_stop(offer_id: str) -> bool:
+    """Whether its provider can be asked to stop; not where this server no longer has the offer."""
+    offer = registry.find(offer_id)
+    return offer is not None and registry.provider(offer.provider).capabilities.can_cancel
 
 
 def request_cancel(render: Render, *, user: User | None) -> bool:
@@ -129,13 +136,46 @@ def end_stopped(render: Render) -> bool:
     return finish_cancelled(render, reason="the provider stopped it")
 
 
+def give_up(render: Render, *, code: str, message: str, reason: str) -> bool:
+    """Fail it and give its hold back, whoever has it. Where a provider does, it's asked to stop: it would cost us."""
+    with transaction.atomic():
+        if not fail_render(render, code=code, message=message, reason=reason):
+            return False
+        for job in render.jobs.filter(outcome=Outcome.ACCEPTED, next_check_at__isnull=False):
+            leave(job)
+    return True
+
+
+def leave(job: ProviderJob) -> None:
+    """Watch it no longer, and have its provider asked to stop, within the caller's transaction."""
+    ProviderJob.objects.filter(pk=job.pk).update(next_check_at=None)
+    jobs.enqueue("studio.abandon", job_id=job.pk)
+
+
+def abandon(job_id: str) -> bool:
+    """Ask the provider to stop what nobody waits for any more. True if it has; what it makes is a loss of ours."""
+    left = ProviderJob.objects.select_related("render").filter(
+        pk=job_id, outcome=Outcome.ACCEPTED, next_check_at=None, render__state__in=ENDED
+    )
+    job = left.exclude(status__in=ENDED_STATUSES).first()
+    if job is None or not can_stop(job.offer) or (answer := _asked_to_stop(job)) is None:
+        return False
+    note(job.render, f"the provider's answer to the cancel: {answer}")
+    stopped = {"status": JobStatus.CANCELLED, "finished_at": timezone.now()}
+    return answer is CancelAnswer.CANCELLED and bool(left.exclude(status__in=ENDED_STATUSES).update(**stopped))
+
+
 def _stop(job: ProviderJob) -> bool:
+    answer = _asked_to_stop(job)
+    return answer is not None and _record(job, answer)
+
+
+def _asked_to_stop(job: ProviderJob) -> CancelAnswer | None:
     try:
-        answer = http.run(registry.provider_of(job.offer).cancel, handle_of(job))
+        return http.run(registry.provider_of(job.offer).cancel, handle_of(job))
     except ProviderError as error:
         logger.warning("%s: cancel did not reach %s: %s", job.render_id, job.offer, error)
-        return False
-    return _record(job, answer)
+        return None
 
 
 def _record(job: ProviderJob, answer: CancelAnswer) -> bool:

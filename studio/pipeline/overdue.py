@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -13,16 +12,16 @@ from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.inbox.letters import due_letters
+from avatarsite.sweeping import each, run_clauses
 from billing.models import HoldState
 from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE, ENDED
-from studio.pipeline.cancel import ASKED_TO_STOP, job_in_flight
+from studio.pipeline.cancel import ASKED_TO_STOP, can_stop, give_up, job_in_flight
 from studio.pipeline.deliver import due_deliveries
 from studio.pipeline.expire import delete_due_files
-from studio.pipeline.failures import OVERDUE, fail_render, release
+from studio.pipeline.failures import OVERDUE, release
 from studio.pipeline.states import note
 from studio.pipeline.watch_rows import work_left
-from studio.providers import registry
 
 logger = logging.getLogger(__name__)
 
@@ -34,21 +33,15 @@ STOP_PATIENCE = timedelta(minutes=5)  # after each of them
 
 def sweep() -> dict[str, int]:
     """Nudge everything that is due. Each clause is one indexed query with a limit; returns how many of each."""
-    found: Counter[str] = Counter()
-    for name, clause in CLAUSES.items():
-        try:
-            found[name] = clause()
-        except Exception:
-            # What is wrong with one row must not keep the others from being found.
-            logger.exception("sweep: %s could not be looked for", name)
+    found = run_clauses(CLAUSES, "The sweep of renders")
     if sum(found.values()):
         logger.info("sweep: %s", ", ".join(f"{name} {count}" for name, count in found.items() if count))
-    return dict(found)
+    return found
 
 
 def _end_overdue() -> int:
     overdue = Render.objects.filter(state__in=ALIVE, deadline_at__lt=timezone.now()).select_related("hold")
-    return sum(end_overdue(render) for render in overdue[:BATCH])
+    return sum(each(overdue[:BATCH], end_overdue, "Ending an overdue video"))
 
 
 def end_overdue(render: Render) -> bool:
@@ -59,16 +52,14 @@ def end_overdue(render: Render) -> bool:
     if render.deadline_at is None or render.deadline_at > timezone.now() or _ask_to_stop(render):
         return False
     reason = f"too long {render.get_state_display().lower()}"
-    if not fail_render(render, code="overdue", message=OVERDUE, reason=reason):
-        return False  # it has moved on, and its job is still to be watched
-    render.jobs.filter(next_check_at__isnull=False).update(next_check_at=None)
-    return True
+    # If not, it has moved on, and its job is still to be watched.
+    return give_up(render, code="overdue", message=OVERDUE, reason=reason)
 
 
 def _ask_to_stop(render: Render) -> bool:
     """True if there is something to wait for: the provider's answer, or a video that comes before it."""
     job = job_in_flight(render.pk)
-    if job is None or not registry.provider_of(job.offer).capabilities.can_cancel:
+    if job is None or not can_stop(job.offer):
         return False
     if render.events.filter(reason=ASKED_TO_STOP).count() >= STOPS:
         return False
@@ -95,16 +86,16 @@ def _watch_again() -> int:
     lost = Render.objects.filter(
         ~Exists(watched), state=RenderState.RENDERING, state_since__lt=timezone.now() - SETTLED_LATE
     )
-    count = 0
-    for render in lost[:BATCH]:
-        last = render.jobs.filter(outcome=Outcome.ACCEPTED).order_by("attempt").last()
-        if last is not None:
-            logger.error("%s was waiting for %s, which nobody watched", render.pk, last.pk)
-            ProviderJob.objects.filter(pk=last.pk).update(
-                status=JobStatus.UNKNOWN, finished_at=None, next_check_at=timezone.now()
-            )
-            count += 1
-    return count
+    return sum(each(lost[:BATCH], _watch_last_job, "Watching a video again"))
+
+
+def _watch_last_job(render: Render) -> bool:
+    last = render.jobs.filter(outcome=Outcome.ACCEPTED).order_by("attempt").last()
+    if last is None:
+        return False
+    logger.error("%s was waiting for %s, which nobody watched", render.pk, last.pk)
+    again = {"status": JobStatus.UNKNOWN, "finished_at": None, "next_check_at": timezone.now()}
+    return bool(ProviderJob.objects.filter(pk=last.pk).update(**again))
 
 
 def _nudge_watch() -> int:
@@ -117,12 +108,12 @@ def _nudge_watch() -> int:
 def _release_orphans() -> int:
     """Open holds of renders that have ended. Our transactions make none; an operator's repair might."""
     orphans = Render.objects.filter(state__in=ENDED, hold__state=HoldState.OPEN).select_related("hold")
-    count = 0
-    for render in orphans[:BATCH]:
-        logger.error("%s has ended as %s with an open hold", render.pk, render.state)
-        release(render, reason="found by the sweep")
-        count += 1
-    return count
+    return len(each(orphans[:BATCH], _release_orphan, "Releasing the hold of an ended video"))
+
+
+def _release_orphan(render: Render) -> None:
+    logger.error("%s has ended as %s with an open hold", render.pk, render.state)
+    release(render, reason="found by the sweep")
 
 
 def _nudge_deliveries() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -69,10 +70,10 @@ def store_news(reports: Mapping[str, JobReport]) -> None:
         cursor.executemany(_NEWS, rows)
 
 
-def note_refusal(offer: str, failure: Failure) -> None:
+def note_refusal(offer: str, failure: Failure, asked_at: datetime) -> None:
     """A question was turned away. An empty account or a bad key there is ours to mend, whatever it hit upon."""
     if failure.fault.is_ours:
-        health.note_failure(offer, failure)
+        health.note_failure(offer, failure, asked_at=asked_at)
 
 
 def _news(job: ProviderJob, report: JobReport) -> dict[str, Any]:
@@ -103,14 +104,14 @@ def _move(render: Render, job: ProviderJob, report: JobReport) -> None:
     if render.state != RenderState.RENDERING:
         return
     if report.status is Said.DONE:
-        health.note_success(job.offer)
+        health.note_success(job.offer, asked_at=job.sent_at)
         if advance(render, RenderState.INGESTING, reason="the provider is done", detail={"offer": job.offer}):
             jobs.enqueue("studio.ingest", render_id=render.pk)
     elif report.status is Said.CANCELLED:
         end_stopped(render)
     elif report.status is Said.FAILED:
         failure = report.failure or Failure(Fault.UNKNOWN, "failed", "")
-        health.note_failure(job.offer, failure)
+        health.note_failure(job.offer, failure, asked_at=job.sent_at)
         fail_by_provider(render, failure)
 
 

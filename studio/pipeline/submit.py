@@ -7,7 +7,7 @@ the step, ``send`` talks to the provider and marks that it is about to create, `
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from asgiref.sync import sync_to_async
@@ -22,7 +22,7 @@ from billing.models import Price
 from studio.media.normalise import NormaliseFailed
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.pipeline import health, states
-from studio.pipeline.cancel import finish_cancelled
+from studio.pipeline.cancel import finish_cancelled, leave
 from studio.pipeline.failures import WORKER_FAILED, fail_by_provider, fail_render
 from studio.pipeline.orders import build_order
 from studio.pipeline.wake import wake_watch
@@ -47,6 +47,12 @@ class Claimed:
 
     render: Render
     job: ProviderJob
+    claimed_at: datetime = field(default_factory=timezone.now)
+
+    @property
+    def asked_at(self) -> datetime:
+        """When the provider was asked, as far as it's known: this claim may have sent the job, or looked for it."""
+        return max(self.claimed_at, self.job.sent_at or self.claimed_at)
 
 
 def due_submits() -> QuerySet[Render]:
@@ -180,8 +186,8 @@ def record(claimed: Claimed, submission: Submission) -> bool:
     if submission.outcome is Answer.ACCEPTED:
         return _accepted(claimed.render, claimed.job, submission)
     if submission.outcome is Answer.REJECTED:
-        return _rejected(claimed.render, claimed.job, submission)
-    return _unknown(claimed.render, claimed.job, submission)
+        return _rejected(claimed, submission)
+    return _unknown(claimed, submission)
 
 
 def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
@@ -207,18 +213,19 @@ def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
             if _cancel_wished(render):
                 jobs.enqueue("studio.cancel", render_id=render.pk)
         elif stored:
-            ProviderJob.objects.filter(pk=job.pk).update(next_check_at=None)
+            leave(job)
             raise_alert("accepted_late", job.pk, f"{job.offer} has {render.pk}, which had ended: a loss of ours.")
-    health.note_success(job.offer)
+    health.note_success(job.offer, asked_at=job.sent_at)
     return won
 
 
-def _rejected(render: Render, job: ProviderJob, submission: Submission) -> bool:
+def _rejected(claimed: Claimed, submission: Submission) -> bool:
+    render, job = claimed.render, claimed.job
     failure = submission.failure or Failure(Fault.UNKNOWN, "rejected", "")
     if failure.fault is Fault.NOT_FOUND:
         # No job yet that could be lost: the provider no longer has the model, say, which is for the operator to see.
         failure = replace(failure, fault=Fault.PROVIDER)
-    health.note_failure(job.offer, failure)
+    health.note_failure(job.offer, failure, asked_at=claimed.asked_at)
     with transaction.atomic():
         stored = _store(
             job,
@@ -293,18 +300,19 @@ def fall_over(render: Render, *, reason: str) -> bool:
 
 def _why_moved(render: Render) -> str:
     """Why it was to go where it was sent first, and who of those would not take it; the history has every move."""
-    news = f"{registry.offer(render.offer).provider_label} would not take it."
+    news = f"{registry.provider_label(render.offer)} would not take it."
     whole = f"{render.why} {news}".strip()
     return whole if len(whole) <= WHY_LENGTH else news
 
 
-def _unknown(render: Render, job: ProviderJob, submission: Submission) -> bool:
+def _unknown(claimed: Claimed, submission: Submission) -> bool:
     """Not answered is not refused: the money stays on hold and the provider is asked again."""
+    render, job = claimed.render, claimed.job
     failure = submission.failure or Failure(Fault.UNKNOWN, "no_answer", "")
     _store(job, submission, outcome=Outcome.UNKNOWN, failure_code=failure.code, failure_message=failure.message)
     logger.warning("%s: not known yet whether %s took it: %s", render.pk, job.offer, failure.message)
     if render.tries == 1:
-        health.note_failure(job.offer, failure)
+        health.note_failure(job.offer, failure, asked_at=claimed.asked_at)
     if render.tries == 8:
         raise_alert("submit_unknown", job.pk, f"{job.offer} has not said for minutes whether it took {render.pk}.")
     states.try_again(

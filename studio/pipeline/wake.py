@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,6 +16,24 @@ from studio.models import WatchLease
 
 LEASE = "watch"
 LEASE_LIFE = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Rows that are no jobs, and that somebody is to be nudged about at their time, sooner than the sweep comes by.
+
+    ``nudge`` is called with the times of two looks of the watch; ``is_due_soon`` keeps it going.
+    """
+
+    name: str
+    nudge: Callable[[datetime, datetime], int]
+    is_due_soon: Callable[[], bool]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+alarms: list[Alarm] = []
 
 
 def wake_watch() -> None:

@@ -21,6 +21,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from avatarsite import jobs
+from avatarsite.sweeping import tell_failure
 from studio.models import ProviderJob
 from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline import wake
@@ -29,7 +30,7 @@ from studio.pipeline.reports import apply_report, note_refusal
 from studio.pipeline.submit import Claimed, send
 from studio.pipeline.watch_agenda import Agenda, Tracked
 from studio.pipeline.watch_pace import Paces
-from studio.pipeline.watch_rows import apply_all, look, record_all, trusted_webhooks, work_left
+from studio.pipeline.watch_rows import Refusal, apply_all, look, note_refusals, record_all, trusted_webhooks, work_left
 from studio.providers import http, registry
 from studio.providers.types import Failure, Fault, JobReport, JobStatus, ProviderError, Submission
 
@@ -67,10 +68,11 @@ def watch(*, run_seconds: float = RUN_SECONDS, stopping: Callable[[], bool] = la
 
 def check_now(job: ProviderJob) -> bool:
     """One check in the foreground. True if it changed something; raises ProviderError if it told us nothing."""
+    asked_at = timezone.now()
     try:
         report = http.run(registry.provider_of(job.offer).check, handle_of(job))
     except ProviderError as error:
-        note_refusal(job.offer, error.failure)
+        note_refusal(job.offer, error.failure, asked_at)
         raise
     return apply_report(job.pk, report)
 
@@ -87,7 +89,7 @@ class _Watch:
     questions: set[asyncio.Task[None]] = field(default_factory=set)
     answers: list[tuple[Claimed, Submission]] = field(default_factory=list)
     sends: set[asyncio.Task[None]] = field(default_factory=set)
-    refusals: dict[str, Failure] = field(default_factory=dict)
+    refusals: dict[str, Refusal] = field(default_factory=dict)
     refused_at: dict[str, float] = field(default_factory=dict)
     calling: set[str] = field(default_factory=set)  # providers whose webhooks reach us
     sends_wait: bool = False
@@ -171,8 +173,7 @@ class _Watch:
             await sync_to_async(record_all)(answers)
         if self.refusals:
             refusals, self.refusals = self.refusals, {}
-            for offer, failure in refusals.items():
-                await sync_to_async(note_refusal)(offer, failure)
+            await sync_to_async(note_refusals)(refusals)
         now = time.monotonic()
         wait = CROWD_NEWS_EVERY if len(self.agenda.tracked) > CROWD else NEWS_EVERY
         if self.reports or (self.news and now - self.news_at > wait):
@@ -190,13 +191,13 @@ class _Watch:
         task.add_done_callback(self.sends.discard)
 
     async def _send(self, claimed: Claimed) -> None:
-        pace = self.paces.of(registry.offer(claimed.job.offer).provider)
         try:
+            pace = self.paces.of(registry.offer(claimed.job.offer).provider)
             await pace.wait("submit")
             submission = await send(claimed)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 -- told
             # The lease runs out, and whoever takes the step then asks the provider what it knows.
-            logger.exception("%s: the sending broke", claimed.render.pk)
+            await sync_to_async(tell_failure)("Sending a video to its provider", claimed.render.pk, error)
             return
         if submission is None:
             return
@@ -226,17 +227,14 @@ class _Watch:
 
     async def _ask(self, provider: str, asked: list[Tracked]) -> None:
         """One question, about all of ``asked``."""
+        asked_at = timezone.now()
         try:
-            told = await registry.provider(provider).check_many([job.handle for job in asked])
-        except Exception as error:
-            logger.exception("%s: asking about %s broke", provider, ", ".join(job.render for job in asked))
-            failure = Failure(Fault.UNKNOWN, type(error).__name__, str(error))
-            told = [ProviderError(failure)] * len(asked)
+            told = await _answers(provider, asked)
         finally:
             self.agenda.busy[provider] -= 1
         for job, report in zip(asked, told, strict=True):
             if isinstance(report, ProviderError):
-                self._not_told(job, report)
+                self._not_told(job, report, asked_at)
             else:
                 self._told(job, report)
 
@@ -250,21 +248,32 @@ class _Watch:
         # Planned even if it has ended, until that has been written down.
         self.agenda.plan_again(job, max(report.retry_after_seconds or 0, self._interval(job)))
 
-    def _not_told(self, job: Tracked, error: ProviderError) -> None:
+    def _not_told(self, job: Tracked, error: ProviderError, asked_at: datetime) -> None:
         """The poll failed, which is not to say that the render failed."""
         job.failures += 1
         wait = error.retry_after_seconds or min(2.0**job.failures, 60.0)
         logger.info("%s: check at %s told nothing: %s", job.render, job.offer, error)
         if error.failure.fault is Fault.RATE_LIMIT:
-            self.paces.of(job.provider).too_much("poll", error.retry_after_seconds)
+            self.paces.of(job.provider).too_much("poll", error.retry_after_seconds, asked_at=asked_at.timestamp())
         now = time.monotonic()
         if error.failure.fault.is_ours and now - self.refused_at.get(job.provider, -REFUSED_AGAIN) >= REFUSED_AGAIN:
             self.refused_at[job.provider] = now
-            self.refusals[job.offer] = error.failure
+            self.refusals[job.offer] = error.failure, asked_at
         self.agenda.plan_again(job, max(wait, self._interval(job)))
 
     def _interval(self, job: Tracked) -> float:
         return job.interval(webhook=job.provider in self.calling)
+
+
+async def _answers(provider: str, asked: list[Tracked]) -> list[JobReport | ProviderError]:
+    """What the provider says of each; where one of several breaks our reading, each is asked about by itself."""
+    try:
+        return await registry.provider(provider).check_many([job.handle for job in asked])
+    except Exception as error:  # noqa: BLE001 -- told, once it's known which it is
+        if len(asked) > 1:
+            return [(await _answers(provider, [job]))[0] for job in asked]
+        await sync_to_async(tell_failure)("Asking about a job at its provider", asked[0].render, error)
+        return [ProviderError(Failure(Fault.UNKNOWN, type(error).__name__, str(error)))]
 
 
 def _said(job: Tracked, report: JobReport) -> tuple[str, int | None, int | None]:

@@ -13,20 +13,24 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from avatarsite.inbox.models import Letter, Seal
+from avatarsite.sweeping import contained, each, tell_failure
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
+from studio.pipeline import wake
 from studio.pipeline.orders import handle_of
-from studio.pipeline.reports import apply_report, store_news
+from studio.pipeline.reports import apply_report, note_refusal, store_news
 from studio.pipeline.submit import Claimed, claim, due_submits, record
+from studio.pipeline.wake import Alarm
 from studio.pipeline.watch_agenda import Tracked
 from studio.providers import registry
-from studio.providers.types import JobReport, JobStatus, Submission
+from studio.providers.types import Failure, JobReport, JobStatus, Submission
 
 logger = logging.getLogger(__name__)
 
 SOON = timedelta(seconds=60)  # a render that is to be sent again within this time is waited for
 # Clocks of several hosts may differ by this much; a row that is loaded twice is watched once.
 OVERLAP = timedelta(seconds=5)
+Refusal = tuple[Failure, datetime]  # and when the question was asked
 WAITING = (RenderState.QUEUED, RenderState.SUBMITTING)
 LETTERS_PROVE = timedelta(hours=1)  # for so long a good letter shows that a provider's webhooks reach us
 LOAD_AT_ONCE = 500
@@ -58,7 +62,11 @@ def open_jobs() -> QuerySet[ProviderJob]:
 def work_left() -> bool:
     """Whether a watcher has something to do, now or soon."""
     soon = Render.objects.filter(state__in=WAITING, next_try_at__lte=timezone.now() + SOON)
-    return open_jobs().exists() or soon.exists()
+    return open_jobs().exists() or soon.exists() or any(each(wake.alarms, _is_due_soon, "Looking for what is due"))
+
+
+def _is_due_soon(alarm: Alarm) -> bool:
+    return alarm.is_due_soon()
 
 
 def look(  # noqa: PLR0913 -- what the loop knows and wants
@@ -76,6 +84,8 @@ def look(  # noqa: PLR0913 -- what the loop knows and wants
     providers to which nothing is sent now. ``busy`` spares the question whether anything is left at all.
     """
     close_old_connections()
+    now = timezone.now()
+    each(wake.alarms, lambda alarm: alarm.nudge(since or now - OVERLAP, now), "Nudging what is due")
     rows = open_jobs()
     touched = rows if since is None else rows.filter(next_check_at__gt=since - OVERLAP)
     jobs = {pk: at for pk, at in touched.values_list("pk", "next_check_at") if at is not None}
@@ -97,14 +107,11 @@ def _load(ids: list[str]) -> list[Tracked]:
     found = []
     for start in range(0, len(ids), LOAD_AT_ONCE):
         rows = ProviderJob.objects.filter(pk__in=ids[start : start + LOAD_AT_ONCE]).only(*NEEDED)
-        found += [tracked for job in rows if (tracked := _tracked(job))]
+        found += each(rows, _tracked, "Watching a job at its provider")
     return found
 
 
-def _tracked(job: ProviderJob) -> Tracked | None:
-    if job.offer not in registry.OFFERS:
-        logger.error("%s is at an offer that this server no longer has: %s", job.pk, job.offer)
-        return None
+def _tracked(job: ProviderJob) -> Tracked:
     return Tracked(
         pk=job.pk,
         render=job.render_id,
@@ -129,50 +136,41 @@ def _claim_due(room: int, resting: Iterable[str]) -> tuple[list[Claimed], bool]:
         turns[workspace] = turns.get(workspace, 0) + 1
         ranked.append((turns[workspace], pk))
     chosen = sorted(ranked, key=itemgetter(0))[: max(room, 0)]
-    return [claimed for _, pk in chosen if (claimed := _claim(pk))], bool(ranked)
+    claims = each([pk for _, pk in chosen], claim, "Sending a video to its provider", _put_off)
+    return [claimed for claimed in claims if claimed], bool(ranked)
 
 
-def _claim(pk: str) -> Claimed | None:
-    """One that can't be claimed, because its offer is no longer sold, say, must not keep the others from being sent."""
-    try:
-        return claim(pk)
-    except Exception:
-        logger.exception("%s: could not be claimed", pk)
-        Render.objects.filter(pk=pk, state__in=WAITING).update(next_try_at=timezone.now() + 2 * SOON)
-        return None
+def _put_off(what: str, pk: object, error: Exception) -> None:
+    """One that can't be claimed, because its offer is no longer sold, say, must not come first each time."""
+    tell_failure(what, pk, error)
+    Render.objects.filter(pk=pk, state__in=WAITING).update(next_try_at=timezone.now() + 2 * SOON)
 
 
 def _apply(reports: Sequence[tuple[str, JobReport]]) -> list[str]:
     """One commit for all of them: a disk that has to be waited for is waited for once."""
-    ended = []
     try:
         with transaction.atomic():
-            for pk, report in reports:
-                if _apply_one(pk, report) and report.status.value in ENDED_STATUSES:
-                    ended.append(pk)
+            stored = each(reports, _apply_one, "Storing what a provider says of a job")
     except DatabaseError:
         logger.exception("%s reports could not be stored", len(reports))
         return []
-    return ended
+    return [pk for pk, report in stored if report.status.value in ENDED_STATUSES]
 
 
-def _apply_one(pk: str, report: JobReport) -> bool:
-    try:
-        with transaction.atomic():
-            apply_report(pk, report)
-    except Exception:
-        logger.exception("report of %s could not be stored", pk)
-        return False
-    return True
+def _apply_one(told: tuple[str, JobReport]) -> tuple[str, JobReport]:
+    apply_report(*told)
+    return told
 
 
 def record_all(answers: Iterable[tuple[Claimed, Submission]]) -> None:
     close_old_connections()
-    for claimed, submission in answers:
-        try:
-            record(claimed, submission)
-        except Exception:
-            logger.exception("%s: the provider's answer could not be stored", claimed.render.pk)
+    named = [(claimed.render, claimed, submission) for claimed, submission in answers]
+    each(named, lambda one: record(*one[1:]), "Storing a provider’s answer to what was sent")
+
+
+def note_refusals(refusals: Mapping[str, Refusal]) -> None:
+    close_old_connections()
+    each(refusals.items(), lambda one: note_refusal(one[0], *one[1]), "Noting that a provider turned a question away")
 
 
 def apply_all(reports: Sequence[tuple[str, JobReport]], news: Mapping[str, JobReport]) -> list[str]:
@@ -181,14 +179,21 @@ def apply_all(reports: Sequence[tuple[str, JobReport]], news: Mapping[str, JobRe
     ``news`` are those of jobs that have not ended. Returns the jobs that did.
     """
     close_old_connections()
-    done = [each for each in reports if each[1].status is JobStatus.DONE]
+    done = [told for told in reports if told[1].status is JobStatus.DONE]
     # Each of the others by itself, because it moves money: two that lock several wallets could wait for each other.
     together = [done[start : start + APPLIED_AT_ONCE] for start in range(0, len(done), APPLIED_AT_ONCE)]
-    together += [[each] for each in reports if each[1].status is not JobStatus.DONE]
-    ended = [pk for each in together for pk in _apply(each)]
-    try:
-        if news:
-            store_news(news)
-    except Exception:
-        logger.exception("the progress of %s jobs could not be stored", len(news))
+    together += [[told] for told in reports if told[1].status is not JobStatus.DONE]
+    ended = [pk for some in together for pk in _apply(some)]
+    if news:
+        _store(news)
     return ended
+
+
+def _store(news: Mapping[str, JobReport]) -> None:
+    """All at once, and one by one where one of them can't be stored."""
+
+    def store_each(*_: object) -> None:
+        each(news.items(), lambda one: store_news(dict([one])), "Storing how far a job is")
+
+    with contained("Storing how far jobs are", len(news), store_each):
+        store_news(news)

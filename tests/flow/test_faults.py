@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from django_q.models import OrmQ
+from django_q.signing import SignedPackage
 
 from avatarsite.inbox.models import Letter, Seal
 from avatarsite.models import Alert
@@ -17,7 +19,7 @@ from billing.models import Usage
 from billing.money import charge_micros, usd
 from studio.models import Outcome as Answer
 from studio.models import Render, RenderState
-from studio.pipeline.cancel import ASKED_TO_STOP, cancel_at_provider, request_cancel, stop_overdue
+from studio.pipeline.cancel import ASKED_TO_STOP, abandon, cancel_at_provider, give_up, request_cancel, stop_overdue
 from studio.pipeline.drive import drive
 from studio.pipeline.failures import COPY_FAILED, SENTENCES
 from studio.pipeline.overdue import STOPS, sweep
@@ -238,6 +240,24 @@ def test_who_waits_in_the_foreground_asks_the_provider_to_stop_without_a_worker(
     [there] = still_site.fal.jobs()
     assert there["phase"] == "cancelled"
     assert [event.reason for event in render.events.filter(reason=ASKED_TO_STOP)] == [ASKED_TO_STOP]
+
+
+def test_what_is_given_up_by_hand_is_stopped_at_its_provider(studio: Studio, still_site: Simulators) -> None:
+    render = stuck_at_fal(studio, still_site)
+    assert give_up(render, code="stopped", message="It was stopped.", reason="given up by an operator") is True
+    assert "studio.tasks.abandon" in {SignedPackage.loads(task.payload)["func"] for task in OrmQ.objects.all()}
+    job = render.jobs.get()
+    assert job.next_check_at is None
+    assert [abandon(job.pk), abandon(job.pk)] == [True, False]
+    [there] = still_site.fal.jobs()
+    assert (there["phase"], stand(Render.objects.get(pk=render.pk))) == ("cancelled", "failed stopped")
+    promises_kept(Render.objects.get(pk=render.pk), still_site.fal, studio)
+
+
+def test_nothing_is_stopped_for_a_render_that_lives(studio: Studio, still_site: Simulators) -> None:
+    render = stuck_at_fal(studio, still_site)
+    assert abandon(render.jobs.get().pk) is False
+    assert [there["phase"] for there in still_site.fal.jobs()] != ["cancelled"]
 
 
 def test_a_video_that_comes_before_it_could_be_stopped_is_fetched(studio: Studio, still_site: Simulators) -> None:
