@@ -110,6 +110,9 @@ class OfferHealth(models.Model):
     failures = models.PositiveIntegerField("in a row", default=0)
     open_until = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=300, blank=True)
+    # Answers may come in another order than their questions: what was asked before these says nothing of them.
+    turned_at = models.DateTimeField("when the circuit last opened or closed", null=True, blank=True)
+    failed_at = models.DateTimeField("when the newest question that failed was asked", null=True, blank=True)
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:

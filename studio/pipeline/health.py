@@ -6,9 +6,10 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import quantiles
+from typing import Any
 
 from django.core.cache import cache
-from django.db.models import F
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from avatarsite.alerts import close_alert, raise_alert
@@ -82,47 +83,68 @@ def state_word(row: OfferHealth, *, now: datetime | None = None) -> str:
 
 def close_circuit(offer: str) -> bool:
     """Let renders through at once: somebody has put right what was wrong. False if it was closed."""
-    closed = OfferHealth.objects.filter(pk=offer, open_until__isnull=False).update(
-        failures=0, open_until=None, reason=""
-    )
+    is_open = OfferHealth.objects.filter(pk=offer, open_until__isnull=False)
+    closed = is_open.update(failures=0, open_until=None, reason="", turned_at=timezone.now())
     if closed:
         close_alert("offer_paused", offer)
         logger.warning("%s: its circuit was closed by hand", offer)
     return bool(closed)
 
 
-def note_success(offer: str) -> None:
-    """The provider has taken or finished a job: the circuit closes."""
-    closed = OfferHealth.objects.filter(pk=offer, failures__gt=0).update(failures=0, open_until=None, reason="")
-    if closed:
+def note_success(offer: str, *, asked_at: datetime | None = None) -> None:
+    """The provider has taken or finished a job that was sent ``asked_at``, or now: the circuit closes.
+
+    Not by a job from before the failures, which shows no more than that the provider was well then.
+    """
+    asked_at = asked_at or timezone.now()
+    failing = _not_newer(OfferHealth.objects.filter(pk=offer, failures__gt=0), asked_at)
+    failing = failing.filter(Q(failed_at=None) | Q(failed_at__lte=asked_at))
+    well: dict[str, Any] = {"failures": 0, "reason": "", "open_until": None}
+    closed = failing.filter(open_until__isnull=False).update(**well, turned_at=asked_at)
+    if closed or failing.update(**well):
         close_alert("offer_paused", offer)
 
 
-def note_failure(offer: str, failure: Failure) -> None:
-    """Count a failure that is the provider's or ours, and open the circuit when it is time."""
+def note_failure(offer: str, failure: Failure, *, asked_at: datetime | None = None) -> None:
+    """Count a failure that is the provider's or ours, and open the circuit when it is time.
+
+    ``asked_at`` is when the question was asked that this answers, or now. What was asked before the circuit opened or
+    closed changes nothing: it is the trouble that opened it, or one that is over.
+    """
+    asked_at = asked_at or timezone.now()
     if failure.fault.is_ours:
-        _pause_provider(offer, failure)
-    elif failure.fault in COUNTED:
-        OfferHealth.objects.get_or_create(pk=offer)
-        OfferHealth.objects.filter(pk=offer).update(failures=F("failures") + 1)
-        row = OfferHealth.objects.get(pk=offer)
-        if row.failures >= FAILURES_TO_OPEN:
-            pause = min(FIRST_PAUSE * 2 ** min(row.failures - FAILURES_TO_OPEN, 8), LONGEST_PAUSE)
-            _open(offer, pause, f"{row.failures} failures in a row, the last: {failure.code} {failure.message}")
+        _pause_provider(offer, failure, asked_at)
+    elif failure.fault in COUNTED and (failures := _count(offer, asked_at)) >= FAILURES_TO_OPEN:
+        pause = min(FIRST_PAUSE * 2 ** min(failures - FAILURES_TO_OPEN, 8), LONGEST_PAUSE)
+        _open(offer, pause, f"{failures} failures in a row, the last: {failure.code} {failure.message}")
 
 
-def _pause_provider(offer: str, failure: Failure) -> None:
+def _not_newer(rows: QuerySet[OfferHealth], asked_at: datetime) -> QuerySet[OfferHealth]:
+    """Those that have not opened or closed since."""
+    return rows.filter(Q(turned_at=None) | Q(turned_at__lte=asked_at))
+
+
+def _count(offer: str, asked_at: datetime) -> int:
+    """How many failures in a row there are with this one; 0 when it is old news."""
+    OfferHealth.objects.get_or_create(pk=offer)
+    row = _not_newer(OfferHealth.objects.filter(pk=offer), asked_at)
+    newest = Case(When(failed_at__gt=asked_at, then=F("failed_at")), default=Value(asked_at))
+    if not row.update(failures=F("failures") + 1, failed_at=newest):
+        return 0
+    return OfferHealth.objects.values_list("failures", flat=True).get(pk=offer)
+
+
+def _pause_provider(offer: str, failure: Failure, asked_at: datetime) -> None:
     """Out of credit, or a bad key: every offer of the provider is affected, and the customer is never to blame."""
     seller = registry.offer(offer).provider
-    for other in registry.OFFERS.values():
-        if other.provider == seller:
-            OfferHealth.objects.get_or_create(pk=other.id)
-            OfferHealth.objects.filter(pk=other.id).update(failures=F("failures") + 1)
+    for other in registry.offers_at(seller):
+        if _count(other.id, asked_at):
             _open(other.id, OUR_PAUSE, f"{failure.fault}: {failure.code} {failure.message}")
 
 
 def _open(offer: str, pause: timedelta, reason: str) -> None:
-    OfferHealth.objects.filter(pk=offer).update(open_until=timezone.now() + pause, reason=reason[:300])
+    now = timezone.now()
+    OfferHealth.objects.filter(pk=offer).update(open_until=now + pause, turned_at=now, reason=reason[:300])
     raise_alert("offer_paused", offer, f"{offer} is paused for {pause.total_seconds():.0f} s: {reason}"[:1000])
 
 

@@ -54,10 +54,13 @@ class Pace:
         await self._limiter.acquire()
         return True
 
-    def too_much(self, kind: str, retry_after: float | None) -> None:
-        """The provider has answered 429. One wave of such answers slows it down once."""
+    def too_much(self, kind: str, retry_after: float | None, *, asked_at: float | None = None) -> None:
+        """The provider has answered 429 to what was asked ``asked_at``, by ``time.time``, or now.
+
+        One wave of such answers slows it down once: what was asked before it was slowed down belongs to that wave.
+        """
         now = time.time()
-        was_resting = self.rests.get(kind, 0.0) > now
+        was_resting = self.rests.get(kind, 0.0) > now or (asked_at or now) < self.changed
         self.rests[kind] = max(self.rests.get(kind, 0.0), now + min(retry_after or REST_SECONDS, LONGEST_REST[kind]))
         if kind == "poll" and not was_resting:
             self._set(max((self.rate or UNLIMITED) / 2, LEAST))

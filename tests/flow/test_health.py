@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -118,3 +118,46 @@ def test_our_own_fault_pauses_every_offer_of_the_provider_at_once(fault: Fault) 
     assert pause_seconds() == health.OUR_PAUSE.total_seconds()
     health.note_success(OFFER)
     assert sorted(alerts()) == [(both[0], False), (both[1], True)]
+
+
+def ago(seconds: float) -> datetime:
+    return timezone.now() - timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("fault", [Fault.QUOTA, Fault.AUTH, Fault.PROVIDER])
+def test_news_of_what_was_asked_before_the_pause_does_not_lift_it(fault: Fault) -> None:
+    for _ in range(health.FAILURES_TO_OPEN):
+        health.note_failure(OFFER, Failure(fault, "http_402", "no credit"))
+    before = row()
+    health.note_success(OFFER, asked_at=ago(5))  # a job that was sent before, and is done or confirmed now
+    assert (row().open_until, row().failures, alerts()[0][1]) == (before.open_until, before.failures, True)
+    health.note_success(OFFER, asked_at=timezone.now())
+    assert (row().open_until, row().failures, alerts()[0][1]) == (None, 0, False)
+
+
+def test_failures_of_the_same_wave_make_the_pause_no_longer() -> None:
+    asked_at = ago(1)
+    for _ in range(health.FAILURES_TO_OPEN * 3):
+        health.note_failure(OFFER, BROKEN, asked_at=asked_at)
+    assert (row().failures, pause_seconds()) == (health.FAILURES_TO_OPEN, 60)
+    health.note_failure(OFFER, Failure(Fault.AUTH, "http_401", "bad key"), asked_at=asked_at)
+    assert (row().failures, pause_seconds()) == (health.FAILURES_TO_OPEN, 60)
+
+
+def test_a_job_from_before_the_failures_does_not_start_the_count_anew() -> None:
+    fail(health.FAILURES_TO_OPEN - 1)
+    health.note_success(OFFER, asked_at=ago(60))
+    fail(1)
+    assert health.may_send(OFFER) is not None
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_failure_from_before_the_circuit_closed_does_not_open_it(by_hand: bool) -> None:
+    health.note_failure(OFFER, Failure(Fault.AUTH, "http_401", "bad key"))
+    asked_before = timezone.now()
+    if by_hand:
+        assert health.close_circuit(OFFER) is True
+    else:
+        health.note_success(OFFER)
+    health.note_failure(OFFER, Failure(Fault.AUTH, "http_401", "bad key"), asked_at=asked_before)
+    assert (health.may_send(OFFER), row().failures) == (None, 0)

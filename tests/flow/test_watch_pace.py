@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -54,6 +55,17 @@ def test_a_429_of_a_poll_rests_polls_and_halves_the_rate_once_for_its_wave(let_t
     pace.too_much("poll", 60.0)
     pace.too_much("poll", 30.0)
     assert (pace.rate, let_through(pace, "poll", 5), let_through(pace, "submit", 2)) == (4.0, 0, 2)
+
+
+def test_a_429_to_what_was_asked_before_it_was_slowed_down_is_of_the_same_wave() -> None:
+    pace, asked_at = Pace(8.0), time.time()
+    pace.too_much("poll", 0.001, asked_at=asked_at)
+    pace.rests.clear()  # the rest is over when the slow answer comes
+    pace.too_much("poll", 60.0, asked_at=asked_at)
+    assert (pace.rate, pace.rests["poll"] > asked_at + 59) == (4.0, True)
+    pace.rests.clear()
+    pace.too_much("poll", None, asked_at=time.time())
+    assert pace.rate == 2.0
 
 
 def test_a_provider_without_room_for_jobs_still_answers_questions(let_through: LetThrough) -> None:
