@@ -19,10 +19,11 @@ from billing.errors import BudgetReached, InsufficientCredit
 from studio.gateway import words
 from studio.gateway.letters import write_letters
 from studio.gateway.models import AskedState, GatewayRequest
+from studio.gateway.outcome import renders_of
 from studio.gateway.put_here import upload_of
 from studio.gateway.words import AlreadyAsked, Order, Refused, Trouble
 from studio.media.voices import MIN_MS
-from studio.models import Upload, UploadKind
+from studio.models import RenderState, Upload, UploadKind
 from studio.pipeline.cancel import finish_cancelled, request_cancel
 from studio.pipeline.options import check_offered, checked_options
 from studio.pipeline.quote import Quote, quote_render
@@ -113,20 +114,28 @@ def late_requests() -> list[GatewayRequest]:
 
 
 def give_up_late(row: GatewayRequest) -> bool:
-    """End a request that no provider has begun by the time that its client named. A begun one goes on."""
+    """End a request that no provider has by the time that its client named. True if it has ended by this call.
+
+    What a provider has goes on and the limit is forgotten: it would be made and paid for whoever gave it up. While it's
+    on the way to one nobody knows, and it is looked at again.
+    """
     if row.start_by is None or row.start_by > timezone.now():
         return False
     with transaction.atomic():
-        is_mine = GatewayRequest.objects.filter(pk=row.pk, start_by__isnull=False).update(start_by=None)
-        if not is_mine:
+        if _end(row, AskedState.REFUSED, Trouble(words.LATE)):
+            return True
+        row.refresh_from_db()
+        renders = renders_of(row)
+        queued = [render for render in renders if render.state == RenderState.QUEUED]
+        ended = [finish_cancelled(render, reason="not begun in the time that was given") for render in queued]
+        if not any(render.state in (RenderState.QUEUED, RenderState.SUBMITTING) for render in renders):
+            GatewayRequest.objects.filter(pk=row.pk).update(start_by=None)
+        if not any(ended):
             return False
-        ended = _end(row, AskedState.REFUSED, Trouble(words.LATE))
-        if not ended and row.render and finish_cancelled(row.render, reason="not begun in the time that was given"):
-            GatewayRequest.objects.filter(pk=row.pk).update(trouble=Trouble(words.LATE).stored())
-            row.refresh_from_db()
-            write_letters(row)
-            ended = True
-    return ended
+        GatewayRequest.objects.filter(pk=row.pk).update(trouble=Trouble(words.LATE).stored())
+        row.refresh_from_db()
+        write_letters(row)
+    return True
 
 
 def cancel(row: GatewayRequest) -> bool:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.addresses import BROKEN
+from avatarsite.sweeping import each
 from studio.gateway import seal
 from studio.gateway.fal import letter as fal
 from studio.gateway.models import AskedState, GatewayLetter, GatewayRequest, LetterState, Protocol
@@ -23,6 +24,7 @@ from studio.models import Render
 from studio.models.renders import ENDED
 from studio.pipeline.options import trusted_endpoints
 from studio.pipeline.states import backoff
+from studio.pipeline.wake import wake_watch
 from studio.providers import http
 from studio.providers.http.addresses import AddressRefused
 from studio.providers.http.asking import unanswered
@@ -36,6 +38,7 @@ SECONDS = 15.0
 MAX_TRIES = 11  # the first and ten more, over two hours
 FIRST_WAIT, LONGEST_WAIT = 7, 3_600
 BATCH = 200
+SOON = timedelta(seconds=60)
 
 
 def write_letters(row: GatewayRequest) -> int:
@@ -52,8 +55,7 @@ def write_letters(row: GatewayRequest) -> int:
 def tell_of(render_id: str) -> int:
     """Write the letters of the request that an ended render belongs to, if a client of ours asked for it."""
     named = Q(render_id=render_id) | Q(render__group__renders=render_id)
-    rows = GatewayRequest.objects.filter(named, to_be_told=True).select_related("render__group").distinct()
-    return sum(write_letters(row) for row in rows)
+    return _write_each(GatewayRequest.objects.filter(named, to_be_told=True).distinct())
 
 
 def deliver_letter(letter_id: int) -> bool:
@@ -61,6 +63,8 @@ def deliver_letter(letter_id: int) -> bool:
     letter = GatewayLetter.objects.select_related("request__workspace", "request__token", "render").get(pk=letter_id)
     if not _claim(letter):
         return False
+    if letter.tries > MAX_TRIES:  # whatever ended the earlier tries, they were no answers
+        return _end(letter, LetterState.GIVEN_UP, "Our own work on it broke down each time.")
     said = _said(letter)
     if said is None:
         return _end(letter, LetterState.GIVEN_UP, "The video that it was about has been deleted.")
@@ -92,11 +96,32 @@ def due_letters() -> list[int]:
     return list(due.order_by("next_try_at").values_list("pk", flat=True)[:BATCH])
 
 
+def nudge_between(since: datetime, now: datetime) -> int:
+    """Queue what has fallen due between two looks of the watch; the sweep finds what fell due while none was made."""
+    waiting = GatewayLetter.objects.filter(state=LetterState.WAITING, next_try_at__gt=since, next_try_at__lte=now)
+    ids = list(waiting.values_list("pk", flat=True)[:BATCH])
+    for letter_id in ids:
+        jobs.enqueue("studio.gateway_letter", letter_id=letter_id)
+    return len(ids)
+
+
+def is_due_soon() -> bool:
+    """Whether a letter is due before the next sweep but one."""
+    now = timezone.now()
+    return GatewayLetter.objects.filter(
+        state=LetterState.WAITING, next_try_at__gt=now, next_try_at__lte=now + SOON
+    ).exists()
+
+
 def write_forgotten() -> int:
     """Letters of requests whose end was not heard of; asked by the sweep."""
     ended = Q(state__in=(AskedState.REFUSED, AskedState.CANCELLED)) | Q(render__state__in=ENDED)
-    rows = GatewayRequest.objects.filter(ended, to_be_told=True).select_related("render__group")[:BATCH]
-    return sum(write_letters(row) for row in rows)
+    return _write_each(GatewayRequest.objects.filter(ended, to_be_told=True))
+
+
+def _write_each(rows: QuerySet[GatewayRequest]) -> int:
+    found = rows.select_related("render__group")[:BATCH]
+    return sum(each(found, write_letters, "Writing the webhook of a gateway request"))
 
 
 def _ended(row: GatewayRequest) -> tuple[list[Render | None], bool]:
@@ -157,7 +182,9 @@ def _again(letter: GatewayLetter, answer: str) -> bool:
     if letter.tries >= MAX_TRIES:
         return _end(letter, LetterState.GIVEN_UP, f"{answer} It was tried {letter.tries} times.")
     wait = backoff(letter.tries, first=FIRST_WAIT, most=LONGEST_WAIT)
-    _move(letter, next_try_at=timezone.now() + wait, last_answer=answer[:300])
+    with transaction.atomic():
+        _move(letter, next_try_at=timezone.now() + wait, last_answer=answer[:300])
+        wake_watch()
     return False
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from avatarsite import jobs
+from avatarsite.sweeping import each, run_clauses
 from studio.gateway import asking, letters, put_here
 
 logger = logging.getLogger(__name__)
@@ -12,16 +14,14 @@ logger = logging.getLogger(__name__)
 
 def sweep() -> dict[str, int]:
     """Safe to run at any time; returns how many of each were found."""
-    found = {
-        "late": sum(asking.give_up_late(row) for row in asking.late_requests()),
-        "requests": _nudge_requests(),
-        "unwritten letters": letters.write_forgotten(),
-        "letters": _nudge_letters(),
-        "files": put_here.delete_expired(),
-    }
+    found = run_clauses(CLAUSES, "The gateway’s sweep")
     if sum(found.values()):
         logger.info("gateway: %s", ", ".join(f"{name} {count}" for name, count in found.items() if count))
     return found
+
+
+def _give_up_late() -> int:
+    return sum(each(asking.late_requests(), asking.give_up_late, "Giving up a request that is late"))
 
 
 def _nudge_requests() -> int:
@@ -36,3 +36,12 @@ def _nudge_letters() -> int:
     for letter_id in ids:
         jobs.enqueue("studio.gateway_letter", letter_id=letter_id)
     return len(ids)
+
+
+CLAUSES: dict[str, Callable[[], int]] = {
+    "late": _give_up_late,
+    "requests": _nudge_requests,
+    "unwritten letters": letters.write_forgotten,
+    "letters": _nudge_letters,
+    "files": put_here.delete_expired,
+}

@@ -9,7 +9,10 @@ from uuid import uuid4
 import httpx
 import pytest
 from django.utils import timezone
+from django_q.models import OrmQ
+from django_q.signing import SignedPackage
 
+from avatarsite.models import Alert
 from avatarsite.workspaces.models import Scope
 from avatarsite.workspaces.tokens import make_token
 from billing import ledger
@@ -19,8 +22,12 @@ from studio.gateway.asking import start_request
 from studio.gateway.models import AskedState, GatewayFile, GatewayLetter, GatewayRequest, LetterState
 from studio.gateway.put_here import delete_expired
 from studio.gateway.sweep import sweep
+from studio.gateway.words import Trouble
 from studio.library import delete_video
-from studio.models import Render, Upload
+from studio.models import ProviderJob, Render, Upload
+from studio.pipeline.submit import claim, record, send
+from studio.pipeline.watch import check_now, watch
+from studio.providers import http
 from tests.conftest import Cast
 from tests.gateway.conftest import Gateway
 from tests.gateway.driver import driver
@@ -207,6 +214,92 @@ def test_what_has_not_begun_in_the_clients_time_is_given_up(gateway: Gateway, in
         assert (answer.status_code, answer.headers["X-Fal-Request-Timeout-Type"]) == (504, "user")
     assert ledger.balance(gateway.workspace).held_micros == 0
     assert GatewayLetter.objects.count() == 2
+
+
+def late() -> None:
+    GatewayRequest.objects.update(start_by=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_time_that_passes_after_the_end_changes_nothing(gateway: Gateway) -> None:
+    job = submitted(gateway, headers={"X-Fal-Request-Timeout": "30"})
+    finished(gateway)
+    late()
+    codes = [fal(gateway, *ask).status_code for ask in (("GET", job["status_url"]), ("GET", job["response_url"]))]
+    assert (codes, fal(gateway, "PUT", job["cancel_url"]).json()) == ([200, 200], {"status": "ALREADY_COMPLETED"})
+    assert (sweep()["late"], GatewayRequest.objects.get().start_by) == (0, None)
+    assert not Alert.objects.exists()
+
+
+@pytest.mark.parametrize("state", ["submitting", "rendering", "ingesting"])
+def test_what_a_provider_may_have_goes_on_and_is_paid_for_once(
+    state: str, gateway: Gateway, simulators: Simulators, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submitted(gateway, headers={"X-Fal-Request-Timeout": "30"})
+    other = submitted(gateway)
+    with monkeypatch.context() as patched:
+        patched.setattr(driver, "stopped", True)
+        start_request(GatewayRequest.objects.get(reference=job["request_id"]).pk)
+        render = Render.objects.get()
+        claimed = claim(render.pk)
+        assert claimed is not None
+        if state != "submitting":
+            assert record(claimed, http.run(send, claimed)) is True
+        if state == "ingesting":
+            eventually(lambda: check_now(render.jobs.get()) or Render.objects.get().state == state, "the video")
+        late()
+        found = sweep()
+        assert (Render.objects.get().state, found["late"], found["requests"]) == (state, 0, 1)
+        # In doubt it's looked at again; what a provider has is never given up any more.
+        assert (GatewayRequest.objects.get(reference=job["request_id"]).start_by is None) == (state != "submitting")
+        assert ledger.balance(gateway.workspace).held_micros == render.ceiling_micros
+        if state == "submitting":
+            assert record(claimed, http.run(send, claimed)) is True
+            assert (sweep()["late"], GatewayRequest.objects.filter(start_by=None).count()) == (0, 2)
+    for each in (job, other):
+        result = eventually(lambda url=each["response_url"]: _video(fal(gateway, "GET", url)), "the video")
+        assert result["url"]
+    assert Render.objects.filter(state="ready").count() == 2
+    assert not Alert.objects.exists()
+
+
+def _video(answer: httpx.Response) -> Any:
+    return answer.json()["video"] if answer.status_code == 200 else None
+
+
+def test_what_the_provider_turned_away_after_the_time_is_given_up(gateway: Gateway, simulators: Simulators) -> None:
+    job = submitted(gateway, headers={"X-Fal-Request-Timeout": "30", "X-Fal-No-Retry": "1"})
+    simulators.fal.fault("rate_limit", route="submit")
+    simulators.runware.fault("rate_limit", route="submit")
+    eventually(lambda: driver.turn() or ProviderJob.objects.filter(outcome="rejected").exists(), "the refusal")
+    assert Render.objects.get().state == "queued"
+    late()
+    answer = fal(gateway, "GET", job["response_url"])
+    assert (answer.status_code, answer.headers["X-Fal-Request-Timeout-Type"]) == (504, "user")
+    assert (Render.objects.get().state, ledger.balance(gateway.workspace).held_micros) == ("cancelled", 0)
+
+
+@pytest.mark.usefixtures("in_no_hurry")
+def test_the_watch_sends_a_webhook_again_when_it_is_due(
+    gateway: Gateway, inbox: Inbox, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the sweep, which comes by once a minute: the first wait is of seven seconds, here of one."""
+    monkeypatch.setattr(letters, "FIRST_WAIT", 1)
+    inbox.answers.extend([500])
+    row = GatewayRequest.objects.create(
+        workspace=gateway.workspace, protocol="fal", reference="r", model=FAL, state=AskedState.REFUSED,
+        trouble=Trouble("worker").stored(), webhook_url=inbox.url, to_be_told=True,
+    )  # fmt: skip
+    assert letters.write_letters(row) == 1
+    OrmQ.objects.all().delete()
+    letter = GatewayLetter.objects.get()
+    assert letters.deliver_letter(letter.pk) is False
+    assert [SignedPackage.loads(task.payload)["func"] for task in OrmQ.objects.all()] == ["studio.tasks.watch"]
+    began = timezone.now()
+    watch(run_seconds=20.0)
+    assert (timezone.now() - began).total_seconds() < 15
+    driver._tasks()
+    letter.refresh_from_db()
+    assert (letter.state, letter.tries, letters.is_due_soon()) == ("delivered", 2, False)
 
 
 @pytest.mark.parametrize(
