@@ -15,7 +15,7 @@ from studio.pipeline.options import DEFAULTS, ENDPOINT_LIMIT, LEAST_LIFE_SECONDS
 from studio.pipeline.quote import CHEAPEST, FASTEST
 from studio.pipeline.wishes import PROMPT_LIMIT
 from studio.projects import open_projects
-from studio.providers.registry import MODELS, OFFERS, PROVIDERS, offers_of
+from studio.providers.registry import MODELS, PROVIDERS, find, offers_of
 
 M = TypeVar("M", bound=Model)
 
@@ -179,7 +179,8 @@ def known_routing(model: str, wish: str) -> str:
 
     An older video may name a single offer; the form knows its provider.
     """
-    wish = OFFERS[wish].provider if wish in OFFERS else wish
+    named = find(wish)
+    wish = named.provider if named else wish
     if wish == FASTEST or wish in {offer.provider for offer in offers_of(model)}:
         return wish
     return CHEAPEST

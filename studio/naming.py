@@ -41,9 +41,9 @@ def shelves(workspace: Workspace) -> dict[str, Named]:
 
 def offers(_workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
     """An offer is called after its model: who makes the video is another question."""
-    known = ((name, registry.OFFERS[name]) for name in ids if name in registry.OFFERS)
-    models = ((name, registry.MODELS.get(offer.model), offer) for name, offer in known)
-    return {name: Named(model.name if model else offer.label) for name, model, offer in models}
+    known = (offer for name in ids if (offer := registry.find(name)))
+    models = ((offer, registry.MODELS.get(offer.model)) for offer in known)
+    return {offer.id: Named(model.name if model else offer.label) for offer, model in models}
 
 
 def providers(_workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:

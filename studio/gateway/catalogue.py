@@ -15,5 +15,5 @@ DRAFTS = {
 
 def models_of(protocol: Protocol) -> dict[str, str]:
     """The protocol's name of each model that it knows, with ours."""
-    sold = {offer.provider_model: offer.model for offer in registry.OFFERS.values() if offer.provider == protocol.value}
+    sold = {offer.provider_model: offer.model for offer in registry.for_sale() if offer.provider == protocol.value}
     return sold | {DRAFTS[protocol]: "draft"}

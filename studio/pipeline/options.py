@@ -62,7 +62,7 @@ def check_offered(options: Mapping[str, Any], model: str, wish: str) -> None:
     if any(not why_not_offered(options, offer.provider) for offer in asked):
         return
     able = [name for name in registry.PROVIDERS if registry.provider(name).capabilities.content_check]
-    models = sorted({registry.MODELS[offer.model].name for offer in registry.OFFERS.values() if offer.provider in able})
+    models = sorted({registry.MODELS[offer.model].name for offer in registry.for_sale() if offer.provider in able})
     sellers = " or ".join(dict.fromkeys(offer.provider_label for offer in asked))
     raise OptionRefused(
         "content_check",

@@ -58,10 +58,9 @@ def moves(history: Iterable[RenderEvent]) -> list[Move]:
     """From which provider to which the video was moved, oldest first."""
     found = []
     for event in history:
-        left, taken_up = event.detail.get("from"), event.detail.get("to")
-        if left in registry.OFFERS and taken_up in registry.OFFERS:
-            names = registry.OFFERS[left].provider_label, registry.OFFERS[taken_up].provider_label
-            found.append(Move(*names, event.at, event.reason))
+        left, taken_up = (registry.find(event.detail.get(end, "")) for end in ("from", "to"))
+        if left and taken_up:
+            found.append(Move(left.provider_label, taken_up.provider_label, event.at, event.reason))
     return found
 
 
@@ -126,9 +125,10 @@ def _note(render: Render, name: str, job: ProviderJob | None) -> str:
         if render.cancel_requested_at:
             return "It is being stopped."
         if job.queue_position:
-            return f"Number {job.queue_position} in the queue of {registry.offer(job.offer).provider_label}."
-        offer = registry.offer(job.offer)
-        return "On this server." if offer.provider == "local" else f"At {offer.provider_label}."
+            return f"Number {job.queue_position} in the queue of {registry.provider_label(job.offer)}."
+        offer = registry.find(job.offer)
+        at_home = offer is not None and offer.provider == "local"
+        return "On this server." if at_home else f"At {registry.provider_label(job.offer)}."
     return ""
 
 
@@ -137,14 +137,14 @@ def _in_the_queue(render: Render, job: ProviderJob | None) -> str:
     wait = (render.next_try_at - timezone.now()).total_seconds() if render.next_try_at else 0.0
     again = f"at {render.next_try_at:%H:%M} UTC" if wait > A_MOMENT else "in a moment"
     if job is not None:
-        return f"{registry.offer(job.offer).provider_label} would not take it just now; it is sent again {again}."
+        return f"{registry.provider_label(job.offer)} would not take it just now; it is sent again {again}."
     if wait > A_MOMENT:
-        return f"{registry.offer(render.offer).provider_label} can't take it at the moment; it is sent {again}."
+        return f"{registry.provider_label(render.offer)} can't take it at the moment; it is sent {again}."
     return ""
 
 
 def _in_doubt(render: Render) -> str:
-    label = registry.offer(render.offer).provider_label
+    label = registry.provider_label(render.offer)
     left = (render.deadline_at - timezone.now()).total_seconds() if render.deadline_at else 0.0
     minutes = max(1, math.ceil(left / 60))
     return (

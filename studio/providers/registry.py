@@ -69,7 +69,8 @@ _SOLD: tuple[tuple[str, str, str], ...] = (
     ("kling-avatar-pro", "aimlapi", "klingai/avatar-pro"),
     ("kling-avatar-standard", "aimlapi", "klingai/avatar-standard"),
 )
-OFFERS: dict[str, Offer] = {
+# Private, because these are not all that a row may name: ask ``find``, ``offer`` or ``for_sale``.
+_OFFERS: dict[str, Offer] = {
     offer.id: offer
     for offer in (
         Offer("local:draft", "draft", "local", "draft", "Draft on this server"),
@@ -88,17 +89,37 @@ class UnknownOffer(ValueError):
     """Nothing is sold under this name."""
 
 
+def find(offer_id: str) -> Offer | None:
+    """The offer that a row names, that of test tokens among them; None when this server has none of this name."""
+    return _TEST if offer_id == TEST_OFFER else _OFFERS.get(offer_id)
+
+
 def offer(offer_id: str) -> Offer:
-    if offer_id == TEST_OFFER:
-        return _TEST
-    try:
-        return OFFERS[offer_id]
-    except KeyError:
-        raise UnknownOffer(f"There is no offer {offer_id!r}; there are: {', '.join(OFFERS)}.") from None
+    """As ``find``. Raises UnknownOffer."""
+    found = find(offer_id)
+    if found is None:
+        raise UnknownOffer(f"There is no offer {offer_id!r}; there are: {', '.join(_OFFERS)}.")
+    return found
+
+
+def provider_label(offer_id: str) -> str:
+    """Whose offer it is, as on pages; of one that this server no longer has, its name."""
+    found = find(offer_id)
+    return found.provider_label if found else offer_id
+
+
+def for_sale() -> list[Offer]:
+    """Whatever can be bought."""
+    return list(_OFFERS.values())
 
 
 def offers_of(model: str) -> list[Offer]:
-    return [candidate for candidate in OFFERS.values() if candidate.model == model]
+    return [candidate for candidate in for_sale() if candidate.model == model]
+
+
+def offers_at(seller: str) -> list[Offer]:
+    """All that a provider may be asked for, tests among it."""
+    return [candidate for candidate in (*for_sale(), _TEST) if candidate.provider == seller]
 
 
 @cache

@@ -130,7 +130,7 @@ def _render(request: WorkspaceRequest, render_id: str) -> Render:
 
 
 def _context(one: Render) -> dict[str, Any]:
-    offer = registry.OFFERS.get(one.offer)
+    offer = registry.find(one.offer)
     model = registry.MODELS.get(one.model)
     events = list(one.events.all())
     return {
@@ -138,7 +138,7 @@ def _context(one: Render) -> dict[str, Any]:
         "stages": stages(one),
         "events": events,
         "moves": moves(events),
-        "provider_label": offer.provider_label if offer else one.offer,
+        "provider_label": registry.provider_label(one.offer),
         "model_name": model.name if model else one.model,
         "poll_seconds": poll_seconds(one.created_at),
         "terms": cancel_terms(one),

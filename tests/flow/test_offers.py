@@ -30,7 +30,7 @@ pytest_plugins = ["tests.simulators.fixture"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.process]
 
 BALANCE = 20_000_000
-PAID = [offer for offer in registry.OFFERS if not offer.startswith("local:")]
+PAID = [offer.id for offer in registry.for_sale() if offer.provider != "local"]
 CALLING = [offer for offer in PAID if not offer.startswith("aimlapi:")]
 COST_MICROS = {
     "runware:klingai:avatar@2.0-pro": 87_000,

@@ -30,7 +30,7 @@ pytest_plugins = ["tests.simulators.fixture"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.process]
 
 BALANCE = 50_000_000
-OFFERS = list(registry.OFFERS)
+OFFERS = [offer.id for offer in registry.for_sale()]
 FORMATS = ["mp4", "webm", "mov"]
 CODECS = {"mp4": ({"h264"}, {"aac"}), "mov": ({"h264"}, {"aac"}), "webm": ({"vp8", "vp9"}, {"opus"})}
 CHECKED = [offer for offer in OFFERS if offer.startswith("runware:")]

@@ -24,7 +24,7 @@ from tests.simulators.fixture import Simulators
 pytest_plugins = ["tests.simulators.fixture"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.process]
 
-PAID = [offer for offer in registry.OFFERS if not offer.startswith("local:")]
+PAID = [offer.id for offer in registry.for_sale() if offer.provider != "local"]
 FAL = "fal:fal-ai/kling-video/ai-avatar/v2/pro"
 
 

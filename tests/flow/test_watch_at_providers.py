@@ -93,7 +93,7 @@ def test_a_bad_key_while_watching_pauses_the_provider_and_tells_the_operator(
     else:
         with pytest.raises(ProviderError):
             check_now(job)
-    of_it = {offer for offer in registry.OFFERS if offer.startswith(f"{provider}:")}
+    of_it = {offer.id for offer in registry.offers_at(provider)}
     assert set(OfferHealth.objects.filter(open_until__gt=timezone.now()).values_list("pk", flat=True)) == of_it
     assert set(Alert.objects.filter(kind="offer_paused").values_list("key", flat=True)) == of_it
     assert Render.objects.get().state == "rendering"

@@ -111,7 +111,7 @@ def test_every_remote_provider_is_at_its_real_address_unless_told_otherwise(monk
 
 
 def test_the_six_offers_are_on_sale() -> None:
-    sold = {offer.id: (registry.MODELS[offer.model].name, offer.provider_model) for offer in registry.OFFERS.values()}
+    sold = {offer.id: (registry.MODELS[offer.model].name, offer.provider_model) for offer in registry.for_sale()}
     del sold["local:draft"]
     assert sold == {
         "runware:klingai:avatar@2.0-pro": ("Kling Avatar 2.0 Pro", "klingai:avatar@2.0-pro"),

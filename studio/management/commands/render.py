@@ -36,7 +36,8 @@ class Command(BaseCommand):
         parser.add_argument("voice", type=Path, metavar="VOICE")
         parser.add_argument("--workspace", required=True, metavar="SLUG", help="who pays and owns the video")
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--offer", choices=list(registry.OFFERS), metavar="OFFER", help=_listed(registry.OFFERS))
+        offers = [offer.id for offer in registry.for_sale()]
+        what.add_argument("--offer", choices=offers, metavar="OFFER", help=_listed(offers))
         what.add_argument("--model", choices=list(registry.MODELS), metavar="MODEL", help=_listed(registry.MODELS))
         parser.add_argument(
             "--routing", default=CHEAPEST, help=f"with --model: {CHEAPEST} (usual), {FASTEST} or a provider's name"
@@ -69,7 +70,7 @@ class Command(BaseCommand):
             _write(render, options["output"])
         seconds = (render.measured_ms or 0) / 1000
         where = options["output"] or default_storage.path(render.video.name or "")
-        by, charge = registry.offer(render.offer).provider_label, usd(render.charge_micros or 0)
+        by, charge = registry.provider_label(render.offer), usd(render.charge_micros or 0)
         self.stdout.write(
             f"{where}  {seconds:.3f} s  by {by}  charged {charge} of at most {usd_at_most(render.ceiling_micros)}"
         )
