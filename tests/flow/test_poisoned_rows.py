@@ -23,7 +23,7 @@ from studio.gateway import letters, put_here
 from studio.gateway.models import AskedState, GatewayFile, GatewayLetter, GatewayRequest, Protocol
 from studio.gateway.sweep import sweep as gateway_sweep
 from studio.models import Delivery as Sending
-from studio.models import DeliveryState, Notice, Outcome, ProviderJob, Render, RenderState, UploadSlot
+from studio.models import DeliveryState, Outcome, ProviderJob, Render, RenderState, UploadSlot
 from studio.pipeline import watch_rows
 from studio.pipeline.overdue import sweep
 from studio.providers import registry
@@ -142,11 +142,10 @@ def test_a_webhook_that_cannot_be_worded_is_given_up_in_the_end(studio: Studio) 
 
 def test_a_clause_that_breaks(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     render = ask(studio)
-    Notice.objects.create(render=render, channel="email", next_try_at=timezone.now())
     Sending.objects.create(render=render, url="https://x", state=DeliveryState.WAITING, next_try_at=timezone.now())
     monkeypatch.setitem(__import__("studio.pipeline.overdue", fromlist=["x"]).CLAUSES, "ingest", lambda: 1 / 0)
     found = sweep()
-    assert (found["notices"], found["deliveries"], "ingest" in found) == (1, 1, False)
+    assert (found["deliveries"], "ingest" in found) == (1, False)
     assert told() == [("ingest", 1)]
 
 
@@ -275,7 +274,7 @@ def test_a_task_that_fails_is_an_alert_until_it_goes_well() -> None:
     failed_tasks._ended(task | {"success": True, "result": None})
     assert Alert.objects.get().closed_at is not None
     for number in (1, 2):  # an alert is mailed by a task: that it fails must not make ever new ones
-        failed_tasks._ended({"name": "avatarsite.mail_alert", "kwargs": {"alert_id": number}, "success": False})
+        failed_tasks._ended({"name": "avatarsite.send_mail", "kwargs": {"mail": number}, "success": False})
     assert Alert.objects.filter(closed_at=None).count() == 1
 
 

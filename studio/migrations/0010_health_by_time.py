@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('studio', '0008_due_by_index'),
+        ('studio', '0009_mail_rows'),
     ]
 
     operations = [
