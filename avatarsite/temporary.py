@@ -17,6 +17,8 @@ from typing import IO
 
 from django.conf import settings
 
+from avatarsite.sweeping import each
+
 # Between its making and its lock, a file is nobody's.
 YOUNG_SECONDS = 60
 # Django keeps an upload that is still coming in a file of its own, which has no lock.
@@ -44,7 +46,7 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 def sweep_temporary() -> int:
     """Remove what killed processes of this machine left behind; how many files and folders that were."""
-    return sum(_remove_if_left(path) for path in _root().iterdir())
+    return sum(each(_root().iterdir(), _remove_if_left, "Removing what a killed process left"))
 
 
 def _remove_if_left(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 
@@ -13,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.mail.messages import write_mail
+from avatarsite.sweeping import each
 from avatarsite.workspaces.models import Member, Role, Workspace
 from billing import statements, usage_days
 from billing.budgets import month_of
@@ -20,8 +20,6 @@ from billing.models import LedgerAccount, MonthlySummary, SummaryChoice, Transfe
 from billing.money import usd
 from billing.naming import names_of
 from billing.statements import Narrowing
-
-logger = logging.getLogger(__name__)
 
 # A mail is about the month before, and no news later than this.
 NEWS_DAYS = 7
@@ -50,16 +48,8 @@ def write_due() -> int:
     moved = Transfer.objects.filter(created_at__gte=month, created_at__lt=first, owner__isnull=False)
     wallets = LedgerAccount.objects.filter(pk__in=moved.values("owner_id"), workspace__isnull=False)
     new = wallets.exclude(workspace_id__in=told.values("workspace_id")).select_related("workspace").order_by("pk")
-    return sum(_write_quietly(wallet.workspace, month.date()) for wallet in new if wallet.workspace)
-
-
-def _write_quietly(workspace: Workspace, month: date) -> bool:
-    try:
-        return write_summary(workspace, month)
-    except Exception:
-        # What is wrong with one workspace must not keep the others from their mail; it is due again in an hour.
-        logger.exception("The summary of %s could not be written", workspace.pk)
-        return False
+    owed = [wallet.workspace for wallet in new if wallet.workspace]
+    return sum(each(owed, lambda one: write_summary(one, month.date()), "Writing the monthly summary of a workspace"))
 
 
 def write_summary(workspace: Workspace, month: date) -> bool:
