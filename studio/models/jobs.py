@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 
@@ -88,6 +89,11 @@ class ProviderJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.offer}, attempt {self.attempt}"
+
+    @property
+    def asked_at(self) -> datetime:
+        """When the provider was asked for it, as far as is known."""
+        return self.sent_at or self.created_at
 
 
 class WatchLease(models.Model):

@@ -104,14 +104,14 @@ def _move(render: Render, job: ProviderJob, report: JobReport) -> None:
     if render.state != RenderState.RENDERING:
         return
     if report.status is Said.DONE:
-        health.note_success(job.offer, asked_at=job.sent_at)
+        health.note_success(job.offer, asked_at=job.asked_at)
         if advance(render, RenderState.INGESTING, reason="the provider is done", detail={"offer": job.offer}):
             jobs.enqueue("studio.ingest", render_id=render.pk)
     elif report.status is Said.CANCELLED:
         end_stopped(render)
     elif report.status is Said.FAILED:
         failure = report.failure or Failure(Fault.UNKNOWN, "failed", "")
-        health.note_failure(job.offer, failure, asked_at=job.sent_at)
+        health.note_failure(job.offer, failure, asked_at=job.asked_at)
         fail_by_provider(render, failure)
 
 

@@ -215,7 +215,7 @@ def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
         elif stored:
             leave(job)
             raise_alert("accepted_late", job.pk, f"{job.offer} has {render.pk}, which had ended: a loss of ours.")
-    health.note_success(job.offer, asked_at=job.sent_at)
+    health.note_success(job.offer, asked_at=job.asked_at)
     return won
 
 

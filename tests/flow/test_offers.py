@@ -131,6 +131,30 @@ def test_our_empty_account_pauses_every_offer_of_the_provider_and_tells_the_oper
     assert [line.provider for line in quote.chain] == ["fal"]
 
 
+@pytest.mark.parametrize(("fault", "where"), [("out_of_credit", {}), ("bad_key", {"route": "submit"})])
+def test_a_job_that_was_taken_before_does_not_lift_the_pause(
+    fault: str, where: dict[str, str], studio: Studio, site: Simulators
+) -> None:
+    """Neither by its poll nor by its end; the first that is sent after the pause does."""
+    offer = "runware:klingai:avatar@2.0-pro"
+    before = ask(studio, model="kling-avatar-2-pro", offer=offer)
+    assert submit_render(before.pk) is True
+    site.runware.fault(fault, **where)
+    turned_away = ask(studio, model="kling-avatar-2-pro", offer=offer, fallback=False)
+    assert submit_render(turned_away.pk) is True
+    paused = OfferHealth.objects.get(pk=offer)
+    assert paused.open_until is not None
+    assert drive(before.pk).state == RenderState.READY
+    assert OfferHealth.objects.get(pk=offer).open_until == paused.open_until
+    assert Alert.objects.filter(kind="offer_paused", key=offer, closed_at=None).count() == 1
+    site.runware.no_faults()
+    OfferHealth.objects.update(open_until=timezone.now())
+    Render.objects.filter(pk=turned_away.pk).update(next_try_at=timezone.now())
+    assert drive(turned_away.pk).state == RenderState.READY
+    assert OfferHealth.objects.get(pk=offer).open_until is None
+    assert Alert.objects.filter(kind="offer_paused", key=offer, closed_at=None).count() == 0
+
+
 def test_a_lying_length_never_reaches_the_customer(studio: Studio, site: Simulators) -> None:
     """fal issue 1175: 10,272 s reported for an 80 s file."""
     site.fal.fault("absurd_duration", seconds=10_272)
