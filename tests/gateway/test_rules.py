@@ -234,10 +234,10 @@ def test_a_time_that_passes_after_the_end_changes_nothing(gateway: Gateway) -> N
 def test_what_a_provider_may_have_goes_on_and_is_paid_for_once(
     state: str, gateway: Gateway, simulators: Simulators, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = submitted(gateway, headers={"X-Fal-Request-Timeout": "30"})
-    other = submitted(gateway)
     with monkeypatch.context() as patched:
         patched.setattr(driver, "stopped", True)
+        job = submitted(gateway, headers={"X-Fal-Request-Timeout": "30"})
+        other = submitted(gateway)
         start_request(GatewayRequest.objects.get(reference=job["request_id"]).pk)
         render = Render.objects.get()
         claimed = claim(render.pk)
