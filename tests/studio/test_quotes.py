@@ -171,7 +171,7 @@ def test_an_offer_that_was_not_quoted_is_none_of_the_quote(program: Program) -> 
 
 def test_what_is_no_longer_sold_is_said(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     quoted = program.quote(fallback=False)
-    monkeypatch.delitem(registry.OFFERS, RUNWARE)
+    monkeypatch.delitem(registry._OFFERS, RUNWARE)
     answer = program.render(quoted["id"])
     assert refused(answer) == (409, "quote_unavailable", "quote")
     assert answer.json()["detail"] == "What was quoted can't be had now. It is no longer sold."

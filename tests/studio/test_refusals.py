@@ -279,7 +279,7 @@ def test_a_refusal_is_answered(
     happen, _, sentence, own = REFUSALS[name]
     happen(house)
     if name == "gone":
-        monkeypatch.delitem(registry.OFFERS, shop.OFFER)
+        monkeypatch.delitem(registry._OFFERS, shop.OFFER)
     before = (Render.objects.count(), Hold.objects.count(), ledger.balance(house.workspace))
     said = door(house)
     assert own.get(door, "" if door in GATEWAYS else sentence) in said
