@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('studio', '0009_mail_rows'),
+        ('studio', '0010_charge_returned'),
     ]
 
     operations = [
