@@ -89,6 +89,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "avatarsite.limits.limit_request_size",
     "studio.gateway.fal.hosts.route_by_host",
+    "studio.gateway.fal.hosts.route_by_target",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -448,12 +449,19 @@ SPECTACULAR_SETTINGS = {
 }
 # Other sites' pages may call the API from a browser only if they are named here; a token in a page is everybody's.
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
-CORS_URLS_REGEX = r"^/api/"
-CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"]
-CORS_EXPOSE_HEADERS = ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "idempotency-replayed"]
-if CORS_ALLOWED_ORIGINS:
-    INSTALLED_APPS.append("corsheaders")
-    MIDDLEWARE.insert(0, "corsheaders.middleware.CorsMiddleware")
+# fal's clients run in pages, and fal answers every page; so do its doors here (studio/gateway/apps.py).
+CORS_URLS_REGEX = r"^/(api|compat/fal)/"
+CORS_ALLOW_HEADERS = [
+    *("accept", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "user-agent"),
+    *("x-fal-file-name", "x-fal-no-retry", "x-fal-object-lifecycle", "x-fal-object-lifecycle-preference"),
+    *("x-fal-queue-priority", "x-fal-request-timeout", "x-fal-runner-hint", "x-fal-store-io", "x-fal-target-url"),
+]
+CORS_EXPOSE_HEADERS = [
+    *("etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "idempotency-replayed"),
+    *("x-fal-error-type", "x-fal-needs-retry", "x-fal-request-id", "x-fal-request-timeout-type", "x-fal-retryable"),
+]
+INSTALLED_APPS.append("corsheaders")
+MIDDLEWARE.insert(0, "corsheaders.middleware.CorsMiddleware")
 
 # --- Logs ------------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import PurePosixPath
+from urllib.parse import quote
 from uuid import UUID
 
 from django.conf import settings
@@ -33,7 +34,7 @@ def sealed_render(seal: str, render_id: str) -> Render | None:
 
 
 def file_link(file: GatewayFile) -> str:
-    return f"{settings.SITE_URL}/compat/fal/cdn/files/b/{file.pk}/{file.name}"
+    return f"{settings.SITE_URL}/compat/fal/cdn/files/b/{file.pk}/{quote(file.name)}"
 
 
 def video_uuid(render: Render) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
+from pathlib import PurePosixPath
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 from urllib.parse import urlsplit
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.base import ContentFile, File
@@ -37,6 +39,18 @@ CHUNK = 1 << 20
 NO_SUCH_FILE = "There is no such file here, or it has expired."
 # Whatever else it calls itself, a browser is to save it and not to run it.
 SHOWN_TYPES = frozenset(CONTENT_TYPES.values()) | {"image/webp", "image/gif", "image/avif"}
+OTHER_NAMES = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+    "audio/mp3": "audio/mpeg",
+    "audio/x-mp3": "audio/mpeg",
+    "audio/wave": "audio/wav",
+    "audio/x-wav": "audio/wav",
+    "audio/vnd.wave": "audio/wav",
+    "audio/m4a": "audio/mp4",
+    "audio/x-m4a": "audio/mp4",
+}
 OWN_PATH = re.compile(r"/compat/fal/cdn/files/b/([0-9a-f-]{36})(?:/|$)")
 
 
@@ -54,7 +68,7 @@ def new_file(workspace: Workspace, *, name: str, content_type: str, life: timede
     return GatewayFile.objects.create(
         workspace=workspace,
         name=_plain(name),
-        content_type=content_type.partition(";")[0].strip().lower()[:100],
+        content_type=_type(content_type),
         expires_at=timezone.now() + min(life or LIFE, LONGEST_LIFE),
     )
 
@@ -165,6 +179,12 @@ def received(chunks: Iterator[bytes]) -> Iterator[File[Any]]:
         yield File(copy, name="file")
 
 
+def _type(said: str) -> str:
+    """A content type without its parameters, under its right name."""
+    found = said.partition(";")[0].strip().lower()[:100]
+    return OTHER_NAMES.get(found, found)
+
+
 def shown_type(file: GatewayFile) -> str:
     return file.content_type if file.content_type in SHOWN_TYPES else "application/octet-stream"
 
@@ -215,8 +235,14 @@ def _digest(content: bytes) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name that stands in an address as it is."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-80:].strip("_.") or uuid4().hex
+    """The last part of a name, in any script, with nothing in it that an address or a header would read."""
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
+    stem, ending = PurePosixPath(last).stem, PurePosixPath(last).suffix
+    return (_words(stem)[-60:].strip("_.") or "file") + _words(ending)[:20]
+
+
+def _words(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", text)
 
 
 @contextmanager

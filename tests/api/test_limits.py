@@ -98,7 +98,6 @@ def test_other_sites_may_not_call_unless_they_are_named(api: Caller, settings: A
     asked = {"Origin": "https://shop.example.org"}
     assert "Access-Control-Allow-Origin" not in api.get("me", **asked).headers
     settings.CORS_ALLOWED_ORIGINS = ["https://shop.example.org"]
-    settings.MIDDLEWARE = ["corsheaders.middleware.CorsMiddleware", *settings.MIDDLEWARE]
     # A client reads the settings with its first request.
     opened = Caller(api.token, api.secret)
     allowed = opened.get("me", **asked).headers

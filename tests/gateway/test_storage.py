@@ -81,3 +81,96 @@ def test_a_file_has_a_limit(uploader: Uploader, way: str, monkeypatch: pytest.Mo
     method, url = ("POST", f"{uploader.cdn}/files/upload") if way == "whole" else ("PUT", f"{uploader.address}/1")
     answer = uploader.ask(method, url, content=b"x" * 11)
     assert (answer.status_code, GatewayFile.objects.exclude(bytes=None).count()) == (413, 0)
+
+
+# --- What the JavaScript clients, and older ones, do
+
+
+def begin(gateway: Gateway, route: str, name: str = "voice.mp3", headers: dict[str, str] | None = None) -> Any:
+    url = f"{gateway.url}/compat/fal/rest/storage/upload/{route}"
+    body = {"file_name": name, "content_type": "audio/mpeg"}
+    key = {"Authorization": f"Key {gateway.key}"}
+    return loopback.post(url, json=body, headers=key | (headers or {})).raise_for_status().json()
+
+
+@pytest.mark.parametrize("storage", ["", "?storage_type=gcs", "?storage_type=fal-cdn-v3"])
+def test_a_place_for_a_file_needs_no_name_of_a_storage(gateway: Gateway, storage: str) -> None:
+    begun = begin(gateway, f"initiate{storage}")
+    assert loopback.put(begun["upload_url"], content=b"hello").status_code == 200
+    assert loopback.get(begun["file_url"]).content == b"hello"
+
+
+def parts_of(begun: Any) -> tuple[str, str]:
+    address, _, query = begun["upload_url"].partition("?")
+    return address, f"?{query}"
+
+
+def test_a_large_file_comes_in_parts_without_a_key(gateway: Gateway) -> None:
+    """As @fal-ai/client does above 90 MB: it reads a part's name in the end from the answer's body."""
+    begun = begin(gateway, "initiate-multipart?storage_type=fal-cdn-v3")
+    address, query = parts_of(begun)
+    named = []
+    for number, content in ((2, b"world"), (1, b"lost"), (1, b"hello ")):
+        answer = loopback.put(f"{address}/{number}{query}", content=content).raise_for_status()
+        assert answer.json()["etag"] == answer.headers["ETag"]
+        named = [part for part in named if part["partNumber"] != number] + [answer.json()]
+    first, again = (loopback.post(f"{address}/complete{query}", json={"parts": named}) for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert loopback.get(begun["file_url"]).content == b"hello world"
+    assert loopback.put(f"{address}/1{query}", content=b"more").status_code == 404
+
+
+def test_parts_are_taken_by_their_own_address_alone(gateway: Gateway) -> None:
+    mine, other = (begin(gateway, "initiate-multipart") for _ in range(2))
+    address, _ = parts_of(mine)
+    _, query = parts_of(other)
+    told = [
+        loopback.put(f"{address}/1{query}", content=b"x").status_code,
+        loopback.put(f"{address}/1", content=b"x").status_code,
+        loopback.post(f"{address}/complete{query}", json={"parts": []}).status_code,
+        loopback.put(f"{address}/33{parts_of(mine)[1]}", content=b"x").status_code,
+        loopback.post(f"{address}/complete{parts_of(mine)[1]}", content=b"[").status_code,
+    ]
+    assert (told, GatewayFile.objects.exclude(bytes=None).count()) == ([403, 403, 403, 400, 400], 0)
+
+
+@pytest.mark.parametrize("header", ["X-Fal-Object-Lifecycle", "X-Fal-Object-Lifecycle-Preference"])
+def test_both_names_of_a_files_life_count(gateway: Gateway, header: str) -> None:
+    begin(gateway, "initiate", headers={header: '{"expiration_duration_seconds": 3600}'})
+    file = GatewayFile.objects.get()
+    assert round((file.expires_at - file.created_at).total_seconds()) == 3_600
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("портрет.jpg", "портрет.jpg"),
+        ("声音 1.mp3", "声音_1.mp3"),
+        ("e\N{COMBINING ACUTE ACCENT}t\N{COMBINING ACUTE ACCENT}e.wav", "ét_e.wav"),
+        ("🎤.mp3", "file.mp3"),
+        ("C:\\Users\\me\\ü.png", "ü.png"),
+        ("../../etc/passwd", "passwd"),
+        ('a"b\r\nc?d#e%2F.jpg', "a_b_c_d_e_2F.jpg"),
+        ("x" * 300 + ".jpg", "x" * 60 + ".jpg"),
+    ],
+)
+def test_a_name_of_any_script_stays_and_its_link_works(gateway: Gateway, name: str, kept: str) -> None:
+    begun = begin(gateway, "initiate", name)
+    loopback.put(begun["upload_url"], content=b"hello").raise_for_status()
+    assert begun["file_url"].isascii()
+    assert (GatewayFile.objects.get().name, loopback.get(begun["file_url"]).content) == (kept, b"hello")
+
+
+@pytest.mark.parametrize("header", ["портрет.jpg".encode(), b"%D0%BF%D0%BE%D1%80%D1%82%D1%80%D0%B5%D1%82.jpg"])
+def test_a_name_in_a_header_is_read_as_it_was_meant(uploader: Uploader, header: bytes) -> None:
+    uploader.headers |= {"X-Fal-File-Name": header}  # type: ignore[dict-item]
+    link = uploader.ask("POST", f"{uploader.cdn}/files/upload", content=b"hello").json()["access_url"]
+    assert GatewayFile.objects.exclude(bytes=None).get().name == "портрет.jpg"
+    assert loopback.get(link).content == b"hello"
+
+
+@pytest.mark.parametrize(("said", "shown"), [("image/jpg", "image/jpeg"), ("audio/mp3", "audio/mpeg")])
+def test_a_type_by_its_other_name_is_that_type(uploader: Uploader, said: str, shown: str) -> None:
+    uploader.headers |= {"Content-Type": f"{said}; charset=binary"}
+    link = uploader.ask("POST", f"{uploader.cdn}/files/upload", content=b"hello").json()["access_url"]
+    assert loopback.get(link).headers["Content-Type"] == shown

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
+from studio.gateway.fal.said import said
+
 Respond = Callable[[HttpRequest], HttpResponseBase]
+ROOT = "/compat/fal"
+PROXY = f"{ROOT}/proxy"
+# fal's own hosts, and where what they answer is answered here.
+HOSTS = {
+    "queue.fal.run": ROOT,
+    "fal.run": f"{ROOT}/run",
+    "rest.fal.ai": f"{ROOT}/rest",
+    "rest.alpha.fal.ai": f"{ROOT}/rest",
+    "api.fal.ai": f"{ROOT}/platform",
+}
+NO_TARGET = "Say in x-fal-target-url which address of fal the request is for, such as https://queue.fal.run/…"
 
 
 def route_by_host(get_response: Respond) -> Respond:
@@ -23,6 +37,40 @@ def route_by_host(get_response: Respond) -> Respond:
         return get_response(request)
 
     return middleware
+
+
+def route_by_target(get_response: Respond) -> Respond:
+    """Let a client that was given our address as its ``proxyUrl`` have the route that its target names.
+
+    Nothing is asked of the target: its host only says which of our routes is meant.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.rstrip("/") == PROXY and request.method != "OPTIONS":
+            target = _target(request.headers.get("X-Fal-Target-Url", ""))
+            if target is None:
+                return said(400, NO_TARGET)
+            request.path = request.path_info = request.META["PATH_INFO"] = target[0]
+            request.META["QUERY_STRING"] = target[1]
+        return get_response(request)
+
+    return middleware
+
+
+def _target(url: str) -> tuple[str, str] | None:
+    """Path and query here, for an address of fal's or one of ours below its root."""
+    try:
+        parts = urlsplit(url.strip())
+        host = (parts.hostname or "").lower()
+    except ValueError:
+        return None
+    if not parts.path.strip("/"):
+        return None
+    if parts.scheme in ("http", "https") and host in HOSTS:
+        return HOSTS[host] + unquote(parts.path), parts.query
+    if f"{parts.scheme}://{parts.netloc}" == settings.SITE_URL and parts.path.startswith(f"{ROOT}/"):
+        return unquote(parts.path), parts.query
+    return None
 
 
 def _is(host: str, named: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import wraps
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 from django.conf import settings
@@ -26,6 +28,7 @@ from studio.gateway.links import file_link
 from studio.gateway.models import GatewayFile
 
 TOKEN_LIFE = timedelta(minutes=10)
+PARTS_LIFE = timedelta(hours=1)  # for all parts of a file, over whatever line
 STORAGES = ("fal-cdn-v3", "gcs")
 CHUNK = 1 << 18
 _uploader = TimestampSigner(salt="studio.gateway.fal.uploader")
@@ -47,16 +50,18 @@ def upload_token(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
 
 @fal_view(Action.RENDER, "POST")
 def initiate(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
-    """A place, and an address that takes its bytes once without a key."""
+    """A place, and an address that takes its bytes once without a key; or, under ``…-multipart``, its parts."""
     try:
         wanted = json_in(request)
     except NotJson:
         wanted = None
     name = wanted.get("file_name") if isinstance(wanted, dict) else None
-    if request.GET.get("storage_type") not in STORAGES or not isinstance(name, str) or not name:
-        return said(422, "file_name and a known storage_type are required")
-    life = _life(request, "X-Fal-Object-Lifecycle-Preference")
-    file = put_here.new_file(token.workspace, name=name, content_type=str(wanted.get("content_type", "")), life=life)
+    # Older clients, and those of other languages, name no storage.
+    if request.GET.get("storage_type", STORAGES[0]) not in STORAGES or not isinstance(name, str) or not name:
+        return said(422, "file_name is required, and storage_type must be a known one")
+    # The two clients name one thing in two ways.
+    life = _life(request, "X-Fal-Object-Lifecycle-Preference") or _life(request, "X-Fal-Object-Lifecycle")
+    file = put_here.new_file(token.workspace, name=name, content_type=str(wanted.get("content_type") or ""), life=life)
     ticket = _ticket.sign(str(file.pk)).partition(":")[2]
     upload_url = f"{settings.SITE_URL}/compat/fal/cdn/upload/{file.pk}?signature={ticket}"
     return JsonResponse({"upload_url": upload_url, "file_url": file_link(file)})
@@ -102,21 +107,51 @@ def upload(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     return JsonResponse({"access_url": file_link(file)})
 
 
-@csrf_exempt
-def put_signed(request: HttpRequest, file_id: UUID) -> HttpResponseBase:
-    try:
-        _ticket.unsign(f"{file_id}:{request.GET.get('signature', '')}", max_age=TOKEN_LIFE)
-    except BadSignature:
-        return HttpResponse("SignatureDoesNotMatch", status=403, content_type="text/plain")
-    file = GatewayFile.objects.filter(pk=file_id, bytes=None).first()
-    if request.method != "PUT" or file is None:
-        return HttpResponse("SignatureDoesNotMatch", status=403, content_type="text/plain")
-    try:
-        with put_here.received(_chunks(request)) as content:
-            kept = put_here.keep(file, content)
-    except put_here.TooLarge as error:
-        return said(413, str(error))
+def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
+    """A view behind an address that was given out for one file, and needs no key until the file is whole."""
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def guarded(request: HttpRequest, file_id: UUID, **route: Any) -> HttpResponseBase:
+            try:
+                _ticket.unsign(f"{file_id}:{request.GET.get('signature', '')}", max_age=life)
+            except BadSignature:
+                return _not_signed()
+            file = GatewayFile.objects.filter(pk=file_id).first()
+            if request.method != method or file is None:
+                return _not_signed()
+            try:
+                return view(request, file, **route)
+            except put_here.TooLarge as error:
+                return said(413, str(error))
+
+        return guarded
+
+    return decorate
+
+
+@signed_view("PUT", TOKEN_LIFE)
+def put_signed(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
+    if file.bytes is not None:
+        return _not_signed()
+    with put_here.received(_chunks(request)) as content:
+        kept = put_here.keep(file, content)
     return HttpResponse(status=200 if kept else 403)
+
+
+@signed_view("PUT", PARTS_LIFE)
+def put_signed_part(request: HttpRequest, file: GatewayFile, number: int) -> HttpResponseBase:
+    return _part(request, file, number)
+
+
+@signed_view("POST", PARTS_LIFE)
+def end_signed_parts(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
+    return _whole(request, file)
+
+
+def _not_signed() -> HttpResponse:
+    return HttpResponse("SignatureDoesNotMatch", status=403, content_type="text/plain")
 
 
 @cdn_view("POST")
@@ -130,26 +165,33 @@ def put_part(
     request: HttpRequest, token: ApiToken, file_id: UUID, upload_id: str, number: int, **_: str
 ) -> HttpResponse:
     file = _mine(token, file_id, upload_id)
-    if file is None or file.bytes is not None:
-        return said(404, "Upload not found")
-    try:
-        etag = put_here.keep_part(file, number, request.read(put_here.PART_BYTES + 1))
-    except put_here.PartsDiffer as error:
-        return said(400, str(error))
-    return HttpResponse(headers={"ETag": f'"{etag}"'})
+    return _part(request, file, number) if file else said(404, "Upload not found")
 
 
 @cdn_view("POST")
 def end_parts(request: HttpRequest, token: ApiToken, file_id: UUID, upload_id: str, **_: str) -> HttpResponseBase:
     file = _mine(token, file_id, upload_id)
-    if file is None:
+    return _whole(request, file) if file else said(404, "Upload not found")
+
+
+def _part(request: HttpRequest, file: GatewayFile, number: int) -> HttpResponse:
+    """Kept; one client reads its name in the end from the header, the other from the body."""
+    if file.bytes is not None:
         return said(404, "Upload not found")
+    try:
+        etag = put_here.keep_part(file, number, request.read(put_here.PART_BYTES + 1))
+    except put_here.PartsDiffer as error:
+        return said(400, str(error))
+    return JsonResponse({"partNumber": number, "etag": f'"{etag}"'}, headers={"ETag": f'"{etag}"'})
+
+
+def _whole(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
     try:
         # Whoever has lost the answer asks again, and the parts have gone by then.
         if file.bytes is None:
             listed = {part["partNumber"]: part["etag"].strip('"') for part in json_in(request)["parts"]}
             put_here.join_parts(file, listed)
-    except (NotJson, KeyError, TypeError, AttributeError, put_here.PartsDiffer):
+    except (NotJson, BodyTooLarge, KeyError, TypeError, AttributeError, put_here.PartsDiffer):
         return said(400, "Invalid parts")
     return JsonResponse({"access_url": file_link(file)})
 
@@ -163,10 +205,17 @@ def _mine(token: ApiToken, file_id: UUID, upload_id: str) -> GatewayFile | None:
 def _begun(request: HttpRequest, token: ApiToken) -> GatewayFile:
     return put_here.new_file(
         token.workspace,
-        name=request.headers.get("X-Fal-File-Name", "upload.bin"),
+        name=_utf8(request.headers.get("X-Fal-File-Name", "upload.bin")),
         content_type=request.headers.get("Content-Type", ""),
         life=_life(request, "X-Fal-Object-Lifecycle"),
     )
+
+
+def _utf8(header: str) -> str:
+    """A header's text as its sender meant it: percent-encoded, or UTF-8, which arrives read as Latin-1."""
+    with suppress(UnicodeError):
+        return unquote(header.encode("latin-1").decode(), errors="strict")
+    return header
 
 
 def _life(request: HttpRequest, name: str) -> timedelta | None:

@@ -19,12 +19,15 @@ run = [path("<path:model>", views.run, name="gateway_fal_run")]
 rest = [
     path("storage/auth/token", storage.upload_token, name="gateway_fal_token"),
     path("storage/upload/initiate", storage.initiate, name="gateway_fal_initiate"),
+    path("storage/upload/initiate-multipart", storage.initiate, name="gateway_fal_initiate_parts"),
     path(".well-known/jwks.json", storage.key_list, name="gateway_fal_jwks"),
 ]
 cdn = [
     path("files/upload", storage.upload, name="gateway_fal_upload"),
     path("files/upload/multipart", storage.begin_parts, name="gateway_fal_parts"),
     path("upload/<uuid:file_id>", storage.put_signed, name="gateway_fal_put"),
+    path("upload/<uuid:file_id>/complete", storage.end_signed_parts, name="gateway_fal_put_end"),
+    path("upload/<uuid:file_id>/<int:number>", storage.put_signed_part, name="gateway_fal_put_part"),
     path(
         "files/b/<uuid:file_id>/<str:name>/multipart/<str:upload_id>/complete",
         storage.end_parts,
