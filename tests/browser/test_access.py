@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from django.urls import reverse
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from billing.money import usd
 from tests.browser.authenticator import code
 from tests.browser.conftest import Visit
-from tests.browser.eyes import Eyes
+from tests.browser.eyes import RULES, Eyes
 from tests.browser.house import House
 from tests.browser.neighbours import CREDIT_MICROS, PASSWORD
 from tests.browser.new_video import make_button, open_with_samples, slot
@@ -224,6 +225,7 @@ def test_the_api_can_be_tried_out_in_its_reference(visit: Visit, house: House) -
     page.get_by_label("auth-bearer-value").fill(token)
     page.get_by_role("button", name="Apply credentials").click()
     page.get_by_role("button", name="Close", exact=True).click()
+    nothing_critical(page)
     balance = page.locator("#operations-Money-get_balance")
     balance.get_by_role("button", name="Get the balance").click()
     balance.get_by_role("button", name="Try it out").click()
@@ -231,10 +233,22 @@ def test_the_api_can_be_tried_out_in_its_reference(visit: Visit, house: House) -
     answer = balance.locator(".live-responses-table tbody")
     expect(answer).to_contain_text("200")
     expect(answer).to_contain_text(usd(CREDIT_MICROS))
+    for operation in ("create_render", "list_renders"):
+        listed = page.locator(f"#operations-Renders-{operation}")
+        listed.locator(".opblock-summary-control").click()
+        listed.get_by_role("button", name="Try it out").click()
+        expect(listed.get_by_role("button", name="Execute")).to_be_visible()
+        nothing_critical(page)
     for colours, classes in (("dark", "js dark-mode"), ("light", "js")):
         page.emulate_media(color_scheme=colours)
         expect(page.locator("html")).to_have_class(classes)
     sara.nothing_went_wrong()
+
+
+def nothing_critical(page: Page) -> None:
+    page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("rules => axe.run(rules)", RULES)["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] == "critical"] == []
 
 
 def test_pages_behind_a_mailed_link(visit: Visit, house: House) -> None:
