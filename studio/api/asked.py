@@ -14,7 +14,8 @@ SHOWN = (
     *("id", "state", "title", "project", "group", "portrait", "voice", "model", "offer", "routing", "fallback", "why"),
     *("prompt", "options", "reference", "metadata", "test", "token", "ceiling_micros", "charge_micros", "measured_ms"),
     *("returned_micros", "returned_at", "returned_reason"),
-    *("width", "height", "video_bytes", "video_sha256", "video", "poster", "failure_code", "failure_message"),
+    *("width", "height", "seed", "nsfw_content", "tries"),
+    *("video_bytes", "video_sha256", "video", "poster", "failure_code", "failure_message"),
     *("created_at", "finished_at", "cancel_requested_at", "delete_at", "files_deleted_at"),
 )
 FILTERS = {"state": "state", "project": "project_id", "group": "group_id", "reference": "reference", "cursor": "id__lt"}

@@ -13,6 +13,7 @@ from billing.api.money import Money, money
 from studio.models import Project, Render, RenderState, Upload, UploadKind
 from studio.pipeline.deliver import host_of
 from studio.pipeline.options import CONTENT_CHECKS, OUTPUT_FORMATS
+from studio.pipeline.progress import is_unconfirmed
 from studio.storage import content_type_of
 
 Shape = serializers.Serializer[Any]
@@ -96,6 +97,10 @@ class ChargeReturnShape(Shape):
 class RenderShape(Shape):
     id = serializers.CharField()
     state = serializers.ChoiceField(choices=RenderState.values)
+    state_detail = serializers.SerializerMethodField(
+        help_text="`unconfirmed`: it was sent, and the provider has not confirmed yet that it took it; it is asked "
+        "again, and nothing is sent twice. Otherwise null."
+    )
     title = serializers.CharField()
     project = serializers.CharField(source="project_id")
     group = serializers.CharField(source="group_id", allow_null=True, help_text="Shared by takes, or by a batch.")
@@ -118,6 +123,10 @@ class RenderShape(Shape):
     duration_ms = serializers.IntegerField(source="measured_ms", allow_null=True, help_text="Measured on our copy.")
     width = serializers.IntegerField(allow_null=True)
     height = serializers.IntegerField(allow_null=True)
+    seed = serializers.IntegerField(allow_null=True, help_text="Of the video, where its provider tells it.")
+    nsfw_content = serializers.BooleanField(
+        allow_null=True, help_text="What the content check found; null without one, or where its finding is not told."
+    )
     bytes = serializers.IntegerField(source="video_bytes", allow_null=True)
     sha256 = serializers.CharField(source="video_sha256")
     outputs = serializers.SerializerMethodField()
@@ -127,6 +136,10 @@ class RenderShape(Shape):
     cancel_requested_at = serializers.DateTimeField(allow_null=True)
     files_delete_at = serializers.DateTimeField(source="delete_at", allow_null=True)
     files_deleted_at = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema_field({"type": ["string", "null"], "enum": ["unconfirmed", None]})
+    def get_state_detail(self, render: Render) -> str | None:
+        return state_detail_of(render)
 
     @extend_schema_field(OutputShape(many=True))
     def get_outputs(self, render: Render) -> list[dict[str, str]]:
@@ -274,12 +287,17 @@ def charge_return(render: Render) -> dict[str, Any] | None:
     }
 
 
+def state_detail_of(render: Render) -> str | None:
+    return "unconfirmed" if is_unconfirmed(render) else None
+
+
 def render_shape(render: Render) -> dict[str, Any]:
     """As ``RenderShape`` says, which a test holds it to; by hand, because a list makes twenty or more."""
     failed = render.state == RenderState.FAILED
     return {
         "id": render.pk,
         "state": render.state,
+        "state_detail": state_detail_of(render),
         "title": render.title,
         "project": render.project_id,
         "group": render.group_id,
@@ -302,6 +320,8 @@ def render_shape(render: Render) -> dict[str, Any]:
         "duration_ms": render.measured_ms,
         "width": render.width,
         "height": render.height,
+        "seed": render.seed,
+        "nsfw_content": render.nsfw_content,
         "bytes": render.video_bytes,
         "sha256": render.video_sha256,
         "outputs": outputs_of(render),

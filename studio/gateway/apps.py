@@ -22,5 +22,5 @@ class GatewayConfig(AppConfig):
 
 
 def _is_fals(request: Any, **_: Any) -> bool:
-    """fal answers the page of any site; no cookie is read there, so nothing is open that a key does not open."""
+    """A page of any site is answered by fal itself, too; no cookie is read there, so nothing is open that a key does not open."""
     return str(request.path_info).startswith("/compat/fal/")

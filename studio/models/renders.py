@@ -98,6 +98,8 @@ class Render(models.Model):
     measured_ms = models.PositiveIntegerField("length of our own copy", null=True, blank=True)
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
+    seed = models.PositiveBigIntegerField("as the provider tells it", null=True, blank=True)
+    nsfw_content = models.BooleanField("what the provider's content check found", null=True, blank=True)
 
     delete_at = models.DateTimeField("when its files are deleted, by the customer's wish", null=True, blank=True)
     files_deleted_at = models.DateTimeField("when they were", null=True, blank=True)

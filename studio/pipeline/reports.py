@@ -103,6 +103,7 @@ def _news(job: ProviderJob, report: JobReport) -> dict[str, Any]:
 def _move(render: Render, job: ProviderJob, report: JobReport) -> None:
     if render.state != RenderState.RENDERING:
         return
+    _keep_findings(render, report)
     if report.status is Said.DONE:
         health.note_success(job.offer, asked_at=job.asked_at)
         if advance(render, RenderState.INGESTING, reason="the provider is done", detail={"offer": job.offer}):
@@ -113,6 +114,15 @@ def _move(render: Render, job: ProviderJob, report: JobReport) -> None:
         failure = report.failure or Failure(Fault.UNKNOWN, "failed", "")
         health.note_failure(job.offer, failure, asked_at=job.asked_at)
         fail_by_provider(render, failure)
+
+
+def _keep_findings(render: Render, report: JobReport) -> None:
+    """What the provider has told of the video besides where it is."""
+    told = {"seed": report.seed, "nsfw_content": report.nsfw_content}
+    if report.status.value not in ENDED_STATUSES or all(getattr(render, name) == told[name] for name in told):
+        return
+    Render.objects.filter(pk=render.pk).update(**told)
+    render.seed, render.nsfw_content = report.seed, report.nsfw_content
 
 
 def reopen(render: Render, *, reason: str) -> bool:

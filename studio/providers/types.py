@@ -127,6 +127,8 @@ class JobReport:
     result_url: str = ""
     reported_ms: int | None = None
     reported_cost_micros: int | None = None
+    seed: int | None = None
+    nsfw_content: bool | None = None  # None where no check was asked for, or its finding is not told
     failure: Failure | None = None
     retry_after_seconds: float | None = None
     raw: Any = None

@@ -193,10 +193,11 @@ def test_a_batch_beyond_the_credit_makes_nothing(api: Caller, inputs: dict[str, 
     assert ledger.balance(api.token.workspace).available_micros == CREDIT
 
 
-@pytest.mark.parametrize("state", ["queued", "ready", "failed"])
+@pytest.mark.parametrize("state", ["queued", "submitting", "ready", "failed"])
 def test_a_render_is_given_as_its_shape_says(api: Caller, inputs: dict[str, str], state: str) -> None:
     row = Render.objects.get(pk=api.post("renders", {**inputs, "metadata": {"a": "b"}}).json()["id"])
     row.state, row.failure_code, row.finished_at = state, "timeout", timezone.now()
+    row.tries, row.seed, row.nsfw_content = 2, 2**63 - 1, False
     if state == "ready":
         row.charge_micros, row.measured_ms, row.video, row.poster = 5, 8417, "w/x/video.mp4", "w/x/poster.jpg"
         row.options = {**row.options, "upload_endpoint": "https://bucket.example.org/x?signature=y"}

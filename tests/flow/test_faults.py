@@ -17,6 +17,7 @@ from avatarsite.models import Alert
 from billing import ledger, pricing
 from billing.models import Usage
 from billing.money import charge_micros, usd
+from studio.api.shapes import render_shape
 from studio.models import Outcome as Answer
 from studio.models import Render, RenderState
 from studio.pipeline.cancel import ASKED_TO_STOP, abandon, cancel_at_provider, give_up, request_cancel, stop_overdue
@@ -308,6 +309,7 @@ def test_the_page_says_what_is_done_about_an_answer_that_was_lost(studio: Studio
         still_site.fal.fault(name)
     render = drive_for(ask_of(studio, "fal"), still_site.fal, steps=3)
     assert stand(render) == "waits in submitting"
+    assert render_shape(render)["state_detail"] == "unconfirmed"
     [note] = [stage.note for stage in stages(render) if stage.note]
     assert note == (
         "fal has not confirmed yet that it took the video. It is asked again, and nothing is sent twice. "

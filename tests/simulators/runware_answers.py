@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from zlib import crc32
 
 from tests.simulators.inputs import InputError, Refusal
 from tests.simulators.jobs import Job, Phase, Take
@@ -75,6 +76,7 @@ def success(job: Job, take: Take, file_base: str, *, cost_unasked: bool) -> dict
         item["cost"] = 0 if "zero_cost" in job.faults else cost_of(job)
     if checks_content(job) or is_flagged(job):
         item["NSFWContent"] = is_flagged(job)
+    item["seed"] = crc32(take.id.encode())
     return item
 
 

@@ -30,8 +30,10 @@ def success(row: GatewayRequest, take: Take) -> Item:
         item["videoURL"] = link
     if row.asked.get("includeCost"):
         item["cost"] = render.paid_micros / 1_000_000
-    if render.options.get("content_check", "none") != "none":
-        item["NSFWContent"] = False
+    if render.seed is not None:
+        item["seed"] = render.seed
+    if render.nsfw_content is not None:
+        item["NSFWContent"] = render.nsfw_content
     return item
 
 

@@ -19,6 +19,13 @@ from studio.providers.types import ProviderError
 CHUNK = 1 << 18
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=30.0)
 SECONDS = 600.0  # for a whole file
+# Azure's clouds, each by its own name.
+AZURE = (
+    ".blob.core.windows.net",
+    ".blob.core.chinacloudapi.cn",
+    ".blob.core.usgovcloudapi.net",
+    ".blob.storage.azure.net",
+)
 TELL_SECONDS = 30.0
 
 
@@ -39,11 +46,12 @@ async def put_file(url: str, parcel: Parcel, trusted: Bases, *, alive: Callable[
     addresses = await public_addresses_of(url, trusted)
     named = httpx.URL(url)
     failure: ProviderError | None = None
+    headers = headers_for(named, parcel)
     async with httpx.AsyncClient(verify=tls(), timeout=TIMEOUT, headers=HEADERS, trust_env=False) as client:
         for address in addresses:
             try:
                 async with asyncio.timeout(SECONDS):
-                    return await _put(client, named, address, parcel, alive)
+                    return await _put(client, named, address, headers, parcel, alive)
             except (*BROKEN, TimeoutError) as error:
                 failure = unanswered(error)
                 if not isinstance(failure, NotSent):
@@ -52,17 +60,32 @@ async def put_file(url: str, parcel: Parcel, trusted: Bases, *, alive: Callable[
     raise failure
 
 
-async def _put(
-    client: httpx.AsyncClient, named: httpx.URL, address: str, parcel: Parcel, alive: Callable[[], Awaitable[None]]
+def headers_for(named: httpx.URL, parcel: Parcel) -> dict[str, str]:
+    """What the store behind an address wants to be told, as far as the address shows whose it is.
+
+    Azure takes a file only if it is told that it is one. Where a signature covers the type (AWS's and Google's second
+    version), it was made for none almost always, and any breaks it.
+    """
+    # Buckets take no chunked bodies, and a length that is known lets them refuse early.
+    headers = {"Content-Type": parcel.content_type, "Content-Length": str(parcel.bytes)}
+    asked = {name.lower() for name in named.params}
+    if named.host.endswith(AZURE) or {"sv", "sig"} <= asked:
+        headers["x-ms-blob-type"] = "BlockBlob"
+    if {"signature", "expires"} <= asked and not asked.isdisjoint({"awsaccesskeyid", "googleaccessid"}):
+        del headers["Content-Type"]
+    return headers
+
+
+async def _put(  # noqa: PLR0913, PLR0917 -- the parts of a request
+    client: httpx.AsyncClient,
+    named: httpx.URL,
+    address: str,
+    headers: dict[str, str],
+    parcel: Parcel,
+    alive: Callable[[], Awaitable[None]],
 ) -> int:
     pin = pinned(named, address)
-    headers = {
-        **pin["headers"],
-        "Content-Type": parcel.content_type,
-        # Buckets take no chunked bodies, and a length that is known lets them refuse early.
-        "Content-Length": str(parcel.bytes),
-    }
-    request = client.build_request("PUT", content=_chunks(parcel, alive), **pin | {"headers": headers})
+    request = client.build_request("PUT", content=_chunks(parcel, alive), **pin | {"headers": pin["headers"] | headers})
     response = await client.send(request, stream=True)
     await response.aclose()
     return response.status_code
