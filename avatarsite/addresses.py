@@ -19,6 +19,7 @@ import idna
 from avatarsite.networks import Address, is_public
 
 __all__ = [
+    "AROUND",
     "BROKEN",
     "AddressRefused",
     "UnknownHost",
@@ -30,12 +31,14 @@ __all__ = [
     "parsed",
     "pinned",
     "public_addresses_of",
+    "trimmed",
     "web_address",
 ]
 
 Origin = tuple[str, str, int]
 # What a request to an address breaks with; httpx reads where an answer leads to, and trips over a name that is none.
 BROKEN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError)
+AROUND = " \t\r\n\f\v\0\N{NO-BREAK SPACE}\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}"
 LONGEST_NAME, LONGEST_LABEL = 253, 63
 LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 # What the resolver would read as a number: 127.1, 0x7f000001, 0177.0.0.1.
@@ -57,6 +60,11 @@ class AddressRefused(ValueError):
 
 class UnknownHost(OSError):
     """A name that leads nowhere, now."""
+
+
+def trimmed(text: str) -> str:
+    """Without what surrounds an address by accident: white space of any kind, and marks that nobody sees."""
+    return text.strip(AROUND)
 
 
 async def public_addresses_of(url: str, *, trusted: bool = False, plain: bool = False) -> list[str]:

@@ -10,7 +10,8 @@ import binascii
 import re
 from urllib.parse import unquote, unquote_to_bytes
 
-AROUND = " \t\r\n\f\v\0\N{NO-BREAK SPACE}\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}"
+from avatarsite.addresses import AROUND, trimmed
+
 # Parameters may be quoted, and a comma inside quotes ends nothing.
 HEAD = re.compile(r'data:((?:[^,"]|"(?:[^"\\]|\\.)*")*),', re.IGNORECASE | re.DOTALL)
 MARK = re.compile(r";\s*base64\s*(?:;|$)", re.IGNORECASE)
@@ -25,11 +26,6 @@ LOST_PLUS = "has spaces where “+” may have stood, so its bytes aren’t cert
 
 class Unreadable(ValueError):
     """Text that spells no file, or not certainly which; the text is what follows its name in a sentence."""
-
-
-def trimmed(text: str) -> str:
-    """Without what surrounds an address or a file by accident."""
-    return text.strip(AROUND)
 
 
 def is_data_uri(text: str) -> bool:

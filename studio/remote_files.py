@@ -16,11 +16,11 @@ import httpx
 from django.conf import settings
 from django.core.files.base import ContentFile, File
 
-from avatarsite.addresses import BROKEN, parsed
+from avatarsite.addresses import BROKEN, parsed, trimmed
 from avatarsite.codings import BadCoding, Decoder
 from avatarsite.workspaces.models import User, Workspace
 from studio import data_uris
-from studio.data_uris import is_data_uri, trimmed
+from studio.data_uris import is_data_uri
 from studio.media import portraits, voices
 from studio.media.refusal import Refusal, UploadRefused
 from studio.models import Upload, UploadKind

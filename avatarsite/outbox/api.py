@@ -127,7 +127,7 @@ class Endpoints(EndpointView):
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
         asked = self.body(EndpointBody)
-        endpoints.check_url(asked["url"])  # asks the resolver, which is no work for a transaction
+        asked["url"] = endpoints.check_url(asked["url"])  # asks the resolver, which is no work for a transaction
 
         def deed() -> Response:
             row = endpoints.make_endpoint(self.workspace, user=self.user, **asked)
@@ -157,7 +157,7 @@ class OneEndpoint(EndpointView):
         self.one(endpoint)
         asked = self.body(EndpointChangeBody)
         if "url" in asked:
-            endpoints.check_url(asked["url"])
+            asked["url"] = endpoints.check_url(asked["url"])
 
         def deed() -> Response:
             row = self.one(endpoint, locked=True)

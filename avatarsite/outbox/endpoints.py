@@ -12,7 +12,14 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from avatarsite.addresses import AddressRefused, UnknownHost, is_public_by_name, public_addresses_of, web_address
+from avatarsite.addresses import (
+    AddressRefused,
+    UnknownHost,
+    is_public_by_name,
+    public_addresses_of,
+    trimmed,
+    web_address,
+)
 from avatarsite.outbox import signing
 from avatarsite.outbox.events import address_to, fan_out
 from avatarsite.outbox.kinds import EVERY, KINDS, TEST
@@ -39,11 +46,13 @@ class EndpointRefused(ValueError):
         self.field = field
 
 
-def check_url(url: str) -> None:
-    """Raises EndpointRefused for an address that nothing would be sent to. Asks the resolver: not in a transaction.
+def check_url(url: str) -> str:
+    """The address as it is to be kept. Asks the resolver: not in a transaction.
 
-    A name that leads nowhere yet is taken: each connection looks again.
+    A name that leads nowhere yet is taken: each connection looks again. Raises EndpointRefused for an address that
+    nothing would be sent to.
     """
+    url = trimmed(url)
     if len(url) > URL_LENGTH:
         raise EndpointRefused("url", f"The address has more than {URL_LENGTH:,} characters. Use a shorter one.")
     try:
@@ -53,11 +62,12 @@ def check_url(url: str) -> None:
     if named.fragment:
         raise EndpointRefused("url", "The part after # is never sent. Leave it out.")
     if is_trusted(url):
-        return
+        return url
     if named.scheme != "https":
         raise EndpointRefused("url", "The address is not https. Use an https address.")
     if not is_public_by_name(url) or not async_to_sync(_leads_out)(url):
         raise EndpointRefused("url", f"{named.host} is not a public address, and can’t be reached from here.")
+    return url
 
 
 async def _leads_out(url: str) -> bool:

@@ -43,7 +43,7 @@ def webhook_new(request: WorkspaceRequest) -> HttpResponse:
     form = EndpointForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            endpoints.check_url(form.cleaned_data["url"])
+            form.cleaned_data["url"] = endpoints.check_url(form.cleaned_data["url"])
             made = endpoints.make_endpoint(request.workspace, user=request.user, **form.cleaned_data)
         except EndpointRefused as refusal:
             form.add_error(refusal.field, str(refusal))
@@ -60,7 +60,7 @@ def webhook_change(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     form = EndpointForm(request.POST if request.method == "POST" else None, row)
     if form.is_valid():
         try:
-            endpoints.check_url(form.cleaned_data["url"])
+            form.cleaned_data["url"] = endpoints.check_url(form.cleaned_data["url"])
             endpoints.change_endpoint(row, **form.cleaned_data)
         except EndpointRefused as refusal:
             form.add_error(refusal.field, str(refusal))

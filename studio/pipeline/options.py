@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from avatarsite.addresses import AddressRefused, check_by_name
+from avatarsite.addresses import AddressRefused, check_by_name, trimmed
 from avatarsite.errors import DomainError
 from studio.providers import registry
 from studio.providers.http.addresses import Bases
@@ -39,6 +39,8 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
         if name not in DEFAULTS:
             raise OptionRefused(name, f"There is no option {name!r}.", f"The options are {', '.join(DEFAULTS)}.")
     full = DEFAULTS | dict(options)
+    if isinstance(full["upload_endpoint"], str):
+        full["upload_endpoint"] = trimmed(full["upload_endpoint"])
     _check_choice(full, "output_format", "a format", OUTPUT_FORMATS)
     _check_number(full, "output_quality", "a quality", QUALITY)
     _check_number(full, "takes", "a number of takes", TAKES)

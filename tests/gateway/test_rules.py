@@ -444,6 +444,21 @@ def test_a_webhook_that_could_never_be_sent_is_refused_when_it_is_named(gateway:
     assert GatewayRequest.objects.count() == 0
 
 
+@pytest.mark.usefixtures("in_no_hurry")
+def test_white_space_around_an_address_is_no_part_of_it(gateway: Gateway) -> None:
+    hook = "https://hooks.example.com/in"
+    spaced = {name: f" \n{url}\t " for name, url in arguments(gateway).items()}
+    fal(gateway, "POST", FAL, json=spaced, params={"fal_webhook": f" {hook} "}).raise_for_status()
+    inputs = {"image": f" {gateway.portrait}\n", "audio": gateway.voice()}
+    runware(
+        gateway, video(gateway, inputs=inputs, webhookURL=f"{hook}\n", uploadEndpoint=f"{hook} ")
+    ).raise_for_status()
+    rows = GatewayRequest.objects.order_by("pk")
+    assert [row.webhook_url for row in rows] == [hook, hook]
+    assert [start_request(row.pk) for row in rows] == [True, True]
+    assert [render.options["upload_endpoint"] for render in Render.objects.order_by("pk")] == ["", hook]
+
+
 def test_media_at_a_host_that_is_none_are_refused_and_never_a_breakdown(gateway: Gateway) -> None:
     job = fal(gateway, "POST", FAL, json=arguments(gateway, image_url="https://xn--/face.jpg")).json()
     answer = eventually(lambda: _over(fal(gateway, "GET", job["response_url"])), "the end")

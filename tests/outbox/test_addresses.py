@@ -100,7 +100,7 @@ def test_a_bad_address_is_refused_when_it_is_given(names: Names, url: str) -> No
 )
 def test_a_public_address_is_taken_and_one_that_leads_nowhere_yet(names: Names, url: str) -> None:
     names["hooks.example.com"] = ["93.184.216.34"]
-    check_url(url)
+    assert (check_url(url), check_url(f" \n{url}\N{NO-BREAK SPACE}")) == (url, url)
 
 
 @pytest.mark.parametrize("now", ["127.0.0.1", "10.0.0.5", "169.254.169.254"])

@@ -10,6 +10,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from avatarsite.addresses import trimmed
 from avatarsite.workspaces.access import Action, demand_of_token
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.refusals import NotAllowed
@@ -75,7 +76,7 @@ def fal_view(action: Action, *methods: str) -> Callable[[View], View]:
 @fal_view(Action.RENDER, "POST")
 def submit(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
     base = queue_base(request, model)
-    webhook = request.GET.get("fal_webhook", "")
+    webhook = trimmed(request.GET.get("fal_webhook", ""))
     if webhook and (why_not := why_no_webhook(webhook)):
         return said(422, f"fal_webhook must be an http or https address that we can reach: {why_not}")
     row = _accepted(request, token, model, webhook)

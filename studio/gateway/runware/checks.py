@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from avatarsite.addresses import trimmed
 from studio.gateway.catalogue import models_of
 from studio.gateway.doors import why_no_webhook
 from studio.gateway.models import Protocol
@@ -23,7 +24,7 @@ def is_uuid4(value: Any) -> bool:
 
 
 def _is_url(value: Any) -> bool:
-    return isinstance(value, str) and not why_no_webhook(value)
+    return isinstance(value, str) and not why_no_webhook(trimmed(value))
 
 
 def _whole(least: int, most: int | None = None) -> Check:

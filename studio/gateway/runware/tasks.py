@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from avatarsite.addresses import trimmed
 from avatarsite.workspaces.access import Action, demand_of_token
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.refusals import NotAllowed
@@ -68,7 +69,7 @@ def _submit(task: Task, caller: Caller) -> Parts:
         asked=shortened(dict(task)),
         prompt=task.get("positivePrompt", ""),
         options=options_of(task),
-        webhook_url=task.get("webhookURL", ""),
+        webhook_url=trimmed(task.get("webhookURL", "")),
     )
     try:
         accept(order)
