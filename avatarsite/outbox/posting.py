@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,6 +13,7 @@ import httpx
 from django.conf import settings
 
 from avatarsite.addresses import BROKEN, AddressRefused, UnknownHost, is_at_host, pinned, public_addresses_of
+from avatarsite.codings import BadCoding, Decoder
 
 SECONDS = 15.0  # for all of it: the name, the connection, the answer
 TIMEOUT = httpx.Timeout(SECONDS, connect=10.0)
@@ -97,8 +98,18 @@ async def _text_of(response: httpx.Response) -> str:
         where = response.headers.get("location", "")[:300]
         return f"It leads on to {where}, and redirects are not followed. Give the endpoint its final address."
     found = b""
-    async for part in response.aiter_raw():
-        found += part
-        if len(found) >= MOST_ANSWER:
-            break
+    try:
+        async for piece in _pieces(response):
+            found += piece
+            if len(found) >= MOST_ANSWER:
+                break
+    except BadCoding as error:
+        return f"What it answered can’t be read. {error}"
     return found[:MOST_ANSWER].decode("utf-8", "replace").replace("\0", "�")
+
+
+async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+    decoder = Decoder(response.headers.get("content-encoding", ""))
+    async for part in response.aiter_raw():
+        for piece in decoder.feed(part):
+            yield piece

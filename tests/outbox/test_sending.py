@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 from datetime import timedelta
@@ -63,6 +64,20 @@ def test_each_delivery_keeps_its_answer(house: Workspace, there: Receiver, clock
     assert (first.code, len(first.answer), first.answer[:12]) == (500, 4_096, "caf� � close")
     assert (second.code, second.answer) == (200, "thanks")
     assert Delivery.objects.get().answer == "thanks"
+
+
+def test_an_answer_that_comes_packed_is_read(house: Workspace, there: Receiver, clock: Clock) -> None:
+    listen(house, there.url)
+    happen(house)
+    packed = gzip.compress(b"closed" + bytes(50_000_000))
+    there.answer = lambda _path, _said: Says(500, packed, {"Content-Encoding": "gzip"})
+    send(clock)
+    there.answer = lambda _path, _said: Says(200, b"\x1f\x8bthanks", {"Content-Encoding": "gzip"})
+    clock.move(seconds=6)
+    send(clock)
+    first, second = Attempt.objects.all()
+    assert (first.code, len(first.answer), first.answer[:6]) == (500, 4_096, "closed")
+    assert (second.code, second.answer) == (200, "What it answered can’t be read. Its gzip coding is damaged.")
 
 
 def test_they_arrive_in_the_order_of_their_sequence(house: Workspace, there: Receiver) -> None:
