@@ -22,5 +22,5 @@ class GatewayConfig(AppConfig):
 
 
 def _is_fals(request: Any, **_: Any) -> bool:
-    """Pages of any site may ask, as they may ask fal; no cookie is read, so nothing is open that a key does not open."""
+    """Pages of any site may ask, as at fal: no cookie is read, so nothing is open that a key does not open."""
     return str(request.path_info).startswith("/compat/fal/")
