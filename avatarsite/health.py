@@ -4,8 +4,11 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
 from avatarsite import canary, jobs
+from avatarsite.outages.answers import at_door
+from avatarsite.outages.breaker import Breaker
 
 SILENT_SECONDS = 60
+UNREACHABLE = {"database": "unreachable"}
 
 
 def healthz(_request: HttpRequest) -> JsonResponse:
@@ -15,12 +18,16 @@ def healthz(_request: HttpRequest) -> JsonResponse:
             cursor.execute("SELECT 1")
         ages = canary.ages()
     except DatabaseError:
-        return JsonResponse({"database": "unreachable"}, status=503)
+        return JsonResponse(UNREACHABLE, status=503)
     clusters = {name: _word(ages.get(name)) for name in jobs.CLUSTERS}
-    return JsonResponse({"database": "ok", "clusters": clusters})
+    away = {part: "away" for part, breaker in Breaker.every.items() if breaker.is_away}
+    return JsonResponse({"database": "ok", "clusters": clusters, **away})
 
 
 def _word(age: float | None) -> str:
     if age is None:
         return "not running"
     return "ok" if age < SILENT_SECONDS else f"silent for {age:.0f} s"
+
+
+at_door("/healthz", lambda _outage: JsonResponse(UNREACHABLE, status=503))

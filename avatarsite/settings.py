@@ -11,6 +11,8 @@ import dj_database_url
 import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from avatarsite import env
 
@@ -90,6 +92,7 @@ MIDDLEWARE = [
     "avatarsite.limits.limit_request_size",
     "studio.gateway.fal.hosts.route_by_host",
     "studio.gateway.fal.hosts.route_by_target",
+    "avatarsite.outages.database.DatabaseWatch",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -145,7 +148,8 @@ def _database() -> dict[str, Any]:
     database: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True))
     # Only statements of avatarsite/rows.py are bound by the server, and so prepared.
     threshold = 5 if env.flag("DATABASE_PREPARE", default=True) else None
-    return database | {"OPTIONS": {"prepare_threshold": threshold, **database.get("OPTIONS", {})}}
+    options = {"prepare_threshold": threshold, "connect_timeout": 2}
+    return database | {"ENGINE": "avatarsite.outages.postgresql", "OPTIONS": {**options, **database.get("OPTIONS", {})}}
 
 
 DATABASES = {"default": _database()}
@@ -154,7 +158,12 @@ DATABASES = {"default": _database()}
 
 REDIS_URL = env.url("REDIS_URL", schemes=("unix", "rediss", "redis"))
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "avatarsite.outages.cache.SharedCache",
+        "LOCATION": REDIS_URL,
+        # It saves time and counts: it is never worth a wait.
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "retry": Retry(NoBackoff(), 0)},
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
@@ -218,6 +227,7 @@ def _storage() -> dict[str, Any]:
             "file_overwrite": True,
             "querystring_auth": True,
             "querystring_expire": FILE_LINK_SECONDS,
+            "max_memory_size": 8_000_000,
             "signature_version": "s3v4",
             "addressing_style": "path" if S3_ENDPOINT_URL else None,
         },

@@ -6,6 +6,9 @@ some 25 MB in every process.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +18,7 @@ from botocore import UNSIGNED
 from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from django.conf import settings
 from django.core.files.base import File
 from django.utils.http import content_disposition_header
@@ -27,6 +31,10 @@ from studio.media.growing import Growing
 from studio.storage import Window, content_type_of
 
 LONGEST_PRESIGNED = 7 * 24 * 3600
+PATIENCE = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
+# A bucket that hangs takes a connection and says nothing: for how long a sign of life is believed, and waited for.
+SIGN_SECONDS = 0.5
+KNOCK = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1, "mode": "standard"})
 
 
 class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no types
@@ -36,6 +44,8 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.client_config = self.client_config.merge(PATIENCE)
+        self._seen = -SIGN_SECONDS
         if (self.endpoint_url or "").startswith("http:"):
             # Without TLS a body's SHA-256 is signed: a CRC beside it would read every byte once more for nothing.
             self.client_config = self.client_config.merge(Config(request_checksum_calculation="when_required"))
@@ -47,19 +57,55 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         state.pop("_linker", None)
+        state.pop("_knocker", None)
         return state
 
     def get_object_parameters(self, name: str) -> dict[str, Any]:
         return {**super().get_object_parameters(name), "ContentType": content_type_of(name)}
 
-    def _save(self, name: str, content: File[Any]) -> str:
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Raises StoreFailed, within a second or two if nobody is there."""
+        if time.monotonic() - self._seen > SIGN_SECONDS:
+            with in_our_words(), suppress(ClientError):  # whatever it answers, it lives
+                self._knocker.head_bucket(Bucket=self.bucket_name)
+            self._seen = time.monotonic()
         with in_our_words():
+            yield
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        """Comes whole before anybody reads it: a bucket that breaks off is no end of a file."""
+        with self._reached():
+            opened = super()._open(name, mode)
+            if "r" in mode:
+                opened.file.seek(0)
+            return opened
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        with self._reached():
             return str(super()._save(name, content))
+
+    def delete(self, name: str) -> None:
+        with self._reached():
+            super().delete(name)
+
+    def exists(self, name: str) -> bool:
+        with self._reached():
+            return bool(super().exists(name))
+
+    def size(self, name: str) -> int:
+        with self._reached():
+            return int(super().size(name))
+
+    def listdir(self, name: str) -> tuple[list[str], list[str]]:
+        with self._reached():
+            folders, files = super().listdir(name)
+            return folders, files
 
     def take_in(self, path: Path, name: str) -> str:
         """By its path, of which each part is read as it goes out; of an open file ten parts would wait in memory."""
         place, extra = self._place_of(name)
-        with in_our_words():
+        with self._reached():
             if path.stat().st_size < PART:
                 with path.open("rb") as file:
                     self._client.put_object(**place, **extra, Body=file)
@@ -79,6 +125,14 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
         """Where the object is, and what is said of it when it's written."""
         key = self._normalize_name(clean_name(name))
         return {"Bucket": self.bucket_name, "Key": key}, self._get_write_parameters(key)
+
+    @cached_property
+    def _knocker(self) -> Any:
+        """A client that asks for signs of life, with little patience."""
+        config = self.client_config.merge(KNOCK)
+        return self._create_session().client(
+            "s3", region_name=self.region_name, endpoint_url=self.endpoint_url, config=config
+        )
 
     @property
     def _client(self) -> Any:

@@ -15,6 +15,7 @@ from django.db import connections
 from django.test import Client, TransactionTestCase
 
 from avatarsite.workspaces.models import Member, Role, User, Workspace
+from tests.attacks.table import print_rows
 from tests.emptying import empty_database
 from tests.flow.outcomes import print_table
 from tests.sites import copy_of_migrated, migrated_file
@@ -128,3 +129,4 @@ def server_that_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     print_table(terminalreporter)
+    print_rows(terminalreporter)

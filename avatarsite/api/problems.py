@@ -22,6 +22,7 @@ from rest_framework.response import Response
 
 from avatarsite.errors import DomainError
 from avatarsite.ids import new_id
+from avatarsite.outages.answers import outage_of
 from avatarsite.workspaces.refusals import NotAllowed
 
 log = logging.getLogger(__name__)
@@ -112,20 +113,26 @@ def problem_of(error: Exception) -> Problem | None:
     for kind in type(error).__mro__:
         if kind in _TRANSLATIONS:
             return _TRANSLATIONS[kind](error)
-    return None
+    outage = outage_of(error)
+    return Problem("unavailable", outage.sentence, headers=outage.headers) if outage else None
 
 
 def answer_exception(error: Exception, context: Mapping[str, Any]) -> Response:
     """The API's EXCEPTION_HANDLER. What is no problem is a defect, and is logged under the reference in its answer."""
-    problem = problem_of(error)
+    request = context["request"]._request  # noqa: SLF001 -- DRF wraps Django's
+    return problem_at_last(request, error).response()
+
+
+def problem_at_last(request: HttpRequest, error: BaseException | None) -> Problem:
+    """The problem that an error is, which may be an outage or a defect of ours."""
+    problem = problem_of(error) if isinstance(error, Exception) else None
     if problem is None:
-        request = context["request"]._request  # noqa: SLF001 -- DRF wraps Django's
         got_request_exception.send(sender=None, request=request)
-        problem = broken(request, error)
-    return problem.response()
+        problem = _broken(request, error)
+    return problem
 
 
-def broken(request: HttpRequest, error: BaseException | None) -> Problem:
+def _broken(request: HttpRequest, error: BaseException | None) -> Problem:
     """The answer to an error that nobody expected. Our log has it under the reference that it names."""
     reference = new_id("err")
     log.error("%s %s failed; its answer names %s", request.method, request.path, reference, exc_info=error)
@@ -144,6 +151,7 @@ declare("precondition_failed", 412, "It has changed since you read it", "Read it
 declare("body_too_large", 413, "The body is too large", "Send less, or use an upload slot for a large file.")
 declare("unsupported_media_type", 415, "The body’s media type is not understood", "Send application/json.")
 declare("rate_limited", 429, "Too many requests with this token", "Wait as long as Retry-After says.")
+declare("unavailable", 503, "A part of the service is away", "Repeat it with the same key after Retry-After seconds.")
 declare("server_error", 500, "Something broke on our side", "Try again with the same Idempotency-Key.")
 declare(
     "idempotency_key_reused",

@@ -25,8 +25,9 @@ from avatarsite.api.answers import Deed, Repeatable, repeatable
 from avatarsite.api.authentication import SAFE, BearerToken, MayDoThis
 from avatarsite.api.fields import Body, Query
 from avatarsite.api.parsers import StrictJSON
-from avatarsite.api.problems import Problem, broken
+from avatarsite.api.problems import Problem, problem_at_last
 from avatarsite.api.throttles import TokenThrottle
+from avatarsite.outages.answers import answer_outage, outage_of
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken, User, Workspace
 
@@ -188,10 +189,12 @@ def _conditional(request: Request) -> Callable[[Any], Any]:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The site's ``handler500``: a page for people, a problem for programs."""
-    if not request.path.startswith(ADDRESS):
-        return defaults.server_error(request)
-    return broken(request, sys.exception()).finished()
+    """The site's ``handler500``: a page for people, a problem for programs, and 503 where a part is away."""
+    error = sys.exception()
+    if request.path.startswith(ADDRESS):
+        return problem_at_last(request, error).finished()
+    outage = outage_of(error)
+    return answer_outage(request, outage) if outage else defaults.server_error(request)
 
 
 class Missing(ApiView):

@@ -1,0 +1,193 @@
+"""Each part hung and gone × each door: what answers what, within two seconds, and nothing is a 500."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+import pytest
+
+from tests.api.live import LiveApi, live_api
+from tests.attacks.table import row
+from tests.servers import postgres_server, s3_server, valkey_server
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("outages")]
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+SECONDS = 2.0
+SCHEDULING = 0.8  # what two busy cores may add
+BELIEVED = 0.6  # a sign of life of the bucket is believed for half a second
+Usual = dict[str, tuple[int, float, str]]
+TITLE = "each part away × each door"
+Door = Callable[[LiveApi, httpx.Client], httpx.Response]
+
+
+@dataclass(frozen=True)
+class House:
+    """A site on real parts, and where each of these listens."""
+
+    site: LiveApi
+    ports: dict[str, int]
+
+    @contextmanager
+    def hung(self, part: str) -> Iterator[None]:
+        """Every process of the part stopped by SIGSTOP, and woken again at the end."""
+        stopped = processes_at(self.ports[part])
+        for process in stopped:
+            process.send_signal(signal.SIGSTOP)
+        time.sleep(BELIEVED)
+        try:
+            yield
+        finally:
+            for process in stopped:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGCONT)
+
+
+def processes_at(port: int) -> list[psutil.Process]:
+    """Who listens there, and whoever that one has started."""
+    listening = [
+        one.pid for one in psutil.net_connections("tcp") if one.laddr.port == port and one.status == psutil.CONN_LISTEN
+    ]
+    masters = [psutil.Process(pid) for pid in {pid for pid in listening if pid}]
+    return [*masters, *(child for master in masters for child in master.children(recursive=True))]
+
+
+def port_of(url: str) -> int:
+    return urlsplit(url).port or 0
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("outages")
+    with postgres_server() as database, valkey_server() as cache, s3_server() as bucket:
+        given = {"REDIS_URL": cache, **bucket.environment}
+        with live_api(folder / "site", server=database, **given) as site:
+            yield House(site, {"database": port_of(database), "cache": port_of(cache), "bucket": bucket.port})
+
+
+# --- The doors --------------------------------------------------------------------------------------------------------
+
+
+def health(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    return client.get(f"{site.address}/healthz")
+
+
+def front_page(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    return client.get(f"{site.address}/")
+
+
+def sign_in_page(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    return client.get(f"{site.address}/account/login/")
+
+
+def asset(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    return client.get(f"{site.address}/static/css/tokens.css")
+
+
+def read_api(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    return client.get("renders")
+
+
+def create_render(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    body = {"portrait": site.alice["portrait"], "voice": site.alice["voice"], "model": "draft"}
+    return client.post("renders", json=body)
+
+
+def upload(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    # Bytes of its own each time, or nothing would have to be stored.
+    voice = (SAMPLES / "voice-welcome.mp3").read_bytes() + b"TAG" + str(time.time_ns()).encode().ljust(125, b"\0")
+    return client.post("uploads", data={"kind": "voice"}, files={"file": ("voice.mp3", voice)})
+
+
+def fal_submit(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    model = "fal-ai/kling-video/ai-avatar/v2/standard"
+    body = {"image_url": site.alice["portrait"], "audio_url": site.alice["voice"]}
+    headers = {"Authorization": f"Key {site.alice['test_token']}"}
+    return client.post(f"{site.address}/compat/fal/{model}", json=body, headers=headers)
+
+
+def runware(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    return client.post(f"{site.address}/compat/runware/v1", json=[{"taskType": "getResponse", "taskUUID": "x"}])
+
+
+def aimlapi(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    return client.get(f"{site.address}/compat/aimlapi/v2/video/generations", params={"generation_id": "x"})
+
+
+def webhook(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    return client.post(f"{site.address}/hooks/runware/", json={"data": []})
+
+
+DOORS: dict[str, Door] = {
+    "/healthz": health,
+    "front page": front_page,
+    "sign-in": sign_in_page,
+    "asset": asset,
+    "API read": read_api,
+    "API create": create_render,
+    "upload": upload,
+    "fal": fal_submit,
+    "Runware": runware,
+    "AI/ML API": aimlapi,
+    "webhook": webhook,
+}
+# What has to wait for the part, by part: everything else answers as ever.
+NEEDS = {"database": set(DOORS) - {"asset"}, "cache": set[str](), "bucket": {"upload"}}
+
+
+def knock(house: House) -> Usual:
+    """The status of each door, how long it took, and its Retry-After."""
+    found = {}
+    with house.site.client() as client:
+        for name, door in DOORS.items():
+            began = time.monotonic()
+            answer = door(house.site, client)
+            found[name] = (answer.status_code, time.monotonic() - began, answer.headers.get("Retry-After", ""))
+    return found
+
+
+def check(house: House, part: str, how: str, usual: Usual, record: Callable[[str, object], None]) -> None:
+    found = knock(house)
+    for name, (status, seconds, retry_after) in found.items():
+        record(
+            *row(
+                TITLE, part, how, name, status, f"{seconds:.2f} s", f"Retry-After {retry_after}" if retry_after else ""
+            )
+        )
+    for name, (status, seconds, retry_after) in found.items():
+        assert seconds < SECONDS + SCHEDULING, f"{name} took {seconds:.1f} s"
+        if name in NEEDS[part]:
+            assert status == 503, f"{name} answered {status}"
+            assert retry_after or name == "/healthz"
+        else:
+            assert status == usual[name][0], f"{name} answered {status}"
+
+
+def test_each_part_hung_and_gone(house: House, record_property: Callable[[str, object], None]) -> None:
+    """In one test, because what is gone does not come back."""
+    usual = knock(house)
+    assert {name: status for name, (status, _, _) in usual.items() if status >= 500} == {}
+    for part in ("cache", "bucket", "database"):
+        with house.hung(part):
+            check(house, part, "hung", usual, record_property)
+        wait_until_usual(house, usual)
+    for part in ("cache", "bucket", "database"):
+        for process in processes_at(house.ports[part]):
+            process.kill()
+        check(house, part, "gone", usual, record_property)
+
+
+def wait_until_usual(house: House, usual: Usual, seconds: float = 20) -> None:
+    """The part is asked again after a pause, and then everything is as before."""
+    until = time.monotonic() + seconds
+    while {name: found[0] for name, found in knock(house).items()} != {name: found[0] for name, found in usual.items()}:
+        assert time.monotonic() < until
+        time.sleep(0.3)
