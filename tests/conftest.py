@@ -14,6 +14,7 @@ from django.core.servers.basehttp import ServerHandler
 from django.db import connections
 from django.test import Client, TransactionTestCase
 
+from avatarsite.outages.breaker import Breaker
 from avatarsite.workspaces.models import Member, Role, User, Workspace
 from tests.attacks.table import print_rows
 from tests.emptying import empty_database
@@ -54,8 +55,10 @@ def _files_of_its_own(settings: Any, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_rate_limit_is_inherited() -> None:
-    """allauth counts tries in the cache, which outlives a test."""
+    """allauth counts tries in the cache, which outlives a test; so does what is known to be away."""
     cache.clear()
+    for breaker in Breaker.every.values():
+        breaker.reset()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""A PostgreSQL that has stopped answering: requests that wait for it are ended, and new ones are not begun.
+"""A PostgreSQL that has stopped answering: requests that wait for it are ended, and no new one waits.
 
 A server that is gone refuses a connection at once; one that hangs says nothing for ever. So while a request takes long,
 a connection of our own asks the server for a sign of life; if none comes, the sockets of those who wait are shut down,
-which the driver reports as a lost connection.
+which the driver reports as a lost connection, and ``avatarsite.outages.postgresql`` opens no new one until it is back.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class DatabaseWatch:
         database = connections[DEFAULT_DB_ALIAS]
         if database.vendor != "postgresql" or request.path.startswith(NEEDS_NO_DATABASE):
             return self._get_response(request)
-        if breaker.is_away:
-            raise DatabaseSilent("The database does not answer.")
+        if breaker.is_away:  # what needs it says so at once, and what doesn't goes on
+            Waiting(0, database).hang_up()
         if self._watched_by != os.getpid():
             self._watched_by = os.getpid()
             threading.Thread(target=self._watch, daemon=True, name="database-watch").start()
@@ -86,17 +86,23 @@ class DatabaseWatch:
         line = Line(connections[DEFAULT_DB_ALIAS].get_connection_params())
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            long_ago = time.monotonic() - LONG_SECONDS
-            late = [one for one in [*self._waiting.values()] if one.began < long_ago]
-            if not late and not breaker.is_away:
-                continue
-            if await line.answers():
-                breaker.reset()
-                await asyncio.sleep(LONG_SECONDS)
-                continue
-            breaker.trip("no answer to a sign of life")
-            for one in late:
-                one.hang_up()
+            try:
+                await self._look(line)
+            except Exception:
+                logger.exception("The look after the database failed; it goes on.")
+
+    async def _look(self, line: Line) -> None:
+        long_ago = time.monotonic() - LONG_SECONDS
+        late = [one for one in [*self._waiting.values()] if one.began < long_ago]
+        if not late and not breaker.is_away:
+            return
+        if await line.answers():
+            breaker.reset()
+            await asyncio.sleep(LONG_SECONDS)
+            return
+        breaker.trip("no answer to a sign of life")
+        for one in late:
+            one.hang_up()
 
 
 class Line:
