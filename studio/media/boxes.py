@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 MOST_BOXES = 100_000
+# What a file is made of, one after the other. Whatever else ends beyond it is a tag or a line behind the last box.
+KINDS = frozenset(
+    b"ftyp styp moov moof mfra mdat free skip wide uuid meta meco udta sidx ssix pdin pnot prft emsg".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def top_boxes(file: BinaryIO) -> Iterator[Box]:
             return
         file.seek(at)
         box = read_box(file.read(16), at, limit)
-        if box is None:
+        if box is None or (box.end > limit and box.kind not in KINDS):
             return
         yield box
         at = box.end

@@ -1,106 +1,135 @@
-"""Signs that a sound file was cut off: its header promises more than there is, or it ends inside a frame."""
+"""Whether a file was cut off, by the pieces that its container is made of. What its header promises counts for nothing.
+
+Titles, counts, lengths and clocks are often wrong in whole files; a piece that begins and does not end never is.
+"""
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 from typing import BinaryIO
 
-import av
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
 
 from studio.media.boxes import top_boxes
-from studio.media.frames import adts_frame_bytes, mp3_frame_bytes, skip_tags
 from studio.media.signatures import Content
 
-LARGEST_OGG_PAGE = 65_307
+OGG_HEAD = 27
+CONTINUES = 255  # a piece of a packet that goes on
 # Programs that write to a pipe can't know the length of a WAV, and fill in sizes from here on.
 WAV_UNKNOWN = 0x7FFF0000
-
-
-def promised_ms(path: Path, content: Content, container: av.container.InputContainer) -> int | None:
-    """The length that the file itself gives, or None where it gives none and the decoder would only guess it."""
-    if content is Content.WAV:
-        return _wav_ms(path)
-    if content is Content.AAC or (content is Content.MP3 and not _has_frame_count(path)):
-        return None
-    stream = container.streams.audio[0]
-    if stream.duration is not None and stream.time_base is not None:
-        return int(stream.duration * stream.time_base * 1000)
-    return container.duration // 1000 if container.duration and content is Content.WEBM else None
+SEGMENT, CLUSTER = 0x18538067, 0x1F43B675
+# What a segment and its clusters are made of. Anything else is no part of the file.
+WEBM_ELEMENTS = frozenset(
+    {0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367, 0xEC, 0xBF, CLUSTER}
+    | {0xE7, 0xA3, 0xA0, 0xAB, 0xA7, 0x5854, 0xAF}
+)
+TABLES = frozenset({b"moov", b"moof", b"mfra"})
 
 
 def is_cut(path: Path, content: Content) -> bool:
-    """Whether the file ends before its container does."""
+    """Whether the file ends before its container does, as far as it can be told without its table of samples."""
     with path.open("rb") as file:
         if content is Content.OGG:
-            return _ogg_page_is_cut(file)
+            return _ogg_is_cut(file)
         if content is Content.MP4:
-            return any(box.end > path.stat().st_size for box in top_boxes(file))
-        return content is Content.WEBM and _segment_end(file) > path.stat().st_size
+            return _boxes_are_cut(file)
+        if content is Content.WEBM:
+            segment = _segment(file)
+            return segment is not None and segment[1] is not None and segment[1] > path.stat().st_size
+    return False
 
 
-def ends_inside(content: Content, last: bytes) -> bool:
-    """Whether ``last``, the last packet, is only the beginning of a frame."""
-    if content is Content.MP3:
-        return len(last) < mp3_frame_bytes(last)
-    return content is Content.AAC and len(last) < adts_frame_bytes(last)
+def samples_are_cut(path: Path, stream: AudioStream | VideoStream) -> bool:
+    """Whether samples that an MP4's table names lie behind the end of the file."""
+    size = path.stat().st_size
+    return any(entry.pos + entry.size > size for entry in stream.index_entries)
 
 
-def _wav_ms(path: Path) -> int | None:
-    """From the data chunk's declared size, which FFmpeg quietly lowers to what is there."""
-    bytes_per_second = 0
+def ends_inside_element(path: Path) -> bool:
+    """Whether a WebM, whose sizes may be unknown, ends within one of the elements that have one."""
+    limit = path.stat().st_size
     with path.open("rb") as file:
-        if file.read(12)[:4] != b"RIFF":
-            return None
+        segment = _segment(file)
+        at = segment[0] if segment else limit
+        while at < limit:
+            file.seek(at)
+            kind, inside, size = _element(file.read(12))
+            if kind not in WEBM_ELEMENTS:
+                return False
+            if kind == CLUSTER:
+                at += inside
+            elif size is None:
+                return False
+            else:
+                at += inside + size
+        return at > limit
+
+
+def wav_bytes(path: Path) -> tuple[int, int] | None:
+    """The size of the data that the header gives, and what there is of it. None where the header doesn't know."""
+    limit = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(12)
+        long_size = 0
         while len(head := file.read(8)) == 8:
-            size = int.from_bytes(head[4:], "little")
+            size, start = int.from_bytes(head[4:], "little"), file.tell()
             if head[:4] == b"data":
-                known = bytes_per_second and 0 < size < WAV_UNKNOWN
-                return size * 1000 // bytes_per_second if known else None
-            start = file.tell()
-            if head[:4] == b"fmt ":
-                bytes_per_second = int.from_bytes(file.read(12)[8:12], "little")
+                size = long_size if long_size and size == 0xFFFFFFFF else size
+                known = size > 0 and (size < WAV_UNKNOWN or size == long_size)
+                return (size, min(size, limit - start)) if known else None
+            if head[:4] == b"ds64":
+                long_size = int.from_bytes(file.read(16)[8:16], "little")
             file.seek(start + size + size % 2)
     return None
 
 
-def _has_frame_count(path: Path) -> bool:
-    """Whether the first MP3 frame carries the count that encoders leave there; otherwise lengths are guesses."""
-    with path.open("rb") as file:
-        skip_tags(file)
-        first = file.read(2048)
-    return any(mark in first for mark in (b"Xing", b"Info", b"VBRI"))
-
-
-def _segment_end(file: BinaryIO) -> int:
-    """Where a WebM's one segment says that it ends; 0 when it was written without knowing, as browsers do."""
-    head = file.read(1024)
-    header = _element(head, 4)
-    if header is None:
-        return 0
-    at = header[0] + header[1]
-    if head[at : at + 4] != b"\x18\x53\x80\x67":
-        return 0
-    segment = _element(head, at + 4)
-    return segment[0] + segment[1] if segment else 0
-
-
-def _element(head: bytes, at: int) -> tuple[int, int] | None:
-    """Where the content of an EBML element starts and how long it is; ``at`` is its length's place. None if unknown."""
-    if at >= len(head) or not head[at]:
-        return None
-    width = 9 - head[at].bit_length()
-    value = int.from_bytes(head[at : at + width]) & ~(1 << 7 * width)
-    return None if value == (1 << 7 * width) - 1 else (at + width, value)
-
-
-def _ogg_page_is_cut(file: BinaryIO) -> bool:
+def _boxes_are_cut(file: BinaryIO) -> bool:
+    boxes = list(top_boxes(file))
     size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 2 * LARGEST_OGG_PAGE))
-    tail = file.read()
-    start = tail.rfind(b"OggS\0")
-    if start < 0:
+    kinds = {box.kind for box in boxes}
+    beyond = {box.kind for box in boxes if box.end > size}
+    if beyond & TABLES or (b"mdat" in kinds and b"moov" not in kinds):
         return True
-    page = tail[start:]
-    segments = page[26] if len(page) > 26 else 255
-    return len(page) < 27 + segments + sum(page[27 : 27 + segments])
+    # With its table in front it's told by the samples, which may all be there.
+    return b"mdat" in beyond and b"moof" in kinds
+
+
+def _ogg_is_cut(file: BinaryIO) -> bool:
+    """Pages say how long they are. Behind the last one there may be tags or lines."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at, goes_on = 0, False
+        while (at := data.find(b"OggS\0", at)) >= 0:
+            head = data[at : at + OGG_HEAD]
+            pieces = data[at + OGG_HEAD : at + OGG_HEAD + head[-1]]
+            at += OGG_HEAD + head[-1] + sum(pieces)
+            if len(head) < OGG_HEAD or at > len(data):
+                return True
+            goes_on = pieces.endswith(bytes([CONTINUES]))
+        return goes_on
+
+
+def _segment(file: BinaryIO) -> tuple[int, int | None] | None:
+    """Where a WebM's one segment begins, and where it says that it ends, if it does: browsers can't know it."""
+    file.seek(0)
+    head = file.read(1024)
+    _, inside, size = _element(head)
+    at = inside + (size or 0)
+    kind, inside, size = _element(head[at : at + 12])
+    if kind != SEGMENT:
+        return None
+    return at + inside, None if size is None else at + inside + size
+
+
+def _element(head: bytes) -> tuple[int, int, int | None]:
+    """An element's id, how long its own head is, and how long its content, if that is known. (0, 0, None) for none."""
+    id_bytes = 9 - head[0].bit_length() if head and head[0] else 9
+    rest = head[id_bytes:]
+    if id_bytes > 4 or not rest or not rest[0]:
+        return 0, 0, None
+    width = 9 - rest[0].bit_length()
+    value = int.from_bytes(rest[:width]) & ~(1 << 7 * width)
+    unknown = value == (1 << 7 * width) - 1
+    return int.from_bytes(head[:id_bytes]), id_bytes + width, None if unknown else value

@@ -22,8 +22,8 @@ CHUNK_BYTES = 1024 * 1024
 def fast_start(path: Path) -> None:
     """Move the ``moov`` box to the front and correct the offsets in it; nothing is encoded or timed anew.
 
-    The file is replaced as a whole, and only if that is needed. What is no MP4, or a broken one, is left as it is:
-    measuring says what is wrong with it.
+    The file is replaced as a whole, and only if that is needed; what was behind its last box is left behind. What is no
+    MP4, or a broken one, is left as it is: measuring says what is wrong with it.
     """
     with path.open("rb") as file:
         boxes = list(top_boxes(file))
@@ -58,7 +58,7 @@ def has_table_in_front(growing: Growing) -> bool:
 
 def _late_table(boxes: list[Box], length: int) -> Box | None:
     """The table, if it stands behind the pictures of a whole and plain file."""
-    if not boxes or boxes[-1].end != length:
+    if not boxes or boxes[-1].end > length:
         return None
     kinds = [box.kind for box in boxes]
     if kinds[:1] != [b"ftyp"] or kinds.count(b"moov") != 1 or b"mdat" not in kinds or b"moof" in kinds:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 from typing import BinaryIO
 
 MOST_TAGS = 8
+ID3V1_BYTES = 128
 LAYER_3 = 1
 KBITS = {
     True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),  # MPEG 1
@@ -22,12 +24,52 @@ def skip_tags(file: BinaryIO) -> bool:
         head = file.read(10)
         if len(head) < 10 or not head.startswith(b"ID3"):
             break
-        length = 0
-        for byte in head[6:10]:
-            length = length << 7 | byte & 0x7F
-        start += 10 + length
+        start += 10 + _id3_bytes(head)
     file.seek(start)
     return start > first
+
+
+def _id3_bytes(head: bytes) -> int:
+    """Of what follows the tag's own ten bytes: seven bits in each of four."""
+    length = 0
+    for byte in head[6:10]:
+        length = length << 7 | byte & 0x7F
+    return length
+
+
+def tag_end(data: bytes | mmap.mmap, at: int) -> int:
+    """Behind the tags and zeros that stand at this point; the point itself if there are none."""
+    for _ in range(MOST_TAGS):
+        after = _one_tag_end(data, at)
+        if after == at:
+            break
+        at = min(after, len(data))
+    return at
+
+
+def _one_tag_end(data: bytes | mmap.mmap, at: int) -> int:
+    head = data[at : at + 32]
+    if head.startswith(b"ID3") and len(head) >= 10:
+        footer = 10 if head[5] & 0x10 else 0
+        return at + 10 + footer + _id3_bytes(head)
+    if head.startswith(b"APETAGEX"):
+        is_header = len(head) == 32 and head[23] & 0x20
+        return at + 32 + (int.from_bytes(head[12:16], "little") if is_header else 0)
+    if head.startswith(b"LYRICSBEGIN"):
+        ends = [data.find(mark, at) + 9 for mark in (b"LYRICS200", b"LYRICSEND") if data.find(mark, at) > 0]
+        return min(ends, default=at)
+    if head.startswith(b"TAG"):
+        return at + (227 if head.startswith(b"TAG+") else ID3V1_BYTES)
+    while head and not head.strip(b"\0"):
+        at += len(head)
+        head = data[at : at + 4096]
+    return at + len(head) - len(head.lstrip(b"\0"))
+
+
+def family_of(head: bytes) -> bytes:
+    """What all frames of a sound have in common: version, layer and sampling rate, and for AAC the channels."""
+    sync, kind, rate = head[:3].ljust(3, b"\0")
+    return bytes((sync, kind & 0xFE, rate & (0x0C if kind & 6 else 0xFC)))
 
 
 def mp3_frame_bytes(head: bytes) -> int:

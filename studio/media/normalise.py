@@ -1,5 +1,7 @@
 """Inputs as every provider takes them: portraits as JPEG or PNG, voices as MP3 or AAC, within limits that all share.
 
+A voice has one length for whoever reads it, by its header or by its sound: what is unclear about it is made anew.
+
 ``portrait_changes`` and ``voice_changes`` foretell in sentences what will be changed, from what is known of an upload,
 so that a page can say it before money moves. What they call fine goes out byte for byte.
 """
@@ -7,19 +9,17 @@ so that a page can say it before money moves. What they call fine goes out byte 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
-import numpy as np
-from av.audio.stream import AudioStream
 from av.error import FFmpegError
 from PIL import Image
 
-from studio.media.listening import DEMUXERS
+from studio.media.clarity import is_clear
 from studio.media.signatures import Content, recognise
+from studio.media.sound import DEMUXERS, open_sound
 
 LEAST_SIDE, MOST_SIDE = 512, 2048
 PORTRAIT_BYTES = 10_000_000
@@ -121,39 +121,39 @@ def _extension(content_type: str) -> str:
 # --- Voices -----------------------------------------------------------------------------------------------------------
 
 
-def voice_changes(*, content_type: str, codec: str, size: int, tracks: int = 1) -> list[str]:
-    """What will be changed about a voice of ``size`` bytes."""
+def voice_changes(*, content_type: str, codec: str, size: int, tracks: int = 1, clear: bool = True) -> list[str]:
+    """What will be changed about a voice of ``size`` bytes; ``clear`` is whether every program finds its length."""
     name = SOUND_NAMES.get(content_type, content_type.partition("/")[2].upper())
     if (content_type, codec) not in SOUNDS or tracks > 1:
         return [f"Converted from {name} to MP3, which all providers take."]
     if size > VOICE_BYTES:
         found, most = f"{size / 1e6:.1f} MB", f"{VOICE_BYTES / 1e6:.0f}"
         return [f"Converted to an MP3 of fewer bits, because {found} is more than the {most} allowed."]
-    return []
+    return [] if clear else ["Saved again as MP3, because not every program would find its true length."]
 
 
 def normalise_voice(source: Path, folder: Path) -> Normalised:
     """The voice as all providers take it; a changed copy is written into ``folder``. Raises NormaliseFailed.
 
-    The length stays what it is to the sample, for players that honour the MP3's note on padding, as FFmpeg's do; others
+    The length stays what it is to the sample, for readers that honour the MP3's note on padding, as FFmpeg's do; others
     hear up to 50 ms of silence around it.
     """
     content = recognise(source)
     if content not in DEMUXERS:
         raise NormaliseFailed(f"The voice is {content.value}.")
     try:
-        with av.open(str(source), format=DEMUXERS[content], options={"protocol_whitelist": "file"}) as container:
-            stream = container.streams.audio[0]
-            content_type = _sound_type(content)
-            changes = voice_changes(
-                content_type=content_type,
-                codec=stream.codec_context.codec.canonical_name,
-                size=source.stat().st_size,
-                tracks=len(container.streams.audio),
-            )
-            if not changes:
-                return Normalised(source, content_type, _extension(content_type))
-        return _converted(source, content, folder / "voice.mp3", changes)
+        heard = _heard(source, content)
+        content_type = _sound_type(content)
+        changes = voice_changes(
+            content_type=content_type,
+            codec=heard.codec,
+            size=source.stat().st_size,
+            tracks=heard.tracks,
+            clear=heard.is_clear,
+        )
+        if not changes:
+            return Normalised(source, content_type, _extension(content_type))
+        return _converted(source, content, folder / "voice.mp3", heard, changes)
     except NormaliseFailed:
         raise
     except (FFmpegError, OSError, IndexError, ValueError) as error:
@@ -172,14 +172,15 @@ def _sound_type(content: Content) -> str:
     }[content]
 
 
-def _converted(source: Path, content: Content, target: Path, changes: list[str]) -> Normalised:
-    seconds, rate, channels = _heard(source, content)
-    kbits = best_kbits(seconds, rate=rate, channels=channels)
+def _converted(source: Path, content: Content, target: Path, heard: _Heard, changes: list[str]) -> Normalised:
+    kbits = best_kbits(float(heard.seconds), rate=heard.rate, channels=heard.channels)
     with av.open(str(target), "w", format="mp3") as output:
-        layout = "mono" if channels == 1 else "stereo"
-        encoder = output.add_stream("libmp3lame", rate=rate, layout=layout)
+        layout = "mono" if heard.channels == 1 else "stereo"
+        encoder = output.add_stream("libmp3lame", rate=heard.rate, layout=layout)
         encoder.bit_rate = kbits * 1000
-        for frame in _frames(source, content):
+        # Under this name of it all readers, and not only FFmpeg's, believe the note on padding.
+        encoder.metadata["encoder"] = "LAME3.100"
+        for frame in _alike(source, content, layout, heard.rate):
             output.mux(encoder.encode(frame))
         output.mux(encoder.encode(None))
     if target.stat().st_size > VOICE_BYTES:
@@ -197,46 +198,41 @@ def best_kbits(seconds: float, *, rate: int, channels: int) -> int:
     raise NormaliseFailed(f"{seconds:.0f} s of sound do not fit into {VOICE_BYTES:,} bytes.")
 
 
-def _heard(source: Path, content: Content) -> tuple[float, int, int]:
-    """Seconds that are really there, the sampling rate of the MP3, and one channel or two."""
-    seconds, rate, channels = 0.0, 0, 1
-    for frame in _frames(source, content):
-        seconds += frame.samples / frame.sample_rate
-        rate, channels = rate or frame.sample_rate, max(channels, min(frame.layout.nb_channels, 2))
-    if not rate:
-        raise NormaliseFailed("The voice holds no sound.")
-    return seconds, next((fit for fit in (*MPEG_2, *MPEG_1) if fit >= rate), MPEG_1[-1]), channels
+@dataclass(slots=True)
+class _Heard:
+    """``rate`` is the sampling rate that the MP3 gets; ``channels`` one or two."""
+
+    codec: str
+    tracks: int
+    seconds: Fraction = Fraction(0)
+    rate: int = 0
+    channels: int = 1
+    is_clear: bool = False
 
 
-def _frames(source: Path, content: Content) -> Iterator[av.AudioFrame]:
-    """The sound of the first track, one frame after the other without gaps; a damaged packet is passed over."""
-    options = {"protocol_whitelist": "file"}
-    with av.open(str(source), format=DEMUXERS[content], options=options, metadata_errors="replace") as container:
-        stream = container.streams.audio[0]
-        with suppress(FFmpegError):  # a damaged end: uploads were judged, so what was heard then is there
-            for packet in container.demux(stream):
-                yield from _decoded(packet, clip=content is Content.MP4)
+def _heard(source: Path, content: Content) -> _Heard:
+    with open_sound(source, content) as sound:
+        heard = _Heard(sound.codec or "", len(sound.container.streams.audio))
+        for frame in sound.frames():
+            heard.seconds += Fraction(frame.samples, frame.sample_rate)
+            heard.rate = heard.rate or frame.sample_rate
+            heard.channels = max(heard.channels, min(frame.layout.nb_channels, 2))
+        if not heard.rate:
+            raise NormaliseFailed("The voice holds no sound.")
+        heard.is_clear = is_clear(source, sound, heard.seconds)
+    heard.rate = next((fit for fit in (*MPEG_2, *MPEG_1) if fit >= heard.rate), MPEG_1[-1])
+    return heard
 
 
-def _decoded(packet: av.Packet[AudioStream], *, clip: bool) -> Iterator[av.AudioFrame]:
-    with suppress(FFmpegError):
-        for frame in packet.decode():
-            whole = _clipped(frame) if clip else frame
-            whole.pts = None  # the clock of the source may have gaps, and its sound is told without
-            yield whole
-
-
-def _clipped(frame: av.AudioFrame) -> av.AudioFrame:
-    """AAC comes in whole frames; in an MP4 the last one's shorter duration says where the sound really ends."""
-    if not frame.duration or frame.time_base is None:
-        return frame
-    kept = round(frame.duration * frame.time_base * frame.sample_rate)
-    if not 0 < kept < frame.samples:
-        return frame
-    samples: Any = frame.to_ndarray()
-    width = 1 if frame.format.is_planar else frame.layout.nb_channels
-    short = av.AudioFrame.from_ndarray(
-        np.ascontiguousarray(samples[:, : kept * width]), format=frame.format.name, layout=frame.layout.name
-    )
-    short.sample_rate = frame.sample_rate
-    return short
+def _alike(source: Path, content: Content, layout: str, rate: int) -> Iterator[av.AudioFrame]:
+    """The sound in frames of one kind, whatever its parts were."""
+    resampler, kind = None, None
+    with open_sound(source, content) as sound:
+        for frame in sound.frames():
+            frame.pts = None  # the clock of the source may have gaps, and its sound is told without
+            if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
+                yield from resampler.resample(None) if resampler else ()
+                resampler = av.AudioResampler("s16p", layout, rate)
+            if resampler:
+                yield from resampler.resample(frame)
+    yield from resampler.resample(None) if resampler else ()

@@ -19,7 +19,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from studio.media.cutoff import is_cut
+from studio.media.cutoff import ends_inside_element, is_cut, samples_are_cut
 from studio.media.faststart import fast_start
 from studio.media.posters import MOST_FRAMES, PosterPicker, poster_of
 from studio.media.signatures import Content, recognise
@@ -45,7 +45,7 @@ WARM_UP_FRAMES = 25  # decoded one after the other at the beginning; after them 
 KEY_FRAME_SECONDS = 2
 MOST_KEY_FRAMES = 60  # of a long video: then they are further apart
 THREADS = 2  # of one video: each holds pictures of its own, and others are looked at beside it
-SHORTFALL = Fraction(1, 4)  # seconds by which a header may promise more than there is
+MOST_STILL = 1  # seconds that the last picture may stay, if the sound doesn't
 
 
 class VideoFault(StrEnum):
@@ -137,9 +137,17 @@ class _Track:
         self.stop = max(self.stop, at + lasting)
 
     def close(self) -> None:
-        """A last frame that says nothing of its length lasts as long as the others did."""
-        if self.stop == self.last and self.frames > 1:
-            self.stop += Fraction(self.last - (self.first or 0), self.frames - 1)
+        """A last frame lasts as long as the others did if it says nothing of its length, or far too much.
+
+        What says too much lasts no longer than the sound does.
+        """
+        if self.frames < 2:
+            return
+        usual = Fraction(self.last - (self.first or 0), self.frames - 1)
+        if self.stop == self.last:
+            self.stop += usual
+        elif (self.stop - self.last) * self.tick > MOST_STILL:
+            self.stop = min(Fraction(self.stop), max(self.last + usual, self.sound_end / self.tick))
 
     def wants(self, at: int, *, is_key: bool) -> bool:
         """Whether the picture that was just added is to be decoded."""
@@ -167,7 +175,7 @@ def look_at(path: Path) -> Sight:
     Raises UnreadableVideo for anything that isn't a whole MP4, MOV or WebM video.
     """
     with _in_our_words(), opened(path) as container:
-        return _look(container)
+        return _look(container, path)
 
 
 def put_in_order(path: Path) -> Sight:
@@ -193,9 +201,12 @@ def opened(path: Path) -> Iterator[InputContainer]:
     if content not in DEMUXERS:
         raise UnreadableVideo(VideoFault.NOT_A_VIDEO, f"The video is {content.value}, not a video.")
     if is_cut(path, content):
-        raise UnreadableVideo(VideoFault.CUT_OFF, "The video is cut off: the end of its file is missing.")
+        raise _end_is_missing()
     options = {"protocol_whitelist": "file"}
     with av.open(str(path), format=DEMUXERS[content], options=options, metadata_errors="replace") as container:
+        tracks: list[VideoStream | AudioStream] = [*container.streams.video, *container.streams.audio]
+        if content is Content.MP4 and any(samples_are_cut(path, stream) for stream in tracks if _is_known(stream)):
+            raise _end_is_missing()
         yield container
 
 
@@ -206,11 +217,14 @@ def picture_of(container: InputContainer) -> VideoStream:
     raise UnreadableVideo(VideoFault.WITHOUT_PICTURE, "The video has no picture track that can be read.")
 
 
-def _look(container: InputContainer) -> Sight:
+def _look(container: InputContainer, path: Path) -> Sight:
     picture = picture_of(container)
     sound = next((stream for stream in container.streams.audio if _is_known(stream)), None)
     track = _read(container, picture, sound)
-    _check(container, picture, track)
+    if not track.frames or (recognise(path) is Content.WEBM and ends_inside_element(path)):
+        raise _cut_off(track)
+    if track.bad or track.size is None or track.frames < track.seconds:
+        raise _damaged()
     if track.size is None or track.picker.frame is None:
         raise _damaged()
     return Sight(
@@ -275,19 +289,12 @@ def _decode(packet: av.Packet[Any], track: _Track) -> None:
         track.bad += 1
 
 
-def _check(container: InputContainer, picture: VideoStream, track: _Track) -> None:
-    promised = Fraction(container.duration or 0, av.time_base)
-    there = max(track.end, track.sound_end)
-    # The picture may end a little before the sound, so only the longer of them has to keep the promise closely.
-    short = promised - there > SHORTFALL or promised - track.end > max(Fraction(1), promised / 10)
-    if short or track.frames < picture.frames:
-        raise _cut_off(track)
-    if track.bad or track.size is None or track.frames < track.seconds:
-        raise _damaged()
-
-
 def _damaged() -> UnreadableVideo:
     return UnreadableVideo(VideoFault.DAMAGED, "The video is damaged: some of its pictures can’t be decoded.")
+
+
+def _end_is_missing() -> UnreadableVideo:
+    return UnreadableVideo(VideoFault.CUT_OFF, "The video is cut off: the end of its file is missing.")
 
 
 def _cut_off(track: _Track) -> UnreadableVideo:

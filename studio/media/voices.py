@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.media.listening import AGAIN, COUNT_SECONDS, DEMUXERS, EXPORT, Heard, listen
+from studio.media.listening import AGAIN, COUNT_SECONDS, EXPORT, Heard, listen
 from studio.media.refusal import Refusal, UploadRefused, megabytes
 from studio.media.signatures import Content, recognise
+from studio.media.sound import DEMUXERS
 from studio.media.waveform import NotNumbers
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ MIN_MS = 2_000
 MAX_MS = 300_000
 SILENCE_DB = -50  # a voice whose loudest moment is under this is a microphone that was off
 PEAKS = 200
-# How much less than promised may be heard: encoders count their own padding.
+# From where on a file that was cut off is told by its own count, and not by its last sound.
 SHORTFALL_MS = 250
 SHORTFALL_SHARE = 0.01
 BAD_SHARE = 0.01  # of the packets; a single bad one is a click, or junk behind the sound
@@ -39,7 +40,11 @@ CHOOSE = "Choose an MP3, WAV, M4A, AAC, OGG, FLAC or WebM sound."
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice that can be used. ``details``: codec, sample_rate, channels, peaks (200 numbers, 0 to 100), changes."""
+    """A voice that can be used.
+
+    ``details``: codec, sample_rate, channels, peaks (200 numbers, 0 to 100), changes; and ``unclear`` (true) for one in
+    which not every program would find this length.
+    """
 
     content_type: str
     extension: str
@@ -52,7 +57,7 @@ def read_voice(path: Path) -> Voice:
     check_bytes(path.stat().st_size)
     content = recognise(path)
     if content not in DEMUXERS:
-        raise UploadRefused(Refusal.VOICE_NOT_A_SOUND, f"The voice is {content.value}, {_but(content)}.", CHOOSE)
+        raise _not_a_sound(content)
     try:
         heard = listen(path, content)
     except (UploadRefused, MemoryError):
@@ -107,9 +112,8 @@ def _judge(heard: Heard, content: Content) -> None:
 
 
 def _check_whole(heard: Heard) -> None:
-    found = heard.duration_ms
-    promised = heard.promised_ms or 0
-    if promised - found > max(SHORTFALL_MS, promised * SHORTFALL_SHARE):
+    found, promised = heard.duration_ms, heard.promised_ms or 0
+    if heard.cut_off and promised - found > max(SHORTFALL_MS, promised * SHORTFALL_SHARE):
         sentence = (
             f"The voice says that it is {_seconds(promised)} long, but only {_seconds(found)} of sound are there."
         )
@@ -134,18 +138,28 @@ def _check_loud(heard: Heard) -> None:
 
 
 def _details(heard: Heard) -> dict[str, Any]:
-    changes = [f"Only the first of its {heard.tracks} sound tracks is used."] if heard.tracks > 1 else []
-    return {
+    changes = ["It is a video, of which only the sound is used."] if heard.from_video else []
+    if heard.tracks > 1:
+        changes.append(f"Only the first of its {heard.tracks} sound tracks is used.")
+    details: dict[str, Any] = {
         "codec": heard.codec,
         "sample_rate": heard.sample_rate,
         "channels": heard.channels,
         "peaks": heard.waveform.peaks(PEAKS),
         "changes": changes,
     }
+    return details if heard.is_clear else details | {"unclear": True}
 
 
-def _but(content: Content) -> str:
-    return "which can’t be used here" if content.value.endswith("sound") else "not a sound"
+def _not_a_sound(content: Content) -> UploadRefused:
+    if content.value.endswith("video"):
+        return UploadRefused(
+            Refusal.VOICE_IS_A_VIDEO,
+            f"The voice is {content.value}.",
+            "Export its sound alone, as MP3 or WAV, and upload that.",
+        )
+    but = "which can’t be used here" if content.value.endswith("sound") else "not a sound"
+    return UploadRefused(Refusal.VOICE_NOT_A_SOUND, f"The voice is {content.value}, {but}.", CHOOSE)
 
 
 def _unreadable(content: Content) -> UploadRefused:

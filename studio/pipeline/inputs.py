@@ -62,8 +62,10 @@ def changes_when_sent(upload: Upload) -> list[str]:
         return portrait_changes(
             width=upload.width or 0, height=upload.height or 0, size=upload.bytes, content_type=upload.content_type
         )
-    codec = upload.details.get("codec", "")
-    return voice_changes(content_type=upload.content_type, codec=codec, size=upload.bytes) if codec else []
+    codec, clear = upload.details.get("codec", ""), not upload.details.get("unclear")
+    if not codec:
+        return []
+    return voice_changes(content_type=upload.content_type, codec=codec, size=upload.bytes, clear=clear)
 
 
 def _keep(upload: Upload, made: Normalised) -> Sent:

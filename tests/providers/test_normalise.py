@@ -43,7 +43,7 @@ TO_CONVERT = [
 ]
 TO_KEEP = [
     ("mp3", "libmp3lame", "mp3", 44_100, "stereo", "audio/mpeg"),
-    ("ipod", "aac", "m4a", 44_100, "mono", "audio/mp4"),
+    ("ipod", "aac", "m4a", 44_100, "mono", "audio/mp4"),  # without an edit list
     ("adts", "aac", "aac", 48_000, "stereo", "audio/aac"),
 ]
 
@@ -51,11 +51,12 @@ TO_KEEP = [
 def voice(folder: Path, container: str, codec: str, extension: str, rate: int, layout: str, **how: Any) -> Path:  # noqa: PLR0917
     """A made-up voice: a tone that changes its loudness, with a little noise."""
     seconds, kbits = how.get("seconds", 4.321), how.get("kbits", 0)
+    options = {"use_editlist": "0"} if container == "ipod" and not how.get("edits") else {}
     path = folder / f"source.{extension}"
     channels = av.AudioLayout(layout).nb_channels
     rng = np.random.default_rng(7)
     left = int(seconds * rate)
-    with av.open(str(path), "w", format=container) as output:
+    with av.open(str(path), "w", format=container, options=options) as output:
         streams = [output.add_stream(codec, rate=rate, layout=layout) for _ in range(how.get("tracks", 1))]
         for stream in streams:
             if kbits:

@@ -15,6 +15,7 @@ from PIL import Image
 from studio.media import videos
 from studio.media.videos import UnreadableVideo, VideoFacts, VideoFault, fast_start, look_at, measure_video
 from tests.corpus import films, pictures, sounds
+from tests.corpus.odd_sounds import TAILS
 from tests.studio.conftest import PlaceFile
 
 FAST = "+faststart"
@@ -190,3 +191,46 @@ def test_whatever_happens_to_a_file_it_is_measured_or_refused(place: PlaceFile) 
         except UnreadableVideo as refused:
             outcomes.add(refused.code)
     assert outcomes >= {"measured", VideoFault.DAMAGED}
+
+
+@pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS)
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("mp4", {}), ("mp4", {"movflags": FAST}), ("mp4", {"movflags": FRAGMENTS}), ("webm", {}), ("webm", {"live": "1"})],
+)
+def test_what_stands_behind_a_video_is_no_part_of_it(
+    kind: str, options: dict[str, str], tail: bytes, place: PlaceFile
+) -> None:
+    path = place(films.film(kind, 2, **options) + tail)
+    fast_start(path)
+    facts = measure_video(path)
+    assert (facts.duration_ms, facts.fps) == (2000, 25.0)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.98])
+def test_a_live_webm_that_was_cut_off_is_found_out(share: float, place: PlaceFile) -> None:
+    data = films.film("webm", 3, live="1")
+    assert refusal(place(data[: int(len(data) * share)]))[0] == VideoFault.CUT_OFF
+
+
+def test_what_a_header_says_of_the_length_is_no_promise(place: PlaceFile) -> None:
+    data = bytearray(films.film(movflags=FAST))
+    at = data.index(b"mvhd") + 20
+    data[at : at + 4] = (60_000).to_bytes(4)
+    assert measure_video(place(bytes(data))).duration_ms == 3000
+
+
+def test_a_last_picture_that_says_it_stays_for_ever_lasts_as_long_as_the_sound(place: PlaceFile) -> None:
+    data = bytearray(films.film(movflags=FAST, sound=False))
+    at = data.index(b"stts")
+    count, lasting = (int.from_bytes(data[at + place : at + place + 4]) for place in (12, 16))
+    assert int.from_bytes(data[at + 8 : at + 12]) == 1
+    # One frame of the same kind less, and the last one of a hundred seconds, in a list that is eight bytes longer.
+    longer = data[: at + 8] + (2).to_bytes(4) + (count - 1).to_bytes(4) + lasting.to_bytes(4)
+    longer += (1).to_bytes(4) + (2500 * lasting).to_bytes(4) + data[at + 20 :]
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"):
+        box = longer.index(kind) - 4
+        longer[box : box + 4] = (int.from_bytes(longer[box : box + 4]) + 8).to_bytes(4)
+    first = longer.index(b"stco") + 12
+    longer[first : first + 4] = (int.from_bytes(longer[first : first + 4]) + 8).to_bytes(4)
+    assert measure_video(place(bytes(longer))).duration_ms == 3000

@@ -6,22 +6,20 @@ The samples pass through in blocks and are gone; what stays is a handful of numb
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
-from av.container import InputContainer
-from av.packet import Packet
 from numpy.lib.stride_tricks import sliding_window_view
 
 from studio.media.draft.arrays import Floats
 from studio.media.draft.refusal import DraftInputError
+from studio.media.signatures import recognise
+from studio.media.sound import DEMUXERS, open_sound
 
 FPS = 25
 RATE = 16_000
@@ -33,8 +31,6 @@ BANDS = ((120, 480), (480, 1300), (1500, 3600), (4200, 7800))
 SILENCE_DB = -58.0  # the loudest moments of a voice below this are no voice
 # Seconds that an exponential needs for all but a tenth, divided by ln 10.
 ATTACK, RELEASE, WIDTH_PACE, MOOD_PACE = 0.040 / 2.3, 0.100 / 2.3, 0.12 / 2.3, 0.6 / 2.3
-# A playlist in disguise would make FFmpeg open other files and addresses.
-ONLY_SOUND_FILES = {"protocol_whitelist": "file", "format_whitelist": "mp3,wav,mov,mp4,aac,ogg,flac,matroska,webm"}
 NO_SOUND = "The voice cannot be read as sound; save it again as MP3 or WAV."
 # The mouth is seen to move a moment before it is heard.
 LEAD_HOPS = 2
@@ -61,51 +57,18 @@ class Voice:
 
 @contextmanager
 def open_voice(path: Path) -> Iterator[Iterator[AudioFrame]]:
-    """The voice's decoded frames. Raises DraftInputError for a file without sound, and where one ends in a fault."""
-    try:
-        container = av.open(str(path), metadata_errors="ignore", options=ONLY_SOUND_FILES)
-    except (av.FFmpegError, OSError) as error:
-        raise DraftInputError(NO_SOUND) from error
-    with container:
-        if not container.streams.audio:
+    """The voice's decoded frames. Raises DraftInputError for a file without sound."""
+    content = recognise(path)
+    if content not in DEMUXERS:
+        raise DraftInputError(NO_SOUND)
+    with ExitStack() as stack:
+        try:
+            sound = stack.enter_context(open_sound(path, content))
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise DraftInputError(NO_SOUND) from error
+        if not sound.container.streams.audio or not sound.codec:
             raise DraftInputError(NO_SOUND)
-        yield _decoded(container)
-
-
-def _decoded(container: InputContainer) -> Iterator[AudioFrame]:
-    stream = container.streams.audio[0]
-    padded = stream.codec_context.name == "aac" and "mp4" in container.format.name
-    last: AudioFrame | None = None
-    try:
-        for packet in container.demux(stream):
-            for frame in _frames_of(packet):
-                if last:
-                    yield last
-                last = frame
-    except av.FFmpegError as error:
-        raise DraftInputError(NO_SOUND) from error
-    if last:
-        # AAC comes in whole frames; in an MP4 the last one's length says where the sound really ends.
-        yield _trimmed(last) if padded else last
-
-
-def _frames_of(packet: Packet[AudioStream]) -> list[AudioFrame]:
-    """A damaged packet is a click in the voice, not the end of it; whether there are too many is judged at upload."""
-    try:
-        return packet.decode()
-    except av.FFmpegError:
-        return []
-
-
-def _trimmed(frame: AudioFrame) -> AudioFrame:
-    said = round(frame.duration * frame.time_base * frame.sample_rate) if frame.duration and frame.time_base else 0
-    if not 0 < said < frame.samples:
-        return frame
-    channels = 1 if frame.format.is_planar else frame.layout.nb_channels
-    kept: Any = np.ascontiguousarray(frame.to_ndarray()[:, : said * channels])
-    short = AudioFrame.from_ndarray(kept, frame.format.name, frame.layout.name)
-    short.sample_rate = frame.sample_rate
-    return short
+        yield sound.frames()
 
 
 def listen(path: Path) -> Voice:
