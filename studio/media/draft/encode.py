@@ -132,7 +132,9 @@ def video_options(chosen: Format, quality: int) -> dict[str, str]:
     """``quality`` 20 to 99 as the encoder's own scale, where less is better."""
     share = (min(max(quality, 20), 99) - 20) / 79
     if chosen.video == "libx264":
-        return {"preset": "veryfast", "crf": f"{34 - 17 * share:.1f}", "flags": BIT_EXACT}
+        # x264's macroblock tree reads memory that nobody wrote, where a picture's blocks are no multiple of eight: what
+        # was there before would tell. Without it the same quality is four steps further on the scale.
+        return {"preset": "veryfast", "crf": f"{38 - 17 * share:.1f}", "mbtree": "0", "flags": BIT_EXACT}
     return {
         "deadline": "realtime",
         "cpu-used": "7",
