@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -18,6 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile
 
+from studio.media.colours import HEAD_BYTES, Coding, Unusable, coding_of, through_coding, through_profile
 from studio.media.signatures import Content
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ STORED_SIDE = 2048
 STORED_BYTES = 10_000_000
 JPEG_QUALITIES = (95, 88, 75)
 
+END_MARK = b"\xff\xd9"
+FILLINGS, FILLING_TIMES = (b"\0", b"\x5a\xa5\x3c", b"\xc9\x36\xfe"), 200
 STRIP_PIXELS = 4_000_000
 
 ORIENTATION = 0x0112
@@ -58,6 +61,7 @@ class Picture:
 
     image: ImageFile
     orientation: int  # 1 to 8, as EXIF counts
+    coding: Coding | None = None  # of colours that aren't sRGB, and have no profile that says so
     changes: list[str] = field(default_factory=list)
 
     @property
@@ -76,7 +80,11 @@ def open_header(file: BinaryIO, content: Content, check_pixels: Callable[[int, i
         file.seek(0)
     image = OPENERS[content](file)
     check_pixels(*image.size)
-    picture = Picture(image, _orientation(image))
+    place = file.tell()
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    file.seek(place)
+    picture = Picture(image, _orientation(image), coding_of(image, content, head))
     if content in ANIMATED and getattr(image, "is_animated", False):
         picture.changes.append("Only the first frame of the animation is used.")
     if any(image.info.get(key) for key in ("exif", "xmp")):
@@ -92,9 +100,8 @@ def clean(picture: Picture) -> Image.Image:
     if isinstance(image, JpegImageFile):
         image.draft(None, target)  # JPEG can be decoded at a half or a quarter, so the full size never exists
     image.load()
-    profile = image.info.get("icc_profile")
     result = _shrunk(image, target)
-    result = _opaque(_srgb(result, profile, changes), changes)
+    result = _opaque(_srgb(result, picture), changes)
     if picture.orientation in TURNS:
         result = result.transpose(TURNS[picture.orientation])
         changes.append("Turned upright.")
@@ -103,6 +110,15 @@ def clean(picture: Picture) -> Image.Image:
         changes.append(f"Scaled down from {width} × {height} to {result.width} × {result.height} pixels.")
     result.info = {}  # the encoders write comments and XMP from here
     return result
+
+
+def with_an_end(jpeg: bytes) -> list[bytes]:
+    """A JPEG that lacks its end mark, mended in ways that give one picture only if nothing else is missing.
+
+    What a decoder looks for behind the end it takes from the filling, so that pictures of which more is missing differ.
+    """
+    begun = jpeg.removesuffix(END_MARK[:1])
+    return [begun + filling * FILLING_TIMES + END_MARK for filling in FILLINGS]
 
 
 def encode(image: Image.Image, *, lossless: bool) -> tuple[bytes, str, str]:
@@ -169,38 +185,35 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode in {"LA", "RGBA", "CMYK"}:
         return image
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        values = np.asarray(image)
+        grey = Image.fromarray((values >> 8).astype(np.uint8))
+        if isinstance(clear := image.info.get("transparency"), int):
+            grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+        return grey
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image if image.mode in {"L", "RGB"} else image.convert("RGB")
 
 
-def _srgb(image: Image.Image, profile: bytes | None, changes: list[str]) -> Image.Image:
+def _srgb(image: Image.Image, picture: Picture) -> Image.Image:
     """Without its profile a wide-gamut photo would look pale, so the colours are converted before it is dropped."""
+    profile, changes = picture.image.info.get("icc_profile"), picture.changes
+    if picture.coding and image.mode != "CMYK":
+        changes.append(f"Colours converted from {picture.coding.name} to sRGB.")
+        return through_coding(image, picture.coding)
     if profile:
         try:
-            image = _through_profile(image, profile, changes)
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+            made, name = through_profile(image, profile)
+        except Unusable as error:
             logger.info("A portrait's colour profile could not be used: %r", error)
+        else:
+            if made is not image:
+                changes.append(f"Colours converted from {name} to sRGB.")
+            image = made
     if image.mode == "CMYK":
         image = image.convert("RGB")
         changes.append("Colours converted from CMYK to sRGB.")
     return image
-
-
-def _through_profile(image: Image.Image, profile: bytes, changes: list[str]) -> Image.Image:
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    name = " ".join(ImageCms.getProfileDescription(source).split())[:60]
-    if "srgb" in name.lower():
-        return image
-    if image.mode == "LA":
-        image = image.convert("RGBA")
-    mode = "RGBA" if image.mode == "RGBA" else "RGB"
-    converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
-    if converted is None:
-        return image
-    changes.append(f"Colours converted from {name} to sRGB.")
-    return converted
 
 
 def _opaque(image: Image.Image, changes: list[str]) -> Image.Image:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from PIL import Image
 
 from studio.media import pictures
 from studio.media.faces import find_face
@@ -125,10 +127,13 @@ def _not_a_picture(content: Content) -> UploadRefused:
 
 def _read(path: Path, content: Content) -> Portrait:
     with path.open("rb") as file:
-        limit = MAX_WEBP_PIXELS if content is Content.WEBP else MAX_PIXELS
-        picture = pictures.open_header(file, content, partial(check_pixels, limit=limit))
-        check_sides(*picture.upright_size)
-        clean = pictures.clean(picture)
+        try:
+            picture, clean = _cleaned(file, content)
+        except OSError:
+            if content is not Content.JPEG:
+                raise
+            file.seek(0)
+            picture, clean = _mended(file.read(MAX_BYTES))
     data, content_type, extension = pictures.encode(clean, lossless=content in LOSSLESS)
     changes = list(picture.changes)
     if extension != KEEPS_FORMAT.get(content):
@@ -136,3 +141,19 @@ def _read(path: Path, content: Content) -> Portrait:
     face = find_face(np.asarray(clean))
     details = {"format": FORMATS[content], "face": list(face) if face else None, "changes": changes}
     return Portrait(data, content_type, extension, clean.width, clean.height, details, thumbnail_of(clean))
+
+
+def _cleaned(file: BinaryIO, content: Content) -> tuple[pictures.Picture, Image.Image]:
+    limit = MAX_WEBP_PIXELS if content is Content.WEBP else MAX_PIXELS
+    picture = pictures.open_header(file, content, partial(check_pixels, limit=limit))
+    check_sides(*picture.upright_size)
+    return picture, pictures.clean(picture)
+
+
+def _mended(jpeg: bytes) -> tuple[pictures.Picture, Image.Image]:
+    """A JPEG of which nothing but its end mark is missing. Raises OSError for one that lacks more."""
+    made = [_cleaned(io.BytesIO(mended), Content.JPEG) for mended in pictures.with_an_end(jpeg)]
+    picture, clean = made[0]
+    if any(not np.array_equal(np.asarray(clean), np.asarray(other)) for _, other in made[1:]):
+        raise OSError("More is missing than the end mark.")
+    return picture, clean

@@ -8,7 +8,7 @@ from studio.models import Upload, UploadKind
 
 ACCEPTS = {
     UploadKind.PORTRAIT: "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,.heic,.avif",
-    UploadKind.VOICE: "audio/*,.mp3,.wav,.m4a,.aac,.ogg,.oga,.opus,.flac,.webm",
+    UploadKind.VOICE: "audio/*,video/mp4,video/quicktime,video/webm,.mp3,.wav,.m4a,.aac,.ogg,.oga,.opus,.flac,.webm",
 }
 LIMITS = {
     UploadKind.PORTRAIT: "JPEG, PNG, WebP, GIF, AVIF or HEIC. At least 300 pixels on each side.",
