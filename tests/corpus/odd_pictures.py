@@ -83,5 +83,5 @@ def heic(curve: Callable[[Values], Values], primaries: int, transfer: int) -> by
 
 
 def linear_profile() -> bytes:
-    profile: bytes = Image.open(Path(__file__).parent / "cases" / "p01-gimp-linear-srgb.png").info["icc_profile"]
-    return profile
+    with Image.open(Path(__file__).parent / "cases" / "p01-gimp-linear-srgb.png") as image:
+        return bytes(image.info["icc_profile"])

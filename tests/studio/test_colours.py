@@ -46,7 +46,8 @@ def test_one_picture_under_two_names_of_its_profile_comes_out_alike() -> None:
 def test_the_transparent_part_of_sixteen_bits_of_grey_is_white() -> None:
     portrait = read_portrait(CASES / "p08-16bit-grey-trns.png")
     assert portrait.details["changes"] == ["Transparent parts filled with white."]
-    source = np.asarray(Image.open(CASES / "p08-16bit-grey-trns.png"))
+    with Image.open(CASES / "p08-16bit-grey-trns.png") as image:
+        source = np.asarray(image)
     expected = np.where(source == 0, 255, source >> 8)
     assert (pixels(portrait.data)[:, :, 1] == expected).all()
 
