@@ -17,7 +17,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.sweeping import each
-from avatarsite.workspaces.models import User, Workspace
+from avatarsite.workspaces.models import ApiToken, User, Workspace
+from avatarsite.workspaces.tokens import stands
 from studio.filenames import clean_name
 from studio.models import Upload, UploadKind, UploadSlot
 from studio.models.uploads import slot_id
@@ -49,8 +50,10 @@ class Slot:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def open_slot(workspace: Workspace, *, kind: UploadKind, name: str, user: User | None) -> Slot:
-    """A place for one file, open for an hour."""
+def open_slot(
+    workspace: Workspace, *, kind: UploadKind, name: str, user: User | None, token: ApiToken | None = None
+) -> Slot:
+    """A place for one file, open for an hour, or until the token that asks for it is revoked."""
     new_id = slot_id()
     row = UploadSlot.objects.create(
         id=new_id,
@@ -59,6 +62,7 @@ def open_slot(workspace: Workspace, *, kind: UploadKind, name: str, user: User |
         name=clean_name(name, otherwise=kind.value),
         file=f"w/{workspace.pk}/slots/{new_id}",
         made_by=user,
+        token=token,
         expires_at=timezone.now() + LIFE,
     )
     return Slot(row.pk, row.kind, _address(row), MOST_BYTES[kind], row.expires_at)
@@ -69,8 +73,8 @@ def complete_slot(workspace: Workspace, pk: str, *, user: User | None) -> Upload
 
     Raises RequestRefused without a slot or a file, UploadRefused for what the file is. Never inside a transaction.
     """
-    slot = UploadSlot.objects.for_workspace(workspace).select_related("upload").filter(pk=pk).first()
-    if slot is None:
+    slot = UploadSlot.objects.for_workspace(workspace).select_related("upload", *_WHOSE).filter(pk=pk).first()
+    if slot is None or not _still_open(slot):
         raise RequestRefused("slot", "slot_unknown", "There is no such slot in this workspace.", "Open a new one.")
     if slot.upload:
         return slot.upload
@@ -89,7 +93,17 @@ def slot_of(token: str) -> UploadSlot | None:
         pk = signing.loads(token, salt=SALT)
     except signing.BadSignature:
         return None
-    return UploadSlot.objects.filter(pk=pk, upload=None, expires_at__gt=timezone.now()).first()
+    waiting = UploadSlot.objects.filter(pk=pk, upload=None, expires_at__gt=timezone.now())
+    slot = waiting.select_related(*_WHOSE).first()
+    return slot if slot and _still_open(slot) else None
+
+
+_WHOSE = ("token__made_by", "token__maker")
+
+
+def _still_open(slot: UploadSlot) -> bool:
+    # A bucket takes bytes at the address that it was given, but nothing becomes of them.
+    return slot.token is None or stands(slot.token)
 
 
 def fill_slot(slot: UploadSlot, content: File[Any]) -> None:

@@ -48,6 +48,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "developers": (200, 200, 403, 422),
     "token_revoke": (405, 403, 403, 302),
     "token_rotate": (405, 403, 403, 302),
+    "token_take_over": (405, 403, 403, 302),
     "drop_in": (200, 200, 405, 405),
     "invitation_resend": (405, 403, 403, 302),
     "invitation_revoke": (405, 403, 403, 302),

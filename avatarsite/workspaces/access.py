@@ -76,6 +76,11 @@ def demand_of_token(token: ApiToken, *any_of: Action) -> None:
     )
 
 
+def scopes_within(scopes: list[str], role: str) -> list[str]:
+    """Those of a token's scopes that reach no further than the role of whoever made it."""
+    return [scope for scope in scopes if scope in GRANTED and GRANTED[scope] <= ALLOWED[role]]
+
+
 def power_over(target: Member) -> Action:
     """What it takes to change somebody's role or to remove them."""
     return Action.MANAGE_OWNERS if target.role == Role.OWNER else Action.MANAGE_MEMBERS

@@ -11,9 +11,10 @@ from django.db.models import Count, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
-from avatarsite.read_only_admin import DeletedAlone, Kept, customer
+from avatarsite.read_only_admin import DeletedAlone, Kept, ReadOnly, customer
 from avatarsite.workspaces.addresses import vouch
-from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, User, Workspace
+from avatarsite.workspaces.leaving import cut_to_role, end_access, note_switched
+from avatarsite.workspaces.models import AccessEvent, ApiToken, Invitation, Member, Role, User, Workspace
 from avatarsite.workspaces.tokens import revoke_for_operator
 
 # Signing in to the admin site goes through the same door as everybody's, second factor and rate limits included.
@@ -62,6 +63,8 @@ class UserAdmin(DeletedAlone, DjangoUserAdmin[User]):
         super().save_model(request, obj, form, change)
         if not change or "email" in form.changed_data:
             vouch(obj)
+        if change and "is_active" in form.changed_data:
+            note_switched(obj, by=request.user if isinstance(request.user, User) else None)
 
 
 class OwnersFormSet(BaseInlineFormSet[Member, Workspace, forms.ModelForm[Member]]):
@@ -71,6 +74,17 @@ class OwnersFormSet(BaseInlineFormSet[Member, Workspace, forms.ModelForm[Member]
         stay = [form for form in stay if not self._should_delete_form(form)]  # type: ignore[attr-defined]
         if not any(form.cleaned_data.get("role") == Role.OWNER for form in stay if hasattr(form, "cleaned_data")):
             raise forms.ValidationError("A workspace has at least one owner. Make somebody the owner.")
+
+    def delete_existing(self, obj: Member, commit: bool = True) -> None:
+        if commit:
+            end_access(obj, by=None, how="was removed by an operator")
+        super().delete_existing(obj, commit=commit)
+
+    def save_existing(self, form: forms.ModelForm[Member], obj: Member, commit: bool = True) -> Member:
+        saved = super().save_existing(form, obj, commit=commit)
+        if commit and "role" in form.changed_data:
+            cut_to_role(saved, by=None, how=f"is {saved.as_role()} now, by an operator")
+        return saved
 
 
 class MemberInline(admin.TabularInline[Member, Workspace]):
@@ -128,3 +142,12 @@ class ApiTokenAdmin(Kept, admin.ModelAdmin[ApiToken]):
     def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
         for token in tokens:
             revoke_for_operator(token)
+
+
+@admin.register(AccessEvent)
+class AccessEventAdmin(ReadOnly, admin.ModelAdmin[AccessEvent]):
+    list_display = ("at", "workspace", "what", "by")
+    search_fields = ("what", "workspace__slug", "person__email")
+    list_select_related = ("workspace", "by")
+    ordering = ("-id",)
+    date_hierarchy = "at"

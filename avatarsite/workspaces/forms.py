@@ -10,6 +10,7 @@ from allauth.account import forms as account
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from django import forms
+from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -50,6 +51,7 @@ class SignUpForm(InOurWords, account.SignupForm):  # type: ignore[misc]
     labels: ClassVar[dict[str, str]] = {"email": "E-mail address"}
     hints: ClassVar[dict[str, str]] = {"password1": PASSWORD_HINT}
     field_order = ["name", "email", "password1"]
+    account_already_exists: bool
 
     name = forms.CharField(
         label="Your name", max_length=120, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
@@ -61,6 +63,9 @@ class SignUpForm(InOurWords, account.SignupForm):  # type: ignore[misc]
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """All or nothing; an address that somebody else took this very moment is answered like any taken address."""
+        if self.account_already_exists:
+            # As much work as a new account takes, so that the time tells nobody who has one.
+            make_password(self.cleaned_data["password1"])
         try:
             with transaction.atomic():
                 saved: tuple[User | None, HttpResponse | None] = super().try_save(request)

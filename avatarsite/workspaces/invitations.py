@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from avatarsite.workspaces.access import Action, demand, roles_given_by
 from avatarsite.workspaces.addresses import confirmed
+from avatarsite.workspaces.leaving import note_access
 from avatarsite.workspaces.members import one_at_a_time
 from avatarsite.workspaces.models import Invitation, Member, Role, User, Workspace
 from avatarsite.workspaces.refusals import (
@@ -79,6 +80,7 @@ def resend(by: Member, invitation: Invitation) -> Issued:
         _demand_waiting(invitation)
         if timezone.now() < invitation.sent_at + RESEND_AFTER:
             raise TooSoon(f"That mail has only just gone to {invitation.email}. Wait a minute, then send it again.")
+        invitation.invited_by = by.user
         return _issue(invitation)
 
 
@@ -112,6 +114,8 @@ def find(token_hash: str) -> Invitation:
 def demand_open(invitation: Invitation) -> None:
     """Nothing, or InvitationUsed, InvitationRevoked or InvitationExpired with a sentence for the invited person."""
     _demand_waiting(invitation)
+    if not _still_wanted(invitation):
+        raise InvitationRevoked(f"This invitation to {invitation.workspace} has been withdrawn.")
     if invitation.expires_at <= timezone.now():
         raise InvitationExpired(
             f"This invitation to {invitation.workspace} has expired. Ask the person who invited you to send it again."
@@ -131,7 +135,9 @@ def accept(user: User, token_hash: str) -> Member:
         demand_address(user, invitation)
         invitation.accepted_at = timezone.now()
         invitation.save(update_fields=["accepted_at"])
-        member, _ = Member.objects.get_or_create(workspace=workspace, user=user, defaults={"role": invitation.role})
+        member, new = Member.objects.get_or_create(workspace=workspace, user=user, defaults={"role": invitation.role})
+        if new:
+            note_access(member, by=invitation.invited_by, what=f"has joined as {member.as_role()}")
     return member
 
 
@@ -153,6 +159,12 @@ def _demand_waiting(invitation: Invitation) -> None:
         raise InvitationUsed(f"This invitation to {invitation.workspace} has been used already.")
     if invitation.revoked_at:
         raise InvitationRevoked(f"This invitation to {invitation.workspace} has been withdrawn.")
+
+
+def _still_wanted(invitation: Invitation) -> bool:
+    """Whether whoever sent it still belongs there and may give the role."""
+    by = Member.objects.filter(workspace=invitation.workspace, user=invitation.invited_by, user__is_active=True).first()
+    return by is not None and Role(invitation.role) in roles_given_by(by)
 
 
 def _demand_role(by: Member, role: Role) -> None:

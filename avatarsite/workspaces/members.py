@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.db import transaction
 
 from avatarsite.workspaces.access import Action, demand, power_over
+from avatarsite.workspaces.leaving import Ended, cut_to_role, end_access, note_access
 from avatarsite.workspaces.models import Member, Role, Workspace
 from avatarsite.workspaces.refusals import LastOwner, NotAllowed, NotAMember
 
@@ -24,8 +25,11 @@ def one_at_a_time(workspace: Workspace) -> Iterator[None]:
         yield
 
 
-def change_role(by: Member, target: Member, role: Role) -> Member:
-    """Give ``target`` another role. Raises NotAllowed, NotAMember or LastOwner."""
+def change_role(by: Member, target: Member, role: Role, *, take_tokens: bool = False) -> tuple[Member, Ended]:
+    """Give ``target`` another role; their tokens are cut to it, or become ``by``'s.
+
+    Raises NotAllowed, NotAMember or LastOwner.
+    """
     with one_at_a_time(by.workspace):
         by, target = _as_they_are_now(by, target)
         demand(by, power_over(target))
@@ -35,18 +39,24 @@ def change_role(by: Member, target: Member, role: Role) -> Member:
             _keep_an_owner(target)
         target.role = role
         target.save(update_fields=["role"])
-    return target
+        taker = by if take_tokens and by.pk != target.pk else None
+        return target, cut_to_role(target, by=by.user, how=f"is {target.as_role()} now", tokens_to=taker)
 
 
-def remove_member(by: Member, target: Member) -> None:
-    """Take ``target`` out of the workspace. Raises NotAllowed, NotAMember or LastOwner."""
+def remove_member(by: Member, target: Member, *, take_tokens: bool = False) -> Ended:
+    """Take ``target`` out of the workspace; their tokens stop, or become ``by``'s.
+
+    Raises NotAllowed, NotAMember or LastOwner.
+    """
     with one_at_a_time(by.workspace):
         by, target = _as_they_are_now(by, target)
         if by.pk == target.pk:
             raise NotAllowed("You can't remove yourself; leave the workspace instead.")
         demand(by, power_over(target))
         _keep_an_owner(target)
+        ended = end_access(target, by=by.user, how="was removed", tokens_to=by if take_tokens else None)
         target.delete()
+        return ended
 
 
 def leave_workspace(member: Member) -> None:
@@ -54,6 +64,7 @@ def leave_workspace(member: Member) -> None:
     with one_at_a_time(member.workspace):
         (member,) = _as_they_are_now(member)
         _keep_an_owner(member)
+        end_access(member, by=member.user, how="has left")
         member.delete()
 
 
@@ -68,6 +79,8 @@ def hand_over(by: Member, target: Member) -> None:
         target.save(update_fields=["role"])
         by.role = Role.ADMIN
         by.save(update_fields=["role"])
+        cut_to_role(by, by=by.user, how="is an admin now")
+        note_access(target, by=by.user, what="is an owner now")
 
 
 def _as_they_are_now(by: Member, *others: Member) -> list[Member]:

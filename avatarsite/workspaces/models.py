@@ -173,6 +173,8 @@ class ApiToken(models.Model):
     id = models.CharField(primary_key=True, max_length=LENGTH, default=token_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="tokens")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    # Its rights are never more than this member's; it stops with the membership, and a new one doesn't wake it.
+    maker = models.ForeignKey(Member, models.SET_NULL, null=True, blank=True, related_name="tokens")
     name = models.CharField(max_length=60)
     prefix = models.CharField("the start of the secret, to tell tokens apart", max_length=20)
     token_hash = models.CharField("SHA-256 of the secret", max_length=64, unique=True)
@@ -203,3 +205,19 @@ class ApiToken(models.Model):
     def budget_scope(self) -> str:
         """What its spending counts under in ``billing``."""
         return f"token:{self.lineage}"
+
+
+class AccessEvent(models.Model):
+    """Audit line: who was given or lost access to a workspace, by whom, and what ended with it. Never changed."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="access_events")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    what = models.CharField(max_length=300)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-id"], name="access_event_by_workspace")]
+
+    def __str__(self) -> str:
+        return self.what

@@ -17,8 +17,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from avatarsite.compiled import Compiled, Given
-from avatarsite.workspaces.access import Action, demand
+from avatarsite.workspaces.access import Action, demand, scopes_within
 from avatarsite.workspaces.join import tidy_name
+from avatarsite.workspaces.leaving import note_access
 from avatarsite.workspaces.members import one_at_a_time
 from avatarsite.workspaces.models import ApiToken, Member, Scope, User, Workspace
 from avatarsite.workspaces.refusals import NotAllowed, TokenRefused
@@ -32,7 +33,7 @@ _LETTERS = string.ascii_letters + string.digits
 _SECRET_LENGTH = 40
 _SHOWN_LETTERS = 6
 _BY_HASH = Compiled(
-    lambda: ApiToken.objects.select_related("workspace", "made_by").filter(token_hash=Given("hash")),
+    lambda: ApiToken.objects.select_related("workspace", "made_by", "maker").filter(token_hash=Given("hash")),
 )
 
 
@@ -57,20 +58,24 @@ def make_token(  # noqa: PLR0913 -- each is a decision of whoever makes the toke
         monthly_cap_micros=_positive(monthly_cap_micros),
     )
     with one_at_a_time(workspace):
-        _demand_manager(workspace, user)
+        token.maker = _demand_manager(workspace, user)
         if live_tokens(workspace).count() >= TOKENS_AT_ONCE:
             raise TokenRefused("name", f"A workspace has at most {TOKENS_AT_ONCE} tokens. Revoke one that is not used.")
         return token, _issue(token)
 
 
 def token_of(secret: str) -> ApiToken | None:
-    """The live token behind a secret, with its workspace and its maker; None for whatever else. Stamps its last use."""
+    """The live token behind a secret, with its workspace and its maker; None for whatever else. Stamps its last use.
+
+    Its scopes are those that its maker's role reaches now.
+    """
     if not secret.startswith((LIVE, TEST)):
         return None
     wanted = hash_of(secret)
     token = _BY_HASH.first(hash=wanted)
     if token is None or not hmac.compare_digest(token.token_hash, wanted) or not is_live(token):
         return None
+    token.scopes = scopes_now(token)
     _stamp(token)
     return token
 
@@ -83,12 +88,12 @@ def rotate_token(token: ApiToken, *, user: User, overlap: timedelta) -> tuple[Ap
     if not timedelta() <= overlap <= LONGEST_OVERLAP:
         raise TokenRefused("overlap", f"The old token may work for {LONGEST_OVERLAP.days} days more at most.")
     with one_at_a_time(token.workspace):
-        _demand_manager(token.workspace, user)
+        maker = _demand_manager(token.workspace, user)
         old = ApiToken.objects.select_related("workspace").get(pk=token.pk)
         if not is_live(old) or old.replaced_by_id:
             raise TokenRefused("token", f"{old.name} does not work any more or has been replaced. Make a new token.")
         kept = ("workspace", "name", "scopes", "test", "lineage", "monthly_cap_micros", "expires_at")
-        new = ApiToken(made_by=user, **{field: getattr(old, field) for field in kept})
+        new = ApiToken(made_by=user, maker=maker, **{field: getattr(old, field) for field in kept})
         secret = _issue(new)
         end = timezone.now() + overlap
         old.expires_at = min(old.expires_at or end, end)
@@ -104,6 +109,17 @@ def revoke_token(token: ApiToken, *, user: User) -> None:
         revoke_for_operator(token)
 
 
+def take_over_token(token: ApiToken, *, user: User) -> None:
+    """Make ``user`` its maker, so that it stays when the one who made it goes. Raises NotAllowed or TokenRefused."""
+    with one_at_a_time(token.workspace):
+        maker = _demand_manager(token.workspace, user)
+        alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+        mine = ApiToken.objects.filter(alive, pk=token.pk, revoked_at=None, maker__isnull=False)
+        if not mine.update(made_by=user, maker=maker):
+            raise TokenRefused("token", f"{token.name} does not work any more. Make a new token.")
+        note_access(maker, by=user, what=f"took the token {token.prefix}… over")
+
+
 def revoke_for_operator(token: ApiToken) -> None:
     """As ``revoke_token``, by whoever runs the service: the admin site has asked for their permission."""
     ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
@@ -114,16 +130,30 @@ def tokens_of(workspace: Workspace) -> list[ApiToken]:
     recent = timezone.now() - timedelta(days=30)
     ended_long_ago = Q(revoked_at__lt=recent) | Q(expires_at__lt=recent)
     found = ApiToken.objects.filter(workspace=workspace).exclude(ended_long_ago)
-    return list(found.select_related("made_by", "replaced_by").order_by("-id"))
+    return list(found.select_related("made_by", "replaced_by", "maker").order_by("-id"))
 
 
 def live_tokens(workspace: Workspace) -> models.QuerySet[ApiToken]:
     alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    return ApiToken.objects.filter(alive, workspace=workspace, revoked_at=None)
+    return ApiToken.objects.filter(
+        alive, workspace=workspace, revoked_at=None, maker__isnull=False, made_by__is_active=True
+    )
 
 
 def is_live(token: ApiToken) -> bool:
-    return token.revoked_at is None and (token.expires_at is None or token.expires_at > timezone.now())
+    return stands(token) and (token.expires_at is None or token.expires_at > timezone.now())
+
+
+def stands(token: ApiToken) -> bool:
+    """Neither revoked, nor without a maker who may do anything of it."""
+    return token.revoked_at is None and bool(scopes_now(token))
+
+
+def scopes_now(token: ApiToken) -> list[str]:
+    """Those that its maker's role reaches; none when they have gone or are switched off."""
+    if token.maker is None or token.made_by is None or not token.made_by.is_active:
+        return []
+    return scopes_within(token.scopes, token.maker.role)
 
 
 def hash_of(secret: str) -> str:
@@ -150,11 +180,12 @@ def _stamp(token: ApiToken) -> None:
         token.last_used_at = now
 
 
-def _demand_manager(workspace: Workspace, user: User) -> None:
+def _demand_manager(workspace: Workspace, user: User) -> Member:
     member = Member.objects.select_related("workspace").filter(workspace=workspace, user=user).first()
     if member is None:
         raise NotAllowed(f"You are not a member of {workspace}.")
     demand(member, Action.MANAGE_WORKSPACE)
+    return member
 
 
 def _named(name: str) -> str:

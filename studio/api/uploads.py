@@ -126,7 +126,8 @@ class Slots(ApiView):
         asked = self.body(SlotBody)
 
         def deed() -> Response:
-            slot = open_slot(self.workspace, kind=UploadKind(asked["kind"]), name=asked.get("name", ""), user=self.user)
+            kind, name = UploadKind(asked["kind"]), asked.get("name", "")
+            slot = open_slot(self.workspace, kind=kind, name=name, user=self.user, token=self.token)
             return Response(slot_shape(slot), status=201)
 
         return self.once(deed)

@@ -113,6 +113,8 @@ class GatewayFile(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    # The address that takes its bytes ends with the token that asked for it.
+    token = models.ForeignKey(ApiToken, models.SET_NULL, null=True, blank=True, related_name="+")
     name = models.CharField(max_length=200)
     content_type = models.CharField("as the client says", max_length=100)
     file = models.FileField(max_length=200, null=True, blank=True)

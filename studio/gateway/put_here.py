@@ -22,7 +22,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from avatarsite.sweeping import each
-from avatarsite.workspaces.models import Workspace
+from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.gateway.models import GatewayFile
 from studio.media.voices import MAX_BYTES
 from studio.models import Upload, UploadKind
@@ -63,10 +63,13 @@ class PartsDiffer(ValueError):
     """The parts that are listed are not the parts that came."""
 
 
-def new_file(workspace: Workspace, *, name: str, content_type: str, life: timedelta | None = None) -> GatewayFile:
-    """A place for a file that is to come."""
+def new_file(
+    workspace: Workspace, *, name: str, content_type: str, life: timedelta | None = None, token: ApiToken | None = None
+) -> GatewayFile:
+    """A place for a file that is to come; ``token`` is whose end is the end of an address that takes it."""
     return GatewayFile.objects.create(
         workspace=workspace,
+        token=token,
         name=_plain(name),
         content_type=_type(content_type),
         expires_at=timezone.now() + min(life or LIFE, LONGEST_LIFE),

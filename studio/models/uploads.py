@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from avatarsite.ids import LENGTH, new_id
-from avatarsite.workspaces.models import Workspace
+from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.models.tenancy import OwnedQuerySet
 
 
@@ -69,6 +69,8 @@ class UploadSlot(models.Model):
     file = models.CharField("where the bytes go", max_length=200)
     upload = models.ForeignKey(Upload, models.SET_NULL, null=True, blank=True, related_name="+")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    # Its address ends with the token that asked for it.
+    token = models.ForeignKey(ApiToken, models.CASCADE, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(db_index=True)
 

@@ -6,6 +6,7 @@ from functools import wraps
 
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import Count, Q
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -17,8 +18,11 @@ from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.forms import InvitationForm, RoleForm
 from avatarsite.workspaces.invitation_mail import mail_invitation
 from avatarsite.workspaces.invitations import Issued
-from avatarsite.workspaces.models import Invitation, Member, Role
+from avatarsite.workspaces.leaving import Ended
+from avatarsite.workspaces.models import AccessEvent, Invitation, Member, Role
 from avatarsite.workspaces.refusals import NotAllowed, Refused
+
+SHOWN = 10  # lines of who was given or lost access
 
 
 @dataclass(frozen=True)
@@ -106,15 +110,16 @@ def change_role(request: WorkspaceRequest, row: int) -> str:
     form = RoleForm(request.POST)
     if not form.is_valid():
         raise Refused(str(form.errors["role"][0]))
-    changed = members.change_role(request.member, _member(request, row), Role(form.cleaned_data["role"]))
-    return f"{changed.user.get_full_name()} is now {changed.as_role()} of {request.workspace}."
+    role, take = Role(form.cleaned_data["role"]), request.POST.get("tokens") == "take"
+    changed, ended = members.change_role(request.member, _member(request, row), role, take_tokens=take)
+    return f"{changed.user.get_full_name()} is now {changed.as_role()} of {request.workspace}.{_and(ended)}"
 
 
 @team_action(Action.MANAGE_MEMBERS)
 def remove(request: WorkspaceRequest, row: int) -> str:
     target = _member(request, row)
-    members.remove_member(request.member, target)
-    return f"{target.user.get_full_name()} has been removed from {request.workspace}."
+    ended = members.remove_member(request.member, target, take_tokens=request.POST.get("tokens") == "take")
+    return f"{target.user.get_full_name()} has been removed from {request.workspace}.{_and(ended)}"
 
 
 @team_action(Action.MANAGE_OWNERS)
@@ -137,7 +142,9 @@ def leave(request: WorkspaceRequest) -> HttpResponseBase:
 
 
 def _team_page(request: WorkspaceRequest, form: InvitationForm) -> HttpResponse:
-    people = list(Member.objects.filter(workspace=request.workspace).select_related("user").order_by("created_at"))
+    working = Count("tokens", filter=Q(tokens__revoked_at=None), distinct=True)
+    here = Member.objects.filter(workspace=request.workspace).annotate(token_count=working)
+    people = list(here.select_related("user").order_by("created_at"))
     manages = may(request.member, Action.MANAGE_MEMBERS)
     context = {
         "form": form,
@@ -147,8 +154,17 @@ def _team_page(request: WorkspaceRequest, form: InvitationForm) -> HttpResponse:
         "invitations": invitations.waiting_in(request.workspace) if manages else [],
         "now": timezone.now(),
         "powers": powers(),
+        "my_tokens": next(person.token_count for person in people if person.pk == request.member.pk),
+        "history": AccessEvent.objects.filter(workspace=request.workspace).select_related("by").order_by("-id")[:SHOWN]
+        if manages
+        else [],
     }
     return render(request, "workspaces/team.html", context, status=422 if form.errors else 200)
+
+
+def _and(ended: Ended) -> str:
+    words = str(ended)
+    return f" {words[0].upper()}{words[1:]}." if words else ""
 
 
 def _mail(request: WorkspaceRequest, issued: Issued) -> None:

@@ -35,6 +35,12 @@ class Line:
         return tokens.is_live(self.token)
 
     @property
+    def taken_over(self) -> bool:
+        """Whether another manager could take it over: it works, or its maker is switched off for now."""
+        token = self.token
+        return token.maker_id is not None and token.revoked_at is None and self.state != "Expired"
+
+    @property
     def rotatable(self) -> bool:
         return self.live and self.token.replaced_by_id is None
 
@@ -84,6 +90,19 @@ def revoke(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     return redirect("developers", workspace=request.workspace.slug)
 
 
+@workspace_view(Action.MANAGE_WORKSPACE)
+@require_POST
+def take_over(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    row = get_object_or_404(ApiToken, workspace=request.workspace, pk=token)
+    try:
+        tokens.take_over_token(row, user=request.user)
+    except TokenRefused as refused:
+        messages.error(request, refused.sentence)
+    else:
+        messages.success(request, f"{row.name} is yours now. Rotate it, if somebody else may have kept its secret.")
+    return redirect("developers", workspace=request.workspace.slug)
+
+
 def _page(request: WorkspaceRequest, form: TokenForm, shown: Shown | None = None) -> HttpResponse:
     context = {
         "form": form,
@@ -103,6 +122,8 @@ def _line(token: ApiToken) -> Line:
         return Line(token, "Revoked", "close", "bad")
     if token.expires_at and token.expires_at <= timezone.now():
         return Line(token, "Expired", "clock", "idle")
+    if not tokens.stands(token):
+        return Line(token, "Stopped: its maker has no access", "stop", "bad")
     if token.replaced_by_id:
         return Line(token, "Being replaced", "clock", "warn")
     return Line(token, "Works", "check", "good")

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken
-from avatarsite.workspaces.tokens import is_live
+from avatarsite.workspaces.tokens import is_live, stands
 from studio.gateway import put_here, seal
 from studio.gateway.doors import BodyTooLarge, NotJson, TooOften, check_rate, json_in
 from studio.gateway.fal.asked import HeaderRefused, lifecycle
@@ -61,7 +61,8 @@ def initiate(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
         return said(422, "file_name is required, and storage_type must be a known one")
     # The two clients name one thing in two ways.
     life = _life(request, "X-Fal-Object-Lifecycle-Preference") or _life(request, "X-Fal-Object-Lifecycle")
-    file = put_here.new_file(token.workspace, name=name, content_type=str(wanted.get("content_type") or ""), life=life)
+    content_type = str(wanted.get("content_type") or "")
+    file = put_here.new_file(token.workspace, name=name, content_type=content_type, life=life, token=token)
     ticket = _ticket.sign(str(file.pk)).partition(":")[2]
     upload_url = f"{settings.SITE_URL}/compat/fal/cdn/upload/{file.pk}?signature={ticket}"
     return JsonResponse({"upload_url": upload_url, "file_url": file_link(file)})
@@ -118,8 +119,8 @@ def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
                 _ticket.unsign(f"{file_id}:{request.GET.get('signature', '')}", max_age=life)
             except BadSignature:
                 return _not_signed()
-            file = GatewayFile.objects.filter(pk=file_id).first()
-            if request.method != method or file is None:
+            file = GatewayFile.objects.select_related("token__made_by", "token__maker").filter(pk=file_id).first()
+            if request.method != method or file is None or file.token is None or not stands(file.token):
                 return _not_signed()
             try:
                 return view(request, file, **route)
@@ -208,6 +209,7 @@ def _begun(request: HttpRequest, token: ApiToken) -> GatewayFile:
         name=_utf8(request.headers.get("X-Fal-File-Name", "upload.bin")),
         content_type=request.headers.get("Content-Type", ""),
         life=_life(request, "X-Fal-Object-Lifecycle"),
+        token=token,
     )
 
 
@@ -231,7 +233,7 @@ def _uploader_of(request: HttpRequest) -> ApiToken | None:
         token_id = _uploader.unsign(signed, max_age=TOKEN_LIFE)
     except BadSignature:
         return None
-    token = ApiToken.objects.select_related("workspace").filter(pk=token_id).first()
+    token = ApiToken.objects.select_related("workspace", "made_by", "maker").filter(pk=token_id).first()
     return token if token is not None and is_live(token) else None
 
 
