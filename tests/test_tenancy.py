@@ -161,6 +161,7 @@ ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
     "mfa_index": (200, 200, 200, 302),
     "mfa_reauthenticate": (302, 302, 302, 302),
     "mfa_view_recovery_codes": (404, 404, 404, 302),
+    "mail_no_more": (404, 404, 404, 404),
     "profile": (200, 200, 200, 302),
     "workspace_new": (200, 200, 200, 302),
 }
@@ -301,6 +302,7 @@ def test_a_page_outside_a_workspace_for(name: str, cast: Cast) -> None:
         "hook": {"source": "stranger"},
         "file": {"token": "forged", "name": "video.mp4"},
         "invitation_link": {"token": "forged"},
+        "mail_no_more": {"token": "forged"},
         "account_confirm_email": {"key": "forged"},
         "account_reset_password_from_key": {"uidb36": "1", "key": "forged"},
     }

@@ -153,9 +153,12 @@ class ActivateTwoFactorForm(InOurWords, totp.ActivateTOTPForm):  # type: ignore[
 class PersonForm(forms.ModelForm[User]):
     class Meta:
         model = User
-        fields = ("name",)
-        labels = {"name": "Your name"}
-        help_texts = {"name": "Shown to the people you share a workspace with."}
+        fields = ("name", "mail_finished")
+        labels = {"name": "Your name", "mail_finished": "Mail me when my videos are finished"}
+        help_texts = {
+            "name": "Shown to the people you share a workspace with.",
+            "mail_finished": "One mail for each video or batch, when it took longer than 45 seconds.",
+        }
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
 
 

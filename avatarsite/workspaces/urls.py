@@ -24,6 +24,7 @@ urlpatterns = [
 # Of a person, or of somebody who isn't here yet.
 site_urlpatterns = [
     path("me/", home.profile, name="profile"),
+    path("mail/no-more/<str:token>/", home.mail_no_more, name="mail_no_more"),
     path("workspaces/new/", home.new_workspace, name="workspace_new"),
     path("invitation/", invitation.invitation, name="invitation"),
     path("invitation/sign-out/", invitation.as_somebody_else, name="invitation_sign_out"),

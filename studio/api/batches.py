@@ -44,6 +44,7 @@ class BatchView(RenderView):
         for index, item in enumerate(items):
             try:
                 portrait, voice = (inputs.of_kind(known, kind, item[kind.value]) for kind in UploadKind)
+                item["notify"] = asked.get("notify", False)
                 wishes.append(wish_of(self.token, item, project=project, portrait=portrait, voice=voice))
             except RequestRefused as refusal:
                 refused.append(ItemRefused(index, refusal))

@@ -57,6 +57,9 @@ class WishBody(Body):
     metadata = Notes(required=False, help_text=f"Up to {METADATA_LIMIT} notes of yours, given back as they are.")
 
 
+NOTIFY = "Mail whoever made the token once all of it has ended. Left out: no mail."
+
+
 class RenderBody(WishBody):
     portrait = Text(min_length=1, help_text=MEDIA)
     voice = Text(min_length=1, help_text=MEDIA)
@@ -65,6 +68,7 @@ class RenderBody(WishBody):
     max_amount_micros = Whole(
         required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for all takes together."
     )
+    notify = Flag(required=False, help_text=NOTIFY)
     quote = Text(required=False, min_length=1, max_length=2_000, help_text="Id of a quote: its prices bind.")
 
 
@@ -92,6 +96,7 @@ class BatchBody(Body):
     max_amount_micros = Whole(
         required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for the whole batch."
     )
+    notify = Flag(required=False, help_text=NOTIFY)
 
 
 class BatchAskedBody(BatchBody):

@@ -9,7 +9,7 @@ from avatarsite.workspaces.models import ApiToken
 from studio.models import Project, Upload
 from studio.pipeline.wishes import Wish
 
-NAMED = ("model", "routing", "fallback", "prompt", "title", "reference", "metadata", "max_amount_micros")
+NAMED = ("model", "routing", "fallback", "prompt", "title", "reference", "metadata", "max_amount_micros", "notify")
 
 
 def wish_of(token: ApiToken, asked: Mapping[str, Any], *, project: Project, portrait: Upload, voice: Upload) -> Wish:

@@ -60,6 +60,7 @@ class Render(models.Model):
     group = models.ForeignKey(RenderGroup, models.PROTECT, null=True, blank=True, related_name="renders")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     token = models.ForeignKey(ApiToken, models.PROTECT, null=True, blank=True, related_name="+")
+    notify = models.BooleanField("whether the person who asked is mailed when it ends", default=True)
     test = models.BooleanField("asked for with a test token: a draft, and no money moves", default=False)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     reference = models.CharField("the customer's own name for it", max_length=200, blank=True)

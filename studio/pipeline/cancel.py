@@ -16,6 +16,7 @@ from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
 from studio.models.renders import ENDED
 from studio.pipeline.failures import OVERDUE, fail_render, release
+from studio.pipeline.notify import file_notice
 from studio.pipeline.orders import handle_of
 from studio.pipeline.states import advance, note
 from studio.pipeline.wake import wake_watch
@@ -204,4 +205,5 @@ def finish_cancelled(render: Render, *, reason: str) -> bool:
         won = advance(render, RenderState.CANCELLED, reason=reason)
         if won:
             release(render, reason="cancelled")
+            file_notice(render)
     return won

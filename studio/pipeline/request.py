@@ -220,6 +220,7 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
         routing=wish.offer or wish.routing,
         fallback=wish.fallback,
         token=wish.token,
+        notify=wish.mails,
         test=wish.test,
         reference=wish.reference,
         metadata=dict(wish.metadata),

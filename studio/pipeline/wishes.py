@@ -33,7 +33,8 @@ class Wish:
 
     ``reference`` and ``metadata`` are the customer's own words, kept and given back. ``token`` is the API token that
     asks; one for tests gets the draft engine whatever the model, and no money moves. ``terms`` are those of the quote
-    that is taken up.
+    that is taken up. ``notify`` is whether the person who asks is mailed when it ends; left open, who asks by hand is,
+    and who asks by a token is not.
     """
 
     workspace: Workspace
@@ -52,6 +53,11 @@ class Wish:
     reference: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     terms: Terms | None = None
+    notify: bool | None = None
+
+    @property
+    def mails(self) -> bool:
+        return self.token is None if self.notify is None else self.notify
 
     @property
     def test(self) -> bool:

@@ -204,3 +204,13 @@ def test_a_render_is_given_as_its_shape_says(api: Caller, inputs: dict[str, str]
         row.delete_at = timezone.now()
     by_hand, by_shape = render_shape(row), RenderShape().to_representation(row)
     assert list(by_hand.items()) == list(by_shape.items())
+
+
+def test_a_mail_is_sent_only_to_who_asks_for_it(api: Caller, inputs: dict[str, str]) -> None:
+    assert api.post("renders", inputs).status_code == 201
+    assert api.post("renders", {**inputs, "notify": True}).status_code == 201
+    assert api.post("batches", {"items": [inputs]}).status_code == 201
+    assert api.post("batches", {"items": [inputs], "notify": True}).status_code == 201
+    assert list(Render.objects.order_by("pk").values_list("notify", flat=True)) == [False, True, False, True]
+    refused = api.post("renders", {**inputs, "notify": "please"})
+    assert (refused.status_code, [error["field"] for error in refused.json()["errors"]]) == (400, ["notify"])

@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Member, Role, Scope
-from avatarsite.workspaces.tokens import make_token, revoke_token, token_of
+from avatarsite.workspaces.tokens import make_token, revoke_token, take_over_token, token_of
 from billing import ledger
 from billing.models import Usage
 from billing.money import charge_micros
@@ -157,9 +157,11 @@ def test_trap_18_a_token_that_is_revoked_leaves_its_videos_and_their_places_as_t
     assert [stand(drive_for(render, still_site.fal)) for render in (first, second)] == ["ready", "ready"]
 
 
-def test_trap_20_a_token_belongs_to_the_workspace_and_outlives_who_made_it(cast: Cast) -> None:
+def test_trap_20_a_token_that_is_handed_over_outlives_who_made_it(cast: Cast) -> None:
     token, secret = make_token(cast.workspace, user=cast.dora, name="The server", scopes=[Scope.RENDER])
+    _, another = make_token(cast.workspace, user=cast.dora, name="Another", scopes=[Scope.RENDER])
+    take_over_token(token, user=cast.alice)
     cast.member(cast.dora).delete()
-    assert token_of(secret) == token
+    assert [token_of(secret), token_of(another)] == [token, None]
     revoke_token(token, user=cast.alice)
     assert token_of(secret) is None

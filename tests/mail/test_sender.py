@@ -23,7 +23,7 @@ from avatarsite.mail.sender import send_due
 from avatarsite.models import Alert
 from avatarsite.outbox.mail import mail_endpoint
 from avatarsite.outbox.models import Endpoint, EndpointState
-from avatarsite.workspaces.models import User
+from avatarsite.workspaces.models import Member, User
 from billing import auto_topup, holds, ledger, low_balance, summaries
 from billing.budgets import month_of
 from billing.models import AutoTopUp, Budget, Origin, StripeCustomer, TopUp
@@ -55,6 +55,7 @@ def everything_happens(cast: Cast, settings: Any) -> Counter[tuple[str, str]]:
     raise_alert("provider_down", "acme", "Acme does not answer.")
     render = ask(make_studio())
     Render.objects.filter(pk=render.pk).update(requested_by=cast.bob, created_at=timezone.now() - timedelta(hours=1))
+    Member.objects.create(workspace=render.workspace, user=cast.bob)
     render.refresh_from_db()
     assert fail_render(render, code="provider", message="It broke.", reason="test")
     cast.browser(cast.alice).post(reverse("team", kwargs={"workspace": house.slug}), {"email": ADA, "role": "member"})

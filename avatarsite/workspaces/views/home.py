@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
-from django.http import HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from avatarsite.workspaces.access import Action
@@ -11,6 +12,7 @@ from avatarsite.workspaces.door import PersonRequest, WorkspaceRequest, person_v
 from avatarsite.workspaces.forms import PersonForm, WorkspaceForm
 from avatarsite.workspaces.join import create_workspace, tidy_name
 from avatarsite.workspaces.last_seen import last_member, remember
+from avatarsite.workspaces.mail_choice import person_of, switch_off
 from avatarsite.workspaces.refusals import NameMissing
 
 
@@ -53,7 +55,9 @@ def profile(request: PersonRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         person = form.save(commit=False)
         person.name = tidy_name(person.name, limit=120)
-        person.save(update_fields=["name"])
+        person.save(update_fields=["name", "mail_finished"])
+        if not person.mail_finished:
+            switch_off(person)
         messages.success(request, "Saved.")
         return redirect("profile")
     context = {
@@ -62,3 +66,15 @@ def profile(request: PersonRequest) -> HttpResponseBase:
         "two_factor": is_mfa_enabled(request.user),
     }
     return render(request, "workspaces/profile.html", context, status=422 if form.errors else 200)
+
+
+@csrf_exempt  # mail programs post here by themselves (RFC 8058); the address is its own permission
+@require_http_methods(["GET", "HEAD", "POST"])
+def mail_no_more(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Switches the mails about finished videos off, once somebody has pressed the button."""
+    person = person_of(token)
+    if person is None:
+        raise Http404
+    if request.method == "POST":
+        switch_off(person)
+    return render(request, "workspaces/mail_no_more.html", {"person": person, "done": request.method == "POST"})

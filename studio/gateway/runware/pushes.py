@@ -61,8 +61,8 @@ def forget(request_ids: Collection[str]) -> None:
 
 
 def dead_tokens(token_ids: Collection[str]) -> set[str]:
-    """Those that have been revoked, have expired or are gone."""
-    tokens = ApiToken.objects.filter(pk__in=list(token_ids))
+    """Those that have been revoked, have expired or are gone, or whose maker is."""
+    tokens = ApiToken.objects.select_related("made_by", "maker").filter(pk__in=list(token_ids))
     return set(token_ids) - {token.pk for token in tokens if is_live(token)}
 
 

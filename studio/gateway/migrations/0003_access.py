@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('gateway', '0001_initial'),
+        ('gateway', '0002_session'),
         ('workspaces', '0003_access'),
     ]
 
