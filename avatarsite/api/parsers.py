@@ -8,7 +8,8 @@ from typing import IO, Any
 from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser, MultiPartParser
-from rest_framework.request import Request
+
+from avatarsite.reading import NotJson, read_json
 
 # A portrait of 20 MB as a data URI fits; a long voice is better uploaded.
 JSON_LIMIT = 32_000_000
@@ -16,16 +17,18 @@ JSON_LIMIT = 32_000_000
 
 class StrictJSON(JSONParser):
     def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,  # noqa: ARG002
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> Any:
-        request = (parser_context or {}).get("request")
-        length = request.META.get("CONTENT_LENGTH") if isinstance(request, Request) else None
-        if str(length or "").isdecimal() and int(str(length)) > JSON_LIMIT:
+        body = stream.read(JSON_LIMIT + 1)
+        if len(body) > JSON_LIMIT:
             raise RequestDataTooBig
         try:
-            found = super().parse(stream, media_type, parser_context)
-        except RecursionError as error:
-            raise ParseError("The JSON is nested too deeply.") from error
+            found = read_json(body, any_text=True)  # its fields say which of them it is
+        except NotJson as error:
+            raise ParseError(str(error)) from error
         if not isinstance(found, dict):
             raise ParseError("The body is JSON, but not an object.")
         return found

@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
+from avatarsite.reading import is_deep
+
 MOST_RETRY_AFTER = 900.0  # a provider that says "in a year" is asked in a quarter of an hour
 TEXT_KEPT = 2_000
 
@@ -29,7 +31,11 @@ class Answer:
 
     @cached_property
     def data(self) -> Any:
-        """The JSON of the body, or None if it has none."""
+        """The JSON of the body, or None if it has none, or none that the next reader could bear."""
+        found = self._data()
+        return None if is_deep(found) else found
+
+    def _data(self) -> Any:
         try:
             # Only what is written as an escape can be a NUL or half of a pair, once the rest is known to be UTF-8.
             if b"\\u" in self.content:
