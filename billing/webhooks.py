@@ -6,7 +6,6 @@ signature is good on arrival, so that nobody can take an event's place by guessi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -18,6 +17,7 @@ from stripe import SignatureVerificationError, WebhookSignature
 from avatarsite.alerts import raise_alert
 from avatarsite.inbox.letters import LetterRefused
 from avatarsite.inbox.models import Letter
+from avatarsite.reading import NotJson, read_json
 from billing import auto_topup, customers, stripe_gateway
 from billing.disputes import book_dispute
 from billing.models import CardSetup, Origin, StripeCustomer, TopUp
@@ -37,7 +37,7 @@ def event_id(_source: str, headers: Mapping[str, str], _query: Mapping[str, str]
     """
     try:
         _refuse_stale(_check_seal(body, headers.get(HEADER, "")), timezone.now())
-        return id_of(json.loads(body))
+        return id_of(read_json(body))
     except (LetterRefused, ValueError, TypeError, AttributeError):
         return ""
 
@@ -48,6 +48,8 @@ def act(letter: Letter) -> str:
     # Against when it came and not against now: it may have waited here.
     _refuse_stale(_check_seal(body, letter.headers.get(HEADER, "")), letter.received_at)
     event = _read(body)
+    if event.get("object") != "event":
+        return _unknown(event)
     if bool(event.get("livemode")) != stripe_gateway.livemode():
         told = f"Event {event.get('id')} is of the other mode than our key. Nothing was done."
         raise_alert(MISMATCH, "livemode", told)
@@ -83,17 +85,29 @@ def _refuse_stale(signed_at: int, came_at: datetime) -> None:
 
 
 def _read(body: bytes) -> Mapping[str, Any]:
+    """What a letter with a good seal says; nothing, if that is not JSON or no object."""
     try:
-        event = json.loads(body)
-    except ValueError as error:
-        raise LetterRefused("it is not JSON") from error
-    if not isinstance(event, dict) or event.get("object") != "event":
-        raise LetterRefused("it is not an event")
-    return event
+        event = read_json(body)
+    except NotJson:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _unknown(event: Mapping[str, Any]) -> str:
+    """It is Stripe's, and of a kind that nothing here reads: the destination's settings want a look."""
+    kind, named = str(event.get("object") or "no JSON object"), str(event.get("type") or "")
+    if kind == "v2.core.event":
+        remedy = "It is a thin event. Set the payload style of Stripe's event destination to Snapshot."
+    else:
+        remedy = "See which events Stripe's event destination sends."
+    told = f"Stripe sent an unknown kind of event ({f'{kind} {named}'.strip()[:200]}). Nothing was done. {remedy}"
+    raise_alert("stripe_unknown_event", kind[:60], told)
+    return told
 
 
 def _object(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = (event.get("data") or {}).get("object")
+    data = event.get("data")
+    found = data.get("object") if isinstance(data, dict) else None
     return found if isinstance(found, dict) else {}
 
 

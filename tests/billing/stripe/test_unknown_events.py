@@ -1,0 +1,74 @@
+"""A letter with Stripe's seal is Stripe's, whatever is in it: it is kept, and told to the operator."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from django.test import Client
+from stripe import WebhookSignature
+
+from avatarsite.inbox.letters import handle_letter
+from avatarsite.inbox.models import Letter, Seal
+from avatarsite.models import Alert
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "whsec_of_the_tests"
+THIN = {
+    "id": "evt_test_65R9Ijk8dKEYZcXeRWn16R9A7j1FSQ3w3TGDPLLGSM4CW0",
+    "object": "v2.core.event",
+    "type": "v1.billing.meter.error_report_triggered",
+    "livemode": False,
+    "created": "2026-11-28T10:00:00.000Z",
+    "related_object": {"id": "mtr_123", "type": "billing.meter", "url": "/v1/billing/meters/mtr_123"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _sealed(settings: Any) -> None:
+    settings.STRIPE_WEBHOOK_SECRET, settings.STRIPE_SECRET_KEY = [SECRET], "sk_test_x"
+
+
+def deliver(body: bytes) -> Letter:
+    header = WebhookSignature.generate_signature_header(
+        body.decode("utf-8", "surrogateescape"), SECRET, int(time.time())
+    )
+    answer = Client().post(
+        "/hooks/stripe/", body, content_type="application/json", headers={"Stripe-Signature": header}
+    )
+    assert answer.status_code == 200, answer.content
+    letter = Letter.objects.get()
+    handle_letter(letter.pk)
+    letter.refresh_from_db()
+    return letter
+
+
+def test_a_thin_event_is_kept_as_an_unknown_kind() -> None:
+    letter = deliver(json.dumps(THIN).encode())
+    assert (letter.seal, letter.event_id, letter.next_try_at) == (Seal.GOOD, THIN["id"], None)
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.key, letter.outcome) == ("stripe_unknown_event", "v2.core.event", alert.message)
+    assert "It is a thin event. Set the payload style of Stripe's event destination to Snapshot." in alert.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000, b'{"a":' * 40_000, b"[" * 900 + b"]" * 900, b"[]", b'"evt"', b"null", b"{}", b"{", b"NaN",
+        b'{"object": "v2.core.event_destination", "id": "ed_1"}',
+        b'{"object": ["event"], "id": {"id": "x"}}',
+    ],
+    ids=lambda body: repr(body[:16]),
+)  # fmt: skip
+def test_whatever_else_has_the_seal_is_kept_and_told(body: bytes) -> None:
+    letter = deliver(body)
+    assert (letter.seal, letter.next_try_at, Alert.objects.get().kind) == (Seal.GOOD, None, "stripe_unknown_event")
+
+
+def test_without_the_seal_it_is_refused_and_nobody_is_told() -> None:
+    assert Client().post("/hooks/stripe/", THIN, content_type="application/json").status_code == 200
+    handle_letter(Letter.objects.get().pk)
+    assert (Letter.objects.get().seal, Alert.objects.count()) == (Seal.BROKEN, 0)
