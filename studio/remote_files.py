@@ -18,6 +18,7 @@ from django.core.files.base import ContentFile, File
 
 from avatarsite.addresses import BROKEN, parsed, trimmed
 from avatarsite.codings import BadCoding, Decoder
+from avatarsite.places import Place
 from avatarsite.workspaces.models import User, Workspace
 from studio import data_uris
 from studio.data_uris import is_data_uri
@@ -55,19 +56,21 @@ def fetch_upload(
 ) -> Upload:
     """The file behind ``url`` as an upload, judged like any other. Never call it inside a transaction.
 
-    Raises FileNotFetched when the address gives no file within ``seconds``, and UploadRefused for what the file is.
+    Raises FileNotFetched when the address gives no file within ``seconds``, and UploadRefused for what the file is; in
+    a request NoPlace when too many fetch already, and ClientGone.
     """
     kind, url = UploadKind(kind), trimmed(url)
     with tempfile.NamedTemporaryFile(prefix="fetched-") as copy:
-        fetch_file(url, copy, kind=kind, check=_check_bytes(kind), seconds=seconds)
+        fetch_file(workspace, url, copy, kind=kind, seconds=seconds)
         copy.seek(0)
         return add_upload(workspace, kind=kind, file=File(copy), name=_name_of(url), user=user)
 
 
-def fetch_file(url: str, into: Any, *, kind: UploadKind, check: Callable[[int], None], seconds: float = SECONDS) -> str:
-    """Write what ``url`` gives into a file, and return its content type. ``check`` is told the bytes so far."""
+def fetch_file(workspace: Workspace, url: str, into: Any, *, kind: UploadKind, seconds: float = SECONDS) -> str:
+    """Write what ``url`` gives into a file, as far as it may be large, and return its content type."""
     try:
-        return http.run(_fetch, trimmed(url), into, kind, check, seconds)
+        with Place(workspace.pk) as place:
+            return http.run(place.wanted, _fetch(trimmed(url), into, kind, _check_bytes(kind), seconds))
     except AddressRefused as refusal:
         raise FileNotFetched(kind, refusal.failure.message) from refusal
     except ProviderError as error:

@@ -16,6 +16,7 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
+from avatarsite.places import JUDGING, Place
 from avatarsite.temporary import temporary_file
 from avatarsite.workspaces.models import User, Workspace
 from studio import thumbnails
@@ -54,7 +55,8 @@ def add_upload(
 ) -> Upload:
     """Judge a file, store it and write its row; bytes that the workspace already has give the row that they have.
 
-    Raises UploadRefused for anything that isn't a usable portrait or voice; then nothing is stored or written.
+    Raises UploadRefused for anything that isn't a usable portrait or voice; then nothing is stored or written. In a
+    request NoPlace, when too many are judged already.
     """
     kind = UploadKind(kind)
     with _arrived(file, kind) as arrival:
@@ -69,7 +71,8 @@ def add_upload(
             sha256=arrival.sha256,
             created_by=user,
         )
-        with _judged(upload, arrival) as copy:
+        # It may stand in the sandbox's queue, in a thread of the web server.
+        with Place(workspace.pk, JUDGING), _judged(upload, arrival) as copy:
             return _keep(upload, copy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from avatarsite.api.pagination import listed, page
 from avatarsite.api.problems import Problem
 from avatarsite.api.shapes import NoQuery, page_shape, site_link
 from avatarsite.api.views import ApiView, LeadsToFile
+from avatarsite.places import NoPlace
 from billing.budget_notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import inputs
@@ -118,7 +120,8 @@ class OneRender(RenderView):
         if row is None:
             raise Http404
         if asked["wait"] and not row.ended:
-            row = until_ended(row, seconds=asked["wait"])
+            with suppress(NoPlace):  # then as it stands, at once
+                row = until_ended(row, seconds=asked["wait"])
         return Response(render_shape(row))
 
     @extend_schema(

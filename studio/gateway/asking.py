@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from avatarsite import jobs
 from avatarsite.errors import DomainError
+from avatarsite.places import NoPlace
 from avatarsite.workspaces.models import ApiToken
 from billing import ledger
 from billing.budget_notices import note_refusal
@@ -221,6 +222,8 @@ def _read_spelt_out(row: GatewayRequest) -> None:
             continue
         try:
             upload = inline_upload(row.workspace, kind=kind, text=text)
+        except NoPlace as refusal:  # nothing is wrong with the request, and it may come again
+            raise Refused(Trouble(words.UNAVAILABLE, message=str(refusal))) from refusal
         except DomainError as refusal:
             row.state, row.next_try_at, row.start_by = AskedState.REFUSED, None, None
             row.trouble = trouble_of(refusal).stored()

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from avatarsite.places import NoPlace
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
 from studio.library import find_uploads, uploads_in_use
@@ -48,7 +49,7 @@ def upload_add(request: WorkspaceRequest) -> HttpResponse:
     else:
         try:
             upload = add_upload(request.workspace, kind=kind, file=file, name=file.name or "", user=request.user)
-        except UploadRefused as refusal:
+        except (UploadRefused, NoPlace) as refusal:
             error = str(refusal)
     return _answer(request, kind, upload, error)
 

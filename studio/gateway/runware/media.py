@@ -6,12 +6,12 @@ from tempfile import NamedTemporaryFile
 
 from django.core.files.base import ContentFile, File
 
+from avatarsite.places import ClientGone, NoPlace
 from avatarsite.workspaces.models import Workspace
 from studio.gateway import put_here
 from studio.gateway.models import GatewayFile
 from studio.gateway.runware.errors import TaskError
 from studio.media.refusal import UploadRefused
-from studio.media.voices import check_bytes
 from studio.models import UploadKind
 from studio.remote_files import fetch_file, is_address, is_data_uri, read_data_uri, trimmed
 
@@ -26,10 +26,12 @@ def store(workspace: Workspace, source: str, parameter: str) -> GatewayFile:
     with NamedTemporaryFile(prefix="media-") as copy:
         try:
             if is_address(source):
-                content_type = fetch_file(source, copy, kind=kind, check=check_bytes, seconds=FETCH_SECONDS)
+                content_type = fetch_file(workspace, source, copy, kind=kind, seconds=FETCH_SECONDS)
                 copy.seek(0)
                 return _keep(workspace, File(copy, name="media"), content_type)
             return _keep(workspace, ContentFile(read_data_uri(source, kind=kind)), _type_of(source))
+        except (NoPlace, ClientGone) as error:
+            raise TaskError("serviceUnavailable", str(error), parameter, status=503) from error
         except UploadRefused as refusal:
             code = "downloadFailed" if is_address(source) else f"invalid{parameter.capitalize()}"
             raise TaskError(code, _about(parameter, refusal), parameter) from refusal
