@@ -89,9 +89,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "avatarsite.limits.limit_request_size",
+    "avatarsite.proxies.forget_untrusted_claims",
     "studio.gateway.fal.hosts.route_by_host",
     "studio.gateway.fal.hosts.route_by_target",
+    "avatarsite.doors.answer_as_the_door",
+    "avatarsite.places.know_the_request",
     "avatarsite.outages.database.DatabaseWatch",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -105,6 +107,20 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
+
+# Where programs come in, the first that fits: the path, the function that says in its form what is wrong, and the most
+# bytes that a body may have where it is less than an upload's.
+DOORS = (
+    ("/api/v1/uploads", "avatarsite.api.problems.say"),
+    ("/api/v1/slots", "avatarsite.api.problems.say"),
+    ("/api", "avatarsite.api.problems.say", 33_000_000),
+    ("/hooks", "avatarsite.doors.as_text", 256 * 1024),
+    ("/compat/runware", "studio.gateway.runware.errors.say", 41_000_000),
+    ("/compat/aimlapi", "studio.gateway.aimlapi.said.say", 41_000_000),
+    ("/compat/fal/cdn", "studio.gateway.fal.said.say"),
+    ("/compat/fal", "studio.gateway.fal.said.say", 41_000_000),
+    ("/compat", "studio.gateway.fal.said.say", 41_000_000),
+)
 
 TEMPLATES = [
     {
@@ -245,6 +261,11 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # the embedded default serves without a collectstatic
 WHITENOISE_AUTOREFRESH = DEBUG
 
+FILE_UPLOAD_HANDLERS = [
+    "avatarsite.whole_forms.WholeForms",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_TEMP_DIR = VAR_DIR / "tmp"  # with ours (avatarsite/temporary.py), so that what is left there is swept
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
@@ -293,7 +314,7 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "avatarsite.workspaces.forms.ResetPasswordKeyForm",
     "reauthenticate": "avatarsite.workspaces.forms.ReauthenticateForm",
 }
-# How many proxies of ours stand in front, so that rate limits count the client and not the proxy.
+# How many proxies of ours stand in front, so that rate limits count the client and not the proxy. 0 believes nobody.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0)
 MFA_ADAPTER = "avatarsite.workspaces.adapter.TwoFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
@@ -431,7 +452,7 @@ STAND_INS = env.flag("STAND_INS", default=False)
 # Requests of one token in a minute; 0 is no limit.
 API_READS_PER_MINUTE = env.integer("API_READS_PER_MINUTE", 600)
 API_WRITES_PER_MINUTE = env.integer("API_WRITES_PER_MINUTE", 240)
-# The longest that a request may wait for a render's end; each holds a thread of the web server meanwhile.
+# The longest that a request may wait for a render's end (avatarsite/places.py says how many may).
 API_WAIT_SECONDS = env.integer("API_WAIT_SECONDS", 60)
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "avatarsite.api.schema.ApiSchema",
@@ -483,6 +504,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
     "loggers": {
         "django-q": {"level": "WARNING"},
+        # Says how many wait for a thread, each time that one does.
+        "waitress.queue": {"level": "ERROR"},
         # Of a pipeline that a statement has broken it tells of all the others, too; the first is raised.
         "psycopg": {"level": "ERROR"},
         "avatarsite": {"level": "INFO"},

@@ -28,7 +28,8 @@ from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 
 from avatarsite import canary, jobs
-from avatarsite.forked import STOP_SIGNALS, run_cluster
+from avatarsite.forked import run_cluster
+from avatarsite.forking import STOP_SIGNALS
 from avatarsite.schedules import sync_schedules
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""For gunicorn and its like: ``gunicorn avatarsite.wsgi``."""
+"""The site as a WSGI application, which ``manage.py web`` serves."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Requests per second and p95 of the API under 16 clients, on PostgreSQL and gunicorn, beside bare DRF views.
+"""Requests per second and p95 of the API under 16 clients, on PostgreSQL and `manage.py web`, beside bare DRF views.
 
 The same server answers the API and two views of DRF without token, rate or rule: one inserts a row, one reads a row
 (benchmarks/api_urls.py). All are asked in turns, so that whatever else the machine does hits each alike. The list is
@@ -191,8 +191,7 @@ def town() -> Iterator[Town]:
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], env=env, check=True, cwd=ROOT)
         told = subprocess.run([sys.executable, "-c", MOVE_IN], env=env, check=True, cwd=ROOT, stdout=subprocess.PIPE)
         alice = json.loads(told.stdout.splitlines()[-1])
-        web = [sys.executable, "-m", "gunicorn", "avatarsite.wsgi", "--bind", f"127.0.0.1:{port}", "--workers"]
-        web += [str(WEB_PROCESSES), "--worker-class", "gthread", "--threads", "8", "--log-level", "error"]
+        web = [sys.executable, "manage.py", "web", "--bind", f"127.0.0.1:{port}", "--processes", str(WEB_PROCESSES)]
         process = subprocess.Popen(web, env=env, cwd=ROOT)
         try:
             there = Town(port, url, alice)

@@ -339,8 +339,7 @@ def our_site(town: Simulators) -> Iterator[Site]:
         import django  # noqa: PLC0415 -- the settings have to be there first
 
         django.setup()
-        command = [sys.executable, "-m", "gunicorn", "avatarsite.wsgi", "--bind", f"127.0.0.1:{port}"]
-        command += ["--worker-class", "gthread", "--threads", "8", "--log-level", "warning"]
+        command = [sys.executable, "manage.py", "web", "--bind", f"127.0.0.1:{port}"]
         web = stack.enter_context(ended(subprocess.Popen(command, cwd=ROOT, env=environment)))
         yield Site(town, stack.enter_context(metered(web.pid)), environment)
 

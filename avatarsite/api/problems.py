@@ -23,6 +23,7 @@ from rest_framework.response import Response
 from avatarsite.errors import DomainError
 from avatarsite.ids import new_id
 from avatarsite.outages.answers import outage_of
+from avatarsite.places import RETRY_AFTER, NoPlace
 from avatarsite.workspaces.refusals import NotAllowed
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,17 @@ class Code:
 
 
 CODES: dict[str, Code] = {}
+# What the server and the framework refuse, and under which code.
+OF_STATUS = {
+    400: "malformed_body",
+    403: "method_not_allowed",
+    404: "not_found",
+    405: "method_not_allowed",
+    411: "length_required",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    501: "malformed_body",
+}
 _TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem]] = {}
 
 
@@ -86,6 +98,11 @@ class Problem(Exception):
         """As ``response``, for what answers before a view of the API does."""
         body = JSONRenderer().render(self.document())
         return HttpResponse(body, status=self.meaning.status, headers=self.headers, content_type=CONTENT_TYPE)
+
+
+def say(_request: HttpRequest, status: int, sentence: str) -> HttpResponse:
+    """What a request is refused with before a view of the API sees it."""
+    return Problem(OF_STATUS[status], sentence).finished()
 
 
 def declare(code: str, status: int, title: str, remedy: str) -> None:
@@ -147,11 +164,13 @@ declare("scope_missing", 403, "The token may not do this", "Use a token with the
 declare("not_found", 404, "There is nothing here for this token", "Check the id, and the workspace of the token.")
 declare("method_not_allowed", 405, "This address does not take this method", "Use a method that Allow names.")
 declare("not_acceptable", 406, "The answer can’t be given as Accept asks", "Accept application/json.")
+declare("length_required", 411, "The length of the body is not known", "Send a Content-Length.")
 declare("precondition_failed", 412, "It has changed since you read it", "Read it again, then decide anew.")
 declare("body_too_large", 413, "The body is too large", "Send less, or use an upload slot for a large file.")
 declare("unsupported_media_type", 415, "The body’s media type is not understood", "Send application/json.")
 declare("rate_limited", 429, "Too many requests with this token", "Wait as long as Retry-After says.")
 declare("unavailable", 503, "A part of the service is away", "Repeat it with the same key after Retry-After seconds.")
+declare("busy", 503, "Too many requests of this kind are under way", "Try again as soon as Retry-After says.")
 declare("server_error", 500, "Something broke on our side", "Try again with the same Idempotency-Key.")
 declare(
     "idempotency_key_reused",
@@ -175,6 +194,12 @@ def problem_in_words(refusal: DomainError, **more: Any) -> Problem:
 @translates(DomainError)
 def _refused(refusal: DomainError) -> Problem:
     return problem_in_words(refusal)
+
+
+@translates(NoPlace)
+def _no_place(refusal: NoPlace) -> Problem:
+    headers = {"Retry-After": str(RETRY_AFTER)}
+    return problem_in_words(refusal, headers=headers, retry_after_seconds=RETRY_AFTER)
 
 
 @translates(NotAllowed)

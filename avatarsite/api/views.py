@@ -27,6 +27,7 @@ from avatarsite.api.fields import Body, Query
 from avatarsite.api.parsers import StrictJSON
 from avatarsite.api.problems import Problem, problem_at_last
 from avatarsite.api.throttles import TokenThrottle
+from avatarsite.doors import door_of
 from avatarsite.outages.answers import answer_outage, outage_of
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken, User, Workspace
@@ -189,12 +190,14 @@ def _conditional(request: Request) -> Callable[[Any], Any]:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The site's ``handler500``: a page for people, a problem for programs, and 503 where a part is away."""
+    """The site's ``handler500``: a page for people, what a door says to programs, and 503 where a part is away."""
     error = sys.exception()
     if request.path.startswith(ADDRESS):
         return problem_at_last(request, error).finished()
-    outage = outage_of(error)
-    return answer_outage(request, outage) if outage else defaults.server_error(request)
+    if outage := outage_of(error):
+        return answer_outage(request, outage)
+    door = door_of(request)
+    return door.answer(request, 500, problem_at_last(request, error).detail) if door else defaults.server_error(request)
 
 
 class Missing(ApiView):

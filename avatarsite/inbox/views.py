@@ -24,6 +24,8 @@ def hook(request: HttpRequest, source: str) -> HttpResponseBase:
         body = request.body
     except RequestDataTooBig:
         return HttpResponse("Too large.\n", status=413, content_type="text/plain")
+    if not body:
+        return HttpResponse("The body is empty.\n", status=400, content_type="text/plain")
     address = _address(request)
     if floods(address):
         return HttpResponse("Too many.\n", status=429, content_type="text/plain", headers={"Retry-After": "600"})

@@ -62,6 +62,7 @@ for _code, _title in TITLES.items():
     declare(_code, 422, _title, "Correct the named field.")
 for _code, _title in CONFLICTS.items():
     declare(_code, 409, _title, "The detail says what to do.")
+declare("empty_body", 400, "The body is empty", "Send the bytes of the file as the body.")
 declare("slot_gone", 404, "There is no such open slot", "Open a new slot and send the bytes there.")
 for _refusal in Refusal:
     _kind, _, _what = _refusal.value.partition("_")

@@ -161,20 +161,22 @@ class SlotFile(ApiView):
         if slot is None:
             raise Problem("slot_gone", "This address is not valid any more, or never was.")
         with tempfile.TemporaryFile(prefix="slot-") as copy:
-            _copy(request, copy, MOST_BYTES[UploadKind(slot.kind)])
+            if not _copy(request, copy, MOST_BYTES[UploadKind(slot.kind)]):
+                raise Problem("empty_body", "The body is empty, and nothing was kept.")
             copy.seek(0)
             fill_slot(slot, File(copy, name=slot.name))
         return HttpResponse(status=204)
 
 
-def _copy(request: Any, into: Any, most: int) -> None:
-    """Raises RequestDataTooBig beyond ``most`` bytes."""
+def _copy(request: Any, into: Any, most: int) -> int:
+    """How many bytes there were. Raises RequestDataTooBig beyond ``most`` bytes."""
     size = 0
     while chunk := request.read(1 << 18):
         size += len(chunk)
         if size > most:
             raise RequestDataTooBig
         into.write(chunk)
+    return size
 
 
 def _made(upload: Upload) -> Response:

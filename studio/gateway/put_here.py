@@ -59,6 +59,11 @@ class TooLarge(ValueError):
         super().__init__(f"The file, or its part, is larger than {most // 1_000_000} MB.")
 
 
+class Empty(ValueError):
+    def __init__(self) -> None:
+        super().__init__("The body is empty, and nothing was kept. Send the bytes of the file.")
+
+
 class PartsDiffer(ValueError):
     """The parts that are listed are not the parts that came."""
 
@@ -137,7 +142,9 @@ def upload_of(workspace: Workspace, source: str, kind: UploadKind) -> Upload | N
 
 
 def keep_part(file: GatewayFile, number: int, content: bytes) -> str:
-    """Keep a part, and return what the client has to name it by in the end. Raises PartsDiffer or TooLarge."""
+    """Keep a part, and return what the client has to name it by in the end. Raises PartsDiffer, Empty or TooLarge."""
+    if not content:
+        raise Empty
     if len(content) > PART_BYTES:
         raise TooLarge(PART_BYTES)
     if not 1 <= number <= MOST_PARTS:
@@ -170,7 +177,7 @@ def join_parts(file: GatewayFile, listed: dict[int, str]) -> bool:
 
 @contextmanager
 def received(chunks: Iterator[bytes]) -> Iterator[File[Any]]:
-    """The body of a request as a file on our disk. Raises TooLarge at the limit."""
+    """The body of a request as a file on our disk. Raises TooLarge at the limit, and Empty."""
     with _scratch() as copy:
         size = 0
         for chunk in chunks:
@@ -178,6 +185,8 @@ def received(chunks: Iterator[bytes]) -> Iterator[File[Any]]:
             if size > MOST_BYTES:
                 raise TooLarge
             copy.write(chunk)
+        if not size:
+            raise Empty
         copy.seek(0)
         yield File(copy, name="file")
 

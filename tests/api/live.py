@@ -1,4 +1,4 @@
-"""The API as it is deployed: gunicorn on the loopback, over a site of its own; workers only where a test wants them."""
+"""The API as it is deployed: `manage.py web` on the loopback over a site of its own; workers only where wanted."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.servers import free_ports
 from tests.sites import ROOT, Site, fresh_site
 
 OPEN_WITHIN = 60.0
+APPLICATION = "avatarsite.wsgi.application"
 MOVE_IN = "from tests.api.residents import move_in\nprint(json.dumps(move_in({name!r}, credit_micros={credit})))"
 
 
@@ -50,7 +51,7 @@ def live_api(
     worker: bool = False,
     processes: int = 1,
     credit_micros: int = 5_000_000,
-    application: str = "avatarsite.wsgi",
+    application: str = APPLICATION,
     **variables: str,
 ) -> Iterator[LiveApi]:
     """On SQLite, or on a new database of the PostgreSQL ``server``."""
@@ -70,10 +71,10 @@ def live_api(
             stop(started)
 
 
-def web_command(port: int, processes: int, application: str = "avatarsite.wsgi") -> list[str]:
+def web_command(port: int, processes: int, application: str = APPLICATION) -> list[str]:
     """The production server as docs/operations.md starts it."""
-    command = ["-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}", "--workers", str(processes)]
-    return [*command, "--worker-class", "gthread", "--threads", "8", "--log-level", "warning"]
+    command = [str(ROOT / "manage.py"), "web", "--bind", f"127.0.0.1:{port}", "--processes", str(processes)]
+    return [*command, "--app", application]
 
 
 def _wait_until_open(address: str, started: list[Popen[bytes]], folder: Path) -> None:

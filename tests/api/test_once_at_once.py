@@ -35,7 +35,7 @@ def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("once")
     with ExitStack() as stack:
         server = stack.enter_context(postgres_server()) if request.param == "postgresql" else None
-        weak = {"application": "tests.api.deadly", "DEADLY_ORDER": str(folder / "order")}
+        weak = {"application": "tests.api.deadly.application", "DEADLY_ORDER": str(folder / "order")}
         yield stack.enter_context(live_api(folder, server=server, processes=2, **weak))
 
 

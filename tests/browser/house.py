@@ -102,9 +102,8 @@ def open_house(folder: Path, *names: str, **variables: str) -> Iterator[House]:
         neighbours_of(site) as neighbours,
     ):
         house = House(site, f"http://127.0.0.1:{port}", neighbours)
-        web = ["-m", "gunicorn", "avatarsite.wsgi", "--bind", f"127.0.0.1:{port}", "--log-level", "warning"]
         started = [
-            site.start(*web, "--worker-class", "gthread", "--threads", "8", log="web.log"),
+            site.start(str(ROOT / "manage.py"), "web", "--bind", f"127.0.0.1:{port}", log="web.log"),
             site.start(str(ROOT / "manage.py"), "worker", log="worker.log"),
         ]
         try:

@@ -95,10 +95,9 @@ def serve(port: int) -> None:
     """Run web, sockets and worker until Ctrl-C or until one of them ends."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     environment = os.environ | {"SOCKETS_URL": _sockets_url(port)}
-    web = [sys.executable, "-m", "gunicorn", "avatarsite.wsgi", "--bind", f"127.0.0.1:{port}"]
-    web += ["--worker-class", "gthread", "--threads", "8", "--log-level", "warning"]
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-    worker, sockets = [*manage, "worker"], [*manage, "sockets", "--port", str(port + 1)]
+    web, worker = [*manage, "web", "--bind", f"127.0.0.1:{port}"], [*manage, "worker"]
+    sockets = [*manage, "sockets", "--port", str(port + 1)]
     # In sessions of their own: Ctrl-C reaches us alone, and we stop them in order and gracefully.
     started = [
         subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, start_new_session=True)

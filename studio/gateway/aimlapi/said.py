@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 
 from studio.gateway import words
 from studio.gateway.links import video_link
@@ -61,3 +67,20 @@ def refusal(trouble: Trouble, model: str) -> tuple[int, str]:
     if trouble.code == words.FROZEN:
         return 403, trouble.message
     return 400, f"Body validation error. {trouble.message}"
+
+
+def say(request: HttpRequest, status: int, sentence: str) -> JsonResponse:
+    """What the door refuses before a view of it has looked."""
+    return said(request, status, {404: "Not Found", 405: "Method Not Allowed"}.get(status, sentence))
+
+
+def said(request: HttpRequest, status: int, message: str) -> JsonResponse:
+    stamp = timezone.now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    body = {
+        "message": message.replace("{billing}", f"{settings.SITE_URL}/"),
+        "path": request.path.removeprefix("/compat/aimlapi"),
+        "requestId": str(uuid4()),
+        "statusCode": status,
+        "timestamp": stamp,
+    }
+    return JsonResponse(body, status=status)

@@ -2,26 +2,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC
 from functools import wraps
 from typing import Any
 from uuid import uuid4
 
-from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from avatarsite.reading import NotJson
 from avatarsite.workspaces.access import Action, demand_of_token
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.refusals import NotAllowed
 from billing import ledger
 from billing.money import charge_micros
 from studio.gateway import asking
-from studio.gateway.aimlapi.said import refusal, standing_body
+from studio.gateway.aimlapi.said import refusal, said, standing_body
 from studio.gateway.catalogue import models_of
-from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, TooOften, check_rate, json_in, shortened, token_in
+from studio.gateway.doors import BodyTooLarge, NoToken, TooOften, check_rate, json_in, shortened, token_in
 from studio.gateway.models import Protocol
 from studio.gateway.outcome import find_request, standing_of
 from studio.gateway.repeats import KeyRefused, accept_once, key_in
@@ -58,14 +56,14 @@ def aimlapi_view(action: Action) -> Callable[[View], View]:
                 check_rate(token, reads=request.method == "GET")
                 response = view(request, token, **route)
             except TooOften as error:
-                response = _said(request, 429, "Too Many Requests")
+                response = said(request, 429, "Too Many Requests")
                 response.headers["Retry-After"] = error.retry_after["Retry-After"]
             except NotAllowed as error:
-                response = _said(request, 403, str(error))
+                response = said(request, 403, str(error))
             except BodyTooLarge as error:
-                response = _said(request, 413, str(error))
+                response = said(request, 413, str(error))
             except SaidNo as error:
-                response = _said(request, error.status, error.message)
+                response = said(request, error.status, error.message)
             if client_id := _client_id(request):
                 response.headers["x-client-request-id"] = client_id
             return response
@@ -86,8 +84,8 @@ def generations(request: HttpRequest) -> JsonResponse:
 def create(request: HttpRequest, token: ApiToken) -> JsonResponse:
     try:
         body = json_in(request)
-    except NotJson:
-        body = None
+    except NotJson as error:
+        raise SaidNo(400, f"Body validation error. {error}") from None
     _check_body(body)
     order = Order(
         protocol=Protocol.AIMLAPI,
@@ -132,7 +130,9 @@ def fetch(request: HttpRequest, token: ApiToken) -> JsonResponse:
 
 
 @aimlapi_view(Action.VIEW)
-def balance(request: HttpRequest, token: ApiToken) -> JsonResponse:  # noqa: ARG001
+def balance(request: HttpRequest, token: ApiToken) -> JsonResponse:
+    if request.method != "GET":
+        raise SaidNo(405, "Method Not Allowed")
     available = ledger.balance(token.workspace).available_micros
     return JsonResponse({"current_balance": available / 1_000_000, "currency": "USD"})
 
@@ -140,14 +140,12 @@ def balance(request: HttpRequest, token: ApiToken) -> JsonResponse:  # noqa: ARG
 @csrf_exempt
 def models(request: HttpRequest) -> JsonResponse:
     """What can be asked for here, and with ``include=pricing`` what a second of it costs; a key is not needed."""
+    if request.method != "GET":
+        return said(request, 405, "Method Not Allowed")
     wanted = request.GET.getlist("id") or list(models_of(Protocol.AIMLAPI))
     with_prices = "pricing" in request.GET.get("include", "")
     rows = [_model(name, with_prices=with_prices) for name in wanted if name in models_of(Protocol.AIMLAPI)]
     return JsonResponse({"object": "list", "data": rows})
-
-
-def unknown(request: HttpRequest, rest: str) -> JsonResponse:  # noqa: ARG001
-    return _said(request, 404, "Not Found")
 
 
 def _model(name: str, *, with_prices: bool) -> dict[str, Any]:
@@ -202,21 +200,8 @@ def _priced(used: int) -> dict[str, str]:
     return {"x-aimlapi-credits-used": str(used), "x-aimlapi-usd-spent": usd}
 
 
-def _said(request: HttpRequest, status: int, message: str) -> JsonResponse:
-    stamp = timezone.now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    body = {
-        "message": message.replace("{billing}", f"{settings.SITE_URL}/"),
-        "path": request.path.removeprefix("/compat/aimlapi"),
-        "requestId": str(uuid4()),
-        "statusCode": status,
-        "timestamp": stamp,
-    }
-    return JsonResponse(body, status=status)
-
-
 urlpatterns = [
     path("v2/video/generations", generations, name="gateway_aimlapi"),
     path("v2/billing", balance, name="gateway_aimlapi_balance"),
     path("v1/models", models, name="gateway_aimlapi_models"),
-    path("<path:rest>", unknown, name="gateway_aimlapi_unknown"),
 ]

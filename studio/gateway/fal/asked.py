@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from avatarsite.reading import NotJson
 from avatarsite.workspaces.models import ApiToken
 from studio.gateway.catalogue import models_of
 from studio.gateway.doors import shortened
-from studio.gateway.fal.said import entry
+from studio.gateway.fal.said import entry, unreadable_entry
 from studio.gateway.models import Protocol
 from studio.gateway.words import INVALID, Order, Trouble
 from studio.pipeline.options import LEAST_LIFE_SECONDS, MOST_LIFE_SECONDS
@@ -51,7 +52,7 @@ def wishes_of(headers: Mapping[str, str]) -> Wishes:
 
 
 def order_of(token: ApiToken, model: str, arguments: Any, wishes: Wishes, webhook_url: str) -> Order:
-    """The order of whatever arguments came: what is wrong with them is told as the result, as fal does."""
+    """The order of whatever arguments came, or why they can't be read: it is told as the result, as fal does."""
     given: dict[str, Any] = arguments if isinstance(arguments, dict) else {}
     entries = _wrong(arguments)
     prompt = given.get("prompt")
@@ -75,6 +76,8 @@ def order_of(token: ApiToken, model: str, arguments: Any, wishes: Wishes, webhoo
 
 
 def _wrong(arguments: Any) -> list[dict[str, Any]]:
+    if isinstance(arguments, NotJson):
+        return [unreadable_entry(arguments)]
     if not isinstance(arguments, dict):
         return [entry("model_attributes_type", "", "Input should be an object", shortened(arguments))]
     found = []

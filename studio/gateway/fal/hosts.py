@@ -31,12 +31,17 @@ def route_by_host(get_response: Respond) -> Respond:
         if settings.GATEWAY_FAL_RUN_HOST or settings.GATEWAY_FAL_QUEUE_HOST:
             host = request.META.get("HTTP_HOST", "").lower()
             if _is(host, settings.GATEWAY_FAL_QUEUE_HOST):
-                request.urlconf = "studio.gateway.fal.queue_host"
+                _lead(request, "studio.gateway.fal.queue_host")
             elif _is(host, settings.GATEWAY_FAL_RUN_HOST):
-                request.urlconf = "studio.gateway.fal.run_host"
+                _lead(request, "studio.gateway.fal.run_host")
         return get_response(request)
 
     return middleware
+
+
+def _lead(request: HttpRequest, urls: str) -> None:
+    request.urlconf = urls
+    request.door = "/compat/fal"  # type: ignore[attr-defined]
 
 
 def route_by_target(get_response: Respond) -> Respond:

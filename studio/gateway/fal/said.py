@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import JsonResponse
+from django.http import HttpRequest, JsonResponse
 
+from avatarsite.reading import NotJson
 from studio.gateway import words
 from studio.gateway.words import Trouble
 from studio.media import voices
@@ -110,6 +111,22 @@ def entry(kind: str, ours: str, message: str, given: Any = None) -> dict[str, An
         "ctx": CONTEXTS.get(kind, {}),
         "input": given,
     }
+
+
+def unreadable_entry(error: NotJson) -> dict[str, Any]:
+    """What is wrong with a body that is no JSON, in the shape of what is wrong with arguments."""
+    return entry("json_invalid", "", str(error)) | {"ctx": {"error": str(error)}}
+
+
+def unreadable(error: NotJson) -> JsonResponse:
+    """The answer to such a body where there is no request yet whose result could tell it."""
+    detail = [unreadable_entry(error)]
+    return JsonResponse({"detail": detail}, status=422, headers=_retry_headers(retryable=False))
+
+
+def say(_request: HttpRequest, status: int, sentence: str) -> JsonResponse:
+    """What the door refuses before a view of it has looked."""
+    return said(status, {404: "Path not found", 405: "Method Not Allowed"}.get(status, sentence))
 
 
 def said(status: int, detail: str, **headers: str) -> JsonResponse:

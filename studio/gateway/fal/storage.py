@@ -16,13 +16,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from avatarsite.reading import NotJson
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import is_live, stands
 from studio.gateway import put_here, seal
-from studio.gateway.doors import BodyTooLarge, NotJson, TooOften, check_rate, json_in
+from studio.gateway.doors import BodyTooLarge, TooOften, check_rate, json_in
 from studio.gateway.fal.asked import HeaderRefused, lifecycle
-from studio.gateway.fal.said import said
+from studio.gateway.fal.said import said, unreadable
 from studio.gateway.fal.views import View, fal_view
 from studio.gateway.links import file_link
 from studio.gateway.models import GatewayFile
@@ -53,8 +54,8 @@ def initiate(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     """A place, and an address that takes its bytes once without a key; or, under ``…-multipart``, its parts."""
     try:
         wanted = json_in(request)
-    except NotJson:
-        wanted = None
+    except NotJson as error:
+        return unreadable(error)
     name = wanted.get("file_name") if isinstance(wanted, dict) else None
     # Older clients, and those of other languages, name no storage.
     if request.GET.get("storage_type", STORAGES[0]) not in STORAGES or not isinstance(name, str) or not name:
@@ -93,6 +94,8 @@ def cdn_view(method: str) -> Callable[[View], View]:
                 return said(400, str(error))
             except (put_here.TooLarge, BodyTooLarge) as error:
                 return said(413, str(error))
+            except put_here.Empty as error:
+                return said(400, str(error))
 
         return guarded
 
@@ -102,8 +105,8 @@ def cdn_view(method: str) -> Callable[[View], View]:
 @cdn_view("POST")
 def upload(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     """One file in one piece."""
-    file = _begun(request, token)
     with put_here.received(_chunks(request)) as content:
+        file = _begun(request, token)
         put_here.keep(file, content)
     return JsonResponse({"access_url": file_link(file)})
 
@@ -126,6 +129,8 @@ def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
                 return view(request, file, **route)
             except put_here.TooLarge as error:
                 return said(413, str(error))
+            except put_here.Empty as error:
+                return said(400, str(error))
 
         return guarded
 
@@ -192,7 +197,9 @@ def _whole(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
         if file.bytes is None:
             listed = {part["partNumber"]: part["etag"].strip('"') for part in json_in(request)["parts"]}
             put_here.join_parts(file, listed)
-    except (NotJson, BodyTooLarge, KeyError, TypeError, AttributeError, put_here.PartsDiffer):
+    except NotJson as error:
+        return unreadable(error)
+    except (BodyTooLarge, KeyError, TypeError, AttributeError, put_here.PartsDiffer):
         return said(400, "Invalid parts")
     return JsonResponse({"access_url": file_link(file)})
 

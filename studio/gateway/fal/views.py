@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHt
 from django.views.decorators.csrf import csrf_exempt
 
 from avatarsite.addresses import trimmed
+from avatarsite.places import RETRY_AFTER, NoPlace, Place
+from avatarsite.reading import NotJson
 from avatarsite.workspaces.access import Action, demand_of_token
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.refusals import NotAllowed
@@ -18,7 +20,6 @@ from studio.gateway import asking, words
 from studio.gateway.catalogue import models_of
 from studio.gateway.doors import (
     BodyTooLarge,
-    NotJson,
     NoToken,
     TooOften,
     check_rate,
@@ -91,16 +92,17 @@ def submit(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBas
 def run(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
     """The same, answered when the video is there."""
     try:
-        place = waiting.Place()
-    except waiting.NoPlace:
+        place = Place(token.workspace_id)
+    except NoPlace:
         body = {"detail": "Concurrent requests limit reached", "error_type": BUSY}
-        return JsonResponse(body, status=429, headers={"X-Fal-Error-Type": BUSY, "X-Fal-needs-retry": "1"})
+        headers = {"X-Fal-Error-Type": BUSY, "X-Fal-needs-retry": "1", "Retry-After": str(RETRY_AFTER)}
+        return JsonResponse(body, status=429, headers=headers)
     try:
         row = _accepted(request, token, model, "")
         if not isinstance(row, GatewayRequest):
             return row
         last = None
-        for last in waiting.each_look(row):
+        for last in waiting.each_look(row, place):
             asking.give_up_late(last.row)
         if last is None:
             return said(404, NOT_FOUND)
@@ -130,7 +132,7 @@ def stream(request: HttpRequest, token: ApiToken, owner: str, app: str, request_
     base = queue_base(request, f"{owner}/{app}/requests/{request_id}/status/stream")
     try:
         events = _Events(standing.row, base, logs=_wants_logs(request))
-    except waiting.NoPlace:
+    except NoPlace:
         return said(429, "Concurrent requests limit reached")
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingHttpResponse(events, content_type="text/event-stream", headers=headers)
@@ -154,7 +156,7 @@ class _Events:
     """The stream's lines; closing it gives its place back."""
 
     def __init__(self, row: GatewayRequest, base: str, *, logs: bool) -> None:
-        self._place = waiting.Place()
+        self._place = Place(row.workspace_id)
         self._lines = self._each(row, base, logs=logs)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -165,7 +167,7 @@ class _Events:
 
     def _each(self, row: GatewayRequest, base: str, *, logs: bool) -> Iterator[bytes]:
         told = ""
-        for standing in waiting.each_look(row):
+        for standing in waiting.each_look(row, self._place):
             now = json.dumps(status_of(standing, base, logs=logs))
             if now != told:
                 told = now
@@ -177,8 +179,8 @@ def _accepted(request: HttpRequest, token: ApiToken, model: str, webhook: str) -
         return _not_sold(model)
     try:
         arguments = json_in(request)
-    except NotJson:
-        arguments = None
+    except NotJson as error:
+        arguments = error
     try:
         order = order_of(token, model, arguments, wishes_of(request.headers), webhook)
         return accept_once(order, key_in(request.headers))

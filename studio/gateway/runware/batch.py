@@ -13,7 +13,6 @@ from studio.gateway.runware.errors import TaskError
 from studio.gateway.runware.tasks import Caller, do
 
 NO_ARRAY = "The request body must be an array of task objects."
-NOT_JSON = "The request body is not valid JSON."
 TASKS_AT_ONCE = 100
 AUTHENTICATION = "authentication"
 READS = (AUTHENTICATION, "ping", "getResponse", "getTaskDetails", "accountManagement")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest, JsonResponse
 
 from studio.gateway import words
 from studio.gateway.words import Trouble
@@ -63,6 +64,12 @@ STATUSES = {
     "noAvailableServer": 503,
     "serviceUnavailable": 503,
 }
+BY_STATUS = {
+    404: "notFound",
+    405: "methodNotAllowed",
+    413: "maxRequestSizeExceeded",
+    500: "internalServerError",
+}
 BY_FIELD = {"portrait": "invalidImage", "voice": "invalidAudio"}
 
 
@@ -83,6 +90,15 @@ class TaskError(Exception):
             **named,
             **self.also,
         }
+
+
+def say(_request: HttpRequest, status: int, sentence: str) -> JsonResponse:
+    """What the door refuses before a view of it has looked."""
+    return refused(TaskError(BY_STATUS.get(status, "invalidRequestBody"), sentence, status=status))
+
+
+def refused(error: TaskError) -> JsonResponse:
+    return JsonResponse({"errors": [error.entry({})]}, status=error.status)
 
 
 def code_of(trouble: Trouble) -> str:

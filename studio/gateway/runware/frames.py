@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, TooOften, check_rate, json_of, known_token
+from avatarsite.reading import NotJson
+from studio.gateway.doors import BodyTooLarge, NoToken, TooOften, check_rate, json_of, known_token
 from studio.gateway.runware import batch
 from studio.gateway.runware.errors import TaskError
 from studio.gateway.runware.pushes import may_be_told
@@ -70,8 +71,8 @@ def refused_unread(text: str, error: TaskError) -> list[Frame]:
 def _tasks_of(text: str) -> list[dict[str, Any]]:
     try:
         return batch.checked(json_of(text.encode("utf-8", "replace")))
-    except NotJson:
-        raise TaskError("invalidRequestBody", batch.NOT_JSON) from None
+    except NotJson as error:
+        raise TaskError("invalidRequestBody", str(error)) from None
     except BodyTooLarge as error:
         raise TaskError("maxRequestSizeExceeded", str(error), status=413) from error
 

@@ -6,17 +6,18 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
+from avatarsite.reading import NotJson
 from avatarsite.workspaces.models import ApiToken
-from studio.gateway.doors import BodyTooLarge, NotJson, NoToken, TooOften, check_rate, json_in, token_in
+from studio.gateway.doors import BodyTooLarge, NoToken, TooOften, check_rate, json_in, token_in
 from studio.gateway.runware import batch
-from studio.gateway.runware.errors import TaskError
+from studio.gateway.runware.errors import TaskError, refused
 from studio.gateway.runware.tasks import Caller
 
 
 @csrf_exempt
 def tasks(request: HttpRequest) -> JsonResponse:
     if request.method != "POST":
-        return _refused(TaskError("methodNotAllowed", "Send tasks with POST.", status=405))
+        return refused(TaskError("methodNotAllowed", "Send tasks with POST.", status=405))
     try:
         bearer = _bearer(request) if "Authorization" in request.headers else None
         asked = _tasks_in(request)
@@ -25,9 +26,9 @@ def tasks(request: HttpRequest) -> JsonResponse:
             raise batch.no_key()
         check_rate(token, reads=batch.only_reads(asked))
     except TaskError as error:
-        return _refused(error)
+        return refused(error)
     except TooOften as error:
-        refusal = _refused(TaskError("rateLimitExceeded", str(error), status=429))
+        refusal = refused(TaskError("rateLimitExceeded", str(error), status=429))
         refusal.headers["Retry-After"] = error.retry_after["Retry-After"]
         return refusal
     return _answer(asked, token)
@@ -36,8 +37,8 @@ def tasks(request: HttpRequest) -> JsonResponse:
 def _tasks_in(request: HttpRequest) -> list[dict[str, Any]]:
     try:
         return batch.checked(json_in(request))
-    except NotJson:
-        raise TaskError("invalidRequestBody", batch.NOT_JSON) from None
+    except NotJson as error:
+        raise TaskError("invalidRequestBody", str(error)) from None
     except BodyTooLarge as error:
         raise TaskError("maxRequestSizeExceeded", str(error), status=413) from error
 
@@ -54,10 +55,6 @@ def _answer(asked: list[dict[str, Any]], token: ApiToken) -> JsonResponse:
     answers = batch.answer(asked, Caller(token))
     body: dict[str, Any] = {"data": answers.data} if answers.status == 200 else {}
     return JsonResponse(body | ({"errors": answers.errors} if answers.errors else {}), status=answers.status)
-
-
-def _refused(error: TaskError) -> JsonResponse:
-    return JsonResponse({"errors": [error.entry({})]}, status=error.status)
 
 
 urlpatterns = [path("v1", tasks, name="gateway_runware")]

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+from django.urls import get_resolver
+from django.utils.module_loading import import_string
+
+from avatarsite.web.processes import Processes
+
+PROCESSES, THREADS = 1, 16
+
+
+class Command(BaseCommand):
+    help = "Serves the site: dashboard, API, gateway and admin site. SIGTERM or Ctrl-C stops it gracefully."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--bind", default="127.0.0.1:8000", help="host:port, such as 127.0.0.1:8000 or [::]:8000")
+        parser.add_argument("--processes", type=int, default=PROCESSES, help="they share the port and the memory")
+        parser.add_argument("--threads", type=int, default=THREADS, help="of each process; a quarter of them may wait")
+        parser.add_argument("--app", default="avatarsite.wsgi.application", help="the WSGI application, by its path")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        bind = _bind(options["bind"])
+        for name, least in (("processes", 1), ("threads", 4)):
+            if options[name] < least:
+                raise CommandError(f"--{name} is {options[name]}; give at least {least}.")
+        application = import_string(options["app"])
+        # Every page is loaded by the first request; loaded here, all processes share one copy.
+        assert get_resolver().reverse_dict is not None  # noqa: S101
+        connections.close_all()  # a connection must not have two owners
+        gc.collect()
+        gc.freeze()
+        try:
+            processes = Processes(application, bind, count=options["processes"], threads=options["threads"])
+        except OSError as error:
+            raise CommandError(f"{options['bind']} can’t be listened on: {error.strerror}.") from error
+        processes.run()
+
+
+def _bind(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65_535:
+        raise CommandError(f"--bind is {text!r}; write host:port, such as 127.0.0.1:8000.")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,81 @@
+"""Reading a request as it comes in, before it takes a thread: its size, and that no two servers read it differently.
+
+A request that is refused here is still answered by the application, which knows the form of the door that was asked.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import RequestEntityTooLarge
+
+from avatarsite.doors import REFUSAL, most_bytes
+
+BOTH_LENGTHS = "The request has both a Content-Length and a Transfer-Encoding. Send one of them."
+CHUNKED_BEFORE_1_1 = "Transfer-Encoding needs HTTP/1.1. Send a Content-Length."
+REASONS = (BOTH_LENGTHS, CHUNKED_BEFORE_1_1)
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
+    most = 0
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError(BOTH_LENGTHS)
+        if "TRANSFER_ENCODING" in self.headers:  # left there by what is no HTTP/1.1
+            raise ParsingError(CHUNKED_BEFORE_1_1)
+        self.most = most_bytes(self.path)
+        # Nobody is told to go on who has nothing to send, or too much of it.
+        if self.body_rcv is None or self.content_length > self.most:
+            self.expect_continue = False
+
+    def received(self, data: bytes) -> int:
+        consumed: int = super().received(data)
+        if self.body_rcv is not None and max(self.content_length, len(self.body_rcv)) > self.most:
+            self.error, self.completed = RequestEntityTooLarge(""), True
+        return consumed
+
+
+class Refused(WSGITask):  # type: ignore[misc]
+    """A request that could be read as far as its address: the application says in its own form what is wrong."""
+
+    def execute(self) -> None:
+        self.set_close_on_finish()
+        super().execute()
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        error = self.request.error
+        # What of a body may have come is nobody's to read.
+        reason = error.body if error.body in REASONS else ""
+        environ |= {REFUSAL: (error.code, reason), "CONTENT_LENGTH": "0"}
+        return environ
+
+
+def refuse(channel: HTTPChannel, request: HTTPRequestParser) -> ErrorTask | Refused:
+    is_read = request.error.code in (400, 413, 501) and hasattr(request, "path")
+    return Refused(channel, request) if is_read else ErrorTask(channel, request)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    parser_class = Parser
+    error_task_class = staticmethod(refuse)
+
+    def check_client_disconnected(self) -> bool:
+        """Also of one whose further requests stand unread before the end of the connection."""
+        return not self.connected or _has_hung_up(self.socket)
+
+
+def _has_hung_up(line: socket.socket) -> bool:
+    try:
+        look = select.poll()
+        look.register(line, getattr(select, "POLLRDHUP", select.POLLHUP))
+        return bool(look.poll(0))
+    except (OSError, ValueError):  # closed meanwhile
+        return True
