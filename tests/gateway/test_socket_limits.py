@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
+from avatarsite.models import Alert
 from avatarsite.workspaces.models import Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
 from studio.gateway.models import AskedState, GatewayRequest, Protocol
@@ -54,6 +55,20 @@ def test_one_look_tells_each_session_of_its_own_and_of_at_most_twenty(cast: Cast
 def test_a_request_whose_video_was_deleted_is_over_and_has_nothing(cast: Cast) -> None:
     gone = asked(cast.workspace, SESSION, AskedState.ASKED)
     assert pushes([SESSION], []) == [Push(gone, SESSION, cast.workspace.pk, [])]
+
+
+def test_a_row_that_can_not_be_told_is_an_alert_and_all_others_are_told(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, poisoned, last = (asked(cast.workspace, SESSION) for _ in range(3))
+
+    def standing(row: GatewayRequest) -> None:
+        if row.pk == poisoned:
+            raise ValueError("poisoned")
+
+    monkeypatch.setattr("studio.gateway.runware.pushes.standing_of", standing)
+    assert [push.request_id for push in pushes([SESSION], [])] == [first, last]
+    assert [poisoned in alert.message for alert in Alert.objects.filter(closed_at=None)] == [True]
 
 
 def test_a_dead_token_is_one_that_is_revoked_expired_or_gone(cast: Cast) -> None:

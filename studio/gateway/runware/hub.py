@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 
 from studio.gateway.runware.frames import Known
 from studio.gateway.runware.pushes import Push, dead_tokens, forget, pushes
@@ -76,8 +76,8 @@ class Hub:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 await self._look()
-            except DatabaseError:
-                logger.exception("sockets: no database to ask; the next look is in a second")
+            except Exception:
+                logger.exception("sockets: a look has failed; the next is in a second")
 
     async def _look(self) -> None:
         known = [(each, each.known) for each in self._connections if each.known]

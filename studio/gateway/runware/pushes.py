@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, Q, Window
 from django.db.models.functions import RowNumber
 
+from avatarsite.sweeping import each
 from avatarsite.workspaces.access import Action, demand_of_token
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.refusals import NotAllowed
@@ -52,7 +53,7 @@ def pushes(sessions: Iterable[UUID], told: Collection[str]) -> list[Push]:
         .select_related("render")
         .order_by("pk")
     )
-    return [_push(row) for row in rows]
+    return each(rows, _push, "Telling a connection of a result")
 
 
 def forget(request_ids: Collection[str]) -> None:
