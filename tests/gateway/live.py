@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -117,6 +118,15 @@ class LiveGateway:
             return [letter for letter in self.inbox.letters if json.loads(letter.body).get(key) == value]
 
         return eventually(found, f"a webhook about {value}")[0]
+
+
+def documented(address: str) -> str:
+    """The middleware that docs/gateway.md tells users of fal's JavaScript clients to write, for this site."""
+    blocks = re.findall(r"```js\n(.*?)```", (ROOT / "docs" / "gateway.md").read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = [block for block in blocks if "@fal-ai/client" in block]
+    (hosts,) = re.findall(r"const hosts = .*?\n};", block, re.DOTALL)
+    (function,) = re.findall(r"requestMiddleware: (.*?\n  }),", block, re.DOTALL)
+    return f"(() => {{ {hosts} return {function}; }})()".replace("https://studio.example", address)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.live import LiveGateway
+from tests.gateway.live import LiveGateway, documented
 from tests.node import ClientError, JsClient, js_client
 from tests.simulators import loopback
 from tests.simulators.fixture import eventually
@@ -38,7 +39,7 @@ def made(gateway: LiveGateway, package: str, tmp_path: Path) -> Iterator[Callabl
     with ExitStack() as stack:
 
         def make(key: str = "", **options: Any) -> JsClient:
-            wanted = {"credentials": key or gateway.key, "middleware": middleware(gateway.live.address)} | options
+            wanted = {"credentials": key or gateway.key, "middleware": documented(gateway.live.address)} | options
             return stack.enter_context(js_client(package, wanted, log=tmp_path / "node.log"))
 
         yield make
@@ -54,15 +55,6 @@ def newest(package: str) -> None:
     """What only the newest client can do."""
     if package != CLIENTS[0]:
         pytest.skip(f"{package} can't")
-
-
-def middleware(address: str) -> str:
-    return (
-        "async (request) => ({ ...request, url: request.url"
-        f".replace('https://queue.fal.run', '{address}/compat/fal')"
-        f".replace('https://fal.run', '{address}/compat/fal/run')"
-        f".replace(/https:\\/\\/rest(\\.alpha)?\\.fal\\.ai/, '{address}/compat/fal/rest') }})"
-    )
 
 
 def given(gateway: LiveGateway, voice_ms: int = 4_000) -> Options:
@@ -215,3 +207,31 @@ def test_a_caller_who_gives_up_stops_asking(fal: JsClient, gateway: LiveGateway)
 def test_a_start_limit_that_is_kept_changes_nothing(fal: JsClient, gateway: LiveGateway, package: str) -> None:
     output, seen = subscribe(fal, gateway, startTimeout=600)
     assert (data_of(package, output)["duration"], seen[-1]["status"]) == (4.0, "COMPLETED")
+
+
+@pytest.mark.usefixtures("newest")
+def test_a_start_limit_that_passes_while_a_provider_has_it_is_forgotten(
+    fal: JsClient, gateway: LiveGateway, package: str
+) -> None:
+    slowly(gateway)
+    queued = fal.call("queue.submit", STANDARD, {"input": given(gateway), "startTimeout": 3})
+    about = {"requestId": queued["request_id"]}
+    job = eventually(lambda: gateway.simulators.fal.jobs(phase="queued"), "the job at the provider")[0]
+    time.sleep(3)  # by the client's own clock the limit has passed
+    assert fal.call("queue.status", STANDARD, about)["status"] == "IN_QUEUE"
+    gateway.simulators.fal.finish(job["id"])
+    eventually(lambda: fal.call("queue.status", STANDARD, about)["status"] == "COMPLETED", "its end")
+    assert data_of(package, fal.call("queue.result", STANDARD, about))["duration"] == 4.0
+
+
+@pytest.mark.usefixtures("newest")
+def test_a_start_limit_that_passes_before_a_provider_has_it_is_the_users_own(
+    fal: JsClient, gateway: LiveGateway
+) -> None:
+    """The client asks again after any other 504."""
+    wanted = given(gateway) | {"audio_url": f"{gateway.silent}/voice.mp3"}
+    with pytest.raises(ClientError) as caught:
+        fal.call("subscribe", STANDARD, {"input": wanted, "startTimeout": 2, "pollInterval": 100})
+    told = caught.value.told
+    assert (told["name"], told["status"], told["isUserTimeout"]) == ("ApiError", 504, True)
+    assert gateway.simulators.fal.jobs() == []

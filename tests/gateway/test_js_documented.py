@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.live import LiveGateway, live_gateway
+from tests.gateway.live import LiveGateway, documented
 from tests.node import JsClient, js_client
 from tests.simulators import loopback
 from tests.simulators.protocol_fal import STANDARD
@@ -18,33 +17,22 @@ from tests.simulators.protocol_fal import STANDARD
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("live-gateway")]
 
 CLIENTS = ["@fal-ai/client", "@fal-ai/serverless-client"]
-DOCS = Path("docs/gateway.md")
 ABOVE_ONE_PIECE = 90 * 1024 * 1024 + 1
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGateway]:
-    with live_gateway(tmp_path_factory.mktemp("js-documented")) as opened:
-        yield opened
+@pytest.fixture
+def site(live: LiveGateway) -> LiveGateway:
+    return live
 
 
 @pytest.fixture
 def made(site: LiveGateway, tmp_path: Path) -> Iterator[Callable[..., JsClient]]:
-    site.as_new()
     with ExitStack() as stack:
 
         def make(name: str, **options: Any) -> JsClient:
             return stack.enter_context(js_client(name, {"credentials": site.key} | options, log=tmp_path / "node.log"))
 
         yield make
-
-
-def documented(address: str) -> str:
-    """The middleware of the documentation, for this site."""
-    (block,) = re.findall(r"```js\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    (hosts,) = re.findall(r"const hosts = .*?\n};", block, re.DOTALL)
-    (function,) = re.findall(r"requestMiddleware: (.*?\n  }),", block, re.DOTALL)
-    return f"(() => {{ {hosts} return {function}; }})()".replace("https://studio.example", address)
 
 
 @pytest.mark.parametrize("name", CLIENTS)
