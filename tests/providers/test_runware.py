@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -41,6 +42,12 @@ PRO, STANDARD = "klingai:avatar@2.0-pro", "klingai:avatar@2.0-standard"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
+def seed_in(report: JobReport) -> int:
+    """The seed that stood in the answer."""
+    (found,) = re.findall(r'"seed": ([0-9]+)', json.dumps(report.raw))
+    return int(found)
+
+
 @pytest.fixture
 def runware(settings: Any, simulators: Simulators) -> RunwareProvider:
     use(settings, simulators)
@@ -66,6 +73,7 @@ def test_a_render_goes_the_whole_way(simulators: Simulators, runware: RunwarePro
         provider_job_id=order.reference,
         result_url=report.result_url,
         reported_cost_micros=348_000,  # 4.000 s at $0.087
+        seed=seed_in(report),
     )
     assert (without_raw(report), found["output_ms"]) == (without_raw(expected), 4_000)
     assert fetch(runware, report.result_url)[4:8] == b"ftyp"
@@ -431,7 +439,13 @@ def test_a_success_without_a_video_is_a_failure(simulators: Simulators, runware:
     report = until_over(runware, accepted(runware, order))
     why = Failure(Fault.PROVIDER, "no_video", "It says that it is done, and gives no video.", retryable=True)
     assert without_raw(report) == without_raw(
-        JobReport(JobStatus.FAILED, provider_job_id=order.reference, reported_cost_micros=348_000, failure=why)
+        JobReport(
+            JobStatus.FAILED,
+            provider_job_id=order.reference,
+            reported_cost_micros=348_000,
+            seed=seed_in(report),
+            failure=why,
+        )
     )
 
 
@@ -453,6 +467,8 @@ def test_a_moderated_render_fails_by_moderation(
             JobStatus.FAILED,
             provider_job_id=order.reference,
             reported_cost_micros=cost,
+            seed=seed_in(report) if shape == "flag" else None,
+            nsfw_content=True if shape == "flag" else None,
             failure=Failure(Fault.MODERATION, code, message),
         )
     )
