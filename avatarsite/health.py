@@ -4,7 +4,6 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
 from avatarsite import canary, jobs
-from avatarsite.outages.answers import at_door
 from avatarsite.outages.breaker import Breaker
 
 SILENT_SECONDS = 60
@@ -28,6 +27,3 @@ def _word(age: float | None) -> str:
     if age is None:
         return "not running"
     return "ok" if age < SILENT_SECONDS else f"silent for {age:.0f} s"
-
-
-at_door("/healthz", lambda _outage: JsonResponse(UNREACHABLE, status=503))

@@ -406,6 +406,8 @@ TRUSTED_MEDIA_SOURCES = env.words("TRUSTED_MEDIA_SOURCES")
 # Webhooks go to public https addresses only, and to these hosts, with a port or for all ports.
 TRUSTED_WEBHOOK_ENDPOINTS = env.words("TRUSTED_WEBHOOK_ENDPOINTS")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
+# Called by whoever starts the web processes, so that the first request finds it there.
+KEPT_WARM = ("studio.media.sandbox.keep_warm",)
 # Read by the media sandbox itself, which needs no Django; 0 goes by the number of processors.
 MEDIA_AT_ONCE = env.integer("MEDIA_AT_ONCE", 0, least=0)
 CONVERSIONS_AT_ONCE = env.integer("CONVERSIONS_AT_ONCE", 0, least=0)

@@ -52,7 +52,9 @@ OF_STATUS = {
     411: "length_required",
     413: "body_too_large",
     415: "unsupported_media_type",
+    500: "server_error",
     501: "malformed_body",
+    503: "unavailable",
 }
 _TRANSLATIONS: dict[type[Exception], Callable[[Any], Problem]] = {}
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
+
+from avatarsite.doors import door_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +40,10 @@ def outage_of(error: BaseException | None) -> Outage | None:
     return next((_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS), None)
 
 
-_DOORS: dict[str, Callable[[Outage], HttpResponse]] = {}
-
-
-def at_door(prefix: str, answer: Callable[[Outage], HttpResponse]) -> None:
-    """Below this address people are answered in a form of its own."""
-    _DOORS[prefix] = answer
-
-
 def answer_outage(request: HttpRequest, outage: Outage) -> HttpResponse:
     """A page, or what the door speaks. Asks nothing of the database, which may be what is away."""
-    answer = next((_DOORS[prefix] for prefix in _DOORS if request.path.startswith(prefix)), _page)
-    response = answer(outage)
+    door = door_of(request)
+    response = door.answer(request, 503, outage.sentence) if door else _page(outage)
     for name, value in outage.headers.items():
         response[name] = value
     return response

@@ -142,18 +142,21 @@ DOORS: dict[str, Door] = {
     "AI/ML API": aimlapi,
     "webhook": webhook,
 }
+SPEAK_JSON = set(DOORS) - {"front page", "sign-in", "asset", "webhook"}
 # What has to wait for the part, by part: everything else answers as ever.
 NEEDS = {"database": set(DOORS) - {"asset", "front page", "sign-in"}, "cache": set[str](), "bucket": {"upload"}}
 
 
 def knock(house: House) -> Usual:
     """The status of each door, how long it took, and its Retry-After."""
-    found = {}
+    found: Usual = {}
     with house.site.client() as client:
         client.headers["Connection"] = "close"
         for name, door in DOORS.items():
             began = time.monotonic()
             answer = door(house.site, client)
+            if name in SPEAK_JSON:
+                assert "json" in answer.headers["Content-Type"], f"{name} answered in {answer.headers['Content-Type']}"
             found[name] = (answer.status_code, time.monotonic() - began, answer.headers.get("Retry-After", ""))
     return found
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.urls import get_resolver
@@ -30,6 +31,8 @@ class Command(BaseCommand):
         application = import_string(options["app"])
         # Every page is loaded by the first request; loaded here, all processes share one copy.
         assert get_resolver().reverse_dict is not None  # noqa: S101
+        for path in settings.KEPT_WARM:
+            import_string(path)()
         connections.close_all()  # a connection must not have two owners
         gc.collect()
         gc.freeze()

@@ -69,6 +69,7 @@ BY_STATUS = {
     405: "methodNotAllowed",
     413: "maxRequestSizeExceeded",
     500: "internalServerError",
+    503: "serviceUnavailable",
 }
 BY_FIELD = {"portrait": "invalidImage", "voice": "invalidAudio"}
 
