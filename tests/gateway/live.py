@@ -22,7 +22,7 @@ from tests.simulators.fixture import Door, Inbox, Simulators, eventually, open_i
 from tests.sites import ROOT
 
 CREDIT = 100_000_000
-VERIFY = "from billing import ledger\nprint(json.dumps(ledger.verify()))"
+VERIFY = "from billing import ledger\nprint(json.dumps([str(found) for found in ledger.verify()]))"
 STANDING = (
     "from billing import ledger\nfrom avatarsite.workspaces.models import Workspace\n"
     "balance = ledger.balance(Workspace.objects.get(pk={workspace!r}))\n"
