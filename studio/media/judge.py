@@ -24,8 +24,6 @@ VOICE = Limits(cpu_seconds=20)
 COPY = Limits(cpu_seconds=60, wall_seconds=240)
 VIDEO = Limits(cpu_seconds=120, wall_seconds=240, file_mb=2_000, lane=Lane.CONVERT)
 CONVERSION = Limits(cpu_seconds=3_600, wall_seconds=3_600, memory_mb=1_000, file_mb=4_000, lane=Lane.CONVERT)
-PICTURE_REMEDY = "Open it in a picture program and save it as a plain JPEG or PNG."
-SOUND_REMEDY = "Export it again, as MP3 or WAV."
 
 
 def portrait(path: Path, *, owner: str) -> Portrait:
@@ -33,7 +31,7 @@ def portrait(path: Path, *, owner: str) -> Portrait:
     try:
         return run(portraits.read_portrait, path, owner=owner, limits=PORTRAIT, reads=[path])
     except OverLimit as over:
-        raise UploadRefused(Refusal.PORTRAIT_OVER_LIMITS, f"The portrait {over}.", PICTURE_REMEDY) from over
+        raise UploadRefused(Refusal.PORTRAIT_OVER_LIMITS, f"The portrait {over}.", portraits.SAVE_PLAIN) from over
 
 
 def thumbnail(path: Path, *, owner: str) -> bytes:
@@ -46,7 +44,7 @@ def voice(path: Path, *, owner: str) -> Voice:
     try:
         return run(voices.read_voice, path, owner=owner, limits=VOICE, reads=[path])
     except OverLimit as over:
-        raise UploadRefused(Refusal.VOICE_OVER_LIMITS, f"The voice {over}.", SOUND_REMEDY) from over
+        raise UploadRefused(Refusal.VOICE_OVER_LIMITS, f"The voice {over}.", voices.EXPORT_AGAIN) from over
 
 
 def copy_for_providers(

@@ -22,6 +22,8 @@ CODECS = frozenset({"mp3", "aac", "alac", "vorbis", "opus", "flac"})
 DECODE_SECONDS = 360  # of sound; what is beyond is counted by its packets, without decoding
 COUNT_SECONDS = 3600
 WORK_SECONDS = 20.0  # of our time
+LEAST_RATE, MOST_RATE = 4_000, 384_000
+MOST_CHANNELS = 16
 # How much may be missing of a WAV: some programs count their own header, or whole blocks.
 SHORTFALL_SECONDS = Fraction(1, 4)
 SHORTFALL_BYTES = 4096
@@ -103,10 +105,23 @@ def _hear(sound: Sound, heard: Heard) -> None:
 
 
 def _take(frame: av.AudioFrame, heard: Heard) -> None:
+    _check_form(frame)
     samples, rate = samples_of(frame), frame.sample_rate
     heard.sample_rate, heard.channels = heard.sample_rate or rate, heard.channels or len(samples)
     heard.seconds += Fraction(samples.shape[1], rate)
     heard.waveform.add(samples, rate)
+
+
+def _check_form(frame: av.AudioFrame) -> None:
+    """Whether a voice can be sampled so. Each frame is asked, because a file may change it on the way."""
+    rate, channels = frame.sample_rate, frame.layout.nb_channels
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        found = f"has {rate:,} samples a second; a voice has {LEAST_RATE:,} to {MOST_RATE:,}"
+    elif channels > MOST_CHANNELS:
+        found = f"has {channels:,} channels; the limit is {MOST_CHANNELS}"
+    else:
+        return
+    raise UploadRefused(Refusal.VOICE_CODEC, f"The sound in the voice file {found}.", EXPORT)
 
 
 def _ends_inside(path: Path, sound: Sound, heard: Heard) -> bool:

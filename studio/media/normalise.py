@@ -154,7 +154,7 @@ def normalise_voice(source: Path, folder: Path) -> Normalised:
         if not changes:
             return Normalised(source, content_type, _extension(content_type))
         return _converted(source, content, folder / "voice.mp3", heard, changes)
-    except NormaliseFailed:
+    except (NormaliseFailed, MemoryError):
         raise
     except (FFmpegError, OSError, IndexError, ValueError) as error:
         raise NormaliseFailed(f"The voice can't be read: {error}") from error

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from studio.media import pictures
+from studio.media.claims import overclaim
 from studio.media.faces import find_face
 from studio.media.refusal import Refusal, UploadRefused, megabytes
 from studio.media.signatures import Content, recognise
@@ -39,6 +40,7 @@ FORMATS = {
 LOSSLESS = frozenset({Content.PNG, Content.GIF})
 KEEPS_FORMAT = {Content.JPEG: "jpg", Content.PNG: "png"}
 CHOOSE = "Choose a JPEG, PNG, WebP, GIF, AVIF or HEIC picture."
+SAVE_PLAIN = "Open it in a picture program and save it as a plain JPEG or PNG."
 SCALE_DOWN = f"Save it smaller: {pictures.STORED_SIDE:,} pixels on the longer side are enough."
 
 
@@ -59,11 +61,13 @@ class Portrait:
 
 
 def read_portrait(path: Path) -> Portrait:
-    """Judge the file by its content and make the clean copy to store. Raises UploadRefused, and nothing else."""
+    """Judge the file by its content and make the clean copy to store. Raises UploadRefused, or MemoryError."""
     check_bytes(path.stat().st_size)
     content = recognise(path)
     if content not in FORMATS:
         raise _not_a_picture(content)
+    if claim := overclaim(path, content):
+        raise UploadRefused(Refusal.PORTRAIT_OVER_LIMITS, f"The portrait {claim}.", SAVE_PLAIN)
     try:
         # Pillow warns of broken EXIF, which is dropped anyway.
         with warnings.catch_warnings(action="ignore"):
@@ -71,6 +75,8 @@ def read_portrait(path: Path) -> Portrait:
     except (UploadRefused, MemoryError):
         raise
     except Exception as error:
+        if "memory" in str(error).lower():  # Pillow and libheif say so in words
+            raise MemoryError(str(error)) from error
         # Decoders fail in ways of their own on damaged files; to the person it is one thing.
         logger.info("A portrait that began like %s could not be read: %r", content.value, error)
         raise UploadRefused(

@@ -102,12 +102,16 @@ class Sound:
                 for frame in self._decoded(packet):
                     heard = frame
                     yield frame
+        except MemoryError:
+            raise
         except FFmpegError:
             self.broke = True
 
     def _decoded(self, packet: av.Packet[AudioStream]) -> list[av.AudioFrame]:
         try:
             frames = packet.decode()
+        except MemoryError:
+            raise
         except FFmpegError:
             self.bad_packets += 1
             self.last_is_bad = True
@@ -118,7 +122,7 @@ class Sound:
 
 @contextmanager
 def open_sound(path: Path, content: Content) -> Iterator[Sound]:
-    """Raises FFmpegError. A file without a sound track opens too."""
+    """Raises FFmpegError, of which its MemoryError is no damage. A file without a sound track opens too."""
     framed = find_frames(path, content) if content in FRAMED else None
     with _opened(path, content, framed) as container:
         sound = Sound(container, content, framed)
@@ -149,6 +153,8 @@ def _pauses(container: InputContainer) -> dict[int, float]:
             if packet.size:
                 moments.append(packet.pts if packet.pts is not None else -1)
                 lengths.append(packet.duration or 0)
+    except MemoryError:
+        raise
     except FFmpegError:
         pass  # whoever decodes it will meet this too
     if len(moments) < 2 or -1 in moments[1:]:

@@ -99,6 +99,9 @@ def transcode(
             output = stack.enter_context(_created(target, conversion.output_format))
             _Conversion(container, output, conversion, progress).run()
         fast_start(target)
+    except MemoryError:
+        target.unlink(missing_ok=True)
+        raise
     except (FFmpegError, ValueError) as error:
         target.unlink(missing_ok=True)
         raise ConversionFailed(f"The video could not be converted: {error}") from error

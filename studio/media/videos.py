@@ -19,6 +19,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from studio.media.claims import overclaim
 from studio.media.cutoff import ends_inside_element, is_cut, samples_are_cut
 from studio.media.faststart import fast_start
 from studio.media.posters import MOST_FRAMES, PosterPicker, poster_of
@@ -188,6 +189,8 @@ def put_in_order(path: Path) -> Sight:
 def _in_our_words() -> Iterator[None]:
     try:
         yield
+    except MemoryError:
+        raise
     except FFmpegError as error:
         raise UnreadableVideo(VideoFault.UNREADABLE, f"The video can’t be read: {error.strerror}.") from error
 
@@ -202,6 +205,8 @@ def opened(path: Path) -> Iterator[InputContainer]:
         raise UnreadableVideo(VideoFault.NOT_A_VIDEO, f"The video is {content.value}, not a video.")
     if is_cut(path, content):
         raise _end_is_missing()
+    if claim := overclaim(path, content):
+        raise UnreadableVideo(VideoFault.TOO_SLOW, f"The video {claim}.")
     options = {"protocol_whitelist": "file"}
     with av.open(str(path), format=DEMUXERS[content], options=options, metadata_errors="replace") as container:
         tracks: list[VideoStream | AudioStream] = [*container.streams.video, *container.streams.audio]
@@ -253,6 +258,8 @@ def _read(container: InputContainer, picture: VideoStream, sound: AudioStream | 
                 _hear(packet, track)
             else:
                 _take(packet, track)
+    except MemoryError:
+        raise
     except FFmpegError as error:
         raise _cut_off(track) from error
     track.close()
@@ -285,6 +292,8 @@ def _decode(packet: av.Packet[Any], track: _Track) -> None:
             track.bad += bool(frame.is_corrupt)
             track.size = track.size or (frame.width, frame.height)
             track.picker.show(frame)
+    except MemoryError:
+        raise
     except FFmpegError:
         track.bad += 1
 

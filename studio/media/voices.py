@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.media.claims import overclaim
 from studio.media.listening import AGAIN, COUNT_SECONDS, EXPORT, Heard, listen
 from studio.media.refusal import Refusal, UploadRefused, megabytes
 from studio.media.signatures import Content, recognise
@@ -35,6 +36,7 @@ STORED_AS = {
     Content.FLAC: ("audio/flac", "flac"),
     Content.WEBM: ("audio/webm", "webm"),
 }
+EXPORT_AGAIN = "Export it again, as MP3 or WAV."
 CHOOSE = "Choose an MP3, WAV, M4A, AAC, OGG, FLAC or WebM sound."
 
 
@@ -53,11 +55,13 @@ class Voice:
 
 
 def read_voice(path: Path) -> Voice:
-    """Judge the file by its content. Raises UploadRefused, and nothing else."""
+    """Judge the file by its content. Raises UploadRefused, or MemoryError."""
     check_bytes(path.stat().st_size)
     content = recognise(path)
     if content not in DEMUXERS:
         raise _not_a_sound(content)
+    if claim := overclaim(path, content):
+        raise UploadRefused(Refusal.VOICE_OVER_LIMITS, f"The voice {claim}.", EXPORT_AGAIN)
     try:
         heard = listen(path, content)
     except (UploadRefused, MemoryError):

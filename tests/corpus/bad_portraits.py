@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from studio.media.refusal import Refusal
-from tests.corpus import films, pictures, sounds
+from tests.corpus import films, hostile, pictures, sounds
 from tests.corpus.bad import Bad, archive, heic, noise, part
 
 EXPORT_PICTURE = "It may be damaged or cut off; export it again and upload that."
@@ -70,6 +70,13 @@ PORTRAITS = [
         _NO_PICTURE,
         "The portrait is a TIFF picture, which can’t be used here.",
         CHOOSE_PICTURE,
+    ),
+    Bad(
+        "101 scans.jpg",
+        lambda: hostile.short_scans(100),
+        Refusal.PORTRAIT_OVER_LIMITS,
+        "The portrait is a JPEG of more than 100 scans.",
+        "Open it in a picture program and save it as a plain JPEG or PNG.",
     ),
     Bad("huge.png", pictures.huge_png, _PIXELS, pixels("40000 × 40000", "1,600"), SMALLER),
     Bad("huge.jpg", pictures.huge_jpeg, _PIXELS, pixels("40000 × 40000", "1,600"), SMALLER),

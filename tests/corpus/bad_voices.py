@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from studio.media.refusal import Refusal
-from tests.corpus import films, pictures, sounds
+from tests.corpus import films, hostile, pictures, sounds
 from tests.corpus.bad import Bad, archive, heic, noise, part
 
 CHOOSE_SOUND = "Choose an MP3, WAV, M4A, AAC, OGG, FLAC or WebM sound."
@@ -89,6 +89,34 @@ VOICES = [
         Refusal.VOICE_CODEC,
         "The sound in the voice file is ac3, which can’t be used.",
         EXPORT_SOUND,
+    ),
+    Bad(
+        "one sample a second.wav",
+        hostile.slow_wav,
+        Refusal.VOICE_CODEC,
+        "The sound in the voice file has 1 samples a second; a voice has 4,000 to 384,000.",
+        EXPORT_SOUND,
+    ),
+    Bad(
+        "twenty channels.wav",
+        lambda: sounds.wav(np.repeat(sounds.tone(3)[:, None], 20, axis=1)),
+        Refusal.VOICE_CODEC,
+        "The sound in the voice file has 20 channels; the limit is 16.",
+        EXPORT_SOUND,
+    ),
+    Bad(
+        "claims 80 million samples.m4a",
+        lambda: hostile.table_that_claims(b"stsz", 1, hostile.MANY),
+        Refusal.VOICE_OVER_LIMITS,
+        "The voice has a table of 80,000,000 samples, which 18,112 bytes can’t hold.",
+        "Export it again, as MP3 or WAV.",
+    ),
+    Bad(
+        "1,001 tracks.m4a",
+        lambda: hostile.tracks(1_000),
+        Refusal.VOICE_OVER_LIMITS,
+        "The voice has more than 100 tracks.",
+        "Export it again, as MP3 or WAV.",
     ),
     Bad(
         "dictaphone.wav",

@@ -64,6 +64,8 @@ def open_voice(path: Path) -> Iterator[Iterator[AudioFrame]]:
     with ExitStack() as stack:
         try:
             sound = stack.enter_context(open_sound(path, content))
+        except MemoryError:
+            raise
         except (av.FFmpegError, OSError, ValueError) as error:
             raise DraftInputError(NO_SOUND) from error
         if not sound.container.streams.audio or not sound.codec:
