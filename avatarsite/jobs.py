@@ -22,7 +22,7 @@ APPS = ("avatarsite", "billing", "studio")  # those with tasks
 # What runs long has a cluster of its own, so that it never stands in the way of short work.
 ON_WATCH = frozenset({"studio.watch", "avatarsite.send_webhooks"})
 # Seconds for tasks that may take longer than the cluster's own limit: a copy may have to be converted, a file be sent.
-LONGER: dict[str, int] = {"studio.ingest": 900, "studio.deliver": 900}
+LONGER: dict[str, int] = {"studio.ingest": 900, "studio.deliver": 900, "studio.verify_storage": 900}
 
 
 def path_of(name: str) -> str:

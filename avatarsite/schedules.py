@@ -14,6 +14,7 @@ EVERY_MINUTES: dict[str, int] = {
     "studio.sweep": 1,
     "studio.gateway_sweep": 1,
     "studio.sweep_slots": 10,
+    "studio.sweep_files": 10,
     "studio.sweep_thumbnails": 10,
     "studio.sweep_bucket": 6 * 60,
     "avatarsite.forget_answers": 10,
@@ -28,6 +29,7 @@ EVERY_MINUTES: dict[str, int] = {
     "billing.watch_cost_drift": 60,
     "billing.sweep_stripe": 1,
     "billing.verify_ledger": 24 * 60,
+    "studio.verify_storage": 24 * 60,
     "billing.reconcile_stripe": 24 * 60,
 }
 

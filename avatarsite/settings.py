@@ -223,6 +223,9 @@ S3_ENDPOINT_URL = env.url("S3_ENDPOINT_URL")
 S3_PUBLIC_ENDPOINT_URL = env.url("S3_PUBLIC_ENDPOINT_URL")
 MEDIA_ROOT = VAR_DIR / "media"
 FILE_LINK_SECONDS = 6 * 3600
+# What customers bring is refused beyond these; a workspace can be given a quota of its own. 0 is no limit.
+STORAGE_QUOTA_GB = env.decimal("STORAGE_QUOTA_GB", "10")
+STORAGE_GB_PER_MINUTE = env.decimal("STORAGE_GB_PER_MINUTE", "2")
 
 
 def _storage() -> dict[str, Any]:

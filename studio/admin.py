@@ -19,7 +19,18 @@ from avatarsite.workspaces.models import User
 from billing.errors import CannotReverse
 from billing.models import Transfer
 from billing.money import usd
-from studio.models import Delivery, OfferHealth, Project, ProviderJob, Render, RenderEvent, Upload
+from studio.files import spelt
+from studio.models import (
+    Delivery,
+    OfferHealth,
+    Project,
+    ProviderJob,
+    Render,
+    RenderEvent,
+    StorageUse,
+    StoredFile,
+    Upload,
+)
 from studio.pipeline import giving_back, health
 from studio.pipeline.cancel import give_up, request_cancel
 from studio.pipeline.request import retry_render
@@ -251,3 +262,34 @@ def _user(request: HttpRequest) -> User:
     user: Any = request.user
     assert isinstance(user, User)  # noqa: S101 -- the admin site lets nobody else in
     return user
+
+
+@admin.register(StorageUse)
+class StorageUseAdmin(admin.ModelAdmin[StorageUse]):
+    """Where a workspace gets a quota of its own."""
+
+    list_display = ("workspace", "used", "quota_gb", "quota_reason")
+    search_fields = customer()
+    list_select_related = ("workspace",)
+    ordering = ("-bytes",)
+    fields = ("workspace", "used", "quota_gb", "quota_reason")
+    autocomplete_fields = ("workspace",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: StorageUse | None = None) -> tuple[str, ...]:
+        return ("workspace", "used") if obj else ("used",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @admin.display(ordering="bytes")
+    def used(self, use: StorageUse) -> str:
+        return spelt(use.bytes)
+
+
+@admin.register(StoredFile)
+class StoredFileAdmin(ReadOnly, admin.ModelAdmin[StoredFile]):
+    list_display = ("name", "workspace", "kind", "state", "bytes", "created_at")
+    list_filter = ("kind", "state")
+    search_fields = ("name", *customer())
+    list_select_related = ("workspace",)
+    ordering = ("-created_at",)

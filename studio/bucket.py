@@ -28,7 +28,7 @@ from storages.utils import clean_name
 from studio.bucket_parts import PART, Parts, clear_forgotten
 from studio.bucket_words import in_our_words
 from studio.media.growing import Growing
-from studio.storage import Window, content_type_of
+from studio.storage import Listed, Window, content_type_of
 
 LONGEST_PRESIGNED = 7 * 24 * 3600
 PATIENCE = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -121,6 +121,14 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
     def clear_forgotten(self) -> int:
         return clear_forgotten(self._client, self.bucket_name, self._normalize_name(""))
 
+    def listed(self, folder: str) -> Iterator[Listed]:
+        place = {"Bucket": self.bucket_name, "Prefix": self._normalize_name(f"{folder}/")}
+        root = len(self._normalize_name(""))
+        with self._reached():
+            for page in self._client.get_paginator("list_objects_v2").paginate(**place):
+                for found in page.get("Contents", ()):
+                    yield Listed(found["Key"][root:].lstrip("/"), found["Size"], found["LastModified"])
+
     def _place_of(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
         """Where the object is, and what is said of it when it's written."""
         key = self._normalize_name(clean_name(name))
@@ -153,12 +161,13 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
         _WindowAuth(credentials.get_frozen_credentials(), region, window).add_auth(request)
         return str(request.url)
 
-    def upload_link(self, name: str, *, seconds: int) -> str:
-        """An address that takes one PUT of this file for so long."""
+    def upload_link(self, name: str, *, size: int, seconds: int) -> str:
+        """An address that for so long takes a PUT of this file with exactly so many bytes."""
         client, credentials, region = self._linker
         key = self._normalize_name(clean_name(name))
         address = client.generate_presigned_url("put_object", Params={"Bucket": self.bucket_name, "Key": key})
-        request = AWSRequest(method="PUT", url=address)
+        # Signed, so that the bucket refuses a body of any other length.
+        request = AWSRequest(method="PUT", url=address, headers={"Content-Length": str(size)})
         S3SigV4QueryAuth(credentials.get_frozen_credentials(), "s3", region, expires=seconds).add_auth(request)
         return str(request.url)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.fields.files import FieldFile
 
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
+from studio import files
 from studio.models import Project, Render, RenderState, Upload, UploadKind
 from studio.models.renders import ALIVE
 
@@ -62,9 +60,9 @@ def delete_video(render: Render) -> None:
         render = Render.objects.select_for_update().get(pk=render.pk)
         if not render.ended:
             raise StillNeeded("This video is still being made. Cancel it first, or wait for its end.")
-        files = [render.video, render.poster]
+        stored = (render.video.name, render.poster.name)
         render.delete()
-        _forget_files(files)
+        files.let_go(*stored)
 
 
 def find_uploads(workspace: Workspace, kind: UploadKind) -> QuerySet[Upload]:
@@ -78,10 +76,3 @@ def uploads_in_use(workspace: Workspace, uploads: list[Upload]) -> set[str]:
     found = Upload.objects.for_workspace(workspace).filter(pk__in=[upload.pk for upload in uploads])
     first = Exists(Project.objects.filter(portrait=OuterRef("pk")))
     return set(found.filter(used | first).values_list("pk", flat=True))
-
-
-def _forget_files(files: list[FieldFile]) -> None:
-    """After the commit: a rolled-back delete must not have lost the bytes."""
-    for file in files:
-        if file and file.name:
-            transaction.on_commit(partial(file.storage.delete, file.name), robust=True)

@@ -6,7 +6,6 @@ An address is asked only if it resolves to a public one, and stays pinned to it;
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
@@ -19,6 +18,7 @@ from django.core.files.base import ContentFile, File
 from avatarsite.addresses import BROKEN, parsed, trimmed
 from avatarsite.codings import BadCoding, Decoder
 from avatarsite.places import Place
+from avatarsite.temporary import temporary_file
 from avatarsite.workspaces.models import User, Workspace
 from studio import data_uris
 from studio.data_uris import is_data_uri
@@ -60,7 +60,7 @@ def fetch_upload(
     a request NoPlace when too many fetch already, and ClientGone.
     """
     kind, url = UploadKind(kind), trimmed(url)
-    with tempfile.NamedTemporaryFile(prefix="fetched-") as copy:
+    with temporary_file("fetched-") as copy:
         fetch_file(workspace, url, copy, kind=kind, seconds=seconds)
         copy.seek(0)
         return add_upload(workspace, kind=kind, file=File(copy), name=_name_of(url), user=user)

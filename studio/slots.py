@@ -1,6 +1,7 @@
 """Slots: a file goes straight to the storage, and becomes an upload when its customer says that it is there.
 
-At a bucket the address is presigned; otherwise it is one of ours, which proves by its signature that we gave it out.
+At a bucket the address of a file whose size is announced is presigned, for that size alone; otherwise it is one of
+ours, which proves by its signature that we gave it out, and counts what comes.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ from django.conf import settings
 from django.core import signing
 from django.core.files.base import File
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.sweeping import each
 from avatarsite.workspaces.models import ApiToken, User, Workspace
 from avatarsite.workspaces.tokens import stands
+from studio import files
 from studio.filenames import clean_name
-from studio.models import Upload, UploadKind, UploadSlot
+from studio.models import FileKind, Upload, UploadKind, UploadSlot
 from studio.models.uploads import slot_id
 from studio.pipeline.wishes import RequestRefused
 from studio.remote_files import MOST_BYTES
-from studio.uploads import add_upload
+from studio.uploads import add_upload, check_size
 
 if TYPE_CHECKING:
     from studio.bucket import PrivateBucket
@@ -50,22 +53,43 @@ class Slot:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def open_slot(
-    workspace: Workspace, *, kind: UploadKind, name: str, user: User | None, token: ApiToken | None = None
+def open_slot(  # noqa: PLR0913 -- they are what is known of it
+    workspace: Workspace,
+    *,
+    kind: UploadKind,
+    name: str,
+    user: User | None,
+    token: ApiToken | None = None,
+    size: int | None = None,
 ) -> Slot:
-    """A place for one file, open for an hour, or until the token that asks for it is revoked."""
+    """A place for one file, open for an hour, or until the token that asks for it is revoked.
+
+    With ``size``, in bytes, it takes a file of that size alone, and has room for it from now on. Raises UploadRefused
+    for a size that no file of the kind may have, and StorageFull or StorageTooFast without room.
+    """
     new_id = slot_id()
-    row = UploadSlot.objects.create(
-        id=new_id,
-        workspace=workspace,
-        kind=kind,
-        name=clean_name(name, otherwise=kind.value),
-        file=f"w/{workspace.pk}/slots/{new_id}",
-        made_by=user,
-        token=token,
-        expires_at=timezone.now() + LIFE,
-    )
-    return Slot(row.pk, row.kind, _address(row), MOST_BYTES[kind], row.expires_at)
+    file = f"w/{workspace.pk}/slots/{new_id}"
+    if size is None:
+        files.check_room(workspace, 1, field=kind.value)
+    else:
+        check_size(kind, size)
+    with transaction.atomic():
+        if size is not None:
+            files.expect(workspace, file, size, FileKind.SLOT, field=kind.value)
+        row = UploadSlot.objects.create(
+            id=new_id,
+            workspace=workspace,
+            kind=kind,
+            name=clean_name(name, otherwise=kind.value),
+            file=file,
+            bytes=size,
+            made_by=user,
+            token=token,
+            expires_at=timezone.now() + LIFE,
+        )
+    headers = {} if size is None else {"Content-Length": str(size)}
+    most = MOST_BYTES[kind] if size is None else size
+    return Slot(row.pk, row.kind, _address(row), most, row.expires_at, headers=headers)
 
 
 def complete_slot(workspace: Workspace, pk: str, *, user: User | None) -> Upload:
@@ -80,11 +104,25 @@ def complete_slot(workspace: Workspace, pk: str, *, user: User | None) -> Upload
         return slot.upload
     if not default_storage.exists(slot.file):
         raise RequestRefused("slot", "slot_empty", "Nothing has been sent to this slot yet.", SEND_FIRST)
+    size = default_storage.size(slot.file)
+    check_sent(slot, size)
     with default_storage.open(slot.file, "rb") as sent:
-        upload = add_upload(workspace, kind=UploadKind(slot.kind), file=sent, name=slot.name, user=user)
+        upload = add_upload(
+            workspace, kind=UploadKind(slot.kind), file=sent, name=slot.name, user=user, instead_of=size
+        )
     UploadSlot.objects.filter(pk=slot.pk).update(upload=upload)
-    default_storage.delete(slot.file)
+    if _at_bucket(slot):
+        files.drop_until(slot.file, slot.expires_at)
+    else:
+        files.drop(slot.file)
     return upload
+
+
+def check_sent(slot: UploadSlot, size: int) -> None:
+    """Raises RequestRefused for bytes that are not as many as were announced."""
+    if slot.bytes is not None and size != slot.bytes:
+        message = f"{slot.bytes:,} bytes were announced for this slot, and {size:,} were sent."
+        raise RequestRefused("slot", "slot_size", message, "Send the file that was announced, or open a new slot.")
 
 
 def slot_of(token: str) -> UploadSlot | None:
@@ -98,7 +136,7 @@ def slot_of(token: str) -> UploadSlot | None:
     return slot if slot and _still_open(slot) else None
 
 
-_WHOSE = ("token__made_by", "token__maker")
+_WHOSE = ("workspace", "token__made_by", "token__maker")
 
 
 def _still_open(slot: UploadSlot) -> bool:
@@ -107,8 +145,12 @@ def _still_open(slot: UploadSlot) -> bool:
 
 
 def fill_slot(slot: UploadSlot, content: File[Any]) -> None:
-    """Keep the bytes; sending again replaces what was sent before."""
-    default_storage.save(slot.file, content)
+    """Keep the bytes; sending again replaces what was sent before.
+
+    Raises RequestRefused for another size than was announced, and StorageFull or StorageTooFast without room.
+    """
+    check_sent(slot, content.size)
+    files.store(slot.workspace, slot.file, content, FileKind.SLOT, field=slot.kind)
 
 
 def sweep_slots() -> int:
@@ -118,13 +160,18 @@ def sweep_slots() -> int:
 
 
 def _forget(slot: UploadSlot) -> None:
-    default_storage.delete(slot.file)
+    files.drop(slot.file)
     slot.delete()
 
 
-def _address(slot: UploadSlot) -> str:
+def _at_bucket(slot: UploadSlot) -> bool:
     # The proxy's own class is Django's; what stands behind it is what counts.
-    if hasattr(default_storage, "upload_link"):
-        return cast("PrivateBucket", default_storage).upload_link(slot.file, seconds=int(LIFE.total_seconds()))
+    return slot.bytes is not None and hasattr(default_storage, "upload_link")
+
+
+def _address(slot: UploadSlot) -> str:
+    if (size := slot.bytes) is not None and _at_bucket(slot):
+        bucket = cast("PrivateBucket", default_storage)
+        return bucket.upload_link(slot.file, size=size, seconds=int(LIFE.total_seconds()))
     token = signing.dumps(slot.pk, salt=SALT)
     return f"{settings.SITE_URL}{reverse('api_slot_file', kwargs={'token': token})}"

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
@@ -104,6 +107,21 @@ def flush(path: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A file as the store lists it."""
+
+    name: str
+    bytes: int
+    written_at: datetime
+
+
+def listed(folder: str) -> Iterator[Listed]:
+    """Everything that is stored under a folder, at any depth."""
+    storage = cast("PrivateFiles | PrivateBucket", default_storage)
+    return storage.listed(folder)
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """The span of time that all links made within it share, in seconds since 1970."""
 
@@ -162,6 +180,15 @@ class PrivateFiles(FileSystemStorage):
 
     def clear_forgotten(self) -> int:
         return 0
+
+    def listed(self, folder: str) -> Iterator[Listed]:
+        root = Path(self.location)
+        for path in (root / folder).rglob("*"):
+            with suppress(FileNotFoundError):
+                facts = path.stat()
+                if stat.S_ISREG(facts.st_mode):
+                    written_at = datetime.fromtimestamp(facts.st_mtime, UTC)
+                    yield Listed(path.relative_to(root).as_posix(), facts.st_size, written_at)
 
     def _put_in_place(self, path: Path, name: str) -> None:
         """The bytes first, so that after a power cut no name leads to half a file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from avatarsite.stopping import stopping
-from studio import slots, storage, thumbnails
+from studio import file_audit, files, slots, storage, thumbnails
 from studio.gateway import asking, letters
 from studio.gateway import sweep as sweeping
 from studio.pipeline import cancel as cancelling
@@ -59,6 +59,14 @@ def sweep() -> None:
 
 def sweep_slots() -> None:
     slots.sweep_slots()
+
+
+def sweep_files() -> None:
+    files.sweep_files()
+
+
+def verify_storage() -> None:
+    file_audit.look_at_storage()
 
 
 def sweep_thumbnails() -> None:

@@ -7,13 +7,13 @@ import shutil
 from typing import Any
 
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import transaction
 
 from avatarsite.temporary import temporary_folder
+from studio import files
 from studio.media import judge
 from studio.media.sandbox import OverLimit
-from studio.models import Upload, UploadKind
+from studio.models import FileKind, Upload, UploadKind
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +23,9 @@ AT_ONCE = 200
 
 
 def store_thumbnail(upload: Upload, data: bytes) -> str:
-    """Beside the upload; gives the file's name."""
-    return default_storage.save(f"w/{upload.workspace_id}/uploads/{upload.pk}.thumb.webp", ContentFile(data))
+    """Beside the upload; gives the file's name, to be kept with it."""
+    name = f"w/{upload.workspace_id}/uploads/{upload.pk}.thumb.webp"
+    return files.store(upload.workspace, name, ContentFile(data), FileKind.THUMBNAIL)
 
 
 def thumbnail_name(upload: Upload) -> str:
@@ -49,8 +50,9 @@ def _make(upload: Upload) -> bool:
         if row:
             details: dict[str, Any] = row.details | {KEPT_AS: name}
             Upload.objects.filter(pk=upload.pk).update(details=details)
-    if row is None and name:
-        default_storage.delete(name)
+            files.keep(name)
+        else:
+            files.let_go(name)
     return bool(name)
 
 

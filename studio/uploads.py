@@ -13,17 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from django.core.files.base import File
-from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
 from avatarsite.places import JUDGING, Place
 from avatarsite.temporary import temporary_file
 from avatarsite.workspaces.models import User, Workspace
-from studio import thumbnails
+from studio import files, thumbnails
 from studio.filenames import clean_name
 from studio.media import judge, portraits, voices
 from studio.media.refusal import Refusal, UploadRefused
-from studio.models import Project, Render, Upload, UploadKind
+from studio.models import FileKind, Project, Render, Upload, UploadKind
 from studio.models.uploads import upload_id
 
 __all__ = ["Refusal", "UploadRefused", "add_upload", "check_pair", "delete_upload"]
@@ -50,19 +49,27 @@ class Arrival:
     sha256: str
 
 
-def add_upload(
-    workspace: Workspace, *, kind: UploadKind, file: File[Any], name: str, user: User | None = None
+def add_upload(  # noqa: PLR0913 -- they are what is known of it
+    workspace: Workspace,
+    *,
+    kind: UploadKind,
+    file: File[Any],
+    name: str,
+    user: User | None = None,
+    instead_of: int = 0,
 ) -> Upload:
     """Judge a file, store it and write its row; bytes that the workspace already has give the row that they have.
 
-    Raises UploadRefused for anything that isn't a usable portrait or voice; then nothing is stored or written. In a
-    request NoPlace, when too many are judged already.
+    Raises UploadRefused for anything that isn't a usable portrait or voice, and StorageFull or StorageTooFast without
+    room for it; then nothing is stored or written. In a request NoPlace, when too many are judged already.
+    ``instead_of`` bytes of the workspace go once it is an upload.
     """
     kind = UploadKind(kind)
     with _arrived(file, kind) as arrival:
         known = _same_bytes(workspace, kind, arrival.sha256)
         if known:
             return known
+        files.check_room(workspace, arrival.path.stat().st_size, instead_of=instead_of, field=kind.value)
         upload = Upload(
             id=upload_id(),
             workspace=workspace,
@@ -73,7 +80,12 @@ def add_upload(
         )
         # It may stand in the sandbox's queue, in a thread of the web server.
         with Place(workspace.pk, JUDGING), _judged(upload, arrival) as copy:
-            return _keep(upload, copy)
+            return _keep(upload, copy, instead_of)
+
+
+def check_size(kind: UploadKind, size: int) -> None:
+    """Raises UploadRefused for a number of bytes that no file of the kind may have."""
+    (portraits.check_bytes if kind == UploadKind.PORTRAIT else voices.check_bytes)(size)
 
 
 def check_pair(portrait: Upload, voice: Upload) -> None:
@@ -97,14 +109,13 @@ def delete_upload(upload: Upload) -> None:
         _check_unused(locked)
         stored = (locked.file.name, locked.details.get("sent", {}).get("name"), locked.details.get(thumbnails.KEPT_AS))
         locked.delete()
-        for name in filter(None, stored):
-            transaction.on_commit(partial(default_storage.delete, name), robust=True)
+        files.let_go(*stored)
 
 
 @contextmanager
 def _arrived(file: File[Any], kind: UploadKind) -> Iterator[Arrival]:
     """Copy the bytes to a file of our own, hashing on the way; a file over the limit is refused at the limit."""
-    check_bytes = portraits.check_bytes if kind == UploadKind.PORTRAIT else voices.check_bytes
+    check_bytes = partial(check_size, kind)
     if known_size := getattr(file, "size", None):
         check_bytes(known_size)
     digest = hashlib.sha256()
@@ -136,10 +147,11 @@ def _judged(upload: Upload, arrival: Arrival) -> Iterator[Copy]:
             yield Copy(File(bytes_as_they_came), voice.extension)
 
 
-def _keep(upload: Upload, copy: Copy) -> Upload:
+def _keep(upload: Upload, copy: Copy, instead_of: int) -> Upload:
     """Files first, then row: a row without its file would be worse than a file without its row, which is removed."""
     upload.bytes = copy.content.size
-    stored = [default_storage.save(f"w/{upload.workspace_id}/uploads/{upload.pk}.{copy.extension}", copy.content)]
+    name, whose = f"w/{upload.workspace_id}/uploads/{upload.pk}.{copy.extension}", upload.workspace
+    stored = [files.store(whose, name, copy.content, FileKind.UPLOAD, instead_of=instead_of, field=upload.kind)]
     upload.file.name = stored[0]
     try:
         if copy.thumbnail:
@@ -147,22 +159,18 @@ def _keep(upload: Upload, copy: Copy) -> Upload:
             upload.details[thumbnails.KEPT_AS] = stored[-1]
         with transaction.atomic():
             upload.save(force_insert=True)
+            files.keep(*stored)
     except IntegrityError:
-        _forget(stored)
+        files.let_go(*stored)
         # The same bytes came twice at once, and the other was first.
         first = _same_bytes(upload.workspace, UploadKind(upload.kind), upload.sha256)
         if first is None:
             raise
         return first
     except BaseException:
-        _forget(stored)
+        files.let_go(*stored)
         raise
     return upload
-
-
-def _forget(names: list[str]) -> None:
-    for name in names:
-        default_storage.delete(name)
 
 
 def _same_bytes(workspace: Workspace, kind: UploadKind, sha256: str) -> Upload | None:

@@ -29,10 +29,10 @@ MEANINGS = {
     "406": "Accept asks for something else than JSON.",
     "409": "It can’t be done as things stand, or the Idempotency-Key came before with another request.",
     "412": "It has changed since the ETag in If-Match.",
-    "413": "The body is too large.",
+    "413": "The body is too large, or the workspace has no room for the file.",
     "415": "The body’s media type is not understood.",
     "422": "The request is well formed, but can’t be done: `code`, `field` and `remedy` say why and what to do.",
-    "429": "Too many requests with this token; wait as long as `Retry-After` says.",
+    "429": "Too many requests with this token, or too many bytes in a minute; wait as long as `Retry-After` says.",
     "500": "Something broke on our side: `reference` is where we find it. Send it again, with the same key.",
 }
 PROBLEM: dict[str, Any] = {

@@ -121,6 +121,12 @@ class FileBody(serializers.Serializer[Any]):
 class SlotBody(Body):
     kind = Choice(choices=UploadKind.values)
     name = Text(required=False, max_length=200, help_text="The file’s name, for your own lists.")
+    bytes = Whole(
+        required=False,
+        min_value=1,
+        help_text="The file’s size. The slot then takes a file of exactly this size, which at a bucket goes straight "
+        "there; without it the bytes come to us.",
+    )
 
 
 class ProjectBody(Body):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from avatarsite.api.problems import Problem, declare, problem_in_words, translates
+from studio.files import DELETE_SOMETHING, StorageTooFast
 from studio.media.refusal import Refusal
 from studio.pipeline.batches import BatchRefused
 from studio.remote_files import FileNotFetched
@@ -32,6 +33,7 @@ TITLES = {
     "metadata_unreadable": "The metadata can’t be stored",
     "slot_unknown": "There is no such slot",
     "slot_empty": "Nothing has been sent to the slot",
+    "slot_size": "The file is not of the size that was announced",
     "project_name": "The project’s name can’t be used",
     "project_portrait": "The project’s portrait can’t be used",
     "batch_refused": "At least one item of the batch can’t be made",
@@ -64,6 +66,8 @@ for _code, _title in CONFLICTS.items():
     declare(_code, 409, _title, "The detail says what to do.")
 declare("empty_body", 400, "The body is empty", "Send the bytes of the file as the body.")
 declare("slot_gone", 404, "There is no such open slot", "Open a new slot and send the bytes there.")
+declare("storage_full", 413, "The workspace has no room for it", DELETE_SOMETHING)
+declare("storage_too_fast", 429, "Too many bytes in a minute", "Wait as long as Retry-After says.")
 for _refusal in Refusal:
     _kind, _, _what = _refusal.value.partition("_")
     _title = f"The {_kind} {SAID.get(_what) or 'is ' + _what.replace('_', ' ')}"
@@ -73,6 +77,12 @@ for _refusal in Refusal:
 @translates(FileNotFetched)
 def _unreachable(refusal: FileNotFetched) -> Problem:
     return problem_in_words(refusal, retryable=refusal.retryable)
+
+
+@translates(StorageTooFast)
+def _too_fast(refusal: StorageTooFast) -> Problem:
+    headers = {"Retry-After": str(refusal.seconds)}
+    return problem_in_words(refusal, headers=headers, retry_after_seconds=refusal.seconds)
 
 
 @translates(BatchRefused)

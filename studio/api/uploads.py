@@ -21,10 +21,11 @@ from avatarsite.api.shapes import NoQuery, page_shape
 from avatarsite.api.views import ApiView, LeadsToFile
 from studio.api.bodies import FetchBody, FileBody, SlotBody, UploadsQuery
 from studio.api.shapes import SlotShape, UploadShape, slot_shape, upload_shape
-from studio.models import Upload, UploadKind
+from studio.files import check_room
+from studio.models import Upload, UploadKind, UploadSlot
 from studio.pipeline.wishes import RequestRefused
 from studio.remote_files import MOST_BYTES, fetch_upload, inline_upload
-from studio.slots import complete_slot, fill_slot, open_slot, slot_of
+from studio.slots import check_sent, complete_slot, fill_slot, open_slot, slot_of
 from studio.storage import signed_link
 from studio.uploads import add_upload, delete_upload
 
@@ -116,8 +117,9 @@ class Slots(ApiView):
         operation_id="open_upload_slot",
         tags=TAGS,
         summary="Open a slot for a direct upload",
-        description="Send the bytes to the slot’s `url` with PUT, then complete the slot. At a bucket the bytes go "
-        "straight there.",
+        description="Send the bytes to the slot’s `url` with PUT and the slot’s `headers`, then complete the slot. "
+        "Announce the file’s size as `bytes`: at a bucket the bytes then go straight there, and the room that they "
+        "need is kept for them.",
         request=SlotBody,
         responses={201: SlotShape},
     )
@@ -127,7 +129,9 @@ class Slots(ApiView):
 
         def deed() -> Response:
             kind, name = UploadKind(asked["kind"]), asked.get("name", "")
-            slot = open_slot(self.workspace, kind=kind, name=name, user=self.user, token=self.token)
+            slot = open_slot(
+                self.workspace, kind=kind, name=name, user=self.user, token=self.token, size=asked.get("bytes")
+            )
             return Response(slot_shape(slot), status=201)
 
         return self.once(deed)
@@ -160,12 +164,22 @@ class SlotFile(ApiView):
         slot = slot_of(token)
         if slot is None:
             raise Problem("slot_gone", "This address is not valid any more, or never was.")
+        _check_announced(request, slot)
         with tempfile.TemporaryFile(prefix="slot-") as copy:
             if not _copy(request, copy, MOST_BYTES[UploadKind(slot.kind)]):
                 raise Problem("empty_body", "The body is empty, and nothing was kept.")
             copy.seek(0)
             fill_slot(slot, File(copy, name=slot.name))
         return HttpResponse(status=204)
+
+
+def _check_announced(request: Any, slot: UploadSlot) -> None:
+    """Before a byte is read: what is sent is as large as announced, or there is room for it."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    size = int(length) if length.isdecimal() else 0
+    check_sent(slot, size)
+    if slot.bytes is None:
+        check_room(slot.workspace, size, field=slot.kind)
 
 
 def _copy(request: Any, into: Any, most: int) -> int:

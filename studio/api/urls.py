@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from studio.api import batches, catalogue, problems, projects, renders, uploads
+from studio.api import batches, catalogue, problems, projects, renders, storage, uploads
 
 __all__ = ["problems", "urlpatterns"]  # importing the problems declares them
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("models/<slug:model>", catalogue.OneModel.as_view(), name="api_model"),
     path("offers", catalogue.Offers.as_view(), name="api_offers"),
     path("quotes", catalogue.Quotes.as_view(), name="api_quotes"),
+    path("storage", storage.Storage.as_view(), name="api_storage"),
     path("uploads", uploads.Uploads.as_view(), name="api_uploads"),
     path("uploads/slots", uploads.Slots.as_view(), name="api_slots"),
     path("uploads/slots/<slug:slot>/complete", uploads.CompleteSlot.as_view(), name="api_slot_complete"),

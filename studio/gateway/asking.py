@@ -17,6 +17,7 @@ from avatarsite.workspaces.models import ApiToken
 from billing import ledger
 from billing.budget_notices import note_refusal
 from billing.errors import BudgetReached, InsufficientCredit
+from studio.files import StorageTooFast
 from studio.gateway import words
 from studio.gateway.letters import write_letters
 from studio.gateway.models import AskedState, GatewayRequest
@@ -95,10 +96,9 @@ def start_request(request_id: str) -> bool:
         return _refuse(row, Trouble("worker", message=ORPHANED))
     try:
         portrait, voice = (_fetched(row, kind) for kind in UploadKind)
-    except FileNotFetched as refusal:
-        return _put_off(row) if refusal.retryable and row.tries < MAX_TRIES else _refuse(row, trouble_of(refusal))
     except DomainError as refusal:
-        return _refuse(row, trouble_of(refusal))
+        again = getattr(refusal, "retryable", False) and row.tries < MAX_TRIES
+        return _put_off(row) if again else _refuse(row, trouble_of(refusal))
     return _ask(row, portrait, voice)
 
 
@@ -222,7 +222,7 @@ def _read_spelt_out(row: GatewayRequest) -> None:
             continue
         try:
             upload = inline_upload(row.workspace, kind=kind, text=text)
-        except NoPlace as refusal:  # nothing is wrong with the request, and it may come again
+        except (NoPlace, StorageTooFast) as refusal:  # nothing is wrong with the request, and it may come again
             raise Refused(Trouble(words.UNAVAILABLE, message=str(refusal))) from refusal
         except DomainError as refusal:
             row.state, row.next_try_at, row.start_by = AskedState.REFUSED, None, None

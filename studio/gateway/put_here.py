@@ -8,10 +8,9 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from functools import partial
 from pathlib import PurePosixPath
-from tempfile import NamedTemporaryFile
-from typing import IO, Any
+from secrets import token_hex
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -19,19 +18,23 @@ from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from avatarsite.sweeping import each
+from avatarsite.temporary import temporary_file
 from avatarsite.workspaces.models import ApiToken, Workspace
+from studio import files
 from studio.gateway.models import GatewayFile
 from studio.media.voices import MAX_BYTES
-from studio.models import Upload, UploadKind
+from studio.models import FileKind, StoredFile, Upload, UploadKind
 from studio.remote_files import FileNotFetched, trimmed
 from studio.storage import CONTENT_TYPES
 from studio.uploads import add_upload
 
 LIFE = timedelta(days=30)
-LONGEST_LIFE = timedelta(days=365)
+LONGEST_LIFE = timedelta(days=30)
+BEGUN_KEPT = timedelta(days=1)  # a place whose bytes have not come by then is given up
 MOST_BYTES = MAX_BYTES
 MOST_PARTS = 32  # clients send parts of 5 to 10 MB
 PART_BYTES = 16_000_000
@@ -71,7 +74,11 @@ class PartsDiffer(ValueError):
 def new_file(
     workspace: Workspace, *, name: str, content_type: str, life: timedelta | None = None, token: ApiToken | None = None
 ) -> GatewayFile:
-    """A place for a file that is to come; ``token`` is whose end is the end of an address that takes it."""
+    """A place for a file that is to come; ``token`` is whose end is the end of an address that takes it.
+
+    A longer ``life`` than LONGEST_LIFE is cut to it. Raises StorageFull.
+    """
+    files.check_room(workspace, 1)
     return GatewayFile.objects.create(
         workspace=workspace,
         token=token,
@@ -82,9 +89,20 @@ def new_file(
 
 
 def keep(file: GatewayFile, content: File[Any]) -> bool:
-    """Put the bytes in their place, once. False if somebody was first."""
-    stored = default_storage.save(f"{_folder(file)}.bin", content)
-    first = GatewayFile.objects.filter(pk=file.pk, bytes=None).update(file=stored, bytes=content.size)
+    """Put the bytes in their place, once. False if somebody was first. Raises StorageFull and StorageTooFast."""
+    return _keep(file, content)
+
+
+def _keep(file: GatewayFile, content: File[Any], instead_of: int = 0) -> bool:
+    # Under a name of its own: of two at once the second must not replace what the first is known by.
+    name = f"{_folder(file)}.{token_hex(4)}.bin"
+    stored = files.store(file.workspace, name, content, FileKind.GATEWAY, instead_of=instead_of)
+    with transaction.atomic():
+        first = GatewayFile.objects.filter(pk=file.pk, bytes=None).update(file=stored, bytes=content.size)
+        if first:
+            files.keep(stored)
+        else:
+            files.let_go(stored)
     if first:
         file.file.name, file.bytes = stored, content.size
     return bool(first)
@@ -105,13 +123,14 @@ def delete_file(file: GatewayFile) -> None:
     name = file.file.name if file.file else ""
     with transaction.atomic():
         GatewayFile.objects.filter(pk=file.pk).delete()
-        if name:
-            transaction.on_commit(partial(default_storage.delete, name), robust=True)
+        files.let_go(name)
 
 
 def delete_expired() -> int:
-    """Asked by the sweep."""
-    expired = GatewayFile.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")[:200]
+    """Asked by the sweep: what is over, and what was begun and left."""
+    now = timezone.now()
+    over = Q(expires_at__lte=now) | Q(bytes=None, created_at__lte=now - BEGUN_KEPT)
+    expired = GatewayFile.objects.filter(over).order_by("expires_at")[:200]
     return len(each(expired, _delete_whole, "Deleting a gateway file that has expired"))
 
 
@@ -119,7 +138,7 @@ def _delete_whole(file: GatewayFile) -> None:
     """The bytes first: a row that still names them is found again, bytes that no row names would never be."""
     _drop_parts(file)
     if file.file and file.file.name:
-        default_storage.delete(file.file.name)
+        files.drop(file.file.name)
     GatewayFile.objects.filter(pk=file.pk).delete()
 
 
@@ -142,7 +161,10 @@ def upload_of(workspace: Workspace, source: str, kind: UploadKind) -> Upload | N
 
 
 def keep_part(file: GatewayFile, number: int, content: bytes) -> str:
-    """Keep a part, and return what the client has to name it by in the end. Raises PartsDiffer, Empty or TooLarge."""
+    """Keep a part, and return what the client has to name it by in the end.
+
+    Raises PartsDiffer, Empty or TooLarge, and StorageFull or StorageTooFast.
+    """
     if not content:
         raise Empty
     if len(content) > PART_BYTES:
@@ -150,8 +172,7 @@ def keep_part(file: GatewayFile, number: int, content: bytes) -> str:
     if not 1 <= number <= MOST_PARTS:
         raise PartsDiffer(f"Parts are numbered from 1 to {MOST_PARTS}.")
     name = _part(file, number)
-    default_storage.delete(name)
-    default_storage.save(name, ContentFile(content))
+    files.store(file.workspace, name, ContentFile(content), FileKind.PART)
     return _digest(content)
 
 
@@ -159,7 +180,7 @@ def join_parts(file: GatewayFile, listed: dict[int, str]) -> bool:
     """Make one file of the parts, in their order. Raises PartsDiffer or TooLarge."""
     if not listed or any(type(number) is not int or not 1 <= number <= MOST_PARTS for number in listed):
         raise PartsDiffer("List each part by its number, as it came.")
-    with _scratch() as whole:
+    with temporary_file("gateway-") as whole:
         size = 0
         for number in sorted(listed):
             content = _read_part(file, number)
@@ -170,15 +191,15 @@ def join_parts(file: GatewayFile, listed: dict[int, str]) -> bool:
                 raise PartsDiffer(f"Part {number} is not the one that came.")
             whole.write(content)
         whole.seek(0)
-        kept = keep(file, File(whole, name=file.name))
-    _drop_parts(file, listed)
+        kept = _keep(file, File(whole, name=file.name), files.bytes_under(file.workspace, _parts(file)))
+    _drop_parts(file)
     return kept
 
 
 @contextmanager
 def received(chunks: Iterator[bytes]) -> Iterator[File[Any]]:
     """The body of a request as a file on our disk. Raises TooLarge at the limit, and Empty."""
-    with _scratch() as copy:
+    with temporary_file("gateway-") as copy:
         size = 0
         for chunk in chunks:
             size += len(chunk)
@@ -209,15 +230,9 @@ def _read_part(file: GatewayFile, number: int) -> bytes:
         raise PartsDiffer(f"Part {number} has not come.") from error
 
 
-def _drop_parts(file: GatewayFile, numbers: Any = ()) -> None:
-    for number in numbers or _parts_there(file):
-        default_storage.delete(_part(file, number))
-
-
-def _parts_there(file: GatewayFile) -> list[int]:
-    with suppress(FileNotFoundError):
-        return [int(name) for name in default_storage.listdir(f"{_folder(file)}.parts")[1] if name.isdecimal()]
-    return []
+def _drop_parts(file: GatewayFile) -> None:
+    for part in StoredFile.objects.for_workspace(file.workspace).filter(pk__startswith=_parts(file)):
+        files.drop(part.pk)
 
 
 def _own_id(source: str) -> UUID | None:
@@ -239,7 +254,11 @@ def _folder(file: GatewayFile) -> str:
 
 
 def _part(file: GatewayFile, number: int) -> str:
-    return f"{_folder(file)}.parts/{number}"
+    return f"{_parts(file)}{number}"
+
+
+def _parts(file: GatewayFile) -> str:
+    return f"{_folder(file)}.parts/"
 
 
 def _digest(content: bytes) -> str:
@@ -255,9 +274,3 @@ def _plain(name: str) -> str:
 
 def _words(text: str) -> str:
     return re.sub(r"[^\w.-]+", "_", text)
-
-
-@contextmanager
-def _scratch() -> Iterator[IO[bytes]]:
-    with NamedTemporaryFile(prefix="gateway-") as copy:
-        yield copy.file

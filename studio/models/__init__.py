@@ -1,4 +1,5 @@
 from studio.models.deliveries import Delivery, DeliveryState
+from studio.models.files import FileKind, FileState, StorageUse, StoredFile
 from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob, WatchLease
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
@@ -7,6 +8,8 @@ from studio.models.uploads import Upload, UploadKind, UploadSlot
 __all__ = [
     "Delivery",
     "DeliveryState",
+    "FileKind",
+    "FileState",
     "JobStatus",
     "OfferHealth",
     "Outcome",
@@ -16,6 +19,8 @@ __all__ = [
     "RenderEvent",
     "RenderGroup",
     "RenderState",
+    "StorageUse",
+    "StoredFile",
     "Upload",
     "UploadKind",
     "UploadSlot",

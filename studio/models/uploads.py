@@ -67,6 +67,7 @@ class UploadSlot(models.Model):
     kind = models.CharField(max_length=10, choices=UploadKind.choices)
     name = models.CharField("file name as announced", max_length=200)
     file = models.CharField("where the bytes go", max_length=200)
+    bytes = models.PositiveBigIntegerField("size as announced", null=True, blank=True)
     upload = models.ForeignKey(Upload, models.SET_NULL, null=True, blank=True, related_name="+")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     # Its address ends with the token that asked for it.

@@ -12,10 +12,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from avatarsite.temporary import temporary_folder
+from studio import files
 from studio.media import judge
 from studio.media.transcode import KEPT_FROM_QUALITY, Conversion, ConversionFailed, conversion_of
 from studio.media.videos import UnreadableVideo, VideoFacts, sha256_of
-from studio.models import JobStatus, ProviderJob, Render, RenderState
+from studio.models import FileKind, JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline import states
 from studio.pipeline.arrival import Arrival
 from studio.pipeline.failures import COPY_FAILED, fail_render
@@ -90,6 +91,8 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any
         path, facts, picture = _as_asked_for(render, job, came, made, picture)
         if not states.keep(render, lease=LEASE):
             raise CopyFailed("Somebody else has taken the copy over.")
+        files.expect(render.workspace, name, facts.bytes, FileKind.VIDEO)
+        files.expect(render.workspace, f"{base}/poster.jpg", len(picture), FileKind.POSTER)
         # At once: a disk and a bucket have to be waited for, whatever the size of the file.
         poster = arrival.beside(default_storage.save, f"{base}/poster.jpg", ContentFile(picture))
         video = arrival.store(path, name)

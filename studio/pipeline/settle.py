@@ -13,6 +13,7 @@ from avatarsite.alerts import raise_alert
 from billing import cost_drift, metering
 from billing.models import Usage
 from billing.money import charge_micros
+from studio import files
 from studio.models import Delivery, JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline.notify import file_notice
 from studio.pipeline.states import advance
@@ -42,6 +43,7 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
         )
         if not won:
             return False
+        files.keep(*(made[file] for file in ("video", "poster") if file in made))
         usage = metering.record_usage(
             workspace=render.workspace,
             subject=f"render:{render.pk}",

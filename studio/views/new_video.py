@@ -28,7 +28,7 @@ from studio.pipeline.quotes import as_shown
 from studio.pipeline.request import Wish, take
 from studio.pipeline.scopes import scopes_of
 from studio.projects import FIRST_PROJECT, first_project, open_projects, project_for_new_video
-from studio.uploads import UploadRefused, add_upload
+from studio.uploads import add_upload
 from studio.views import drafts
 from studio.views.addresses import named, word
 from studio.views.prices import PricePanel, may_move, model_cards, price_panel
@@ -114,7 +114,7 @@ def _upload(request: WorkspaceRequest, form: VideoForm, kind: UploadKind) -> Upl
     if file:
         try:
             return add_upload(request.workspace, kind=kind, file=file, name=file.name or "", user=request.user)
-        except UploadRefused as refusal:
+        except DomainError as refusal:
             form.add_error(kind.value, str(refusal))
             return None
     chosen: Upload | None = form.cleaned_data.get(kind.value)

@@ -8,9 +8,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from avatarsite.places import NoPlace
+from avatarsite.errors import DomainError
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from studio.files import room_of
 from studio.library import find_uploads, uploads_in_use
 from studio.models import Upload, UploadKind
 from studio.samples import add_samples
@@ -33,6 +34,7 @@ def uploads(request: WorkspaceRequest) -> HttpResponse:
         "page": page,
         "in_use": uploads_in_use(request.workspace, page.rows),
         "kinds": list(UploadKind),
+        "room": room_of(request.workspace),
     }
     return render(request, "studio/uploads.html", context)
 
@@ -49,7 +51,7 @@ def upload_add(request: WorkspaceRequest) -> HttpResponse:
     else:
         try:
             upload = add_upload(request.workspace, kind=kind, file=file, name=file.name or "", user=request.user)
-        except (UploadRefused, NoPlace) as refusal:
+        except DomainError as refusal:
             error = str(refusal)
     return _answer(request, kind, upload, error)
 
@@ -86,8 +88,12 @@ def upload_slot(request: WorkspaceRequest, upload: str) -> HttpResponse:
 @workspace_view(Action.RENDER)
 @require_POST
 def upload_samples(request: WorkspaceRequest) -> HttpResponse:
-    portrait, voice = add_samples(request.workspace, user=request.user)
     new = reverse("video_new", kwargs={"workspace": request.workspace.slug})
+    try:
+        portrait, voice = add_samples(request.workspace, user=request.user)
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+        return redirect(new)
     return redirect(f"{new}?portrait={portrait.pk}&voice={voice.pk}")
 
 

@@ -36,6 +36,7 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "models/<slug:model>": {"GET": EVERYBODY},
     "offers": {"GET": EVERYBODY},
     "quotes": {"POST": LOOK},
+    "storage": {"GET": LOOK},
     "uploads": {"GET": LOOK, "POST": MAKE},
     "uploads/slots": {"POST": MAKE},
     "uploads/slots/<slug:slot>/complete": {"POST": MAKE},

@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 from copy import deepcopy
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from studio.models import Upload, UploadSlot
+from studio.file_audit import verify_storage
+from studio.files import DELETE_SOMETHING, sweep_files
+from studio.models import StoredFile, Upload, UploadSlot
 from studio.samples import PORTRAIT, VOICE
 from tests.api.conftest import Caller
 from tests.servers import S3Server
@@ -117,13 +121,100 @@ def test_a_slot_at_a_bucket_is_presigned_and_the_bytes_go_straight_there(
     there = deepcopy(settings.STORAGES)
     there["default"] = {"BACKEND": "studio.bucket.PrivateBucket", "OPTIONS": s3.storage_options}
     settings.STORAGES = there
-    slot = api.post("uploads/slots", {"kind": "portrait"}).json()
-    assert slot["url"].startswith(s3.endpoint_url)
-    put = httpx.request(
-        slot["method"], slot["url"], headers=slot["headers"], content=PORTRAIT.read_bytes(), trust_env=False
-    )
-    assert put.status_code == 200, put.text
+    size = PORTRAIT.stat().st_size
+    slot = api.post("uploads/slots", {"kind": "portrait", "bytes": size}).json()
+    assert (slot["url"].startswith(s3.endpoint_url), slot["max_bytes"]) == (True, size)
+    assert api.get("storage").json()["used_bytes"] == size
+
+    def put(content: bytes, **headers: str) -> int:
+        sent = slot["headers"] | headers
+        return httpx.request(slot["method"], slot["url"], headers=sent, content=content, trust_env=False).status_code
+
+    larger = PORTRAIT.read_bytes() + b"x"
+    assert put(larger, **{"Content-Length": str(size + 1)}) == 403
+    assert api.post(f"uploads/slots/{slot['id']}/complete").json()["code"] == "slot_empty"
+    assert put(PORTRAIT.read_bytes()) == 200
     made = api.post(f"uploads/slots/{slot['id']}/complete")
     assert made.status_code == 201, made.content
     assert made.json()["sha256"] == hashlib.sha256(PORTRAIT.read_bytes()).hexdigest()
     assert UploadSlot.objects.get(pk=slot["id"]).upload_id == made.json()["id"]
+    # Its address takes the same again until it ends; until then that counts, and then it is cleared away.
+    assert put(PORTRAIT.read_bytes()) == 200
+    used = api.get("storage").json()["used_bytes"]
+    assert (sweep_files(), used) == (0, sum(StoredFile.objects.values_list("bytes", flat=True)))
+    StoredFile.objects.filter(kind="slot").update(touched_at=timezone.now() - timedelta(minutes=11))
+    assert (sweep_files(), verify_storage()) == (1, [])
+    assert api.get("storage").json()["used_bytes"] == used - size
+
+
+@pytest.mark.xdist_group("s3")
+def test_without_a_size_the_bytes_come_to_us_also_with_a_bucket(api: Caller, s3: S3Server, settings: Any) -> None:
+    there = deepcopy(settings.STORAGES)
+    there["default"] = {"BACKEND": "studio.bucket.PrivateBucket", "OPTIONS": s3.storage_options}
+    settings.STORAGES = there
+    slot = api.post("uploads/slots", {"kind": "portrait"}).json()
+    path = slot["url"].removeprefix("http://127.0.0.1:8000")
+    assert Client().put(path, PORTRAIT.read_bytes(), content_type="application/octet-stream").status_code == 204
+    assert api.post(f"uploads/slots/{slot['id']}/complete").status_code == 201
+    assert verify_storage() == []
+
+
+@pytest.mark.parametrize("size", [-1, 1])
+def test_a_slot_here_takes_the_size_that_was_announced(api: Caller, size: int) -> None:
+    announced = VOICE.stat().st_size
+    slot = api.post("uploads/slots", {"kind": "voice", "bytes": announced}).json()
+    path = slot["url"].removeprefix("http://127.0.0.1:8000")
+    other = (VOICE.read_bytes() + b"x")[: announced + size]
+    refused = Client().put(path, other, content_type="application/octet-stream")
+    assert (refused.status_code, refused.json()["code"]) == (422, "slot_size")
+    assert api.post(f"uploads/slots/{slot['id']}/complete").json()["code"] == "slot_empty"
+    assert Client().put(path, VOICE.read_bytes(), content_type="application/octet-stream").status_code == 204
+    assert api.post(f"uploads/slots/{slot['id']}/complete").status_code == 201
+    assert api.get("storage").json() == {"used_bytes": announced, "quota_bytes": 10_000_000_000}
+
+
+@pytest.mark.parametrize(
+    ("size", "status", "code"),
+    [(20_000_001, 422, "portrait_too_large"), (0, 400, "invalid_request"), ("1", 400, "invalid_request")],
+)
+def test_a_size_that_no_file_has_gets_no_slot(api: Caller, size: Any, status: int, code: str) -> None:
+    answer = api.post("uploads/slots", {"kind": "portrait", "bytes": size})
+    assert (answer.status_code, answer.json()["code"], UploadSlot.objects.count()) == (status, code, 0)
+
+
+def test_without_room_every_door_says_what_to_do(api: Caller, settings: Any) -> None:
+    open_before = api.post("uploads/slots", {"kind": "voice"}).json()
+    settings.STORAGE_QUOTA_GB = 0.000001
+    path = open_before["url"].removeprefix("http://127.0.0.1:8000")
+    with shelf() as source:
+        settings.TRUSTED_MEDIA_SOURCES = [source]
+        answers = [
+            sent(api, VOICE, "voice"),
+            api.post("uploads", {"kind": "portrait", "data": DATA_URI}),
+            api.post("uploads", {"kind": "portrait", "url": f"{source}/face.jpg"}),
+            api.post("uploads/slots", {"kind": "voice", "bytes": 1_001}),
+            Client().put(path, VOICE.read_bytes(), content_type="application/octet-stream"),
+            api.post("renders", {"model": "draft", "portrait": DATA_URI, "voice": DATA_URI}),
+        ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(413, "storage_full")] * 6
+    assert {answer.json()["remedy"] for answer in answers} == {DELETE_SOMETHING}
+    assert (StoredFile.objects.count(), api.get("storage").json()["used_bytes"]) == (0, 0)
+
+
+def test_a_full_workspace_can_complete_a_slot_that_has_its_room(api: Caller, settings: Any) -> None:
+    size = VOICE.stat().st_size
+    settings.STORAGE_QUOTA_GB = size / 1_000_000_000
+    slot = api.post("uploads/slots", {"kind": "voice", "bytes": size}).json()
+    full = api.post("uploads/slots", {"kind": "voice", "bytes": 1})
+    assert (full.status_code, full.json()["code"]) == (413, "storage_full")
+    path = slot["url"].removeprefix("http://127.0.0.1:8000")
+    assert Client().put(path, VOICE.read_bytes(), content_type="application/octet-stream").status_code == 204
+    assert api.post(f"uploads/slots/{slot['id']}/complete").status_code == 201
+    assert api.get("storage").json() == {"used_bytes": size, "quota_bytes": size}
+
+
+def test_too_many_bytes_in_a_minute_say_when(api: Caller, settings: Any) -> None:
+    settings.STORAGE_GB_PER_MINUTE = 0.000001
+    answer = api.post("uploads/slots", {"kind": "voice", "bytes": 1_001})
+    assert (answer.status_code, answer.json()["code"]) == (429, "storage_too_fast")
+    assert 0 < int(answer.headers["Retry-After"]) == answer.json()["retry_after_seconds"] <= 60

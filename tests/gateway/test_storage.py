@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
+from datetime import timedelta
 from hashlib import md5
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
+from studio.file_audit import verify_storage
 from studio.gateway.models import GatewayFile
+from studio.gateway.put_here import delete_expired
+from studio.models import StoredFile
 from tests.gateway.conftest import Gateway
 from tests.simulators import loopback
 
@@ -81,6 +89,56 @@ def test_a_file_has_a_limit(uploader: Uploader, way: str, monkeypatch: pytest.Mo
     method, url = ("POST", f"{uploader.cdn}/files/upload") if way == "whole" else ("PUT", f"{uploader.address}/1")
     answer = uploader.ask(method, url, content=b"x" * 11)
     assert (answer.status_code, GatewayFile.objects.exclude(bytes=None).count()) == (413, 0)
+
+
+@pytest.fixture
+def full(uploader: Uploader, settings: Any) -> Uploader:
+    """All that can be given out has been, and then there is no room."""
+    settings.STORAGE_QUOTA_GB = 0.000001
+    return uploader
+
+
+def test_without_room_no_door_keeps_a_byte(full: Uploader, gateway: Gateway) -> None:
+    begun = begin(gateway, "initiate")
+    whole = full.put(1, b"x" * 600)
+    key, many = {"Authorization": f"Key {gateway.key}"}, b"x" * 401
+    task = {"taskType": "mediaStorage", "taskUUID": str(uuid4()), "operation": "upload"}
+    spelt_out = {"media": "data:audio/mpeg;base64," + b64encode(many).decode()}
+    runware = {"url": f"{gateway.url}/compat/runware/v1", "json": [task | spelt_out]}
+    answers = [
+        full.ask("POST", f"{full.cdn}/files/upload", content=many),
+        full.ask("PUT", f"{full.address}/2", content=many),
+        loopback.put(begun["upload_url"], content=many),
+        loopback.post(**runware, headers={"Authorization": f"Bearer {gateway.key}"}),
+    ]
+    assert [answer.status_code for answer in answers] == [413] * 4
+    for answer in answers[:3]:
+        assert "Delete videos or uploads that you no longer need" in answer.json()["detail"]
+    error = answers[3].json()["errors"][0]
+    assert (error["code"], "no room for 401 bytes more" in error["message"]) == ("storageQuotaExceeded", True)
+    # The part that is there becomes the file that it was begun for: it takes its own room.
+    assert full.complete([whole]).status_code == 200
+    assert [*StoredFile.objects.values_list("kind", "bytes")] == [("gateway", 600)]
+    full.ask("POST", f"{full.cdn}/files/upload", content=b"x" * 400).raise_for_status()
+    url = f"{gateway.url}/compat/fal/rest/storage/upload/initiate"
+    assert loopback.post(url, json={"file_name": "a"}, headers=key).status_code == 413
+    assert verify_storage() == []
+
+
+def test_what_was_begun_and_left_goes(uploader: Uploader, gateway: Gateway) -> None:
+    uploader.put(1, b"hello")
+    begin(gateway, "initiate")
+    assert (delete_expired(), StoredFile.objects.get().bytes) == (0, 5)
+    GatewayFile.objects.update(created_at=timezone.now() - timedelta(days=1))
+    assert (delete_expired(), GatewayFile.objects.count(), StoredFile.objects.count()) == (2, 0, 0)
+
+
+def test_a_file_lives_for_a_month_at_most_and_is_told_so(uploader: Uploader) -> None:
+    uploader.headers["X-Fal-Object-Lifecycle"] = '{"expiration_duration_seconds": 31536000}'
+    answer = uploader.ask("POST", f"{uploader.cdn}/files/upload", content=b"hello")
+    told = json.loads(answer.headers["X-Fal-Object-Lifecycle"])["expiration_duration_seconds"]
+    days = (GatewayFile.objects.exclude(bytes=None).get().expires_at - timezone.now()) / timedelta(days=1)
+    assert (round(told / 86_400), round(days)) == (30, 30)
 
 
 # --- What the JavaScript clients, and older ones, do

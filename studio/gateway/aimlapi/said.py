@@ -25,6 +25,7 @@ WORDS = {
 }
 NAMES: dict[str, str] = {
     **dict.fromkeys(Refusal, "BadRequestError"),
+    "storage_full": "BadRequestError",
     Fault.INPUT: "BadRequestError",
     "bad_option": "BadRequestError",
     Fault.MODERATION: "ContentModerationError",

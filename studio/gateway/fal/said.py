@@ -8,6 +8,8 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 
+from avatarsite.api.problems import CODES
+from avatarsite.errors import DomainError
 from avatarsite.reading import NotJson
 from studio.gateway import words
 from studio.gateway.words import Trouble
@@ -48,6 +50,7 @@ MODEL_TYPES: dict[str, str] = {
     Fault.QUOTA: "downstream_service_unavailable",
     Fault.AUTH: "downstream_service_unavailable",
     "overdue": "generation_timeout",
+    "storage_full": "file_too_large",
 }
 BY_FIELD = {"portrait": "image_load_error", "voice": "unsupported_audio_format"}
 # Of the request itself: our code -> status, error_type, sentence.
@@ -131,6 +134,13 @@ def say(_request: HttpRequest, status: int, sentence: str) -> JsonResponse:
 
 def said(status: int, detail: str, **headers: str) -> JsonResponse:
     return JsonResponse({"detail": detail}, status=status, headers=headers)
+
+
+def refused(refusal: DomainError) -> JsonResponse:
+    """A refusal of the domain, with the status that its code has at the API."""
+    seconds = getattr(refusal, "seconds", None)
+    again = {"Retry-After": str(seconds)} if seconds else {}
+    return said(CODES[refusal.code].status, str(refusal), **again)
 
 
 def _retry_headers(*, retryable: bool) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -16,14 +17,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from avatarsite.errors import DomainError
 from avatarsite.reading import NotJson
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import is_live, stands
+from studio.files import check_room
 from studio.gateway import put_here, seal
 from studio.gateway.doors import BodyTooLarge, TooOften, check_rate, json_in
 from studio.gateway.fal.asked import HeaderRefused, lifecycle
-from studio.gateway.fal.said import said, unreadable
+from studio.gateway.fal.said import refused, said, unreadable
 from studio.gateway.fal.views import View, fal_view
 from studio.gateway.links import file_link
 from studio.gateway.models import GatewayFile
@@ -32,6 +35,7 @@ TOKEN_LIFE = timedelta(minutes=10)
 PARTS_LIFE = timedelta(hours=1)  # for all parts of a file, over whatever line
 STORAGES = ("fal-cdn-v3", "gcs")
 CHUNK = 1 << 18
+WHOSE = ("workspace", "token__made_by", "token__maker")
 _uploader = TimestampSigner(salt="studio.gateway.fal.uploader")
 _ticket = TimestampSigner(salt="studio.gateway.fal.ticket")
 
@@ -66,7 +70,7 @@ def initiate(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     file = put_here.new_file(token.workspace, name=name, content_type=content_type, life=life, token=token)
     ticket = _ticket.sign(str(file.pk)).partition(":")[2]
     upload_url = f"{settings.SITE_URL}/compat/fal/cdn/upload/{file.pk}?signature={ticket}"
-    return JsonResponse({"upload_url": upload_url, "file_url": file_link(file)})
+    return _told({"upload_url": upload_url, "file_url": file_link(file)}, file)
 
 
 def key_list(_request: HttpRequest) -> JsonResponse:
@@ -96,6 +100,8 @@ def cdn_view(method: str) -> Callable[[View], View]:
                 return said(413, str(error))
             except put_here.Empty as error:
                 return said(400, str(error))
+            except DomainError as refusal:
+                return refused(refusal)
 
         return guarded
 
@@ -105,10 +111,11 @@ def cdn_view(method: str) -> Callable[[View], View]:
 @cdn_view("POST")
 def upload(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     """One file in one piece."""
+    check_room(token.workspace, _announced(request))
     with put_here.received(_chunks(request)) as content:
         file = _begun(request, token)
         put_here.keep(file, content)
-    return JsonResponse({"access_url": file_link(file)})
+    return _told({"access_url": file_link(file)}, file)
 
 
 def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
@@ -122,7 +129,7 @@ def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
                 _ticket.unsign(f"{file_id}:{request.GET.get('signature', '')}", max_age=life)
             except BadSignature:
                 return _not_signed()
-            file = GatewayFile.objects.select_related("token__made_by", "token__maker").filter(pk=file_id).first()
+            file = GatewayFile.objects.select_related(*WHOSE).filter(pk=file_id).first()
             if request.method != method or file is None or file.token is None or not stands(file.token):
                 return _not_signed()
             try:
@@ -131,6 +138,8 @@ def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
                 return said(413, str(error))
             except put_here.Empty as error:
                 return said(400, str(error))
+            except DomainError as refusal:
+                return refused(refusal)
 
         return guarded
 
@@ -141,6 +150,7 @@ def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
 def put_signed(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
     if file.bytes is not None:
         return _not_signed()
+    check_room(file.workspace, _announced(request))
     with put_here.received(_chunks(request)) as content:
         kept = put_here.keep(file, content)
     return HttpResponse(status=200 if kept else 403)
@@ -163,7 +173,13 @@ def _not_signed() -> HttpResponse:
 @cdn_view("POST")
 def begin_parts(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     file = _begun(request, token)
-    return JsonResponse({"access_url": file_link(file), "uploadId": file.pk.hex})
+    return _told({"access_url": file_link(file), "uploadId": file.pk.hex}, file)
+
+
+def _told(body: dict[str, str], file: GatewayFile) -> JsonResponse:
+    """With the life that the file has, which may be shorter than was asked for."""
+    seconds = round((file.expires_at - timezone.now()).total_seconds())
+    return JsonResponse(body, headers={"X-Fal-Object-Lifecycle": json.dumps({"expiration_duration_seconds": seconds})})
 
 
 @cdn_view("PUT")
@@ -242,6 +258,11 @@ def _uploader_of(request: HttpRequest) -> ApiToken | None:
         return None
     token = ApiToken.objects.select_related("workspace", "made_by", "maker").filter(pk=token_id).first()
     return token if token is not None and is_live(token) else None
+
+
+def _announced(request: HttpRequest) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() else 0
 
 
 def _chunks(request: Any) -> Iterator[bytes]:

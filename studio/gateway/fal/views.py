@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHt
 from django.views.decorators.csrf import csrf_exempt
 
 from avatarsite.addresses import trimmed
+from avatarsite.errors import DomainError
 from avatarsite.places import RETRY_AFTER, NoPlace, Place
 from avatarsite.reading import NotJson
 from avatarsite.workspaces.access import Action, demand_of_token
@@ -30,7 +31,7 @@ from studio.gateway.doors import (
 from studio.gateway.fal import waiting
 from studio.gateway.fal.answers import CANCEL_WORDS, marked, queue_base, result_of, status_of, urls
 from studio.gateway.fal.asked import HeaderRefused, order_of, wishes_of
-from studio.gateway.fal.said import NO_MONEY, failed, locked, said
+from studio.gateway.fal.said import NO_MONEY, failed, locked, refused, said
 from studio.gateway.models import GatewayRequest, Protocol
 from studio.gateway.outcome import Phase, Standing, Take, find_request, position_of, standing_of
 from studio.gateway.repeats import KeyRefused, accept_once, key_in
@@ -68,6 +69,8 @@ def fal_view(action: Action, *methods: str) -> Callable[[View], View]:
                 return said(400, str(error))
             except BodyTooLarge as error:
                 return said(413, str(error))
+            except DomainError as refusal:
+                return refused(refusal)
 
         return guarded
 

@@ -52,6 +52,8 @@ CODES: dict[str, str] = {
     words.NO_CREDIT: "insufficientCredits",
     words.FROZEN: "accountSuspended",
     words.BUDGET: "quotaExceeded",
+    "storage_full": "storageQuotaExceeded",
+    "storage_too_fast": "rateLimitExceeded",
     words.CANCELLED: "taskCancelled",
     words.LATE: "timeoutProvider",
     words.UNAVAILABLE: "noAvailableServer",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from tempfile import NamedTemporaryFile
-
 from django.core.files.base import ContentFile, File
 
+from avatarsite.api.problems import CODES
+from avatarsite.errors import DomainError
 from avatarsite.places import ClientGone, NoPlace
+from avatarsite.temporary import temporary_file
 from avatarsite.workspaces.models import Workspace
 from studio.gateway import put_here
 from studio.gateway.models import GatewayFile
-from studio.gateway.runware.errors import TaskError
+from studio.gateway.runware.errors import TaskError, code_of
+from studio.gateway.words import Trouble
 from studio.media.refusal import UploadRefused
 from studio.models import UploadKind
 from studio.remote_files import fetch_file, is_address, is_data_uri, read_data_uri, trimmed
@@ -23,7 +25,7 @@ def store(workspace: Workspace, source: str, parameter: str) -> GatewayFile:
     """Keep what ``source`` names or spells out. Raises TaskError with the parameter that it came in."""
     # Whether it is a portrait or a voice shows when it is used; until then the larger limit is the right one.
     kind = UploadKind.VOICE
-    with NamedTemporaryFile(prefix="media-") as copy:
+    with temporary_file("media-") as copy:
         try:
             if is_address(source):
                 content_type = fetch_file(workspace, source, copy, kind=kind, seconds=FETCH_SECONDS)
@@ -35,6 +37,9 @@ def store(workspace: Workspace, source: str, parameter: str) -> GatewayFile:
         except UploadRefused as refusal:
             code = "downloadFailed" if is_address(source) else f"invalid{parameter.capitalize()}"
             raise TaskError(code, _about(parameter, refusal), parameter) from refusal
+        except DomainError as refusal:
+            code, status = code_of(Trouble(refusal.code)), CODES[refusal.code].status
+            raise TaskError(code, str(refusal), parameter, status=status) from refusal
 
 
 def _keep(workspace: Workspace, content: File[bytes], content_type: str) -> GatewayFile:

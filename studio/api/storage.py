@@ -1,0 +1,29 @@
+"""How much room a workspace has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from avatarsite.api.shapes import NoQuery
+from avatarsite.api.views import ApiView
+from studio.files import room_of
+
+
+class StorageShape(serializers.Serializer[Any]):
+    used_bytes = serializers.IntegerField(
+        source="used", help_text="Of all files: uploads, videos, what is made of them, and what is being uploaded."
+    )
+    quota_bytes = serializers.IntegerField(
+        source="quota", allow_null=True, help_text="Beyond it no upload is taken; videos always are. Null: no limit."
+    )
+
+
+class Storage(ApiView):
+    @extend_schema(operation_id="get_storage", tags=["Uploads"], summary="The room for files", responses=StorageShape)
+    def get(self, _request: Any) -> Response:
+        self.query(NoQuery)
+        return Response(StorageShape().to_representation(room_of(self.workspace)))

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from avatarsite.workspaces.models import Workspace
+from studio.models.tenancy import OwnedQuerySet
+
+
+class FileKind(models.TextChoices):
+    UPLOAD = "upload", "Portrait or voice"
+    COPY = "copy", "Copy for providers"
+    THUMBNAIL = "thumbnail", "Thumbnail"
+    VIDEO = "video", "Video"
+    POSTER = "poster", "Poster"
+    SLOT = "slot", "Sent to a slot"
+    GATEWAY = "gateway", "Put here by a client"
+    PART = "part", "Part of a client’s file"
+
+
+class FileState(models.TextChoices):
+    COMING = "coming", "Coming: nothing names it yet"
+    KEPT = "kept", "Kept"
+    LEAVING = "leaving", "Leaving: nothing names it any more"
+
+
+class StoredFile(models.Model):
+    """An object in the store. The row is there before its bytes come, and goes after they have gone."""
+
+    name = models.CharField("name in the store", primary_key=True, max_length=200)
+    # Of a workspace that is gone the bytes are still to be deleted.
+    workspace = models.ForeignKey(Workspace, models.SET_NULL, null=True, related_name="+")
+    kind = models.CharField(max_length=10, choices=FileKind.choices)
+    state = models.CharField(max_length=10, choices=FileState.choices, default=FileState.COMING)
+    bytes = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField("when its bytes or its state were last written")
+
+    objects = OwnedQuerySet["StoredFile"].as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["touched_at"],
+                condition=~models.Q(state="kept") | models.Q(workspace=None),
+                name="stored_file_to_sweep",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StorageUse(models.Model):
+    """The bytes that a workspace has in the store: the sum over its rows of StoredFile, kept with every change."""
+
+    workspace = models.OneToOneField(Workspace, models.CASCADE, primary_key=True, related_name="+")
+    bytes = models.PositiveBigIntegerField(default=0)
+    quota_gb = models.PositiveIntegerField(
+        "quota in GB", null=True, blank=True, help_text="Empty for what STORAGE_QUOTA_GB says; 0 for no limit."
+    )
+    quota_reason = models.CharField("why it has a quota of its own", max_length=150, blank=True)
+    # What came in the minute that began at ``minute``, in minutes since 1970.
+    minute = models.PositiveBigIntegerField(default=0)
+    minute_bytes = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = "storage"
+        verbose_name_plural = "storage"
+
+    def __str__(self) -> str:
+        return f"Storage of {self.workspace}"
+
+    def clean(self) -> None:
+        if self.quota_gb is not None and not self.quota_reason.strip():
+            raise ValidationError({"quota_reason": "Write why this workspace has a quota of its own."})
