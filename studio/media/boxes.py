@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ MOST_BOXES = 100_000
 KINDS = frozenset(
     b"ftyp styp moov moof mfra mdat free skip wide uuid meta meco udta sidx ssix pdin pnot prft emsg".split()
 )
+
+
+BRANCHES = frozenset(b"moov trak mdia minf stbl moof traf mvex edts udta".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,15 @@ def top_boxes(file: BinaryIO) -> Iterator[Box]:
             return
         yield box
         at = box.end
+
+
+def all_boxes(data: mmap.mmap | bytearray) -> Iterator[Box]:
+    """Those inside others behind them, as far as tables of samples; each ends where its file does at the latest."""
+    left = [(0, len(data))]
+    while left:
+        at, end = left.pop()
+        while at < end and (box := read_box(bytes(data[at : at + 16]), at, end)):
+            yield box
+            if box.kind in BRANCHES:
+                left.append((at + box.head, min(box.end, end)))
+            at = box.end

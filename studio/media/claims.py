@@ -12,14 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.media.boxes import Box, read_box
+from studio.media.boxes import Box, all_boxes
 from studio.media.signatures import Content
 
 MOST_SCANS = 100  # of a JPEG; programs write 10
 MOST_COEFFICIENT_BYTES = 400_000_000  # a JPEG of several scans is held whole, two bytes for each value
 MOST_PIECES = 100_000  # segments, chunks or boxes
 MOST_TRACKS = 100
-BRANCHES = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"mvex", b"edts", b"udta"})
 # Tables whose count stands behind a version and flags, or behind one more number.
 COUNTED_AT = {
     **dict.fromkeys((b"stco", b"co64", b"stss", b"stps", b"ctts", b"stts", b"stsc", b"elst", b"trun"), 4),
@@ -44,7 +43,7 @@ def overclaim(path: Path, content: Content) -> str:
 
 def _of_mp4(data: mmap.mmap) -> str:
     tracks = 0
-    for boxes, box in enumerate(_boxes(data)):
+    for boxes, box in enumerate(all_boxes(data)):
         tracks += box.kind == b"trak"
         if tracks > MOST_TRACKS:
             return f"has more than {MOST_TRACKS} tracks"
@@ -53,18 +52,6 @@ def _of_mp4(data: mmap.mmap) -> str:
         if box.kind in COUNTED_AT and (claimed := _samples(data, box)) > len(data):
             return f"has a table of {claimed:,} samples, which {len(data):,} bytes can’t hold"
     return ""
-
-
-def _boxes(data: mmap.mmap) -> Iterator[Box]:
-    """All boxes that FFmpeg would read, those inside others behind them."""
-    left = [(0, len(data))]
-    while left:
-        at, end = left.pop()
-        while at < end and (box := read_box(data[at : at + 16], at, end)):
-            yield box
-            if box.kind in BRANCHES:
-                left.append((at + box.head, min(box.end, end)))
-            at = box.end
 
 
 def _samples(data: mmap.mmap, box: Box) -> int:

@@ -3,7 +3,7 @@
 A voice has one length for whoever reads it, by its header or by its sound: what is unclear about it is made anew.
 
 ``portrait_changes`` and ``voice_changes`` foretell in sentences what will be changed, from what is known of an upload,
-so that a page can say it before money moves. What they call fine goes out byte for byte.
+so that a page can say it before money moves. What they call fine goes out bit for bit, without the tags of a voice.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from PIL import Image
 from studio.media.clarity import is_clear
 from studio.media.signatures import Content, recognise
 from studio.media.sound import DEMUXERS, open_sound
+from studio.media.tags import without_tags
 
 LEAST_SIDE, MOST_SIDE = 512, 2048
 PORTRAIT_BYTES = 10_000_000
@@ -45,7 +46,10 @@ class NormaliseFailed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """``path`` is the source itself where nothing had to be changed; ``changes`` are sentences for the page."""
+    """``path`` is the source itself where nothing had to be changed; ``changes`` are sentences for the page.
+
+    That a voice went without its tags is none: it sounds the same.
+    """
 
     path: Path
     content_type: str
@@ -100,6 +104,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _saved(picture: Image.Image, folder: Path, changes: list[str], *, lossless: bool) -> Normalised:
+    picture.info = {}  # the encoders write comments and XMP from here
     if lossless:
         path = folder / "portrait.png"
         picture.save(path, "PNG")
@@ -152,7 +157,7 @@ def normalise_voice(source: Path, folder: Path) -> Normalised:
             clear=heard.is_clear,
         )
         if not changes:
-            return Normalised(source, content_type, _extension(content_type))
+            return Normalised(without_tags(source, content, folder), content_type, _extension(content_type))
         return _converted(source, content, folder / "voice.mp3", heard, changes)
     except (NormaliseFailed, MemoryError):
         raise

@@ -23,7 +23,7 @@ KEPT_AS = "sent"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A stored file as it is sent; ``changes`` are sentences, none if it is the upload's own."""
+    """A stored file as it is sent; ``changes`` are sentences, none if it looks or sounds the same."""
 
     name: str
     content_type: str
@@ -43,7 +43,7 @@ def as_sent(upload: Upload) -> Sent:
             shutil.copyfileobj(stored, copy)
         make = normalise_portrait if upload.kind == UploadKind.PORTRAIT else normalise_voice
         made = judge.copy_for_providers(make, source, folder, owner=upload.workspace_id)
-        if not made.changes:
+        if made.path == source:
             return Sent(upload.file.name or "", upload.content_type, upload.bytes, upload.sha256)
         return _keep(upload, made)
 
