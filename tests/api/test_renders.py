@@ -9,11 +9,14 @@ import pytest
 from django.utils import timezone
 
 from billing import ledger
+from billing.money import usd_at_most
 from studio.api.shapes import RenderShape, render_shape
-from studio.models import Render, RenderGroup
+from studio.models import Render, RenderGroup, RenderState
+from studio.pipeline.states import advance, note
 from studio.samples import PORTRAIT
 from tests.api.conftest import CREDIT, Caller, caller
 from tests.conftest import Cast
+from tests.studio import shop
 
 pytestmark = pytest.mark.django_db
 
@@ -116,6 +119,30 @@ def test_cancel_gives_the_hold_back_and_twice_is_once(api: Caller, inputs: dict[
     assert (again.status_code, again.json()["state"]) == (201, "queued")
     assert api.ask("DELETE", f"renders/{pk}").status_code == 204
     assert api.get(f"renders/{pk}").status_code == 404
+
+
+def test_a_cancel_that_comes_too_late_is_refused_and_says_why(api: Caller, inputs: dict[str, str]) -> None:
+    """At a provider that stops nothing, after one could not stop it, while it is copied, and when it has ended."""
+    made = [Render.objects.get(pk=api.post("renders", inputs).json()["id"]) for _ in range(4)]
+    elsewhere, late, copied, ended = (shop.accepted(render) for render in made)
+    Render.objects.filter(pk=elsewhere.pk).update(offer="runware:klingai:avatar@2.0-pro")
+    Render.objects.filter(pk=late.pk).update(cancel_requested_at=timezone.now())
+    note(late, "the provider's answer to the cancel: too_late")
+    advance(copied, RenderState.INGESTING, reason="the provider has finished")
+    shop.made_ready(ended)
+    most = usd_at_most(ended.ceiling_micros)
+    told = {
+        elsewhere: f"The provider can't stop a video that it has taken. You will get it, and pay at most {most}.",
+        late: f"The provider can't stop it any more. If a video comes of it, you get it and pay at most {most}.",
+        copied: "The provider has finished it; it will be here in a moment.",
+        ended: "This video has ended already.",
+    }
+    for render, why in told.items():
+        state, answer = api.get(f"renders/{render.pk}").json()["state"], api.post(f"renders/{render.pk}/cancel")
+        problem = answer.json()
+        assert (answer.status_code, problem["code"], problem["field"]) == (409, "cannot_cancel", "render")
+        assert problem["detail"] == why
+        assert api.get(f"renders/{render.pk}").json()["state"] == state
 
 
 def test_pages_follow_one_another_without_a_gap(api: Caller, inputs: dict[str, str]) -> None:
