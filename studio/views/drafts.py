@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from django.urls import reverse
+
+from avatarsite.workspaces.models import Workspace
 from studio.forms import VideoForm
 from studio.models import Upload
 from studio.pipeline.options import DEFAULTS
@@ -30,6 +33,12 @@ TYPED = (
 )
 # Request lines of 4,000 bytes pass everywhere, and this one is wrapped into another's.
 LONGEST = 1500
+
+
+def starting_with(workspace: Workspace, portrait: Upload, voice: Upload) -> str:
+    """The address of a form whose slots are filled and that is otherwise empty."""
+    page = reverse("video_new", kwargs={"workspace": workspace.slug})
+    return f"{page}?{urlencode({'portrait': portrait.pk, 'voice': voice.pk})}"
 
 
 def defaults() -> dict[str, str]:

@@ -28,6 +28,7 @@ from studio.pipeline.quotes import as_shown
 from studio.pipeline.request import Wish, take
 from studio.pipeline.scopes import scopes_of
 from studio.projects import FIRST_PROJECT, first_project, open_projects, project_for_new_video
+from studio.samples import samples_to_start_with
 from studio.uploads import add_upload
 from studio.views import drafts
 from studio.views.addresses import named, word
@@ -49,6 +50,8 @@ PRICED = ("takes", "content_check")
 def video_new(request: WorkspaceRequest) -> HttpResponse:
     if request.method == "POST":
         return _make(request)
+    if not request.GET and (samples := samples_to_start_with(request.workspace, user=request.user)):
+        return redirect(drafts.starting_with(request.workspace, *samples))
     form = VideoForm(request.workspace, initial=_start(request))
     return _page(request, form, portrait=form.initial.get("portrait"), voice=form.initial.get("voice"))
 

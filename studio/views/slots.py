@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from studio.models import Upload, UploadKind
+from studio.samples import is_sample
 
 ACCEPTS = {
     UploadKind.PORTRAIT: "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,.heic,.avif",
@@ -21,6 +22,10 @@ class Slot:
     kind: UploadKind
     upload: Upload | None = None
     error: str = ""
+
+    @property
+    def is_sample(self) -> bool:
+        return self.upload is not None and is_sample(self.upload)
 
     @property
     def accepts(self) -> str:

@@ -16,6 +16,7 @@ from studio.library import find_uploads, uploads_in_use
 from studio.models import Upload, UploadKind
 from studio.samples import add_samples
 from studio.uploads import UploadRefused, add_upload, delete_upload
+from studio.views import drafts
 from studio.views.addresses import named, word
 from studio.views.paging import page_of
 from studio.views.slots import Slot
@@ -88,13 +89,12 @@ def upload_slot(request: WorkspaceRequest, upload: str) -> HttpResponse:
 @workspace_view(Action.RENDER)
 @require_POST
 def upload_samples(request: WorkspaceRequest) -> HttpResponse:
-    new = reverse("video_new", kwargs={"workspace": request.workspace.slug})
     try:
-        portrait, voice = add_samples(request.workspace, user=request.user)
+        samples = add_samples(request.workspace, user=request.user)
     except DomainError as refusal:
         messages.error(request, str(refusal))
-        return redirect(new)
-    return redirect(f"{new}?portrait={portrait.pk}&voice={voice.pk}")
+        return redirect("video_new", workspace=request.workspace.slug)
+    return redirect(drafts.starting_with(request.workspace, *samples))
 
 
 @workspace_view(Action.VIEW, post=Action.RENDER)
