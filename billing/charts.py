@@ -10,7 +10,7 @@ from billing.money import usd
 
 # In units of the drawing; the page scales it.
 WIDTH, HEIGHT = 960, 240
-LEFT, BOTTOM, TOP = 64, 28, 12
+LEFT, BOTTOM, TOP = 88, 28, 12
 SERIES = 6
 OTHERS = "Others"
 

@@ -12,7 +12,7 @@ from billing import accounts, ledger, usage_days
 from billing.errors import KeyConflict
 from billing.holds import settle_hold
 from billing.models import Hold, Price, TransferKind, Usage
-from billing.money import charge_micros, usd
+from billing.money import charge_micros, usd, usd_a_second
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def record_usage(  # noqa: PLR0913 -- they are the columns of the row
 
 def _memo(measured_ms: int, price: Price) -> str:
     seconds = f"{measured_ms / 1000:.3f}".rstrip("0").rstrip(".")
-    return f"{seconds} s at {usd(price.price_micros_per_second)} a second"
+    return f"{seconds} s at {usd_a_second(price.price_micros_per_second)} a second"
 
 
 def _refuse_nonsense(usage: Usage) -> None:

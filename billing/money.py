@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from enum import Enum
 
 MICROS = 1_000_000
 # A billion dollars: above any real amount, and far inside what JavaScript and BIGINT hold exactly.
 MAX_MICROS = 1_000_000_000 * MICROS
 # A selling price is cost plus margin, rounded once to the micro-dollar a second; half a micro-dollar goes up.
 PRICE_ROUNDING = ROUND_HALF_UP
+# Of a page's amounts: cents, or the four that look.md allows, or six where four would show an amount as nothing.
+CENTS, FINE, FINEST = 2, 4, 6
+
+
+class Rounding(Enum):
+    """Where what is finer than the page shows goes: a ceiling up, a balance down, all else to the nearest."""
+
+    NEAREST = "nearest"
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """One amount of a page. ``follows``: it takes the page's decimals and never asks for more, as a balance does."""
+
+    micros: int
+    rounding: Rounding = Rounding.NEAREST
+    follows: bool = False
+
+    def written(self, decimals: int) -> str:
+        """With exactly so many decimals, at most six: ``$1.0500``, ``-$1,000.00``."""
+        step: int = 10 ** (FINEST - decimals)
+        units = abs(_units(self.micros, step, self.rounding))
+        sign = "-" if self.micros < 0 and units else ""
+        whole, rest = divmod(units, 10**decimals)
+        return f"{sign}${whole:,}.{rest:0{decimals}d}"
+
+
+def _units(micros: int, step: int, rounding: Rounding) -> int:
+    if rounding is Rounding.UP:
+        return -(-micros // step)
+    if rounding is Rounding.DOWN:
+        return micros // step
+    size = (abs(micros) + step // 2) // step
+    return size if micros >= 0 else -size
+
+
+def decimals_of(amounts: Iterable[Amount], *, least: int = CENTS) -> int:
+    """How many decimals a page needs: two while what it lists is whole cents, else four, or six for the very small."""
+    asking = [each for each in amounts if each.micros and not each.follows]
+    if any(not _units(each.micros, 10 ** (FINEST - FINE), each.rounding) for each in asking):
+        return FINEST
+    return max(FINE, least) if any(each.micros % (MICROS // 100) for each in asking) else least
 
 
 def charge_micros(duration_ms: int, micros_per_second: int) -> int:
@@ -52,6 +99,12 @@ def usd(micros: int) -> str:
         return f"{sign}$0.{size:06d}"
     whole, rest = divmod(ten_thousandths, 10_000)
     return f"{sign}${whole:,}.{f'{rest:04d}'.rstrip('0').ljust(2, '0')}"
+
+
+def usd_a_second(micros: int) -> str:
+    """A price per second to the micro-dollar, with four decimals at least: ``$0.0562``, ``$0.12075``."""
+    whole, rest = Amount(micros).written(FINEST).split(".")
+    return f"{whole}.{rest.rstrip('0').ljust(FINE, '0')}"
 
 
 def usd_at_most(micros: int) -> str:

@@ -30,7 +30,7 @@ class TopUpForm(forms.Form):
     """A pack, or an amount of one's own."""
 
     pack = forms.ChoiceField(
-        choices=[*((str(cents), f"${cents // 100}") for cents in PACKS_CENTS), (OWN, "Another amount")],
+        choices=[*((str(cents), usd(cents * CENT_MICROS)) for cents in PACKS_CENTS), (OWN, "Another amount")],
         error_messages={"required": "Choose how much to buy.", "invalid_choice": "Choose how much to buy."},
     )
     amount = AmountField(

@@ -74,7 +74,7 @@ def test_the_quote_says_when_a_cap_would_refuse(cast: Cast) -> None:
         "project": video.project_id,
     }
     panel = cast.browser(cast.alice).post(f"/w/{house.slug}/videos/quote/", fields).content.decode()
-    assert "the monthly cap of the project “First project” has $0.00 left" in panel
+    assert "the monthly cap of the project “First project” has $0.000000 left" in panel
     assert "data-make disabled" in panel
 
 

@@ -36,7 +36,7 @@ def test_measured_output_is_charged_and_the_rest_of_the_hold_goes_back() -> None
         "provider_cost": ("provider_cost", "provider_payable:acme", 740_700),
     }
     assert ledger.balance(workspace).available_micros == 10 * DOLLAR - 1_234_500
-    assert Transfer.objects.get(kind="settle").memo == "12.345 s at $0.10 a second"
+    assert Transfer.objects.get(kind="settle").memo == "12.345 s at $0.1000 a second"
     assert ledger.verify() == []
 
 

@@ -6,10 +6,22 @@ from math import ceil
 
 import pytest
 from django.template import Context, Template
+from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as some
 
-from billing.money import MAX_MICROS, charge_micros, micros_of, selling_price, usd, usd_at_most
+from billing.money import (
+    MAX_MICROS,
+    Amount,
+    Rounding,
+    charge_micros,
+    decimals_of,
+    micros_of,
+    selling_price,
+    usd,
+    usd_a_second,
+    usd_at_most,
+)
 
 
 @given(duration_ms=some.integers(0, 10**8), rate=some.integers(0, 10**7))
@@ -103,3 +115,71 @@ def test_dollars_become_exact_micro_dollars() -> None:
 def test_a_ceiling_is_never_shown_below_what_binds(micros: int, text: str) -> None:
     assert usd_at_most(micros) == text
     assert Template("{% load money %}{{ micros|usd_at_most }}").render(Context({"micros": micros})) == text
+
+
+@pytest.mark.parametrize(
+    ("amounts", "decimals"),
+    [
+        ([], 2),
+        ([Amount(0)], 2),
+        ([Amount(1_010_000), Amount(-5_000_000)], 2),
+        ([Amount(1_010_000), Amount(1_004_000, Rounding.UP)], 4),
+        ([Amount(276_604)], 4),
+        ([Amount(-50)], 4),
+        ([Amount(-49)], 6),
+        ([Amount(1, Rounding.UP)], 4),
+        ([Amount(9_723_396, Rounding.DOWN, follows=True)], 2),
+        ([Amount(9_723_396, Rounding.DOWN, follows=True), Amount(84_800)], 4),
+    ],
+)
+def test_a_page_takes_the_decimals_that_its_amounts_need(amounts: list[Amount], decimals: int) -> None:
+    assert decimals_of(amounts) == decimals
+    assert decimals_of(amounts, least=4) == max(decimals, 4)
+
+
+@given(micros=some.integers(-(10**12), 10**12), decimals=some.sampled_from([2, 4, 6]))
+def test_what_is_written_is_never_on_the_wrong_side(micros: int, decimals: int) -> None:
+    def read(text: str) -> int:
+        return micros_of(Decimal(text.replace("$", "").replace(",", "")))
+
+    up, down, near = (
+        read(Amount(micros, rounding).written(decimals)) for rounding in (Rounding.UP, Rounding.DOWN, Rounding.NEAREST)
+    )
+    step = 10 ** (6 - decimals)
+    assert down <= micros <= up < micros + step
+    assert micros - step < down
+    assert abs(near - micros) * 2 <= step
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [(56_200, "$0.0562"), (120_750, "$0.12075"), (100_000, "$0.1000"), (1, "$0.000001"), (0, "$0.0000")],
+)
+def test_a_price_per_second_is_exact(micros: int, text: str) -> None:
+    assert usd_a_second(micros) == text
+
+
+PAGE = """{% load money %}{% one_scale %}{% page_decimals %} {{ charge|usd }} {{ least|usd_at_most }}
+{{ left|usd_balance }} {{ held|usd_held }} {{ rate|usd_a_second }} {{ said|money_words }}
+[{{ none|usd }}]{% endone_scale %}"""
+
+
+@pytest.mark.parametrize(
+    ("charge", "words"),
+    [
+        (1_000_000, "2 $1.00 $5.00 $9.72 $0.29 $0.12075 <b>$2.00</b> []"),
+        (276_604, "4 $0.2766 $5.0000 $9.7233 $0.2848 $0.12075 <b>$2.0000</b> []"),
+        (3, "6 $0.000003 $5.000000 $9.723396 $0.284751 $0.12075 <b>$2.000000</b> []"),
+    ],
+)
+def test_all_amounts_of_a_page_have_its_decimals(charge: int, words: str) -> None:
+    facts = {"charge": charge, "least": 5_000_000, "left": 9_723_396, "held": 284_751, "rate": 120_750}
+    page = Template(PAGE).render(Context({**facts, "said": "<b>$2.00</b>", "none": None}))
+    assert " ".join(page.split()) == words.replace("<", "&lt;").replace(">", "&gt;")
+
+
+def test_a_part_has_the_decimals_of_its_page(rf: RequestFactory) -> None:
+    part = Template("{% load money %}{% one_scale %}{{ micros|usd }}{% endone_scale %}")
+    for said, text in (("4", "$1.0000"), ("2", "$1.00"), ("", "$1.00"), ("400", "$1.00"), ("x", "$1.00")):
+        request = rf.get("/", headers={"x-money-decimals": said})
+        assert part.render(Context({"micros": 1_000_000, "request": request})) == text

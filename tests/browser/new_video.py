@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from billing.money import charge_micros, usd
+from billing.money import Amount, Rounding, charge_micros, usd
 from tests.browser.visitors import Visitor
 
 PROMPT = "Prompt (optional)"
@@ -16,10 +17,15 @@ HELD = charge_micros(8480, MICROS_PER_SECOND)
 
 
 def open_with_samples(visitor: Visitor, slug: str) -> None:
-    """The form with the sample portrait and the sample voice in it."""
+    """The form of a first visit, with the sample portrait and the sample voice in it."""
     visitor.go(f"/w/{slug}/videos/new/")
-    visitor.page.get_by_role("button", name="Use the sample").click()
+    expect(slot(visitor.page, "Portrait").get_by_text("Sample portrait.jpg")).to_be_visible()
     expect(slot(visitor.page, "Voice").get_by_text("Sample voice.mp3")).to_be_visible()
+
+
+def open_empty(visitor: Visitor, slug: str) -> None:
+    """The form of a draft with nothing in it yet."""
+    visitor.go(f"/w/{slug}/videos/new/?draft=1")
 
 
 def press(page: Page) -> str:
@@ -43,9 +49,9 @@ def slot(page: Page, kind: str) -> Locator:
 
 def choose(page: Page, kind: str, file: Path) -> None:
     """Through the file chooser."""
-    words = "Replace" if slot(page, kind).get_by_text("Replace").count() else "Choose a file"
+    words = "Replace" if slot(page, kind).get_by_text("Replace", exact=True).count() else "Choose a file"
     with page.expect_file_chooser() as chooser:
-        slot(page, kind).get_by_text(words).click()
+        slot(page, kind).get_by_text(words, exact=True).click()
     chooser.value.set_files(file)
 
 
@@ -66,6 +72,16 @@ def fact(page: Page, name: str) -> Locator:
     return page.get_by_role("term").filter(has_text=name).locator("xpath=following-sibling::dd[1]")
 
 
+def sees_price(page: Page, micros: int) -> None:
+    """Once in the panel, to the eye and to a screen reader; the bar of a phone repeats it for the eye alone."""
+    panel, price = page.get_by_role("complementary", name="Price"), usd(micros)
+    expect(panel.locator(".price__sum")).to_have_text(price)
+    expect(panel.locator(".price__sum")).to_be_visible()
+    assert panel.aria_snapshot().count(price) == 1
+
+
 def sees_balance(page: Page, micros: int) -> None:
-    """In the header of every page."""
-    expect(page.get_by_role("banner").get_by_role("link", name="Balance:")).to_contain_text(usd(micros))
+    """In the header of every page, in that page's decimals."""
+    shown = [Amount(micros, Rounding.DOWN).written(decimals) for decimals in (2, 4)]
+    link = page.get_by_role("banner").get_by_role("link", name="Balance:").locator(".money")
+    expect(link).to_have_text(re.compile("^(" + "|".join(re.escape(each) for each in shown) + ")$"))

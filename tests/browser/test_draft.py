@@ -12,7 +12,7 @@ from studio.samples import PORTRAIT, VOICE
 from tests.browser.conftest import Visit
 from tests.browser.house import House, open_house
 from tests.browser.neighbours import CREDIT_MICROS, PASSWORD
-from tests.browser.new_video import PROMPT, choose, make_button, open_with_samples, sees_balance, slot
+from tests.browser.new_video import PROMPT, choose, make_button, open_empty, open_with_samples, sees_balance, slot
 from tests.simulators.stripe.fixture import StripeStandIn, running_stripe
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group(
 # At this price the sample holds 74 cents more than there are.
 MICROS_PER_SECOND = 676_886
 MISSING = "$0.74"
+SHOWN_MISSING = "$0.7400"
 LONG_PROMPT = "Ruhig, schaut in die Kamera – nickt. 落ち着いて。" * 50
 FOLD = "Title, project and file"
 
@@ -43,11 +44,11 @@ def test_the_sum_that_is_missing_is_bought_and_the_draft_is_as_it_was(visit: Vis
     assert -(-(charge_micros(8480, MICROS_PER_SECOND) - CREDIT_MICROS) // 10_000) == 74
     vera, slug = visit("Vera"), house.slugs["Vera"]
     page = vera.page
-    vera.go(f"/w/{slug}/videos/new/")
+    open_empty(vera, slug)
     choose(page, "Portrait", PORTRAIT)
     choose(page, "Voice", VOICE)
     fill(page)
-    page.get_by_role("link", name=f"Add {MISSING}").click()
+    page.get_by_role("link", name=f"Add {SHOWN_MISSING}").click()
     expect(page.get_by_text(f"{MISSING} is missing for your video.")).to_be_visible()
     expect(page.get_by_label("Another amount, in dollars")).to_have_value("5.00")
     page.get_by_role("button", name="Go on to the payment").click()

@@ -9,7 +9,7 @@ from billing.money import usd
 from tests.browser.conftest import Visit
 from tests.browser.eyes import Eyes
 from tests.browser.house import House
-from tests.browser.new_video import HELD, PROMPT, make_button, open_with_samples, slot
+from tests.browser.new_video import HELD, PROMPT, make_button, open_empty, open_with_samples, sees_price, slot
 from tests.browser.visitors import PHONE
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
@@ -34,13 +34,14 @@ PICTURES = """async () => {
 def test_the_price_and_the_button_are_in_sight_wherever_one_is(visit: Visit, house: House) -> None:
     mia, slug = visit("Mia", viewport=PHONE, has_touch=True), house.slugs["Mia"]
     page = mia.page
-    mia.go(f"/w/{slug}/videos/new/")
+    open_empty(mia, slug)
     expect(make_button(page)).to_be_in_viewport()
     expect(make_button(page)).to_be_disabled()
     open_with_samples(mia, slug)
     for look in (0, 400, 100_000):
         page.evaluate("y => scrollTo(0, y)", look)
         expect(page.get_by_text(f"At most {usd(HELD)}", exact=True)).to_be_in_viewport()
+        sees_price(page, HELD)
         expect(make_button(page)).to_be_in_viewport()
         assert make_button(page).evaluate(UNCOVERED)
     # What is reached by the keys is not behind the bar.

@@ -27,6 +27,7 @@ from tests.browser.new_video import (
     open_with_samples,
     press,
     sees_balance,
+    sees_price,
     slot,
 )
 from tests.browser.visitors import Visitor
@@ -56,13 +57,13 @@ MIDDLE = """async video => {
 }"""
 
 
-def test_a_new_person_makes_a_video_and_takes_it_home(visit: Visit, house: House) -> None:
+def test_a_new_person_makes_a_video_and_takes_it_home(visit: Visit, house: House, tmp_path: Path) -> None:
     ada = visit()
     slug = sign_up(ada, house, "ada@example.org")
     house.site.manage("grant_credit", "--workspace", slug, "--amount", "5", "--reason", "A welcome gift")
     assert house.ask("purse", slug) == purse(posted=CREDIT_MICROS)
 
-    bring_both_files_and_see_the_price(ada.page)
+    bring_both_files_and_see_the_price(ada.page, tmp_path)
     with house.engine_taken():
         render_id = press(ada.page)
         watch_it_wait(ada.page)
@@ -163,18 +164,30 @@ def sign_up(visitor: Visitor, house: House, address: str) -> str:
     return found[1]
 
 
-def bring_both_files_and_see_the_price(page: Page) -> None:
+def own_files(folder: Path) -> tuple[Path, Path]:
+    """What the samples show and say, in files of other bytes: a comment in the picture, a tag behind the sound."""
+    portrait, voice = folder / PORTRAIT.name, folder / VOICE.name
+    picture = PORTRAIT.read_bytes()
+    portrait.write_bytes(picture[:2] + b"\xff\xfe\x00\x06mine" + picture[2:])
+    voice.write_bytes(VOICE.read_bytes() + b"TAG" + b"Mine".ljust(125, b"\0"))
+    return portrait, voice
+
+
+def bring_both_files_and_see_the_price(page: Page, folder: Path) -> None:
     page.get_by_role("main").get_by_role("link", name="New video").click()
-    expect(make_button(page)).to_be_disabled()
-    choose(page, "Portrait", PORTRAIT)
+    for kind in ("Portrait", "Voice"):
+        expect(slot(page, kind).get_by_text("A sample of ours, to start with.")).to_be_visible()
+    portrait, voice = own_files(folder)
+    choose(page, "Portrait", portrait)
     expect(slot(page, "Portrait").get_by_role("img", name="The portrait portrait.jpg")).to_be_visible()
-    expect(page.get_by_text("It needs a voice.")).to_be_visible()
-    drop(page, "Voice", VOICE)
+    drop(page, "Voice", voice)
+    expect(slot(page, "Voice").get_by_text("voice-welcome.mp3")).to_be_visible()
     expect(slot(page, "Voice").get_by_text("8.417 s")).to_be_visible()
+    expect(page.get_by_text("A sample of ours")).to_have_count(0)
     expect(make_button(page)).to_be_enabled()
-    expect(page.get_by_role("complementary", name="Price").get_by_text(usd(HELD), exact=True)).to_be_visible()
+    sees_price(page, HELD)
     expect(fact(page, "Video, at most")).to_have_text("8.48 s")
-    expect(fact(page, "Per second")).to_have_text("$0.01")
+    expect(fact(page, "Per second")).to_have_text("$0.0100")
     expect(fact(page, "Balance after")).to_have_text(usd(CREDIT_MICROS - HELD))
 
 
@@ -237,7 +250,7 @@ def end_of(path: Path, index: int) -> float:
 def read_the_receipt(page: Page, charge: int) -> None:
     receipt = page.get_by_role("region", name="Receipt")
     expect(receipt.get_by_text(usd(charge), exact=True)).to_be_visible()
-    expect(receipt.get_by_text("8.4 s × $0.01 a second")).to_be_visible()
+    expect(receipt.get_by_text("8.4 s × $0.0100 a second")).to_be_visible()
     expect(fact(page, "Given back")).to_have_text(usd(HELD - charge))
     sees_balance(page, CREDIT_MICROS - charge)
 

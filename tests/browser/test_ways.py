@@ -12,7 +12,18 @@ from studio.samples import PORTRAIT, VOICE
 from tests.browser.conftest import Visit
 from tests.browser.house import House
 from tests.browser.neighbours import CREDIT_MICROS
-from tests.browser.new_video import HELD, fact, made_at, make_button, open_with_samples, press, sees_balance, slot
+from tests.browser.new_video import (
+    HELD,
+    fact,
+    made_at,
+    make_button,
+    open_empty,
+    open_with_samples,
+    press,
+    sees_balance,
+    sees_price,
+    slot,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
@@ -33,13 +44,13 @@ MOVING = """() => document.getAnimations()
 def test_a_video_can_be_asked_for_without_a_script(visit: Visit, house: House) -> None:
     fay, slug = visit("Fay", java_script_enabled=False), house.slugs["Fay"]
     page = fay.page
-    fay.go(f"/w/{slug}/videos/new/")
+    open_empty(fay, slug)
     expect(make_button(page)).to_be_disabled()
     page.get_by_label("Portrait", exact=True).and_(page.locator("input")).set_input_files(PORTRAIT)
     page.get_by_label("Voice", exact=True).and_(page.locator("input")).set_input_files(VOICE)
     page.get_by_role("button", name="Upload and show the price").click()
     expect(page.get_by_text("This is the price. Press the button again to make the video.")).to_be_visible()
-    expect(page.get_by_role("complementary", name="Price").get_by_text(usd(HELD), exact=True)).to_be_visible()
+    sees_price(page, HELD)
     expect(fact(page, "Balance after")).to_have_text(usd(CREDIT_MICROS - HELD))
     assert house.ask("videos_of", slug) == []
 

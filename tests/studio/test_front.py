@@ -40,7 +40,7 @@ def rows() -> dict[str, list[str]]:
 
 def test_the_prices_are_those_of_the_price_book() -> None:
     pricing.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=12_300, source="a test")
-    assert rows()["Draft"] == ["$0.0123", "$0.369"]
+    assert rows()["Draft"] == ["$0.0123", "$0.3690"]
 
 
 def test_a_model_without_a_key_is_listed_as_not_on_sale(settings: Any) -> None:

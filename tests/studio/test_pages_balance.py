@@ -38,9 +38,9 @@ def test_it_tells_what_is_posted_held_and_available(owner: Client, house: Worksp
     shop.ready(house, "Paid for")
     shop.rendering(house, "Going")
     words = text(owner.get(page_of(house)))
-    assert "On the statement $19.00 Held for running videos -$1.004 Available $17.996" in words
+    assert "On the statement $19.0000 Held for running videos -$1.0040 Available $17.9960" in words
     assert "Top-ups are off on this server. Ask whoever runs it for credit." in words
-    assert "Held now Going just now $1.004" in words
+    assert "Held now Going just now $1.0040" in words
 
 
 def test_credit_is_told_apart_with_its_dates(owner: Client, house: Workspace) -> None:
@@ -55,7 +55,7 @@ def test_each_line_names_its_video_and_adds_up(owner: Client, house: Workspace) 
     video = shop.ready(house, "Paid for")
     answer = owner.get(page_of(house))
     words = text(answer)
-    assert "Paid for 10 s at $0.10 a second -$1.00 $19.00" in words
+    assert "Paid for 10 s at $0.1000 a second -$1.00 $19.00" in words
     assert "Credit granted Welcome +$20.00 $20.00 At the beginning $0.00" in words
     assert "These lines together +$20.00 in, -$1.00 out" in words
     link = reverse("video", kwargs={"workspace": house.slug, "render": video.pk})

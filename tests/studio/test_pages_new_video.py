@@ -10,8 +10,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from avatarsite.places import NoPlace
 from avatarsite.workspaces.models import Workspace
 from billing import ledger
+from studio import samples
 from studio.models import Render, Upload
 from studio.pipeline.options import DEFAULTS
 from studio.projects import change_project, create_project, project_for_new_video
@@ -52,11 +54,47 @@ def text(answer: Any) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
 
 
-def test_a_first_visit_offers_the_sample_and_later_ones_do_not(owner: Client, house: Workspace) -> None:
-    page = url("video_new", house)
-    assert "Use the sample" in text(owner.get(page))
+SAYS_SO = "A sample of ours, to start with. Replace it with your own."
+
+
+def test_a_first_visit_finds_the_sample_in_the_slots_and_later_ones_do_not(owner: Client, house: Workspace) -> None:
+    first = owner.get(url("video_new", house), follow=True)
+    assert [first.context[slot].upload.name for slot in ("portrait_slot", "voice_slot")] == [
+        "Sample portrait.jpg",
+        "Sample voice.mp3",
+    ]
+    assert (first.context["panel"].can_be_made, text(first).count(SAYS_SO)) == (True, 2)
+    assert owner.get(first.redirect_chain[0][0]).content.count(SAYS_SO.encode()) == 2
+    later = owner.get(url("video_new", house))
+    assert (later.status_code, later.context["portrait_slot"].upload, SAYS_SO in text(later)) == (200, None, False)
+    assert Upload.objects.for_workspace(house).count() == 2
+
+
+def test_a_replaced_sample_is_called_none(owner: Client, house: Workspace) -> None:
+    owner.get(url("video_new", house))
+    own = wish(house)
+    mixed = owner.get(url("video_new", house), {"portrait": own["portrait"], "voice": find_sample(house).pk})
+    assert text(mixed).count(SAYS_SO) == 1
+    assert text(owner.get(url("video_new", house), own)).count(SAYS_SO) == 0
+
+
+def test_where_there_is_something_or_no_room_nothing_is_put_into_the_slots(
+    owner: Client, house: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise NoPlace
+
+    monkeypatch.setattr(samples, "add_samples", refuse)
+    full = owner.get(url("video_new", house))
+    assert (full.status_code, "Use the sample" in text(full)) == (200, True)
+    monkeypatch.undo()
     shop.portrait_of(house)
-    assert "Use the sample" not in text(owner.get(page))
+    taken = owner.get(url("video_new", house))
+    assert (taken.status_code, "Use the sample" in text(taken), SAYS_SO in text(taken)) == (200, False, False)
+
+
+def find_sample(house: Workspace) -> Upload:
+    return Upload.objects.for_workspace(house).get(name="Sample voice.mp3")
 
 
 def test_the_sample_fills_both_slots_and_is_priced(owner: Client, house: Workspace) -> None:
@@ -81,11 +119,11 @@ def test_a_viewer_may_not_open_the_form_nor_send_it(cast: Cast, house: Workspace
 def test_the_quote_tells_ceiling_price_and_balance_after(owner: Client, house: Workspace) -> None:
     answer = owner.post(url("video_quote", house), wish(house))
     words = text(answer)
-    assert "At most $1.004" in words
+    assert "At most $1.0040" in words
     assert "Voice 10 s" in words
     assert "Video, at most 10.04 s" in words
-    assert "Per second $0.10" in words
-    assert "Balance $5.00 Balance after $3.996" in words
+    assert "Per second $0.1000" in words
+    assert "Balance $5.0000 Balance after $3.9960" in words
     assert f'name="max_amount_micros" value="{shop.CEILING_MICROS}"' in answer.content.decode()
     assert "<html" not in answer.content.decode()
 
@@ -107,7 +145,7 @@ def test_without_a_voice_there_is_no_price_and_no_button_to_press(owner: Client,
 def test_what_is_missing_is_said_before_anybody_presses(cast: Cast) -> None:
     poor = shop.open_shop(cast.workspace, dollars=1)
     answer = cast.browser(cast.alice).post(url("video_quote", poor), wish(poor))
-    assert "$0.004 is missing. This video holds $1.004 and $1.00 is available." in text(answer)
+    assert "$0.0040 is missing. This video holds $1.0040 and $1.0000 is available." in text(answer)
     assert answer.context["panel"].can_be_made is False
 
 
@@ -160,7 +198,7 @@ def test_too_little_credit_is_refused_with_the_amount(cast: Cast) -> None:
     poor = shop.open_shop(cast.workspace, dollars=1)
     answer = cast.browser(cast.alice).post(url("video_new", poor), wish(poor))
     assert answer.status_code == 422
-    assert "$0.004 is missing" in text(answer)
+    assert "$0.0040 is missing" in text(answer)
     assert Render.objects.count() == 0
 
 
@@ -338,7 +376,7 @@ def test_what_is_missing_can_be_added_with_the_way_back_to_this_draft(cast: Cast
     answer = alice.post(url("video_new", poor), wish(poor, prompt="keep me", takes="2", project=""))
     link = re.search(r'href="([^"]+)" data-pay>([^<]+)<', answer.content.decode())
     assert link
-    assert link[2] == "Add $1.01"
+    assert link[2] == "Add $1.0100"
     asked = parse_qs(urlsplit(html.unescape(link[1])).query)
     assert asked["amount"] == ["1.01"]
     again = alice.get(asked["next"][0])

@@ -103,12 +103,12 @@ def test_the_cheapest_is_the_default_and_the_ceiling_covers_the_move(owner: Clie
     answer = quote(owner, house)
     assert binding(answer) == FAL_CEILING
     words = text(answer)
-    assert "At most $1.196" in words
-    assert "$0.87 or little more with Runware; at most $1.196 if it has to move." in words
-    assert "Balance $5.00 Balance after $3.804" in words
+    assert "At most $1.1960" in words
+    assert "$0.8700 or little more with Runware; at most $1.1960 if it has to move." in words
+    assert "Balance $5.0000 Balance after $3.8040" in words
     assert "Runware: the cheapest provider that is available now." in words
-    assert "Runware $0.9048 $0.087 a second, no record yet" in words
-    assert "fal $1.196 $0.115 a second, no record yet" in words
+    assert "Runware $0.9048 $0.0870 a second, no record yet" in words
+    assert "fal $1.1960 $0.1150 a second, no record yet" in words
     assert "Takes about no record yet" in words
 
 
@@ -151,7 +151,7 @@ def test_the_fastest_is_chosen_by_our_own_records(owner: Client, house: Workspac
     words = text(answer)
     assert "fal: the fastest provider by our last renders." in words
     assert "Takes about 1 min 40 s" in words
-    assert "Runware $0.9048 $0.087 a second, about 5 min 0 s, 3 of the last 3 came" in words
+    assert "Runware $0.9048 $0.0870 a second, about 5 min 0 s, 3 of the last 3 came" in words
 
 
 def test_nobody_is_the_fastest_without_a_record(owner: Client, house: Workspace) -> None:
@@ -255,6 +255,6 @@ def test_the_receipt_names_the_provider_why_and_each_move(owner: Client, house: 
     (event,) = render.events.exclude(detail={})
     words = text(owner.get(url("video", house, render=shop.made_ready(shop.accepted(render)).pk)))
     assert "Receipt" in words
-    assert "$1.15 10 s × $0.115 a second" in words
+    assert "$1.1500 10 s × $0.1150 a second" in words
     assert "Why there The cheapest provider that is available now. Runware would not take it." in words
     assert f"Moved From Runware to fal, {event.at:%H:%M:%S} UTC" in words

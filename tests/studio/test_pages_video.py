@@ -66,7 +66,7 @@ def test_a_running_video_shows_its_stages_and_its_hold(owner: Client, house: Wor
         ("ready", "waiting"),
     ]
     words = text(answer)
-    assert "Held $1.004 , charged only if it succeeds." in words
+    assert "Held $1.0040 , charged only if it succeeds." in words
     assert "42 %" in words
     assert triggers(answer) == ["load delay:1s, retry"]
 
@@ -135,7 +135,7 @@ def test_news_are_told_to_screen_readers_once(owner: Client, house: Workspace) -
 def test_cancelling_tells_its_terms_first_and_changes_nothing(owner: Client, house: Workspace) -> None:
     video = shop.asked(house)
     answer = owner.get(url("video_cancel", video))
-    assert "Nothing has been sent yet. All $1.004 that is held comes back." in text(answer)
+    assert "Nothing has been sent yet. All $1.0040 that is held comes back." in text(answer)
     video.refresh_from_db()
     assert video.state == RenderState.QUEUED
 
@@ -144,7 +144,7 @@ def test_cancelling_returns_the_hold_and_the_page_says_so(owner: Client, house: 
     video = shop.asked(house)
     answer = owner.post(url("video_cancel", video), follow=True)
     assert "This video was cancelled" in text(answer)
-    assert "Nothing was charged; the $1.004 that was held has been returned." in text(answer)
+    assert "Nothing was charged; the $1.0040 that was held has been returned." in text(answer)
     assert ledger.balance(house).available_micros == 5 * shop.DOLLAR
 
 
@@ -169,9 +169,9 @@ def test_no_button_is_offered_that_can_not_cancel(owner: Client, house: Workspac
     Render.objects.filter(pk=late.pk).update(cancel_requested_at=timezone.now())
     note(late, "the provider's answer to the cancel: too_late")
     for video, why in (
-        (elsewhere, "The provider can't stop a video that it has taken. You will get it, and pay at most $1.004."),
+        (elsewhere, "The provider can't stop a video that it has taken. You will get it, and pay at most $1.0040."),
         (copied, "The provider has finished it; it will be here in a moment."),
-        (late, "The provider can't stop it any more. If a video comes of it, you get it and pay at most $1.004."),
+        (late, "The provider can't stop it any more. If a video comes of it, you get it and pay at most $1.0040."),
     ):
         for name in ("video", "video_status"):
             answer = owner.get(url(name, video))
@@ -195,8 +195,8 @@ def test_a_ready_video_has_its_player_and_its_receipt(owner: Client, house: Work
     video = shop.ready(house, "Hello")
     answer = owner.get(url("video", video))
     words = text(answer)
-    assert "$1.00 10 s × $0.10 a second" in words
-    assert "The most it could cost $1.004 Given back $0.004 Model Draft Made by This server" in words
+    assert "$1.0000 10 s × $0.1000 a second" in words
+    assert "The most it could cost $1.0040 Given back $0.0040 Model Draft Made by This server" in words
     page = answer.content.decode()
     assert f'<source src="{url("video_file", video)}" type="video/mp4">' in page
     assert f'{reverse("balance", kwargs={"workspace": house.slug})}#render-{video.pk}"' in page
@@ -232,7 +232,7 @@ def test_the_page_costs_the_same_queries_whatever_its_history(
 def test_a_failure_says_what_happened_what_it_cost_and_what_to_press(owner: Client, house: Workspace) -> None:
     words = text(owner.get(url("video", shop.failed(house))))
     assert "This video could not be made The provider could not finish the video." in words
-    assert "Nothing was charged; the $1.004 that was held has been returned." in words
+    assert "Nothing was charged; the $1.0040 that was held has been returned." in words
     assert "Try again Change it first" in words
 
 

@@ -117,12 +117,12 @@ def test_a_raised_price_does_not_reach_who_has_a_quote(program: Program, house: 
     usage, line = Usage.objects.get(), Transfer.objects.get(kind="settle")
     assert (render.charge_micros, usage.amount_micros, line.amount_micros, usage.write_off_micros) == (due, due, due, 0)
     assert usage.price.price_micros_per_second == render.price.price_micros_per_second == CHEAP
-    assert line.memo == "10.133 s at $0.087 a second"
+    assert line.memo == "10.133 s at $0.0870 a second"
     route = {"workspace": house.slug, "render": render.pk}
     owner = Client()
     owner.force_login(house.memberships.get(role="owner").user, backend="django.contrib.auth.backends.ModelBackend")
     receipt = owner.get(reverse("video", kwargs=route)).content.decode()
-    assert "10.133 s × $0.087 a second" in receipt.replace("\xa0", " ")
+    assert "10.133 s × $0.0870 a second" in receipt.replace("\xa0", " ")
 
 
 def test_the_ceiling_binds_beyond_what_was_quoted(program: Program) -> None:

@@ -1,0 +1,86 @@
+"""One number of decimals a page, where what a render costs is finer than a cent."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from avatarsite.workspaces.models import Workspace
+from billing import budgets, pricing
+from studio.models import Render
+from tests.conftest import Cast
+from tests.studio import shop
+
+# Not what a person typed, nor a price per second.
+AMOUNT = re.compile(r"\$[\d,]+(?:\.(\d+))?(?! a second)(?![\d.])")
+# 10 s at this price are finer than a cent, and the ceiling is finer than the fourth decimal.
+RATE = 56_217
+
+
+@pytest.fixture
+def house(cast: Cast) -> Workspace:
+    house = shop.open_shop(cast.workspace, dollars=20)
+    pricing.set_price("local:draft", cost_micros_per_second=1, price_micros_per_second=RATE, source="a test")
+    budgets.set_cap(house, "workspace", 10_000_000, user=None)
+    return house
+
+
+@pytest.fixture
+def video(house: Workspace) -> Render:
+    shop.rendering(house, "Going")
+    shop.failed(house, "Broken")
+    return shop.ready(house, "Made")
+
+
+def decimals(owner: Client, path: str) -> set[int]:
+    answer = owner.get(path)
+    assert answer.status_code == 200
+    words = re.sub(
+        r"(Per second|A second) *\$[\d.]+", "", " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+    )
+    return {len(found or "") for found in AMOUNT.findall(words)}
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("video_new", 4),
+        ("balance", 4),
+        ("statement", 4),
+        ("usage", 4),
+        ("budgets", 4),
+        ("videos", 2),
+        ("projects", 2),
+        ("topups", 2),
+        ("team", 2),
+        ("developers", 2),
+    ],
+)
+def test_the_amounts_of_a_page_have_one_number_of_decimals(
+    cast: Cast, house: Workspace, video: Render, page: str, expected: int
+) -> None:
+    path = reverse(page, kwargs={"workspace": house.slug})
+    if page == "video_new":
+        path += f"?again={video.pk}"
+    assert decimals(cast.browser(cast.alice), path) == {expected}
+
+
+def test_the_page_of_a_video_has_one_number_of_decimals_in_every_state(
+    cast: Cast, house: Workspace, video: Render
+) -> None:
+    owner = cast.browser(cast.alice)
+    for render in Render.objects.for_workspace(house):
+        assert decimals(owner, reverse("video", kwargs={"workspace": house.slug, "render": render.pk})) == {4}
+
+
+def test_what_binds_is_never_shown_lower_and_what_there_is_never_higher(
+    cast: Cast, house: Workspace, video: Render
+) -> None:
+    """0.562170 charged of 20; 0.564419 held for the one that runs."""
+    page = reverse("balance", kwargs={"workspace": house.slug})
+    words = " ".join(re.sub(r"<[^>]+>", " ", cast.browser(cast.alice).get(page).content.decode()).split())
+    assert (video.charge_micros, video.ceiling_micros) == (562_170, 564_419)
+    assert "On the statement $19.4378 Held for running videos -$0.5645 Available $18.8734" in words
