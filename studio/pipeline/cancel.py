@@ -48,7 +48,7 @@ def cancel_terms(render: Render) -> CancelTerms:
     held = usd_at_most(render.ceiling_micros)
     if render.ended:
         return CancelTerms(possible=False, sentence="This video has ended already.")
-    if render.cancel_requested_at and render.events.filter(reason__in=TOO_LATE).exists():
+    if render.cancel_requested_at and not is_stopping(render):
         sentence = f"The provider can't stop it any more. If a video comes of it, you get it and pay at most {held}."
         return CancelTerms(possible=False, sentence=sentence, too_late=True)
     if render.cancel_requested_at:
@@ -64,6 +64,12 @@ def cancel_terms(render: Render) -> CancelTerms:
     return CancelTerms(
         possible=True, sentence=f"{stopped} if it has finished by then, you get the video and pay for it."
     )
+
+
+def is_stopping(render: Render) -> bool:
+    """Whether it has been asked to stop, still may, and has not ended; not once its provider could not any more."""
+    asked = render.cancel_requested_at is not None and not render.ended
+    return asked and not render.events.filter(reason__in=TOO_LATE).exists()
 
 
 def can_stop(offer_id: str) -> bool:

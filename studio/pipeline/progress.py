@@ -10,6 +10,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from studio.models import ProviderJob, Render, RenderEvent, RenderState
+from studio.pipeline.cancel import is_stopping
 from studio.providers import registry
 
 A_MOMENT = 30.0  # seconds; longer waits are told with their end
@@ -127,7 +128,7 @@ def _note(render: Render, name: str, job: ProviderJob | None) -> str:
     if name == RenderState.INGESTING and render.tries > 1:
         return "The copy is being made again."
     if name == RenderState.RENDERING and job is not None:
-        if render.cancel_requested_at:
+        if is_stopping(render):
             return "It is being stopped."
         if job.queue_position:
             return f"Number {job.queue_position} in the queue of {registry.provider_label(job.offer)}."

@@ -20,6 +20,7 @@ from billing.ledger import Balance
 from billing.statements import OpenHold, StatementLine
 from studio.library import running_count
 from studio.models import Render, RenderState, Upload
+from studio.pipeline.cancel import is_stopping
 
 register = template.Library()
 
@@ -124,8 +125,7 @@ def rail_link(context: template.Context, name: str, label: str, icon: str) -> di
 @register.inclusion_tag("components/badge.html")
 def state_badge(render: Render) -> dict[str, Any]:
     icon, tone, turning = BADGES[render.state]
-    stopping = render.cancel_requested_at and not render.ended
-    label = "Stopping" if stopping else RenderState(render.state).label
+    label = "Stopping" if is_stopping(render) else RenderState(render.state).label
     return {"label": label, "icon": icon, "tone": tone, "turning": turning}
 
 

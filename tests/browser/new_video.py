@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -35,8 +36,9 @@ def press(page: Page) -> str:
 
 
 def made_at(page: Page) -> str:
-    page.wait_for_url("**/videos/rnd_*/")
-    return page.url.rstrip("/").rsplit("/", 1)[1]
+    # Who has skipped to the content brings that along.
+    page.wait_for_url(re.compile(r"/videos/rnd_\w+/(#main)?$"))
+    return urlsplit(page.url).path.split("/")[-2]
 
 
 def make_button(page: Page) -> Locator:

@@ -400,7 +400,7 @@ def test_who_can_not_buy_is_told_who_can(cast: Cast, settings: Any) -> None:
 def test_a_new_project_takes_no_video_by_itself_and_the_fold_says_where_it_goes(
     owner: Client, house: Workspace
 ) -> None:
-    assert "In First project · MP4, quality 95" in text(owner.get(url("video_new", house)))
+    assert "In First project · MP4, quality 95" in text(owner.get(url("video_new", house), follow=True))
     owner.post(url("video_new", house), wish(house))
     newer = create_project(house, "A newer one")
     page = owner.get(url("video_new", house))

@@ -178,6 +178,8 @@ def test_no_button_is_offered_that_can_not_cancel(owner: Client, house: Workspac
             assert url("video_cancel", video) not in answer.content.decode()
             assert why in html.unescape(text(answer))
     assert "Being made" in text(owner.get(url("video", late)))
+    lists = [owner.get(reverse("videos", kwargs={"workspace": house.slug})), owner.get(url("video", late))]
+    assert [word in text(page) for page in lists for word in ("Stopping", "It is being stopped.")] == [False] * 4
 
 
 def test_a_dialog_is_only_its_content_and_a_page_is_whole(owner: Client, house: Workspace) -> None:
