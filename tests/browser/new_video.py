@@ -17,6 +17,11 @@ MICROS_PER_SECOND = 10_000
 HELD = charge_micros(8480, MICROS_PER_SECOND)
 
 
+def fine(micros: int) -> str:
+    """As it is written on a page that has to tell more than cents."""
+    return Amount(micros).written(4)
+
+
 def open_with_samples(visitor: Visitor, slug: str) -> None:
     """The form of a first visit, with the sample portrait and the sample voice in it."""
     visitor.go(f"/w/{slug}/videos/new/")

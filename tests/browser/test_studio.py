@@ -22,6 +22,7 @@ from tests.browser.new_video import (
     choose,
     drop,
     fact,
+    fine,
     made_at,
     make_button,
     open_with_samples,
@@ -188,7 +189,7 @@ def bring_both_files_and_see_the_price(page: Page, folder: Path) -> None:
     sees_price(page, HELD)
     expect(fact(page, "Video, at most")).to_have_text("8.48 s")
     expect(fact(page, "Per second")).to_have_text("$0.0100")
-    expect(fact(page, "Balance after")).to_have_text(usd(CREDIT_MICROS - HELD))
+    expect(fact(page, "Balance after")).to_have_text(fine(CREDIT_MICROS - HELD))
 
 
 def watch_it_wait(page: Page) -> None:
@@ -249,15 +250,17 @@ def end_of(path: Path, index: int) -> float:
 
 def read_the_receipt(page: Page, charge: int) -> None:
     receipt = page.get_by_role("region", name="Receipt")
-    expect(receipt.get_by_text(usd(charge), exact=True)).to_be_visible()
+    expect(receipt.get_by_text(fine(charge), exact=True)).to_be_visible()
     expect(receipt.get_by_text("8.4 s × $0.0100 a second")).to_be_visible()
-    expect(fact(page, "Given back")).to_have_text(usd(HELD - charge))
+    expect(fact(page, "Given back")).to_have_text(fine(HELD - charge))
     sees_balance(page, CREDIT_MICROS - charge)
 
 
 def read_the_statement(page: Page, charge: int) -> None:
     page.get_by_role("link", name="See it in the statement").click()
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name="voice welcome"))
-    expect(row.get_by_role("cell").nth(2)).to_have_text(usd(-charge))
-    expect(row.get_by_role("cell").nth(3)).to_have_text(usd(CREDIT_MICROS - charge))
-    expect(page.get_by_role("row").filter(has_text="A welcome gift").get_by_role("cell").nth(2)).to_have_text("+$5.00")
+    expect(row.get_by_role("cell").nth(2)).to_have_text(fine(-charge))
+    expect(row.get_by_role("cell").nth(3)).to_have_text(fine(CREDIT_MICROS - charge))
+    expect(page.get_by_role("row").filter(has_text="A welcome gift").get_by_role("cell").nth(2)).to_have_text(
+        "+$5.0000"
+    )

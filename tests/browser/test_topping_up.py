@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from billing.money import MICROS, charge_micros, usd
+from billing.money import MICROS, charge_micros
 from tests.browser.conftest import Visit
 from tests.browser.eyes import Eyes
 from tests.browser.house import House, open_house, wait_until
 from tests.browser.neighbours import CREDIT_MICROS
-from tests.browser.new_video import MICROS_PER_SECOND, open_with_samples, press, sees_balance
+from tests.browser.new_video import MICROS_PER_SECOND, fine, open_with_samples, press, sees_balance
 from tests.simulators.stripe.fixture import StripeStandIn, running_stripe
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
@@ -67,7 +67,7 @@ def test_credit_is_bought_spent_and_adds_up(visit: Visit, house: House, stripe: 
     assert sum(Decimal(line["amount_usd"]) for line in lines) * MICROS == left
     assert Decimal(lines[-1]["balance_usd"]) * MICROS == left
     tess.go(f"/w/{slug}/balance/")
-    expect(page.get_by_role("region", name="Available")).to_contain_text(usd(left))
+    expect(page.get_by_role("region", name="Available")).to_contain_text(fine(left))
     sees_balance(page, left)
     house.site.manage("verify_ledger")
     house.site.manage("reconcile_stripe")

@@ -7,7 +7,6 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from billing.money import usd
 from studio.samples import PORTRAIT, VOICE
 from tests.browser.conftest import Visit
 from tests.browser.house import House
@@ -15,6 +14,7 @@ from tests.browser.neighbours import CREDIT_MICROS
 from tests.browser.new_video import (
     HELD,
     fact,
+    fine,
     made_at,
     make_button,
     open_empty,
@@ -51,7 +51,7 @@ def test_a_video_can_be_asked_for_without_a_script(visit: Visit, house: House) -
     page.get_by_role("button", name="Upload and show the price").click()
     expect(page.get_by_text("This is the price. Press the button again to make the video.")).to_be_visible()
     sees_price(page, HELD)
-    expect(fact(page, "Balance after")).to_have_text(usd(CREDIT_MICROS - HELD))
+    expect(fact(page, "Balance after")).to_have_text(fine(CREDIT_MICROS - HELD))
     assert house.ask("videos_of", slug) == []
 
     with house.engine_taken():
