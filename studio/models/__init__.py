@@ -3,6 +3,7 @@ from studio.models.files import FileKind, FileState, StorageUse, StoredFile
 from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob, WatchLease
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
+from studio.models.turns import Turn
 from studio.models.uploads import Upload, UploadKind, UploadSlot
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "RenderState",
     "StorageUse",
     "StoredFile",
+    "Turn",
     "Upload",
     "UploadKind",
     "UploadSlot",

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.db import connections, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -25,6 +24,7 @@ from studio.pipeline import health, states
 from studio.pipeline.cancel import finish_cancelled, leave
 from studio.pipeline.failures import WORKER_FAILED, fail_by_provider, fail_render
 from studio.pipeline.orders import build_order
+from studio.pipeline.places import has_place, take_turn
 from studio.pipeline.wake import wake_watch
 from studio.providers import http, registry
 from studio.providers.types import Failure, Fault, ProviderError, RenderOrder, Submission
@@ -56,9 +56,9 @@ class Claimed:
 
 
 def due_submits() -> QuerySet[Render]:
-    """Renders that wait to be sent, or whose sending is in doubt and to be asked about, oldest first."""
+    """Renders that wait to be sent, or whose sending is in doubt and to be asked about."""
     waiting = (RenderState.QUEUED, RenderState.SUBMITTING)
-    return Render.objects.filter(state__in=waiting, next_try_at__lte=timezone.now()).order_by("next_try_at")
+    return Render.objects.filter(state__in=waiting, next_try_at__lte=timezone.now()).order_by()
 
 
 def submit_render(render_id: str) -> bool:
@@ -102,6 +102,7 @@ def _first_claim(render: Render) -> Claimed | None:
             return None
         # Somebody may have moved it to its next offer since it was read; the price is that of the offer in the row.
         render.refresh_from_db(fields=["offer", "price", "fallbacks"])
+        take_turn(render.workspace_id, registry.offer(render.offer).provider)
         return Claimed(render, ProviderJob.objects.create(render=render, attempt=attempt, offer=render.offer))
 
 
@@ -117,17 +118,8 @@ def _may_go(render: Render) -> bool:
 
 
 def _room_at(offer_id: str) -> datetime | None:
-    """None when the provider has room for one more of ours, else when to ask again.
-
-    Two that ask at once may both be let in: the limit is a courtesy, and the provider's own answer is what counts.
-    """
-    seller = registry.offer(offer_id).provider
-    most = settings.PROVIDERS_AT_ONCE.get(seller, 0)
-    if not most:
-        return None
-    sent = (RenderState.SUBMITTING, RenderState.RENDERING)
-    out = Render.objects.filter(state__in=sent, offer__startswith=f"{seller}:").count()
-    return timezone.now() + NO_ROOM_PAUSE if out >= most else None
+    """None when the provider has room for one more of ours, else when to ask again."""
+    return None if has_place(registry.offer(offer_id).provider) else timezone.now() + NO_ROOM_PAUSE
 
 
 async def send(claimed: Claimed) -> Submission | None:

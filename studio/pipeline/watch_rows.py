@@ -6,7 +6,6 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import itemgetter
 
 from django.db import DatabaseError, close_old_connections, transaction
 from django.db.models import Q, QuerySet
@@ -18,6 +17,7 @@ from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline import wake
 from studio.pipeline.orders import handle_of
+from studio.pipeline.places import next_in_turn
 from studio.pipeline.reports import apply_report, note_refusal, store_news
 from studio.pipeline.submit import Claimed, claim, due_submits, record
 from studio.pipeline.wake import Alarm
@@ -124,20 +124,14 @@ def _tracked(job: ProviderJob) -> Tracked:
 
 
 def _claim_due(room: int, resting: Iterable[str]) -> tuple[list[Claimed], bool]:
-    """Claim up to ``room`` renders, one workspace after the other; and whether more were due."""
+    """Claim up to ``room`` renders, one workspace after the other; and whether any was due that could go."""
     due = due_submits()
     for name in resting:
         # What is in doubt is still asked about: that is no new job.
         due = due.exclude(Q(state=RenderState.QUEUED, offer__startswith=f"{name}:"))
-    found = list(due.values_list("pk", "workspace_id")[: max(room, 1) * 10])
-    turns: dict[str, int] = {}
-    ranked = []
-    for pk, workspace in found:
-        turns[workspace] = turns.get(workspace, 0) + 1
-        ranked.append((turns[workspace], pk))
-    chosen = sorted(ranked, key=itemgetter(0))[: max(room, 0)]
-    claims = each([pk for _, pk in chosen], claim, "Sending a video to its provider", _put_off)
-    return [claimed for claimed in claims if claimed], bool(ranked)
+    chosen, waiting = next_in_turn(due, room)
+    claims = each(chosen, claim, "Sending a video to its provider", _put_off)
+    return [claimed for claimed in claims if claimed], waiting
 
 
 def _put_off(what: str, pk: object, error: Exception) -> None:

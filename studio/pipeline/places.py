@@ -1,0 +1,104 @@
+"""Whose turn it is: every provider has so many places for jobs of ours, and they go round by workspace."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet, Value, Window
+from django.db.models.functions import Left, RowNumber, StrIndex
+from django.utils import timezone
+
+from studio.models import Render, RenderState, Turn
+
+SENT = (RenderState.SUBMITTING, RenderState.RENDERING)
+SELLER = Left("offer", StrIndex("offer", Value(":")) - 1)
+LOOKED_AT = 1_000  # rows that one choice weighs: the first ones of each workspace
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+Share = tuple[str, str]  # a provider, and the id of a workspace
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    pk: str
+    share: Share
+    place: int  # among those of its workspace that wait for the same provider, from 1
+    in_doubt: bool  # sent before, and to be asked about: that needs no place
+
+
+def has_place(seller: str) -> bool:
+    """Whether the provider has room for one more of ours.
+
+    Two that ask at once may both be let in: the limit is a courtesy, and the provider's own answer is what counts.
+    """
+    most = settings.PROVIDERS_AT_ONCE.get(seller, 0)
+    return not most or _sent().filter(offer__startswith=f"{seller}:").count() < most
+
+
+def next_in_turn(due: QuerySet[Render], room: int) -> tuple[list[str], bool]:
+    """Up to ``room`` of the renders that are ``due``, in turn and no more than have places; and whether any was due.
+
+    First is the workspace with the fewest jobs at the provider, of these the one whose last turn is longest ago, and of
+    its renders the oldest.
+    """
+    taken: Counter[Share] = Counter()
+    if due.exists():
+        taken.update(_taken())
+    left = _left(taken)
+    full = Q(state=RenderState.QUEUED, seller__in=[seller for seller, places in left.items() if places <= 0])
+    waiting = _first_of_each(due.annotate(seller=SELLER).exclude(full), max(room, 1))
+    turns = _turns({one.share[1] for one in waiting})
+    waiting.sort(key=lambda one: (taken[one.share] + one.place, turns.get(one.share, NEVER), one.pk))
+    chosen = []
+    for one in waiting:
+        if one.in_doubt or left.get(one.share[0], 1) > 0:
+            chosen.append(one.pk)
+            if one.share[0] in left and not one.in_doubt:
+                left[one.share[0]] -= 1
+    return chosen[: max(room, 0)], bool(waiting)
+
+
+def take_turn(workspace_id: str, seller: str) -> None:
+    Turn.objects.bulk_create(
+        [Turn(workspace_id=workspace_id, provider=seller, taken_at=timezone.now())],
+        update_conflicts=True,
+        unique_fields=["workspace", "provider"],
+        update_fields=["taken_at"],
+    )
+
+
+def _sent() -> QuerySet[Render]:
+    # Whoever lives has a deadline, and by that SQLite finds the index of them; else it would read all that ever were.
+    return Render.objects.filter(state__in=SENT, deadline_at__gt=NEVER)
+
+
+def _taken() -> dict[Share, int]:
+    rows = _sent().order_by().values_list(SELLER, "workspace_id").annotate(Count("pk"))
+    return {(seller, workspace): count for seller, workspace, count in rows}
+
+
+def _left(taken: Counter[Share]) -> dict[str, int]:
+    """Places that are free, by provider; one without a limit is not named."""
+    limits = {seller: most for seller, most in settings.PROVIDERS_AT_ONCE.items() if most}
+    return {seller: most - sum(n for (at, _), n in taken.items() if at == seller) for seller, most in limits.items()}
+
+
+def _first_of_each(due: QuerySet[Render], room: int) -> list[_Waiting]:
+    """The oldest of each workspace at each provider, as many as could be sent now."""
+    place = Window(RowNumber(), partition_by=["seller", "workspace_id"], order_by="pk")
+    rows = due.annotate(place=place).filter(place__lte=room).order_by("place", "pk")
+    columns = rows.values_list("pk", "seller", "workspace_id", "place", "state")[:LOOKED_AT]
+    return [
+        _Waiting(pk, (seller, workspace), place, state == RenderState.SUBMITTING)
+        for pk, seller, workspace, place, state in columns
+    ]
+
+
+def _turns(workspaces: Collection[str]) -> dict[Share, datetime]:
+    rows: Iterable[tuple[str, str, datetime]] = Turn.objects.filter(workspace__in=workspaces).values_list(
+        "provider", "workspace_id", "taken_at"
+    )
+    return {(provider, workspace): at for provider, workspace, at in rows}
