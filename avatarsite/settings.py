@@ -395,6 +395,17 @@ PROVIDERS_AT_ONCE = {
     "runware": env.integer("RUNWARE_AT_ONCE", 50),
     "fal": env.integer("FAL_AT_ONCE", 0),
     "aimlapi": env.integer("AIMLAPI_AT_ONCE", 20),
+    # Drafts are drawn on our own processors. The media sandbox reads it, too, and keeps to it on each host.
+    "local": env.integer("LOCAL_AT_ONCE", 1, least=1),
+}
+# Drafts that may wait for their place, and seconds of video a day that cost nothing; 0 is no limit.
+DRAFTS_WAITING = {
+    "workspace": env.integer("DRAFTS_WAITING", 300, least=0),
+    "token": env.integer("DRAFTS_WAITING_PER_TOKEN", 200, least=0),
+}
+FREE_SECONDS_A_DAY = {
+    "workspace": env.integer("FREE_SECONDS_A_DAY", 7_200, least=0),
+    "token": env.integer("FREE_SECONDS_A_DAY_PER_TOKEN", 3_600, least=0),
 }
 # Requests a second, submits and polls together; 0 is no limit. docs/configuration.md says where they come from.
 PROVIDERS_PER_SECOND = {
@@ -414,7 +425,6 @@ KEPT_WARM = ("studio.media.sandbox.keep_warm",)
 # Read by the media sandbox itself, which needs no Django; 0 goes by the number of processors.
 MEDIA_AT_ONCE = env.integer("MEDIA_AT_ONCE", 0, least=0)
 CONVERSIONS_AT_ONCE = env.integer("CONVERSIONS_AT_ONCE", 0, least=0)
-LOCAL_ENGINE_JOBS = env.integer("LOCAL_ENGINE_JOBS", 1, least=1)
 
 # --- Stripe: top-ups are off without a key. docs/billing.md says what a restricted key needs --------------------------
 

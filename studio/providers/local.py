@@ -1,15 +1,14 @@
-"""The draft engine as a provider: this machine renders, in a process of its own for each job.
+"""The draft engine as a provider: this machine renders, each job in a child of the media sandbox.
 
-A job is a folder under ``LOCAL_ENGINE_DIR`` named after our reference, so the same reference twice is one job. The
-process holds a lock on its folder while it lives; a folder with neither lock nor result is a job whose process died,
-and the next check starts it again. Several hosts that share the work must share that folder.
+A job is a folder under ``LOCAL_ENGINE_DIR`` named after our reference, so the same reference twice is one job. Whoever
+sends it holds a lock on its folder and waits for the drawing, which ends with the one who waits; a folder with neither
+lock nor end is a job whose worker died, and the next check starts it again. Several hosts that share the work must
+share that folder.
 """
 
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -62,6 +61,7 @@ class LocalProvider(Provider):
     }
     faults = {
         "unreadable_input": Fault.INPUT,
+        "over_limits": Fault.INPUT,
         "engine_died": Fault.PROVIDER,
         "engine_error": Fault.PROVIDER,
     }
@@ -82,7 +82,7 @@ class LocalProvider(Provider):
             return JobReport(JobStatus.FAILED, failure=failure)
         state = engine.read_state(folder)
         if state.word == engine.ABANDONED:
-            _start(folder)
+            engine.start_job(folder)
             return JobReport(JobStatus.QUEUED, provider_job_id=job.reference, raw=asdict(state))
         return self._report(job, state)
 
@@ -134,7 +134,6 @@ def _open_job(order: RenderOrder) -> None:
                 prompt=order.prompt,
                 output_format=order.output_format,
                 output_quality=order.output_quality,
-                slots=settings.LOCAL_ENGINE_JOBS,
             ),
         )
         try:
@@ -142,7 +141,7 @@ def _open_job(order: RenderOrder) -> None:
         except OSError:
             shutil.rmtree(draft, ignore_errors=True)  # somebody else was first with the same reference
     if engine.read_state(folder).word == engine.ABANDONED:
-        _start(folder)
+        engine.start_job(folder)
 
 
 def _copy(source: MediaInput, folder: Path, stem: str) -> str:
@@ -150,21 +149,6 @@ def _copy(source: MediaInput, folder: Path, stem: str) -> str:
     with source.open() as taken, (folder / name).open("wb") as kept:
         shutil.copyfileobj(taken, kept, CHUNK)
     return name
-
-
-def _start(folder: Path) -> None:
-    """Start the job's process in a session of its own, so that it outlives the worker that started it."""
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "studio.media.draft.job", str(folder)],
-            cwd=settings.BASE_DIR,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    # Somebody has to wait for it, or it stays behind as a zombie.
-    threading.Thread(target=process.wait, daemon=True).start()
 
 
 @contextmanager

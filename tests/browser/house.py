@@ -97,7 +97,7 @@ def open_house(folder: Path, *names: str, **variables: str) -> Iterator[House]:
     (port,) = free_ports(1)
     with (
         fresh_site(
-            folder, DRAFT_PRICE_PER_SECOND=PRICE_PER_SECOND, WORKERS="2", LOCAL_ENGINE_JOBS="1", **variables
+            folder, DRAFT_PRICE_PER_SECOND=PRICE_PER_SECOND, WORKERS="2", LOCAL_AT_ONCE="1", **variables
         ) as site,
         neighbours_of(site) as neighbours,
     ):

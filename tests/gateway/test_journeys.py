@@ -52,9 +52,9 @@ class Engine:
 @pytest.fixture
 def engine(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     settings.LOCAL_ENGINE_DIR = tmp_path / "engine"
-    settings.LOCAL_ENGINE_JOBS = 2
-    found = Engine(local._start)
-    monkeypatch.setattr(local, "_start", found.hold)
+    settings.PROVIDERS_AT_ONCE = {}  # all of them are held at the engine at once
+    found = Engine(local.engine.start_job)
+    monkeypatch.setattr(local.engine, "start_job", found.hold)
     return found
 
 
@@ -182,7 +182,7 @@ def test_a_test_is_asked_for_again_on_its_page_and_driven_without_a_worker(
     doors, page = Doors(gateway, gateway.token(Scope.RENDER, test=True)), Client()
     page.force_login(gateway.owner, backend="allauth.account.auth_backends.AuthenticationBackend")
     doors.ask("api", "ready")
-    monkeypatch.setattr(local, "_start", engine.begin)
+    monkeypatch.setattr(local.engine, "start_job", engine.begin)
     first = drive(doors.render("api", "ready").pk)
     page.post(f"/w/{gateway.workspace.slug}/videos/{first.pk}/retry/")
     second = drive(Render.objects.exclude(pk=first.pk).get().pk)

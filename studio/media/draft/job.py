@@ -1,8 +1,9 @@
-"""One draft as a process of its own: ``python -m studio.media.draft.job FOLDER``.
+"""One draft: a folder, and somebody who has it drawn in the media sandbox.
 
-The folder is the whole truth: ``order.json`` and the inputs go in, ``progress.json`` moves, and one of ``done.json``,
-``error.json`` or ``cancelled`` ends it. The process holds a lock on ``lock`` while it lives, so anybody can tell a slow
-job from a dead one. Needs no Django.
+The folder is the whole truth: ``order.json`` and the inputs go in, ``progress.json`` moves, and ``end.json`` is how it
+ended, written by whoever is first. A thread of a worker holds a lock on ``lock`` while it waits for the drawing, and
+the sandbox ends a drawing that nobody waits for: it dies with its worker, and anybody can tell a slow job from a dead
+one. Needs no Django.
 """
 
 from __future__ import annotations
@@ -11,25 +12,34 @@ import fcntl
 import json
 import os
 import shutil
-import signal
-import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from studio.media.draft.refusal import DraftInputError
+from studio.media.sandbox import Excess, Limits, OverLimit, run
+from studio.media.sandbox.limits import Lane
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 ABANDONED = "abandoned"  # neither ended nor alive: whoever looks may start it
 
-MAX_STARTS = 3
-SLOT_POLL_SECONDS = 0.1
+MAX_STARTS = 5  # of a job whose worker dies each time
 KEEP_SECONDS = 2 * 24 * 3600
-PROGRESS_EVERY_SECONDS = 0.25
+LIMITS = Limits(cpu_seconds=900, wall_seconds=3_600, memory_mb=800, file_mb=1_000, lane=Lane.DRAFT)
+TOO_MUCH = (
+    "A draft of this portrait and this voice takes more memory or computing than this server gives to one. "
+    "Use a smaller portrait or a shorter voice."
+)
+
+
+class _NotWantedError(Exception):
+    """The job has ended otherwise, or its folder is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,6 @@ class JobOrder:
     prompt: str
     output_format: str
     output_quality: int
-    slots: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,85 +78,104 @@ def read_state(folder: Path) -> JobState:
 
 
 def result_path(folder: Path) -> Path | None:
-    done = _read(folder / "done.json")
-    path = folder / done["file"] if done else None
+    ended = _ended(folder)
+    path = _output(folder) if ended and ended.word == DONE else None
     return path if path and path.is_file() else None
 
 
-def cancel(folder: Path, *, patience_seconds: float = 5.0) -> bool:
-    """Stop the job. False when it had ended before."""
-    if _ended(folder):
-        return (folder / "cancelled").exists()
-    (folder / "cancelled").touch()
-    until = time.monotonic() + patience_seconds
-    while time.monotonic() < until:
-        with _lock(folder / "lock") as free:
-            if free:
-                break
-            _kill(folder)
-        time.sleep(0.02)
-    if (folder / "done.json").exists():
-        (folder / "cancelled").unlink(missing_ok=True)
-        return False
-    return True
+def cancel(folder: Path) -> bool:
+    """Stop the job: its drawing ends within a moment. False when it had ended before in another way."""
+    return _end(folder, JobState(CANCELLED)).word == CANCELLED
+
+
+def start_job(folder: Path) -> None:
+    """Have it drawn, in a thread that ends with this process."""
+    threading.Thread(target=run_job, args=(folder,), name=f"draft {folder.name}", daemon=True).start()
 
 
 def run_job(folder: Path) -> None:
-    """Render what ``order.json`` asks for. Returns at once when another process is at it, or it has ended."""
-    with _lock(folder / "lock", patience_seconds=1.0) as free:
-        if not free or _ended(folder):
-            return
-        (folder / "pid").write_text(str(os.getpid()))
-        with (folder / "starts").open("ab") as starts:
-            starts.write(b".")
-        _prune(folder.parent)
-        order = JobOrder(**_read(folder / "order.json"))
-        with _slot(folder.parent / ".slots", order.slots):
-            _render(folder, order)
-
-
-def _render(folder: Path, order: JobOrder) -> None:
-    # Imported late: a job that waits for its slot should not hold OpenCV and FFmpeg in memory.
-    from studio.media.draft.engine import render_draft  # noqa: PLC0415
-
-    unfinished = folder / f"unfinished.{order.output_format}"
-    last_written = 0.0
-
-    def progress(done: int, total: int) -> None:
-        nonlocal last_written
-        now = time.monotonic()
-        if done == total or now - last_written > PROGRESS_EVERY_SECONDS:
-            last_written = now
-            _write(folder / "progress.json", {"percent": min(100, done * 100 // max(total, 1))})
-
+    """Have drawn what ``order.json`` asks for. Returns at once when somebody else is at it, or it has ended."""
     try:
-        facts = render_draft(
-            folder / order.portrait,
-            folder / order.voice,
-            unfinished,
-            output_format=order.output_format,
-            output_quality=order.output_quality,
-            prompt=order.prompt,
-            progress=progress,
-        )
+        with _lock(folder / "lock", patience_seconds=1.0) as free:
+            if not free or _ended(folder):
+                return
+            with (folder / "starts").open("ab") as starts:
+                starts.write(b".")
+            _prune(folder.parent)
+            _end(folder, _drawn(folder))
+    except (_NotWantedError, FileNotFoundError):
+        if folder.is_dir() and not _ended(folder):
+            raise
+
+
+def _drawn(folder: Path) -> JobState:
+    """How the drawing ended."""
+    try:
+        return JobState(DONE, percent=100, duration_ms=_draw(folder))
+    except _NotWantedError:
+        raise
     except DraftInputError as error:
-        _write(folder / "error.json", {"code": "unreadable_input", "message": str(error)})
-        return
+        return JobState(FAILED, code="unreadable_input", message=str(error))
+    except OverLimit as error:
+        if error.excess is Excess.CRASH:
+            return JobState(FAILED, code="engine_died", message="The draft engine died on this job.")
+        return JobState(FAILED, code="over_limits", message=TOO_MUCH)
     except Exception as error:  # noqa: BLE001 -- whatever broke, the folder has to say so
-        traceback.print_exc()
-        _write(folder / "error.json", {"code": "engine_error", "message": f"{type(error).__name__}: {error}"})
-        return
-    finished = unfinished.with_name(f"output.{order.output_format}")
-    unfinished.rename(finished)
-    _write(folder / "done.json", {"file": finished.name, "duration_ms": facts.duration_ms})
+        if folder.is_dir():
+            traceback.print_exc()
+        return JobState(FAILED, code="engine_error", message=f"{type(error).__name__}: {error}")
+
+
+def _draw(folder: Path) -> int:
+    """Length of the video in milliseconds. The child writes on a desk of its own, and on nothing that we believe."""
+    from studio.media.draft.drawing import draw  # noqa: PLC0415 -- FFmpeg and OpenCV, which only the child needs
+
+    order, desk = _order(folder), folder / "desk"
+    shutil.rmtree(desk, ignore_errors=True)
+    desk.mkdir()
+    inputs, unfinished = (folder / order.portrait, folder / order.voice), desk / f"unfinished.{order.output_format}"
+    duration_ms = run(
+        draw,
+        *(*inputs, unfinished, order.output_format, order.output_quality, order.prompt),
+        owner=folder.name,
+        limits=LIMITS,
+        reads=inputs,
+        writes=[desk],
+        progress=partial(_note, folder),
+    )
+    if unfinished.is_symlink():
+        raise ValueError("The drawing is no file of its own.")
+    unfinished.rename(_output(folder))
+    return duration_ms
+
+
+def _note(folder: Path, percent: object) -> None:
+    """Write down how far the drawing is, or end it when nobody wants it any more."""
+    if not folder.is_dir() or _ended(folder):
+        raise _NotWantedError
+    if percent is not None and _read(folder / "progress.json") != {"percent": percent}:
+        _write(folder / "progress.json", {"percent": percent})
+
+
+def _order(folder: Path) -> JobOrder:
+    kept = _read(folder / "order.json")
+    return JobOrder(**{one.name: kept[one.name] for one in fields(JobOrder)})
+
+
+def _output(folder: Path) -> Path:
+    return folder / f"output.{_order(folder).output_format}"
 
 
 def _ended(folder: Path) -> JobState | None:
-    if done := _read(folder / "done.json"):
-        return JobState(DONE, percent=100, duration_ms=done["duration_ms"])
-    if error := _read(folder / "error.json"):
-        return JobState(FAILED, code=error["code"], message=error["message"])
-    return JobState(CANCELLED) if (folder / "cancelled").exists() else None
+    end = _read(folder / "end.json")
+    return JobState(**end) if end else None
+
+
+def _end(folder: Path, state: JobState) -> JobState:
+    """How the job has ended: as ``state`` says, unless it had ended before."""
+    if _write(folder / "end.json", asdict(state), once=True):
+        return state
+    return _ended(folder) or state
 
 
 def _dead(folder: Path) -> JobState:
@@ -155,16 +183,7 @@ def _dead(folder: Path) -> JobState:
     if not starts.exists() or starts.stat().st_size < MAX_STARTS:
         return JobState(ABANDONED)
     message = f"The draft engine died {MAX_STARTS} times on this job."
-    _write(folder / "error.json", {"code": "engine_died", "message": message})
-    return JobState(FAILED, code="engine_died", message=message)
-
-
-def _kill(folder: Path) -> None:
-    """Kill whoever holds the lock. Its pid is written right after the lock is taken, so it may be missing a moment."""
-    try:
-        os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
-        return
+    return _end(folder, JobState(FAILED, code="engine_died", message=message))
 
 
 @contextmanager
@@ -188,24 +207,11 @@ def _lock(path: Path, *, patience_seconds: float = 0) -> Iterator[bool]:
                 return
 
 
-@contextmanager
-def _slot(folder: Path, slots: int) -> Iterator[None]:
-    """Wait for one of a few seats, so that a hundred drafts do not fight over two cores."""
-    folder.mkdir(exist_ok=True)
-    while True:
-        for number in range(slots):
-            with _lock(folder / str(number)) as free:
-                if free:
-                    yield
-                    return
-        time.sleep(SLOT_POLL_SECONDS)
-
-
 def _prune(root: Path) -> None:
     """Forget jobs that ended long ago; the pipeline has normally done so already."""
     before = time.time() - KEEP_SECONDS
     for other in root.iterdir():
-        if other.name != ".slots" and other.is_dir() and other.stat().st_mtime < before and _ended(other):
+        if other.is_dir() and other.stat().st_mtime < before and _ended(other):
             shutil.rmtree(other, ignore_errors=True)
 
 
@@ -217,16 +223,24 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write in one step and for good: a reader sees the old file or the new one, also after a power cut."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+def _write(path: Path, content: dict[str, Any], *, once: bool = False) -> bool:
+    """Write in one step and for good: a reader sees the old file or the new one, also after a power cut.
+
+    False if it is to be written ``once`` and was there.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     with unfinished.open("w", encoding="utf-8") as file:
         json.dump(content, file)
         if path.name != "progress.json":
             file.flush()
             os.fsync(file.fileno())
-    unfinished.rename(path)
-
-
-if __name__ == "__main__":
-    run_job(Path(sys.argv[1]))
+    if not once:
+        unfinished.rename(path)
+        return True
+    try:
+        path.hardlink_to(unfinished)
+    except FileExistsError:
+        return False
+    finally:
+        unfinished.unlink()
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import threading
@@ -14,6 +15,7 @@ from studio.media.sandbox.confine import confine
 from studio.media.sandbox.limits import Limits
 
 NO_MEMORY = 75  # the exit status of a child that had not enough
+OPENCV_NO_MEMORY = -4
 ORPHAN_SECONDS = 1.0
 
 
@@ -37,10 +39,20 @@ def _answer(connection: Connection, payload: bytes) -> tuple[str, object]:
     more = {"progress": lambda value: connection.send(("progress", value))} if tells else {}
     try:
         return "returned", job(*args, **more)
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 -- raised again where it was asked for
+    except Exception as error:
+        if _wants_memory(error):
+            raise MemoryError from error
         return "raised", _that_travels(error)
+
+
+def _wants_memory(error: BaseException | None) -> bool:
+    """Whether a library had too little memory, and said so in its own way or took it for a fault of the file."""
+    while error is not None:
+        in_opencv = type(error).__module__ == "cv2" and getattr(error, "code", 0) == OPENCV_NO_MEMORY
+        if in_opencv or isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _that_travels(error: Exception) -> Exception:

@@ -7,10 +7,12 @@ import pillow_heif
 from PIL import Image, features
 
 from studio.media import faces, normalise, portraits, thumbnails, transcode, videos, voices
+from studio.media.draft import drawing
 
 __all__ = [
     "av",
     "cv2",
+    "drawing",
     "faces",
     "features",
     "normalise",

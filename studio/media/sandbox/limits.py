@@ -7,10 +7,14 @@ from enum import StrEnum
 
 
 class Lane(StrEnum):
-    """Queues that do not wait for one another: a person waits for what is judged, nobody for a conversion."""
+    """Queues that do not wait for one another: a person waits for what is judged, nobody for a conversion.
+
+    Drafts wait as rows of the pipeline, and come here when they have a place.
+    """
 
     JUDGE = "judge"
     CONVERT = "convert"
+    DRAFT = "draft"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ CORES = os.cpu_count() or 2
 AT_ONCE = {
     Lane.JUDGE: int(os.environ.get("MEDIA_AT_ONCE") or 0) or max(2, CORES),
     Lane.CONVERT: int(os.environ.get("CONVERSIONS_AT_ONCE") or 0) or max(1, CORES // 2),
+    Lane.DRAFT: int(os.environ.get("LOCAL_AT_ONCE") or 1),
 }
 IDLE_SECONDS = 10.0
 BACKLOG = 512
