@@ -9,12 +9,16 @@ class DomainError(Exception):
     """A refusal of the domain, in a sentence for whoever asked. Nothing was written and nothing is held.
 
     ``code`` never changes its meaning, ``field`` names what is at fault, ``message`` and ``remedy`` are sentences; both
-    field and remedy may be empty. A door catches this class alone, and so answers a refusal that is new tomorrow, too.
+    field and remedy may be empty. ``retry_after`` are the seconds after which the same may be let in, if that is known.
+    A door catches this class alone, and so answers a refusal that is new tomorrow, too.
     """
 
-    def __init__(self, code: str, message: str, *, field: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, code: str, message: str, *, field: str = "", remedy: str = "", retry_after: int | None = None
+    ) -> None:
         super().__init__(f"{message} {remedy}".strip())
         self.code, self.field, self.message, self.remedy = code, field, message, remedy
+        self.retry_after = retry_after
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As an exception with arguments of its own needs it, to come whole out of another process."""

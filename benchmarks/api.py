@@ -187,6 +187,8 @@ def town() -> Iterator[Town]:
         (port,) = free_ports(1)
         env = clean | {"DATABASE_URL": url, "VAR_DIR": folder, "DJANGO_SETTINGS_MODULE": "benchmarks.api_beside"}
         env |= {"LOG_LEVEL": "ERROR", "API_READS_PER_MINUTE": "100000000", "API_WRITES_PER_MINUTE": "100000000"}
+        env |= dict.fromkeys(("DRAFTS_WAITING", "DRAFTS_WAITING_PER_TOKEN"), "0")
+        env |= dict.fromkeys(("FREE_SECONDS_A_DAY", "FREE_SECONDS_A_DAY_PER_TOKEN"), "0")
         env |= {"DRAFT_PRICE_PER_SECOND": "0.01"}
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], env=env, check=True, cwd=ROOT)
         told = subprocess.run([sys.executable, "-c", MOVE_IN], env=env, check=True, cwd=ROOT, stdout=subprocess.PIPE)

@@ -28,6 +28,8 @@ def main() -> int:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("DATABASE_URL")}
         env = clean | {"VAR_DIR": folder, "DJANGO_SETTINGS_MODULE": "avatarsite.settings", "LOG_LEVEL": "ERROR"}
         env |= {"API_READS_PER_MINUTE": "0", "API_WRITES_PER_MINUTE": "0"}
+        env |= dict.fromkeys(("DRAFTS_WAITING", "DRAFTS_WAITING_PER_TOKEN"), "0")
+        env |= dict.fromkeys(("FREE_SECONDS_A_DAY", "FREE_SECONDS_A_DAY_PER_TOKEN"), "0")
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], env=env, check=True)
         command = [sys.executable, "-m", "benchmarks.gateway_calls", str(options.calls)]
         run = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True)

@@ -190,6 +190,8 @@ declare(
 
 def problem_in_words(refusal: DomainError, **more: Any) -> Problem:
     """The refusal's own words as a problem. Its code has been declared; what has not is a defect."""
+    if refusal.retry_after is not None:
+        more |= {"headers": {"Retry-After": str(refusal.retry_after)}, "retry_after_seconds": refusal.retry_after}
     return Problem(refusal.code, refusal.message, field=refusal.field or None, remedy=refusal.remedy, **more)
 
 

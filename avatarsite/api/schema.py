@@ -32,7 +32,7 @@ MEANINGS = {
     "413": "The body is too large, or the workspace has no room for the file.",
     "415": "The body’s media type is not understood.",
     "422": "The request is well formed, but can’t be done: `code`, `field` and `remedy` say why and what to do.",
-    "429": "Too many requests with this token, or too many bytes in a minute; wait as long as `Retry-After` says.",
+    "429": "Too many requests, drafts, or bytes in a minute; wait as long as `Retry-After` says.",
     "500": "Something broke on our side: `reference` is where we find it. Send it again, with the same key.",
 }
 PROBLEM: dict[str, Any] = {

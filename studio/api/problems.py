@@ -65,6 +65,8 @@ for _code, _title in TITLES.items():
 for _code, _title in CONFLICTS.items():
     declare(_code, 409, _title, "The detail says what to do.")
 declare("empty_body", 400, "The body is empty", "Send the bytes of the file as the body.")
+declare("drafts_waiting", 429, "Too many drafts wait", "Wait as long as Retry-After says, or ask for fewer at once.")
+declare("free_seconds_used", 429, "The day’s free video is used up", "Wait as long as Retry-After says, or pay for it.")
 declare("slot_gone", 404, "There is no such open slot", "Open a new slot and send the bytes there.")
 declare("storage_full", 413, "The workspace has no room for it", DELETE_SOMETHING)
 declare("storage_too_fast", 429, "Too many bytes in a minute", "Wait as long as Retry-After says.")

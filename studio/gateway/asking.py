@@ -26,6 +26,7 @@ from studio.gateway.put_here import upload_of
 from studio.gateway.words import AlreadyAsked, Order, Refused, Trouble
 from studio.media.voices import MIN_MS
 from studio.models import RenderState, Upload, UploadKind
+from studio.pipeline import limits
 from studio.pipeline.cancel import finish_cancelled, request_cancel
 from studio.pipeline.options import check_offered, checked_options
 from studio.pipeline.quote import Quote, quote_render
@@ -170,12 +171,21 @@ def _check_possible(order: Order) -> None:
     quote = least_quote(order.token, order.slug, full)
     if quote.chosen is None:
         raise Refused(_not_available(order.slug, quote.why))
+    if not order.trouble:
+        _check_room(order.token, [quote] * full["takes"])
     if test or order.trouble:
         return
     available = ledger.balance(order.token.workspace).available_micros
     least = quote.chosen.ceiling_micros * full["takes"]
     if available < least:
         raise Refused(trouble_of(InsufficientCredit(needed_micros=least, available_micros=available)))
+
+
+def _check_room(token: ApiToken, quotes: list[Quote]) -> None:
+    try:
+        limits.check(token.workspace, token, quotes)
+    except limits.DraftsLimited as refusal:
+        raise Refused(trouble_of(refusal)) from refusal
 
 
 def _not_available(slug: str, why: str) -> Trouble:
@@ -284,7 +294,7 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
 
 def trouble_of(refusal: DomainError) -> Trouble:
     """A refusal as the doors put it into their words."""
-    return Trouble(refusal.code, refusal.field, str(refusal))
+    return Trouble(refusal.code, refusal.field, str(refusal), retry_after=refusal.retry_after)
 
 
 def _claim(row: GatewayRequest) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -15,15 +15,21 @@ class Trouble:
     """``code`` is a Refusal, a RequestRefused code, a Fault, or one of those below.
 
     ``field`` is ours: portrait, voice, or the name of an option. ``detail`` is what a door has said in its own words.
+    ``retry_after`` are the seconds after which it may be asked for again, if a limit has refused it.
     """
 
     code: str
     field: str = ""
     message: str = ""
     detail: Any = None
+    retry_after: int | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
     def stored(self) -> dict[str, Any]:
-        return {"code": self.code, "field": self.field, "message": self.message, "detail": self.detail}
+        return asdict(self)
 
 
 # Codes of our own, beside those of the pipeline.

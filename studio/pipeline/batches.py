@@ -13,6 +13,7 @@ from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import User, Workspace
 from billing.money import usd
 from studio.models import Render, RenderGroup, RenderState
+from studio.pipeline import limits
 from studio.pipeline.quote import Quote
 from studio.pipeline.request import price_wish, title_of, write_render
 from studio.pipeline.wishes import TITLE_LIMIT, RequestRefused, Wish, checked
@@ -90,8 +91,8 @@ def request_batch(
 ) -> RenderGroup:
     """Take them all, each with a hold of its own, in one transaction.
 
-    Raises BatchRefused, RequestRefused, holds.InsufficientCredit, holds.WalletFrozen or holds.BudgetReached; then
-    nothing was written.
+    Raises BatchRefused, RequestRefused, DraftsLimited, holds.InsufficientCredit, holds.WalletFrozen or
+    holds.BudgetReached; then nothing was written.
     """
     priced = price_batch(wishes)
     total = total_micros(priced)
@@ -103,6 +104,7 @@ def request_batch(
             "Ask for a quote again, or allow more.",
         )
     with transaction.atomic():
+        limits.admit(workspace, wishes[0].token if wishes else None, [one.quote for one in priced])
         group = RenderGroup.objects.create(workspace=workspace, is_batch=True)
         for one in priced:
             write_render(one.wish, dict(one.options), one.quote, user, None, group)

@@ -18,6 +18,7 @@ from billing import holds
 from billing.budget_notices import note_refusal
 from studio.models import Render, RenderEvent, RenderGroup, RenderState, Upload
 from studio.models.renders import render_id
+from studio.pipeline import limits
 from studio.pipeline.news import record_news
 from studio.pipeline.options import DEFAULTS
 from studio.pipeline.quote import Quote, quote_render
@@ -44,7 +45,8 @@ def request_render(*, user: User | None, idempotency_key: str | None = None, **w
     """Take a request: one render, one hold, queued. The same key again gives the same render.
 
     Several takes are as many renders in one group, asked for by ``request_takes``; this gives the first of them.
-    Raises RequestRefused, holds.InsufficientCredit, holds.WalletFrozen or holds.BudgetReached; then nothing is held.
+    Raises RequestRefused, DraftsLimited, holds.InsufficientCredit, holds.WalletFrozen or holds.BudgetReached; then
+    nothing is held.
     """
     return request_takes(user=user, idempotency_key=idempotency_key, **wish)[0]
 
@@ -61,8 +63,8 @@ def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[
     try:
         with transaction.atomic():
             return _write_all(wish, *terms, user, idempotency_key)
-    except (IntegrityError, holds.InsufficientCredit, holds.BudgetReached) as refusal:
-        # Somebody else was first with the same key, and has committed by now; theirs may be what took the credit.
+    except (IntegrityError, holds.InsufficientCredit, holds.BudgetReached, limits.DraftsLimited) as refusal:
+        # Somebody else was first with the same key, and has committed by now; theirs may be what took credit or room.
         if idempotency_key and (known := _known(wish, idempotency_key)):
             return known
         if isinstance(refusal, holds.BudgetReached):
@@ -178,6 +180,7 @@ def _write_all(
 ) -> list[Render]:
     """A render for each take; what each keeps of the options is one take, so that asking again asks for one."""
     takes = options["takes"]
+    limits.admit(wish.workspace, wish.token, [quote] * takes)
     title = wish.title.strip() or title_of(wish.voice)
     if takes == 1:
         return [write_render(replace(wish, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]

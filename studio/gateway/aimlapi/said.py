@@ -53,7 +53,8 @@ def standing_body(standing: Standing) -> dict[str, Any]:
 
 
 def error_of(trouble: Trouble) -> dict[str, str]:
-    name = NAMES.get(trouble.code, "GenerationError")
+    by_limit = "GenerationError" if trouble.retry_after is None else "TooManyRequestsError"
+    name = NAMES.get(trouble.code, by_limit)
     return {"name": name, "message": trouble.message or "The generation failed."}
 
 
@@ -65,6 +66,8 @@ def refusal(trouble: Trouble, model: str) -> tuple[int, str]:
         return 503, f"Service Unavailable. {trouble.message}"
     if trouble.code in (words.NO_CREDIT, words.BUDGET):
         return 403, f"{NO_CREDITS} {trouble.message}"
+    if trouble.retry_after is not None:
+        return 429, f"Too Many Requests. {trouble.message}"
     if trouble.code == words.FROZEN:
         return 403, trouble.message
     return 400, f"Body validation error. {trouble.message}"

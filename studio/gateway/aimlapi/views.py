@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 from uuid import uuid4
@@ -35,9 +35,9 @@ PROVIDERS = ("auto", "kling", "klingai", "fal")
 
 
 class SaidNo(Exception):
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status, self.message = status, message
+        self.status, self.message, self.headers = status, message, dict(headers or {})
 
 
 View = Callable[..., JsonResponse]
@@ -64,6 +64,8 @@ def aimlapi_view(action: Action) -> Callable[[View], View]:
                 response = said(request, 413, str(error))
             except SaidNo as error:
                 response = said(request, error.status, error.message)
+                for name, value in error.headers.items():
+                    response.headers[name] = value
             if client_id := _client_id(request):
                 response.headers["x-client-request-id"] = client_id
             return response
@@ -104,7 +106,7 @@ def create(request: HttpRequest, token: ApiToken) -> JsonResponse:
     except KeyRefused as error:
         raise SaidNo(400, str(error)) from None
     except Refused as refused:
-        raise SaidNo(*refusal(refused.trouble, order.model)) from None
+        raise SaidNo(*refusal(refused.trouble, order.model), refused.trouble.headers) from None
     held = _held(token, order.slug)
     answer = {"id": row.reference, "status": "queued", "meta": {"usage": {"credits_used": held}}}
     return JsonResponse(answer, headers={"x-inference-id": row.reference} | _priced(held))

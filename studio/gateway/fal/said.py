@@ -18,6 +18,7 @@ from studio.media.portraits import MIN_SIDE
 from studio.media.refusal import Refusal
 from studio.providers.types import Fault
 
+BUSY = "concurrent_requests_limit"
 DOCUMENTATION = "https://docs.fal.ai/errors/#"
 LOCKED = "User is locked. Reason: {}"
 FIELDS = {"portrait": "image_url", "voice": "audio_url", "prompt": "prompt"}
@@ -92,11 +93,19 @@ def failed(trouble: Trouble, asked: Mapping[str, Any] | None = None) -> Answer:
         return Answer(status, {"detail": sentence, "error_type": kind}, {"X-Fal-Error-Type": kind} | by_user)
     if trouble.code in NO_MONEY:
         return Answer(403, {"detail": locked(trouble)})
-    kind = MODEL_TYPES.get(trouble.code) or BY_FIELD.get(trouble.field, "internal_server_error")
+    limited = trouble.retry_after is not None
+    other = "downstream_service_unavailable" if limited else BY_FIELD.get(trouble.field, "internal_server_error")
+    kind = MODEL_TYPES.get(trouble.code) or other
     status, retryable = MODEL_ERRORS.get(kind, (422, False))
     given = (asked or {}).get(FIELDS.get(trouble.field, ""))
     detail = [entry(kind, trouble.field, trouble.message, given)]
     return Answer(status, {"detail": detail}, _retry_headers(retryable=retryable))
+
+
+def busy(sentence: str, **headers: str) -> JsonResponse:
+    """That as much as may be under way is; the clients ask again by themselves."""
+    told = {"X-Fal-Error-Type": BUSY, "X-Fal-needs-retry": "1"} | headers
+    return JsonResponse({"detail": sentence, "error_type": BUSY}, status=429, headers=told)
 
 
 def locked(trouble: Trouble) -> str:

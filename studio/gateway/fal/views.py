@@ -31,7 +31,7 @@ from studio.gateway.doors import (
 from studio.gateway.fal import waiting
 from studio.gateway.fal.answers import CANCEL_WORDS, marked, queue_base, result_of, status_of, urls
 from studio.gateway.fal.asked import HeaderRefused, order_of, wishes_of
-from studio.gateway.fal.said import NO_MONEY, failed, locked, refused, said
+from studio.gateway.fal.said import NO_MONEY, busy, failed, locked, refused, said
 from studio.gateway.models import GatewayRequest, Protocol
 from studio.gateway.outcome import Phase, Standing, Take, find_request, position_of, standing_of
 from studio.gateway.repeats import KeyRefused, accept_once, key_in
@@ -41,7 +41,6 @@ View = Callable[..., HttpResponseBase]
 NO_KEY = "Authentication is required to access this application."
 WRONG_KEY = "No user found for Key ID and Secret"
 NOT_FOUND = "Request not found"
-BUSY = "concurrent_requests_limit"
 
 
 def fal_view(action: Action, *methods: str) -> Callable[[View], View]:
@@ -97,9 +96,7 @@ def run(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
     try:
         place = Place(token.workspace_id)
     except NoPlace:
-        body = {"detail": "Concurrent requests limit reached", "error_type": BUSY}
-        headers = {"X-Fal-Error-Type": BUSY, "X-Fal-needs-retry": "1", "Retry-After": str(RETRY_AFTER)}
-        return JsonResponse(body, status=429, headers=headers)
+        return busy("Concurrent requests limit reached", **{"Retry-After": str(RETRY_AFTER)})
     try:
         row = _accepted(request, token, model, "")
         if not isinstance(row, GatewayRequest):
@@ -198,6 +195,8 @@ def _refusal(model: str, trouble: Trouble) -> JsonResponse:
         return _not_sold(model)
     if trouble.code in NO_MONEY:
         return said(403, locked(trouble))
+    if trouble.retry_after is not None:
+        return busy(trouble.message, **trouble.headers)
     return failed(trouble).response()
 
 

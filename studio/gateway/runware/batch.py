@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -20,11 +21,12 @@ READS = (AUTHENTICATION, "ping", "getResponse", "getTaskDetails", "accountManage
 
 @dataclass(slots=True)
 class Answers:
-    """What goes into ``data`` and ``errors``, and an error's status if nothing has worked."""
+    """What goes into ``data`` and ``errors``, and an error's status and headers if nothing has worked."""
 
     data: list[Item] = field(default_factory=list)
     errors: list[Item] = field(default_factory=list)
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def checked(read: Any) -> list[dict[str, Any]]:
@@ -56,7 +58,7 @@ def no_key() -> TaskError:
 
 def answer(asked: list[dict[str, Any]], caller: Caller) -> Answers:
     answers = Answers()
-    first_trouble = 0
+    first_trouble: TaskError | None = None
     has_worked = False
     for task in asked:
         if task.get("taskType") == AUTHENTICATION:
@@ -67,10 +69,11 @@ def answer(asked: list[dict[str, Any]], caller: Caller) -> Answers:
             data, errors = do(task, caller)
         except TaskError as error:
             answers.errors.append(error.entry(task))
-            first_trouble = first_trouble or error.status
+            first_trouble = first_trouble or error
             continue
         answers.data += data
         answers.errors += errors
         has_worked = True
-    answers.status = 200 if has_worked else first_trouble or 200
+    if first_trouble and not has_worked:
+        answers.status, answers.headers = first_trouble.status, first_trouble.headers
     return answers

@@ -63,6 +63,7 @@ STATUSES = {
     "insufficientCredits": 402,
     "quotaExceeded": 402,
     "accountSuspended": 403,
+    "rateLimitExceeded": 429,
     "noAvailableServer": 503,
     "serviceUnavailable": 503,
 }
@@ -77,7 +78,9 @@ BY_FIELD = {"portrait": "invalidImage", "voice": "invalidAudio"}
 
 
 class TaskError(Exception):
-    """One entry of ``errors``; ``status`` is the HTTP status if nothing else in the array has worked."""
+    """One entry of ``errors``; ``status`` and ``headers`` are HTTP's if nothing else in the array has worked."""
+
+    headers: Mapping[str, str] = {}
 
     def __init__(self, code: str, message: str, parameter: str = "", *, status: int = 400, **also: Any) -> None:
         super().__init__(message)
@@ -107,6 +110,8 @@ def refused(error: TaskError) -> JsonResponse:
 def code_of(trouble: Trouble) -> str:
     if trouble.code in CODES:
         return CODES[trouble.code]
+    if trouble.retry_after is not None:
+        return "rateLimitExceeded"
     parameter = PARAMETERS.get(trouble.field, "").rpartition(".")[2]
     if trouble.field in PARAMETERS and trouble.field not in BY_FIELD:
         return f"invalid{parameter[0].upper()}{parameter[1:]}"
@@ -125,4 +130,7 @@ def failure(trouble: Trouble) -> dict[str, str]:
 def refusal(trouble: Trouble) -> TaskError:
     code = code_of(trouble)
     status = STATUSES.get(code, 400)
-    return TaskError(code, trouble.message or "The task was refused.", PARAMETERS.get(trouble.field, ""), status=status)
+    said = trouble.message or "The task was refused."
+    error = TaskError(code, said, PARAMETERS.get(trouble.field, ""), status=status)
+    error.headers = trouble.headers
+    return error

@@ -54,7 +54,8 @@ def _answer(asked: list[dict[str, Any]], token: ApiToken) -> JsonResponse:
     """The status is an error's only if nothing has worked."""
     answers = batch.answer(asked, Caller(token))
     body: dict[str, Any] = {"data": answers.data} if answers.status == 200 else {}
-    return JsonResponse(body | ({"errors": answers.errors} if answers.errors else {}), status=answers.status)
+    body |= {"errors": answers.errors} if answers.errors else {}
+    return JsonResponse(body, status=answers.status, headers=answers.headers)
 
 
 urlpatterns = [path("v1", tasks, name="gateway_runware")]
