@@ -504,7 +504,8 @@ CORS_ALLOW_HEADERS = [
 ]
 CORS_EXPOSE_HEADERS = [
     *("etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "idempotency-replayed"),
-    *("x-fal-error-type", "x-fal-needs-retry", "x-fal-request-id", "x-fal-request-timeout-type", "x-fal-retryable"),
+    *("x-fal-error-type", "x-fal-needs-retry", "x-fal-object-lifecycle", "x-fal-request-id"),
+    *("x-fal-request-timeout-type", "x-fal-retryable"),
 ]
 INSTALLED_APPS.append("corsheaders")
 MIDDLEWARE.insert(0, "corsheaders.middleware.CorsMiddleware")
