@@ -92,7 +92,7 @@ def _sockets_url(port: int) -> str:
 
 
 def serve(port: int) -> None:
-    """Run web, sockets and worker until Ctrl-C or until one of them ends."""
+    """Run web, worker and sockets until Ctrl-C, or until web or worker ends: another may listen where sockets would."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     environment = os.environ | {"SOCKETS_URL": _sockets_url(port)}
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
@@ -101,10 +101,10 @@ def serve(port: int) -> None:
     # In sessions of their own: Ctrl-C reaches us alone, and we stop them in order and gracefully.
     started = [
         subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, start_new_session=True)
-        for command in (web, sockets, worker)
+        for command in (web, worker, sockets)
     ]
     with suppress(KeyboardInterrupt):
-        while all(process.poll() is None for process in started):
+        while all(process.poll() is None for process in started[:2]):
             time.sleep(0.3)
     for process in started:
         process.terminate()
