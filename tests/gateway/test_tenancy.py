@@ -26,10 +26,11 @@ from tests.conftest import Cast
 pytestmark = [pytest.mark.django_db]
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 # They hold nobody's secret: whoever has the link itself, or asks for what all may know.
-FOR_EVERYBODY = {"gateway_video", "gateway_file", "gateway_fal_put", "gateway_fal_jwks", "gateway_aimlapi_models"}
+FOR_EVERYBODY = {"gateway_video", "gateway_file", "gateway_fal_put", "gateway_fal_put_part", "gateway_fal_put_end",
+                 "gateway_fal_jwks", "gateway_aimlapi_models"}  # fmt: skip
 # What a caller's own is, and so has no other's in it.
 OF_THE_CALLER = {"gateway_aimlapi_balance", "gateway_fal_token", "gateway_fal_initiate", "gateway_fal_upload",
-                 "gateway_fal_parts"}  # fmt: skip
+                 "gateway_fal_parts", "gateway_fal_initiate_parts"}  # fmt: skip
 NO = {401, 403, 404, 405}
 UPLOAD_TOKEN = "/compat/fal/rest/storage/auth/token?storage_type=fal-cdn-v3"
 
