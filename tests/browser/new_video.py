@@ -31,7 +31,7 @@ def open_with_samples(visitor: Visitor, slug: str) -> None:
 
 def open_empty(visitor: Visitor, slug: str) -> None:
     """The form of a draft with nothing in it yet."""
-    visitor.go(f"/w/{slug}/videos/new/?draft=1")
+    visitor.go(f"/w/{slug}/videos/new/?draft=d1")
 
 
 def press(page: Page) -> str:

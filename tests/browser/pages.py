@@ -37,7 +37,7 @@ IN_A_WORKSPACE: Table = {
     "video": ("",),
     "video_cancel": ("",),
     "video_delete": ("",),
-    "video_new": ("?draft=1",),
+    "video_new": ("?draft=d1",),
     "video_rename": ("",),
     "videos": ("", "?state=running", "?state=ready", "?state=failed", "?q=Donau"),
     "webhook_change": ("",),
