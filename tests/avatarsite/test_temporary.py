@@ -13,6 +13,7 @@ import pytest
 
 from avatarsite.temporary import sweep_temporary, temporary_file, temporary_folder
 
+pytestmark = pytest.mark.django_db  # what can't be swept is an alert
 HOLD = """
 import sys, django
 django.setup()

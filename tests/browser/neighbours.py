@@ -28,7 +28,7 @@ from django.utils import timezone  # noqa: E402
 from avatarsite.outbox.endpoints import make_endpoint, send_test  # noqa: E402
 from avatarsite.outbox.events import fan_out  # noqa: E402
 from avatarsite.outbox.models import Endpoint  # noqa: E402
-from avatarsite.workspaces import invitations  # noqa: E402
+from avatarsite.workspaces import invitations, mail_choice  # noqa: E402
 from avatarsite.workspaces.models import Member, Role, User, Workspace  # noqa: E402
 from billing import ledger, pricing  # noqa: E402
 from billing.models import StripeCustomer, TopUp, TopUpState  # noqa: E402
@@ -155,6 +155,11 @@ def _top_ups(workspace: Workspace) -> list[str]:
 def invite(slug: str, address: str, role: str) -> str:
     """The token of the link."""
     return invitations.invite(_owner(slug), address, Role(role)).token
+
+
+def no_more_mails(slug: str) -> str:
+    """The path of the link in the owner's mails."""
+    return mail_choice.no_more_link(_owner(slug).user).removeprefix(settings.SITE_URL)
 
 
 def _owner(slug: str) -> Member:

@@ -80,7 +80,13 @@ OF_NOBODY: Table = {
     "home": ("",),
 }
 # A test comes to them another way, and looks with ``Eyes.arrive``.
-ON_THE_WAY = {"account_confirm_email", "account_reset_password_from_key", "invitation", "mfa_authenticate"}
+ON_THE_WAY = {
+    "account_confirm_email",
+    "account_reset_password_from_key",
+    "invitation",
+    "mail_no_more",
+    "mfa_authenticate",
+}
 # Drawn by Swagger UI, in whose markup and colours axe finds grave faults. It is used in a test of its own.
 NOT_DRAWN_BY_US = {"api_reference"}
 # They answer with a redirect, a part of a page, a file, or to machines.
@@ -112,6 +118,7 @@ NO_PAGES = {
     "summary_choice",
     "team_leave",
     "token_revoke",
+    "token_take_over",
     "token_rotate",
     "topup_confirm",
     "topup_receipt",

@@ -264,6 +264,8 @@ def test_pages_behind_a_mailed_link(visit: Visit, house: House) -> None:
     for address in ("kim@example.org", "new.person@example.org"):
         lena.go(f"/invitations/{house.ask('invite', house.slugs['Lena'], address, 'member')}/")
         eyes.arrive("invitation", f"the invitation of {address}")
+    lena.go(house.ask("no_more_mails", house.slugs["Lena"]))
+    eyes.arrive("mail_no_more", "the link that switches mails off")
     for name in ("account_login", "account_signup"):
         eyes.see(reverse(name))
     lena.go("/invitations/nonsense/")

@@ -237,6 +237,7 @@ def test_a_bucket_that_does_not_take_the_file_is_tried_again_with_a_reason(
     assert why(Render.objects.get(pk=render.pk)) == sentence
 
 
+@pytest.mark.django_db
 @pytest.mark.process
 @pytest.mark.xdist_group("s3")
 def test_what_killed_processes_left_is_cleared_away_after_a_day(bucket: S3Server, place: PlaceFile) -> None:
