@@ -396,7 +396,7 @@ PROVIDERS_AT_ONCE = {
     "fal": env.integer("FAL_AT_ONCE", 0),
     "aimlapi": env.integer("AIMLAPI_AT_ONCE", 20),
     # Drafts are drawn on our own processors. The media sandbox reads it, too, and keeps to it on each host.
-    "local": env.integer("LOCAL_AT_ONCE", 1, least=1),
+    "local": env.integer("LOCAL_AT_ONCE", 2, least=1),
 }
 # Drafts that may wait for their place, and seconds of video a day that cost nothing; 0 is no limit.
 DRAFTS_WAITING = {

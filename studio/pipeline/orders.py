@@ -42,6 +42,7 @@ def build_order(render: Render, job: ProviderJob) -> RenderOrder:
         output_quality=render.options.get("output_quality", 95),
         options={name: render.options[name] for name in FOR_PROVIDERS if render.options.get(name)},
         webhook_url=_webhook_url(offer.provider, job.reference) if provider.can_call_us() else None,
+        owner=render.workspace_id,
     )
 
 

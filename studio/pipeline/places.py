@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -42,7 +42,7 @@ def next_in_turn(due: QuerySet[Render], room: int) -> tuple[list[str], bool]:
     """Up to ``room`` of the renders that are ``due``, in turn and no more than have places; and whether any was due.
 
     First is the workspace with the fewest jobs at the provider, of these the one whose last turn is longest ago, and of
-    its renders the oldest.
+    its renders the oldest. No workspace has the last of several places: whoever comes waits for nobody's long job.
     """
     taken: Counter[Share] = Counter()
     if due.exists():
@@ -54,11 +54,18 @@ def next_in_turn(due: QuerySet[Render], room: int) -> tuple[list[str], bool]:
     waiting.sort(key=lambda one: (taken[one.share] + one.place, turns.get(one.share, NEVER), one.pk))
     chosen = []
     for one in waiting:
-        if one.in_doubt or left.get(one.share[0], 1) > 0:
+        if one.in_doubt:
             chosen.append(one.pk)
-            if one.share[0] in left and not one.in_doubt:
-                left[one.share[0]] -= 1
+        elif _may_have_one_more(one.share, taken, left):
+            chosen.append(one.pk)
+            taken[one.share] += 1
+            left[one.share[0]] = left.get(one.share[0], 0) - 1
     return chosen[: max(room, 0)], bool(waiting)
+
+
+def _may_have_one_more(share: Share, taken: Counter[Share], left: Mapping[str, int]) -> bool:
+    most = settings.PROVIDERS_AT_ONCE.get(share[0], 0)
+    return not most or (left[share[0]] > 0 and taken[share] < max(1, most - 1))
 
 
 def take_turn(workspace_id: str, seller: str) -> None:

@@ -134,6 +134,7 @@ def _open_job(order: RenderOrder) -> None:
                 prompt=order.prompt,
                 output_format=order.output_format,
                 output_quality=order.output_quality,
+                owner=order.owner,
             ),
         )
         try:

@@ -79,6 +79,7 @@ class RenderOrder:
     output_quality: int = 95  # 20-99
     options: Mapping[str, Any] = field(default_factory=dict)
     webhook_url: str | None = None
+    owner: str = ""  # the workspace; it is told to nobody else
 
 
 @dataclass(frozen=True, slots=True)

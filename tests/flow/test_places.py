@@ -67,13 +67,22 @@ def test_a_place_goes_round_and_a_crowd_is_no_hindrance(settings: Any) -> None:
 def test_of_several_places_everybody_gets_as_many(settings: Any) -> None:
     settings.PROVIDERS_AT_ONCE = {"local": 4}
     queue(20, "crowd")
-    assert sent() == ["crowd"] * 4
+    assert sent() == ["crowd"] * 3
     queue(3, "second")
-    order = []
+    order = sent()
     for _ in range(4):
         end(slug="crowd")
         order += sent()
-    assert order == ["second", "second", "crowd", "crowd"]
+    assert order == ["second", "second", "crowd", "crowd", "crowd"]
+
+
+def test_nobody_has_the_last_of_several_places(settings: Any) -> None:
+    """So whoever comes is sent at once, and waits for the end of no long job."""
+    settings.PROVIDERS_AT_ONCE = {"local": 2}
+    queue(5, "crowd")
+    assert (sent(), sent()) == (["crowd"], [])
+    queue(2, "second")
+    assert (sent(), sent()) == (["second"], [])
 
 
 def test_every_provider_has_places_of_its_own(settings: Any) -> None:
@@ -88,7 +97,9 @@ def test_every_provider_has_places_of_its_own(settings: Any) -> None:
         2,
     )
     end(seller="fal", slug="late")
-    assert sent() == ["both"]
+    assert sent() == []
+    queue(1, "later", "fal")
+    assert sent() == ["later"]
     end()
     assert sent() == ["both"]
 
@@ -124,7 +135,7 @@ def test_the_oldest_of_a_workspace_goes_first_and_a_pause_holds_only_its_own(set
 
 @pytest.mark.django_db(transaction=True)  # a look drops a connection that is within a transaction
 def test_the_watch_sends_as_many_as_have_places(settings: Any) -> None:
-    settings.PROVIDERS_AT_ONCE = {"local": 2}
+    settings.PROVIDERS_AT_ONCE = {"local": 3}
     queue(150, "crowd")
     quiet = {"since": timezone.now(), "everything": False, "room": 20, "resting": (), "busy": True}
     assert [len(look((), **quiet).claims) for _ in range(3)] == [2, 0, 0]

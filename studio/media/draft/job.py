@@ -49,6 +49,7 @@ class JobOrder:
     prompt: str
     output_format: str
     output_quality: int
+    owner: str = ""  # whose it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def _draw(folder: Path) -> int:
     duration_ms = run(
         draw,
         *(*inputs, unfinished, order.output_format, order.output_quality, order.prompt),
-        owner=folder.name,
+        owner=order.owner or folder.name,
         limits=LIMITS,
         reads=inputs,
         writes=[desk],
@@ -159,7 +160,7 @@ def _note(folder: Path, percent: object) -> None:
 
 def _order(folder: Path) -> JobOrder:
     kept = _read(folder / "order.json")
-    return JobOrder(**{one.name: kept[one.name] for one in fields(JobOrder)})
+    return JobOrder(**{one.name: kept[one.name] for one in fields(JobOrder) if one.name in kept})
 
 
 def _output(folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 import sysconfig
@@ -69,7 +68,6 @@ def _limit(limits: Limits) -> None:
     _at_most(resource.RLIMIT_FSIZE, limits.file_mb * 1_000_000)
     _at_most(resource.RLIMIT_CORE, 0)
     _at_most(resource.RLIMIT_NOFILE, 64)
-    os.nice(5)
 
 
 def _at_most(what: int, soft: int, hard: int | None = None) -> None:

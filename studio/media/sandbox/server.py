@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from studio.media.sandbox.child import NO_MEMORY, serve_job
 from studio.media.sandbox.limits import Excess, Lane, Limits, OverLimit
+from studio.media.sandbox.niceness import Use, give_way, seconds_of
 
 logger = logging.getLogger("studio.media.sandbox")
 
@@ -25,9 +26,10 @@ CORES = os.cpu_count() or 2
 AT_ONCE = {
     Lane.JUDGE: int(os.environ.get("MEDIA_AT_ONCE") or 0) or max(2, CORES),
     Lane.CONVERT: int(os.environ.get("CONVERSIONS_AT_ONCE") or 0) or max(1, CORES // 2),
-    Lane.DRAFT: int(os.environ.get("LOCAL_AT_ONCE") or 1),
+    Lane.DRAFT: int(os.environ.get("LOCAL_AT_ONCE") or 2),
 }
 IDLE_SECONDS = 10.0
+WEIGH_EVERY = 1.0
 BACKLOG = 512
 
 
@@ -44,6 +46,7 @@ class Job:
     pid: int = 0
     ended: int = -1  # a descriptor that tells of the child's end
     stop_at: float = 0.0
+    seconds: float = 0.0  # of a processor, as far as they are noted
     excess: Excess | None = None
 
 
@@ -89,6 +92,8 @@ class Server:
         self._events.register(self._door, selectors.EVENT_READ)
         self._queues = {lane: Queue(places) for lane, places in AT_ONCE.items()}
         self._jobs: set[Job] = set()
+        self._use = Use()
+        self._weighed_at = time.monotonic()
         self._idle_since = time.monotonic()
 
     def run(self) -> None:
@@ -101,6 +106,7 @@ class Server:
                 elif key.data in self._jobs:
                     self._hear(key.data)
             self._stop_late_ones()
+            self._weigh()
             for queue in self._queues.values():
                 while job := queue.let_in():
                     self._start(job)
@@ -145,6 +151,7 @@ class Server:
             self._become_child(job)
         os.close(alive)
         job.payload = b""
+        give_way(job.pid, self._use.niceness(job.owner))
         job.stop_at = time.monotonic() + job.limits.wall_seconds
         self._events.register(job.ended, selectors.EVENT_READ, job)
 
@@ -158,7 +165,8 @@ class Server:
 
     def _bury(self, job: Job) -> None:
         """A child has ended: with an answer of its own, or by a limit, which is said in its place."""
-        _, status = os.waitpid(job.pid, 0)
+        _, status, spent = os.wait4(job.pid, 0)
+        self._note(job, spent.ru_utime + spent.ru_stime)
         code = os.waitstatus_to_exitcode(status)
         if code and job in self._jobs:
             excess = job.excess or _excess(code)
@@ -181,6 +189,21 @@ class Server:
             _kill(job.pid)
         else:
             self._queues[job.limits.lane].forget(job)
+
+    def _weigh(self) -> None:
+        """Whoever uses much gives way to whoever uses little, also in the middle of one long job."""
+        if time.monotonic() - self._weighed_at < WEIGH_EVERY:
+            return
+        self._weighed_at = time.monotonic()
+        running = [job for queue in self._queues.values() for job in queue.running if job.pid]
+        for job in running:
+            self._note(job, seconds_of(job.pid))
+        for job in running:
+            give_way(job.pid, self._use.niceness(job.owner))
+
+    def _note(self, job: Job, seconds: float) -> None:
+        self._use.note(job.owner, max(0.0, seconds - job.seconds))
+        job.seconds = max(job.seconds, seconds)
 
     def _stop_late_ones(self) -> None:
         now = time.monotonic()

@@ -80,3 +80,8 @@ def count(last: int, progress: Callable[[object], None]) -> int:
     for number in range(last):
         progress(number)
     return last
+
+
+def niceness_of_this() -> int:
+    time.sleep(0.3)  # whoever started it says it once it is there
+    return os.getpriority(os.PRIO_PROCESS, 0)
