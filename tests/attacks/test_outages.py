@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -104,6 +105,13 @@ def create_render(site: LiveApi, client: httpx.Client) -> httpx.Response:
     return client.post("renders", json=body)
 
 
+def ask_for_a_new_password(site: LiveApi, client: httpx.Client) -> httpx.Response:
+    address = f"{site.address}/account/password/reset/"
+    token = client.get(address).cookies["csrftoken"]
+    form = {"email": "alice@example.org", "csrfmiddlewaretoken": token}
+    return client.post(address, data=form, follow_redirects=True, headers={"Referer": address})
+
+
 def upload(site: LiveApi, client: httpx.Client) -> httpx.Response:
     # Bytes of its own each time, or nothing would have to be stored.
     voice = (SAMPLES / "voice-welcome.mp3").read_bytes() + b"TAG" + str(time.time_ns()).encode().ljust(125, b"\0")
@@ -134,6 +142,7 @@ DOORS: dict[str, Door] = {
     "front page": front_page,
     "sign-in": sign_in_page,
     "asset": asset,
+    "new password": ask_for_a_new_password,
     "API read": read_api,
     "API create": create_render,
     "upload": upload,
@@ -142,9 +151,18 @@ DOORS: dict[str, Door] = {
     "AI/ML API": aimlapi,
     "webhook": webhook,
 }
-SPEAK_JSON = set(DOORS) - {"front page", "sign-in", "asset", "webhook"}
+SPEAK_JSON = set(DOORS) - {"front page", "sign-in", "asset", "new password", "webhook"}
 # What has to wait for the part, by part: everything else answers as ever.
-NEEDS = {"database": set(DOORS) - {"asset", "front page", "sign-in"}, "cache": set[str](), "bucket": {"upload"}}
+CREATE = ("API create", "upload")
+PROVIDER_URLS = ("RUNWARE_URL", "FAL_QUEUE_URL", "FAL_REST_URL", "FAL_PLATFORM_URL", "FAL_CDN_URL", "AIMLAPI_URL")
+PROVIDER_KEYS = ("RUNWARE_API_KEY", "FAL_KEY", "AIMLAPI_KEY")
+NEEDS = {
+    "providers": set[str](),
+    "mail": set[str](),
+    "database": set(DOORS) - {"asset", "front page", "sign-in"},
+    "cache": set[str](),
+    "bucket": {"upload"},
+}
 
 
 def knock(house: House) -> Usual:
@@ -190,6 +208,25 @@ def test_each_part_hung_and_gone(house: House, record_property: Callable[[str, o
         for process in processes_at(house.ports[part]):
             process.kill()
         check(house, part, "gone", usual, record_property)
+
+
+@pytest.mark.parametrize("how", ["hung", "gone"])
+@pytest.mark.parametrize("part", ["providers", "mail"])
+def test_what_only_the_worker_asks(
+    part: str, how: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Every provider, or the mail server: one that takes a connection and says nothing, and one that isn't there."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
+        port = silent.getsockname()[1]
+        if how == "gone":
+            silent.close()
+        given = dict.fromkeys(PROVIDER_URLS, f"http://127.0.0.1:{port}") | dict.fromkeys(PROVIDER_KEYS, "a key")
+        if part == "mail":
+            given = {"EMAIL_URL": f"smtp://127.0.0.1:{port}"}
+        with live_api(tmp_path / "site", **given) as site:
+            usual = dict.fromkeys(DOORS, (200, 0.0, "")) | dict.fromkeys(CREATE, (201, 0.0, ""))
+            usual |= {"Runware": (400, 0.0, ""), "AI/ML API": (404, 0.0, "")}
+            check(House(site, {}), part, how, usual, record_property)
 
 
 def wait_until_usual(house: House, usual: Usual, seconds: float = 20) -> None:
