@@ -117,15 +117,18 @@ class Attacker:
                 size = max(1, size // 2)
             await asyncio.sleep(PAUSE if size > 1 else 2 * PAUSE)
 
-    async def _any_render(self, client: httpx.AsyncClient) -> str:
-        return str((await client.get("renders", params={"limit": 1})).json()["data"][0]["id"])
+    async def _look_for_another(self, client: httpx.AsyncClient) -> None:
+        """Another render to wait for, unless the allowance is used up."""
+        answer = await self._note("waits", client.get("renders", params={"limit": 1}))
+        if answer is not None and answer.is_success:
+            self.render = answer.json()["data"][0]["id"]
 
     async def _wait(self, client: httpx.AsyncClient) -> None:
         while True:
             began = time.monotonic()
             answer = await self._note("waits", client.get(f"renders/{self.render}", params={"wait": WAIT_SECONDS}))
             if answer is not None and answer.is_success and answer.json()["finished_at"]:
-                self.render = await self._any_render(client)
+                await self._look_for_another(client)
             if time.monotonic() - began < WAIT_SECONDS / 2:
                 await asyncio.sleep(PAUSE)
 

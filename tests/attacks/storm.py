@@ -106,6 +106,7 @@ def storm(site: LiveApi, pieces: tuple[str, ...], measured: Measured) -> Iterato
     try:
         assert attacker.stdout.readline() == "begun\n"
         yield
+        assert attacker.poll() is None, "the storm is over before its time"
         spent = psutil.Process(attacker.pid).cpu_times()
         measured.attacker_seconds = spent.user + spent.system
     finally:
