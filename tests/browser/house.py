@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import email.policy
-import fcntl
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from typing import Any
 from tests.servers import free_ports
 from tests.sites import ROOT, Site, fresh_site
 
+SEATS = 4  # one workspace gets three of them
 OPEN_WITHIN = 90.0
 STOPPED_WITHIN = 90.0
 PRICE_PER_SECOND = "0.01"
@@ -69,22 +69,23 @@ class House:
 
     @contextmanager
     def engine_taken(self) -> Iterator[None]:
-        """The draft engine has one seat, and the test sits on it: what is asked for meanwhile stays in making."""
-        seats = self.site.folder / "draft-engine" / ".slots"
-        seats.mkdir(parents=True, exist_ok=True)
-        with (seats / "0").open("ab") as seat:
-            fcntl.flock(seat, fcntl.LOCK_EX)
-            yield
+        """The test sits on every seat of the draft engine: what is asked for meanwhile stays in making."""
+        command = [sys.executable, "-m", "tests.browser.sitters", str(SEATS)]
+        with subprocess.Popen(command, cwd=ROOT, env=self.site.environment, stdout=subprocess.PIPE) as sitters:
+            assert sitters.stdout
+            try:
+                assert [sitters.stdout.readline() for _ in range(SEATS)] == [b"seated\n"] * SEATS
+                yield
+            finally:
+                sitters.kill()
 
-    def engine_says(self, reference: str, word: str, **content: Any) -> None:
-        """Put ``progress`` or ``error`` into the mouth of an engine that waits for its seat."""
+    def engine_says(self, reference: str, word: str, content: dict[str, Any]) -> None:
+        """Put ``progress`` or the ``end`` of a job into the mouth of an engine that waits for its seat."""
         job = self.site.folder / "draft-engine" / reference
-        wait_until((job / "pid").exists, OPEN_WITHIN)
+        wait_until((job / "starts").exists, OPEN_WITHIN)
         unfinished = job / f".{word}.test"
         unfinished.write_text(json.dumps(content), encoding="utf-8")
         unfinished.rename(job / f"{word}.json")
-        if word == "error":
-            os.kill(int((job / "pid").read_text()), signal.SIGKILL)
 
     def stored_video(self, render_id: str) -> Path:
         (video,) = (self.site.folder / "media").glob(f"w/*/renders/{render_id}/video.*")
@@ -97,7 +98,7 @@ def open_house(folder: Path, *names: str, **variables: str) -> Iterator[House]:
     (port,) = free_ports(1)
     with (
         fresh_site(
-            folder, DRAFT_PRICE_PER_SECOND=PRICE_PER_SECOND, WORKERS="2", LOCAL_AT_ONCE="1", **variables
+            folder, DRAFT_PRICE_PER_SECOND=PRICE_PER_SECOND, WORKERS="2", LOCAL_AT_ONCE=str(SEATS), **variables
         ) as site,
         neighbours_of(site) as neighbours,
     ):

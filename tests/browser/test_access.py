@@ -63,8 +63,9 @@ def lived_in(house: House) -> Iterator[LivedIn]:
     (ready,) = house.ask("ask_for", slug, LONG_TITLE, until="ready")
     with house.engine_taken():
         failed, cancelled, running = house.ask("ask_for", slug, "Failed", "Cancelled", LONG_TITLE, until="rendering")
-        house.engine_says(failed["reference"], "error", code="engine_died", message="The draft engine died.")
-        house.engine_says(running["reference"], "progress", percent=40)
+        died = {"word": "failed", "code": "engine_died", "message": "The draft engine died."}
+        house.engine_says(failed["reference"], "end", died)
+        house.engine_says(running["reference"], "progress", {"percent": 40})
         house.ask("once", failed["id"], "failed")
         house.ask("cancel", cancelled["id"])
         videos = {"ready": ready["id"], "running": running["id"], "failed": failed["id"], "cancelled": cancelled["id"]}

@@ -1,0 +1,29 @@
+"""Sits on every seat of a site's draft engine until it is killed: ``python -m tests.browser.sitters SEATS``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from threading import Thread
+
+from studio.media.sandbox import Limits, run
+from studio.media.sandbox.limits import Lane
+from tests.studio.media import sandboxed
+
+LIMITS = Limits(wall_seconds=900, lane=Lane.DRAFT)
+
+
+def sit(owner: str) -> None:
+    run(
+        sandboxed.say_pid_and_sleep,
+        600,
+        owner=owner,
+        limits=LIMITS,
+        reads=[Path(__file__).parents[1]],
+        progress=lambda _: print("seated", flush=True),
+    )
+
+
+if __name__ == "__main__":
+    for number in range(int(sys.argv[1])):
+        Thread(target=sit, args=(f"sitter {number}",)).start()
