@@ -51,6 +51,8 @@ def make_studio(
 
 
 def ask(studio: Studio, *, key: str | None = None, **also: object) -> Render:
+    """What names its offer stays with it, unless it says otherwise: so what became of that one can be told."""
+    also.setdefault("fallback", "offer" not in also)
     return request_render(
         user=None,
         idempotency_key=key,

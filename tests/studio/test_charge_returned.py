@@ -78,7 +78,7 @@ def test_the_customer_reads_it_wherever_the_charge_stood(operator: Client, house
     act(operator, done, reason=WHY)
     owner = cast.browser(cast.alice)
     page = read(owner, "video", house, render=done.pk)
-    assert f'<span class="money">$1.00</span> on {Render.objects.get().returned_at:%-d %b %Y}. {WHY}</dd>' in page
+    assert f'<span class="money">$1.0000</span> on {Render.objects.get().returned_at:%-d %b %Y}. {WHY}</dd>' in page
     assert f"The charge was given back: {WHY}" in page
     assert f"Given back: {WHY}" in read(owner, "statement", house)
     _, secret = make_token(house, user=cast.alice, name="t", scopes=list(Scope))

@@ -189,7 +189,7 @@ def test_a_paused_provider_says_until_when(owner: Client, house: Workspace) -> N
 
 
 def test_models_that_nobody_here_sells_are_named_with_why(owner: Client, house: Workspace) -> None:
-    answer = owner.get(url("video_new", house))
+    answer = owner.get(url("video_new", house), follow=True)
     assert [card.model.slug for card in answer.context["models"]] == [
         "draft",
         "kling-avatar-2-pro",

@@ -254,7 +254,11 @@ NOT_SOLD = {fal: "not found", runware: "modelUnavailable", aimlapi: "not found"}
 # What is refused: how it comes about, the doors that it bears on, and what each of them says.
 REFUSALS: dict[str, tuple[Callable[[House], None], tuple[Any, ...], str, dict[Any, str]]] = {
     "no credit": (
-        no_credit, ALL, "and $0.00 is available", {fal: "Exhausted balance.", runware: "insufficientCredits"}
+        no_credit, ALL, "and $0.00 is available",
+        {
+            fal: "Exhausted balance.", runware: "insufficientCredits",
+            **dict.fromkeys((page_form, page_takes, page_again), "and $0.0000 is available"),
+        },
     ),
     "frozen": (frozen, ALL, "credit is frozen", {fal: "Admin lock.", runware: "accountSuspended"}),
     "workspace cap": (

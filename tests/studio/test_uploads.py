@@ -90,6 +90,7 @@ def test_another_workspace_has_its_own_copy(workspace: Workspace, media: Path) -
     assert len(files_in(media)) == 4
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_two_uploads_at_once_the_first_wins(
     workspace: Workspace, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +111,7 @@ def test_of_two_uploads_at_once_the_first_wins(
     assert files_in(media) == [ours.file.name, ours.details["thumbnail"]]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_no_file_stays_when_its_row_cannot_be_written(
     workspace: Workspace, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +124,7 @@ def test_no_file_stays_when_its_row_cannot_be_written(
     assert files_in(media) == []
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_lost_race_does_not_break_the_transaction_around_it(
     workspace: Workspace, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
