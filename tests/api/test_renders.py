@@ -190,7 +190,8 @@ def test_a_batch_is_taken_whole_with_one_quote_and_one_status(api: Caller, input
     assert len(api.get(f"renders?group={batch['id']}&limit=100").json()["data"]) == 20
 
 
-def test_a_batch_may_have_a_thousand_items_and_not_one_more(api: Caller, inputs: dict[str, str]) -> None:
+def test_a_batch_may_have_a_thousand_items_and_not_one_more(api: Caller, inputs: dict[str, str], settings: Any) -> None:
+    settings.DRAFTS_WAITING = settings.FREE_SECONDS_A_DAY = {"workspace": 0, "token": 0}
     ledger.grant(api.token.workspace, 1_000 * CREDIT, key="for all of them", reason="a test")
     made = api.post("batches", {"items": [inputs] * 1_000})
     assert made.status_code == 201, made.content

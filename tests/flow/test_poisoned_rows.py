@@ -158,7 +158,8 @@ def rendering(studio: Studio, offer: str = "local:draft") -> ProviderJob:
     )
 
 
-def test_the_looks_and_the_reports_of_the_watch(studio: Studio) -> None:
+def test_the_looks_and_the_reports_of_the_watch(studio: Studio, settings: Any) -> None:
+    settings.PROVIDERS_AT_ONCE = settings.PROVIDERS_AT_ONCE | {"local": 4}
     bad_job, good_job = rendering(studio, NOWHERE), rendering(studio)
     bad, good = ask(studio), ask(studio)
     Render.objects.filter(pk=bad.pk).update(offer=NOWHERE, next_try_at=timezone.now() - timedelta(hours=1))
