@@ -18,7 +18,7 @@ import httpx
 from tests.api.live import MOVE_IN, LiveApi, live_api
 from tests.servers import free_ports
 from tests.simulators import loopback
-from tests.simulators.fixture import Door, Inbox, Simulators, eventually, open_inbox, running_simulators
+from tests.simulators.fixture import SPEED, Door, Inbox, Simulators, eventually, open_inbox, running_simulators
 from tests.sites import ROOT
 
 CREDIT = 100_000_000
@@ -94,6 +94,29 @@ class LiveGateway:
 
     def nothing_is_held(self) -> None:
         eventually(lambda: self.money()[1] == 0, "the release of every hold")
+
+    def slowly(self) -> None:
+        """Jobs stay in the provider's queue until ``finish``."""
+        self.simulators.fal.speed(0.001)
+
+    def finish(self) -> None:
+        self.simulators.fal.speed(SPEED)
+
+    def let_end(self) -> None:
+        """Wait for what was begun. A job that its provider forgets under way keeps its hold for an hour."""
+        if self.simulators.fal.jobs():
+            self.finish()
+            self.nothing_is_held()
+
+    @contextmanager
+    def charged(self, micros: int) -> Iterator[None]:
+        """What is begun inside, given up by its caller but not cancelled, ends as one job that costs this."""
+        available, _ = self.money()
+        yield
+        eventually(self.simulators.fal.jobs, "the job at the provider")
+        self.let_end()
+        assert self.money() == (available - micros, 0)
+        assert len(self.simulators.fal.jobs()) == 1
 
     def neighbour(self) -> str:
         """The key of another customer."""

@@ -20,6 +20,7 @@ from tests.simulators.protocol_fal import STANDARD, is_sealed
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("live-gateway")]
 
 CLIENTS = ["@fal-ai/client", "@fal-ai/serverless-client"]
+COST_MICROS = 224_800  # 4 s at fal's price
 Options = dict[str, Any]
 
 
@@ -105,7 +106,7 @@ def test_it_runs_synchronously(fal: JsClient, gateway: LiveGateway, package: str
 
 
 def test_it_cancels_at_the_provider(fal: JsClient, gateway: LiveGateway, package: str) -> None:
-    slowly(gateway)
+    gateway.slowly()
     queued = fal.call("queue.submit", STANDARD, {"input": given(gateway)})
     about = {"requestId": queued["request_id"]}
     eventually(lambda: gateway.simulators.fal.jobs(phase="queued"), "the job at the provider")
@@ -119,11 +120,6 @@ def test_it_cancels_at_the_provider(fal: JsClient, gateway: LiveGateway, package
     assert caught.value.told["status"] == 400
     assert [job["phase"] for job in gateway.simulators.fal.jobs()] == ["cancelled"]
     gateway.nothing_is_held()
-
-
-def slowly(gateway: LiveGateway) -> None:
-    """Jobs stay in the provider's queue."""
-    gateway.simulators.fal.speed(0.001)
 
 
 def upload(gateway: LiveGateway, folder: Path, name: str, url: str, kind: str) -> Options:
@@ -187,7 +183,7 @@ def test_it_throws_its_own_errors(made: Callable[..., JsClient], gateway: LiveGa
 
 
 def test_its_own_time_limit_cancels(fal: JsClient, gateway: LiveGateway) -> None:
-    slowly(gateway)
+    gateway.slowly()
     with pytest.raises(ClientError) as caught:
         subscribe(fal, gateway, timeout=3_000)
     assert caught.value.told["message"] == "Client timed out waiting for the request to complete after 3000ms"
@@ -197,8 +193,8 @@ def test_its_own_time_limit_cancels(fal: JsClient, gateway: LiveGateway) -> None
 
 @pytest.mark.usefixtures("newest")
 def test_a_caller_who_gives_up_stops_asking(fal: JsClient, gateway: LiveGateway) -> None:
-    slowly(gateway)
-    with pytest.raises(ClientError) as caught:
+    gateway.slowly()
+    with gateway.charged(COST_MICROS), pytest.raises(ClientError) as caught:
         subscribe(fal, gateway, abortSignal={"$abort": 1_000})
     assert caught.value.told["name"] in ("AbortError", "TimeoutError")
 
@@ -213,7 +209,7 @@ def test_a_start_limit_that_is_kept_changes_nothing(fal: JsClient, gateway: Live
 def test_a_start_limit_that_passes_while_a_provider_has_it_is_forgotten(
     fal: JsClient, gateway: LiveGateway, package: str
 ) -> None:
-    slowly(gateway)
+    gateway.slowly()
     queued = fal.call("queue.submit", STANDARD, {"input": given(gateway), "startTimeout": 3})
     about = {"requestId": queued["request_id"]}
     job = eventually(lambda: gateway.simulators.fal.jobs(phase="queued"), "the job at the provider")[0]

@@ -29,11 +29,6 @@ def wish(live: LiveGateway) -> dict[str, Any]:
     return fal_arguments(live, 4_000)
 
 
-def slowly(live: LiveGateway) -> None:
-    """Jobs stay in the provider's queue."""
-    live.simulators.fal.speed(0.001)
-
-
 def test_it_goes_through_all_of_it(fal_sdk: fal_client.SyncClient, live: LiveGateway) -> None:
     seen: list[Any] = []
     handle = fal_sdk.submit(STANDARD, wish(live), webhook_url=live.inbox.url + "/hook")
@@ -50,7 +45,7 @@ def test_it_goes_through_all_of_it(fal_sdk: fal_client.SyncClient, live: LiveGat
 
 
 def test_it_cancels_at_the_provider(fal_sdk: fal_client.SyncClient, live: LiveGateway) -> None:
-    slowly(live)
+    live.slowly()
     handle = fal_sdk.submit(STANDARD, wish(live))
     eventually(lambda: live.simulators.fal.jobs(phase="queued"), "the job at the provider")
     handle.cancel()
@@ -63,7 +58,7 @@ def test_it_cancels_at_the_provider(fal_sdk: fal_client.SyncClient, live: LiveGa
 
 def test_its_own_time_limit_cancels(fal_sdk: fal_client.SyncClient, live: LiveGateway) -> None:
     """It sends the same limit to us, and what a provider has by then is cancelled there and not thrown away."""
-    slowly(live)
+    live.slowly()
     with pytest.raises(fal_client.FalClientTimeoutError):
         fal_sdk.subscribe(STANDARD, wish(live), client_timeout=5, interval=0.1)
     eventually(lambda: [job["phase"] for job in live.simulators.fal.jobs()] == ["cancelled"], "the cancel")
@@ -73,7 +68,7 @@ def test_its_own_time_limit_cancels(fal_sdk: fal_client.SyncClient, live: LiveGa
 def test_a_start_limit_that_passes_while_a_provider_has_it_is_forgotten(
     fal_sdk: fal_client.SyncClient, live: LiveGateway
 ) -> None:
-    slowly(live)
+    live.slowly()
     handle = fal_sdk.submit(STANDARD, wish(live), start_timeout=3)
     job = eventually(lambda: live.simulators.fal.jobs(phase="queued"), "the job at the provider")[0]
     passed(3)

@@ -24,21 +24,13 @@ from tests.simulators.sdks import runware_order, with_runware
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("live-gateway")]
 OLDER = Path(__file__).resolve().parents[1] / "simulators" / "older_runware.py"
 COST = 0.2248  # 4 s at fal's price
+COST_MICROS = 224_800
 
 
 def wish(live: LiveGateway, **options: Any) -> dict[str, Any]:
     wanted = runware_order(live, **options)
     wanted["inputs"]["audio"] = live.voice()
     return wanted
-
-
-def slowly(live: LiveGateway) -> None:
-    """Jobs stay in the provider's queue until ``finish``."""
-    live.simulators.fal.speed(0.001)
-
-
-def finish(live: LiveGateway) -> None:
-    live.simulators.fal.speed(200)
 
 
 def has_job(live: LiveGateway) -> bool:
@@ -116,6 +108,7 @@ def test_js_rejects_with_the_servers_code(live: LiveGateway, made: Callable[...,
         live.simulators.fal.fault("moderated")
     elif trouble == "conflictTaskUUID":
         js.call("videoInference", wanted | {"skipResponse": True})
+        eventually(lambda: has_job(live), "the job")
     with pytest.raises(ClientError) as caught:
         js.call("videoInference", wanted)
     error = caught.value.told["error"]
@@ -139,11 +132,11 @@ def test_js_gives_up_by_its_own_time_limit(live: LiveGateway, made: Callable[...
 
 def test_js_finds_its_video_after_the_server_was_gone(live: LiveGateway, made: Callable[..., JsClient]) -> None:
     js, wanted = made(), js_wish(live)
-    slowly(live)
+    live.slowly()
     js.call("videoInference", wanted | {"skipResponse": True})
     eventually(lambda: has_job(live), "the job")
     live.drop_sockets()
-    finish(live)
+    live.finish()
     live.start_sockets()
     eventually(
         lambda: js.call("getResponse", {"taskUUID": wanted["taskUUID"]})[0]["status"] == "success", "it", seconds=60
@@ -180,23 +173,24 @@ def test_the_older_client_reports_the_servers_code(live: LiveGateway, trouble: s
 
 
 def test_the_older_client_gives_up_by_its_own_time_limit(live: LiveGateway) -> None:
-    slowly(live)
-    told = older(live, RUNWARE_VIDEO_INITIAL_TIMEOUT="500", RUNWARE_MAX_POLLS_VIDEO_GENERATION="2",
-                 RUNWARE_MAX_POLLS="2", RUNWARE_MAX_POLLS_AUDIO_GENERATION="2", RUNWARE_MAX_POLLS_3D_GENERATION="2",
-                 RUNWARE_MAX_POLLS_IMAGE_GENERATION="2")  # fmt: skip
+    live.slowly()
+    with live.charged(COST_MICROS):
+        told = older(live, RUNWARE_VIDEO_INITIAL_TIMEOUT="500", RUNWARE_MAX_POLLS_VIDEO_GENERATION="2",
+                     RUNWARE_MAX_POLLS="2", RUNWARE_MAX_POLLS_AUDIO_GENERATION="2", RUNWARE_MAX_POLLS_3D_GENERATION="2",
+                     RUNWARE_MAX_POLLS_IMAGE_GENERATION="2")  # fmt: skip
     assert told["error"] == "Exception"
     assert told["message"].startswith("Timeout waiting for poll response")
 
 
 def test_the_older_client_gets_its_video_though_the_server_was_gone(live: LiveGateway) -> None:
-    slowly(live)
+    live.slowly()
     told: list[Any] = []
     client = threading.Thread(target=lambda: told.append(older(live, RUNWARE_VIDEO_INITIAL_TIMEOUT="2000")))
     client.start()
     eventually(lambda: has_job(live), "the job", seconds=60)
     live.drop_sockets()
     live.start_sockets()
-    finish(live)
+    live.finish()
     client.join(100)
     assert told[0]["videos"][0]["status"] == "success"
     assert len(live.simulators.fal.jobs()) == 1
@@ -261,20 +255,20 @@ def test_one_failure_of_the_sdk_leaves_its_other_tasks_alone(live: LiveGateway) 
 
 
 def test_the_sdk_gives_up_by_its_own_time_limit(live: LiveGateway) -> None:
-    slowly(live)
-    with pytest.raises(RunwareError) as caught:
+    live.slowly()
+    with live.charged(COST_MICROS), pytest.raises(RunwareError) as caught:
         sdk(live, lambda client: client.run(wish(live), RunOptions(timeout=2_000)))
     assert caught.value.code == "timeout"
 
 
 def test_the_sdk_resumes_its_session_and_gets_what_was_paid_for(live: LiveGateway) -> None:
-    slowly(live)
+    live.slowly()
 
     async def through_a_drop(client: Runware) -> Any:
         running = asyncio.create_task(client.run(wish(live)))
         await asyncio.to_thread(eventually, lambda: has_job(live), "the job")
         await asyncio.to_thread(live.drop_sockets)
-        finish(live)
+        live.finish()
         await asyncio.to_thread(live.start_sockets)
         return await asyncio.wait_for(running, 90)
 
