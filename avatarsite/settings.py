@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from avatarsite import env
+from avatarsite.kept import kept_secret
 
 django_stubs_ext.monkeypatch()
 
@@ -23,18 +24,14 @@ VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var"))).resolve()
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
-def _kept_secret(path: Path) -> str:
-    """A key that this machine makes once, so that sessions and signed links survive a restart."""
-    if not path.exists():
-        path.touch(mode=0o600, exist_ok=True)
-        path.write_text(secrets.token_urlsafe(50), encoding="utf-8")
-    return path.read_text(encoding="utf-8").strip()
-
-
 # --- The site ------------------------------------------------------------------------------------------------------
 
 DEBUG = env.flag("DEBUG", default=False)
-SECRET_KEY = env.text("SECRET_KEY") or _kept_secret(VAR_DIR / "secret_key")
+SECRET_KEY = env.text("SECRET_KEY") or kept_secret(
+    # Sessions and signed links survive a restart.
+    VAR_DIR / "secret_key",
+    lambda: secrets.token_urlsafe(50),
+)
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 PUBLIC_URL = env.url("PUBLIC_URL")
 SITE_URL = PUBLIC_URL or "http://127.0.0.1:8000"

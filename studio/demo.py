@@ -10,6 +10,7 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import transaction
 
+from avatarsite.kept import kept_secret
 from avatarsite.workspaces.models import Member, Role, User, Workspace
 from billing import ledger, pricing
 from studio.models import Render, RenderState
@@ -88,8 +89,4 @@ def _login(workspace: Workspace, person: Person, password: str) -> Login:
 
 def _password() -> str:
     """One password for this machine's demo, so that a demo that somebody exposes has no password known to all."""
-    path = Path(settings.VAR_DIR) / "demo_password"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(4), encoding="utf-8")
-    return path.read_text(encoding="utf-8").strip()
+    return kept_secret(Path(settings.VAR_DIR) / "demo_password", lambda: secrets.token_hex(4))
