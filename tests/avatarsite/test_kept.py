@@ -35,7 +35,7 @@ def test_an_empty_file_that_another_process_has_just_opened_is_no_secret(tmp_pat
 def test_processes_that_start_together_have_the_same_secret(tmp_path: Path) -> None:
     command = [sys.executable, "-c", TOGETHER, str(tmp_path)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
-    started = [subprocess.Popen(command, **pipes) for _ in range(4)]  # type: ignore[call-overload]  # its options
+    started = [subprocess.Popen(command, **pipes) for _ in range(4)]
     for process in started:
         assert process.stdout.readline() == "ready\n"
     for process in started:
