@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -125,7 +124,7 @@ def let_go(*names: str | None) -> None:
     named = list(filter(None, names))
     StoredFile.objects.filter(pk__in=named).update(state=FileState.LEAVING, touched_at=timezone.now())
     for name in named:
-        transaction.on_commit(partial(drop, name), robust=True)
+        _drop_once_committed(name)
 
 
 def drop(name: str) -> None:
@@ -197,11 +196,20 @@ def _check_pace(use: StorageUse, size: int, field: str) -> None:
         raise StorageTooFast(most=most, seconds=60 - int(now % 60), field=field)
 
 
+def _drop_once_committed(name: str) -> None:
+    """What can't be deleted now is swept. A function of its own, because Django names it where it fails."""
+
+    def drop_it() -> None:
+        drop(name)
+
+    transaction.on_commit(drop_it, robust=True)
+
+
 def _not_come(name: str) -> None:
     """What came before under the same name may be there still, and so may a part of what came now."""
     going = StoredFile.objects.filter(pk=name, state=FileState.COMING)
     if going.update(state=FileState.LEAVING, touched_at=timezone.now()):
-        transaction.on_commit(partial(drop, name), robust=True)
+        _drop_once_committed(name)
 
 
 def _sweep(row: StoredFile) -> bool:
