@@ -20,7 +20,7 @@ from tests.browser.conftest import Visit
 from tests.browser.eyes import RULES, Eyes
 from tests.browser.house import House
 from tests.browser.neighbours import CREDIT_MICROS, PASSWORD
-from tests.browser.new_video import make_button, open_with_samples, slot
+from tests.browser.new_video import make_button, open_empty, open_with_samples, slot
 from tests.browser.pages import IN_A_WORKSPACE, OF_A_PERSON, OF_NOBODY, OF_THE_PROTECTED, THINGS, addresses, advice
 from tests.browser.visitors import Visitor
 
@@ -86,6 +86,9 @@ def test_pages_of_an_empty_workspace(visit: Visit) -> None:
     slug = re.findall(r"/w/([^/]+)/", page.url)[0]
     for address in addresses(IN_A_WORKSPACE, workspace=slug):
         eyes.see(address)
+    open_empty(judy, slug)
+    assert page.url == f"{judy.house.address}/w/{slug}/videos/new/?draft=d1"
+    eyes.arrive("video_new", "a new video of an empty workspace")
     open_with_samples(judy, slug)
     expect(page.get_by_text("is missing.")).to_be_visible()
     eyes.look("a new video without the credit for it")
@@ -100,6 +103,13 @@ def test_pages_of_a_workspace_that_is_lived_in(visit: Visit, lived_in: LivedIn) 
     eyes = Eyes(mia)
     for address in addresses(IN_A_WORKSPACE, lived_in.things, workspace=lived_in.slug):
         eyes.see(address)
+    open_empty(mia, lived_in.slug)
+    # A draft's address names all that is on it, and this workspace has a first project.
+    first = lived_in.things["project"][-1]
+    assert mia.page.url == f"{mia.house.address}{lived_in.at('videos/new/')}?draft=d1&project={first}"
+    eyes.arrive("video_new", "an empty draft")
+    # The address that a person comes by, which only leads elsewhere from where nothing is yet.
+    eyes.see(lived_in.at("videos/new/"))
     eyes.saw_nothing_grave()
     mia.nothing_went_wrong()
 
