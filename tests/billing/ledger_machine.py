@@ -300,7 +300,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def everything_agrees(self) -> None:
         findings = ledger.verify()
-        assert findings == []
+        assert findings == [], findings
         lines = told("SELECT id, key, amount_micros, memo, owner_hash FROM billing_transfer ORDER BY id")
         assert lines[: len(self.history)] == self.history
         self.history = lines

@@ -243,6 +243,17 @@ class WholeMachine(LedgerMachine):
         )
         self.happens(lambda: refunds.book_refund(facts), crash)
 
+    # --- Freezing by hand ---------------------------------------------------------------------------------------------
+
+    @rule(wallet=few, frozen=some.sampled_from([False, False, False, True]))
+    def freeze(self, wallet: int, frozen: bool) -> None:
+        """As an operator does it, who can't lift what the rules have frozen."""
+        owner = self.model.wallets[wallet].workspace
+        if frozen:
+            self.happens(lambda: freezing.freeze_by_hand(owner, reason="By hand"), None)
+        else:
+            self.happens(lambda: freezing.end_own_freeze(owner), None)
+
     # --- Disputes ----------------------------------------------------------------------------------------------------
 
     @rule(target=disputed, payment=payments, status=some.sampled_from(["warning_needs_response", "needs_response"]))
@@ -327,11 +338,7 @@ class WholeMachine(LedgerMachine):
             state for state, workspace, cleared in told(_DISPUTES) if workspace == wallet.workspace.pk and not cleared
         }
         stopped = owed > 0 or bool(states & {"open", "lost"})
-        if frozen != stopped:
-            # An operator has let it go on meanwhile; the next news of Stripe's says again what the rules say.
-            assert stopped
-            freezing.apply_freeze(wallet.workspace)
-            assert told("SELECT COUNT(*) FROM billing_ledgeraccount WHERE frozen_at IS NOT NULL")[0][0] > 0
+        assert frozen == stopped
         return stopped
 
     def accounts_as_the_states_say(self, sums: dict[str, int]) -> None:

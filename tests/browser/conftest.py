@@ -37,6 +37,8 @@ NAMES = (
     "Quinn",
     "Rosa",
     "Sara",
+    "Thea",
+    "Yara",
 )
 
 Visit = Callable[..., Visitor]

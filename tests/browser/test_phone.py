@@ -32,12 +32,12 @@ PICTURES = """async () => {
 
 
 def test_the_price_and_the_button_are_in_sight_wherever_one_is(visit: Visit, house: House) -> None:
-    mia, slug = visit("Mia", viewport=PHONE, has_touch=True), house.slugs["Mia"]
-    page = mia.page
-    open_empty(mia, slug)
+    thea, slug = visit("Thea", viewport=PHONE, has_touch=True), house.slugs["Thea"]
+    page = thea.page
+    open_empty(thea, slug)
     expect(make_button(page)).to_be_in_viewport()
     expect(make_button(page)).to_be_disabled()
-    open_with_samples(mia, slug)
+    open_with_samples(thea, slug)
     for look in (0, 400, 100_000):
         page.evaluate("y => scrollTo(0, y)", look)
         expect(page.get_by_text(f"At most {usd(HELD)}", exact=True)).to_be_in_viewport()
@@ -52,13 +52,13 @@ def test_the_price_and_the_button_are_in_sight_wherever_one_is(visit: Visit, hou
     with house.engine_taken():
         make_button(page).tap()
         page.wait_for_url("**/videos/rnd_*/")
-    mia.nothing_went_wrong()
+    thea.nothing_went_wrong()
 
 
 def test_the_focus_stays_after_an_earlier_upload_is_chosen(visit: Visit, house: House) -> None:
-    nora, slug = visit("Nora"), house.slugs["Nora"]
-    page = nora.page
-    open_with_samples(nora, slug)
+    yara, slug = visit("Yara"), house.slugs["Yara"]
+    page = yara.page
+    open_with_samples(yara, slug)
     for kind, name in (("Portrait", "Sample portrait.jpg"), ("Voice", "Sample voice.mp3")):
         slot(page, kind).get_by_role("link", name="Earlier ones").focus()
         page.keyboard.press("Enter")
@@ -67,7 +67,7 @@ def test_the_focus_stays_after_an_earlier_upload_is_chosen(visit: Visit, house: 
         page.keyboard.press("Enter")
         expect(dialog).to_be_hidden()
         expect(slot(page, kind).get_by_role("link", name="Earlier ones")).to_be_focused()
-    nora.nothing_went_wrong()
+    yara.nothing_went_wrong()
 
 
 def test_lists_load_small_pictures_and_tables_stay_in_their_cards(visit: Visit, house: House) -> None:

@@ -97,9 +97,9 @@ def test_asking_again_asks_for_the_same_providers_and_options(
 
 def test_a_key_can_not_be_used_again_to_choose_another_provider(studio: Studio, settings: Any) -> None:
     settings.RUNWARE_API_KEY, settings.FAL_KEY = "a-key", "an-id:a-secret"
-    first = ask(studio, key="mine", model="kling-avatar-2-pro", offer=RUNWARE)
+    first = ask(studio, key="mine", model="kling-avatar-2-pro", offer=RUNWARE, fallback=True)
     assert ask(studio, key="mine", model="kling-avatar-2-pro", routing=RUNWARE) == first
-    for other in ({"offer": FAL}, {"routing": "cheapest"}, {"offer": RUNWARE, "fallback": False}):
+    for other in ({"offer": FAL, "fallback": True}, {"routing": "cheapest"}, {"offer": RUNWARE, "fallback": False}):
         with pytest.raises(RequestRefused) as refused:
             ask(studio, key="mine", model="kling-avatar-2-pro", **other)
         assert refused.value.code == "idempotency_conflict"

@@ -203,6 +203,58 @@ def serving(say: Callable[[Wire], Coroutine[Any, Any, None]]) -> list[Any]:
     return wire.sent
 
 
+VIDEO = {"taskType": "videoInference", "taskUUID": "a-task", "status": "success", "videoUUID": "a-video"}
+QUESTION = json.dumps([{"taskType": "getResponse", "taskUUID": "a-task"}])
+
+
+class SlowHub(hub.Hub):
+    """Lets everybody in, and answers any other frame with the video once it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connections: list[Any] = []
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    def enter(self, connection: hub.Listener) -> None:
+        self.connections.append(connection)
+
+    async def in_thread(self, _workspace_id: str, _work: Callable[..., Any], *given: Any) -> Any:
+        if given[1] is None:
+            return frames.Known("secret", "tok_1", "ws_1", SESSION, may_be_told=True), []
+        self.asked.set()
+        await self.may_answer.wait()
+        return given[1], [{"data": [VIDEO]}]
+
+
+@pytest.mark.parametrize("is_asked_for", [False, True])
+def test_a_video_is_sent_once_though_it_is_asked_for_when_it_would_be_pushed(
+    monkeypatch: pytest.MonkeyPatch, is_asked_for: bool
+) -> None:
+    """@runware/sdk-js gives its caller all that has come for a task, when it has asked."""
+    here, counted = SlowHub(), []
+    monkeypatch.setattr(socket, "hub", here)
+    monkeypatch.setattr(socket, "IDLE_SECONDS", 0.5)
+
+    async def look() -> None:
+        await here.connections[0].tell(Push("gwr_1", SESSION, "ws_1", [VIDEO]))
+        counted.append(list(here.connections[0].told))
+
+    async def talk(wire: Wire) -> None:
+        wire.say(json.dumps([{"taskType": "authentication", "apiKey": "secret"}]))
+        await until(lambda: here.connections and here.connections[0].known)
+        if is_asked_for:
+            wire.say(QUESTION)
+            await here.asked.wait()
+            await look()
+            here.may_answer.set()
+            await until(lambda: len(wire.sent) > 1)
+        await look()
+
+    sent = serving(talk)
+    assert [json.loads(message["text"]) for message in sent[1:-1]] == [{"data": [VIDEO]}]
+    assert counted == ([[], ["gwr_1"]] if is_asked_for else [["gwr_1"]])
+
+
 @pytest.fixture
 def fresh_hub(monkeypatch: pytest.MonkeyPatch) -> hub.Hub:
     made = hub.Hub()

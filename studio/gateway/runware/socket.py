@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -29,6 +30,7 @@ IDLE_SECONDS = 120.0  # clients ping every 5 to 45 s
 FRAMES_AT_ONCE = 16  # of one connection
 PLACE_SECONDS = 10.0  # a frame waits so long for its place; then it is refused, so that the next ping is read
 SEND_SECONDS = 10.0
+ANSWERED = 1_000  # videos remembered until the next look finds that they need no push
 NORMAL = 1000
 CROWDED = "Too many tasks at once on this connection. Wait for answers before you send more."
 TOO_MANY = f"A key has at most {CONNECTIONS_OF_ONE} connections at once. Close one, or send more tasks over each."
@@ -57,7 +59,8 @@ class Connection:
         self.known: Known | None = None
         self.told: dict[str, float] = {}
         self._places = asyncio.Semaphore(FRAMES_AT_ONCE)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], str] = {}
+        self._answered: deque[str] = deque(maxlen=ANSWERED)
 
     async def serve(self) -> None:
         try:
@@ -75,12 +78,18 @@ class Connection:
                 task.cancel()
 
     async def tell(self, push: Push) -> None:
-        """Whoever does not take a result in time finds it when he resumes the session."""
-        try:
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._say([{"data": push.items}] if push.items else [])
-        except (OSError, TimeoutError):
-            return
+        """Whoever does not take a result in time finds it when he resumes the session.
+
+        What an answer carries is not pushed beside it: @runware/sdk-js would give its caller two videos.
+        """
+        if any(item["taskUUID"] in text for item in push.items for text in self._under_way.values()):
+            return  # the next look sees whether that frame's answer has told it
+        if not all(item["videoUUID"] in self._answered for item in push.items):
+            try:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self._say([{"data": push.items}])
+            except (OSError, TimeoutError):
+                return
         self.told[push.request_id] = time.monotonic()
 
     async def close(self, reason: str) -> None:
@@ -111,11 +120,11 @@ class Connection:
             await self._say(refused_unread(text, TaskError("rateLimitExceeded", CROWDED, status=429)))
             return
         task = asyncio.create_task(self._answer(text))
-        self._under_way.add(task)
+        self._under_way[task] = text
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        del self._under_way[task]
         self._places.release()
         error = None if task.cancelled() else task.exception()
         if error and not isinstance(error, OSError):
@@ -128,6 +137,8 @@ class Connection:
             known, frames = None, refused_unread(text, TaskError("rateLimitExceeded", TOO_MANY, status=429))
         if known != before:
             self.known = known
+        told = [item for frame in frames for item in frame.get("data", ())]
+        self._answered.extend(item["videoUUID"] for item in told if "videoUUID" in item)
         await self._say(frames)
         if before and known is None:
             await self.close(KEY_DIED)
