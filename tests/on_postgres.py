@@ -11,6 +11,7 @@ from tests.servers import postgres_server
 # What the providers do, and what a file becomes, does not depend on the database: those run on SQLite alone.
 FOLDERS = [
     "tests/avatarsite/test_compiled.py",
+    "tests/avatarsite/test_database_watch.py",
     "tests/avatarsite/test_rows.py",
     "tests/api/test_draft_limits.py",
     "tests/billing",

@@ -13,8 +13,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,27 +55,22 @@ class Waiting:
             line.shutdown(socket.SHUT_RDWR)
 
 
-class DatabaseWatch:
-    """Middleware. Costs a request two entries in a dictionary; on SQLite it does nothing."""
+class Watch:
+    """The one thread of a process that asks for signs of life, and those whom it would let go."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self._get_response = get_response
+    def __init__(self) -> None:
         self._waiting: dict[int, Waiting] = {}
-        self._watched_by = 0  # the process whose thread watches: a fork takes no thread along
+        self._process = 0  # the one whose thread watches: a fork takes no thread along
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        database = connections[DEFAULT_DB_ALIAS]
-        if database.vendor != "postgresql" or request.path.startswith(NEEDS_NO_DATABASE):
-            return self._get_response(request)
-        if breaker.is_away:  # what needs it says so at once, and what doesn't goes on
-            Waiting(0, database).hang_up()
-        if self._watched_by != os.getpid():
-            self._watched_by = os.getpid()
+    @contextmanager
+    def over(self, database: Any) -> Iterator[None]:
+        if self._process != os.getpid():
+            self._process = os.getpid()
             threading.Thread(target=self._watch, daemon=True, name="database-watch").start()
         me = threading.get_ident()
         self._waiting[me] = Waiting(time.monotonic(), database)
         try:
-            return self._get_response(request)
+            yield
         finally:
             del self._waiting[me]
 
@@ -95,6 +90,7 @@ class DatabaseWatch:
         long_ago = time.monotonic() - LONG_SECONDS
         late = [one for one in [*self._waiting.values()] if one.began < long_ago]
         if not late and not breaker.is_away:
+            await line.close()
             return
         if await line.answers():
             breaker.reset()
@@ -103,6 +99,25 @@ class DatabaseWatch:
         breaker.trip("no answer to a sign of life")
         for one in late:
             one.hang_up()
+
+
+watch = Watch()
+
+
+class DatabaseWatch:
+    """Middleware. Costs a request two entries in a dictionary; on SQLite it does nothing."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        database = connections[DEFAULT_DB_ALIAS]
+        if database.vendor != "postgresql" or request.path.startswith(NEEDS_NO_DATABASE):
+            return self._get_response(request)
+        if breaker.is_away:  # what needs it says so at once, and what doesn't goes on
+            Waiting(0, database).hang_up()
+        with watch.over(database):
+            return self._get_response(request)
 
 
 class Line:
@@ -121,10 +136,14 @@ class Line:
             return True
         asking.cancel()
         asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await self.close()
+        return False
+
+    async def close(self) -> None:
+        """Between the times at which it is needed it takes none of the server's connections."""
         left, self._connection = self._connection, None
         if left is not None:
             await left.close()
-        return False
 
     async def _ask(self) -> None:
         if self._connection is None:
