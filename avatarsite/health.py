@@ -3,8 +3,8 @@ from __future__ import annotations
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
-from avatarsite import canary, jobs
 from avatarsite.outages.breaker import Breaker
+from avatarsite.queue import heartbeat, jobs
 
 SILENT_SECONDS = 60
 UNREACHABLE = {"database": "unreachable"}
@@ -15,7 +15,7 @@ def healthz(_request: HttpRequest) -> JsonResponse:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        ages = canary.ages()
+        ages = heartbeat.ages()
     except DatabaseError:
         return JsonResponse(UNREACHABLE, status=503)
     clusters = {name: _word(ages.get(name)) for name in jobs.CLUSTERS}

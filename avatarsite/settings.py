@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from avatarsite import env
-from avatarsite.kept import kept_secret
+from avatarsite.local_secrets import kept_secret
 
 django_stubs_ext.monkeypatch()
 
@@ -86,11 +86,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "avatarsite.proxies.forget_untrusted_claims",
+    "avatarsite.http.proxies.forget_untrusted_claims",
     "studio.gateway.fal.hosts.route_by_host",
     "studio.gateway.fal.hosts.route_by_target",
-    "avatarsite.doors.answer_as_the_door",
-    "avatarsite.places.know_the_request",
+    "avatarsite.http.doors.answer_as_the_door",
+    "avatarsite.web.places.know_the_request",
     "avatarsite.outages.database.DatabaseWatch",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -111,12 +111,12 @@ DOORS = (
     ("/api/v1/uploads", "avatarsite.api.problems.say"),
     ("/api/v1/slots", "avatarsite.api.problems.say"),
     ("/api", "avatarsite.api.problems.say", 33_000_000),
-    ("/hooks", "avatarsite.doors.as_text", 256 * 1024),
+    ("/hooks", "avatarsite.http.doors.as_text", 256 * 1024),
     ("/compat/runware", "studio.gateway.runware.errors.say", 41_000_000),
-    ("/compat/aimlapi", "studio.gateway.aimlapi.said.say", 41_000_000),
-    ("/compat/fal/cdn", "studio.gateway.fal.said.say"),
-    ("/compat/fal", "studio.gateway.fal.said.say", 41_000_000),
-    ("/compat", "studio.gateway.fal.said.say", 41_000_000),
+    ("/compat/aimlapi", "studio.gateway.aimlapi.errors.say", 41_000_000),
+    ("/compat/fal/cdn", "studio.gateway.fal.errors.say"),
+    ("/compat/fal", "studio.gateway.fal.errors.say", 41_000_000),
+    ("/compat", "studio.gateway.fal.errors.say", 41_000_000),
 )
 
 TEMPLATES = [
@@ -130,7 +130,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "avatarsite.workspaces.context.workspace",
-                "avatarsite.notices.stand_ins",
+                "avatarsite.context_processors.stand_ins",
             ],
         },
     },
@@ -159,7 +159,7 @@ def _database() -> dict[str, Any]:
     if urlsplit(DATABASE_URL).scheme not in {"postgres", "postgresql"}:
         raise ImproperlyConfigured("DATABASE_URL must start with postgresql://; leave it out for SQLite in var/.")
     database: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True))
-    # Only statements of avatarsite/rows.py are bound by the server, and so prepared.
+    # Only statements of avatarsite/db/raw.py are bound by the server, and so prepared.
     threshold = 5 if env.flag("DATABASE_PREPARE", default=True) else None
     options = {"prepare_threshold": threshold, "connect_timeout": 2}
     return database | {"ENGINE": "avatarsite.outages.postgresql", "OPTIONS": {**options, **database.get("OPTIONS", {})}}
@@ -192,7 +192,7 @@ Q_CLUSTER: dict[str, Any] = {
     **(
         {"redis": REDIS_URL}
         if QUEUE_BROKER == "redis"
-        else {"orm": "default", "broker_class": "avatarsite.broker.Broker"}
+        else {"orm": "default", "broker_class": "avatarsite.queue.broker.Broker"}
     ),
     "workers": env.integer("WORKERS", 4, least=1),
     "queue_limit": 4,
@@ -228,11 +228,11 @@ STORAGE_GB_PER_MINUTE = env.decimal("STORAGE_GB_PER_MINUTE", "2")
 def _storage() -> dict[str, Any]:
     if not S3_BUCKET:
         return {
-            "BACKEND": "studio.storage.PrivateFiles",
+            "BACKEND": "studio.storage.local.PrivateFiles",
             "OPTIONS": {"location": str(MEDIA_ROOT), "allow_overwrite": True},
         }
     return {
-        "BACKEND": "studio.bucket.PrivateBucket",
+        "BACKEND": "studio.storage.s3.PrivateBucket",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
             "endpoint_url": S3_ENDPOINT_URL or None,
@@ -262,12 +262,12 @@ WHITENOISE_USE_FINDERS = True  # the embedded default serves without a collectst
 WHITENOISE_AUTOREFRESH = DEBUG
 
 FILE_UPLOAD_HANDLERS = [
-    "avatarsite.whole_forms.WholeForms",
+    "avatarsite.http.form_data.WholeForms",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
-FILE_UPLOAD_TEMP_DIR = VAR_DIR / "tmp"  # with ours (avatarsite/temporary.py), so that what is left there is swept
+FILE_UPLOAD_TEMP_DIR = VAR_DIR / "tmp"  # with ours (avatarsite/temporary_files.py), so that what is left there is swept
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 4
@@ -303,7 +303,7 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = {"confirm_email": "1/m/key"}  # the rest as allauth has them
-ACCOUNT_ADAPTER = "avatarsite.workspaces.adapter.AccountAdapter"
+ACCOUNT_ADAPTER = "avatarsite.workspaces.allauth_adapter.AccountAdapter"
 ACCOUNT_FORMS = {
     "login": "avatarsite.workspaces.forms.SignInForm",
     "signup": "avatarsite.workspaces.forms.SignUpForm",
@@ -316,7 +316,7 @@ ACCOUNT_FORMS = {
 }
 # How many proxies of ours stand in front, so that rate limits count the client and not the proxy. 0 believes nobody.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0)
-MFA_ADAPTER = "avatarsite.workspaces.adapter.TwoFactorAdapter"
+MFA_ADAPTER = "avatarsite.workspaces.allauth_adapter.TwoFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Avatar Studio"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody is signed in without a confirmed address; a second one may be waiting
@@ -464,7 +464,7 @@ STAND_INS = env.flag("STAND_INS", default=False)
 # Requests of one token in a minute; 0 is no limit.
 API_READS_PER_MINUTE = env.integer("API_READS_PER_MINUTE", 600)
 API_WRITES_PER_MINUTE = env.integer("API_WRITES_PER_MINUTE", 240)
-# The longest that a request may wait for a render's end (avatarsite/places.py says how many may).
+# The longest that a request may wait for a render's end (avatarsite/web/places.py says how many may).
 API_WAIT_SECONDS = env.integer("API_WAIT_SECONDS", 60)
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "avatarsite.api.schema.ApiSchema",

@@ -1,32 +1,32 @@
 from __future__ import annotations
 
-from avatarsite import temporary
-from avatarsite.api import answers
-from avatarsite.inbox import letters
+from avatarsite import temporary_files
+from avatarsite.api import idempotency
+from avatarsite.inbox import receive
 from avatarsite.mail import messages
 from avatarsite.mail import sender as mailing
 from avatarsite.outbox import events, sender, sweep
-from avatarsite.stopping import stopping
+from avatarsite.queue.stopping import stopping
 
 
 def canary() -> None:
-    """Do nothing: that it was done is the message (avatarsite/canary.py)."""
+    """Do nothing: that it was done is the message (avatarsite/queue/heartbeat.py)."""
 
 
 def handle_letter(*, letter_id: int) -> None:
-    letters.handle_letter(letter_id)
+    receive.handle_letter(letter_id)
 
 
 def forget_answers() -> None:
-    answers.forget_old_answers()
+    idempotency.forget_old_answers()
 
 
 def forget_letters() -> None:
-    letters.forget_old_letters()
+    receive.forget_old_letters()
 
 
 def sweep_temporary() -> None:
-    temporary.sweep_temporary()
+    temporary_files.sweep_temporary()
 
 
 def send_mail() -> None:

@@ -19,13 +19,13 @@ from django.test import Client  # noqa: E402
 
 from avatarsite.workspaces.models import Scope, User  # noqa: E402
 from avatarsite.workspaces.tokens import make_token  # noqa: E402
-from billing import pricing  # noqa: E402
-from studio.gateway.asking import start_request  # noqa: E402
-from studio.gateway.catalogue import DRAFTS  # noqa: E402
+from billing.prices import price_book  # noqa: E402
+from studio.gateway.intake import start_request  # noqa: E402
+from studio.gateway.model_names import DRAFTS  # noqa: E402
 from studio.gateway.models import GatewayRequest, Protocol  # noqa: E402
 from studio.models import Render, RenderState, Upload  # noqa: E402
 from studio.pipeline.cancel import finish_cancelled  # noqa: E402
-from studio.samples import add_samples  # noqa: E402
+from studio.uploads.samples import add_samples  # noqa: E402
 
 IMAGE, SOUND = "https://files.example.org/face.jpg", "https://files.example.org/voice.mp3"
 WARM_UP = 10
@@ -99,7 +99,7 @@ def timed(seconds: dict[str, list[float]], name: str, call: Callable[[], Any]) -
 
 
 def main(calls: int) -> dict[str, dict[str, float]]:
-    pricing.seed_prices()
+    price_book.seed_prices()
     shop = Shop()
     found: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in ("submit", "task", "status")}
     ways = doors(shop)

@@ -62,7 +62,7 @@ def ours(url: str) -> dict[str, float]:
 
     django.setup()
     from studio.models import Render, RenderState  # noqa: PLC0415
-    from studio.pipeline.ingest import ingest_render  # noqa: PLC0415
+    from studio.pipeline.ingest.receive import ingest_render  # noqa: PLC0415
 
     render = _waiting(url)
     before = _peak()
@@ -78,10 +78,10 @@ def ours(url: str) -> dict[str, float]:
 
 def _waiting(url: str) -> Any:
     """A render as it stands once its provider has said where its video is."""
-    from billing import pricing  # noqa: PLC0415
+    from billing.prices import price_book  # noqa: PLC0415
     from tests.flow.cast import ask, done_at_provider, make_studio  # noqa: PLC0415
 
-    pricing.seed_prices()
+    price_book.seed_prices()
     render = ask(make_studio(balance_micros=1_000_000_000, slug=uuid4().hex[:12]), model=MODEL, offer=OFFER)
     done_at_provider(render, url)
     return render.pk

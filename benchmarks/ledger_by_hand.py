@@ -17,7 +17,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
-from billing.chain import Line, line_hash
+from billing.ledger.hash_chain import Line, line_hash
 
 RESERVE = """
 UPDATE billing_ledgeraccount SET held = held + ?

@@ -23,9 +23,10 @@ from django.db import connection, connections  # noqa: E402
 
 from avatarsite.workspaces.models import Workspace  # noqa: E402
 from benchmarks.ledger_by_hand import Ids, bare_driver  # noqa: E402
-from billing import holds, ledger  # noqa: E402
+from billing.holds import holds  # noqa: E402
+from billing.ledger import posting  # noqa: E402
 from billing.models import CreditLot, LedgerAccount  # noqa: E402
-from billing.statements import open_holds, statement  # noqa: E402
+from billing.statements.statements import open_holds, statement  # noqa: E402
 
 CLIENTS = 8
 WARMING = 20  # pairs of each client, until statements are prepared and caches filled
@@ -43,7 +44,7 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     pairs = [race_on(wallets, seconds, rounds) for wallets in (1, 100)]
     # Both ways did the whole work, or this would say so.
-    if findings := ledger.verify():
+    if findings := posting.verify():
         raise SystemExit(f"The ledger does not verify after the race: {findings[:3]}")
     json.dump({"pairs": pairs, "pages": list(pages(long))}, sys.stdout)
 
@@ -65,8 +66,8 @@ def open_wallets(number: int) -> list[Workspace]:
     for place in range(number):
         slug = f"w{number}-{place}"
         workspaces.append(Workspace.objects.create(slug=slug, name=slug))
-        ledger.grant(workspaces[-1], 10**12, key=slug, reason="To be spent")
-    ledger.platform("revenue")
+        posting.grant(workspaces[-1], 10**12, key=slug, reason="To be spent")
+    posting.platform("revenue")
     return workspaces
 
 
@@ -132,7 +133,7 @@ def client(way: Way, workspaces: list[Workspace], seconds: float, start: int, go
 def pages(long: int) -> Iterator[dict[str, Any]]:
     histories = [(write_history(name, length), length) for name, length in (("short", 1_000), ("long", long))]
     questions: dict[str, Callable[[Workspace, int], object]] = {
-        "balance": lambda workspace, _: ledger.balance(workspace),
+        "balance": lambda workspace, _: posting.balance(workspace),
         "statement, newest page": lambda workspace, _: statement(workspace),
         "statement, in the middle": lambda workspace, length: statement(workspace, before=length // 2),
         "open holds": lambda workspace, _: open_holds(workspace),
@@ -151,7 +152,7 @@ def pages(long: int) -> Iterator[dict[str, Any]]:
 def write_history(name: str, length: int) -> Workspace:
     """A wallet of so many lines, told by one statement: they are there to be read, and their hashes are not made."""
     workspace = Workspace.objects.create(slug=name, name=name)
-    lot = ledger.grant(workspace, 10**12, key=f"history:{name}", reason="To be spent")
+    lot = posting.grant(workspace, 10**12, key=f"history:{name}", reason="To be spent")
     numbers = {
         "sqlite": "WITH RECURSIVE numbers(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < %s)",
         "postgresql": "WITH numbers AS (SELECT generate_series(2, %s) AS n)",
@@ -165,7 +166,7 @@ def write_history(name: str, length: int) -> Workspace:
             {numbers} SELECT 'adjust', %s, %s, 1, 'history:' || CAST(%s AS varchar(10)) || n, {journal}, %s, '',
                 %s, %s, n, 1000000000000 - n, 'not made', CURRENT_TIMESTAMP, '', '', '' FROM numbers
             """,
-            [length, lot.account_id, ledger.platform("revenue").pk, name, lot.pk, MEMO, lot.account_id],
+            [length, lot.account_id, posting.platform("revenue").pk, name, lot.pk, MEMO, lot.account_id],
         )
         cursor.execute("ANALYZE")
     return workspace

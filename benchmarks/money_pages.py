@@ -101,7 +101,7 @@ def browser_of(name: str, length: int) -> Any:
     """Ask for a page of a workspace with so many lines, as its owner."""
     from django.test import Client  # noqa: PLC0415
 
-    from avatarsite.workspaces.join import create_workspace  # noqa: PLC0415
+    from avatarsite.workspaces.create import create_workspace  # noqa: PLC0415
     from avatarsite.workspaces.models import User  # noqa: PLC0415
 
     user = User.objects.create(email=f"{name}@example.org", name=name)
@@ -122,10 +122,10 @@ def write_history(workspace: Any, length: int) -> None:
     """A wallet of so many lines, and their usage by day, told by two statements: they are there to be read."""
     from django.db import connection  # noqa: PLC0415
 
-    from billing import ledger  # noqa: PLC0415
+    from billing.ledger import posting  # noqa: PLC0415
 
-    lot = ledger.grant(workspace, 10**12, key=f"history:{workspace.pk}", reason="To be spent")
-    account, revenue = lot.account_id, ledger.platform("revenue").pk
+    lot = posting.grant(workspace, 10**12, key=f"history:{workspace.pk}", reason="To be spent")
+    account, revenue = lot.account_id, posting.platform("revenue").pk
     words = dict(_DIALECT[connection.vendor])
     words["party"] = f"CAST(n %% {PARTIES} AS varchar(10))"
     with connection.cursor() as cursor:

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from studio.media import judge, portraits, voices
+from studio.media import judge
+from studio.media.portraits import portraits
+from studio.media.voices import voices
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 ROUNDS = 30

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from avatarsite.inbox.models import Letter, Seal
 from avatarsite.workspaces.models import Workspace
-from billing import pricing
 from billing.models import Hold
+from billing.prices import price_book
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE, render_id
 from studio.providers import registry
@@ -32,7 +32,7 @@ AT_ONCE = 50
 
 @cache
 def studio() -> flow.Studio:
-    pricing.seed_prices()
+    price_book.seed_prices()
     made = flow.make_studio(balance_micros=BALANCE, voice_seconds=VOICE_SECONDS, slug="benchmark")
     assert isinstance(made.workspace, Workspace)
     return made

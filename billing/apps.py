@@ -8,13 +8,13 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         # Here and not above, because models need the app registry.
-        from billing import checks, naming  # noqa: F401, PLC0415
-        from billing.promotions import watch_for_confirmed_people  # noqa: PLC0415
-        from billing.token_caps import watch_for_new_tokens  # noqa: PLC0415
+        from billing import checks, labels  # noqa: F401, PLC0415
+        from billing.budgets.token_caps import watch_for_new_tokens  # noqa: PLC0415
+        from billing.promotions.promotions import watch_for_confirmed_people  # noqa: PLC0415
 
-        naming.register_names("member", naming.people)
-        naming.register_names("token", naming.tokens)
-        naming.register_list("member", naming.members)
-        naming.register_list("token", naming.paying_tokens)
+        labels.register_names("member", labels.people)
+        labels.register_names("token", labels.tokens)
+        labels.register_list("member", labels.members)
+        labels.register_list("token", labels.paying_tokens)
         watch_for_new_tokens()
         watch_for_confirmed_people()

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 -- Django's own name
 from django.db import connection
 
-from billing import stripe_gateway
+from billing.stripe import client
 
 LEAST_SQLITE = (3, 35)  # RETURNING
 
@@ -31,7 +31,7 @@ STRIPE_HOST = "https://api.stripe.com"
 @register(Tags.security)
 def live_keys_move_real_money_only_where_they_should(**_: Any) -> list[CheckMessage]:
     """What would take real money by mistake stops every command."""
-    if not stripe_gateway.livemode():
+    if not client.livemode():
         return []
     mistakes = (
         (settings.DEBUG, "DEBUG is on", "Use a test key, or leave DEBUG out.", "E002"),
@@ -92,7 +92,7 @@ def stripe_is_set_up_whole(**_: Any) -> list[CheckMessage]:
             "W004",
         ),
         (
-            stripe_gateway.livemode() and not settings.PUBLIC_URL.startswith("https://"),
+            client.livemode() and not settings.PUBLIC_URL.startswith("https://"),
             "STRIPE_SECRET_KEY is a live key, and PUBLIC_URL is not https: Stripe's webhooks can't reach this site.",
             "Set PUBLIC_URL to the https address of this site.",
             "W005",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from billing import cost_drift, ledger, nightly, summaries
-from billing.stripe_tasks import (
+from billing.ledger import posting
+from billing.prices import cost_drift
+from billing.statements import monthly_mail
+from billing.stripe_sync.tasks import (
     auto_top_up,
     check_top_up,
     look_at_balance,
@@ -13,6 +15,7 @@ from billing.stripe_tasks import (
     send_refund,
     sweep_stripe,
 )
+from billing.verify import nightly
 
 __all__ = [
     "auto_top_up",
@@ -32,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 def expire_lots() -> None:
     """Book credit whose date has passed. Meant to run every few minutes; ``place_hold`` never waits for it."""
-    if expired := ledger.expire_lots():
+    if expired := posting.expire_lots():
         logger.info("Booked %d lots of credit that lapsed", expired)
 
 
@@ -48,4 +51,4 @@ def watch_cost_drift() -> None:
 
 def write_summaries() -> None:
     """Last month's mails, in the first days of a month; meant to run every hour."""
-    summaries.write_due()
+    monthly_mail.write_due()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.pages import auto_topups, topups
+from billing.views import auto_topups, topups
 
 urlpatterns = [
     path("balance/top-up/", topups.topup_new, name="topup_new"),

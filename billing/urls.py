@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing import topup_urls, views
-from billing.pages import caps, promotions, statement, usage
+from billing import topup_urls
+from billing.views import balance, budgets, promotions, statement, usage
 
 urlpatterns = [
-    path("balance/", views.balance, name="balance"),
+    path("balance/", balance.balance, name="balance"),
     *topup_urls.urlpatterns,
-    path("budgets/", caps.caps, name="budgets"),
+    path("budgets/", budgets.caps, name="budgets"),
     path("promotion/", promotions.redeem, name="promotion"),
     path("statement/", statement.statement, name="statement"),
     path("statement/check/", statement.statement_check, name="statement_check"),

@@ -10,13 +10,14 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import transaction
 
-from avatarsite.kept import kept_secret
+from avatarsite.local_secrets import kept_secret
 from avatarsite.workspaces.models import Member, Role, User, Workspace
-from billing import ledger, pricing
+from billing.ledger import posting
+from billing.prices import price_book
 from studio.models import Render, RenderState
-from studio.pipeline.request import request_render, retry_render
+from studio.pipeline.request.take import request_render, retry_render
 from studio.projects import project_for_new_video
-from studio.samples import add_samples
+from studio.uploads.samples import add_samples
 
 SLUG = "demo"
 CREDIT_MICROS = 25_000_000
@@ -50,10 +51,10 @@ def seed_demo() -> tuple[Workspace, list[Login]]:
     """Make, or find, the workspace with its people, its credit and the price book."""
     password = _password()
     with transaction.atomic():
-        pricing.seed_prices()
+        price_book.seed_prices()
         workspace, _ = Workspace.objects.get_or_create(slug=SLUG, defaults={"name": "Demo studio"})
         logins = [_login(workspace, person, password) for person in PEOPLE]
-        ledger.grant(workspace, CREDIT_MICROS, key="demo:credit", reason="Demo credit")
+        posting.grant(workspace, CREDIT_MICROS, key="demo:credit", reason="Demo credit")
     return workspace, logins
 
 

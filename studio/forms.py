@@ -11,9 +11,16 @@ from django.http import QueryDict
 from avatarsite.workspaces.models import Workspace
 from studio.library import find_uploads
 from studio.models import Project, Upload, UploadKind
-from studio.pipeline.options import DEFAULTS, ENDPOINT_LIMIT, LEAST_LIFE_SECONDS, MOST_LIFE_SECONDS, QUALITY, TAKES
-from studio.pipeline.quote import CHEAPEST, FASTEST
-from studio.pipeline.wishes import PROMPT_LIMIT
+from studio.pipeline.request.options import (
+    DEFAULTS,
+    ENDPOINT_LIMIT,
+    LEAST_LIFE_SECONDS,
+    MOST_LIFE_SECONDS,
+    QUALITY,
+    TAKES,
+)
+from studio.pipeline.request.quote import CHEAPEST, FASTEST
+from studio.pipeline.request.render_request import PROMPT_LIMIT
 from studio.projects import open_projects
 from studio.providers.registry import MODELS, PROVIDERS, find, offers_of
 

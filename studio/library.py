@@ -7,9 +7,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
-from studio import files
 from studio.models import Project, Render, RenderState, Upload, UploadKind
 from studio.models.renders import ALIVE
+from studio.storage import ledger
 
 # The states that the list of videos can be narrowed to.
 SHELVES: dict[str, tuple[str, ...]] = {
@@ -62,7 +62,7 @@ def delete_video(render: Render) -> None:
             raise StillNeeded("This video is still being made. Cancel it first, or wait for its end.")
         stored = (render.video.name, render.poster.name)
         render.delete()
-        files.let_go(*stored)
+        ledger.let_go(*stored)
 
 
 def find_uploads(workspace: Workspace, kind: UploadKind) -> QuerySet[Upload]:

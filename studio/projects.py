@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from avatarsite.compiled import Compiled, Given
+from avatarsite.db.compiled import Compiled, Given
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
 from studio.models import Project, Render, Upload

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from avatarsite.stopping import stopping
-from studio import file_audit, files, slots, storage, thumbnails
-from studio.gateway import asking, letters
+from avatarsite.queue.stopping import stopping
+from studio.gateway import intake, webhooks
 from studio.gateway import sweep as sweeping
 from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
-from studio.pipeline import ingest as ingesting
 from studio.pipeline import overdue
-from studio.pipeline import watch as watching
+from studio.pipeline.ingest import receive as ingesting
+from studio.pipeline.watch import loop as watching
+from studio.storage import audit, ledger, local
+from studio.uploads import direct, thumbnails
 
 
 def watch() -> None:
@@ -34,7 +35,7 @@ def abandon(*, job_id: str) -> None:
 
 
 def tell(*, render_id: str) -> None:
-    letters.tell_of(render_id)
+    webhooks.tell_of(render_id)
 
 
 def deliver(*, render_id: str) -> None:
@@ -42,11 +43,11 @@ def deliver(*, render_id: str) -> None:
 
 
 def gateway_start(*, request_id: str) -> None:
-    asking.start_request(request_id)
+    intake.start_request(request_id)
 
 
 def gateway_letter(*, letter_id: int) -> None:
-    letters.deliver_letter(letter_id)
+    webhooks.deliver_letter(letter_id)
 
 
 def gateway_sweep() -> None:
@@ -58,15 +59,15 @@ def sweep() -> None:
 
 
 def sweep_slots() -> None:
-    slots.sweep_slots()
+    direct.sweep_slots()
 
 
 def sweep_files() -> None:
-    files.sweep_files()
+    ledger.sweep_files()
 
 
 def verify_storage() -> None:
-    file_audit.look_at_storage()
+    audit.look_at_storage()
 
 
 def sweep_thumbnails() -> None:
@@ -74,4 +75,4 @@ def sweep_thumbnails() -> None:
 
 
 def sweep_bucket() -> None:
-    storage.clear_forgotten()
+    local.clear_forgotten()

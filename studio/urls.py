@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from studio.gateway import pages as gateway
-from studio.views import code, front, new_video, projects, uploads, video, videos
+from studio.views import front, new_video, projects, snippets, uploads, video, videos
 
 urlpatterns = [
     path("", videos.workspace_home, name="workspace_home"),
@@ -14,7 +14,7 @@ urlpatterns = [
     path("videos/live/", videos.videos_live, name="videos_live"),
     path("videos/new/", new_video.video_new, name="video_new"),
     path("videos/quote/", new_video.video_quote, name="video_quote"),
-    path("videos/code/", code.video_code, name="video_code"),
+    path("videos/code/", snippets.video_code, name="video_code"),
     path("videos/<slug:render>/", video.video, name="video"),
     path("videos/<slug:render>/status/", video.video_status, name="video_status"),
     path("videos/<slug:render>/file", video.video_file, name="video_file"),

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from avatarsite.inbox.letters import LetterRefused
 from avatarsite.inbox.models import Letter
+from avatarsite.inbox.receive import LetterRefused
 from studio.models import Outcome, ProviderJob
 from studio.pipeline.submit import Claimed, record
-from studio.pipeline.wake import wake_watch
+from studio.pipeline.watch.lease import wake_watch
 from studio.providers import registry
 from studio.providers.base import SealBroken
 from studio.providers.types import Outcome as Answer

@@ -171,7 +171,7 @@ class S3Server:
 
     @property
     def storage_options(self) -> dict[str, str]:
-        """The OPTIONS of ``studio.bucket.PrivateBucket``."""
+        """The OPTIONS of ``studio.storage.s3.PrivateBucket``."""
         return {
             "bucket_name": self.bucket,
             "endpoint_url": self.endpoint_url,

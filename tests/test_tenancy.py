@@ -17,12 +17,13 @@ from avatarsite.outbox.endpoints import make_endpoint, send_test
 from avatarsite.outbox.events import fan_out
 from avatarsite.workspaces.models import Invitation, Role, Workspace
 from avatarsite.workspaces.tokens import make_token
-from billing import ledger, pricing
+from billing.ledger import posting
 from billing.models import CardSetup, StripeCustomer, TopUp
+from billing.prices import price_book
 from studio.models import Render
-from studio.pipeline.request import request_render
+from studio.pipeline.request.take import request_render
 from studio.projects import project_for_new_video
-from studio.samples import add_samples
+from studio.uploads.samples import add_samples
 from tests.conftest import Cast
 
 pytestmark = pytest.mark.django_db
@@ -194,8 +195,8 @@ OUTSIDE = sorted(OURS.keys() - set(IN_WORKSPACE) - FOR_TOKENS)
 def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
     """One of each thing that a URL can name, all of Alice's workspace."""
     workspace = cast.workspace
-    pricing.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=10_000, source="test")
-    ledger.grant(workspace, 5_000_000, key="tenancy", reason="test")
+    price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=10_000, source="test")
+    posting.grant(workspace, 5_000_000, key="tenancy", reason="test")
     portrait, voice = add_samples(workspace)
     render = request_render(
         workspace=workspace,

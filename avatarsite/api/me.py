@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from avatarsite.api.shapes import NoQuery
+from avatarsite.api.serializers import NoQuery
 from avatarsite.api.views import ApiView
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken, Scope

@@ -9,7 +9,7 @@ from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser, MultiPartParser
 
-from avatarsite.reading import NotJson, read_json
+from avatarsite.http.json_body import NotJson, read_json
 
 # A portrait of 20 MB as a data URI fits; a long voice is better uploaded.
 JSON_LIMIT = 32_000_000

@@ -23,8 +23,8 @@ from rest_framework.response import Response
 from avatarsite.errors import DomainError
 from avatarsite.ids import new_id
 from avatarsite.outages.answers import outage_of
-from avatarsite.places import RETRY_AFTER, NoPlace
-from avatarsite.workspaces.refusals import NotAllowed
+from avatarsite.web.places import RETRY_AFTER, NoPlace
+from avatarsite.workspaces.errors import NotAllowed
 
 log = logging.getLogger(__name__)
 E = TypeVar("E", bound=Exception)

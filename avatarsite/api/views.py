@@ -21,13 +21,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from avatarsite.api.answers import Deed, Repeatable, repeatable
 from avatarsite.api.authentication import SAFE, BearerToken, MayDoThis
 from avatarsite.api.fields import Body, Query
+from avatarsite.api.idempotency import Deed, Repeatable, repeatable
 from avatarsite.api.parsers import StrictJSON
 from avatarsite.api.problems import Problem, problem_at_last
 from avatarsite.api.throttles import TokenThrottle
-from avatarsite.doors import door_of
+from avatarsite.http.doors import door_of
 from avatarsite.outages.answers import answer_outage, outage_of
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken, User, Workspace

@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from avatarsite.inbox.letters import replay
+from avatarsite.admin.read_only import ActionsOnly
 from avatarsite.inbox.models import Letter
-from avatarsite.read_only_admin import ActionsOnly
+from avatarsite.inbox.receive import replay
 
 SHOWN = 20_000
 

@@ -7,7 +7,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from avatarsite.inbox.letters import BODY_LIMIT, SOURCES, file_letter, floods
+from avatarsite.inbox.receive import BODY_LIMIT, SOURCES, file_letter, floods
 
 
 @csrf_exempt

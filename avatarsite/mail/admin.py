@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.timesince import timesince
 
+from avatarsite.admin.read_only import ActionsOnly
 from avatarsite.mail.models import MailMessage
 from avatarsite.mail.sender import send_again
-from avatarsite.read_only_admin import ActionsOnly
 
 
 @admin.register(MailMessage)

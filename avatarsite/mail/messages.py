@@ -18,10 +18,10 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from avatarsite import jobs
 from avatarsite.mail.models import MailMessage, MailState
+from avatarsite.queue import jobs
+from avatarsite.workspaces.encryption import seal, unseal
 from avatarsite.workspaces.models import Workspace
-from avatarsite.workspaces.sealing import seal, unseal
 
 logger = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from avatarsite import jobs
 from avatarsite.alerts import raise_alert
 from avatarsite.mail.messages import PATIENCE, envelope
 from avatarsite.mail.models import MailMessage, MailRound, MailState
+from avatarsite.queue import jobs
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
-from avatarsite.doors import door_of
+from avatarsite.http.doors import door_of
 
 
 @dataclass(frozen=True, slots=True)

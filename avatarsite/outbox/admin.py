@@ -6,9 +6,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from avatarsite.admin.read_only import ActionsOnly, Kept, customer
 from avatarsite.outbox.endpoints import EndpointRefused, resend
 from avatarsite.outbox.models import Attempt, Delivery, Endpoint, Event
-from avatarsite.read_only_admin import ActionsOnly, Kept, customer
 
 AT_ONCE = 500
 

@@ -16,14 +16,14 @@ from rest_framework.response import Response
 from avatarsite.api.fields import Body, Choice, Query, QueryWhole, Text, Whole
 from avatarsite.api.pagination import MOST, USUAL, page_of
 from avatarsite.api.problems import Problem, declare, translates
-from avatarsite.api.shapes import NoQuery, PageQuery, page_shape
+from avatarsite.api.serializers import NoQuery, PageQuery, page_shape
 from avatarsite.api.views import ApiView
 from avatarsite.outbox import endpoints
 from avatarsite.outbox.endpoints import MOST_OVERLAP, OVERLAP, EndpointRefused
+from avatarsite.outbox.event_types import EVERY, KINDS
 from avatarsite.outbox.events import fan_out
-from avatarsite.outbox.kinds import EVERY, KINDS
 from avatarsite.outbox.models import URL_LENGTH, Delivery, DeliveryState, Endpoint, EndpointState, Event
-from avatarsite.outbox.shapes import (
+from avatarsite.outbox.serializers import (
     FullWebhookDeliveryShape,
     ReplayShape,
     WebhookDeliveryShape,
@@ -36,7 +36,7 @@ from avatarsite.outbox.shapes import (
     full_delivery_shape,
 )
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.sealing import Unreadable
+from avatarsite.workspaces.encryption import Unreadable
 
 TAGS = ["Webhooks"]
 NUMBER = r"^[0-9]{1,18}$"

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from avatarsite.addresses import (
+from avatarsite.http.public_addresses import (
     AddressRefused,
     UnknownHost,
     is_public_by_name,
@@ -21,14 +21,14 @@ from avatarsite.addresses import (
     web_address,
 )
 from avatarsite.outbox import signing
+from avatarsite.outbox.deliveries import put_away
+from avatarsite.outbox.event_types import EVERY, KINDS, TEST
 from avatarsite.outbox.events import address_to, fan_out
-from avatarsite.outbox.kinds import EVERY, KINDS, TEST
+from avatarsite.outbox.lease import wake_sender
 from avatarsite.outbox.models import URL_LENGTH, Delivery, DeliveryState, Endpoint, EndpointState, Event
 from avatarsite.outbox.posting import is_trusted
-from avatarsite.outbox.rows import put_away
-from avatarsite.outbox.wake import wake_sender
+from avatarsite.workspaces.encryption import seal, unseal
 from avatarsite.workspaces.models import User, Workspace
-from avatarsite.workspaces.sealing import seal, unseal
 
 MOST_ENDPOINTS = 20
 MOST_REPLAYED = 10_000

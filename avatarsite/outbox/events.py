@@ -9,11 +9,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from avatarsite.compiled import add
-from avatarsite.outbox.kinds import KINDS, TEST
+from avatarsite.db.compiled import add
+from avatarsite.outbox.event_types import KINDS, TEST
+from avatarsite.outbox.lease import wake_sender
 from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Stream
-from avatarsite.outbox.wake import wake_sender
-from avatarsite.sweeping import each
+from avatarsite.queue.sweeping import each
 
 BATCH = 500
 KEPT = timedelta(days=30)

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from avatarsite.outbox.kinds import EVERY, KINDS
+from avatarsite.outbox.event_types import EVERY, KINDS
 from avatarsite.outbox.models import URL_LENGTH, Endpoint
 
 CHOICES = [(EVERY, "Everything, also what comes later"), *((kind, kind) for kind in KINDS)]

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from avatarsite.ids import LENGTH, new_id
-from avatarsite.outbox.kinds import EVERY, TEST
+from avatarsite.outbox.event_types import EVERY, TEST
 from avatarsite.workspaces.models import Workspace
 
 URL_LENGTH = 2000

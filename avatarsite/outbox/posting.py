@@ -12,8 +12,15 @@ from functools import cache
 import httpx
 from django.conf import settings
 
-from avatarsite.addresses import BROKEN, AddressRefused, UnknownHost, is_at_host, pinned, public_addresses_of
-from avatarsite.codings import BadCoding, Decoder
+from avatarsite.http.encodings import BadCoding, Decoder
+from avatarsite.http.public_addresses import (
+    BROKEN,
+    AddressRefused,
+    UnknownHost,
+    is_at_host,
+    pinned,
+    public_addresses_of,
+)
 
 SECONDS = 15.0  # for all of it: the name, the connection, the answer
 TIMEOUT = httpx.Timeout(SECONDS, connect=10.0)

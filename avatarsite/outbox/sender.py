@@ -18,12 +18,12 @@ import httpx
 from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
-from avatarsite import jobs
-from avatarsite.outbox import rows, wake
+from avatarsite.outbox import deliveries, lease
 from avatarsite.outbox.events import fan_out_all
 from avatarsite.outbox.models import Endpoint
 from avatarsite.outbox.posting import SECONDS, Answer, new_client, post
-from avatarsite.sweeping import tell_failure
+from avatarsite.queue import jobs
+from avatarsite.queue.sweeping import tell_failure
 
 RUN_SECONDS = 45.0  # with the last post well below the queue's limit for the watch cluster
 RENEW_EVERY = 5.0
@@ -49,13 +49,13 @@ def send_webhooks(
     ``clock`` says what is due; leases and signatures go by the real one.
     """
     owner = str(uuid.uuid4())
-    if not wake.take_lease(owner):
+    if not lease.take_lease(owner):
         return False
     try:
         async_to_sync(_Round(owner, run_seconds, idle_seconds, stopping, clock).run)()
     finally:
-        wake.drop_lease(owner)
-        if wake.work_left(clock()):
+        lease.drop_lease(owner)
+        if lease.work_left(clock()):
             jobs.enqueue("avatarsite.send_webhooks")
     return True
 
@@ -77,7 +77,7 @@ class _Round:
         start = renewed = busy = time.monotonic()
         while (now := time.monotonic()) - start < self.run_seconds and not self.stopping():
             if now - renewed > RENEW_EVERY:
-                if not await sync_to_async(wake.take_lease)(self.owner):
+                if not await sync_to_async(lease.take_lease)(self.owner):
                     break
                 renewed = now
             await self._look()
@@ -105,7 +105,7 @@ class _Round:
 
     def _due(self) -> list[Endpoint]:
         fan_out_all()
-        return list(wake.due_endpoints(self.clock())[: 2 * PLACES])
+        return list(lease.due_endpoints(self.clock())[: 2 * PLACES])
 
     async def _turn(self, endpoint_id: str) -> None:
         try:
@@ -123,22 +123,22 @@ class _Round:
         for delivery in await sync_to_async(self._begin)(endpoint_id):
             if self.closing or time.monotonic() - began > SECONDS_A_TURN:
                 return
-            letter = await sync_to_async(rows.claim)(delivery, self.clock())
+            letter = await sync_to_async(deliveries.claim)(delivery, self.clock())
             if letter is None:
                 continue
             answer = await _send(client, letter)
-            if not await sync_to_async(rows.record)(letter, answer, self.clock()):
+            if not await sync_to_async(deliveries.record)(letter, answer, self.clock()):
                 return
 
     def _begin(self, endpoint_id: str) -> list[str]:
         now = self.clock()
         Endpoint.objects.filter(pk=endpoint_id).update(served_at=now)
-        return rows.due_of(endpoint_id, now, LETTERS_A_TURN)
+        return deliveries.due_of(endpoint_id, now, LETTERS_A_TURN)
 
 
-async def _send(client: httpx.AsyncClient, letter: rows.Letter) -> Answer:
+async def _send(client: httpx.AsyncClient, letter: deliveries.Letter) -> Answer:
     if not letter.headers:
-        return Answer(None, rows.UNSEALED, 0)
+        return Answer(None, deliveries.UNSEALED, 0)
     try:
         return await post(client, letter.url, letter.body, letter.headers)
     except Exception as error:  # noqa: BLE001 -- told

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from django.utils import timezone
 
-from avatarsite import jobs
 from avatarsite.outbox.events import fan_out_all
-from avatarsite.outbox.wake import work_left
-from avatarsite.sweeping import run_clauses
+from avatarsite.outbox.lease import work_left
+from avatarsite.queue import jobs
+from avatarsite.queue.sweeping import run_clauses
 
 
 def sweep() -> dict[str, int]:

@@ -13,14 +13,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from avatarsite.outbox import endpoints
+from avatarsite.outbox.deliveries import body_of
 from avatarsite.outbox.endpoints import EndpointRefused
+from avatarsite.outbox.event_types import KINDS
 from avatarsite.outbox.forms import EndpointForm, ReplayForm, RotateForm
-from avatarsite.outbox.kinds import KINDS
 from avatarsite.outbox.models import Delivery, DeliveryState, Endpoint, EndpointState
-from avatarsite.outbox.rows import body_of
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
-from avatarsite.workspaces.sealing import Unreadable
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.encryption import Unreadable
 
 PAGE = 25
 DONE = {

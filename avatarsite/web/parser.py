@@ -14,7 +14,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
-from avatarsite.doors import REFUSAL, most_bytes
+from avatarsite.http.doors import REFUSAL, most_bytes
 
 BOTH_LENGTHS = "The request has both a Content-Length and a Transfer-Encoding. Send one of them."
 CHUNKED_BEFORE_1_1 = "Transfer-Encoding needs HTTP/1.1. Send a Content-Length."

@@ -12,7 +12,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
 from types import FrameType
 
-from avatarsite.forking import STOP_SIGNALS, die_with_parent
+from avatarsite.queue.forking import STOP_SIGNALS, die_with_parent
 from avatarsite.web.serving import DRAIN_SECONDS, Application, serve
 
 logger = logging.getLogger(__name__)

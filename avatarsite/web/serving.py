@@ -17,7 +17,7 @@ from typing import Any
 from waitress import wasyncore
 from waitress.server import create_server
 
-from avatarsite import places
+from avatarsite.web import places
 from avatarsite.web.parser import Channel
 
 Application = Callable[..., Iterable[bytes]]
@@ -51,7 +51,7 @@ def serve(application: Application, listening: list[socket.socket], threads: int
         # How much a body may have is each door's own to say.
         max_request_body_size=NO_LIMIT,
         asyncore_use_poll=True,
-        # Whose word counts is for TRUSTED_PROXIES to say (avatarsite/proxies.py).
+        # Whose word counts is for TRUSTED_PROXIES to say (avatarsite/http/proxies.py).
         clear_untrusted_proxy_headers=False,
         log_socket_errors=False,
         ident=None,

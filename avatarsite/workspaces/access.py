@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from avatarsite.workspaces.errors import NotAllowed
 from avatarsite.workspaces.models import ApiToken, Member, Role, Scope, Workspace
-from avatarsite.workspaces.refusals import NotAllowed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser

@@ -11,8 +11,8 @@ from django.db.models import Count, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
-from avatarsite.read_only_admin import DeletedAlone, Kept, ReadOnly, customer
-from avatarsite.workspaces.addresses import vouch
+from avatarsite.admin.read_only import DeletedAlone, Kept, ReadOnly, customer
+from avatarsite.workspaces.emails import vouch
 from avatarsite.workspaces.leaving import cut_to_role, end_access, note_switched
 from avatarsite.workspaces.models import AccessEvent, ApiToken, Invitation, Member, Role, User, Workspace
 from avatarsite.workspaces.tokens import revoke_for_operator

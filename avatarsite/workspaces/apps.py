@@ -9,6 +9,6 @@ class WorkspacesConfig(AppConfig):
     verbose_name = "People and workspaces"
 
     def ready(self) -> None:
-        from avatarsite.workspaces import join  # noqa: PLC0415 -- needs the models
+        from avatarsite.workspaces import create  # noqa: PLC0415 -- needs the models
 
-        join.watch_for_new_people()
+        create.watch_for_new_people()

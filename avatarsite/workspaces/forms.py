@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from avatarsite.amounts import AmountField
 from avatarsite.workspaces import invitations, pending
-from avatarsite.workspaces.addresses import forget_claims
-from avatarsite.workspaces.join import NAME_LENGTH
+from avatarsite.workspaces.create import NAME_LENGTH
+from avatarsite.workspaces.emails import forget_claims
+from avatarsite.workspaces.errors import TokenRefused
 from avatarsite.workspaces.models import INVITED_ROLES, Role, Scope, User
-from avatarsite.workspaces.refusals import TokenRefused
 from avatarsite.workspaces.tokens import NAME_LENGTH as TOKEN_NAME_LENGTH
 
 PASSWORD_HINT = "At least 10 characters. A few words that only you would put together work well."  # noqa: S105

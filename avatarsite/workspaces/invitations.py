@@ -17,11 +17,8 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from avatarsite.workspaces.access import Action, demand, roles_given_by
-from avatarsite.workspaces.addresses import confirmed
-from avatarsite.workspaces.leaving import note_access
-from avatarsite.workspaces.members import one_at_a_time
-from avatarsite.workspaces.models import Invitation, Member, Role, User, Workspace
-from avatarsite.workspaces.refusals import (
+from avatarsite.workspaces.emails import confirmed
+from avatarsite.workspaces.errors import (
     AlreadyInvited,
     AlreadyMember,
     InvitationExpired,
@@ -33,6 +30,9 @@ from avatarsite.workspaces.refusals import (
     TooSoon,
     WrongAddress,
 )
+from avatarsite.workspaces.leaving import note_access
+from avatarsite.workspaces.members import one_at_a_time
+from avatarsite.workspaces.models import Invitation, Member, Role, User, Workspace
 
 # Our mail goes to people who haven't asked for it, so one workspace can't flood anybody.
 SENDS_PER_DAY = 100

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from django.db import transaction
 
 from avatarsite.workspaces.access import Action, demand, power_over
+from avatarsite.workspaces.errors import LastOwner, NotAllowed, NotAMember
 from avatarsite.workspaces.leaving import Ended, cut_to_role, end_access, note_access
 from avatarsite.workspaces.models import Member, Role, Workspace
-from avatarsite.workspaces.refusals import LastOwner, NotAllowed, NotAMember
 
 
 @contextmanager

@@ -29,7 +29,7 @@ class UserManager(DjangoUserManager["User"]):
     """
 
     def _create_user(self, email: str, password: str | None, **extra: Any) -> User:
-        from avatarsite.workspaces.addresses import vouch  # noqa: PLC0415 -- allauth's models need ours first
+        from avatarsite.workspaces.emails import vouch  # noqa: PLC0415 -- allauth's models need ours first
 
         user = self.model(email=self.normalize_email(email).lower(), **extra)
         user.set_password(password)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
+from avatarsite.workspaces.errors import Refused
 from avatarsite.workspaces.invitations import demand_open, find
 from avatarsite.workspaces.last_seen import remember
 from avatarsite.workspaces.models import Invitation, Workspace
-from avatarsite.workspaces.refusals import Refused
 
 _KEY = "invitation"
 

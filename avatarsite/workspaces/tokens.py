@@ -16,13 +16,13 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from avatarsite.compiled import Compiled, Given
+from avatarsite.db.compiled import Compiled, Given
 from avatarsite.workspaces.access import Action, demand, scopes_within
-from avatarsite.workspaces.join import tidy_name
+from avatarsite.workspaces.create import tidy_name
+from avatarsite.workspaces.errors import NotAllowed, TokenRefused
 from avatarsite.workspaces.leaving import note_access
 from avatarsite.workspaces.members import one_at_a_time
 from avatarsite.workspaces.models import ApiToken, Member, Scope, User, Workspace
-from avatarsite.workspaces.refusals import NotAllowed, TokenRefused
 
 LIVE, TEST = "ast_live_", "ast_test_"
 NAME_LENGTH = 60

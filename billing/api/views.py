@@ -13,13 +13,14 @@ from rest_framework.response import Response
 from avatarsite.api.fields import Query
 from avatarsite.api.pagination import listed
 from avatarsite.api.problems import Problem, declare
-from avatarsite.api.shapes import NoQuery, PageQuery, page_shape
+from avatarsite.api.serializers import NoQuery, PageQuery, page_shape
 from avatarsite.api.views import ApiView
 from avatarsite.workspaces.access import Action
-from billing import ledger, statements
 from billing.api.money import Money, money
+from billing.ledger import posting
 from billing.models import TransferKind
-from billing.usage import GROUPS, usage_by
+from billing.statements import statements
+from billing.usage.totals import GROUPS, usage_by
 
 TAGS = ["Money"]
 LONGEST = timedelta(days=366)
@@ -88,7 +89,7 @@ class Balance(MoneyView):
     @extend_schema(operation_id="get_balance", tags=TAGS, summary="Get the balance", responses=BalanceShape)
     def get(self, _request: Any) -> Response:
         self.query(NoQuery)
-        found = ledger.balance(self.workspace)
+        found = posting.balance(self.workspace)
         return Response(
             {name: money(getattr(found, f"{name}_micros")) for name in _MICROS} | {"frozen": bool(found.frozen_at)}
         )

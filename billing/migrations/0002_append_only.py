@@ -5,15 +5,15 @@ from typing import Any
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from billing import append_only
+from billing.ledger import triggers
 
 
 def install(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    append_only.install(schema_editor.connection)
+    triggers.install(schema_editor.connection)
 
 
 def remove(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    append_only.remove(schema_editor.connection)
+    triggers.remove(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

@@ -8,11 +8,11 @@ from django.conf import settings
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from billing import append_only
+from billing.ledger import triggers
 
 
 def install(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    append_only.install(schema_editor.connection)
+    triggers.install(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

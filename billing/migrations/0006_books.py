@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 'indexes': [],
                 'constraints': [],
             },
-            bases=('billing.usage',),
+            bases=('billing.usage.totals',),
         ),
         migrations.AddIndex(
             model_name='transfer',

@@ -147,9 +147,9 @@ OPENING_KINDS = (TransferKind.TOP_UP, TransferKind.GRANT)
 class Transfer(models.Model):
     """One row that moves money between two ledger accounts, so it can't be unbalanced. Append-only by trigger.
 
-    Only ``billing/ledger.py`` writes one. A transfer that touches a wallet is a line of that wallet (its *owner*): it
-    carries the line's number, the balance after it and a SHA-256 over itself and the line before, so that a later
-    change shows. Transfers of one operation share a ``journal``.
+    Only ``billing/ledger/posting.py`` writes one. A transfer that touches a wallet is a line of that wallet (its
+    *owner*): it carries the line's number, the balance after it and a SHA-256 over itself and the line before, so that
+    a later change shows. Transfers of one operation share a ``journal``.
     """
 
     kind = models.CharField(max_length=15, choices=TransferKind.choices)

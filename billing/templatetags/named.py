@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from django import template
 
-from billing.naming import Named
-from billing.statements import StatementLine
+from billing.labels import Named
+from billing.statements.statements import StatementLine
 
 register = template.Library()
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from django.db.models import QuerySet
 
-from avatarsite.compiled import Compiled, Given
+from avatarsite.db.compiled import Compiled, Given
 from studio.models import Render
 
 # What ``render_shape`` shows. A render has half as many columns again, which would be fetched for nothing.

@@ -11,14 +11,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from avatarsite.api.pagination import listed
-from avatarsite.api.shapes import NoQuery, PageQuery, page_shape
+from avatarsite.api.serializers import NoQuery, PageQuery, page_shape
 from studio.api import inputs
 from studio.api.bodies import BatchAskedBody, BatchBody
 from studio.api.renders import PAYMENT, RenderView
-from studio.api.shapes import BatchQuoteShape, BatchShape, batch_quote_shape, batch_shape
+from studio.api.serializers import BatchQuoteShape, BatchShape, batch_quote_shape, batch_shape
 from studio.api.wishes import wish_of
 from studio.models import UploadKind
-from studio.pipeline.batches import (
+from studio.pipeline.request.batches import (
     BatchRefused,
     ItemRefused,
     batches_of,
@@ -28,8 +28,8 @@ from studio.pipeline.batches import (
     statuses_of,
     total_micros,
 )
-from studio.pipeline.quotes import as_quoted_batch, seal_batch
-from studio.pipeline.wishes import RequestRefused, Wish
+from studio.pipeline.request.kept_quotes import as_quoted_batch, seal_batch
+from studio.pipeline.request.render_request import RequestRefused, Wish
 
 TAGS = ["Batches"]
 

@@ -8,11 +8,11 @@ from django.conf import settings
 from rest_framework import serializers
 
 from avatarsite.api.fields import Body, Choice, Flag, Notes, Query, QueryFlag, QueryWhole, Text, Whole
-from avatarsite.api.shapes import PageQuery
+from avatarsite.api.serializers import PageQuery
 from billing.money import MAX_MICROS
 from studio.models import RenderState, UploadKind
-from studio.pipeline.batches import MOST_ITEMS
-from studio.pipeline.options import (
+from studio.pipeline.request.batches import MOST_ITEMS
+from studio.pipeline.request.options import (
     CONTENT_CHECKS,
     ENDPOINT_LIMIT,
     LEAST_LIFE_SECONDS,
@@ -21,7 +21,7 @@ from studio.pipeline.options import (
     QUALITY,
     TAKES,
 )
-from studio.pipeline.wishes import METADATA_LIMIT, PROMPT_LIMIT, REFERENCE_LIMIT, TITLE_LIMIT
+from studio.pipeline.request.render_request import METADATA_LIMIT, PROMPT_LIMIT, REFERENCE_LIMIT, TITLE_LIMIT
 
 LONGEST_VOICE_SECONDS = 24 * 3600
 ID_LENGTH = 40

@@ -10,26 +10,19 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from avatarsite.api.pagination import listed
-from avatarsite.api.shapes import NoQuery, page_shape
+from avatarsite.api.serializers import NoQuery, page_shape
 from avatarsite.api.views import ApiView
 from avatarsite.workspaces.access import Action
 from studio.api import inputs
 from studio.api.bodies import OffersQuery, QuoteBody
-from studio.api.shapes import (
-    FullOfferShape,
-    ModelShape,
-    QuoteShape,
-    full_offer_shape,
-    model_shape,
-    quote_shape,
-)
+from studio.api.serializers import FullOfferShape, ModelShape, QuoteShape, full_offer_shape, model_shape, quote_shape
 from studio.models import UploadKind
-from studio.pipeline.options import OUTPUT_FORMATS
-from studio.pipeline.quote import CHEAPEST, Quote, QuoteLine, quote_render
-from studio.pipeline.quotes import agreed_of, seal
-from studio.pipeline.wishes import RequestRefused
+from studio.pipeline.request.kept_quotes import agreed_of, seal
+from studio.pipeline.request.options import OUTPUT_FORMATS
+from studio.pipeline.request.quote import CHEAPEST, Quote, QuoteLine, quote_render
+from studio.pipeline.request.render_request import RequestRefused
 from studio.providers import registry
-from studio.uploads import check_pair
+from studio.uploads.add import check_pair
 
 TAGS = ["Catalogue"]
 ANYBODY = tuple(Action)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from avatarsite.compiled import Compiled, Given
+from avatarsite.db.compiled import Compiled, Given
 from avatarsite.workspaces.models import User, Workspace
 from studio.models import Project, Upload, UploadKind
-from studio.pipeline.wishes import RequestRefused
+from studio.pipeline.request.render_request import RequestRefused
 from studio.projects import open_projects, project_for_new_video
-from studio.remote_files import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
+from studio.uploads.fetch import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
 
 PREFIX = "upl_"
 _UPLOADS = Compiled(

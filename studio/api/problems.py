@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from avatarsite.api.problems import Problem, declare, problem_in_words, translates
-from studio.files import DELETE_SOMETHING, StorageTooFast
-from studio.media.refusal import Refusal
-from studio.pipeline.batches import BatchRefused
-from studio.remote_files import FileNotFetched
+from studio.media.errors import Refusal
+from studio.pipeline.request.batches import BatchRefused
+from studio.storage.ledger import DELETE_SOMETHING, StorageTooFast
+from studio.uploads.fetch import FileNotFetched
 
 IN_USE = frozenset({Refusal.PORTRAIT_IN_USE, Refusal.VOICE_IN_USE})
 TITLES = {

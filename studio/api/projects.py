@@ -11,11 +11,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from avatarsite.api.pagination import page_of
-from avatarsite.api.shapes import NoQuery, page_shape
+from avatarsite.api.serializers import NoQuery, page_shape
 from avatarsite.api.views import ApiView
 from studio.api import inputs
 from studio.api.bodies import ProjectBody, ProjectChangeBody, ProjectsQuery
-from studio.api.shapes import ProjectShape, project_shape
+from studio.api.serializers import ProjectShape, project_shape
 from studio.models import Project, UploadKind
 from studio.projects import ProjectRefused, archive_project, change_project, create_project, restore_project
 

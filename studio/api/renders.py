@@ -17,31 +17,24 @@ from rest_framework.response import Response
 
 from avatarsite.api.pagination import listed, page
 from avatarsite.api.problems import Problem
-from avatarsite.api.shapes import NoQuery, page_shape, site_link
+from avatarsite.api.serializers import NoQuery, page_shape, site_link
 from avatarsite.api.views import ApiView, LeadsToFile
-from avatarsite.places import NoPlace
-from billing.budget_notices import note_refusal
+from avatarsite.web.places import NoPlace
+from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import inputs
 from studio.api.asked import ONE, listing
 from studio.api.bodies import RenderBody, RendersQuery, WaitQuery
-from studio.api.shapes import (
-    EventShape,
-    LinkedOutputShape,
-    RenderShape,
-    event_shape,
-    outputs_of,
-    render_shape,
-)
+from studio.api.serializers import EventShape, LinkedOutputShape, RenderShape, event_shape, outputs_of, render_shape
 from studio.api.waiting import until_ended
 from studio.api.wishes import wish_of
 from studio.library import delete_video
 from studio.models import Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
-from studio.pipeline.quotes import as_quoted
-from studio.pipeline.request import retry_render, take_within
-from studio.storage import signed_link
+from studio.pipeline.request.kept_quotes import as_quoted
+from studio.pipeline.request.take import retry_render, take_within
+from studio.storage.local import signed_link
 
 TAGS = ["Renders"]
 PAYMENT = {402: OpenApiResponse(description="Too little credit, or a budget is used up.")}

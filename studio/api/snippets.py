@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from avatarsite.api.shapes import site_link
+from avatarsite.api.serializers import site_link
 from studio.models import Project, Upload
-from studio.pipeline.options import DEFAULTS
-from studio.pipeline.quote import CHEAPEST
+from studio.pipeline.request.options import DEFAULTS
+from studio.pipeline.request.quote import CHEAPEST
 
 TOKEN = "AVATAR_STUDIO_TOKEN"  # noqa: S105 -- the name of the variable that holds one
 CURL = """\

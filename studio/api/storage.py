@@ -8,9 +8,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from avatarsite.api.shapes import NoQuery
+from avatarsite.api.serializers import NoQuery
 from avatarsite.api.views import ApiView
-from studio.files import room_of
+from studio.storage.ledger import room_of
 
 
 class StorageShape(serializers.Serializer[Any]):

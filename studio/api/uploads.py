@@ -17,17 +17,17 @@ from rest_framework.response import Response
 from avatarsite.api.pagination import page_of
 from avatarsite.api.parsers import Form, StrictJSON
 from avatarsite.api.problems import Problem
-from avatarsite.api.shapes import NoQuery, page_shape
+from avatarsite.api.serializers import NoQuery, page_shape
 from avatarsite.api.views import ApiView, LeadsToFile
 from studio.api.bodies import FetchBody, FileBody, SlotBody, UploadsQuery
-from studio.api.shapes import SlotShape, UploadShape, slot_shape, upload_shape
-from studio.files import check_room
+from studio.api.serializers import SlotShape, UploadShape, slot_shape, upload_shape
 from studio.models import Upload, UploadKind, UploadSlot
-from studio.pipeline.wishes import RequestRefused
-from studio.remote_files import MOST_BYTES, fetch_upload, inline_upload
-from studio.slots import check_sent, complete_slot, fill_slot, open_slot, slot_of
-from studio.storage import signed_link
-from studio.uploads import add_upload, delete_upload
+from studio.pipeline.request.render_request import RequestRefused
+from studio.storage.ledger import check_room
+from studio.storage.local import signed_link
+from studio.uploads.add import add_upload, delete_upload
+from studio.uploads.direct import check_sent, complete_slot, fill_slot, open_slot, slot_of
+from studio.uploads.fetch import MOST_BYTES, fetch_upload, inline_upload
 
 TAGS = ["Uploads"]
 REDIRECT = OpenApiResponse(description="Leads to the file, by a link that ends.")

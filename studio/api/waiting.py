@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from avatarsite.places import Place
+from avatarsite.web.places import Place
 from studio.models import Render
 from studio.models.renders import ENDED
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from avatarsite.workspaces.models import ApiToken
 from studio.models import Project, Upload
-from studio.pipeline.wishes import Wish
+from studio.pipeline.request.render_request import Wish
 
 NAMED = ("model", "routing", "fallback", "prompt", "title", "reference", "metadata", "max_amount_micros", "notify")
 

@@ -6,9 +6,9 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from avatarsite.read_only_admin import ActionsOnly, ReadOnly, customer
-from studio.gateway.letters import send_again
+from avatarsite.admin.read_only import ActionsOnly, ReadOnly, customer
 from studio.gateway.models import GatewayFile, GatewayLetter, GatewayRequest
+from studio.gateway.webhooks import send_again
 
 
 class LetterInline(ReadOnly, admin.TabularInline[GatewayLetter, GatewayRequest]):

@@ -13,10 +13,10 @@ class GatewayConfig(AppConfig):
     def ready(self) -> None:
         from corsheaders.signals import check_request_enabled  # noqa: PLC0415 -- needs the settings
 
-        from studio.gateway import letters  # noqa: PLC0415 -- models need the app registry
-        from studio.pipeline.wake import Alarm, alarms  # noqa: PLC0415
+        from studio.gateway import webhooks  # noqa: PLC0415 -- models need the app registry
+        from studio.pipeline.watch.lease import Alarm, alarms  # noqa: PLC0415
 
-        alarms.append(Alarm("gateway webhooks", letters.nudge_between, letters.is_due_soon))
+        alarms.append(Alarm("gateway webhooks", webhooks.nudge_between, webhooks.is_due_soon))
 
         check_request_enabled.connect(_is_fals)
 

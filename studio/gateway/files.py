@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from studio.gateway import put_here
+from studio.gateway import stored_files
 from studio.gateway.links import sealed_render
 from studio.views.files import serve_stored
 
@@ -23,7 +23,7 @@ def video(request: HttpRequest, seal: str, render_id: str, ending: str) -> HttpR
 
 @require_safe
 def file(request: HttpRequest, file_id: UUID, name: str) -> HttpResponseBase:  # noqa: ARG001
-    found = put_here.open_file(file_id)
+    found = stored_files.open_file(file_id)
     if found is None or not found.file:
         raise Http404
-    return serve_stored(request, found.file.name or "", content_type=put_here.shown_type(found))
+    return serve_stored(request, found.file.name or "", content_type=stored_files.shown_type(found))

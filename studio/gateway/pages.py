@@ -11,10 +11,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.models import Workspace
 from studio.gateway.models import AskedState, GatewayLetter, GatewayRequest, LetterState
-from studio.gateway.put_here import MOST_BYTES
+from studio.gateway.stored_files import MOST_BYTES
 
 RECENT = 20
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from avatarsite import jobs
-from avatarsite.sweeping import each, run_clauses
-from studio.gateway import asking, letters, put_here
+from avatarsite.queue import jobs
+from avatarsite.queue.sweeping import each, run_clauses
+from studio.gateway import intake, stored_files, webhooks
 
 logger = logging.getLogger(__name__)
 
@@ -21,18 +21,18 @@ def sweep() -> dict[str, int]:
 
 
 def _give_up_late() -> int:
-    return sum(each(asking.late_requests(), asking.give_up_late, "Giving up a request that is late"))
+    return sum(each(intake.late_requests(), intake.give_up_late, "Giving up a request that is late"))
 
 
 def _nudge_requests() -> int:
-    ids = asking.due_requests()
+    ids = intake.due_requests()
     for request_id in ids:
         jobs.enqueue("studio.gateway_start", request_id=request_id)
     return len(ids)
 
 
 def _nudge_letters() -> int:
-    ids = letters.due_letters()
+    ids = webhooks.due_letters()
     for letter_id in ids:
         jobs.enqueue("studio.gateway_letter", letter_id=letter_id)
     return len(ids)
@@ -41,7 +41,7 @@ def _nudge_letters() -> int:
 CLAUSES: dict[str, Callable[[], int]] = {
     "late": _give_up_late,
     "requests": _nudge_requests,
-    "unwritten letters": letters.write_forgotten,
+    "unwritten letters": webhooks.write_forgotten,
     "letters": _nudge_letters,
-    "files": put_here.delete_expired,
+    "files": stored_files.delete_expired,
 }

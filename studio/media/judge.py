@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from studio.media import portraits, thumbnails, transcode, videos, voices
+from studio.media import thumbnails
+from studio.media.errors import Refusal, UploadRefused
 from studio.media.normalise import Normalised, NormaliseFailed
-from studio.media.portraits import Portrait
-from studio.media.refusal import Refusal, UploadRefused
+from studio.media.portraits import portraits
+from studio.media.portraits.portraits import Portrait
 from studio.media.sandbox import Limits, OverLimit, run
 from studio.media.sandbox.limits import Lane
-from studio.media.transcode import Conversion, ConversionFailed
-from studio.media.videos import Sight, UnreadableVideo, VideoFault
-from studio.media.voices import Voice
+from studio.media.video import transcode, videos
+from studio.media.video.transcode import Conversion, ConversionFailed
+from studio.media.video.videos import Sight, UnreadableVideo, VideoFault
+from studio.media.voices import voices
+from studio.media.voices.voices import Voice
 
 PORTRAIT = Limits(cpu_seconds=10)
 VOICE = Limits(cpu_seconds=20)

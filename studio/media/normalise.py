@@ -17,10 +17,10 @@ import av
 from av.error import FFmpegError
 from PIL import Image
 
-from studio.media.clarity import is_clear
+from studio.media.portraits.clarity import is_clear
 from studio.media.signatures import Content, recognise
-from studio.media.sound import DEMUXERS, open_sound
-from studio.media.tags import without_tags
+from studio.media.voices.sound import DEMUXERS, open_sound
+from studio.media.voices.tags import without_tags
 
 LEAST_SIDE, MOST_SIDE = 512, 2048
 PORTRAIT_BYTES = 10_000_000

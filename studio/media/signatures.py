@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from studio.media.frames import adts_frame_bytes, family_of, find_mp3_frames, mp3_frame_bytes, skip_tags
+from studio.media.video.frames import adts_frame_bytes, family_of, find_mp3_frames, mp3_frame_bytes, skip_tags
 
 HEAD_BYTES = 4096
 # How far into a file of no known kind an MP3 is looked for, and how many of its frames in a row are no chance.

@@ -125,7 +125,7 @@ class Render(models.Model):
             # Both are null once a render has ended. By its state SQLite could not see that a question fits an index.
             models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="render_due"),
             models.Index(fields=["deadline_at"], condition=models.Q(deadline_at__isnull=False), name="render_overdue"),
-            # What the limits of drafts count; see studio/pipeline/limits.py.
+            # What the limits of drafts count; see studio/pipeline/request/limits.py.
             models.Index(fields=["workspace"], condition=models.Q(next_try_at__isnull=False), name="render_waiting"),
             models.Index(fields=["workspace", "created_at"], condition=models.Q(ceiling_micros=0), name="render_free"),
             models.Index(fields=["delete_at"], condition=models.Q(delete_at__isnull=False), name="render_to_delete"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from django.db import models
 
 if TYPE_CHECKING:
-    from avatarsite.compiled import Given
+    from avatarsite.db.compiled import Given
     from avatarsite.workspaces.models import Workspace
 
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)

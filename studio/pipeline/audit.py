@@ -8,7 +8,7 @@ from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 
 from billing.models import HoldState, Usage
-from billing.verification import Finding
+from billing.verify.verification import Finding
 from studio.models import Render, RenderState
 
 SHOWN = 100  # findings of each kind

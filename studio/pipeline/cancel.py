@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from avatarsite import jobs
+from avatarsite.queue import jobs
 from avatarsite.workspaces.models import User
 from billing.money import usd_at_most
 from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
@@ -19,7 +19,7 @@ from studio.pipeline.failures import OVERDUE, fail_render, release
 from studio.pipeline.notify import file_notice
 from studio.pipeline.orders import handle_of
 from studio.pipeline.states import advance, note
-from studio.pipeline.wake import wake_watch
+from studio.pipeline.watch.lease import wake_watch
 from studio.providers import http, registry
 from studio.providers.types import CancelAnswer, ProviderError
 

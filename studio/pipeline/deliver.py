@@ -11,15 +11,15 @@ from asgiref.sync import sync_to_async
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from avatarsite.addresses import parsed
+from avatarsite.http.public_addresses import parsed
 from studio.models import Delivery, DeliveryState, Render
-from studio.pipeline.options import trusted_endpoints
+from studio.pipeline.request.options import trusted_endpoints
 from studio.pipeline.states import backoff, note
 from studio.providers import http
 from studio.providers.http.addresses import AddressRefused
 from studio.providers.http.sending import Parcel, put_file
 from studio.providers.types import ProviderError
-from studio.storage import content_type_of
+from studio.storage.local import content_type_of
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from studio.models import ProviderJob, Render, RenderState
 from studio.pipeline.cancel import stop_overdue
-from studio.pipeline.ingest import ingest_render
+from studio.pipeline.ingest.receive import ingest_render
 from studio.pipeline.overdue import end_overdue
 from studio.pipeline.submit import submit_render
-from studio.pipeline.watch import check_now
+from studio.pipeline.watch.loop import check_now
 from studio.providers import registry
 from studio.providers.types import ProviderError
 

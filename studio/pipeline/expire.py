@@ -7,10 +7,10 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from avatarsite.sweeping import each
-from studio import files
+from avatarsite.queue.sweeping import each
 from studio.models import Delivery, DeliveryState, Render
 from studio.pipeline.states import note
+from studio.storage import ledger
 
 BATCH = 200
 REASON = "the files were deleted on time"
@@ -30,7 +30,7 @@ def delete_if_due(render: Render) -> bool:
     # The bytes first: a row that still names them is found again, bytes that no row names would never be.
     for file in (render.video, render.poster):
         if file and file.name:
-            files.drop(file.name)
+            ledger.drop(file.name)
     with transaction.atomic():
         done = Render.objects.filter(pk=render.pk, delete_at=render.delete_at).update(
             video="", poster="", delete_at=None, files_deleted_at=now

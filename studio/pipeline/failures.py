@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from billing import holds
+from billing.holds import holds
 from studio.models import Render, RenderState
 from studio.pipeline.notify import file_notice
 from studio.pipeline.states import advance

@@ -13,7 +13,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from avatarsite.alerts import close_alert, raise_alert
-from avatarsite.compiled import Asked, Compiled, Given
+from avatarsite.db.compiled import Asked, Compiled, Given
 from studio.models import JobStatus, OfferHealth, ProviderJob
 from studio.providers import registry
 from studio.providers.types import Failure, Fault

@@ -11,11 +11,11 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from avatarsite.temporary import temporary_folder
-from studio import files
+from avatarsite.temporary_files import temporary_folder
 from studio.media import judge
 from studio.media.normalise import Normalised, normalise_portrait, normalise_voice, portrait_changes, voice_changes
 from studio.models import FileKind, Upload, UploadKind
+from studio.storage import ledger
 
 # Where an upload's details keep what is sent in its place.
 KEPT_AS = "sent"
@@ -75,12 +75,12 @@ def _keep(upload: Upload, made: Normalised) -> Sent:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
         name = f"w/{upload.workspace_id}/uploads/{upload.pk}.sent.{made.extension}"
-        files.store(upload.workspace, name, File(file), FileKind.COPY)
+        ledger.store(upload.workspace, name, File(file), FileKind.COPY)
     sent = Sent(name, made.content_type, made.path.stat().st_size, digest, made.changes)
     with transaction.atomic():
         row = Upload.objects.select_for_update().get(pk=upload.pk)
         details: dict[str, Any] = row.details | {KEPT_AS: asdict(sent)}
         Upload.objects.filter(pk=upload.pk).update(details=details)
-        files.keep(name)
+        ledger.keep(name)
     upload.details = details
     return sent

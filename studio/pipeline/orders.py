@@ -17,7 +17,7 @@ from studio.providers import registry
 from studio.providers.base import webhook_token
 from studio.providers.remote import RemoteProvider
 from studio.providers.types import JobHandle, MediaInput, RenderOrder
-from studio.storage import signed_link
+from studio.storage.local import signed_link
 
 LINK_SECONDS = 24 * 3600
 # What a provider does itself if it can; the rest of a render's options is our own work and none of its business.

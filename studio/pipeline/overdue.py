@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from avatarsite import jobs
-from avatarsite.inbox.letters import due_letters
-from avatarsite.sweeping import each, run_clauses
+from avatarsite.inbox.receive import due_letters
+from avatarsite.queue import jobs
+from avatarsite.queue.sweeping import each, run_clauses
 from billing.models import HoldState
 from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE, ENDED
@@ -21,7 +21,7 @@ from studio.pipeline.deliver import due_deliveries
 from studio.pipeline.expire import delete_due_files
 from studio.pipeline.failures import OVERDUE, release
 from studio.pipeline.states import note
-from studio.pipeline.watch_rows import work_left
+from studio.pipeline.watch.rows import work_left
 
 logger = logging.getLogger(__name__)
 

@@ -10,15 +10,15 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from avatarsite import jobs
 from avatarsite.alerts import raise_alert
+from avatarsite.queue import jobs
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline import health
 from studio.pipeline.cancel import end_stopped
 from studio.pipeline.failures import fail_by_provider
 from studio.pipeline.states import advance
-from studio.pipeline.wake import wake_watch
+from studio.pipeline.watch.lease import wake_watch
 from studio.providers.types import Failure, Fault, JobReport
 from studio.providers.types import JobStatus as Said
 

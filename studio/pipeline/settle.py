@@ -8,15 +8,16 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from avatarsite import jobs
 from avatarsite.alerts import raise_alert
-from billing import cost_drift, metering
+from avatarsite.queue import jobs
 from billing.models import Usage
 from billing.money import charge_micros
-from studio import files
+from billing.prices import cost_drift
+from billing.usage import metering
 from studio.models import Delivery, JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline.notify import file_notice
 from studio.pipeline.states import advance
+from studio.storage import ledger
 
 DRIFT_SHARE = 0.1
 DRIFT_MS = 1_000
@@ -43,7 +44,7 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
         )
         if not won:
             return False
-        files.keep(*(made[file] for file in ("video", "poster") if file in made))
+        ledger.keep(*(made[file] for file in ("video", "poster") if file in made))
         usage = metering.record_usage(
             workspace=render.workspace,
             subject=f"render:{render.pk}",

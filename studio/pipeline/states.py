@@ -8,10 +8,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from avatarsite import jobs
+from avatarsite.queue import jobs
 from studio.models import Render, RenderEvent, RenderState
 from studio.models.renders import ALIVE
-from studio.pipeline.news import record_news
+from studio.pipeline.events import record_news
 
 S = RenderState
 TRANSITIONS: dict[str, frozenset[str]] = {

@@ -15,8 +15,8 @@ from django.db import connections, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from avatarsite import jobs
 from avatarsite.alerts import raise_alert
+from avatarsite.queue import jobs
 from billing.models import Price
 from studio.media.normalise import NormaliseFailed
 from studio.models import Outcome, ProviderJob, Render, RenderState
@@ -25,7 +25,7 @@ from studio.pipeline.cancel import finish_cancelled, leave
 from studio.pipeline.failures import WORKER_FAILED, fail_by_provider, fail_render
 from studio.pipeline.orders import build_order
 from studio.pipeline.places import has_place, take_turn
-from studio.pipeline.wake import wake_watch
+from studio.pipeline.watch.lease import wake_watch
 from studio.providers import http, registry
 from studio.providers.types import Failure, Fault, ProviderError, RenderOrder, Submission
 from studio.providers.types import Outcome as Answer

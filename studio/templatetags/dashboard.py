@@ -15,9 +15,9 @@ from django.utils.safestring import SafeString
 
 from avatarsite.ids import new_id
 from avatarsite.workspaces.models import Workspace
-from billing import ledger
-from billing.ledger import Balance
-from billing.statements import OpenHold, StatementLine
+from billing.ledger import posting
+from billing.ledger.posting import Balance
+from billing.statements.statements import OpenHold, StatementLine
 from studio.library import running_count
 from studio.models import Render, RenderState, Upload
 from studio.pipeline.cancel import is_stopping
@@ -64,7 +64,7 @@ class Bench:
 
 @register.simple_tag
 def bench_of(workspace: Workspace) -> Bench:
-    return Bench(running_count(workspace), ledger.balance(workspace))
+    return Bench(running_count(workspace), posting.balance(workspace))
 
 
 @register.simple_tag

@@ -6,8 +6,8 @@ from django import template
 from django.db.models.fields.files import FieldFile
 
 from studio.models import Upload
-from studio.storage import signed_link
-from studio.thumbnails import thumbnail_name
+from studio.storage.local import signed_link
+from studio.uploads.thumbnails import thumbnail_name
 
 register = template.Library()
 

@@ -13,8 +13,8 @@ from django.urls import reverse
 from avatarsite.workspaces.models import Workspace
 from studio.forms import VideoForm
 from studio.models import Upload
-from studio.pipeline.options import DEFAULTS
-from studio.pipeline.quote import CHEAPEST
+from studio.pipeline.request.options import DEFAULTS
+from studio.pipeline.request.quote import CHEAPEST
 from studio.providers.registry import MODELS
 
 # Says that the address names all that differs from an empty form, so that no project's defaults are mixed in.

@@ -16,23 +16,23 @@ from django.views.decorators.http import require_POST
 from avatarsite.errors import DomainError
 from avatarsite.ids import new_id
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
-from billing import stripe_gateway
-from billing.topups import CENT_MICROS
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from billing.stripe import client
+from billing.topups.checkout import CENT_MICROS
 from studio.forms import VideoForm, known_routing
 from studio.library import find_uploads
 from studio.models import Project, Render, Upload, UploadKind
-from studio.pipeline.options import DEFAULTS
-from studio.pipeline.quote import CHEAPEST, is_pinned
-from studio.pipeline.quotes import as_shown
-from studio.pipeline.request import Wish, take
-from studio.pipeline.scopes import scopes_of
+from studio.pipeline.request.kept_quotes import as_shown
+from studio.pipeline.request.options import DEFAULTS
+from studio.pipeline.request.quote import CHEAPEST, is_pinned
+from studio.pipeline.request.scopes import scopes_of
+from studio.pipeline.request.take import Wish, take
 from studio.projects import FIRST_PROJECT, first_project, open_projects, project_for_new_video
-from studio.samples import samples_to_start_with
-from studio.uploads import add_upload
+from studio.uploads.add import add_upload
+from studio.uploads.samples import samples_to_start_with
 from studio.views import drafts
-from studio.views.addresses import named, word
 from studio.views.prices import PricePanel, may_move, model_cards, price_panel
+from studio.views.query_values import named, word
 from studio.views.slots import Slot
 
 UNPROCESSABLE = 422
@@ -215,7 +215,7 @@ def _paying(request: WorkspaceRequest, form: VideoForm, panel: PricePanel) -> di
     page = reverse("video_new", kwargs={"workspace": request.workspace.slug})
     back = f"{page}?{drafts.query(form, portrait=panel.portrait, voice=panel.voice)}"
     asked = urlencode({"amount": f"{cents / 100:.2f}", "next": back})
-    return {"missing_cents_micros": cents * CENT_MICROS, "topups_on": stripe_gateway.is_on(), "topup_asked": asked}
+    return {"missing_cents_micros": cents * CENT_MICROS, "topups_on": client.is_on(), "topup_asked": asked}
 
 
 def _errors(form: VideoForm, kind: UploadKind) -> str:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from avatarsite.workspaces.models import Workspace
-from billing import ledger
-from billing.budgets import BudgetReached, refusal_of
-from billing.ledger import Balance
+from billing.budgets.budgets import BudgetReached, refusal_of
+from billing.ledger import posting
+from billing.ledger.posting import Balance
 from billing.money import charge_micros
 from studio.forms import known_routing
 from studio.models import Upload
 from studio.pipeline.inputs import changes_when_sent
-from studio.pipeline.quote import Quote, QuoteLine, is_pinned, quote_render
-from studio.pipeline.quotes import agreed_of, seal
+from studio.pipeline.request.kept_quotes import agreed_of, seal
+from studio.pipeline.request.quote import Quote, QuoteLine, is_pinned, quote_render
 from studio.providers.registry import MODELS, Model
 
 # Long enough for every provider, to learn which models can be had before there is a voice.
@@ -129,7 +129,7 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
         sealed, _ = seal(workspace, agreed_of(quote, routing=routing, fallback=moves, takes=takes))
     return PricePanel(
         model=found,
-        balance=ledger.balance(workspace),
+        balance=posting.balance(workspace),
         portrait=portrait,
         voice=voice,
         quote=quote,

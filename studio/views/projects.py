@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.forms import ProjectForm, ProjectNameForm
 from studio.library import find_videos
 from studio.models import Project
@@ -20,8 +20,8 @@ from studio.projects import (
     restore_project,
     shelf,
 )
-from studio.views.addresses import word
 from studio.views.paging import page_of
+from studio.views.query_values import word
 
 PAGE = 24
 

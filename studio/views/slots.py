@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from studio.models import Upload, UploadKind
-from studio.samples import is_sample
+from studio.uploads.samples import is_sample
 
 ACCEPTS = {
     UploadKind.PORTRAIT: "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,.heic,.avif",

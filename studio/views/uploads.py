@@ -10,15 +10,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
-from studio.files import room_of
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.library import find_uploads, uploads_in_use
 from studio.models import Upload, UploadKind
-from studio.samples import add_samples
-from studio.uploads import UploadRefused, add_upload, delete_upload
+from studio.storage.ledger import room_of
+from studio.uploads.add import UploadRefused, add_upload, delete_upload
+from studio.uploads.samples import add_samples
 from studio.views import drafts
-from studio.views.addresses import named, word
 from studio.views.paging import page_of
+from studio.views.query_values import named, word
 from studio.views.slots import Slot
 
 PAGE = 24

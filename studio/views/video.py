@@ -15,8 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
-from studio.filenames import download_name
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.forms import TitleForm
 from studio.library import StillNeeded, delete_video, rename_video
 from studio.models import Delivery, Render
@@ -25,10 +24,11 @@ from studio.pipeline.deliver import host_of
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.inputs import kept_copy
 from studio.pipeline.progress import moves, stages
-from studio.pipeline.request import retry_render
+from studio.pipeline.request.take import retry_render
 from studio.providers import registry
-from studio.storage import signed_link
-from studio.views.addresses import word
+from studio.storage.filenames import download_name
+from studio.storage.local import signed_link
+from studio.views.query_values import word
 
 # Asked less often the longer it takes: (up to this age, seconds between two looks).
 PACE = (

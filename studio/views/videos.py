@@ -7,12 +7,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.library import SHELVES, find_videos
 from studio.models import Project
 from studio.projects import open_projects
-from studio.views.addresses import named, word
 from studio.views.paging import page_of
+from studio.views.query_values import named, word
 
 PAGE = 24
 LIVE_AT_MOST = 50

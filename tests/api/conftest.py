@@ -9,9 +9,10 @@ from django.test import Client
 
 from avatarsite.workspaces.models import ApiToken, Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
-from billing import ledger, pricing
+from billing.ledger import posting
+from billing.prices import price_book
 from studio.models import Upload
-from studio.samples import add_samples
+from studio.uploads.samples import add_samples
 from tests.conftest import Cast
 from tests.servers import s3 as s3  # noqa: PLC0414
 
@@ -45,14 +46,14 @@ def caller(workspace: Workspace, user: User, *scopes: str, test: bool = False) -
 
 @pytest.fixture
 def priced(db: None) -> None:
-    pricing.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=PRICE, source="test")
-    pricing.set_price("local:test", cost_micros_per_second=0, price_micros_per_second=0, source="test")
+    price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=PRICE, source="test")
+    price_book.set_price("local:test", cost_micros_per_second=0, price_micros_per_second=0, source="test")
 
 
 @pytest.fixture
 def api(cast: Cast, priced: None) -> Caller:
     """Alice's token with every scope, and five dollars."""
-    ledger.grant(cast.workspace, CREDIT, key="api", reason="test")
+    posting.grant(cast.workspace, CREDIT, key="api", reason="test")
     return caller(cast.workspace, cast.alice)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from avatarsite.workspaces.models import Scope, User
 from avatarsite.workspaces.tokens import make_token
-from billing import ledger, pricing
-from studio.samples import add_samples
+from billing.ledger import posting
+from billing.prices import price_book
+from studio.uploads.samples import add_samples
 
 CREDIT_MICROS = 5_000_000
 PASSWORD = "correct horse battery"
@@ -15,10 +16,10 @@ PASSWORD = "correct horse battery"
 
 def move_in(name: str = "Alice", *, credit_micros: int = CREDIT_MICROS) -> dict[str, Any]:
     """A person with credit, a portrait, a voice, and a token of each kind: what a program of theirs would know."""
-    pricing.seed_prices()
+    price_book.seed_prices()
     user = User.objects.create_user(f"{name.lower()}@example.org", PASSWORD, name=f"{name} Example")
     workspace = user.workspaces.get()
-    ledger.grant(workspace, credit_micros, key=f"api:{name}", reason="A welcome gift")
+    posting.grant(workspace, credit_micros, key=f"api:{name}", reason="A welcome gift")
     portrait, voice = add_samples(workspace)
     _, token = make_token(workspace, user=user, name="Live", scopes=list(Scope))
     _, test = make_token(workspace, user=user, name="Test", scopes=list(Scope), test=True)

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from django.urls import reverse
 
-from studio.samples import add_samples
+from studio.uploads.samples import add_samples
 from tests.api.live import LiveApi, live_api
 from tests.conftest import Cast
 from tests.node import NODE

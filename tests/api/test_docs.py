@@ -19,7 +19,7 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 
 from avatarsite.management.commands.api_codes import PAGE, table
-from studio.samples import PORTRAIT, VOICE
+from studio.uploads.samples import PORTRAIT, VOICE
 from tests.api.live import live_api
 
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)

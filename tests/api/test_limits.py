@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import make_token, revoke_token, rotate_token
-from billing import ledger
+from billing.ledger import posting
 from studio.models import Render
 from tests.api.conftest import CREDIT, Caller, caller
 from tests.conftest import Cast
@@ -80,7 +80,7 @@ def test_both_secrets_work_while_one_takes_over(cast: Cast) -> None:
 
 
 def test_a_monthly_cap_refuses_and_says_how_much_is_missing(cast: Cast, priced: None, inputs: dict[str, str]) -> None:
-    ledger.grant(cast.workspace, CREDIT, key="cap", reason="test")
+    posting.grant(cast.workspace, CREDIT, key="cap", reason="test")
     token, secret = make_token(
         cast.workspace, user=cast.alice, name="capped", scopes=["render"], monthly_cap_micros=100_000
     )

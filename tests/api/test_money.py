@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from billing import ledger
+from billing.ledger import posting
 from tests.api.conftest import CREDIT, Caller
 from tests.conftest import Cast
 
@@ -26,7 +26,7 @@ def test_the_balance_shows_what_is_held_apart(api: Caller, inputs: dict[str, str
 
 def test_transactions_come_newest_first_in_pages(api: Caller, cast: Cast) -> None:
     for number in range(4):
-        ledger.grant(cast.workspace, 1_000_000, key=f"gift-{number}", reason=f"Gift {number}")
+        posting.grant(cast.workspace, 1_000_000, key=f"gift-{number}", reason=f"Gift {number}")
     seen, cursor = [], ""
     while True:
         page = api.get(f"transactions?limit=2{cursor}").json()

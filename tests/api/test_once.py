@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from avatarsite.api.answers import forget_old_answers
+from avatarsite.api.idempotency import forget_old_answers
 from avatarsite.api.models import KeptAnswer
 from studio.models import Project, Render
 from tests.api.conftest import Caller, caller

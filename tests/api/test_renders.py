@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from billing import ledger
+from billing.ledger import posting
 from billing.money import usd_at_most
-from studio.api.shapes import RenderShape, render_shape
+from studio.api.serializers import RenderShape, render_shape
 from studio.models import Render, RenderGroup, RenderState
 from studio.pipeline.states import advance, note
-from studio.samples import PORTRAIT
+from studio.uploads.samples import PORTRAIT
 from tests.api.conftest import CREDIT, Caller, caller
 from tests.conftest import Cast
 from tests.studio import shop
@@ -30,7 +30,7 @@ def test_a_render_is_taken_held_and_found_again(api: Caller, inputs: dict[str, s
     assert (found["state"], found["reference"], found["metadata"]) == ("queued", "order-7", {"customer": "42"})
     assert found["charge"] is None
     assert found["ceiling"]["currency"] == "USD"
-    assert ledger.balance(api.token.workspace).held_micros == found["ceiling"]["amount_micros"] > 0
+    assert posting.balance(api.token.workspace).held_micros == found["ceiling"]["amount_micros"] > 0
     assert api.get(f"renders/{found['id']}").json() == found
     assert api.get("renders?reference=order-7").json() == {"data": [found], "has_more": False, "next_cursor": None}
     assert api.get("renders?reference=order-8").json()["data"] == []
@@ -47,7 +47,7 @@ def test_a_test_token_makes_a_draft_and_moves_no_money(cast: Cast, priced: None,
     made = tester.post("renders", {**inputs, "model": "kling-avatar-2-pro"})
     assert made.status_code == 201, made.content
     assert (made.json()["test"], made.json()["ceiling"]["amount_micros"]) == (True, 0)
-    assert ledger.balance(cast.workspace).held_micros == 0
+    assert posting.balance(cast.workspace).held_micros == 0
 
 
 def test_without_credit_it_is_told_how_much_is_missing(cast: Cast, priced: None, inputs: dict[str, str]) -> None:
@@ -105,14 +105,14 @@ def test_what_cannot_be_is_refused_with_field_and_code(  # noqa: PLR0917 -- a ca
     problem = answer.json()
     assert (answer.status_code, problem["code"], problem["field"]) == (status, code, field), problem
     assert problem["type"] == problem["docs"] == f"http://127.0.0.1:8000/api/errors#{code}"
-    assert ledger.balance(api.token.workspace).available_micros == CREDIT
+    assert posting.balance(api.token.workspace).available_micros == CREDIT
 
 
 def test_cancel_gives_the_hold_back_and_twice_is_once(api: Caller, inputs: dict[str, str]) -> None:
     pk = api.post("renders", inputs).json()["id"]
     assert api.ask("DELETE", f"renders/{pk}").json()["code"] == "still_running"
     assert [api.post(f"renders/{pk}/cancel").json()["state"] for _ in range(2)] == ["cancelled"] * 2
-    assert ledger.balance(api.token.workspace).available_micros == CREDIT
+    assert posting.balance(api.token.workspace).available_micros == CREDIT
     events = api.get(f"renders/{pk}/events").json()["data"]
     assert [event["to_state"] for event in events] == ["queued", "cancelled"]
     again = api.post(f"renders/{pk}/retry")
@@ -192,11 +192,11 @@ def test_a_batch_is_taken_whole_with_one_quote_and_one_status(api: Caller, input
 
 def test_a_batch_may_have_a_thousand_items_and_not_one_more(api: Caller, inputs: dict[str, str], settings: Any) -> None:
     settings.DRAFTS_WAITING = settings.FREE_SECONDS_A_DAY = {"workspace": 0, "token": 0}
-    ledger.grant(api.token.workspace, 1_000 * CREDIT, key="for all of them", reason="a test")
+    posting.grant(api.token.workspace, 1_000 * CREDIT, key="for all of them", reason="a test")
     made = api.post("batches", {"items": [inputs] * 1_000})
     assert made.status_code == 201, made.content
     assert (made.json()["size"], made.json()["states"]["queued"]) == (1_000, 1_000)
-    assert ledger.balance(api.token.workspace).held_micros == made.json()["ceiling"]["amount_micros"]
+    assert posting.balance(api.token.workspace).held_micros == made.json()["ceiling"]["amount_micros"]
     over = api.post("batches", {"items": [inputs] * 1_001})
     assert (over.status_code, over.json()["field"]) == (400, "items")
     assert Render.objects.count() == 1_000
@@ -218,7 +218,7 @@ def test_a_batch_beyond_the_credit_makes_nothing(api: Caller, inputs: dict[str, 
     answer = api.post("batches", {"items": [inputs] * 200})
     assert (answer.status_code, answer.json()["code"]) == (402, "insufficient_credit")
     assert not Render.objects.exists()
-    assert ledger.balance(api.token.workspace).available_micros == CREDIT
+    assert posting.balance(api.token.workspace).available_micros == CREDIT
 
 
 @pytest.mark.parametrize("state", ["queued", "submitting", "ready", "failed"])

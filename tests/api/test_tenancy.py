@@ -17,7 +17,7 @@ from avatarsite.outbox.endpoints import make_endpoint, send_test
 from avatarsite.outbox.events import fan_out
 from avatarsite.workspaces.models import Scope
 from studio.models import Render, UploadKind
-from studio.slots import open_slot
+from studio.uploads.direct import open_slot
 from tests.api.conftest import Caller, caller
 from tests.conftest import Cast
 from tests.test_tenancy import patterns

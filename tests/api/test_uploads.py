@@ -14,10 +14,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from studio.file_audit import verify_storage
-from studio.files import DELETE_SOMETHING, sweep_files
 from studio.models import StoredFile, Upload, UploadSlot
-from studio.samples import PORTRAIT, VOICE
+from studio.storage.audit import verify_storage
+from studio.storage.ledger import DELETE_SOMETHING, sweep_files
+from studio.uploads.samples import PORTRAIT, VOICE
 from tests.api.conftest import Caller
 from tests.servers import S3Server
 from tests.studio.test_remote_files import shelf
@@ -119,7 +119,7 @@ def test_a_slot_at_a_bucket_is_presigned_and_the_bytes_go_straight_there(
     api: Caller, s3: S3Server, settings: Any
 ) -> None:
     there = deepcopy(settings.STORAGES)
-    there["default"] = {"BACKEND": "studio.bucket.PrivateBucket", "OPTIONS": s3.storage_options}
+    there["default"] = {"BACKEND": "studio.storage.s3.PrivateBucket", "OPTIONS": s3.storage_options}
     settings.STORAGES = there
     size = PORTRAIT.stat().st_size
     slot = api.post("uploads/slots", {"kind": "portrait", "bytes": size}).json()
@@ -150,7 +150,7 @@ def test_a_slot_at_a_bucket_is_presigned_and_the_bytes_go_straight_there(
 @pytest.mark.xdist_group("s3")
 def test_without_a_size_the_bytes_come_to_us_also_with_a_bucket(api: Caller, s3: S3Server, settings: Any) -> None:
     there = deepcopy(settings.STORAGES)
-    there["default"] = {"BACKEND": "studio.bucket.PrivateBucket", "OPTIONS": s3.storage_options}
+    there["default"] = {"BACKEND": "studio.storage.s3.PrivateBucket", "OPTIONS": s3.storage_options}
     settings.STORAGES = there
     slot = api.post("uploads/slots", {"kind": "portrait"}).json()
     path = slot["url"].removeprefix("http://127.0.0.1:8000")

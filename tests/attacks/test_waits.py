@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from studio.gateway.catalogue import DRAFTS
+from studio.gateway.model_names import DRAFTS
 from studio.gateway.models import Protocol
 from tests.api.live import LiveApi
 from tests.attacks.neighbour import held, neighbour

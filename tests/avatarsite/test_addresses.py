@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from avatarsite.addresses import AddressRefused, check_by_name, is_public_by_name, web_address
-from avatarsite.networks import is_public
+from avatarsite.http.networks import is_public
+from avatarsite.http.public_addresses import AddressRefused, check_by_name, is_public_by_name, web_address
 
 LONG = "a" * 64
 

@@ -10,7 +10,7 @@ import brotli
 import pytest
 from backports import zstd
 
-from avatarsite.codings import PIECE, BadCoding, Decoder
+from avatarsite.http.encodings import PIECE, BadCoding, Decoder
 
 BODY = b"\xff\xd8\xff" + os.urandom(50_000) + bytes(400_000) + b"\xff\xd9"
 

@@ -11,11 +11,11 @@ from django.db import IntegrityError, connection
 from django.db.models import Model
 from django.utils import timezone
 
-from avatarsite.compiled import Compiled, Given, insert
+from avatarsite.db.compiled import Compiled, Given, insert
 from avatarsite.outbox.models import Event
 from avatarsite.workspaces.models import ApiToken, Scope, User
 from studio.api.asked import ONE, listing
-from studio.api.shapes import render_shape
+from studio.api.serializers import render_shape
 from studio.models import Render, RenderEvent
 from tests.flow.cast import Studio, ask, make_studio
 

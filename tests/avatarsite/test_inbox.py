@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from avatarsite.inbox import letters
+from avatarsite.inbox import receive
 from avatarsite.inbox.models import Letter, Seal
 
 pytestmark = pytest.mark.django_db
@@ -30,18 +30,18 @@ def post(address: str) -> int:
 
 
 def test_who_sends_forgeries_is_told_to_wait_and_nobody_else_is() -> None:
-    lay(letters.FORGERIES_AT_MOST - 1, Seal.BROKEN)
+    lay(receive.FORGERIES_AT_MOST - 1, Seal.BROKEN)
     assert post("192.0.2.7") == 200
     lay(1, Seal.BROKEN)
     answer = Client(REMOTE_ADDR="192.0.2.7").post("/hooks/fal/", b'{"a": 1}', content_type="application/json")
     assert (answer.status_code, answer["Retry-After"]) == (429, "600")
     assert post("192.0.2.8") == 200
-    assert Letter.objects.count() == letters.FORGERIES_AT_MOST + 1
+    assert Letter.objects.count() == receive.FORGERIES_AT_MOST + 1
 
 
 def test_good_letters_and_old_forgeries_are_held_against_nobody() -> None:
-    lay(letters.FORGERIES_AT_MOST, Seal.GOOD)
-    lay(letters.FORGERIES_AT_MOST, Seal.BROKEN, age=letters.FLOOD_WINDOW)
+    lay(receive.FORGERIES_AT_MOST, Seal.GOOD)
+    lay(receive.FORGERIES_AT_MOST, Seal.BROKEN, age=receive.FLOOD_WINDOW)
     assert post("192.0.2.7") == 200
 
 
@@ -52,6 +52,6 @@ def test_letters_are_forgotten_when_their_time_is_over_and_not_while_they_wait()
     lay(5, Seal.GOOD, age=timedelta(days=89))
     waiting = Letter.objects.filter(seal=Seal.BROKEN).earliest("pk")
     Letter.objects.filter(pk=waiting.pk).update(next_try_at=timezone.now())
-    assert letters.forget_old_letters() == 5
+    assert receive.forget_old_letters() == 5
     assert Letter.objects.count() == 9
     assert Letter.objects.filter(pk=waiting.pk).count() == 1

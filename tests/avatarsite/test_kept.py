@@ -16,7 +16,7 @@ TOLD = {
     "demo_password": "import django\ndjango.setup()\nfrom studio import demo\nprint(demo._password())",
 }
 TOGETHER = (
-    "import sys\nfrom pathlib import Path\nfrom avatarsite.kept import kept_secret\n"
+    "import sys\nfrom pathlib import Path\nfrom avatarsite.local_secrets import kept_secret\n"
     "print('ready', flush=True)\nsys.stdin.readline()\n"
     "for number in range(200):\n"
     "    print(kept_secret(Path(sys.argv[1]) / str(number), lambda: __import__('secrets').token_hex(8)))"

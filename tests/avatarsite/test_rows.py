@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from django.db import DataError, IntegrityError, close_old_connections, connection, transaction
 
-from avatarsite import rows
-from avatarsite.compiled import Compiled, Given, add
+from avatarsite.db import raw
+from avatarsite.db.compiled import Compiled, Given, add
 from studio.models import OfferHealth
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +24,7 @@ def known() -> dict[str, int]:
 
 
 def test_what_is_asked_together_is_read_in_any_order() -> None:
-    with transaction.atomic(), rows.pipelined():
+    with transaction.atomic(), raw.pipelined():
         add(health("a:1"))
         first, second = BY_OFFER.ask(offer="a:1"), BY_OFFER.ask(offer="a:2")
         add(health("a:2", failures=2))
@@ -36,7 +36,7 @@ def test_what_is_asked_together_is_read_in_any_order() -> None:
 
 def test_one_session_keeps_its_answers_apart() -> None:
     add(health("a:1"))
-    with rows.atomically() as sql, rows.pipelined():
+    with raw.atomically() as sql, raw.pipelined():
         changed = sql.ask("UPDATE studio_offerhealth SET failures = failures + %s RETURNING failures", [6])
         again = sql.run("UPDATE studio_offerhealth SET failures = failures + %s RETURNING offer, failures", [1])
         assert (changed.rows(), again) == ([(7,)], [("a:1", 8)])
@@ -46,7 +46,7 @@ def test_one_session_keeps_its_answers_apart() -> None:
 def test_what_is_undone_by_itself_leaves_the_rest() -> None:
     with transaction.atomic():
         add(health("a:1"))
-        with pytest.raises(IntegrityError), rows.atomically(), rows.pipelined():  # noqa: PT012 -- the block is tested
+        with pytest.raises(IntegrityError), raw.atomically(), raw.pipelined():  # noqa: PT012 -- the block is tested
             add(health("a:2"))
             add(health("a:1", failures=9))
             BY_OFFER.all(offer="a:2")
@@ -55,7 +55,7 @@ def test_what_is_undone_by_itself_leaves_the_rest() -> None:
 
 
 def test_an_error_within_leaves_the_connection_as_it_was() -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic(), rows.pipelined():  # noqa: PT012 -- the block is tested
+    with pytest.raises(ZeroDivisionError), transaction.atomic(), raw.pipelined():  # noqa: PT012 -- the block is tested
         add(health("a:1"))
         raise ZeroDivisionError
     assert known() == {}
@@ -65,7 +65,7 @@ def test_what_nobody_has_read_is_raised_before_the_commit() -> None:
     hooks: list[str] = []
     with pytest.raises(IntegrityError), transaction.atomic():  # noqa: PT012 -- the transaction is what is tested
         transaction.on_commit(lambda: hooks.append("committed"))
-        with rows.pipelined():
+        with raw.pipelined():
             add(health("a:1"))
             add(health("a:1", failures=9))
     assert (known(), hooks) == ({}, [])
@@ -78,8 +78,8 @@ def test_what_fails_outside_a_transaction_leaves_nothing_behind() -> None:
     connection.ensure_connection()
     for _ in range(connection.connection.prepare_threshold):
         BY_OFFER.all(offer="a:1")
-    with pytest.raises(DataError), rows.pipelined():  # noqa: PT012 -- the block is tested
-        rows.Session().ask("SELECT 1 / %s", [0])
+    with pytest.raises(DataError), raw.pipelined():  # noqa: PT012 -- the block is tested
+        raw.Session().ask("SELECT 1 / %s", [0])
         BY_OFFER.ask(offer="a:1")
     assert [BY_OFFER.all(offer="a:1") for _ in range(2)] == [[], []]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from avatarsite.temporary import sweep_temporary, temporary_file, temporary_folder
+from avatarsite.temporary_files import sweep_temporary, temporary_file, temporary_folder
 
 pytestmark = pytest.mark.django_db  # what can't be swept is an alert
 HOLD = """

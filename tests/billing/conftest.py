@@ -9,7 +9,7 @@ from avatarsite.workspaces.models import User
 @pytest.fixture(autouse=True)
 def _own_rules_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other apps hold the ledger against is theirs to test; their renders are not here."""
-    monkeypatch.setattr("billing.verification._registered", [])
+    monkeypatch.setattr("billing.verify.verification._registered", [])
 
 
 @pytest.fixture

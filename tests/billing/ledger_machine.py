@@ -20,11 +20,13 @@ from django.utils import timezone
 from hypothesis import strategies as some
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from avatarsite import rows
-from billing import holds, ledger, metering
+from avatarsite.db import raw
 from billing.errors import HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import CreditLot, Hold, Price, Transfer
 from billing.money import charge_micros
+from billing.usage import metering
 from tests.billing.cast import OFFER, make_price, make_workspace
 from tests.billing.ledger_model import Model, ModelCharge, ModelHold, ModelLot, ModelWallet
 
@@ -143,10 +145,10 @@ class LedgerMachine(RuleBasedStateMachine):
         return lot
 
     def add(self, owner: ModelWallet, lot: ModelLot) -> CreditLot:
-        return ledger.add_credit(
+        return posting.add_credit(
             owner.workspace,
             lot.granted,
-            source=ledger.platform("grants"),
+            source=posting.platform("grants"),
             kind="grant",
             key=lot.key,
             memo=lot.key,
@@ -166,7 +168,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def reverse_grant(self, lot: ModelLot, crash: int | None) -> None:
         transfer = Transfer.objects.get(key=lot.key)
         done_before = transfer.reversals.exists()
-        answer = self.act(lambda: ledger.reverse(transfer, reason="wrong"), crash)
+        answer = self.act(lambda: posting.reverse(transfer, reason="wrong"), crash)
         if done_before or lot.free >= lot.granted:
             assert answer.reverses == transfer
         else:
@@ -177,7 +179,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(crash=crashes)
     def expire(self, crash: int | None) -> None:
-        due = self.act(lambda: ledger.expire_lots(), crash)  # noqa: PLW0108 -- it is counted by its rule
+        due = self.act(lambda: posting.expire_lots(), crash)  # noqa: PLW0108 -- it is counted by its rule
         assert due == sum(self.model.sweep(wallet) for wallet in self.model.wallets)
 
     @rule(hours=some.sampled_from([1, 13, 24, 25, 80]))
@@ -189,9 +191,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def freeze(self, wallet: int, frozen: bool) -> None:
         owner = self.model.wallets[wallet]
         if frozen:
-            self.act(lambda: ledger.freeze(owner.workspace, reason="disputed"))
+            self.act(lambda: posting.freeze(owner.workspace, reason="disputed"))
         else:
-            self.act(lambda: ledger.unfreeze(owner.workspace))
+            self.act(lambda: posting.unfreeze(owner.workspace))
         owner.frozen = frozen
 
     # --- Holds -------------------------------------------------------------------------------------------------------
@@ -281,7 +283,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         charge = self.charges[pick % len(self.charges)]
         transfer = Transfer.objects.get(hold__key=charge.key, lot__source_key=charge.lot.key, kind="settle")
-        answer = self.act(lambda: ledger.reverse(transfer, reason="wrong"), crash)
+        answer = self.act(lambda: posting.reverse(transfer, reason="wrong"), crash)
         assert answer.reverses == transfer
         if not charge.reversed:
             charge.reversed = True
@@ -299,7 +301,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.everything_agrees()
 
     def everything_agrees(self) -> None:
-        findings = ledger.verify()
+        findings = posting.verify()
         assert findings == [], findings
         lines = told("SELECT id, key, amount_micros, memo, owner_hash FROM billing_transfer ORDER BY id")
         assert lines[: len(self.history)] == self.history
@@ -310,7 +312,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def wallets_agree(self) -> None:
         for wallet in self.model.wallets:
-            balance = ledger.balance(wallet.workspace)
+            balance = posting.balance(wallet.workspace)
             live = [(lot.category, lot.held if self.model.lapsed(lot) else lot.remaining) for lot in wallet.lots]
             paid = sum(amount for category, amount in live if category == "paid")
             bonus = sum(amount for category, amount in live if category == "bonus")
@@ -336,7 +338,7 @@ def platform_sums() -> dict[str, int]:
 
 
 def told(query: str) -> list[tuple[Any, ...]]:
-    sql = rows.Session()
+    sql = raw.Session()
     return sql.run(query)
 
 

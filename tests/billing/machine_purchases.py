@@ -17,10 +17,14 @@ from hypothesis import strategies as some
 from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from avatarsite.workspaces.models import User
-from billing import disputes, forgiving, freezing, promotions, receivables, refunds, stripe_gateway, topups
+from billing.debts import freezes, receivables, write_offs
 from billing.models import PromotionCode, Refund, StripeCustomer, TopUp
-from billing.promotions import CodeRefused
-from billing.stripe_facts import DisputeFacts, PaymentFacts, RefundFacts, SessionFacts
+from billing.promotions import promotions
+from billing.promotions.promotions import CodeRefused
+from billing.refunds import disputes, refunds
+from billing.stripe import client
+from billing.stripe.objects import DisputeFacts, PaymentFacts, RefundFacts, SessionFacts
+from billing.topups import checkout
 from tests.billing.ledger_machine import LedgerMachine, crashes, few, platform_sums, told
 from tests.billing.ledger_model import ModelLot, ModelWallet
 
@@ -72,7 +76,7 @@ class WholeMachine(LedgerMachine):
     def __init__(self) -> None:
         super().__init__()
         # What Stripe knows of refunds is told to the machine by its own rules, and there is nobody else to ask.
-        self.patch.setattr(stripe_gateway, "refunds_of", lambda _payment: [])
+        self.patch.setattr(client, "refunds_of", lambda _payment: [])
 
     @initialize()
     def hire(self) -> None:
@@ -148,7 +152,7 @@ class WholeMachine(LedgerMachine):
 
     def tell_of(self, payment: Payment, *, paid: bool, crash: int | None) -> None:
         facts = self.session_of(payment, paid=paid)
-        self.happens(lambda: topups.book_session(facts), crash)
+        self.happens(lambda: checkout.book_session(facts), crash)
         payment.paid = payment.paid or paid
 
     def session_of(self, payment: Payment, *, paid: bool) -> SessionFacts:
@@ -250,9 +254,9 @@ class WholeMachine(LedgerMachine):
         """As an operator does it, who can't lift what the rules have frozen."""
         owner = self.model.wallets[wallet].workspace
         if frozen:
-            self.happens(lambda: freezing.freeze_by_hand(owner, reason="By hand"), None)
+            self.happens(lambda: freezes.freeze_by_hand(owner, reason="By hand"), None)
         else:
-            self.happens(lambda: freezing.end_own_freeze(owner), None)
+            self.happens(lambda: freezes.end_own_freeze(owner), None)
 
     # --- Disputes ----------------------------------------------------------------------------------------------------
 
@@ -291,7 +295,7 @@ class WholeMachine(LedgerMachine):
         owed = receivables.owed_micros(workspace)
         ways: dict[str, Callable[[], int]] = {
             "let_go_on": lambda: disputes.let_go_on(workspace),
-            "forgive": lambda: forgiving.forgive(workspace, reason="Goodwill", token=token),
+            "forgive": lambda: write_offs.forgive(workspace, reason="Goodwill", token=token),
             "collect": lambda: receivables.settle_receivable(workspace),
         }
         answer = self.happens(ways[way], crash)
@@ -332,7 +336,7 @@ class WholeMachine(LedgerMachine):
         """Who owes, or has an open dispute or a lost one, is frozen; nobody else is, but by an operator."""
         owed = -sums.get(f"receivable:{wallet.workspace.pk}", 0)
         assert owed >= 0
-        if frozen and reason not in freezing.OURS:
+        if frozen and reason not in freezes.OURS:
             return True
         states = {
             state for state, workspace, cleared in told(_DISPUTES) if workspace == wallet.workspace.pk and not cleared

@@ -34,8 +34,11 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
-from billing import budgets, disputes, forgiving, holds, ledger, metering, receivables, refunds, stripe_gateway, topups
+from billing.budgets import budgets
+from billing.debts import receivables, write_offs
 from billing.errors import BudgetReached, HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import (
     BudgetNotice,
     BudgetPeriod,
@@ -49,7 +52,11 @@ from billing.models import (
     TransferKind,
     Usage,
 )
-from billing.stripe_facts import DisputeFacts, PaymentFacts, RefundFacts, SessionFacts
+from billing.refunds import disputes, refunds
+from billing.stripe import client
+from billing.stripe.objects import DisputeFacts, PaymentFacts, RefundFacts, SessionFacts
+from billing.topups import checkout
+from billing.usage import metering
 from tests.billing.cast import DOLLAR, give, hold, make_price, make_rich, make_workspace
 
 Job = Callable[[], object]
@@ -125,7 +132,7 @@ def race_nobody_overdraws(together: Together) -> None:
 
     results = together([lambda runner=runner: want(runner) for runner in range(8)])
     assert [sum(column) for column in zip(*results, strict=True)] == [60, 68], results
-    assert ledger.balance(workspace).available_micros == DOLLAR // 2
+    assert posting.balance(workspace).available_micros == DOLLAR // 2
 
 
 def race_two_hundred_get_exactly_what_there_is(together: Together) -> None:
@@ -136,7 +143,7 @@ def race_two_hundred_get_exactly_what_there_is(together: Together) -> None:
     jobs = [lambda number=number: hold(workspace, DOLLAR, f"crowd:{number}").state for number in range(200)]
     results = count(together, jobs)
     assert results == {"open": 60, "InsufficientCredit": 140}, results
-    assert ledger.balance(workspace).available_micros == DOLLAR // 2
+    assert posting.balance(workspace).available_micros == DOLLAR // 2
 
 
 def race_two_hundred_are_all_served_where_there_is_enough(together: Together) -> None:
@@ -151,7 +158,7 @@ def race_two_hundred_are_all_served_where_there_is_enough(together: Together) ->
 
     results = count(together, [lambda number=number: buy(number) for number in range(200)])
     assert results == {"settled": 150, "released": 50}, results
-    balance = ledger.balance(workspace)
+    balance = posting.balance(workspace)
     assert (balance.posted_micros, balance.held_micros) == (125 * DOLLAR, 0)
 
 
@@ -164,11 +171,11 @@ def race_news_of_stripe_against_spending(together: Together) -> None:
         TopUp.objects.create(**names, customer=customer, amount_cents=1_000, session_id=f"cs_race{number}").pk
         for number in range(3)
     ]
-    paid = [partial(topups.book_session, paid_session(pk, number)) for number, pk in enumerate(bought)]
+    paid = [partial(checkout.book_session, paid_session(pk, number)) for number, pk in enumerate(bought)]
     assert set(map(str, together([job for job in paid for _ in range(6)]))) == {
         text for pk in bought for text in (f"{pk} was credited", f"{pk} was credited before")
     }
-    assert ledger.balance(workspace).posted_micros == 31 * DOLLAR
+    assert posting.balance(workspace).posted_micros == 31 * DOLLAR
 
     def spend(runner: int) -> str:
         for number in range(10):
@@ -180,7 +187,7 @@ def race_news_of_stripe_against_spending(together: Together) -> None:
         return "done"
 
     def give_up(token: str) -> str:
-        forgiving.forgive(workspace, reason="Goodwill", token=token)
+        write_offs.forgive(workspace, reason="Goodwill", token=token)
         return "done"
 
     news: list[Job] = [
@@ -190,12 +197,12 @@ def race_news_of_stripe_against_spending(together: Together) -> None:
         *[partial(give_up, f"race:{number}") for number in range(2)],
     ]
     # A dispute asks Stripe for refunds that it has not told of yet; here all are told.
-    with patch.object(stripe_gateway, "refunds_of", return_value=[]):
+    with patch.object(client, "refunds_of", return_value=[]):
         results = together([*news, *(partial(spend, runner) for runner in range(6))])
     assert not [text for text in map(str, results) if "Traceback" in text], results
     assert Refund.objects.get().state == "succeeded"
     assert set(Dispute.objects.values_list("stripe_id", "state")) == {("dp_race1", "won"), ("dp_race2", "lost")}
-    clearing = ledger.platform("stripe_clearing")
+    clearing = posting.platform("stripe_clearing")
     moved = Transfer.objects.filter(debit=clearing).aggregate(sum=Sum("amount_micros"))["sum"]
     back = Transfer.objects.filter(credit=clearing).aggregate(sum=Sum("amount_micros"))["sum"]
     assert moved - back == 10 * DOLLAR, (moved, back)
@@ -309,22 +316,22 @@ def race_the_same_key_acts_once(together: Together) -> None:
     placed = hold(workspace, 5 * DOLLAR, "once:metered")
     charged = holds.settle_hold(hold(workspace, DOLLAR, "once:charged"), DOLLAR)
     charge = Transfer.objects.get(hold=charged)
-    accounts = {"debit": ledger.platform("provider_cost"), "credit": ledger.platform("provider_payable:once")}
+    accounts = {"debit": posting.platform("provider_cost"), "credit": posting.platform("provider_payable:once")}
     facts = {"subject": "render:once:metered", "offer": "once:face", "price": price, "measured_ms": 12_345}
     jobs: dict[str, Job] = {
         "grant": lambda: give(workspace, DOLLAR, "once:gift").pk,
         "hold": lambda: hold(workspace, DOLLAR, "once:held").pk,
-        "post": lambda: ledger.post(**accounts, kind=TransferKind.ADJUST, amount_micros=7, key="once:post").pk,
+        "post": lambda: posting.post(**accounts, kind=TransferKind.ADJUST, amount_micros=7, key="once:post").pk,
         "usage": lambda: metering.record_usage(workspace=workspace, hold=Hold.objects.get(pk=placed.pk), **facts).pk,
-        "reverse": lambda: ledger.reverse(charge, reason="wrong").pk,
-        "wallet": lambda: ledger.wallet(Workspace.objects.get(slug="once")).pk,
+        "reverse": lambda: posting.reverse(charge, reason="wrong").pk,
+        "wallet": lambda: posting.wallet(Workspace.objects.get(slug="once")).pk,
     }
     for name, job in jobs.items():
         results = count(together, [job] * 8)
         assert list(results.values()) == [8], (name, results)
     assert CreditLot.objects.filter(source_key="once:gift").count() == 1
     assert Usage.objects.filter(subject="render:once:metered").count() == 1
-    assert ledger.balance(workspace).posted_micros == 101 * DOLLAR - 1_234_500
+    assert posting.balance(workspace).posted_micros == 101 * DOLLAR - 1_234_500
 
 
 def race_new_wallets_and_accounts_are_made_once(together: Together) -> None:
@@ -355,7 +362,7 @@ def race_a_hold_closes_one_way(together: Together) -> None:
         results = count(together, [settle, release] * 4)
         state = Hold.objects.get(pk=placed.pk).state
         assert results == {state: 4, "HoldAlreadyClosed": 4}, results
-    assert ledger.balance(workspace).held_micros == 50 * DOLLAR
+    assert posting.balance(workspace).held_micros == 50 * DOLLAR
 
 
 def race_a_charge_is_given_back_once(together: Together) -> None:
@@ -377,10 +384,10 @@ def race_a_charge_is_given_back_once(together: Together) -> None:
             holds.settle_hold(hold(workspace, DOLLAR, f"returned:{runner}:{number}"), DOLLAR // 2)
         return "done"
 
-    returning = [partial(ledger.reverse_charge, placed, reason="A test") for placed in charged for _ in range(6)]
+    returning = [partial(posting.reverse_charge, placed, reason="A test") for placed in charged for _ in range(6)]
     results = count(together, [*returning, *(partial(spend, runner) for runner in range(3))])
     assert results == {True: 4, False: 20, "done": 3}, results
-    assert ledger.balance(workspace).posted_micros == 43 * DOLLAR - 15 * DOLLAR // 2
+    assert posting.balance(workspace).posted_micros == 43 * DOLLAR - 15 * DOLLAR // 2
     spent = dict(BudgetPeriod.objects.filter(workspace=workspace).values_list("scope", "spent_micros"))
     assert spent == {"workspace": 15 * DOLLAR // 2, "project:prj_3": 0}, spent
 
@@ -400,7 +407,7 @@ def race_everything_at_once(together: Together) -> None:
             try:
                 placed = hold(workspace, dice.randrange(2 * DOLLAR), key)
             except InsufficientCredit:
-                ledger.expire_lots(tomorrow)
+                posting.expire_lots(tomorrow)
                 continue
             if dice.random() < 0.5:
                 holds.release_hold(placed, reason="cancelled")
@@ -408,14 +415,14 @@ def race_everything_at_once(together: Together) -> None:
                 holds.settle_hold(placed, placed.amount_micros * dice.randrange(101) // 100)
                 for charge in Transfer.objects.filter(hold=placed, kind="settle"):
                     if dice.random() < 0.5:
-                        ledger.reverse(charge, reason="wrong")
-            assert ledger.balance(workspace).available_micros >= 0
+                        posting.reverse(charge, reason="wrong")
+            assert posting.balance(workspace).available_micros >= 0
         return "done"
 
     def watch() -> str:
         """What is verified beside the others is one moment of theirs."""
         for _ in range(10):
-            findings = ledger.verify()
+            findings = posting.verify()
             assert findings == []
         return "done"
 
@@ -443,10 +450,10 @@ def race_against_being_killed(together: Together) -> None:
         time.sleep(0.02 + turn * 0.013)  # another place each time; any is right
         os.kill(pid, signal.SIGKILL)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-        assert ledger.verify() == []
+        assert posting.verify() == []
     for placed in Hold.objects.filter(key__startswith="killed:", state="open"):
         holds.release_hold(placed, reason="swept")
-    assert ledger.balance(workspace).held_micros == 0
+    assert posting.balance(workspace).held_micros == 0
 
 
 RACES = {name: race for name, race in globals().items() if name.startswith("race_")}
@@ -454,7 +461,7 @@ RACES = {name: race for name, race in globals().items() if name.startswith("race
 
 def run(name: str, together: Together) -> None:
     RACES[name](together)
-    findings = ledger.verify()
+    findings = posting.verify()
     assert findings == []
 
 

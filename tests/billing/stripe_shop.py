@@ -8,12 +8,14 @@ from typing import Any
 
 from django.test import Client
 
-from avatarsite.inbox.letters import due_letters, handle_letter
 from avatarsite.inbox.models import Letter
+from avatarsite.inbox.receive import due_letters, handle_letter
 from avatarsite.models import Alert
 from avatarsite.workspaces.models import User, Workspace
-from billing import ledger, receivables, topups
+from billing.debts import receivables
+from billing.ledger import posting
 from billing.models import Dispute, Refund, TopUp, Transfer
+from billing.topups import checkout
 from tests.billing.cast import DOLLAR
 from tests.simulators.stripe.fixture import StripeStandIn
 
@@ -29,13 +31,14 @@ class Shop:
     stripe: StripeStandIn
 
     def start(self, dollars: int = 20, **more: Any) -> TopUp:
-        return topups.start_top_up(self.workspace, self.user, amount_cents=dollars * 100, return_url=RETURN_URL, **more)
+        more |= {"amount_cents": dollars * 100, "return_url": RETURN_URL}
+        return checkout.start_top_up(self.workspace, self.user, **more)
 
     def buy(self, dollars: int = 20, **more: Any) -> TopUp:
         """A top-up that is paid and credited, told of by nobody but the return page."""
         top_up = self.start(dollars, **more)
         self.stripe.pay(top_up.session_id or "")
-        return topups.check_top_up(top_up)
+        return checkout.check_top_up(top_up)
 
     def charge_of(self, top_up: TopUp) -> str:
         payment = next(row for row in self.stripe.objects("payment_intent") if row["id"] == top_up.payment_intent_id)
@@ -71,7 +74,7 @@ class Shop:
 
     @property
     def posted(self) -> float:
-        return ledger.balance(self.workspace).posted_micros / DOLLAR
+        return posting.balance(self.workspace).posted_micros / DOLLAR
 
     @property
     def owed(self) -> float:
@@ -79,11 +82,11 @@ class Shop:
 
     @property
     def frozen(self) -> bool:
-        return ledger.balance(self.workspace).frozen_at is not None
+        return posting.balance(self.workspace).frozen_at is not None
 
     def platform(self, code: str) -> float:
         """A platform account's credits minus its debits, in dollars."""
-        account = ledger.platform(code)
+        account = posting.platform(code)
         came = sum(Transfer.objects.filter(credit=account).values_list("amount_micros", flat=True))
         return (came - sum(Transfer.objects.filter(debit=account).values_list("amount_micros", flat=True))) / DOLLAR
 

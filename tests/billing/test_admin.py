@@ -10,8 +10,10 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from avatarsite.workspaces.models import User
-from billing import holds, ledger, metering
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import CreditLot, Hold, LedgerAccount, Price, Transfer, Usage
+from billing.usage import metering
 from tests.billing.cast import DOLLAR, OFFER, hold, make_price, make_rich
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +29,7 @@ def wallet() -> LedgerAccount:
         workspace=workspace, subject="render:one", offer=OFFER, price=price, measured_ms=20_000, hold=placed
     )
     holds.release_hold(hold(workspace, DOLLAR, "two"), reason="cancelled")
-    return ledger.wallet(workspace)
+    return posting.wallet(workspace)
 
 
 def page(model: type, name: str, *arguments: object) -> str:
@@ -47,7 +49,7 @@ def test_money_can_be_read_and_searched_and_not_written(browser: Client, wallet:
     delete_all = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
     browser.post(page(model, "changelist"), delete_all)
     assert model.objects.filter(pk=row.pk).exists()
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_the_page_of_a_row_shows_every_amount_as_money(browser: Client, wallet: LedgerAccount) -> None:
@@ -75,7 +77,7 @@ def test_a_double_click_grants_once_and_is_logged_once(browser: Client, wallet: 
     entry = LogEntry.objects.get()
     assert (entry.object_id, entry.user) == (str(wallet.pk), staff)
     assert entry.get_change_message() == f"Granted $2.50: For the slow day (grant:admin:{sent['token']})"
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 @pytest.mark.parametrize(
@@ -109,11 +111,11 @@ def test_a_form_that_was_sent_is_not_sent_again_with_other_values(browser: Clien
     browser.post(url, sent)
     answer = browser.post(url, sent | {"amount": "50"})
     assert "This form was sent before with other values" in answer.content.decode()
-    assert ledger.balance(wallet.workspace).posted_micros == 14 * DOLLAR
+    assert posting.balance(wallet.workspace).posted_micros == 14 * DOLLAR
 
 
 def test_credit_is_granted_to_wallets_only(browser: Client, wallet: LedgerAccount) -> None:
-    revenue = ledger.platform("revenue")
+    revenue = posting.platform("revenue")
     assert browser.get(page(LedgerAccount, "grant", revenue.pk)).status_code == 404
     assert "Grant credit" not in browser.get(page(LedgerAccount, "change", revenue.pk)).content.decode()
 

@@ -17,11 +17,15 @@ from django.utils import timezone
 
 from avatarsite.models import Alert
 from avatarsite.workspaces.models import User
-from billing import books, cost_drift, holds, ledger, metering
-from billing.books import Earned, Month
-from billing.books_file import movements_csv
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import Transfer, Usage
 from billing.models.ledger import Transfer as Line
+from billing.prices import cost_drift
+from billing.reports import accounting
+from billing.reports.accounting import Earned, Month
+from billing.reports.csv_export import movements_csv
+from billing.usage import metering
 from tests.billing.cast import DOLLAR, OFFER, give, hold, make_price, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +64,7 @@ def two_months(clock: Any) -> None:
     give(workspace, 5 * DOLLAR, "bonus")
     clock(2027, 11, 20, 12)
     make_video(workspace, "too-long", dear)  # $3 of a hold of $2
-    ledger.reverse(Transfer.objects.get(kind="settle", subject="render:october"), reason="It was broken")
+    posting.reverse(Transfer.objects.get(kind="settle", subject="render:october"), reason="It was broken")
     hold(workspace, DOLLAR, "open")
     clock(2027, 12, 1)
     make_video(workspace, "december", face)
@@ -68,7 +72,7 @@ def two_months(clock: Any) -> None:
 
 def test_a_month_earns_what_its_own_transfers_say(clock: Any) -> None:
     two_months(clock)
-    found = books.earnings(NOVEMBER)
+    found = accounting.earnings(NOVEMBER)
     # $1 sold at a cost of $0.60, and October's $1 taken back; its cost stays, for the provider has worked.
     assert found.by_offer[OFFER] == Earned(1, 0, 0, 600_000)
     assert found.by_offer["fal:dear"] == Earned(1, 3 * DOLLAR, DOLLAR, 900_000)
@@ -79,12 +83,12 @@ def test_a_month_earns_what_its_own_transfers_say(clock: Any) -> None:
     }
     assert found.total == Earned(2, 3 * DOLLAR, DOLLAR, 1_500_000)
     assert (found.total.margin_micros, found.total.margin_percent) == (500_000, 25.0)
-    assert books.earnings(Month(2027, 10)).total == Earned(2, 2 * DOLLAR, 0, 1_200_000)
+    assert accounting.earnings(Month(2027, 10)).total == Earned(2, 2 * DOLLAR, 0, 1_200_000)
 
 
 def test_accounts_open_where_they_closed_and_always_make_nothing(clock: Any) -> None:
     two_months(clock)
-    october, november = (books.trial_balance(month) for month in (Month(2027, 10), NOVEMBER))
+    october, november = (accounting.trial_balance(month) for month in (Month(2027, 10), NOVEMBER))
     for accounts in (october, november):
         assert sum(account.closing_micros for account in accounts) == 0
         assert sum(account.debits_micros for account in accounts) == sum(account.credits_micros for account in accounts)
@@ -99,18 +103,18 @@ def test_accounts_open_where_they_closed_and_always_make_nothing(clock: Any) -> 
 
 def test_liabilities_are_what_lots_have_left(clock: Any) -> None:
     two_months(clock)
-    now = books.liabilities()
+    now = accounting.liabilities()
     assert (now.outstanding_micros, now.held_micros, now.wallets, now.holds) == (100 * DOLLAR, DOLLAR, 1, 1)
     assert now.bonus_micros == 2 * DOLLAR
-    december = {account.code: account.closing_micros for account in books.trial_balance(Month(2027, 12))}
+    december = {account.code: account.closing_micros for account in accounting.trial_balance(Month(2027, 12))}
     assert december["wallets: paid"] == now.paid_micros
     assert december["wallets: bonus"] == now.bonus_micros
 
 
 def test_an_empty_ledger_has_empty_books() -> None:
-    assert books.earnings(NOVEMBER).total == Earned()
-    assert books.trial_balance(NOVEMBER) == []
-    assert books.liabilities().outstanding_micros == 0
+    assert accounting.earnings(NOVEMBER).total == Earned()
+    assert accounting.trial_balance(NOVEMBER) == []
+    assert accounting.liabilities().outstanding_micros == 0
     assert list(movements_csv(NOVEMBER))[1:] == []
 
 
@@ -152,7 +156,7 @@ def test_what_people_wrote_is_no_formula_in_a_spreadsheet(clock: Any) -> None:
     clock(2027, 11, 2)
     workspace = make_workspace()
     actor = User.objects.create_superuser("=cmd@example.com", "correct horse")
-    ledger.grant(workspace, DOLLAR, key="evil", reason="=cmd|' /C calc'!A0", actor=actor)
+    posting.grant(workspace, DOLLAR, key="evil", reason="=cmd|' /C calc'!A0", actor=actor)
     (row,) = read(NOVEMBER)
     assert (row["memo"], row["actor"]) == ("'=cmd|' /C calc'!A0", "'=cmd@example.com")
 
@@ -162,7 +166,7 @@ def test_a_long_month_streams_in_flat_memory(clock: Any) -> None:
     workspace = make_workspace()
     give(workspace, DOLLAR, "first")
     model = Transfer.objects.get()
-    cost, payable = ledger.platform("provider_cost"), ledger.platform("provider_payable:acme")
+    cost, payable = posting.platform("provider_cost"), posting.platform("provider_payable:acme")
     many = 6_000
     Line.objects.bulk_create(
         Line(
@@ -295,4 +299,4 @@ def test_a_video_paid_by_two_lots_counts_once(clock: Any) -> None:
     give(workspace, 10 * DOLLAR, "paid", category="paid")
     placed = hold(workspace, 2 * DOLLAR, "both")
     holds.settle_hold(placed, DOLLAR)
-    assert books.earnings(NOVEMBER).by_offer == {"": Earned(1, DOLLAR, 0, 0)}
+    assert accounting.earnings(NOVEMBER).by_offer == {"": Earned(1, DOLLAR, 0, 0)}

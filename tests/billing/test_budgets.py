@@ -8,8 +8,10 @@ from django.utils import timezone
 
 from avatarsite.outbox.models import Event
 from avatarsite.workspaces.models import Workspace
-from billing import budget_notices, budgets, holds, ledger
+from billing.budgets import budgets, notices
 from billing.errors import BudgetReached, InsufficientCredit
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import Budget, BudgetNotice, BudgetPeriod, Hold, Transfer
 from tests.billing.cast import DOLLAR, make_rich, make_workspace
 from tests.conftest import Cast
@@ -54,10 +56,10 @@ def test_every_kind_of_cap_refuses_what_goes_beyond_it(scope: str) -> None:
     assert (refusal.scope, refusal.cap_micros, refusal.spent_micros) == (scope, 10 * DOLLAR, 0)
     assert (refusal.reserved_micros, refusal.left_micros, refusal.missing_micros) == (6 * DOLLAR, 4 * DOLLAR, DOLLAR)
     assert Hold.objects.count() == 1
-    assert ledger.balance(workspace).held_micros == 6 * DOLLAR
+    assert posting.balance(workspace).held_micros == 6 * DOLLAR
     ask(workspace, 4, "c")
     assert used(workspace, scope) == (0, 10)
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_cap_bears_on_its_own_project_member_and_token_alone() -> None:
@@ -68,14 +70,14 @@ def test_a_cap_bears_on_its_own_project_member_and_token_alone() -> None:
     ask(workspace, 40, "nobody's", [])
     ask(other, 90, "another workspace's")
     assert BudgetPeriod.objects.filter(reserved_micros__gt=0).count() == 0
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_the_tightest_cap_is_named_in_words_with_what_is_left_and_when_it_renews(
     cast: Cast, calendar: list[datetime]
 ) -> None:
     workspace, scope = cast.workspace, f"member:{cast.emil.pk}"
-    ledger.grant(workspace, 100 * DOLLAR, key="gift", reason="Welcome")
+    posting.grant(workspace, 100 * DOLLAR, key="gift", reason="Welcome")
     cap(workspace, "workspace", 12)
     cap(workspace, scope, 10)
     ask(workspace, 7, "a", [scope])
@@ -100,7 +102,7 @@ def test_a_settled_hold_counts_what_it_was_charged_and_a_released_one_nothing() 
     holds.release_hold(second, reason="failed")
     assert used(workspace, "workspace") == (2, 0)
     ask(workspace, 8, "c")
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_hold_counts_in_the_month_in_which_it_was_placed(calendar: list[datetime]) -> None:
@@ -117,7 +119,7 @@ def test_a_hold_counts_in_the_month_in_which_it_was_placed(calendar: list[dateti
     ]
     with pytest.raises(BudgetReached, match="renews on 1 January"):
         ask(workspace, 2, "more")
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_cap_set_within_a_month_counts_what_the_month_has_used_already() -> None:
@@ -130,7 +132,7 @@ def test_a_cap_set_within_a_month_counts_what_the_month_has_used_already() -> No
         ask(workspace, 2, "c")
     holds.settle_hold(still_open, 4 * DOLLAR)
     assert used(workspace, "project:prj_1") == (7, 0)
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_cap_below_what_is_used_refuses_until_it_is_raised_and_breaks_nothing_open() -> None:
@@ -145,7 +147,7 @@ def test_a_cap_below_what_is_used_refuses_until_it_is_raised_and_breaks_nothing_
     cap(workspace, "workspace", 10)
     ask(workspace, 1, "c")
     assert used(workspace, "workspace") == (9, 1)
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_cap_that_is_taken_away_and_set_again_counts_the_whole_month() -> None:
@@ -156,7 +158,7 @@ def test_a_cap_that_is_taken_away_and_set_again_counts_the_whole_month() -> None
     ask(workspace, 30, "b")
     cap(workspace, "workspace", 50)
     assert used(workspace, "workspace") == (0, 39)
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_cap_of_nothing_refuses_everything_but_what_is_free() -> None:
@@ -187,14 +189,14 @@ def test_lines_of_the_ledger_say_for_whom_they_are() -> None:
     workspace = make_rich(10)
     holds.settle_hold(ask(workspace, 2, "a"), DOLLAR)
     charge = Transfer.objects.get(kind="settle")
-    ledger.reverse(charge, reason="wrong")
+    posting.reverse(charge, reason="wrong")
     lines = Transfer.objects.order_by("id").values_list("kind", "project", "member", "token")
     assert list(lines) == [
         ("grant", "", "", ""),
         ("settle", "prj_1", "7", "tok_1"),
         ("reversal", "prj_1", "7", "tok_1"),
     ]
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 @pytest.mark.parametrize(
@@ -226,7 +228,7 @@ def test_verify_finds_a_counter_that_was_changed() -> None:
     cap(workspace, "workspace", 10)
     ask(workspace, 4, "a")
     BudgetPeriod.objects.update(reserved_micros=3 * DOLLAR)
-    assert [finding.code for finding in ledger.verify()] == ["budget_differs"]
+    assert [finding.code for finding in posting.verify()] == ["budget_differs"]
 
 
 def test_half_most_and_all_are_told_once_a_month(calendar: list[datetime]) -> None:
@@ -245,7 +247,7 @@ def test_half_most_and_all_are_told_once_a_month(calendar: list[datetime]) -> No
 
 def test_a_notice_is_mailed_once_to_owners_and_admins(cast: Cast, calendar: list[datetime]) -> None:
     workspace = cast.workspace
-    ledger.grant(workspace, 100 * DOLLAR, key="gift", reason="Welcome")
+    posting.grant(workspace, 100 * DOLLAR, key="gift", reason="Welcome")
     cap(workspace, "workspace", 10)
     ask(workspace, 8, "a")
     assert BudgetNotice.objects.get().percent == 80
@@ -257,12 +259,12 @@ def test_a_notice_is_mailed_once_to_owners_and_admins(cast: Cast, calendar: list
 
 def test_a_refusal_by_a_cap_is_told_once_too(cast: Cast, calendar: list[datetime]) -> None:
     workspace = cast.workspace
-    ledger.grant(workspace, 100 * DOLLAR, key="gift", reason="Welcome")
+    posting.grant(workspace, 100 * DOLLAR, key="gift", reason="Welcome")
     cap(workspace, "workspace", 10)
     for name in ("a", "b"):
         with pytest.raises(BudgetReached) as refused:
             ask(workspace, 11, name)
-        budget_notices.note_refusal(workspace, refused.value)
+        notices.note_refusal(workspace, refused.value)
     assert BudgetNotice.objects.get().percent == 100
     assert len(posted()) == 2
     assert "A request for $11.00 was refused." in posted()[0].body

@@ -6,7 +6,8 @@ import pytest
 
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import make_token
-from billing import budgets, holds
+from billing.budgets import budgets
+from billing.holds import holds
 from billing.models import Budget
 from studio.projects import project_for_new_video
 from tests.billing.cast import DOLLAR, give

@@ -7,7 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from avatarsite.models import Alert
-from billing import ledger, tasks
+from billing import tasks
+from billing.ledger import posting
 from billing.models import LedgerAccount, Transfer
 from tests.billing.cast import DOLLAR, make_rich, make_workspace
 
@@ -35,7 +36,7 @@ def test_a_clean_ledger_ends_0() -> None:
 
 
 def test_a_difference_is_told_in_a_sentence_and_ends_1() -> None:
-    code = ledger.wallet(make_rich()).code
+    code = posting.wallet(make_rich()).code
     spoil()
     sentence = f"{code} says $0.000001 held, and its open holds make $0.00."
     assert call("verify_ledger") == (f"held_differs: {sentence}\nThe ledger is wrong in 1 place.\n", 1)
@@ -50,7 +51,7 @@ def test_credit_is_granted_by_command() -> None:
     assert call("grant_credit", *arguments, "--key", "monday") == (told.format("$2.50"), 0)
     assert call("grant_credit", *arguments, "--key", "monday") == (told.format("$2.50"), 0)
     assert call("grant_credit", *arguments, "--category", "paid") == (told.format("$5.00"), 0)
-    assert ledger.balance(workspace).paid_micros == 2_500_000
+    assert posting.balance(workspace).paid_micros == 2_500_000
     assert {line.memo for line in Transfer.objects.all()} == {"For the slow day"}
 
 
@@ -66,7 +67,7 @@ def test_credit_is_granted_by_command() -> None:
     ],
 )
 def test_a_grant_that_can_not_be_ends_with_a_sentence(wrong: tuple[str, str], sentence: str) -> None:
-    ledger.grant(make_workspace(), DOLLAR, key="grant:command:used", reason="Another")
+    posting.grant(make_workspace(), DOLLAR, key="grant:command:used", reason="Another")
     arguments = {"--workspace": "acme", "--amount": "1", "--reason": "Sorry"} | dict([wrong])
     with pytest.raises(CommandError, match=sentence):
         call("grant_credit", *(word for pair in arguments.items() for word in pair))

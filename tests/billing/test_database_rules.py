@@ -9,7 +9,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
-from billing import append_only, holds, ledger
+from billing.holds import holds
+from billing.ledger import posting, triggers
 from billing.models import CreditLot, Hold, HoldLot, LedgerAccount, Price, Transfer
 from tests.billing.cast import DOLLAR, give, hold, make_price, make_rich, make_workspace
 from tests.billing.unsealed import run
@@ -51,7 +52,7 @@ VIOLATIONS: dict[str, Callable[[], object]] = {
     "more is held than is there": lambda: wallets().update(held=F("posted") + 1),
     "less than nothing is held": lambda: wallets().update(held=-1),
     "a transfer of nothing": lambda: post_unowned(amount_micros=0),
-    "a transfer to itself": lambda: post_unowned(debit_id=ledger.platform("revenue").pk),
+    "a transfer to itself": lambda: post_unowned(debit_id=posting.platform("revenue").pk),
     "a settle above its hold": lambda: Hold.objects.filter(state="settled").update(settled_micros=2 * DOLLAR + 1),
     "a second settle of a hold": post_again,
     "a transfer below nothing": lambda: post_unowned(amount_micros=-1),
@@ -60,7 +61,7 @@ VIOLATIONS: dict[str, Callable[[], object]] = {
     "a line without a hash": lambda: post_again(owner_hash="", kind="adjust"),
     "a line without a lot": lambda: post_again(lot_id=None, kind="adjust"),
     "a line of a wallet that it doesn't touch": lambda: post_again(
-        owner_id=ledger.wallet(make_workspace("other")).pk, owner_seq=1, kind="adjust"
+        owner_id=posting.wallet(make_workspace("other")).pk, owner_seq=1, kind="adjust"
     ),
     "a settle without a hold": lambda: post_again(hold_id=None),
     "a reversal of nothing": lambda: post_unowned(kind="reversal"),
@@ -105,14 +106,14 @@ def test_the_database_refuses(violation: str) -> None:
     furnish()
     with pytest.raises(IntegrityError), transaction.atomic():
         VIOLATIONS[violation]()
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_each_table_of_history_refuses_to_be_emptied() -> None:
     furnish()
     if connection.vendor == "postgresql":
         run("SET CONSTRAINTS ALL IMMEDIATE")  # or TRUNCATE is refused for another reason
-    for table in append_only.TABLES:
+    for table in triggers.TABLES:
         emptying = f"DELETE FROM {table}" if connection.vendor == "sqlite" else f"TRUNCATE {table} CASCADE"
         with pytest.raises(IntegrityError, match="append-only: post a correction"), transaction.atomic():
             run(emptying)
@@ -123,16 +124,16 @@ def test_a_reversal_is_written_once() -> None:
     workspace = make_workspace()
     give(workspace, DOLLAR, "gift")
     gift = Transfer.objects.get()
-    reversal = ledger.reverse(gift, reason="Wrong workspace")
+    reversal = posting.reverse(gift, reason="Wrong workspace")
     with pytest.raises(IntegrityError), transaction.atomic():
         copy_of(reversal, owner_seq=3).save(force_insert=True)
 
 
 def test_the_triggers_can_be_installed_again_and_are_missed_when_they_are_gone() -> None:
-    append_only.install(connection)
-    assert append_only.missing(connection) == []
-    append_only.remove(connection)
-    assert append_only.missing(connection) == sorted(append_only.names(connection))
-    assert {finding.code for finding in ledger.verify()} == {"append_only_missing"}
-    append_only.install(connection)
-    assert ledger.verify() == []
+    triggers.install(connection)
+    assert triggers.missing(connection) == []
+    triggers.remove(connection)
+    assert triggers.missing(connection) == sorted(triggers.names(connection))
+    assert {finding.code for finding in posting.verify()} == {"append_only_missing"}
+    triggers.install(connection)
+    assert posting.verify() == []

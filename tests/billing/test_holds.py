@@ -6,8 +6,9 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from billing import holds, ledger
 from billing.errors import HoldAlreadyClosed, InsufficientCredit, KeyConflict
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import CreditLot, Hold, HoldLot, LedgerAccount, Transfer
 from tests.billing.cast import DOLLAR, give, hold, make_rich, make_workspace
 
@@ -27,14 +28,14 @@ def test_a_hold_sets_credit_aside_and_moves_nothing() -> None:
     assert placed == stored
     fields = [field.attname for field in Hold._meta.concrete_fields]
     assert {name: getattr(placed, name) for name in fields} == {name: getattr(stored, name) for name in fields}
-    balance = ledger.balance(workspace)
+    balance = posting.balance(workspace)
     assert (balance.posted_micros, balance.held_micros, balance.available_micros) == (
         10 * DOLLAR,
         4 * DOLLAR,
         6 * DOLLAR,
     )
     assert Transfer.objects.count() == 1
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_hold_placed_twice_is_one_hold() -> None:
@@ -66,7 +67,7 @@ def test_what_breaks_beside_a_hold_undoes_it_and_is_soon_told(broken: type[Excep
         holds.place_hold(workspace, 4 * DOLLAR, key="k", subject="render:1", beside=beside)
     # A rule of the database's may have been broken by a race, which a second look settles.
     assert (len(told), Hold.objects.count()) == (2 if broken is IntegrityError else 1, 0)
-    assert ledger.balance(workspace).available_micros == 10 * DOLLAR
+    assert posting.balance(workspace).available_micros == 10 * DOLLAR
 
 
 def test_the_same_key_with_another_hold_is_a_conflict() -> None:
@@ -80,7 +81,7 @@ def test_the_same_key_with_another_hold_is_a_conflict() -> None:
         with pytest.raises(KeyConflict):
             holds.place_hold(where, micros, key="k", subject=subject)
     assert Hold.objects.count() == 1
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_subject_has_one_open_hold_at_a_time() -> None:
@@ -100,7 +101,7 @@ def test_too_little_credit_says_how_much_is_missing() -> None:
     told = refused.value
     assert (told.needed_micros, told.available_micros, told.missing_micros) == (7_500_000, 6 * DOLLAR, 1_500_000)
     assert hold(workspace, 6 * DOLLAR, "three").is_open
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_workspace_without_credit_may_hold_nothing_and_no_more() -> None:
@@ -108,7 +109,7 @@ def test_a_workspace_without_credit_may_hold_nothing_and_no_more() -> None:
     with pytest.raises(InsufficientCredit):
         hold(workspace, 1, "one")
     assert hold(workspace, 0, "two").is_open
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_wallet_keeps_its_floor() -> None:
@@ -144,8 +145,8 @@ def test_credit_burns_by_priority_then_soonest_end_then_bonus_then_oldest() -> N
     give(workspace, DOLLAR, "ends late", expires_at=now + timedelta(days=9))
     give(workspace, DOLLAR, "paid ends soon", category="paid", expires_at=now + timedelta(days=1))
     give(workspace, DOLLAR, "ends soon", expires_at=now + timedelta(days=1))
-    ledger.add_credit(
-        workspace, DOLLAR, source=ledger.platform("grants"), kind="grant", key="first of all", memo="m", priority=1
+    posting.add_credit(
+        workspace, DOLLAR, source=posting.platform("grants"), kind="grant", key="first of all", memo="m", priority=1
     )
     order = ["first of all", "ends soon", "paid ends soon", "ends late", "bonus", "bonus too", "paid"]
     assert lots_of(hold(workspace, 7 * DOLLAR, "all")) == [(key, 1) for key in order]
@@ -165,8 +166,8 @@ def test_a_hold_spills_over_into_the_next_lot_and_settles_in_the_same_order() ->
     ]
     assert len({line.journal for line in charges}) == 1
     assert dict(CreditLot.objects.values_list("source_key", "remaining")) == {"bonus": 0, "paid": 4 * DOLLAR}
-    assert ledger.balance(workspace).held_micros == 0
-    assert ledger.verify() == []
+    assert posting.balance(workspace).held_micros == 0
+    assert posting.verify() == []
 
 
 @pytest.mark.parametrize("amount", [0, 1, 3 * DOLLAR, 4 * DOLLAR])
@@ -177,9 +178,9 @@ def test_a_hold_settles_once_up_to_its_amount(amount: int) -> None:
         settled = holds.settle_hold(again, amount)
         assert (settled.state, settled.settled_micros, settled.is_open) == ("settled", amount, False)
         assert settled.closed_at is not None
-    assert ledger.balance(workspace).available_micros == 10 * DOLLAR - amount
+    assert posting.balance(workspace).available_micros == 10 * DOLLAR - amount
     assert Transfer.objects.filter(kind="settle").count() == (1 if amount else 0)
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_settled_hold_keeps_its_amount_and_its_state() -> None:
@@ -189,7 +190,7 @@ def test_a_settled_hold_keeps_its_amount_and_its_state() -> None:
         holds.settle_hold(placed, 2 * DOLLAR)
     with pytest.raises(HoldAlreadyClosed, match=r"settled at \$3.00 before"):
         holds.release_hold(placed, reason="cancelled")
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_closed_hold_is_told_apart_from_others_that_are_open() -> None:
@@ -205,7 +206,7 @@ def test_a_closed_hold_is_told_apart_from_others_that_are_open() -> None:
     with pytest.raises(HoldAlreadyClosed):
         holds.release_hold(placed, reason="cancelled")
     assert holds.settle_hold(placed, DOLLAR).settled_micros == DOLLAR
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 @pytest.mark.parametrize("amount", [-1, 4 * DOLLAR + 1])
@@ -222,9 +223,9 @@ def test_a_released_hold_gives_all_back_once_and_is_never_settled() -> None:
         assert (released.state, released.settled_micros, released.note) == ("released", 0, "cancelled")
     with pytest.raises(HoldAlreadyClosed, match="was released before"):
         holds.settle_hold(placed, 0)
-    assert ledger.balance(workspace).available_micros == 10 * DOLLAR
+    assert posting.balance(workspace).available_micros == 10 * DOLLAR
     assert Transfer.objects.count() == 1
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 @pytest.mark.parametrize("close", ["settle", "release"])
@@ -238,7 +239,7 @@ def test_a_hold_of_nothing_opens_and_closes_like_others(close: str) -> None:
         else:
             assert holds.release_hold(placed, reason="cancelled").state == "released"
     assert Transfer.objects.count() == 1
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_what_goes_back_to_a_lot_that_has_lapsed_meanwhile_lapses_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,8 +253,8 @@ def test_what_goes_back_to_a_lot_that_has_lapsed_meanwhile_lapses_with_it(monkey
     assert Transfer.objects.get(kind="expire").amount_micros == 3 * DOLLAR
     holds.settle_hold(settled, 2 * DOLLAR)
     assert [line.amount_micros // DOLLAR for line in Transfer.objects.filter(kind="expire").order_by("id")] == [3, 1]
-    assert ledger.balance(workspace).posted_micros == DOLLAR
-    assert ledger.verify() == []
+    assert posting.balance(workspace).posted_micros == DOLLAR
+    assert posting.verify() == []
 
 
 def test_a_hold_closed_in_a_transaction_that_was_taken_back_is_open_again() -> None:
@@ -263,7 +264,7 @@ def test_a_hold_closed_in_a_transaction_that_was_taken_back_is_open_again() -> N
         transaction.set_rollback(True)
     assert placed.state == "settled"  # what the caller has in memory proves nothing
     assert holds.release_hold(placed, reason="failed").state == "released"
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_refusal_leaves_the_callers_transaction_usable() -> None:
@@ -273,7 +274,7 @@ def test_a_refusal_leaves_the_callers_transaction_usable() -> None:
             hold(workspace, 2 * DOLLAR, "one")
         hold(workspace, DOLLAR, "two")
     assert Hold.objects.get().key == "two:hold"
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_hold_that_has_lost_its_lots_is_not_settled() -> None:

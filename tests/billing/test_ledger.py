@@ -8,8 +8,9 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from avatarsite.workspaces.models import User
-from billing import holds, ledger
 from billing.errors import CannotReverse, InsufficientCredit, KeyConflict
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import CreditLot, LedgerAccount, Transfer, TransferKind
 from tests.billing.cast import DOLLAR, give, hold, make_rich, make_workspace
 
@@ -18,29 +19,29 @@ pytestmark = pytest.mark.django_db
 
 def test_a_wallet_is_made_once() -> None:
     workspace = make_workspace()
-    assert ledger.wallet(workspace) == ledger.wallet(workspace)
+    assert posting.wallet(workspace) == posting.wallet(workspace)
     assert LedgerAccount.objects.filter(workspace=workspace).count() == 1
 
 
 def test_a_platform_account_has_a_known_code() -> None:
-    assert ledger.platform("provider_payable:acme") == ledger.platform("provider_payable:acme")
+    assert posting.platform("provider_payable:acme") == posting.platform("provider_payable:acme")
     for code in ("revenu", "provider_payable:", "wallet:ws_1"):
         with pytest.raises(ValueError, match="not a platform account"):
-            ledger.platform(code)
+            posting.platform(code)
 
 
 def test_a_workspace_without_a_wallet_has_nothing() -> None:
-    assert ledger.balance(make_workspace()) == ledger.Balance()
+    assert posting.balance(make_workspace()) == posting.Balance()
 
 
 def test_a_grant_arrives_once_however_often_it_is_made() -> None:
     workspace = make_workspace()
     staff = User.objects.create_user("staff@example.com")
     lots = {
-        ledger.grant(workspace, 5 * DOLLAR, key="g", reason="Sorry", actor=actor).pk for actor in (staff, staff, None)
+        posting.grant(workspace, 5 * DOLLAR, key="g", reason="Sorry", actor=actor).pk for actor in (staff, staff, None)
     }
     assert len(lots) == 1
-    assert ledger.balance(workspace).bonus_micros == 5 * DOLLAR
+    assert posting.balance(workspace).bonus_micros == 5 * DOLLAR
     line = Transfer.objects.get()
     assert (line.kind, line.memo, line.actor, line.owner_seq, line.owner_balance) == (
         "grant",
@@ -49,8 +50,8 @@ def test_a_grant_arrives_once_however_often_it_is_made() -> None:
         1,
         5 * DOLLAR,
     )
-    assert (line.debit, line.credit) == (ledger.platform("grants"), ledger.wallet(workspace))
-    assert ledger.verify() == []
+    assert (line.debit, line.credit) == (posting.platform("grants"), posting.wallet(workspace))
+    assert posting.verify() == []
 
 
 @pytest.mark.parametrize(
@@ -58,18 +59,18 @@ def test_a_grant_arrives_once_however_often_it_is_made() -> None:
     [
         {"amount_micros": 6 * DOLLAR},
         {"reason": "Another"},
-        {"category": ledger.PAID},
+        {"category": posting.PAID},
         {"expires_at": timezone.now() + timedelta(days=1)},
     ],
 )
 def test_the_same_key_with_another_grant_is_a_conflict(other: dict[str, object]) -> None:
     workspace = make_workspace()
     first: dict[str, object] = {"amount_micros": 5 * DOLLAR, "reason": "Sorry", "key": "g"}
-    ledger.grant(workspace, **first)
+    posting.grant(workspace, **first)
     with pytest.raises(KeyConflict, match="The key g was used before"):
-        ledger.grant(workspace, **first | other)
+        posting.grant(workspace, **first | other)
     with pytest.raises(KeyConflict):
-        ledger.grant(make_workspace("other"), **first)
+        posting.grant(make_workspace("other"), **first)
     assert Transfer.objects.count() == 1
 
 
@@ -98,27 +99,27 @@ def test_a_grant_with_a_date_is_still_the_same_grant_after_it() -> None:
 def test_a_grant_that_makes_no_sense_is_refused_with_a_sentence(wrong: dict[str, object], sentence: str) -> None:
     workspace = make_workspace()
     with pytest.raises(ValueError, match=sentence):
-        ledger.grant(workspace, **{"amount_micros": DOLLAR, "reason": "Welcome", "key": "g"} | wrong)
+        posting.grant(workspace, **{"amount_micros": DOLLAR, "reason": "Welcome", "key": "g"} | wrong)
     assert Transfer.objects.count() == 0
 
 
 def test_a_transfer_between_platform_accounts_is_posted_once() -> None:
-    accounts = {"debit": ledger.platform("provider_cost"), "credit": ledger.platform("provider_payable:acme")}
+    accounts = {"debit": posting.platform("provider_cost"), "credit": posting.platform("provider_payable:acme")}
     facts = {"kind": TransferKind.PROVIDER_COST, "amount_micros": 7, "key": "k", "memo": "m", "subject": "render:1"}
-    first = ledger.post(**accounts, **facts)
-    assert ledger.post(**accounts, **facts) == first
+    first = posting.post(**accounts, **facts)
+    assert posting.post(**accounts, **facts) == first
     assert (first.owner, first.owner_seq, first.owner_hash) == (None, None, "")
     for other in ({"amount_micros": 8}, {"memo": "n"}, {"subject": "render:2"}, {"kind": TransferKind.ADJUST}):
         with pytest.raises(KeyConflict):
-            ledger.post(**accounts, **facts | other)
+            posting.post(**accounts, **facts | other)
     with pytest.raises(KeyConflict):
-        ledger.post(debit=accounts["credit"], credit=accounts["debit"], **facts)
+        posting.post(debit=accounts["credit"], credit=accounts["debit"], **facts)
     assert Transfer.objects.count() == 1
 
 
 def test_a_transfer_that_makes_no_sense_is_refused_with_a_sentence() -> None:
-    wallet, other = ledger.wallet(make_rich()), ledger.wallet(make_rich(slug="other"))
-    revenue = ledger.platform("revenue")
+    wallet, other = posting.wallet(make_rich()), posting.wallet(make_rich(slug="other"))
+    revenue = posting.platform("revenue")
     lot = CreditLot.objects.get(account=wallet)
     facts = {"kind": TransferKind.ADJUST, "debit": wallet, "credit": revenue, "amount_micros": 5, "key": "k"}
     facts["lot"] = lot
@@ -134,31 +135,31 @@ def test_a_transfer_that_makes_no_sense_is_refused_with_a_sentence() -> None:
         ({"debit": revenue, "credit": wallet}, "won't fit"),
     ):
         with pytest.raises(ValueError, match=sentence):
-            ledger.post(**facts | wrong)
-    assert ledger.verify() == []
+            posting.post(**facts | wrong)
+    assert posting.verify() == []
 
 
 def test_a_wallet_pays_no_more_than_it_has_free() -> None:
     workspace = make_rich(10)
     hold(workspace, 8 * DOLLAR, "one")
-    wallet, lot = ledger.wallet(workspace), CreditLot.objects.get()
-    facts = {"kind": TransferKind.CLAWBACK, "debit": wallet, "credit": ledger.platform("disputes"), "lot": lot}
+    wallet, lot = posting.wallet(workspace), CreditLot.objects.get()
+    facts = {"kind": TransferKind.CLAWBACK, "debit": wallet, "credit": posting.platform("disputes"), "lot": lot}
     with pytest.raises(InsufficientCredit) as refused:
-        ledger.post(**facts, amount_micros=3 * DOLLAR, key="k")
+        posting.post(**facts, amount_micros=3 * DOLLAR, key="k")
     assert (refused.value.available_micros, refused.value.missing_micros) == (2 * DOLLAR, DOLLAR)
-    taken = ledger.post(**facts, amount_micros=2 * DOLLAR, key="k")
+    taken = posting.post(**facts, amount_micros=2 * DOLLAR, key="k")
     assert taken.owner_balance == 8 * DOLLAR
     # Nothing is free any more, and still the repeat is answered.
-    assert ledger.post(**facts, amount_micros=2 * DOLLAR, key="k") == taken
-    assert ledger.verify() == []
+    assert posting.post(**facts, amount_micros=2 * DOLLAR, key="k") == taken
+    assert posting.verify() == []
 
 
 def test_a_balance_tells_paid_bonus_and_held_apart() -> None:
     workspace = make_workspace()
     give(workspace, 3 * DOLLAR, "bonus")
-    give(workspace, 20 * DOLLAR, "paid", category=ledger.PAID)
+    give(workspace, 20 * DOLLAR, "paid", category=posting.PAID)
     hold(workspace, 5 * DOLLAR, "one")
-    assert ledger.balance(workspace) == ledger.Balance(
+    assert posting.balance(workspace) == posting.Balance(
         posted_micros=23 * DOLLAR,
         held_micros=5 * DOLLAR,
         available_micros=18 * DOLLAR,
@@ -171,30 +172,30 @@ def test_a_frozen_wallet_holds_nothing_new_and_finishes_what_is_open() -> None:
     workspace = make_rich(10)
     open_hold = hold(workspace, DOLLAR, "one")
     for _ in range(2):
-        assert ledger.freeze(workspace, reason="disputed payment").frozen_at is not None
+        assert posting.freeze(workspace, reason="disputed payment").frozen_at is not None
     for amount in (DOLLAR, 0):
         with pytest.raises(holds.WalletFrozen, match="disputed payment"):
             hold(workspace, amount, "two")
     assert hold(workspace, DOLLAR, "one") == open_hold
     holds.settle_hold(open_hold, DOLLAR)
-    assert ledger.balance(workspace).frozen_at is not None
+    assert posting.balance(workspace).frozen_at is not None
     for _ in range(2):
-        assert ledger.unfreeze(workspace).frozen_at is None
+        assert posting.unfreeze(workspace).frozen_at is None
     assert hold(workspace, DOLLAR, "two").is_open
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_charge_is_taken_back_once_and_returns_to_its_lot() -> None:
     workspace = make_rich(10)
     holds.settle_hold(hold(workspace, 4 * DOLLAR, "one"), 3 * DOLLAR)
     charge = Transfer.objects.get(kind="settle")
-    first = ledger.reverse(charge, reason="It showed the wrong face")
-    assert ledger.reverse(charge, reason="It showed the wrong face") == first
+    first = posting.reverse(charge, reason="It showed the wrong face")
+    assert posting.reverse(charge, reason="It showed the wrong face") == first
     with pytest.raises(KeyConflict):
-        ledger.reverse(charge, reason="Another reason")
+        posting.reverse(charge, reason="Another reason")
     assert (first.reverses, first.lot, first.owner_balance) == (charge, charge.lot, 10 * DOLLAR)
     assert CreditLot.objects.get().remaining == 10 * DOLLAR
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_charge_taken_back_after_its_lot_lapsed_lapses_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,10 +203,10 @@ def test_a_charge_taken_back_after_its_lot_lapsed_lapses_with_it(monkeypatch: py
     give(workspace, 4 * DOLLAR, "soon", expires_at=start + timedelta(days=1))
     holds.settle_hold(hold(workspace, 4 * DOLLAR, "one"), 4 * DOLLAR)
     monkeypatch.setattr(timezone, "now", lambda: start + timedelta(days=2))
-    ledger.reverse(Transfer.objects.get(kind="settle"), reason="Too late")
-    assert ledger.balance(workspace).posted_micros == 0
+    posting.reverse(Transfer.objects.get(kind="settle"), reason="Too late")
+    assert posting.balance(workspace).posted_micros == 0
     assert [line.kind for line in Transfer.objects.order_by("owner_seq")] == ["grant", "settle", "reversal", "expire"]
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_grant_is_taken_back_only_while_it_is_unspent() -> None:
@@ -213,24 +214,24 @@ def test_a_grant_is_taken_back_only_while_it_is_unspent() -> None:
     granted = Transfer.objects.get()
     held = hold(workspace, DOLLAR, "one")
     with pytest.raises(InsufficientCredit):
-        ledger.reverse(granted, reason="Wrong workspace")
+        posting.reverse(granted, reason="Wrong workspace")
     holds.release_hold(held, reason="cancelled")
-    ledger.reverse(granted, reason="Wrong workspace")
-    assert ledger.balance(workspace) == ledger.Balance()
-    assert ledger.verify() == []
+    posting.reverse(granted, reason="Wrong workspace")
+    assert posting.balance(workspace) == posting.Balance()
+    assert posting.verify() == []
 
 
 def test_what_is_not_put_right_by_a_reversal_says_so() -> None:
     workspace, now = make_workspace(), timezone.now()
     give(workspace, DOLLAR, "soon", expires_at=now + timedelta(days=1))
-    ledger.expire_lots(now + timedelta(days=2))
+    posting.expire_lots(now + timedelta(days=2))
     give(workspace, DOLLAR, "other")
-    reversal = ledger.reverse(Transfer.objects.get(key="other"), reason="Wrong workspace")
+    reversal = posting.reverse(Transfer.objects.get(key="other"), reason="Wrong workspace")
     for transfer, remedy in ((Transfer.objects.get(kind="expire"), "grant credit"), (reversal, "post what is right")):
         with pytest.raises(CannotReverse, match=remedy):
-            ledger.reverse(transfer, reason="Why not")
+            posting.reverse(transfer, reason="Why not")
     with pytest.raises(ValueError, match="reason is empty"):
-        ledger.reverse(Transfer.objects.get(key="other"), reason=" ")
+        posting.reverse(Transfer.objects.get(key="other"), reason=" ")
 
 
 def test_credit_lapses_once_and_only_what_is_not_held() -> None:
@@ -239,13 +240,13 @@ def test_credit_lapses_once_and_only_what_is_not_held() -> None:
     give(workspace, 5 * DOLLAR, "soon", expires_at=now + timedelta(days=1))
     give(workspace, DOLLAR, "never")
     hold(workspace, 2 * DOLLAR, "one")
-    assert ledger.expire_lots(now) == 0
-    assert [ledger.expire_lots(later), ledger.expire_lots(later)] == [1, 0]
-    balance = ledger.balance(workspace)
+    assert posting.expire_lots(now) == 0
+    assert [posting.expire_lots(later), posting.expire_lots(later)] == [1, 0]
+    balance = posting.balance(workspace)
     assert (balance.posted_micros, balance.held_micros) == (3 * DOLLAR, 2 * DOLLAR)
     lapsed = Transfer.objects.get(kind="expire")
-    assert (lapsed.amount_micros, lapsed.credit) == (3 * DOLLAR, ledger.platform("breakage"))
-    assert ledger.verify() == []
+    assert (lapsed.amount_micros, lapsed.credit) == (3 * DOLLAR, posting.platform("breakage"))
+    assert posting.verify() == []
 
 
 def test_lapsed_credit_can_not_be_spent_before_the_sweep_has_booked_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +254,7 @@ def test_lapsed_credit_can_not_be_spent_before_the_sweep_has_booked_it(monkeypat
     give(workspace, 5 * DOLLAR, "soon", expires_at=start + timedelta(days=1))
     give(workspace, 2 * DOLLAR, "never")
     monkeypatch.setattr(timezone, "now", lambda: start + timedelta(days=2))
-    balance = ledger.balance(workspace)
+    balance = posting.balance(workspace)
     assert (balance.posted_micros, balance.available_micros, balance.bonus_micros) == (
         7 * DOLLAR,
         2 * DOLLAR,
@@ -263,7 +264,7 @@ def test_lapsed_credit_can_not_be_spent_before_the_sweep_has_booked_it(monkeypat
         hold(workspace, 3 * DOLLAR, "one")
     assert refused.value.available_micros == 2 * DOLLAR
     assert hold(workspace, 2 * DOLLAR, "two").is_open
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_hold_gets_what_it_can_although_older_credit_has_lapsed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,8 +274,8 @@ def test_a_hold_gets_what_it_can_although_older_credit_has_lapsed(monkeypatch: p
     monkeypatch.setattr(timezone, "now", lambda: start + timedelta(days=2))
     assert hold(workspace, 5 * DOLLAR, "one").is_open
     # The account had enough of its own, so the sweep was left to itself.
-    assert ledger.expire_lots() == 1
-    assert ledger.verify() == []
+    assert posting.expire_lots() == 1
+    assert posting.verify() == []
 
 
 def test_a_workspace_with_money_can_not_be_deleted() -> None:
@@ -285,6 +286,6 @@ def test_a_workspace_with_money_can_not_be_deleted() -> None:
 
 def test_who_moved_money_can_not_be_deleted() -> None:
     staff = User.objects.create_user("staff@example.com")
-    ledger.grant(make_workspace(), DOLLAR, key="g", reason="Welcome", actor=staff)
+    posting.grant(make_workspace(), DOLLAR, key="g", reason="Welcome", actor=staff)
     with pytest.raises(ProtectedError), transaction.atomic():
         staff.delete()

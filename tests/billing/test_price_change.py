@@ -16,16 +16,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.workspaces.models import User
-from billing import ledger, metering
+from billing.ledger import posting
 from billing.models import Price, Usage
-from billing.price_changes import (
-    DAYS,
-    Earnings,
-    PreviewStale,
-    PriceChange,
-    confirm_price,
-    preview_price,
-)
+from billing.prices.price_changes import DAYS, Earnings, PreviewStale, PriceChange, confirm_price, preview_price
+from billing.usage import metering
 from tests.billing.cast import DOLLAR, OFFER, hold, make_price, make_rich
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +74,7 @@ def test_a_confirmed_price_holds_from_now_on_and_the_past_keeps_its_own(price: P
     assert (new.cost_micros_per_second, new.price_micros_per_second, new.created_by) == (70_000, 150_000, staff)
     assert new.effective_from > price.effective_from
     assert set(Usage.objects.values_list("price", "amount_micros")) == {(price.pk, DOLLAR)}
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 @pytest.mark.parametrize(

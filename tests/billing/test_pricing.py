@@ -8,9 +8,9 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from avatarsite.workspaces.models import User
-from billing import pricing
 from billing.errors import KeyConflict, PriceMissing
 from billing.models import Price
+from billing.prices import price_book
 
 pytestmark = pytest.mark.django_db
 
@@ -29,81 +29,85 @@ COSTS = {
 def book() -> dict[str, tuple[int, int]]:
     """Cost and selling price of each offer now."""
     offers = Price.objects.values_list("offer", flat=True).distinct()
-    prices = [pricing.price_of(offer) for offer in offers]
+    prices = [price_book.price_of(offer) for offer in offers]
     return {price.offer: (price.cost_micros_per_second, price.price_micros_per_second) for price in prices}
 
 
 def test_the_book_is_seeded_from_files_that_name_their_sources() -> None:
-    assert len(pricing.seed_prices()) == len(COSTS)
+    assert len(price_book.seed_prices()) == len(COSTS)
     assert {p.offer: (p.cost_micros_per_second, p.derived) for p in Price.objects.all()} == COSTS
     assert all(len(price.source) > 20 for price in Price.objects.all())
 
 
 def test_seeding_again_adds_nothing() -> None:
-    pricing.seed_prices()
-    assert pricing.seed_prices() == []
+    price_book.seed_prices()
+    assert price_book.seed_prices() == []
     assert Price.objects.count() == len(COSTS)
 
 
 def test_the_markup_makes_the_selling_price(settings: Settings) -> None:
     settings.PRICE_MARKUP_PERCENT = Decimal("12.5")
-    pricing.seed_prices()
+    price_book.seed_prices()
     assert book()["fal:fal-ai/kling-video/ai-avatar/v2/standard"] == (56_200, 63_225)
     assert book()["aimlapi:klingai/avatar-standard"] == (59_010, 66_386)  # 66,386.25
 
 
 def test_another_markup_adds_a_row_and_keeps_the_old_one(settings: Settings) -> None:
-    pricing.seed_prices()
+    price_book.seed_prices()
     before = timezone.now()
     settings.PRICE_MARKUP_PERCENT = Decimal(10)
-    assert len(pricing.seed_prices()) == len(COSTS) - 2  # nothing on nothing is nothing
+    assert len(price_book.seed_prices()) == len(COSTS) - 2  # nothing on nothing is nothing
     offer = "runware:klingai:avatar@2.0-pro"
-    assert pricing.price_of(offer).price_micros_per_second == 95_700
-    assert pricing.price_of(offer, before).price_micros_per_second == 87_000
+    assert price_book.price_of(offer).price_micros_per_second == 95_700
+    assert price_book.price_of(offer, before).price_micros_per_second == 87_000
     assert Price.objects.filter(offer=offer).count() == 2
 
 
 def test_the_draft_engine_sells_at_its_setting(settings: Settings) -> None:
-    pricing.seed_prices()
+    price_book.seed_prices()
     assert book()["local:draft"] == (0, 0)
     settings.DRAFT_PRICE_PER_SECOND = Decimal("0.01")
-    assert [price.offer for price in pricing.seed_prices()] == ["local:draft"]
+    assert [price.offer for price in price_book.seed_prices()] == ["local:draft"]
     assert book()["local:draft"] == (0, 10_000)
 
 
 def test_an_operators_price_outlives_the_next_seed() -> None:
-    pricing.seed_prices()
+    price_book.seed_prices()
     staff, offer = User.objects.create_user("staff@example.com"), "runware:klingai:avatar@2.0-pro"
-    pricing.set_price(
+    price_book.set_price(
         offer, cost_micros_per_second=80_000, price_micros_per_second=99_000, source="Our contract", actor=staff
     )
-    assert pricing.seed_prices() == []
+    assert price_book.seed_prices() == []
     assert book()[offer] == (80_000, 99_000)
 
 
 def test_an_offer_without_a_price_says_so() -> None:
     with pytest.raises(PriceMissing, match="no price for acme:face"):
-        pricing.price_of("acme:face")
+        price_book.price_of("acme:face")
 
 
 def test_a_price_counts_from_its_moment_on() -> None:
     now = timezone.now()
     facts = {"cost_micros_per_second": 1, "source": "a test"}
-    first = pricing.set_price("acme:face", price_micros_per_second=1, effective_from=now - timedelta(days=2), **facts)
-    later = pricing.set_price("acme:face", price_micros_per_second=2, effective_from=now + timedelta(days=2), **facts)
-    assert pricing.price_of("acme:face") == first
-    assert pricing.price_of("acme:face", later.effective_from) == later
-    assert pricing.price_of("acme:face", later.effective_from - timedelta(microseconds=1)) == first
+    first = price_book.set_price(
+        "acme:face", price_micros_per_second=1, effective_from=now - timedelta(days=2), **facts
+    )
+    later = price_book.set_price(
+        "acme:face", price_micros_per_second=2, effective_from=now + timedelta(days=2), **facts
+    )
+    assert price_book.price_of("acme:face") == first
+    assert price_book.price_of("acme:face", later.effective_from) == later
+    assert price_book.price_of("acme:face", later.effective_from - timedelta(microseconds=1)) == first
     with pytest.raises(PriceMissing):
-        pricing.price_of("acme:face", now - timedelta(days=3))
+        price_book.price_of("acme:face", now - timedelta(days=3))
 
 
 def test_the_same_price_for_the_same_moment_is_one_row() -> None:
     facts = {"cost_micros_per_second": 1, "source": "a test", "effective_from": timezone.now()}
-    first = pricing.set_price("acme:face", price_micros_per_second=2, **facts)
-    assert pricing.set_price("acme:face", price_micros_per_second=2, **facts) == first
+    first = price_book.set_price("acme:face", price_micros_per_second=2, **facts)
+    assert price_book.set_price("acme:face", price_micros_per_second=2, **facts) == first
     with pytest.raises(KeyConflict, match=r"\$0.000002 a second"):
-        pricing.set_price("acme:face", price_micros_per_second=3, **facts)
+        price_book.set_price("acme:face", price_micros_per_second=3, **facts)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +123,7 @@ def test_the_same_price_for_the_same_moment_is_one_row() -> None:
 )
 def test_a_price_that_can_not_be_is_refused_with_a_sentence(wrong: dict[str, object], sentence: str) -> None:
     facts: dict[str, object] = {"cost_micros_per_second": 1, "price_micros_per_second": 2, "source": "a test"}
-    pricing.set_price("acme:face", **facts)
+    price_book.set_price("acme:face", **facts)
     with pytest.raises(ValueError, match=sentence):
-        pricing.set_price(**{"offer": "acme:face", **facts, **wrong})
+        price_book.set_price(**{"offer": "acme:face", **facts, **wrong})
     assert Price.objects.count() == 1

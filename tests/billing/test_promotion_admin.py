@@ -9,9 +9,9 @@ from django.test import Client
 from django.urls import reverse
 
 from avatarsite.workspaces.models import User
-from billing import promotions
 from billing.models import PromotionCode
-from billing.promotions import CodeRefused
+from billing.promotions import promotions
+from billing.promotions.promotions import CodeRefused
 from tests.billing.cast import DOLLAR
 from tests.conftest import Cast
 

@@ -8,11 +8,12 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
-from avatarsite.workspaces.join import create_workspace
+from avatarsite.workspaces.create import create_workspace
 from avatarsite.workspaces.models import User
-from billing import ledger, promotions
+from billing.ledger import posting
 from billing.models import CreditLot, PromotionCode, PromotionUse
-from billing.promotions import CodeRefused
+from billing.promotions import promotions
+from billing.promotions.promotions import CodeRefused
 from tests.billing.cast import DOLLAR
 from tests.conftest import PASSWORD, Cast
 
@@ -30,9 +31,9 @@ def test_a_code_gives_bonus_credit_that_ends_and_says_where_it_is_from(cast: Cas
     assert (lot.category, lot.granted, lot.memo) == ("bonus", 5 * DOLLAR, "Spring promotion")
     assert lot.expires_at is not None
     assert timedelta(days=29) < lot.expires_at - timezone.now() <= timedelta(days=30)
-    assert ledger.balance(cast.workspace).bonus_micros == 5 * DOLLAR
+    assert posting.balance(cast.workspace).bonus_micros == 5 * DOLLAR
     assert PromotionCode.objects.get().redeemed == 1
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 @pytest.mark.parametrize("days", [None, 30])
@@ -46,7 +47,7 @@ def test_it_works_once_for_each_workspace_and_each_person(cast: Cast, days: int 
     with pytest.raises(CodeRefused, match="once for each person"):
         promotions.redeem(other, "SPRING", user=cast.alice)
     assert (PromotionUse.objects.count(), CreditLot.objects.count(), PromotionCode.objects.get().redeemed) == (1, 1, 1)
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from billing import ledger
+from billing.ledger import posting
 from billing.models import Transfer
 from tests.billing import races
 from tests.billing.cast import make_rich
@@ -63,4 +63,4 @@ def test_a_test_with_real_transactions_begins_with_an_empty_ledger(turn: str) ->
     """The emptying between tests gets past the triggers, and leaves them in place."""
     make_rich(slug=turn)
     assert Transfer.objects.count() == 1
-    assert ledger.verify() == []
+    assert posting.verify() == []

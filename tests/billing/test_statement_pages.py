@@ -14,10 +14,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
-from billing import holds, ledger, statement_check, statements
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import LedgerAccount, Transfer
-from billing.pages import statement as page
-from billing.statements import Narrowing
+from billing.statements import statements
+from billing.statements.statements import Narrowing
+from billing.verify import statement_check
+from billing.views import statement as page
 from tests.billing.cast import DOLLAR, give
 from tests.billing.unsealed import unsealed
 from tests.conftest import Cast
@@ -97,7 +100,7 @@ def file_of(client: Client, workspace: Workspace, query: str = "") -> list[dict[
 
 
 def test_the_file_sums_to_the_balance_line_by_line(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("billing.statement_files.BATCH", 2)
+    monkeypatch.setattr("billing.statements.csv_export.BATCH", 2)
     house = shop.open_shop(cast.workspace, dollars=20)
     give(house, DOLLAR, "=1+1", category="paid")
     for number in range(4):
@@ -107,7 +110,7 @@ def test_the_file_sums_to_the_balance_line_by_line(cast: Cast, monkeypatch: pyte
     for number, row in enumerate(rows, start=1):
         running += Decimal(row["amount_usd"])
         assert (int(row["number"]), Decimal(row["balance_usd"])) == (number, running)
-    assert int(running * DOLLAR) == ledger.balance(house).posted_micros == 17 * DOLLAR
+    assert int(running * DOLLAR) == posting.balance(house).posted_micros == 17 * DOLLAR
     assert [row["hash"] for row in rows] == list(
         Transfer.objects.filter(owner__isnull=False).order_by("owner_seq").values_list("owner_hash", flat=True)
     )

@@ -11,9 +11,10 @@ import pytest
 from django.conf import settings
 
 from avatarsite.workspaces.models import Workspace
-from billing import holds, statements
-from billing.statement_files import statement_csv
-from billing.statements import Narrowing
+from billing.holds import holds
+from billing.statements import statements
+from billing.statements.csv_export import statement_csv
+from billing.statements.statements import Narrowing
 from tests.billing.cast import DOLLAR, give, hold, make_workspace
 
 pytestmark = pytest.mark.django_db

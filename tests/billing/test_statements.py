@@ -8,9 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing import holds, ledger
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import Transfer
-from billing.statements import live_lots, open_holds, statement
+from billing.statements.statements import live_lots, open_holds, statement
 from tests.billing.cast import DOLLAR, give, hold, make_rich, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +56,7 @@ def test_pages_follow_each_other_without_a_gap_and_add_up_to_the_balance() -> No
         before = page[-1].seq
     assert [len(page) for page in pages] == [4, 4, 4, 4, 2]
     assert [line for page in pages for line in page] == whole
-    assert sum(line.amount_micros for line in whole) == ledger.balance(workspace).posted_micros
+    assert sum(line.amount_micros for line in whole) == posting.balance(workspace).posted_micros
     for newer, older in pairwise(whole):
         assert newer.balance_after_micros == older.balance_after_micros + newer.amount_micros
 

@@ -11,9 +11,11 @@ import pytest
 
 from avatarsite.inbox.models import Letter, Seal
 from avatarsite.workspaces.models import Workspace
-from billing import holds, ledger, topups
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import CreditLot, TopUp, TopUpState, Transfer
-from billing.stripe_gateway import StripeOff
+from billing.stripe.client import StripeOff
+from billing.topups import checkout
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe_shop import Shop, use
 from tests.conftest import Cast
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.django_db
 def shop(cast: Cast, settings: Any, stripe_stand_in: StripeStandIn) -> Iterator[Shop]:
     use(settings, stripe_stand_in)
     yield Shop(cast.workspace, cast.alice, stripe_stand_in)
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_a_paid_top_up_becomes_credit_that_never_ends(shop: Shop) -> None:
@@ -36,7 +38,7 @@ def test_a_paid_top_up_becomes_credit_that_never_ends(shop: Shop) -> None:
     shop.stripe.pay(top_up.session_id or "")
     assert shop.posted == 0
 
-    top_up = topups.check_top_up(top_up)
+    top_up = checkout.check_top_up(top_up)
     assert (top_up.state, top_up.total_cents, shop.posted) == (TopUpState.PAID, 2000, 20)
     lot = CreditLot.objects.get()
     assert (lot.category, lot.expires_at, lot.granted) == ("paid", None, 20 * DOLLAR)
@@ -129,7 +131,7 @@ def test_a_payment_that_differs_credits_nothing_and_raises_an_alarm(
     object_id = top_up.session_id if kind == "checkout.session" else shop.stripe.objects(kind)[0]["id"]
     shop.stripe.change(object_id or "", **fields)
     shop.tell("checkout.session.completed")
-    topups.check_top_up(top_up)
+    checkout.check_top_up(top_up)
     top_up.refresh_from_db()
     assert (shop.posted, Transfer.objects.count()) == (0, 0)
     assert top_up.state == TopUpState.REVIEW
@@ -159,7 +161,7 @@ def test_paid_credit_is_spent(shop: Shop) -> None:
 
 def test_without_a_key_top_ups_are_off(workspace: Workspace, alice: Any) -> None:
     with pytest.raises(StripeOff, match="Top-ups are off on this server"):
-        topups.start_top_up(workspace, alice, amount_cents=2000, return_url="x")
+        checkout.start_top_up(workspace, alice, amount_cents=2000, return_url="x")
     assert not TopUp.objects.exists()
 
 
@@ -174,4 +176,4 @@ def test_without_a_key_top_ups_are_off(workspace: Workspace, alice: Any) -> None
 )
 def test_an_amount_that_is_not_sold_is_refused_with_what_is(dollars: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        topups.cents_of(Decimal(dollars))
+        checkout.cents_of(Decimal(dollars))

@@ -7,9 +7,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing import charts, holds, ledger, metering, summaries, usage_days
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import MonthlySummary, UsageDay
-from billing.usage_days import Used
+from billing.statements import monthly_mail
+from billing.usage import charts, daily, metering
+from billing.usage.daily import Used
 from tests.billing.cast import DOLLAR, give, make_price
 from tests.conftest import Cast
 from tests.mailing import posted
@@ -46,19 +49,19 @@ def some_days(cast: Cast, calendar: list[datetime]) -> None:
 
 def test_each_dimension_counts_everything_once(cast: Cast, calendar: list[datetime]) -> None:
     some_days(cast, calendar)
-    table = usage_days.used(cast.workspace, date(2027, 4, 1), date(2027, 4, 2))
+    table = daily.used(cast.workspace, date(2027, 4, 1), date(2027, 4, 2))
     one, two, three = (Used(number, number * 10_000, number * DOLLAR) for number in (1, 2, 3))
     assert table.by_name("offer") == {"acme:face": three, "other:face": one}
     assert table.by_name("project") == {"prj_1": two, "": one, "prj_2": one}
     assert table.by_name("member") == {"": two, str(cast.emil.pk): two}
     assert table.total == Used(4, 40_000, 4 * DOLLAR)
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_verify_finds_days_that_were_changed(cast: Cast, calendar: list[datetime]) -> None:
     some_days(cast, calendar)
     UsageDay.objects.filter(dimension="project").first().delete()  # type: ignore[union-attr]
-    assert [finding.code for finding in ledger.verify()] == ["usage_days_differ"]
+    assert [finding.code for finding in posting.verify()] == ["usage_days_differ"]
 
 
 @pytest.mark.parametrize("by", ["model", "provider", "project", "member", "token", "nonsense"])
@@ -119,9 +122,9 @@ def test_the_letter_tells_last_month_to_owners_and_admins_once(cast: Cast, calen
     some_days(cast, calendar)
     calendar.append(datetime(2027, 5, 1, 0, 30, tzinfo=UTC))
     use(cast, "may", [])
-    assert summaries.write_due() == 1
+    assert monthly_mail.write_due() == 1
     assert MonthlySummary.objects.get().month == date(2027, 4, 1)
-    assert summaries.write_due() == 0
+    assert monthly_mail.write_due() == 0
     assert [letter.to for letter in posted()] == [["alice@example.org"], ["dora@example.org"]]
     assert posted()[0].subject == "Alice's workspace in April 2027: $4.00 used, $96.00 left"
     assert "began April with $0.00. $100.00 came in, $4.00 went out, and $96.00" in posted()[0].body
@@ -132,9 +135,9 @@ def test_the_letter_tells_last_month_to_owners_and_admins_once(cast: Cast, calen
 def test_a_month_without_movement_and_old_news_are_not_told(cast: Cast, calendar: list[datetime]) -> None:
     some_days(cast, calendar)
     calendar.append(datetime(2027, 5, 20, tzinfo=UTC))
-    assert summaries.write_due() == 0
+    assert monthly_mail.write_due() == 0
     calendar.append(datetime(2027, 6, 2, tzinfo=UTC))
-    assert summaries.write_due() == 0
+    assert monthly_mail.write_due() == 0
 
 
 def test_each_member_chooses_for_themselves(cast: Cast, calendar: list[datetime]) -> None:
@@ -143,5 +146,5 @@ def test_each_member_chooses_for_themselves(cast: Cast, calendar: list[datetime]
     cast.browser(cast.bob).post(to, {"wanted": "yes"})
     some_days(cast, calendar)
     calendar.append(datetime(2027, 5, 2, tzinfo=UTC))
-    assert summaries.write_due() == 1
+    assert monthly_mail.write_due() == 1
     assert sorted(letter.to[0] for letter in posted()) == ["bob@example.org", "dora@example.org"]

@@ -13,11 +13,13 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from billing import holds, ledger, metering
-from billing.chain import Line, line_hash
-from billing.ledger import Finding
+from billing.holds import holds
+from billing.ledger import posting
+from billing.ledger.hash_chain import Line, line_hash
+from billing.ledger.posting import Finding
 from billing.models import CreditLot, Hold, HoldLot, LedgerAccount, Price, PromotionCode, Transfer, Usage, UsageDay
-from billing.verification import register_check, verify
+from billing.usage import metering
+from billing.verify.verification import register_check, verify
 from tests.billing.cast import DOLLAR, OFFER, give, hold, make_price, make_rich, make_workspace
 from tests.billing.unsealed import lawless
 
@@ -40,9 +42,9 @@ def _books(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timezone, "now", lambda: start + timedelta(days=2))
     give(workspace, 2 * DOLLAR, "late", expires_at=start + timedelta(days=3))
     monkeypatch.setattr(timezone, "now", lambda: start + timedelta(days=4))
-    ledger.expire_lots()
+    posting.expire_lots()
     holds.settle_hold(hold(workspace, DOLLAR, "wrong"), DOLLAR // 4)
-    ledger.reverse(Transfer.objects.get(subject="render:wrong"), reason="The wrong face")
+    posting.reverse(Transfer.objects.get(subject="render:wrong"), reason="The wrong face")
     hold(workspace, 5 * DOLLAR, "open")
     make_rich(10, slug="other")
 
@@ -100,7 +102,7 @@ CORRUPTIONS = {
         lambda: transfers(key="paid").update(owner_balance=F("owner_balance") + 1), {"chain_balance", "chain_hash"}
     ),
     "a charge given to another account": Corruption(
-        lambda: transfers(reverses__isnull=False).update(debit=ledger.platform("write_off")),
+        lambda: transfers(reverses__isnull=False).update(debit=posting.platform("write_off")),
         {"chain_hash", "reversal_differs"},
     ),
     "a broken hash": Corruption(lambda: transfers(key="paid").update(owner_hash="0" * 64), {"chain_hash"}),
@@ -198,7 +200,7 @@ CORRUPTIONS = {
         {"transfer_amount", "usage_cost"},
     ),
     "a transfer to itself": Corruption(
-        lambda: transfers(subject="render:long", kind="provider_cost").update(credit=ledger.platform("provider_cost")),
+        lambda: transfers(subject="render:long", kind="provider_cost").update(credit=posting.platform("provider_cost")),
         {"transfer_to_itself"},
     ),
     "a wallet's transfer outside its chain": Corruption(
@@ -237,7 +239,7 @@ CORRUPTIONS = {
 
 
 def test_the_books_are_in_order_before_anything_is_planted() -> None:
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
@@ -245,7 +247,7 @@ def test_verification_finds(name: str) -> None:
     corruption = CORRUPTIONS[name]
     with lawless(*corruption.without):
         corruption.plant()
-    findings = ledger.verify()
+    findings = posting.verify()
     assert {finding.code for finding in findings} == corruption.codes
     assert all(finding.sentence.endswith(".") for finding in findings)
 
@@ -256,15 +258,15 @@ def test_verification_finds_a_key_that_acted_twice() -> None:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE billing_transfer DROP CONSTRAINT billing_transfer_key_key")
     append_line(transfers(kind="expire", lot=lots("late").get()).get(), lot_id=lots("paid").get().pk, key="paid")
-    assert {finding.code for finding in ledger.verify()} == {"key_twice"}
+    assert {finding.code for finding in posting.verify()} == {"key_twice"}
 
 
 def test_other_apps_can_add_their_rules() -> None:
     finding = Finding("render_open_hold", "A render has ended and its hold is open.")
-    assert ledger.verify([lambda: [finding]]) == [finding]
+    assert posting.verify([lambda: [finding]]) == [finding]
     checks: list[Callable[[], list[Finding]]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("billing.verification._registered", checks)
+        patch.setattr("billing.verify.verification._registered", checks)
         for _ in range(2):
             register_check(_finds_something)
         assert verify() == [finding]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-from billing import append_only
+from billing.ledger import triggers
 
 
 @contextmanager
@@ -17,12 +17,12 @@ def unsealed() -> Iterator[None]:
     PostgreSQL lets only a superuser set ``session_replication_role``, so a production role has no such way.
     """
     if connection.vendor == "sqlite":
-        append_only.remove(connection)
+        triggers.remove(connection)
     else:
         run("SET session_replication_role = replica")
     yield
     if connection.vendor == "sqlite":
-        append_only.install(connection)
+        triggers.install(connection)
     else:
         run("SET session_replication_role = origin")
 

@@ -30,14 +30,15 @@ from avatarsite.outbox.events import fan_out  # noqa: E402
 from avatarsite.outbox.models import Endpoint  # noqa: E402
 from avatarsite.workspaces import invitations, mail_choice  # noqa: E402
 from avatarsite.workspaces.models import Member, Role, User, Workspace  # noqa: E402
-from billing import ledger, pricing  # noqa: E402
+from billing.ledger import posting  # noqa: E402
 from billing.models import StripeCustomer, TopUp, TopUpState  # noqa: E402
+from billing.prices import price_book  # noqa: E402
 from studio.models import Render, UploadKind  # noqa: E402
 from studio.pipeline.cancel import request_cancel  # noqa: E402
-from studio.pipeline.request import request_render  # noqa: E402
+from studio.pipeline.request.take import request_render  # noqa: E402
 from studio.projects import archive_project, change_project, create_project, project_for_new_video  # noqa: E402
-from studio.samples import VOICE, add_samples  # noqa: E402
-from studio.uploads import add_upload  # noqa: E402
+from studio.uploads.add import add_upload  # noqa: E402
+from studio.uploads.samples import VOICE, add_samples  # noqa: E402
 
 PASSWORD = "correct horse battery"
 CREDIT_MICROS = 5_000_000
@@ -46,7 +47,7 @@ PATIENCE_SECONDS = 120
 
 def move_in(*names: str) -> dict[str, str]:
     """The price book, and each name's workspace: an owner with credit, and nothing else."""
-    pricing.seed_prices()
+    price_book.seed_prices()
     # Hashing is slow on purpose, and once is enough.
     password = make_password(PASSWORD)
     return {name: _move_in(name, password).slug for name in names}
@@ -56,7 +57,7 @@ def _move_in(name: str, password: str) -> Workspace:
     user = User.objects.create_user(address_of(name), None, name=f"{name} Example")
     User.objects.filter(pk=user.pk).update(password=password)
     workspace: Workspace = user.workspaces.get()
-    ledger.grant(workspace, CREDIT_MICROS, key=f"browser:{name}", reason="A welcome gift")
+    posting.grant(workspace, CREDIT_MICROS, key=f"browser:{name}", reason="A welcome gift")
     return workspace
 
 
@@ -168,7 +169,7 @@ def _owner(slug: str) -> Member:
 
 def set_price(micros_per_second: int) -> None:
     """Of the draft engine, from now on."""
-    pricing.set_price(
+    price_book.set_price(
         "local:draft", cost_micros_per_second=1, price_micros_per_second=micros_per_second, source="a browser test"
     )
 
@@ -182,7 +183,7 @@ def sign_out(name: str) -> None:
 
 
 def purse(slug: str) -> dict[str, int]:
-    balance = ledger.balance(Workspace.objects.get(slug=slug))
+    balance = posting.balance(Workspace.objects.get(slug=slug))
     return {"available": balance.available_micros, "held": balance.held_micros, "posted": balance.posted_micros}
 
 

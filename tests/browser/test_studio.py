@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from billing.money import charge_micros, usd
-from studio.samples import PORTRAIT, VOICE
+from studio.uploads.samples import PORTRAIT, VOICE
 from tests.browser.conftest import Visit
 from tests.browser.house import House
 from tests.browser.neighbours import CREDIT_MICROS, PASSWORD

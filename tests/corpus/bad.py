@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio.media.refusal import Refusal
+from studio.media.errors import Refusal
 from tests.corpus import pictures
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from studio.media.refusal import Refusal
+from studio.media.errors import Refusal
 from tests.corpus import films, hostile, pictures, sounds
 from tests.corpus.bad import Bad, archive, heic, noise, part
 

@@ -22,8 +22,9 @@ django.setup()
 
 from django.db import connections  # noqa: E402
 
-from billing import ledger, pricing  # noqa: E402
+from billing.ledger import posting  # noqa: E402
 from billing.models import Usage  # noqa: E402
+from billing.prices import price_book  # noqa: E402
 from studio.models import Render  # noqa: E402
 from studio.models.renders import ALIVE  # noqa: E402
 from studio.pipeline.submit import submit_render  # noqa: E402
@@ -105,7 +106,7 @@ def restart(control: Control) -> None:
 
 
 def main(offer: str, times: int) -> dict[str, Any]:
-    pricing.seed_prices()
+    price_book.seed_prices()
     http.pool.tls()
     studio = make_studio(balance_micros=BALANCE, voice_seconds=2.1)
     model = registry.offer(offer).model
@@ -116,7 +117,7 @@ def main(offer: str, times: int) -> dict[str, Any]:
     restart(Control(os.environ["CONTROL"]))
     waiting = set(Render.objects.filter(state__in=ALIVE).values_list("pk", flat=True))
     let_deadlines_pass()
-    balance = ledger.balance(studio.workspace)
+    balance = posting.balance(studio.workspace)
     return {
         "killed": killed,
         "renders": [
@@ -134,7 +135,7 @@ def main(offer: str, times: int) -> dict[str, Any]:
         "usages": Usage.objects.count(),
         "spent": BALANCE - balance.posted_micros,
         "held": balance.held_micros,
-        "findings": [str(finding) for finding in ledger.verify()],
+        "findings": [str(finding) for finding in posting.verify()],
     }
 
 

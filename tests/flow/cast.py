@@ -11,12 +11,13 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
-from billing import ledger, pricing
+from billing.ledger import posting
+from billing.prices import price_book
 from studio.models import JobStatus, Outcome, Project, ProviderJob, Render, RenderState, Upload, UploadKind
-from studio.pipeline.request import request_render
+from studio.pipeline.request.take import request_render
 from studio.projects import project_for_new_video
-from studio.samples import PORTRAIT
-from studio.uploads import add_upload
+from studio.uploads.add import add_upload
+from studio.uploads.samples import PORTRAIT
 
 OFFER = "local:draft"
 
@@ -34,14 +35,14 @@ def make_studio(
 ) -> Studio:
     """The same studio when called again."""
     workspace, _ = Workspace.objects.get_or_create(slug=slug, defaults={"name": slug.title()})
-    pricing.set_price(
+    price_book.set_price(
         OFFER,
         cost_micros_per_second=price_micros // 2,
         price_micros_per_second=price_micros,
         source="flow test",
     )
     if balance_micros:
-        ledger.grant(workspace, balance_micros, key=f"{slug}:grant", reason="flow test")
+        posting.grant(workspace, balance_micros, key=f"{slug}:grant", reason="flow test")
     return Studio(
         workspace,
         project_for_new_video(workspace),

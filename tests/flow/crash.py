@@ -24,7 +24,7 @@ django.setup()
 
 from django.utils import timezone  # noqa: E402
 
-from billing import ledger  # noqa: E402
+from billing.ledger import posting  # noqa: E402
 from billing.models import Usage  # noqa: E402
 from studio.models import Render  # noqa: E402
 from studio.models.renders import ALIVE  # noqa: E402
@@ -64,7 +64,7 @@ def _locate(place: str) -> tuple[Any, str]:
 
 
 def crash(point: str) -> None:
-    if not point.startswith("studio.pipeline.request"):
+    if not point.startswith("studio.pipeline.request.take"):
         render = ask(studio_of(point), key=point)
         die_at(point)
         drive(render.pk)
@@ -90,7 +90,7 @@ def restart(point: str) -> dict[str, Any]:
     overdue.sweep()
     render = drive(render.pk)
     again = drive(render.pk)
-    hold, balance = render.hold, ledger.balance(studio.workspace)
+    hold, balance = render.hold, posting.balance(studio.workspace)
     return {
         "state": render.state,
         "same": again.state == render.state,
@@ -102,7 +102,7 @@ def restart(point: str) -> dict[str, Any]:
         "charge": render.charge_micros,
         "spent": BALANCE - balance.posted_micros,
         "held": balance.held_micros,
-        "findings": [str(finding) for finding in ledger.verify()],
+        "findings": [str(finding) for finding in posting.verify()],
     }
 
 

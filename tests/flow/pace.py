@@ -10,14 +10,14 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from avatarsite.inbox.letters import due_letters, handle_letter
 from avatarsite.inbox.models import Letter
+from avatarsite.inbox.receive import due_letters, handle_letter
 from studio.models import OfferHealth, ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE
-from studio.pipeline.ingest import ingest_render
+from studio.pipeline.ingest.receive import ingest_render
 from studio.pipeline.overdue import STOPS, sweep
 from studio.pipeline.submit import submit_render
-from studio.pipeline.watch import check_now
+from studio.pipeline.watch.loop import check_now
 from studio.providers.types import ProviderError
 from tests.simulators.fixture import Control, eventually
 

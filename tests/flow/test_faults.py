@@ -14,10 +14,11 @@ from django_q.signing import SignedPackage
 
 from avatarsite.inbox.models import Letter, Seal
 from avatarsite.models import Alert
-from billing import ledger, pricing
+from billing.ledger import posting
 from billing.models import Usage
 from billing.money import charge_micros, usd
-from studio.api.shapes import render_shape
+from billing.prices import price_book
+from studio.api.serializers import render_shape
 from studio.models import Outcome as Answer
 from studio.models import Render, RenderState
 from studio.pipeline.cancel import ASKED_TO_STOP, abandon, cancel_at_provider, give_up, request_cancel, stop_overdue
@@ -57,7 +58,7 @@ def still_site(site: Simulators) -> Simulators:
 
 @pytest.fixture
 def studio(still_site: Simulators) -> Studio:
-    pricing.seed_prices()
+    price_book.seed_prices()
     return make_studio(balance_micros=BALANCE, voice_seconds=VOICE_SECONDS)
 
 
@@ -70,7 +71,7 @@ def promises_kept(render: Render, control: Control, studio: Studio) -> None:
     references = [job.reference for job in render.jobs.all()]
     assert [times for times in map(control.times_accepted, references) if times > 1] == []
     assert set(control.accepted()) <= set(references)
-    balance, charge = ledger.balance(studio.workspace), render.charge_micros
+    balance, charge = posting.balance(studio.workspace), render.charge_micros
     assert (charge is not None, bool(render.video)) == (render.state == RenderState.READY,) * 2
     assert Usage.objects.count() == (1 if render.state == RenderState.READY else 0)
     assert balance.posted_micros == BALANCE - (charge or 0)
@@ -80,7 +81,7 @@ def promises_kept(render: Render, control: Control, studio: Studio) -> None:
     if charge is not None:
         assert charge == charge_micros(render.measured_ms or 0, render.price.price_micros_per_second)
         assert 0 < charge <= render.ceiling_micros
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def told(case: Case, render: Render, control: Control) -> Outcome:

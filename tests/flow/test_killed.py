@@ -13,10 +13,10 @@ from tests.sites import fresh_site
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("killed")]
 
 POINTS = [
-    "studio.pipeline.request.write_render:before",
-    "studio.pipeline.request.holds.place_hold:after",
-    "studio.pipeline.request.write_render:after",  # written, not committed
-    "studio.pipeline.request.take:after",
+    "studio.pipeline.request.take.write_render:before",
+    "studio.pipeline.request.take.holds.place_hold:after",
+    "studio.pipeline.request.take.write_render:after",  # written, not committed
+    "studio.pipeline.request.take.take:after",
     "studio.pipeline.submit._first_claim:after",  # claimed, not committed
     "studio.pipeline.submit.claim:after",
     "studio.pipeline.submit._mark_sent:before",
@@ -24,16 +24,16 @@ POINTS = [
     "studio.pipeline.submit.record:before",  # the provider has answered, the answer is not stored
     "studio.pipeline.submit._store:after",  # stored, not committed
     "studio.pipeline.submit.record:after",
-    "studio.pipeline.watch.apply_report:before",
+    "studio.pipeline.watch.loop.apply_report:before",
     "studio.pipeline.reports._move:after",  # moved, not committed
     "studio.pipeline.drive.check_now:after",
-    "studio.pipeline.ingest._bring_home:before",
-    "studio.pipeline.ingest._download:after",
-    "studio.pipeline.arrival.store_file:after",
-    "studio.pipeline.ingest.settle_render:before",
+    "studio.pipeline.ingest.receive._bring_home:before",
+    "studio.pipeline.ingest.receive._download:after",
+    "studio.pipeline.ingest.incoming_file.store_file:after",
+    "studio.pipeline.ingest.receive.settle_render:before",
     "studio.pipeline.settle.advance:after",  # ready, not charged, not committed
     "studio.pipeline.settle.metering.record_usage:after",  # charged, not committed
-    "studio.pipeline.ingest.settle_render:after",
+    "studio.pipeline.ingest.receive.settle_render:after",
 ]
 
 

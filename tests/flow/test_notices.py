@@ -12,13 +12,13 @@ from avatarsite.mail.models import MailMessage
 from avatarsite.workspaces.models import Member, Role, Scope, User
 from avatarsite.workspaces.tokens import make_token
 from studio.models import Render, RenderGroup, RenderState
-from studio.pipeline.batches import request_batch
 from studio.pipeline.cancel import request_cancel
 from studio.pipeline.failures import fail_render
-from studio.pipeline.request import take
+from studio.pipeline.request.batches import request_batch
+from studio.pipeline.request.render_request import Wish
+from studio.pipeline.request.take import take
 from studio.pipeline.settle import settle_render
 from studio.pipeline.states import advance
-from studio.pipeline.wishes import Wish
 from tests.flow.cast import Studio, ask, make_studio
 from tests.mailing import posted
 

@@ -10,18 +10,19 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from avatarsite.inbox.letters import handle_letter
 from avatarsite.inbox.models import Letter
+from avatarsite.inbox.receive import handle_letter
 from avatarsite.models import Alert
-from billing import ledger, pricing
+from billing.ledger import posting
 from billing.models import Usage
 from billing.money import charge_micros
+from billing.prices import price_book
 from studio.models import OfferHealth, ProviderJob, Render, RenderState
 from studio.pipeline.drive import drive
-from studio.pipeline.ingest import ingest_render
-from studio.pipeline.quote import quote_render
+from studio.pipeline.ingest.receive import ingest_render
+from studio.pipeline.request.quote import quote_render
 from studio.pipeline.submit import submit_render
-from studio.pipeline.watch import check_now
+from studio.pipeline.watch.loop import check_now
 from studio.providers import registry
 from tests.flow.cast import Studio, ask, make_studio
 from tests.simulators.fixture import Simulators, eventually
@@ -44,14 +45,14 @@ COST_MICROS = {
 
 @pytest.fixture
 def studio(site: Simulators) -> Studio:
-    pricing.seed_prices()
+    price_book.seed_prices()
     return make_studio(balance_micros=BALANCE, voice_seconds=3.1)
 
 
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
     yield
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def made_well(render: Render, offer: str, studio: Studio, simulators: Simulators) -> None:
@@ -62,7 +63,7 @@ def made_well(render: Render, offer: str, studio: Studio, simulators: Simulators
     assert render.charge_micros == charge_micros(render.measured_ms, render.price.price_micros_per_second)
     assert 0 < render.charge_micros <= render.ceiling_micros
     assert default_storage.size(render.video.name or "") == render.video_bytes
-    balance = ledger.balance(studio.workspace)
+    balance = posting.balance(studio.workspace)
     assert (balance.posted_micros, balance.held_micros) == (BALANCE - render.charge_micros, 0)
     assert getattr(simulators, registry.offer(offer).provider).times_accepted(render.jobs.get().reference) == 1
     usage = Usage.objects.get(subject=f"render:{render.pk}")
@@ -169,4 +170,4 @@ def test_a_provider_that_fails_costs_nothing(studio: Studio, site: Simulators) -
     site.runware.fault("fail")
     render = drive(ask(studio, model="kling-avatar-2-pro", offer="runware:klingai:avatar@2.0-pro").pk)
     assert (render.state, render.hold.state, render.charge_micros) == (RenderState.FAILED, "released", None)
-    assert ledger.balance(studio.workspace).available_micros == BALANCE
+    assert posting.balance(studio.workspace).available_micros == BALANCE

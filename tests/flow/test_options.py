@@ -12,16 +12,17 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from billing import ledger, pricing
-from billing.holds import InsufficientCredit
+from billing.holds.holds import InsufficientCredit
+from billing.ledger import posting
 from billing.money import charge_micros
-from studio.media.transcode import KEPT_FROM_QUALITY, container_of
-from studio.media.videos import VideoFacts, measure_video
+from billing.prices import price_book
+from studio.media.video.transcode import KEPT_FROM_QUALITY, container_of
+from studio.media.video.videos import VideoFacts, measure_video
 from studio.models import Delivery, DeliveryState, Render, RenderGroup, RenderState
 from studio.pipeline.deliver import MAX_TRIES, deliver_video
 from studio.pipeline.drive import drive
 from studio.pipeline.expire import delete_due_files
-from studio.pipeline.request import RequestRefused, request_takes
+from studio.pipeline.request.take import RequestRefused, request_takes
 from studio.providers import registry
 from tests.flow.cast import Studio, ask, make_studio
 from tests.simulators.fixture import Inbox, Simulators
@@ -38,14 +39,14 @@ CHECKED = [offer for offer in OFFERS if offer.startswith("runware:")]
 
 @pytest.fixture
 def studio(site: Simulators) -> Studio:
-    pricing.seed_prices()
+    price_book.seed_prices()
     return make_studio(balance_micros=BALANCE, voice_seconds=2.1)
 
 
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
     yield
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def wanted(studio: Studio, offer: str, **options: Any) -> Render:
@@ -112,7 +113,7 @@ def test_three_takes_are_three_renders_of_one_group(offer: str, studio: Studio) 
     takes = list(group.renders.order_by("pk"))
     assert [take.title[-6:] for take in takes] == ["take 1", "take 2", "take 3"]
     assert len({take.hold_id for take in takes}) == 3
-    assert ledger.balance(studio.workspace).held_micros == sum(take.ceiling_micros for take in takes)
+    assert posting.balance(studio.workspace).held_micros == sum(take.ceiling_micros for take in takes)
     with pytest.raises(RequestRefused, match="used before"):
         ask(studio, key="k", model=registry.offer(offer).model, offer=offer, options={"takes": 2})
     assert drive(takes[2].pk).state == RenderState.READY
@@ -124,7 +125,7 @@ def test_takes_that_the_balance_does_not_cover_are_none(studio: Studio) -> None:
     with pytest.raises(InsufficientCredit):
         wanted(poor, offer, takes=4)
     assert Render.objects.for_workspace(poor.workspace).count() == RenderGroup.objects.count() == 0
-    balance = ledger.balance(poor.workspace)
+    balance = posting.balance(poor.workspace)
     assert (balance.available_micros, balance.held_micros) == (700_000, 0)
 
 
@@ -176,7 +177,7 @@ def test_each_content_check_with_each_offer(offer: str, check: str, studio: Stud
     with pytest.raises(RequestRefused, match=r"offers no content check.*Runware offers one") as refused:
         wanted(studio, offer, content_check=check)
     assert refused.value.field == "content_check"
-    assert (Render.objects.count(), ledger.balance(studio.workspace).held_micros) == (0, 0)
+    assert (Render.objects.count(), posting.balance(studio.workspace).held_micros) == (0, 0)
 
 
 def test_a_content_check_leaves_out_providers_without_one(studio: Studio) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from studio.models import ProviderJob, Render, RenderState, Turn
 from studio.pipeline.places import SELLER, _sent, next_in_turn
 from studio.pipeline.submit import claim, due_submits
-from studio.pipeline.watch_rows import look
+from studio.pipeline.watch.rows import look
 from tests.flow.cast import ask, make_studio
 
 pytestmark = pytest.mark.django_db

@@ -10,24 +10,29 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from avatarsite import failed_tasks
 from avatarsite.models import Alert
 from avatarsite.outbox import events, sender
 from avatarsite.outbox.models import Delivery
-from avatarsite.sweeping import each
+from avatarsite.queue import failed_tasks
+from avatarsite.queue.sweeping import each
 from avatarsite.workspaces.models import Workspace
-from billing import holds, ledger, lots, nightly, reconcile, stripe_gateway, topup_sweep
+from billing.holds import holds
+from billing.ledger import lots, posting
 from billing.models import CreditLot
-from studio import slots
-from studio.gateway import letters, put_here
+from billing.stripe import client
+from billing.stripe_sync import reconcile
+from billing.topups import sweep as topup_sweep
+from billing.verify import nightly
+from studio.gateway import stored_files, webhooks
 from studio.gateway.models import AskedState, GatewayFile, GatewayLetter, GatewayRequest, Protocol
 from studio.gateway.sweep import sweep as gateway_sweep
 from studio.models import Delivery as Sending
 from studio.models import DeliveryState, Outcome, ProviderJob, Render, RenderState, UploadSlot
-from studio.pipeline import watch_rows
 from studio.pipeline.overdue import sweep
+from studio.pipeline.watch import rows
 from studio.providers import registry
 from studio.providers.types import JobReport, JobStatus
+from studio.uploads import direct
 from tests.billing.cast import give, make_workspace
 from tests.flow.cast import Studio, ask, make_studio
 from tests.outbox.cast import happen, listen, make_house, send
@@ -86,7 +91,7 @@ def test_an_overdue_render_at_an_offer_that_is_gone_ends_like_any_other(studio: 
     ProviderJob.objects.create(render=render, attempt=1, offer=NOWHERE, outcome=Outcome.ACCEPTED, next_check_at=now)
     assert (sweep()["overdue"], told()) == (1, [])
     assert Render.objects.get(pk=render.pk).state == "failed"
-    assert ledger.balance(studio.workspace).held_micros == 0
+    assert posting.balance(studio.workspace).held_micros == 0
 
 
 def test_files_that_cannot_be_deleted(studio: Studio, settings: Any) -> None:
@@ -100,7 +105,7 @@ def test_files_that_cannot_be_deleted(studio: Studio, settings: Any) -> None:
     UploadSlot.objects.create(**slot, file="w/none", expires_at=due)
     GatewayFile.objects.create(**file, expires_at=due)
     bad_file = GatewayFile.objects.create(**file, file=folder(media, "w/file"), expires_at=due - timedelta(hours=1))
-    assert (sweep()["files to delete"], slots.sweep_slots(), put_here.delete_expired()) == (1, 1, 1)
+    assert (sweep()["files to delete"], direct.sweep_slots(), stored_files.delete_expired()) == (1, 1, 1)
     assert Render.objects.get(pk=good.pk).files_deleted_at is not None
     assert ([*UploadSlot.objects.all()], [*GatewayFile.objects.all()]) == ([bad_slot], [bad_file])
     names = [f"render {bad.pk}", f"upload slot {bad_slot.pk}", f"gateway file {bad_file.pk}"]
@@ -117,8 +122,8 @@ def test_the_sweep_of_the_gateway(studio: Studio, monkeypatch: pytest.MonkeyPatc
         asked(studio, None, state=AskedState.REFUSED, webhook_url="https://example.org", to_be_told=True)
         for _ in range(2)
     )
-    real = letters._write
-    monkeypatch.setattr(letters, "_write", lambda row, render: 1 / 0 if row == untold else real(row, render))
+    real = webhooks._write
+    monkeypatch.setattr(webhooks, "_write", lambda row, render: 1 / 0 if row == untold else real(row, render))
     found = gateway_sweep()
     assert (found["late"], found["requests"], found["unwritten letters"], found["letters"]) == (1, 1, 1, 1)
     assert good.render is not None
@@ -131,11 +136,11 @@ def test_the_sweep_of_the_gateway(studio: Studio, monkeypatch: pytest.MonkeyPatc
 def test_a_webhook_that_cannot_be_worded_is_given_up_in_the_end(studio: Studio) -> None:
     row = asked(studio, None, Protocol.AIMLAPI, state=AskedState.REFUSED, webhook_url="https://example.org")
     letter = GatewayLetter.objects.create(key="k", request=row, next_try_at=timezone.now())
-    for _ in range(letters.MAX_TRIES):
+    for _ in range(webhooks.MAX_TRIES):
         with pytest.raises(KeyError):
-            letters.deliver_letter(letter.pk)
+            webhooks.deliver_letter(letter.pk)
         GatewayLetter.objects.update(next_try_at=timezone.now())
-    assert letters.deliver_letter(letter.pk) is False
+    assert webhooks.deliver_letter(letter.pk) is False
     letter.refresh_from_db()
     assert (letter.state, letter.next_try_at) == ("given_up", None)
 
@@ -163,12 +168,12 @@ def test_the_looks_and_the_reports_of_the_watch(studio: Studio, settings: Any) -
     bad_job, good_job = rendering(studio, NOWHERE), rendering(studio)
     bad, good = ask(studio), ask(studio)
     Render.objects.filter(pk=bad.pk).update(offer=NOWHERE, next_try_at=timezone.now() - timedelta(hours=1))
-    seen = watch_rows.look((), since=None, everything=True, room=5, resting=(), busy=False)
+    seen = rows.look((), since=None, everything=True, room=5, resting=(), busy=False)
     assert ([job.pk for job in seen.loaded], [one.render.pk for one in seen.claims]) == ([good_job.pk], [good.pk])
     assert told() == [(f"provider job {bad_job.pk}", 1), (bad.pk, 1)]
     done = JobReport(JobStatus.DONE, result_url="https://example.org")
     with transaction.atomic():  # also there, and on PostgreSQL, the good one is kept
-        assert watch_rows._apply([("job_gone", done), (good_job.pk, done)]) == [good_job.pk]
+        assert rows._apply([("job_gone", done), (good_job.pk, done)]) == [good_job.pk]
     assert Render.objects.get(pk=good_job.render_id).state == RenderState.INGESTING
     assert told()[-1] == ("job_gone", 1)
 
@@ -176,7 +181,7 @@ def test_the_looks_and_the_reports_of_the_watch(studio: Studio, settings: Any) -
 def test_progress_that_no_database_keeps(studio: Studio) -> None:
     bad, good = rendering(studio), rendering(studio)
     reports = {bad.pk: JobReport(JobStatus.RUNNING, progress=2**70), good.pk: JobReport(JobStatus.RUNNING, progress=40)}
-    assert watch_rows.apply_all([], reports) == []
+    assert rows.apply_all([], reports) == []
     assert [ProviderJob.objects.get(pk=job.pk).progress for job in (bad, good)] == [None, 40]
     assert told() == [(bad.pk, 1)]
 
@@ -203,7 +208,7 @@ def test_money(monkeypatch: pytest.MonkeyPatch) -> None:
     bad, good = (give(make_workspace(name), 5_000, name, expires_at=day) for name in ("bad", "good"))
     real = lots.expire_lots_of
     monkeypatch.setattr(lots, "expire_lots_of", lambda pk, now: 1 / 0 if pk == bad.account_id else real(pk, now))
-    assert ledger.expire_lots(day + timedelta(days=1)) == 1
+    assert posting.expire_lots(day + timedelta(days=1)) == 1
     assert [CreditLot.objects.get(pk=lot.pk).remaining for lot in (bad, good)] == [5_000, 0]
     assert told() == [(str(bad.account_id), 1)]
     owing, seen = list(Workspace.objects.order_by("pk")), []
@@ -217,8 +222,8 @@ def test_the_nightly_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> list[Any]:
         raise ZeroDivisionError("a row of nobody's making")
 
-    monkeypatch.setattr("billing.verification._registered", [broken])
-    [finding] = ledger.verify()
+    monkeypatch.setattr("billing.verify.verification._registered", [broken])
+    [finding] = posting.verify()
     assert (finding.code, "broken" in finding.sentence, "of nobody's making" in finding.sentence) == (
         "not_checked", True, True,
     )  # fmt: skip
@@ -234,7 +239,7 @@ def test_the_nightly_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     reconcile._book(report, "refund", ["bad", "good"], book, lambda thing: str(thing in booked))
     assert (len(report.booked), len(report.differences), report.looked_at) == (1, 1, {"refund": 2})
     assert told() == [("bad", 1)]
-    assert stripe_gateway.is_on() is False
+    assert client.is_on() is False
 
 
 def test_the_alert_of_a_row_closes_when_it_can_be_done() -> None:

@@ -12,12 +12,13 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from billing import ledger, pricing
+from billing.ledger import posting
 from billing.money import usd, usd_at_most
+from billing.prices import price_book
 from studio.management.commands import render as command
 from studio.models import Render, RenderState
 from studio.providers import registry
-from studio.samples import PORTRAIT
+from studio.uploads.samples import PORTRAIT
 from tests.flow.cast import make_studio, speech
 from tests.simulators.fixture import Simulators
 
@@ -37,10 +38,10 @@ def inputs(tmp_path: Path) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
-    pricing.seed_prices()
+    price_book.seed_prices()
     make_studio(balance_micros=20_000_000)
     yield
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def rendered(*words: Any) -> str:

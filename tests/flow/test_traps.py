@@ -13,15 +13,15 @@ from django.utils import timezone
 
 from avatarsite.workspaces.models import Member, Role, Scope
 from avatarsite.workspaces.tokens import make_token, revoke_token, take_over_token, token_of
-from billing import ledger
+from billing.ledger import posting
 from billing.models import Usage
 from billing.money import charge_micros
 from studio.models import Render
 from studio.pipeline.cancel import cancel_at_provider, request_cancel
 from studio.pipeline.failures import SENTENCES
 from studio.pipeline.overdue import sweep
-from studio.pipeline.quote import quote_render
-from studio.pipeline.request import RequestRefused
+from studio.pipeline.request.quote import quote_render
+from studio.pipeline.request.take import RequestRefused
 from tests.conftest import Cast, person
 from tests.flow.cast import Studio, ask
 from tests.flow.pace import drive_for, let_time_pass
@@ -138,7 +138,7 @@ def test_trap_17_a_voice_that_is_too_long_is_refused_and_not_cut(studio: Studio)
     with pytest.raises(RequestRefused) as refusal:
         ask(studio, model=MODELS["runware"], offer=OFFERS["runware"])
     assert (refusal.value.field, refusal.value.code) == ("voice", "voice_too_long")
-    assert ledger.balance(studio.workspace).held_micros == 0
+    assert posting.balance(studio.workspace).held_micros == 0
 
 
 def test_trap_18_a_token_that_is_revoked_leaves_its_videos_and_their_places_as_they_are(

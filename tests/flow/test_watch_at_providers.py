@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 
 from avatarsite.models import Alert
-from billing import pricing
+from billing.prices import price_book
 from studio.models import OfferHealth, ProviderJob, Render
 from studio.pipeline.submit import submit_render
-from studio.pipeline.watch import check_now, watch
+from studio.pipeline.watch.loop import check_now, watch
 from studio.providers import http, registry
 from studio.providers.types import Fault, JobHandle, JobReport, JobStatus, ProviderError
 from tests.flow.cast import Studio, ask, make_studio
@@ -27,7 +27,7 @@ OFFERS = {"runware": OFFER, "fal": "fal:fal-ai/kling-video/ai-avatar/v2/pro", "a
 @pytest.fixture
 def studio(site: Simulators) -> Studio:
     site.reset(speed=0.001, inputs="assume", assumed_voice_seconds=2.1)
-    pricing.seed_prices()
+    price_book.seed_prices()
     return make_studio(balance_micros=50_000_000, voice_seconds=2.1)
 
 

@@ -12,9 +12,9 @@ import pytest
 from django.utils import timezone
 
 from studio.models import WatchLease
-from studio.pipeline import wake, watch_agenda
-from studio.pipeline.watch_agenda import Agenda, Tracked, poll_interval
-from studio.pipeline.watch_pace import FASTER_EVERY, LEAST, UNLIMITED, Pace, Paces
+from studio.pipeline.watch import lease, schedule
+from studio.pipeline.watch.rate_limit import FASTER_EVERY, LEAST, UNLIMITED, Pace, Paces
+from studio.pipeline.watch.schedule import Agenda, Tracked, poll_interval
 from studio.providers.types import JobHandle
 
 FAL = "fal:fal-ai/kling-video/ai-avatar/v2/pro"
@@ -101,12 +101,12 @@ def test_the_next_watch_knows_what_this_one_has_learned(settings: Any) -> None:
     mine = Paces()
     mine.of("runware")
     mine.of("fal").too_much("poll", 60.0)
-    assert wake.take_lease("me", None) is True
-    assert wake.take_lease("me", mine.handed_on()) is True
-    wake.drop_lease("me")
+    assert lease.take_lease("me", None) is True
+    assert lease.take_lease("me", mine.handed_on()) is True
+    lease.drop_lease("me")
     assert list(WatchLease.objects.get().paces) == ["fal"]
     theirs = Paces()
-    theirs.take_over(wake.handed_on())
+    theirs.take_over(lease.handed_on())
     assert (theirs.of("fal").rate, theirs.resting("poll"), theirs.of("runware").rate) == (4.0, ["fal"], 5.0)
 
 
@@ -136,7 +136,7 @@ def test_a_nudged_job_goes_before_a_queue_that_a_limit_has_made() -> None:
 def test_one_question_takes_along_what_is_due_on_the_same_beat_at_the_same_provider(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(watch_agenda, "time", SimpleNamespace(monotonic=lambda: 100.3))
+    monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=lambda: 100.3))
     agenda = agenda_of(("a", RUNWARE, 13.0), ("b", RUNWARE, 12.5), ("c", RUNWARE, 2.0), ("d", RUNWARE, 900.0))
     assert [agenda.tracked[name].due for name in "abcd"] == [114.0, 114.0, 102.5, 1008.0]
     assert [found.pk for found in agenda.take("runware", 113.9, 50)] == ["c"]
@@ -145,7 +145,7 @@ def test_one_question_takes_along_what_is_due_on_the_same_beat_at_the_same_provi
 
 
 def test_what_is_asked_one_by_one_is_due_to_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_agenda, "time", SimpleNamespace(monotonic=lambda: 100.3))
+    monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=lambda: 100.3))
     assert agenda_of(("a", FAL, 13.0)).tracked["a"].due == 113.3
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.pipeline.reports import store_news
 from studio.pipeline.submit import due_submits
-from studio.pipeline.watch_rows import look
+from studio.pipeline.watch.rows import look
 from studio.providers.types import JobReport, JobStatus
 from tests.flow.cast import ask, make_studio
 

@@ -11,19 +11,21 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from avatarsite.mail.models import MailMessage
-from billing import holds, ledger
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import Hold, Transfer, Usage
 from billing.money import charge_micros
 from studio.models import ProviderJob, Render, RenderEvent, RenderState
-from studio.pipeline import overdue, states, wake
+from studio.pipeline import overdue, states
 from studio.pipeline.cancel import cancel_at_provider, cancel_terms, request_cancel, stop_overdue
 from studio.pipeline.drive import drive
 from studio.pipeline.failures import fail_render
-from studio.pipeline.ingest import ingest_render
-from studio.pipeline.quote import ceiling_ms, quote_render
-from studio.pipeline.request import RequestRefused, retry_render
+from studio.pipeline.ingest.receive import ingest_render
+from studio.pipeline.request.quote import ceiling_ms, quote_render
+from studio.pipeline.request.take import RequestRefused, retry_render
 from studio.pipeline.submit import submit_render
-from studio.pipeline.watch import check_now, watch
+from studio.pipeline.watch import lease
+from studio.pipeline.watch.loop import check_now, watch
 from studio.providers import registry
 from tests.flow.cast import Studio, ask, make_studio
 
@@ -42,7 +44,7 @@ def studio(settings: Any, tmp_path: Any) -> Studio:
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Any:
     yield
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def everything() -> dict[str, list[Any]]:
@@ -67,7 +69,7 @@ def test_every_step_leads_to_the_next_and_a_second_run_changes_nothing(studio: S
     before = everything()
     assert ask(studio, key="once") == render
     assert everything() == before
-    assert ledger.balance(studio.workspace).held_micros == render.ceiling_micros
+    assert posting.balance(studio.workspace).held_micros == render.ceiling_micros
 
     assert submit_render(render.pk) is True
     before = everything()
@@ -89,7 +91,7 @@ def test_every_step_leads_to_the_next_and_a_second_run_changes_nothing(studio: S
     assert render.state == RenderState.READY
     assert abs(render.measured_ms - studio.voice.duration_ms) <= 40
     assert render.charge_micros == charge_micros(render.measured_ms, PRICE)
-    balance = ledger.balance(studio.workspace)
+    balance = posting.balance(studio.workspace)
     assert (balance.posted_micros, balance.held_micros) == (BALANCE - render.charge_micros, 0)
     assert default_storage.size(render.video.name) == render.video_bytes
     told = [(event.from_state, event.to_state) for event in render.events.all()]
@@ -112,10 +114,10 @@ def test_the_watch_brings_a_job_home_and_ends_by_itself(studio: Studio) -> None:
 
 
 def test_two_watchers_do_not_watch_at_once(studio: Studio) -> None:
-    assert wake.take_lease("somebody") is True
-    assert wake.take_lease("somebody") is True
+    assert lease.take_lease("somebody") is True
+    assert lease.take_lease("somebody") is True
     assert watch(run_seconds=1) is False
-    wake.drop_lease("somebody")
+    lease.drop_lease("somebody")
     assert watch(run_seconds=1) is True
 
 
@@ -163,7 +165,7 @@ def test_cancel_before_sending_returns_everything_at_once(studio: Studio) -> Non
     assert request_cancel(Render.objects.get(pk=render.pk), user=None) is False
     render.refresh_from_db()
     assert (render.state, render.hold.state) == (RenderState.CANCELLED, "released")
-    assert ledger.balance(studio.workspace).available_micros == BALANCE
+    assert posting.balance(studio.workspace).available_micros == BALANCE
     assert submit_render(render.pk) is False
 
 
@@ -178,7 +180,7 @@ def test_cancel_while_rendering_stops_the_engine_and_returns_everything(settings
     assert cancel_at_provider(render.pk) is False
     render.refresh_from_db()
     assert (render.state, render.hold.state) == (RenderState.CANCELLED, "released")
-    assert ledger.balance(studio.workspace).held_micros == 0
+    assert posting.balance(studio.workspace).held_micros == 0
 
 
 def test_what_outlives_its_deadline_fails_and_costs_nothing(studio: Studio) -> None:
@@ -190,7 +192,7 @@ def test_what_outlives_its_deadline_fails_and_costs_nothing(studio: Studio) -> N
     assert overdue.sweep()["overdue"] == 0
     render.refresh_from_db()
     assert (render.state, render.failure_code, render.hold.state) == (RenderState.FAILED, "overdue", "released")
-    assert ledger.balance(studio.workspace).available_micros == BALANCE
+    assert posting.balance(studio.workspace).available_micros == BALANCE
 
 
 def test_the_sweep_finds_what_the_queue_has_dropped(studio: Studio) -> None:
@@ -231,4 +233,4 @@ def test_a_portrait_the_engine_can_not_read_fails_with_a_sentence(studio: Studio
     ended = drive(render.pk)
     assert (ended.state, ended.failure_code) == (RenderState.FAILED, "input")
     assert ended.hold.state == "released"
-    assert ledger.balance(studio.workspace).available_micros == BALANCE
+    assert posting.balance(studio.workspace).available_micros == BALANCE

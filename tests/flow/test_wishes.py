@@ -8,13 +8,14 @@ import pytest
 
 from avatarsite.workspaces.models import Member, Role, Scope, User
 from avatarsite.workspaces.tokens import make_token
-from billing import ledger, pricing
+from billing.ledger import posting
 from billing.models import Transfer, Usage
+from billing.prices import price_book
 from studio.models import Render, RenderState
 from studio.pipeline.drive import drive
-from studio.pipeline.options import DEFAULTS
-from studio.pipeline.quote import quote_render
-from studio.pipeline.request import RequestRefused, retry_render
+from studio.pipeline.request.options import DEFAULTS
+from studio.pipeline.request.quote import quote_render
+from studio.pipeline.request.take import RequestRefused, retry_render
 from tests.flow.cast import Studio, ask, make_studio
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,7 +28,7 @@ ENDPOINT = "https://bucket.example.com/video"
 @pytest.fixture
 def studio(settings: Any, tmp_path: Any) -> Studio:
     settings.LOCAL_ENGINE_DIR = tmp_path / "engine"
-    pricing.seed_prices()
+    price_book.seed_prices()
     return make_studio()
 
 
@@ -47,7 +48,7 @@ def test_a_test_token_gets_a_draft_for_nothing_whatever_the_model(studio: Studio
     assert (render.state, render.charge_micros) == (RenderState.READY, 0)
     assert Usage.objects.get().amount_micros == 0
     assert Transfer.objects.count() == transfers
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 def test_what_was_a_test_stays_one_when_it_is_asked_for_again(studio: Studio, owner: User) -> None:

@@ -11,8 +11,9 @@ from django.core.handlers.wsgi import WSGIHandler
 
 from avatarsite.workspaces.models import Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
-from billing import ledger, pricing
-from studio.gateway.fal import waiting
+from billing.ledger import posting
+from billing.prices import price_book
+from studio.gateway.fal import sync
 from tests.gateway.driver import driven, driver
 from tests.gateway.live import LiveGateway, live_gateway
 from tests.simulators.fixture import Door, Inbox, Simulators, eventually, open_inbox
@@ -90,13 +91,13 @@ def gateway(  # noqa: PLR0917 -- fixtures
     settings.TRUSTED_MEDIA_SOURCES = [simulators.runware.base]
     # The server has read its middleware long ago, so its handler is what is changed.
     monkeypatch.setattr(WSGIHandler, "get_response", driven(WSGIHandler.get_response))
-    monkeypatch.setattr(waiting, "pause", driver.turn)
+    monkeypatch.setattr(sync, "pause", driver.turn)
     monkeypatch.setattr(driver, "stopped", False)
-    pricing.seed_prices()
-    ledger.grant(workspace, BALANCE, key="gateway", reason="a test")
+    price_book.seed_prices()
+    posting.grant(workspace, BALANCE, key="gateway", reason="a test")
     secret = make_token(workspace, user=alice, name="The client", scopes=list(Scope))[1]
     yield Gateway(live_server.url, workspace, alice, secret, simulators.runware.base)
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from django_q.signing import SignedPackage
 from studio.models import ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE
 from studio.pipeline.submit import submit_render
-from studio.pipeline.watch import check_now
+from studio.pipeline.watch.loop import check_now
 from studio.providers.types import ProviderError
 
 WATCH = "studio.tasks.watch"

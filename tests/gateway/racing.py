@@ -21,12 +21,13 @@ from django.test import Client  # noqa: E402
 
 from avatarsite.workspaces.models import Scope, User  # noqa: E402
 from avatarsite.workspaces.tokens import make_token  # noqa: E402
-from billing import ledger, pricing  # noqa: E402
-from studio.gateway import asking  # noqa: E402
-from studio.gateway.catalogue import DRAFTS  # noqa: E402
+from billing.ledger import posting  # noqa: E402
+from billing.prices import price_book  # noqa: E402
+from studio.gateway import intake  # noqa: E402
+from studio.gateway.model_names import DRAFTS  # noqa: E402
 from studio.gateway.models import GatewayRequest, Protocol  # noqa: E402
 from studio.models import Render  # noqa: E402
-from studio.samples import add_samples  # noqa: E402
+from studio.uploads.samples import add_samples  # noqa: E402
 
 ROUNDS = 4
 MEDIA = {"image_url": "https://files.example.org/face.jpg", "audio_url": "https://files.example.org/voice.mp3"}
@@ -37,11 +38,11 @@ class Shop:
     """A workspace with credit, its key, and its samples."""
 
     def __init__(self) -> None:
-        pricing.seed_prices()
-        pricing.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=10_000, source="a race")
+        price_book.seed_prices()
+        price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=10_000, source="a race")
         owner = User.objects.create_user("races@example.org")
         self.workspace = owner.workspaces.get()
-        ledger.grant(self.workspace, 50_000_000, key="races", reason="a race")
+        posting.grant(self.workspace, 50_000_000, key="races", reason="a race")
         self.key = make_token(self.workspace, user=owner, name="Races", scopes=list(Scope))[1]
         self.portrait, self.voice = add_samples(self.workspace)
 
@@ -97,14 +98,14 @@ def one_key_comes_twice(shop: Shop) -> object:
 
 def one_request_is_started_twice(shop: Shop) -> object:
     row = shop.asked()
-    outcome = together(lambda: asking.start_request(row), lambda: asking.start_request(row))
+    outcome = together(lambda: intake.start_request(row), lambda: intake.start_request(row))
     return outcome, Render.objects.filter(idempotency_key=f"gateway:{row}").count()
 
 
 def one_is_cancelled_while_it_starts(shop: Shop) -> object:
     row = GatewayRequest.objects.get(pk=shop.asked())
-    held = ledger.balance(shop.workspace).held_micros
-    started, cancelled = together(lambda: asking.start_request(row.pk), lambda: f"cancelled {asking.cancel(row)}")
+    held = posting.balance(shop.workspace).held_micros
+    started, cancelled = together(lambda: intake.start_request(row.pk), lambda: f"cancelled {intake.cancel(row)}")
     row.refresh_from_db()
     is_told = (row.state == "cancelled") == (str(started) == "False")
     return is_told, cancelled in ("cancelled True", "cancelled False"), settled(shop, row, held)
@@ -113,7 +114,7 @@ def one_is_cancelled_while_it_starts(shop: Shop) -> object:
 def settled(shop: Shop, row: GatewayRequest, held: int) -> bool:
     """Whether money is on hold exactly for a render that lives."""
     lives = row.render is not None and not row.render.ended
-    return (ledger.balance(shop.workspace).held_micros > held) == lives and ledger.verify() == []
+    return (posting.balance(shop.workspace).held_micros > held) == lives and posting.verify() == []
 
 
 RACES = (

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from avatarsite.workspaces.models import User
-from studio.gateway import letters
+from studio.gateway import webhooks
 from studio.gateway.models import GatewayLetter, GatewayRequest, LetterState
 from studio.pipeline.states import backoff
 from tests.conftest import Cast
@@ -52,11 +52,11 @@ def test_a_letter_that_was_given_up_is_sent_again(operator: Client, cast: Cast) 
     assert "1 of 2 sent again" in answer.content.decode()
     lost.refresh_from_db()
     waiting.refresh_from_db()
-    assert (lost.state, lost.tries, letters.due_letters(), waiting.tries) == (LetterState.WAITING, 0, [lost.pk], 11)
+    assert (lost.state, lost.tries, webhooks.due_letters(), waiting.tries) == (LetterState.WAITING, 0, [lost.pk], 11)
 
 
 def test_a_letter_is_tried_for_two_hours() -> None:
     waits = [
-        backoff(tries, first=letters.FIRST_WAIT, most=letters.LONGEST_WAIT) for tries in range(1, letters.MAX_TRIES)
+        backoff(tries, first=webhooks.FIRST_WAIT, most=webhooks.LONGEST_WAIT) for tries in range(1, webhooks.MAX_TRIES)
     ]
     assert sum(waits, timedelta()) == timedelta(seconds=7_161)

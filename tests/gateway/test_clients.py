@@ -14,9 +14,10 @@ import fal_client
 import pytest
 from runware import Runware, RunwareError
 
-from billing import ledger, pricing
-from billing.holds import place_hold, settle_hold
+from billing.holds.holds import place_hold, settle_hold
+from billing.ledger import posting
 from billing.models import Usage
+from billing.prices import price_book
 from studio.gateway.models import GatewayRequest
 from studio.models import Render, RenderState
 from tests.gateway.conftest import Gateway
@@ -36,7 +37,7 @@ DRAFT_MICROS = 10_000
 
 @pytest.fixture
 def draft_costs() -> None:
-    pricing.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=DRAFT_MICROS, source="a test")
+    price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=DRAFT_MICROS, source="a test")
 
 
 def charged() -> int:
@@ -103,7 +104,7 @@ def test_fal_client_cancels_at_the_provider(
     handle.cancel()
     status = handle.status()
     assert (type(status), status.error_type) == (fal_client.Completed, "client_cancelled")
-    assert ledger.balance(gateway.workspace).held_micros == 0
+    assert posting.balance(gateway.workspace).held_micros == 0
 
 
 @pytest.mark.parametrize("model", [FAL_STANDARD, "avatar-studio/draft"], ids=["provider", "draft"])
@@ -208,12 +209,12 @@ def test_fal_client_raises_its_own_exception(  # noqa: PLR0917 -- fixtures and c
     assert caught.value.status_code == status
     detail = caught.value.response.json()["detail"]
     assert (detail[0]["type"] if isinstance(detail, list) else None) == kind
-    assert ledger.balance(gateway.workspace).held_micros == 0
+    assert posting.balance(gateway.workspace).held_micros == 0
 
 
 def spend_all(gateway: Gateway) -> None:
     """Leave nothing to spend."""
-    left = ledger.balance(gateway.workspace).available_micros
+    left = posting.balance(gateway.workspace).available_micros
     settle_hold(place_hold(gateway.workspace, left, key="all", subject="render:all"), left)
 
 
@@ -291,7 +292,7 @@ def test_runware_sdk_uses_storage_archive_and_account(gateway: Gateway) -> None:
 
     item, again, details, account = with_our_runware(gateway, tour)
     assert item == again == details["response"]["data"][0]
-    assert account["balance"]["amount"] == ledger.balance(gateway.workspace).available_micros / 1_000_000
+    assert account["balance"]["amount"] == posting.balance(gateway.workspace).available_micros / 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from studio.gateway.asking import start_request
+from studio.gateway.intake import start_request
 from studio.gateway.models import GatewayRequest
 from studio.models import Render
-from studio.samples import add_samples
+from studio.uploads.samples import add_samples
 from tests.gateway.conftest import Gateway
 from tests.simulators import loopback
 

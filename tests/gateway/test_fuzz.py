@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from avatarsite.workspaces.models import Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
-from billing import pricing
-from studio.gateway.catalogue import DRAFTS
+from billing.prices import price_book
+from studio.gateway.model_names import DRAFTS
 from studio.gateway.models import GatewayRequest, Protocol
 
 pytestmark = [pytest.mark.django_db]
@@ -73,7 +73,7 @@ def written(body: Any, *, plain: bool) -> bytes:
 
 @pytest.fixture
 def post(workspace: Workspace, alice: User, settings: Any) -> Callable[..., Any]:
-    pricing.seed_prices()
+    price_book.seed_prices()
     settings.API_READS_PER_MINUTE = settings.API_WRITES_PER_MINUTE = 0
     secret = make_token(workspace, user=alice, name="The client", scopes=list(Scope))[1]
     client = Client(headers={"Authorization": f"Bearer {secret}"})

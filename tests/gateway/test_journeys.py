@@ -15,13 +15,14 @@ from django.utils import timezone
 
 from avatarsite.models import Alert
 from avatarsite.workspaces.models import Scope
-from billing import ledger, pricing
+from billing.ledger import posting
+from billing.prices import price_book
 from studio.models import Outcome, Render
 from studio.pipeline.drive import drive
 from studio.pipeline.overdue import sweep
-from studio.pipeline.watch import watch
+from studio.pipeline.watch.loop import watch
 from studio.providers import local, registry
-from studio.samples import add_samples
+from studio.uploads.samples import add_samples
 from tests.gateway.conftest import BALANCE, Gateway
 from tests.gateway.driver import driver
 from tests.simulators import loopback
@@ -139,7 +140,7 @@ WORDS = {
 def test_a_render_of_any_token_by_any_door_comes_to_its_end(
     test: bool, scope: Scope, gateway: Gateway, engine: Engine
 ) -> None:
-    pricing.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=10_000, source="a test")
+    price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=10_000, source="a test")
     doors, page = Doors(gateway, gateway.token(scope, test=test)), Client()
     page.force_login(gateway.owner, backend="allauth.account.auth_backends.AuthenticationBackend")
     for door in WORDS:
@@ -170,7 +171,7 @@ def test_a_render_of_any_token_by_any_door_comes_to_its_end(
         assert [render.failure_code for render in renders] == ["", "input", "", "overdue"]
         assert all(page.get(f"/w/{gateway.workspace.slug}/videos/{one.pk}/").status_code == 200 for one in renders)
     charged = sum(render.charge_micros or 0 for render in Render.objects.all())
-    balance = ledger.balance(gateway.workspace)
+    balance = posting.balance(gateway.workspace)
     assert (balance.posted_micros, balance.held_micros) == (BALANCE - charged, 0)
     assert (charged == 0) == test
     assert not Alert.objects.exists()

@@ -11,7 +11,7 @@ import pytest
 from fal_client import client as fal_module
 
 from avatarsite.workspaces.models import ApiToken
-from studio.gateway.asking import start_request
+from studio.gateway.intake import start_request
 from studio.gateway.models import GatewayRequest
 from studio.models import Render
 from tests.gateway.conftest import Gateway

@@ -15,18 +15,18 @@ from django_q.signing import SignedPackage
 from avatarsite.models import Alert
 from avatarsite.workspaces.models import Scope
 from avatarsite.workspaces.tokens import make_token
-from billing import ledger
-from billing.budgets import set_cap
-from studio.gateway import asking, letters
-from studio.gateway.asking import start_request
+from billing.budgets.budgets import set_cap
+from billing.ledger import posting
+from studio.gateway import intake, webhooks
+from studio.gateway.errors import Trouble
+from studio.gateway.intake import start_request
 from studio.gateway.models import AskedState, GatewayFile, GatewayLetter, GatewayRequest, LetterState
-from studio.gateway.put_here import delete_expired
+from studio.gateway.stored_files import delete_expired
 from studio.gateway.sweep import sweep
-from studio.gateway.words import Trouble
 from studio.library import delete_video
 from studio.models import ProviderJob, Render, Upload
 from studio.pipeline.submit import claim, record, send
-from studio.pipeline.watch import check_now, watch
+from studio.pipeline.watch.loop import check_now, watch
 from studio.providers import http
 from tests.conftest import Cast
 from tests.gateway.conftest import Gateway
@@ -66,7 +66,7 @@ def submitted(gateway: Gateway, **options: Any) -> dict[str, Any]:
 
 def stranger(cast: Cast) -> str:
     theirs = cast.charlie.workspaces.get()
-    ledger.grant(theirs, 5_000_000, key="charlie", reason="a test")
+    posting.grant(theirs, 5_000_000, key="charlie", reason="a test")
     return make_token(theirs, user=cast.charlie, name="Charlie's", scopes=list(Scope))[1]
 
 
@@ -147,10 +147,10 @@ def test_what_there_is_no_key_for_is_not_available_in_each_protocols_words(gatew
 
 def test_a_test_token_gets_drafts_and_moves_no_money(gateway: Gateway, settings: Any) -> None:
     settings.RUNWARE_API_KEY = settings.FAL_KEY = ""
-    before = ledger.balance(gateway.workspace)
+    before = posting.balance(gateway.workspace)
     job = submitted(gateway, key=gateway.token(test=True))
     render = finished(gateway)
-    assert (render.test, render.charge_micros, ledger.balance(gateway.workspace)) == (True, 0, before)
+    assert (render.test, render.charge_micros, posting.balance(gateway.workspace)) == (True, 0, before)
     assert fal(gateway, "GET", job["response_url"]).json()["duration"] == (render.measured_ms or 0) / 1000
 
 
@@ -178,7 +178,7 @@ def test_a_start_may_run_twice_late_or_after_a_crash(gateway: Gateway, monkeypat
         raise RuntimeError("the worker was killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(asking, "request_takes", die)
+        patched.setattr(intake, "request_takes", die)
         with pytest.raises(RuntimeError):
             start_request(row.pk)
     row.refresh_from_db()
@@ -194,7 +194,7 @@ def test_a_start_may_run_twice_late_or_after_a_crash(gateway: Gateway, monkeypat
 @pytest.mark.usefixtures("in_no_hurry")
 def test_a_worker_that_dies_each_time_ends_the_request(gateway: Gateway) -> None:
     job = submitted(gateway)
-    GatewayRequest.objects.update(tries=asking.MAX_TRIES)
+    GatewayRequest.objects.update(tries=intake.MAX_TRIES)
     assert start_request(GatewayRequest.objects.get().pk) is True
     assert fal(gateway, "GET", job["response_url"]).status_code == 500
 
@@ -212,7 +212,7 @@ def test_what_has_not_begun_in_the_clients_time_is_given_up(gateway: Gateway, in
         assert (over.status_code, over.json()["error_type"]) == (200, "request_timeout")
         answer = fal(gateway, "GET", job["response_url"])
         assert (answer.status_code, answer.headers["X-Fal-Request-Timeout-Type"]) == (504, "user")
-    assert ledger.balance(gateway.workspace).held_micros == 0
+    assert posting.balance(gateway.workspace).held_micros == 0
     assert GatewayLetter.objects.count() == 2
 
 
@@ -252,7 +252,7 @@ def test_what_a_provider_may_have_goes_on_and_is_paid_for_once(
         assert (Render.objects.get().state, found["late"], found["requests"]) == (state, 0, 1)
         # In doubt it's looked at again; what a provider has is never given up any more.
         assert (GatewayRequest.objects.get(reference=job["request_id"]).start_by is None) == (state != "submitting")
-        assert ledger.balance(gateway.workspace).held_micros == render.ceiling_micros
+        assert posting.balance(gateway.workspace).held_micros == render.ceiling_micros
         if state == "submitting":
             assert record(claimed, http.run(send, claimed)) is True
             assert (sweep()["late"], GatewayRequest.objects.filter(start_by=None).count()) == (0, 2)
@@ -276,7 +276,7 @@ def test_what_the_provider_turned_away_after_the_time_is_given_up(gateway: Gatew
     late()
     answer = fal(gateway, "GET", job["response_url"])
     assert (answer.status_code, answer.headers["X-Fal-Request-Timeout-Type"]) == (504, "user")
-    assert (Render.objects.get().state, ledger.balance(gateway.workspace).held_micros) == ("cancelled", 0)
+    assert (Render.objects.get().state, posting.balance(gateway.workspace).held_micros) == ("cancelled", 0)
 
 
 @pytest.mark.usefixtures("in_no_hurry")
@@ -284,23 +284,23 @@ def test_the_watch_sends_a_webhook_again_when_it_is_due(
     gateway: Gateway, inbox: Inbox, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not the sweep, which comes by once a minute: the first wait is of seven seconds, here of one."""
-    monkeypatch.setattr(letters, "FIRST_WAIT", 1)
+    monkeypatch.setattr(webhooks, "FIRST_WAIT", 1)
     inbox.answers.extend([500])
     row = GatewayRequest.objects.create(
         workspace=gateway.workspace, protocol="fal", reference="r", model=FAL, state=AskedState.REFUSED,
         trouble=Trouble("worker").stored(), webhook_url=inbox.url, to_be_told=True,
     )  # fmt: skip
-    assert letters.write_letters(row) == 1
+    assert webhooks.write_letters(row) == 1
     OrmQ.objects.all().delete()
     letter = GatewayLetter.objects.get()
-    assert letters.deliver_letter(letter.pk) is False
+    assert webhooks.deliver_letter(letter.pk) is False
     assert [SignedPackage.loads(task.payload)["func"] for task in OrmQ.objects.all()] == ["studio.tasks.watch"]
     began = timezone.now()
     watch(run_seconds=20.0)
     assert (timezone.now() - began).total_seconds() < 15
     driver._tasks()
     letter.refresh_from_db()
-    assert (letter.state, letter.tries, letters.is_due_soon()) == ("delivered", 2, False)
+    assert (letter.state, letter.tries, webhooks.is_due_soon()) == ("delivered", 2, False)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_a_letter_never_goes_where_the_public_cannot_look(gateway: Gateway) -> N
 
 def test_a_forgotten_letter_is_found(gateway: Gateway, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(letters, "tell_of", lambda _: 0)
+        patched.setattr(webhooks, "tell_of", lambda _: 0)
         submitted(gateway, params={"fal_webhook": inbox.url})
         finished(gateway)
         driver.turn()

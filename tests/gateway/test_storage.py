@@ -15,10 +15,10 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from studio.file_audit import verify_storage
 from studio.gateway.models import GatewayFile
-from studio.gateway.put_here import delete_expired
+from studio.gateway.stored_files import delete_expired
 from studio.models import StoredFile
+from studio.storage.audit import verify_storage
 from tests.gateway.conftest import Gateway
 from tests.simulators import loopback
 
@@ -84,8 +84,8 @@ def test_uploads_count_among_what_a_token_may_write(uploader: Uploader, settings
 
 @pytest.mark.parametrize("way", ["whole", "part"])
 def test_a_file_has_a_limit(uploader: Uploader, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.gateway.put_here.MOST_BYTES", 10)
-    monkeypatch.setattr("studio.gateway.put_here.PART_BYTES", 10)
+    monkeypatch.setattr("studio.gateway.stored_files.MOST_BYTES", 10)
+    monkeypatch.setattr("studio.gateway.stored_files.PART_BYTES", 10)
     method, url = ("POST", f"{uploader.cdn}/files/upload") if way == "whole" else ("PUT", f"{uploader.address}/1")
     answer = uploader.ask(method, url, content=b"x" * 11)
     assert (answer.status_code, GatewayFile.objects.exclude(bytes=None).count()) == (413, 0)

@@ -15,12 +15,13 @@ from django.urls import URLPattern, URLResolver, reverse
 
 from avatarsite.workspaces.models import Scope
 from avatarsite.workspaces.tokens import make_token
-from billing import ledger, pricing
-from studio.gateway import put_here, urls
-from studio.gateway.asking import start_request
+from billing.ledger import posting
+from billing.prices import price_book
+from studio.gateway import stored_files, urls
+from studio.gateway.intake import start_request
 from studio.gateway.models import GatewayFile, GatewayRequest
 from studio.models import Render
-from studio.samples import add_samples
+from studio.uploads.samples import add_samples
 from tests.conftest import Cast
 
 pytestmark = [pytest.mark.django_db]
@@ -79,10 +80,10 @@ class Things:
 
 @pytest.fixture
 def things(cast: Cast) -> Things:
-    pricing.seed_prices()
+    price_book.seed_prices()
     theirs = cast.charlie.workspaces.get()
     for workspace in (cast.workspace, theirs):
-        ledger.grant(workspace, 5_000_000, key=f"tenancy:{workspace.pk}", reason="a test")
+        posting.grant(workspace, 5_000_000, key=f"tenancy:{workspace.pk}", reason="a test")
     alice, key = make_token(cast.workspace, user=cast.alice, name="Alice's", scopes=list(Scope))
     charlie = make_token(theirs, user=cast.charlie, name="Charlie's", scopes=list(Scope))[1]
     portrait, voice = add_samples(cast.workspace)
@@ -95,10 +96,10 @@ def things(cast: Cast) -> Things:
         )  # fmt: skip
         start_request(row.pk)
         rows[protocol] = row
-    file = put_here.new_file(cast.workspace, name="face.jpg", content_type="image/jpeg")
-    put_here.keep(file, ContentFile(b"a face"))
+    file = stored_files.new_file(cast.workspace, name="face.jpg", content_type="image/jpeg")
+    stored_files.keep(file, ContentFile(b"a face"))
     return Things(
-        rows, file, put_here.new_file(cast.workspace, name="voice.mp3", content_type="audio/mpeg"), key, charlie
+        rows, file, stored_files.new_file(cast.workspace, name="voice.mp3", content_type="audio/mpeg"), key, charlie
     )
 
 

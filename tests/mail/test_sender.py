@@ -24,9 +24,12 @@ from avatarsite.models import Alert
 from avatarsite.outbox.mail import mail_endpoint
 from avatarsite.outbox.models import Endpoint, EndpointState
 from avatarsite.workspaces.models import Member, User
-from billing import auto_topup, holds, ledger, low_balance, summaries
-from billing.budgets import month_of
+from billing.budgets.budgets import month_of
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import AutoTopUp, Budget, Origin, StripeCustomer, TopUp
+from billing.statements import monthly_mail
+from billing.topups import auto_topup, low_balance
 from studio.models import Render
 from studio.pipeline.failures import fail_render
 from tests.conftest import Cast
@@ -43,7 +46,7 @@ def everything_happens(cast: Cast, settings: Any) -> Counter[tuple[str, str]]:
     """One fact of each kind that a mail tells of. The mails that are owed now, by kind and address."""
     settings.OPERATOR_EMAIL = [OPS]
     house = cast.workspace
-    ledger.grant(house, 1_500_000, key="gift", reason="Welcome")
+    posting.grant(house, 1_500_000, key="gift", reason="Welcome")
     assert low_balance.look_at_balance(house)
     with auto_topup.transaction.atomic():
         auto_topup._tell_ceiling(AutoTopUp.objects.create(workspace=house), timezone.now())
@@ -59,7 +62,7 @@ def everything_happens(cast: Cast, settings: Any) -> Counter[tuple[str, str]]:
     render.refresh_from_db()
     assert fail_render(render, code="provider", message="It broke.", reason="test")
     cast.browser(cast.alice).post(reverse("team", kwargs={"workspace": house.slug}), {"email": ADA, "role": "member"})
-    assert summaries.write_summary(house, month_of(timezone.now())[0].date())
+    assert monthly_mail.write_summary(house, month_of(timezone.now())[0].date())
     LedgerCap(house).reach()
     endpoint = Endpoint.objects.create(workspace=house, url="https://example.org/hook", kinds=["*"], secret="x")
     endpoint.state = EndpointState.PAUSED
@@ -82,8 +85,8 @@ class LedgerCap:
 
     def reach(self) -> None:
         Budget.objects.create(workspace=self.house, scope="workspace", cap_micros=2_000_000, set_at=timezone.now())
-        ledger.wallet(self.house)
-        type(ledger.wallet(self.house)).objects.filter(pk=ledger.wallet(self.house).pk).update(capped=True)
+        posting.wallet(self.house)
+        type(posting.wallet(self.house)).objects.filter(pk=posting.wallet(self.house).pk).update(capped=True)
         holds.place_hold(self.house, 1_000_000, key="cap:hold", subject="render:cap")
 
 

@@ -17,10 +17,10 @@ django.setup()
 from asgiref.sync import async_to_sync  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from avatarsite.outbox.deliveries import LEASE  # noqa: E402
 from avatarsite.outbox.endpoints import secret_of  # noqa: E402
 from avatarsite.outbox.events import fan_out  # noqa: E402
 from avatarsite.outbox.models import Delivery, Endpoint, Round  # noqa: E402
-from avatarsite.outbox.rows import LEASE  # noqa: E402
 from avatarsite.outbox.sender import _Round  # noqa: E402
 from tests.flow.crash import die_at  # noqa: E402
 from tests.outbox.cast import Clock, happen, listen, make_house, send  # noqa: E402

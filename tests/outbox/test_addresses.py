@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from avatarsite.addresses import is_at_host
+from avatarsite.http.public_addresses import is_at_host
 from avatarsite.outbox.endpoints import EndpointRefused, check_url
 from avatarsite.outbox.models import Attempt, Delivery, Endpoint
 from avatarsite.workspaces.models import Workspace

@@ -24,8 +24,8 @@ def counted(there: Receiver) -> Counter[tuple[str, int]]:
 @pytest.mark.parametrize(
     ("point", "twice"),
     [
-        ("avatarsite.outbox.rows.claim:after", 0),
-        ("avatarsite.outbox.rows.record:before", 1),  # it was taken, and that is not written
+        ("avatarsite.outbox.deliveries.claim:after", 0),
+        ("avatarsite.outbox.deliveries.record:before", 1),  # it was taken, and that is not written
     ],
 )
 def test_what_a_killed_sender_had_is_taken_over(tmp_path: Path, there: Receiver, point: str, twice: int) -> None:

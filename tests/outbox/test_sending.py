@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from avatarsite.outbox import retries, rows
+from avatarsite.outbox import deliveries, retries
 from avatarsite.outbox.endpoints import (
     EndpointRefused,
     delete_endpoint,
@@ -382,8 +382,8 @@ def test_an_endpoint_that_is_deleted_while_it_is_sent_to_is_gone(house: Workspac
     endpoint = listen(house, "https://hooks.example.com/")
     happen(house)
     fan_out(house.pk)
-    letter = rows.claim(Delivery.objects.get().pk, clock.now)
+    letter = deliveries.claim(Delivery.objects.get().pk, clock.now)
     assert letter is not None
     delete_endpoint(endpoint)
-    assert rows.record(letter, Answer(200, "thanks", 5), clock.now) is False
+    assert deliveries.record(letter, Answer(200, "thanks", 5), clock.now) is False
     assert (Endpoint.objects.count(), Attempt.objects.count(), Event.objects.count()) == (0, 0, 1)

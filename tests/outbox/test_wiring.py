@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from avatarsite.outbox.kinds import KINDS
+from avatarsite.outbox.event_types import KINDS
 from avatarsite.outbox.models import Event
 from avatarsite.outbox.retries import WAITS
 from avatarsite.workspaces.models import Workspace
-from billing import ledger
-from billing.low_balance import look_at_balance
-from studio.api.shapes import render_shape
+from billing.ledger import posting
+from billing.topups.low_balance import look_at_balance
+from studio.api.serializers import render_shape
 from studio.pipeline.cancel import request_cancel
 from studio.pipeline.drive import drive
 from tests.flow.cast import ask, make_studio
@@ -44,7 +44,7 @@ def test_a_cancelled_render_is_told() -> None:
 
 def test_a_low_balance_is_told_once_in_the_apis_words() -> None:
     house = Workspace.objects.create(slug="poor", name="Poor")
-    ledger.grant(house, 1_500_000, key="poor", reason="test")
+    posting.grant(house, 1_500_000, key="poor", reason="test")
     assert [look_at_balance(house), look_at_balance(house)] == [True, False]
     event = Event.objects.get()
     assert (event.kind, event.data["available"]) == (

@@ -18,7 +18,7 @@ from django.core.cache import cache
 
 from studio.providers import http
 from studio.providers.base import SealBroken, webhook_token
-from studio.providers.fal import FalProvider, seal
+from studio.providers.fal import FalProvider, webhook_signature
 from studio.providers.types import JobStatus, Outcome, ProviderError, WebhookNews
 from tests.providers.orders import JobHandle, accepted, check, order_for, use
 from tests.providers.wire import Wire, answer, closed_port, in_turn, wire
@@ -156,9 +156,9 @@ def test_keys_are_asked_for_once_a_day_and_not_for_each_letter_that_none_fits(
 
     assert (asked(), good(), good(), asked()) == (0, 1, 1, 1)
     now = time.time
-    monkeypatch.setattr(seal.time, "time", lambda: now() + 61)
+    monkeypatch.setattr(webhook_signature.time, "time", lambda: now() + 61)
     assert (good(), good(), asked()) == (1, 1, 2)
-    monkeypatch.setattr(seal.time, "time", lambda: now() + 25 * 3600)
+    monkeypatch.setattr(webhook_signature.time, "time", lambda: now() + 25 * 3600)
     assert (good(), asked()) == (1, 3)
 
 
@@ -203,7 +203,8 @@ def keys_host(sender: Sender) -> Iterator[Wire]:
 def checked(sender: Sender, host: str, *, seconds: float = 0.0, **changes: str) -> None:
     body = b'{"request_id": "q-1"}'
     headers = sender.headers(body) | changes
-    seal.check_seal(headers, body, received_at=datetime.now(UTC) + timedelta(seconds=seconds), rest_url=host)
+    received_at = datetime.now(UTC) + timedelta(seconds=seconds)
+    webhook_signature.check_seal(headers, body, received_at=received_at, rest_url=host)
 
 
 def test_each_published_key_is_tried_and_odd_ones_are_passed_over(sender: Sender, keys_host: Wire) -> None:
@@ -245,15 +246,15 @@ def test_any_change_of_a_sealed_part_breaks_the_seal(sender: Sender, keys_host: 
 def test_header_names_may_be_written_in_any_case(sender: Sender, keys_host: Wire) -> None:
     body = b"{}"
     headers = {name.upper(): value for name, value in sender.headers(body).items()}
-    seal.check_seal(headers, body, received_at=datetime.now(UTC), rest_url=keys_host.url)
+    webhook_signature.check_seal(headers, body, received_at=datetime.now(UTC), rest_url=keys_host.url)
 
 
 def test_a_key_that_is_newer_than_what_we_know_is_fetched(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     before, after = ({"keys": [key.public]} for key in (Sender(), sender))
     with wire(in_turn(*(answer(json.dumps(body).encode()) for body in (before, after)))) as host:
-        assert len(seal.keys(host.url)) == 1
+        assert len(webhook_signature.keys(host.url)) == 1
         now = time.time
-        monkeypatch.setattr(seal.time, "time", lambda: now() + 61)
+        monkeypatch.setattr(webhook_signature.time, "time", lambda: now() + 61)
         checked(sender, host.url)
 
 
@@ -267,12 +268,12 @@ def test_a_letter_that_no_known_key_fits_waits_while_newer_keys_can_not_be_had(
     sender: Sender, keys_host: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = f"http://127.0.0.1:{closed_port()}"
-    cache.set(f"fal-keys:{gone}", {"asked_at": time.time(), "keys": seal.keys(keys_host.url)})
+    cache.set(f"fal-keys:{gone}", {"asked_at": time.time(), "keys": webhook_signature.keys(keys_host.url)})
     checked(sender, gone)
     with pytest.raises(SealBroken):
         checked(Sender(), gone)
     now = time.time
-    monkeypatch.setattr(seal.time, "time", lambda: now() + 61)
+    monkeypatch.setattr(webhook_signature.time, "time", lambda: now() + 61)
     checked(sender, gone, seconds=61)
     with pytest.raises(ProviderError):
         checked(Sender(), gone, seconds=61)
@@ -282,9 +283,9 @@ def test_the_older_name_of_the_keys_host_is_asked_where_the_newer_one_has_none(
     sender: Sender, keys_host: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with wire(answer(b"", "404 Not Found")) as newer:
-        monkeypatch.setitem(seal.OTHER_HOST, newer.url, keys_host.url)
+        monkeypatch.setitem(webhook_signature.OTHER_HOST, newer.url, keys_host.url)
         checked(sender, newer.url)
-    assert seal.OTHER_HOST["https://rest.fal.ai"] == "https://rest.alpha.fal.ai"
+    assert webhook_signature.OTHER_HOST["https://rest.fal.ai"] == "https://rest.alpha.fal.ai"
 
 
 def test_a_seal_of_fal_alone_is_not_enough_since_anybody_can_make_fal_call_us(

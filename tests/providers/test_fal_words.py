@@ -9,7 +9,7 @@ import pytest
 
 from studio.providers import http
 from studio.providers.fal import FalProvider
-from studio.providers.fal.words import CANCEL_ANSWERS, CANCEL_STATUSES, FAULTS, STATUSES, why, why_of
+from studio.providers.fal.codes import CANCEL_ANSWERS, CANCEL_STATUSES, FAULTS, STATUSES, why, why_of
 from studio.providers.http import Answer
 from studio.providers.types import (
     CancelAnswer,

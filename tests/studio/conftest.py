@@ -16,7 +16,7 @@ PlaceFile = Callable[[bytes], Path]
 def media(settings: Settings, tmp_path: Path) -> Path:
     """Stored files go to this empty folder."""
     folder = tmp_path / "media"
-    use_storage(settings, "studio.storage.PrivateFiles", {"location": str(folder), "allow_overwrite": True})
+    use_storage(settings, "studio.storage.local.PrivateFiles", {"location": str(folder), "allow_overwrite": True})
     return folder
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from avatarsite.workspaces.models import Workspace
-from billing import ledger, pricing
+from billing.ledger import posting
+from billing.prices import price_book
 from studio.models import Outcome, Project, ProviderJob, Render, RenderState, Upload, UploadKind
 from studio.pipeline.cancel import finish_cancelled
 from studio.pipeline.failures import fail_by_provider
-from studio.pipeline.request import request_render
+from studio.pipeline.request.take import request_render
 from studio.pipeline.settle import settle_render
 from studio.pipeline.states import advance
 from studio.projects import project_for_new_video
@@ -25,11 +26,11 @@ DOLLAR = 1_000_000
 
 def open_shop(workspace: Workspace, *, dollars: int = 5) -> Workspace:
     """A price for the draft engine, and credit."""
-    pricing.set_price(
+    price_book.set_price(
         OFFER, cost_micros_per_second=PRICE_MICROS // 2, price_micros_per_second=PRICE_MICROS, source="a test"
     )
     if dollars:
-        ledger.grant(workspace, dollars * DOLLAR, key=f"{workspace.slug}:welcome", reason="Welcome")
+        posting.grant(workspace, dollars * DOLLAR, key=f"{workspace.slug}:welcome", reason="Welcome")
     return workspace
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from avatarsite.alerts import raise_alert
 from avatarsite.models import Alert
 from avatarsite.workspaces.models import User, Workspace
-from billing import ledger
+from billing.ledger import posting
 from studio.models import JobStatus, OfferHealth, Outcome, ProviderJob, Render, RenderState
 from studio.pipeline import health
 from tests.conftest import PASSWORD, Cast
@@ -149,7 +149,7 @@ def test_renders_are_asked_again_cancelled_and_given_up(operator: Client, house:
     )
     stuck.refresh_from_db()
     assert stuck.state == RenderState.FAILED
-    assert ledger.balance(house).held_micros == 0
+    assert posting.balance(house).held_micros == 0
 
 
 def test_alerts_are_closed(operator: Client, house: Workspace) -> None:

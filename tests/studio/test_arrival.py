@@ -15,13 +15,14 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from pytest_django import Settings
 
-from billing import pricing
-from studio.media.growing import BrokenOff, Growing
-from studio.media.videos import UnreadableVideo, measure_video
+from billing.prices import price_book
+from studio.media.video.growing_file import BrokenOff, Growing
+from studio.media.video.videos import UnreadableVideo, measure_video
 from studio.models import Render, RenderState
-from studio.pipeline import ingest, states
-from studio.pipeline.arrival import Arrival
-from studio.storage import clear_forgotten
+from studio.pipeline import states
+from studio.pipeline.ingest import receive
+from studio.pipeline.ingest.incoming_file import Arrival
+from studio.storage.local import clear_forgotten
 from tests.corpus import films
 from tests.flow.cast import ask, done_at_provider, make_studio
 from tests.providers.wire import Act, answer, wire
@@ -110,7 +111,7 @@ def test_a_large_video_takes_no_more_memory_than_a_small_one(size: int, media: P
 
 @pytest.fixture
 def bucket(s3: S3Server, settings: Settings) -> Iterator[S3Server]:
-    use_storage(settings, "studio.bucket.PrivateBucket", dict(s3.storage_options))
+    use_storage(settings, "studio.storage.s3.PrivateBucket", dict(s3.storage_options))
     yield s3
     assert unfinished() == []
 
@@ -136,14 +137,14 @@ def bring(db: None, settings: Settings, tmp_path: Path) -> Bring:
         with wire(act) as server:
             settings.RUNWARE_URL = server.url
             render = waiting(f"{server.url}/video.mp4?token=very-secret")
-            ingest.ingest_render(render.pk)
+            receive.ingest_render(render.pk)
         return Render.objects.get(pk=render.pk)
 
     return once
 
 
 def waiting(url: str) -> Render:
-    pricing.seed_prices()
+    price_book.seed_prices()
     studio = make_studio(balance_micros=100_000_000)
     render = ask(studio, model="kling-avatar-2-pro", offer="runware:klingai:avatar@2.0-pro")
     done_at_provider(render, url)
@@ -166,7 +167,8 @@ def why(render: Render) -> str:
 def test_a_video_goes_into_the_bucket_by_parts(
     bucket: S3Server, bring: Bring, good: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studio.pipeline.arrival.store_file", lambda *_: pytest.fail("It was sent a second time."))
+    again = "studio.pipeline.ingest.incoming_file.store_file"
+    monkeypatch.setattr(again, lambda *_: pytest.fail("It was sent a second time."))
     render = bring(answer(good))
     assert render.state == RenderState.READY, [event.detail for event in render.events.all()]
     assert (render.video.name, render.video_bytes) == (name_of(render), len(good))
@@ -206,7 +208,7 @@ def test_who_has_lost_the_copy_to_another_stores_nothing(
     render = bring(answer(good))
     assert why(render) == "Somebody else has taken the copy over."
     assert not default_storage.exists(name_of(render))
-    monkeypatch.setattr(ingest, "RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(receive, "RENEW_SECONDS", 0.0)
     Render.objects.filter(pk=render.pk).delete()
     assert not default_storage.exists(name_of(bring(answer(good))))
 
@@ -225,15 +227,16 @@ def test_who_has_lost_the_copy_to_another_stores_nothing(
 def test_a_bucket_that_does_not_take_the_file_is_tried_again_with_a_reason(
     wrong: dict[str, str], sentence: str, *, is_large: bool, s3: S3Server, settings: Settings, bring: Bring, good: bytes
 ) -> None:
-    use_storage(settings, "studio.storage.PrivateFiles", {"location": str(settings.VAR_DIR), "allow_overwrite": True})
+    options = {"location": str(settings.VAR_DIR), "allow_overwrite": True}
+    use_storage(settings, "studio.storage.local.PrivateFiles", options)
     render = bring(answer(b"", "500 Oh"))
     once = Config(retries={"total_max_attempts": 1})
-    use_storage(settings, "studio.bucket.PrivateBucket", s3.storage_options | wrong | {"client_config": once})
+    use_storage(settings, "studio.storage.s3.PrivateBucket", s3.storage_options | wrong | {"client_config": once})
     with wire(answer(good if is_large else films.film(movflags=FAST))) as server:
         render.jobs.update(result_url=f"{server.url}/video.mp4?token=very-secret")
         Render.objects.filter(pk=render.pk).update(next_try_at=timezone.now())
         render.events.all().delete()
-        ingest.ingest_render(render.pk)
+        receive.ingest_render(render.pk)
     assert why(Render.objects.get(pk=render.pk)) == sentence
 
 
@@ -241,7 +244,7 @@ def test_a_bucket_that_does_not_take_the_file_is_tried_again_with_a_reason(
 @pytest.mark.process
 @pytest.mark.xdist_group("s3")
 def test_what_killed_processes_left_is_cleared_away_after_a_day(bucket: S3Server, place: PlaceFile) -> None:
-    from studio.bucket_parts import clear_forgotten as clear  # noqa: PLC0415 -- loads the bucket's client
+    from studio.storage.s3_parts import clear_forgotten as clear  # noqa: PLC0415 -- loads the bucket's client
 
     place_of = {"Bucket": bucket.bucket, "Key": "w/ws_1/renders/rnd_1/video.mp4"}
     client().create_multipart_upload(**place_of)

@@ -15,12 +15,12 @@ from django.urls import reverse
 
 from avatarsite.workspaces.models import Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
-from billing import ledger
+from billing.ledger import posting
 from billing.models import Hold, Transfer
 from studio.models import Render, RenderGroup
-from studio.pipeline.batches import status_of
 from studio.pipeline.giving_back import give_charge_back
-from studio.pipeline.request import request_takes, retry_render
+from studio.pipeline.request.batches import status_of
+from studio.pipeline.request.take import request_takes, retry_render
 from tests.conftest import PASSWORD, Cast
 from tests.studio import shop
 
@@ -31,7 +31,7 @@ WHY = "The lips were off."
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
     yield
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_it_is_asked_why_and_told_what_it_does(operator: Client, house: Workspac
     assert "its charge was given back on" in act(operator, done)[1]
     done.refresh_from_db()
     assert (done.charge_micros, done.returned_micros, done.returned_reason) == (shop.DOLLAR, shop.DOLLAR, WHY)
-    assert ledger.balance(house).available_micros == 5 * shop.DOLLAR
+    assert posting.balance(house).available_micros == 5 * shop.DOLLAR
     assert LogEntry.objects.get().change_message == f"Gave $1.00 back: {WHY}"
 
 
@@ -144,7 +144,7 @@ def test_verify_finds_a_render_that_says_otherwise(house: Workspace, alice: User
     done = shop.ready(house)
     give_charge_back(done, reason=WHY, actor=alice)
     Render.objects.update(returned_micros=0, returned_at=None)
-    assert [finding.code for finding in ledger.verify()] == ["render_returned_differs"]
+    assert [finding.code for finding in posting.verify()] == ["render_returned_differs"]
     Render.objects.update(returned_micros=shop.DOLLAR, returned_at=done.returned_at)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from studio.media.portraits import read_portrait
-from studio.media.refusal import Refusal, UploadRefused
+from studio.media.errors import Refusal, UploadRefused
+from studio.media.portraits.portraits import read_portrait
 from tests.corpus import odd_pictures as odd
 from tests.corpus import pictures
 from tests.studio.conftest import PlaceFile

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from studio.data_uris import Unreadable, read
-from studio.samples import PORTRAIT
+from studio.uploads.data_uris import Unreadable, read
+from studio.uploads.samples import PORTRAIT
 
 FACE = PORTRAIT.read_bytes()
 BASE64 = base64.b64encode(FACE).decode()

@@ -15,7 +15,7 @@ from django.http import HttpResponseBase
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from studio.storage import signed_link
+from studio.storage.local import signed_link
 from studio.views import files as files_view
 from tests.studio.conftest import use_storage
 
@@ -220,7 +220,7 @@ def test_a_folder_is_no_file(stored: str, client: Client) -> None:
 
 
 def test_after_a_move_to_a_bucket_old_links_end_in_a_sentence(stored: str, client: Client, settings: Settings) -> None:
-    use_storage(settings, "studio.bucket.PrivateBucket", {"bucket_name": "b", "access_key": "k", "secret_key": "s"})
+    use_storage(settings, "studio.storage.s3.PrivateBucket", {"bucket_name": "b", "access_key": "k", "secret_key": "s"})
     response = client.get(stored)
     assert (response.status_code, content(response).decode()) == (404, files_view.GONE)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio.media.portraits import read_portrait
-from studio.media.refusal import Refusal, UploadRefused
+from studio.media.errors import Refusal, UploadRefused
+from studio.media.portraits.portraits import read_portrait
 from studio.media.signatures import Content, recognise
-from studio.media.voices import CHOOSE, read_voice
+from studio.media.voices.voices import CHOOSE, read_voice
 from tests.corpus import pictures, sounds
 from tests.corpus.bad import noise
 from tests.studio.conftest import PlaceFile

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing import pricing
+from billing.prices import price_book
 from studio.providers.registry import MODELS
 from tests.conftest import Cast
 
@@ -39,13 +39,13 @@ def rows() -> dict[str, list[str]]:
 
 
 def test_the_prices_are_those_of_the_price_book() -> None:
-    pricing.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=12_300, source="a test")
+    price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=12_300, source="a test")
     assert rows()["Draft"] == ["$0.0123", "$0.3690"]
 
 
 def test_a_model_without_a_key_is_listed_as_not_on_sale(settings: Any) -> None:
     settings.RUNWARE_API_KEY = settings.FAL_KEY = settings.AIMLAPI_API_KEY = ""
-    pricing.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=0, source="a test")
+    price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=0, source="a test")
     shown = rows()
     assert list(shown) == [model.name for model in MODELS.values()]
     assert {name for name, cells in shown.items() if cells == ["Not on sale at the moment"]} == set(shown) - {"Draft"}

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
-from billing import ledger
-from billing import views as balance_page
+from billing.ledger import posting
+from billing.views import balance as balance_page
 from tests.conftest import Cast
 from tests.studio import shop
 
@@ -45,7 +45,7 @@ def test_it_tells_what_is_posted_held_and_available(owner: Client, house: Worksp
 
 def test_credit_is_told_apart_with_its_dates(owner: Client, house: Workspace) -> None:
     until = timezone.now() + timedelta(days=3)
-    ledger.grant(house, 2_000_000, key="gift", reason="A gift", expires_at=until)
+    posting.grant(house, 2_000_000, key="gift", reason="A gift", expires_at=until)
     words = text(owner.get(page_of(house)))
     assert f"Bonus A gift Until {until:%-d %b %Y} $2.00 Bonus Welcome Never expires $20.00" in words
     assert "Paid $0.00, bonus $22.00." in words

@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from avatarsite.workspaces.models import Workspace
-from billing import budgets, pricing
+from billing.budgets import budgets
+from billing.prices import price_book
 from studio.models import Render
 from tests.conftest import Cast
 from tests.studio import shop
@@ -23,7 +24,7 @@ RATE = 56_217
 @pytest.fixture
 def house(cast: Cast) -> Workspace:
     house = shop.open_shop(cast.workspace, dollars=20)
-    pricing.set_price("local:draft", cost_micros_per_second=1, price_micros_per_second=RATE, source="a test")
+    price_book.set_price("local:draft", cost_micros_per_second=1, price_micros_per_second=RATE, source="a test")
     budgets.set_cap(house, "workspace", 10_000_000, user=None)
     return house
 

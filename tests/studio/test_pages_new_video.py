@@ -10,14 +10,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from avatarsite.places import NoPlace
+from avatarsite.web.places import NoPlace
 from avatarsite.workspaces.models import Workspace
-from billing import ledger
-from studio import samples
+from billing.ledger import posting
 from studio.models import Render, Upload
-from studio.pipeline.options import DEFAULTS
+from studio.pipeline.request.options import DEFAULTS
 from studio.projects import change_project, create_project, project_for_new_video
-from studio.samples import PORTRAIT, VOICE
+from studio.uploads import samples
+from studio.uploads.samples import PORTRAIT, VOICE
 from tests.conftest import Cast
 from tests.studio import shop
 
@@ -131,7 +131,7 @@ def test_the_quote_tells_ceiling_price_and_balance_after(owner: Client, house: W
 def test_the_quote_writes_nothing(owner: Client, house: Workspace) -> None:
     owner.post(url("video_quote", house), wish(house))
     assert Render.objects.count() == 0
-    assert ledger.balance(house).held_micros == 0
+    assert posting.balance(house).held_micros == 0
 
 
 def test_without_a_voice_there_is_no_price_and_no_button_to_press(owner: Client, house: Workspace) -> None:
@@ -168,14 +168,14 @@ def test_pressing_the_button_makes_one_render_with_its_hold(owner: Client, house
     assert (answer.status_code, answer["Location"]) == (302, url("video", house, render=video.pk))
     assert (video.title, video.prompt, video.state) == ("My title", "calm", "queued")
     assert video.options == DEFAULTS | {"output_format": "webm", "output_quality": 80}
-    assert ledger.balance(house).held_micros == shop.CEILING_MICROS
+    assert posting.balance(house).held_micros == shop.CEILING_MICROS
 
 
 def test_sending_the_form_twice_makes_one_render(owner: Client, house: Workspace) -> None:
     answers = [owner.post(url("video_new", house), wish(house)) for _ in range(2)]
     assert len({answer["Location"] for answer in answers}) == 1
     assert Render.objects.count() == 1
-    assert ledger.balance(house).held_micros == shop.CEILING_MICROS
+    assert posting.balance(house).held_micros == shop.CEILING_MICROS
 
 
 def test_a_key_used_for_another_video_is_refused_and_replaced(owner: Client, house: Workspace) -> None:
@@ -203,7 +203,7 @@ def test_too_little_credit_is_refused_with_the_amount(cast: Cast) -> None:
 
 
 def test_a_frozen_wallet_is_explained(owner: Client, house: Workspace) -> None:
-    ledger.freeze(house, reason="a dispute")
+    posting.freeze(house, reason="a dispute")
     assert "The credit of this workspace is frozen." in text(owner.post(url("video_quote", house), wish(house)))
     answer = owner.post(url("video_new", house), wish(house))
     assert (answer.status_code, Render.objects.count()) == (422, 0)

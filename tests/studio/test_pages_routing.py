@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
-from billing import ledger, pricing
+from billing.ledger import posting
 from billing.money import charge_micros
+from billing.prices import price_book
 from studio.models import JobStatus, OfferHealth, Outcome, ProviderJob, Render
 from studio.pipeline.submit import fall_over
 from tests.conftest import Cast
@@ -38,7 +39,7 @@ def keys(settings: Any) -> Any:
 @pytest.fixture
 def house(cast: Cast, keys: Any) -> Workspace:
     house = shop.open_shop(cast.workspace)
-    pricing.seed_prices()
+    price_book.seed_prices()
     return house
 
 
@@ -145,7 +146,7 @@ def test_a_named_provider_makes_it_alone(owner: Client, house: Workspace) -> Non
 def test_the_fastest_is_chosen_by_our_own_records(owner: Client, house: Workspace) -> None:
     has_a_record(house, RUNWARE, seconds=300)
     has_a_record(house, FAL, seconds=100)
-    ledger.grant(house, 20 * shop.DOLLAR, key="more", reason="More")
+    posting.grant(house, 20 * shop.DOLLAR, key="more", reason="More")
     answer = quote(owner, house, routing="fastest")
     assert answer.context["panel"].line.offer == FAL
     words = text(answer)
@@ -161,7 +162,7 @@ def test_nobody_is_the_fastest_without_a_record(owner: Client, house: Workspace)
 
 
 def test_failures_show_in_the_record(owner: Client, house: Workspace) -> None:
-    ledger.grant(house, 20 * shop.DOLLAR, key="more", reason="More")
+    posting.grant(house, 20 * shop.DOLLAR, key="more", reason="More")
     has_a_record(house, RUNWARE, seconds=60, done=3, failed=1)
     assert "about 1 min 0 s, 3 of the last 4 came" in text(quote(owner, house))
 
@@ -207,7 +208,7 @@ def test_the_wish_is_asked_for_as_it_was_priced(owner: Client, house: Workspace)
     render = Render.objects.get()
     assert (render.offer, render.routing, render.ceiling_micros) == (RUNWARE, "cheapest", FAL_CEILING)
     assert [each["offer"] for each in render.fallbacks] == [FAL]
-    assert ledger.balance(house).held_micros == FAL_CEILING
+    assert posting.balance(house).held_micros == FAL_CEILING
 
 
 def test_a_video_that_may_not_move_has_nowhere_to_go(owner: Client, house: Workspace) -> None:

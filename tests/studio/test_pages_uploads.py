@@ -13,7 +13,7 @@ from avatarsite.workspaces.models import Workspace
 from studio.library import uploads_in_use
 from studio.models import Upload
 from studio.projects import change_project, create_project
-from studio.samples import PORTRAIT, VOICE
+from studio.uploads.samples import PORTRAIT, VOICE
 from tests.conftest import Cast
 from tests.studio import shop
 

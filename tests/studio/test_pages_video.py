@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
-from billing import ledger
+from billing.ledger import posting
 from billing.models import Transfer
 from studio.models import Render, RenderState
 from studio.pipeline.states import advance, note
@@ -145,7 +145,7 @@ def test_cancelling_returns_the_hold_and_the_page_says_so(owner: Client, house: 
     answer = owner.post(url("video_cancel", video), follow=True)
     assert "This video was cancelled" in text(answer)
     assert "Nothing was charged; the $1.0040 that was held has been returned." in text(answer)
-    assert ledger.balance(house).available_micros == 5 * shop.DOLLAR
+    assert posting.balance(house).available_micros == 5 * shop.DOLLAR
 
 
 def test_what_can_not_be_cancelled_any_more_is_said(owner: Client, house: Workspace) -> None:
@@ -315,7 +315,7 @@ def test_the_ledger_keeps_what_a_deleted_video_cost(owner: Client, house: Worksp
     before = list(Transfer.objects.values())
     owner.post(url("video_delete", video))
     assert list(Transfer.objects.values()) == before
-    assert ledger.verify() == []
+    assert posting.verify() == []
     statement = owner.get(reverse("balance", kwargs={"workspace": house.slug}))
     assert statement.status_code == 200
     assert url("video", video) not in statement.content.decode()

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from avatarsite.workspaces.models import Workspace
-from billing import ledger
+from billing.ledger import posting
 from studio.models import Render
 from studio.projects import create_project
 from studio.views import videos as videos_page
@@ -161,7 +161,7 @@ def test_the_header_counts_what_runs_and_tells_what_is_left(owner: Client, house
     assert 'hx-trigger="load delay:5s, retry"' in busy
     assert '<span class="figures">1</span>' in busy
     assert "$48.99" in busy
-    assert ledger.balance(house).available_micros == 48_996_000
+    assert posting.balance(house).available_micros == 48_996_000
 
 
 def test_the_door_of_a_workspace_leads_to_its_videos(owner: Client, house: Workspace) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from studio.media import judge, portraits
-from studio.media.portraits import Portrait, read_portrait
-from studio.media.refusal import Refusal, UploadRefused
+from studio.media import judge
+from studio.media.errors import Refusal, UploadRefused
+from studio.media.portraits import portraits
+from studio.media.portraits.portraits import Portrait, read_portrait
 from tests.corpus import pictures
 from tests.corpus.bad import Bad
 from tests.corpus.bad_portraits import PORTRAITS

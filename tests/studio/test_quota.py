@@ -23,15 +23,15 @@ from django.utils import timezone
 
 from avatarsite.models import Alert
 from avatarsite.workspaces.models import Workspace
-from studio import files
-from studio.file_audit import look_at_storage, verify_storage
-from studio.files import StorageFull, StorageTooFast, room_of, spelt
 from studio.library import delete_video
 from studio.models import FileKind, FileState, Render, StorageUse, StoredFile, Upload, UploadKind
 from studio.pipeline.drive import drive
 from studio.pipeline.expire import delete_if_due
-from studio.samples import PORTRAIT, VOICE, add_samples
-from studio.uploads import add_upload, delete_upload
+from studio.storage import ledger
+from studio.storage.audit import look_at_storage, verify_storage
+from studio.storage.ledger import StorageFull, StorageTooFast, room_of, spelt
+from studio.uploads.add import add_upload, delete_upload
+from studio.uploads.samples import PORTRAIT, VOICE, add_samples
 from tests.conftest import Cast
 from tests.flow.cast import Studio, ask, make_studio
 from tests.studio import shop
@@ -46,7 +46,7 @@ def house(cast: Cast, media: Path) -> Workspace:
 
 
 def put(workspace: Workspace, name: str, size: int, kind: FileKind = FileKind.GATEWAY) -> str:
-    return files.store(workspace, f"w/{workspace.pk}/gateway/{name}", ContentFile(b"x" * size), kind)
+    return ledger.store(workspace, f"w/{workspace.pk}/gateway/{name}", ContentFile(b"x" * size), kind)
 
 
 def used(workspace: Workspace) -> int:
@@ -138,7 +138,7 @@ def test_a_file_in_place_of_another_needs_room_for_the_difference(house: Workspa
 def test_bytes_in_a_minute_have_a_limit(house: Workspace, settings: Any) -> None:
     settings.STORAGE_GB_PER_MINUTE = 0.000001
     put(house, "a", 900)
-    files.drop(f"w/{house.pk}/gateway/a")
+    ledger.drop(f"w/{house.pk}/gateway/a")
     with pytest.raises(StorageTooFast, match=r"A workspace can bring 1 kB in a minute, and this would be more\. Send"):
         put(house, "b", 900)
     StorageUse.objects.update(minute=1)
@@ -186,13 +186,13 @@ def test_killed_between_the_bytes_and_the_row_that_names_them(
     house: Workspace, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("studio.files.keep", die)
+        patched.setattr("studio.storage.ledger.keep", die)
         killed(lambda: add_samples(house))
     left = on_disk(media)
     assert (used(house), Upload.objects.count(), left > 0, verify_storage()) == (left, 0, True, [])
-    assert (files.sweep_files(), on_disk(media)) == (0, left)
+    assert (ledger.sweep_files(), on_disk(media)) == (0, left)
     aged()
-    assert (files.sweep_files(), files_in(media), used(house)) == (2, [], 0)
+    assert (ledger.sweep_files(), files_in(media), used(house)) == (2, [], 0)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -200,11 +200,11 @@ def test_killed_while_it_is_deleted(house: Workspace, media: Path, monkeypatch: 
     portrait, _ = add_samples(house)
     name = portrait.file.name or ""
     with monkeypatch.context() as patched:
-        patched.setattr("studio.files._uncount", die)
+        patched.setattr("studio.storage.ledger._uncount", die)
         killed(lambda: delete_upload(portrait))
     assert (default_storage.exists(name), StoredFile.objects.get(pk=name).state) == (False, "leaving")
     aged()
-    assert files.sweep_files() == 2
+    assert ledger.sweep_files() == 2
     assert (used(house), verify_storage()) == (on_disk(media), [])
 
 
@@ -215,7 +215,7 @@ def test_a_store_that_refuses_keeps_the_count(house: Workspace, media: Path, mon
             put(house, "a", 10)
     assert StoredFile.objects.get().state == FileState.LEAVING
     aged()
-    assert (files.sweep_files(), used(house)) == (1, 0)
+    assert (ledger.sweep_files(), used(house)) == (1, 0)
 
 
 def test_one_file_that_cannot_be_deleted_stops_no_other(house: Workspace, media: Path) -> None:
@@ -225,7 +225,7 @@ def test_one_file_that_cannot_be_deleted_stops_no_other(house: Workspace, media:
     bad.unlink()
     (bad / "inside").mkdir(parents=True)
     aged()
-    assert (files.sweep_files(), used(house)) == (1, 10)
+    assert (ledger.sweep_files(), used(house)) == (1, 10)
     assert Alert.objects.get(closed_at=None).detail["thing"] == f"stored file w/{house.pk}/gateway/bad"
 
 
@@ -234,7 +234,7 @@ def test_of_a_workspace_that_is_gone_nothing_stays(media: Path, house: Workspace
     put(gone, "a", 10)
     put(house, "a", 10)
     gone.delete()
-    assert (files.sweep_files(), files_in(media)) == (1, [f"w/{house.pk}/gateway/a"])
+    assert (ledger.sweep_files(), files_in(media)) == (1, [f"w/{house.pk}/gateway/a"])
 
 
 def test_the_look_finds_what_differs_and_mends_the_count(house: Workspace, media: Path) -> None:
@@ -246,7 +246,7 @@ def test_the_look_finds_what_differs_and_mends_the_count(house: Workspace, media
     default_storage.save(stray, ContentFile(b"x" * 50))
     os.utime(media / stray, (0, 0))
     unnamed = put(house, "unnamed", 5)
-    files.keep(unnamed)
+    ledger.keep(unnamed)
     thumbnail = portrait.details["thumbnail"]
     (media / thumbnail).write_bytes(b"other")
 
@@ -266,7 +266,7 @@ def test_the_look_finds_what_differs_and_mends_the_count(house: Workspace, media
     assert StoredFile.objects.get(pk=uncounted).state == FileState.KEPT
     assert used(house) == on_disk(media) + portrait.bytes
     StoredFile.objects.filter(state=FileState.COMING).update(touched_at=timezone.now() - timedelta(days=2))
-    assert (files.sweep_files(), default_storage.exists(stray), default_storage.exists(unnamed)) == (2, False, False)
+    assert (ledger.sweep_files(), default_storage.exists(stray), default_storage.exists(unnamed)) == (2, False, False)
     lost.write_bytes(PORTRAIT.read_bytes())
     look_at_storage()
     assert (look_at_storage(), Alert.objects.filter(closed_at=None).count(), used(house)) == (0, 0, on_disk(media))

@@ -17,18 +17,19 @@ from hypothesis import strategies as st
 
 from avatarsite.workspaces.models import Scope, Workspace
 from avatarsite.workspaces.tokens import make_token
-from billing import ledger, pricing
+from billing.ledger import posting
 from billing.models import Hold, Price, Transfer, Usage
 from billing.money import charge_micros
+from billing.prices import price_book
 from studio.models import OfferHealth, Render, RenderState, Upload, UploadKind
-from studio.pipeline import quotes
-from studio.pipeline.quote import Terms, quote_render
-from studio.pipeline.quotes import agreed_of, as_quoted, seal, unseal
-from studio.pipeline.request import take
+from studio.pipeline.request import kept_quotes
+from studio.pipeline.request.kept_quotes import agreed_of, as_quoted, seal, unseal
+from studio.pipeline.request.quote import Terms, quote_render
+from studio.pipeline.request.render_request import RequestRefused, Wish
+from studio.pipeline.request.take import take
 from studio.pipeline.settle import settle_render
 from studio.pipeline.states import advance
 from studio.pipeline.submit import fall_over
-from studio.pipeline.wishes import RequestRefused, Wish
 from studio.projects import project_for_new_video
 from studio.providers import registry
 from tests.conftest import Cast
@@ -44,7 +45,7 @@ CHEAP, DEAR = 87_000, 115_000  # micro-dollars a second
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
     yield
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def program(house: Workspace, cast: Cast) -> Program:
 
 
 def price(offer: str, micros: int) -> None:
-    pricing.set_price(offer, cost_micros_per_second=micros, price_micros_per_second=micros, source="a test")
+    price_book.set_price(offer, cost_micros_per_second=micros, price_micros_per_second=micros, source="a test")
 
 
 def pause(*offers: str) -> None:
@@ -197,7 +198,7 @@ def test_a_quote_may_be_used_again_until_it_expires(program: Program, monkeypatc
     price(RUNWARE, CHEAP * 2)
     ceilings = [program.render(quoted["id"]).json()["ceiling"] for _ in range(2)]
     assert ceilings == [quoted["ceiling"]] * 2
-    monkeypatch.setattr(quotes, "LIFE", timedelta(seconds=-1))
+    monkeypatch.setattr(kept_quotes, "LIFE", timedelta(seconds=-1))
     assert refused(program.render(program.quote()["id"])) == (422, "quote_expired", "quote")
 
 

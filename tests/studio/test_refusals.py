@@ -22,17 +22,19 @@ from django.utils import timezone
 
 from avatarsite.workspaces.models import ApiToken, Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
-from billing import accounts, holds, ledger, pricing
-from billing.budgets import set_cap
+from billing.budgets.budgets import set_cap
+from billing.holds import holds
+from billing.ledger import accounts, posting
 from billing.models import BudgetNotice, Hold, Price
-from studio.gateway import asking
-from studio.gateway.catalogue import DRAFTS
+from billing.prices import price_book
+from studio.gateway import intake
+from studio.gateway.model_names import DRAFTS
 from studio.gateway.models import GatewayRequest, Protocol
 from studio.models import OfferHealth, Project, Render, Upload
-from studio.pipeline.wishes import RequestRefused
+from studio.pipeline.request.render_request import RequestRefused
 from studio.projects import archive_project, create_project, project_for_new_video
 from studio.providers import registry
-from studio.samples import PORTRAIT, VOICE, add_samples
+from studio.uploads.samples import PORTRAIT, VOICE, add_samples
 from tests.billing.unsealed import unsealed
 from tests.conftest import PASSWORD, Cast
 from tests.studio import shop
@@ -84,14 +86,14 @@ def house(cast: Cast) -> House:
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
     yield
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
 
 # --- What is refused -------------------------------------------------------------------------------------------------
 
 
 def no_credit(house: House) -> None:
-    left = ledger.balance(house.workspace).available_micros
+    left = posting.balance(house.workspace).available_micros
     holds.place_hold(house.workspace, left, key="all of it", subject="test:all")
 
 
@@ -186,7 +188,7 @@ def spelt_out() -> tuple[str, str]:
 
 def carried_on() -> None:
     for row in GatewayRequest.objects.all():
-        asking.start_request(row.pk)
+        intake.start_request(row.pk)
 
 
 def fal(house: House) -> str:
@@ -284,10 +286,10 @@ def test_a_refusal_is_answered(
     happen(house)
     if name == "gone":
         monkeypatch.delitem(registry._OFFERS, shop.OFFER)
-    before = (Render.objects.count(), Hold.objects.count(), ledger.balance(house.workspace))
+    before = (Render.objects.count(), Hold.objects.count(), posting.balance(house.workspace))
     said = door(house)
     assert own.get(door, "" if door in GATEWAYS else sentence) in said
-    assert (Render.objects.count(), Hold.objects.count(), ledger.balance(house.workspace)) == before
+    assert (Render.objects.count(), Hold.objects.count(), posting.balance(house.workspace)) == before
 
 
 @pytest.mark.parametrize("door", [page_form, page_again, api_create, api_again, api_batch, fal, admin_again])
@@ -306,7 +308,7 @@ def test_every_refusal_of_money_has_its_code_in_the_api() -> None:
         assert found is not None
         assert found.meaning is CODES[code]
     assert problem_of(IntegrityError()) is None
-    assert pricing.DRAFT == shop.OFFER
+    assert price_book.DRAFT == shop.OFFER
 
 
 def test_a_refusal_comes_whole_out_of_another_process() -> None:

@@ -18,10 +18,10 @@ import pytest
 from backports import zstd
 
 from avatarsite.workspaces.models import Workspace
-from studio.media.refusal import Refusal, UploadRefused
+from studio.media.errors import Refusal, UploadRefused
 from studio.models import Upload, UploadKind
-from studio.remote_files import FileNotFetched, fetch_upload, inline_upload, is_address, read_data_uri
-from studio.samples import PORTRAIT, VOICE
+from studio.uploads.fetch import FileNotFetched, fetch_upload, inline_upload, is_address, read_data_uri
+from studio.uploads.samples import PORTRAIT, VOICE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KINDS = {"/face.jpg": UploadKind.PORTRAIT, "/voice.mp3": UploadKind.VOICE}

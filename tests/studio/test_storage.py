@@ -18,11 +18,11 @@ from django.core.files.storage import default_storage
 from pytest_django import Settings
 
 from avatarsite.workspaces.models import Workspace
-from studio import storage
-from studio.bucket import PrivateBucket
 from studio.models import UploadKind
-from studio.storage import PrivateFiles, content_type_of, link_expires, signed_link, store_file
-from studio.uploads import add_upload
+from studio.storage import local
+from studio.storage.local import PrivateFiles, content_type_of, link_expires, signed_link, store_file
+from studio.storage.s3 import PrivateBucket
+from studio.uploads.add import add_upload
 from tests.corpus import pictures, sounds
 from tests.servers import S3Server
 from tests.studio.conftest import files_in, use_storage
@@ -35,14 +35,14 @@ HOUR = 3600
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time as the storage sees it, in its only element; it starts at the beginning of a quarter of an hour."""
     now = [1_795_255_200.0]
-    monkeypatch.setattr(storage.time, "time", lambda: now[0])
+    monkeypatch.setattr(local.time, "time", lambda: now[0])
     return now
 
 
 @pytest.fixture
 def bucket(s3: S3Server, settings: Settings) -> S3Server:
     """Stored files go to a real bucket."""
-    use_storage(settings, "studio.bucket.PrivateBucket", dict(s3.storage_options))
+    use_storage(settings, "studio.storage.s3.PrivateBucket", dict(s3.storage_options))
     return s3
 
 
@@ -160,13 +160,13 @@ def test_a_finished_file_goes_into_a_folder_that_is_not_there_yet(media: Path, t
 def test_what_is_stored_is_on_the_disk_before_it_has_its_name(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(default_storage, "durable", True)
     flushed: list[tuple[str, bool]] = []
-    flush = storage.flush
+    flush = local.flush
 
     def watched(path: Path) -> None:
         flush(path)
         flushed.append((path.suffix, (media / NAME).exists()))
 
-    monkeypatch.setattr(storage, "flush", watched)
+    monkeypatch.setattr(local, "flush", watched)
     default_storage.save(NAME, ContentFile(b"whole"))
     assert flushed == [(".part", False), ("", True)]
 
@@ -184,7 +184,7 @@ def test_links_to_a_bucket_are_the_same_within_a_window_and_for_the_public_addre
     """Nothing listens there: making a link asks nobody."""
     options = {"bucket_name": "b", "access_key": "k", "secret_key": "s", "endpoint_url": "http://inside:1"}
     options |= {"public_endpoint_url": "https://files.example.com", "addressing_style": "path", "region_name": "eu-1"}
-    use_storage(settings, "studio.bucket.PrivateBucket", options)
+    use_storage(settings, "studio.storage.s3.PrivateBucket", options)
     first = signed_link(NAME, seconds=HOUR)
     assert first.startswith(f"https://files.example.com/b/{NAME}?X-Amz-Algorithm=AWS4-HMAC-SHA256&")
     query = {key: value[0] for key, value in parse_qs(urlsplit(first).query).items()}
@@ -199,7 +199,7 @@ def test_links_to_a_bucket_are_the_same_within_a_window_and_for_the_public_addre
 
 def test_no_link_to_a_bucket_lives_longer_than_s3_allows(settings: Settings) -> None:
     options = {"bucket_name": "b", "access_key": "k", "secret_key": "s"}
-    use_storage(settings, "studio.bucket.PrivateBucket", options)
+    use_storage(settings, "studio.storage.s3.PrivateBucket", options)
     query = parse_qs(urlsplit(signed_link(NAME, seconds=30 * 24 * HOUR)).query)
     assert int(query["X-Amz-Expires"][0]) <= 7 * 24 * HOUR
 
@@ -310,5 +310,5 @@ def test_storing_again_replaces_and_deleting_removes(bucket: S3Server) -> None:
 
 
 def test_the_settings_lead_to_these_classes(settings: Settings) -> None:
-    assert settings.STORAGES["default"]["BACKEND"] == "studio.storage.PrivateFiles"
+    assert settings.STORAGES["default"]["BACKEND"] == "studio.storage.local.PrivateFiles"
     assert PrivateFiles(**settings.STORAGES["default"]["OPTIONS"]).location == str(settings.MEDIA_ROOT)

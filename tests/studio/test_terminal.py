@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from rich.console import Console
 
-from billing import pricing
+from billing.prices import price_book
 from studio.models import Outcome, ProviderJob, Render
 from studio.terminal import StageBars
 from tests.conftest import Cast
@@ -23,7 +23,7 @@ OFFER = "runware:klingai:avatar@2.0-pro"
 def render(cast: Cast, settings: Any) -> Render:
     settings.RUNWARE_API_KEY = "a-key"
     house = shop.open_shop(cast.workspace)
-    pricing.seed_prices()
+    price_book.seed_prices()
     return shop.asked(house, model="kling-avatar-2-pro", offer=OFFER)
 
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from avatarsite.workspaces.models import Workspace
 from studio.models import Upload, UploadKind
-from studio.samples import PORTRAIT, VOICE
-from studio.storage import content_type_of
-from studio.thumbnails import sweep_thumbnails
-from studio.uploads import add_upload, delete_upload
+from studio.storage.local import content_type_of
+from studio.uploads.add import add_upload, delete_upload
+from studio.uploads.samples import PORTRAIT, VOICE
+from studio.uploads.thumbnails import sweep_thumbnails
 from tests.conftest import Cast
 from tests.studio import shop
 

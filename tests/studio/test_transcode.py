@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from studio.media.transcode import ConversionFailed, container_of, conversion_of, transcode
-from studio.media.videos import UnreadableVideo, measure_video
+from studio.media.video.transcode import ConversionFailed, container_of, conversion_of, transcode
+from studio.media.video.videos import UnreadableVideo, measure_video
 from tests.simulators.media import Film, make_film
 
 FORMATS = ["mp4", "mov", "webm"]

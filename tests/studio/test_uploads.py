@@ -13,13 +13,13 @@ from django.db import DatabaseError, transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from avatarsite.workspaces.models import User, Workspace
-from billing import pricing
-from studio import uploads
-from studio.filenames import clean_name, download_name
+from billing.prices import price_book
 from studio.models import Project, Upload, UploadKind
-from studio.pipeline.request import request_render
-from studio.storage import PrivateFiles
-from studio.uploads import Refusal, UploadRefused, add_upload, check_pair, delete_upload
+from studio.pipeline.request.take import request_render
+from studio.storage.filenames import clean_name, download_name
+from studio.storage.local import PrivateFiles
+from studio.uploads import add
+from studio.uploads.add import Refusal, UploadRefused, add_upload, check_pair, delete_upload
 from tests.corpus import pictures, sounds
 from tests.corpus.bad import Bad
 from tests.corpus.bad_portraits import PORTRAITS
@@ -130,7 +130,7 @@ def test_a_lost_race_does_not_break_the_transaction_around_it(
 ) -> None:
     first = take(workspace, PORTRAIT)
     looks = iter([None, first])
-    monkeypatch.setattr(uploads, "_same_bytes", lambda *_: next(looks))
+    monkeypatch.setattr(add, "_same_bytes", lambda *_: next(looks))
     with transaction.atomic():
         assert take(workspace, PORTRAIT) == first
         assert Upload.objects.count() == 1
@@ -233,7 +233,7 @@ def test_a_deleted_upload_takes_its_file_along(
 
 def test_what_a_video_was_made_of_is_kept(workspace: Workspace, media: Path) -> None:
     portrait, voice = take(workspace, PORTRAIT, name="face.jpg"), take(workspace, VOICE, UploadKind.VOICE, "hi.mp3")
-    pricing.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=0, source="a test")
+    price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=0, source="a test")
     project = Project.objects.create(workspace=workspace, name="Spring")
     for number in (1, 2):
         request_render(

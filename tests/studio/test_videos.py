@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.media import videos
-from studio.media.videos import UnreadableVideo, VideoFacts, VideoFault, fast_start, look_at, measure_video
+from studio.media.video import videos
+from studio.media.video.videos import UnreadableVideo, VideoFacts, VideoFault, fast_start, look_at, measure_video
 from tests.corpus import films, pictures, sounds
 from tests.corpus.odd_sounds import TAILS
 from tests.studio.conftest import PlaceFile

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio.media import judge, listening
-from studio.media.refusal import Refusal, UploadRefused
+from studio.media import judge
+from studio.media.errors import Refusal, UploadRefused
 from studio.media.signatures import Content, recognise
-from studio.media.voices import STORED_AS, check_bytes, read_voice
+from studio.media.voices import audio_probe
+from studio.media.voices.voices import STORED_AS, check_bytes, read_voice
 from tests.corpus import pictures, sounds
 from tests.corpus.bad import Bad
 from tests.corpus.bad_voices import VOICES
@@ -50,7 +51,7 @@ def test_a_file_over_the_limit_is_refused_by_its_size() -> None:
 
 
 def test_a_voice_that_takes_too_long_to_read_is_given_up(place: PlaceFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "WORK_SECONDS", 0.0)
+    monkeypatch.setattr(audio_probe, "WORK_SECONDS", 0.0)
     with pytest.raises(UploadRefused) as refused:
         read_voice(place(sounds.wav(sounds.tone(3))))
     assert refused.value.code == Refusal.VOICE_TOO_SLOW
@@ -193,7 +194,7 @@ def test_a_long_voice_is_read_in_little_memory(place: PlaceFile) -> None:
 
 
 def test_every_container_has_a_name_in_the_store() -> None:
-    assert set(STORED_AS) == set(listening.DEMUXERS)
+    assert set(STORED_AS) == set(audio_probe.DEMUXERS)
 
 
 def test_whatever_happens_to_a_file_it_is_taken_or_refused(place: PlaceFile) -> None:

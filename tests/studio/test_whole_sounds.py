@@ -11,9 +11,9 @@ import mutagen
 import numpy as np
 import pytest
 
+from studio.media.errors import Refusal, UploadRefused
 from studio.media.normalise import normalise_voice
-from studio.media.refusal import Refusal, UploadRefused
-from studio.media.voices import read_voice
+from studio.media.voices.voices import read_voice
 from tests.corpus import films, sounds
 from tests.corpus.odd_sounds import (
     TAILS,

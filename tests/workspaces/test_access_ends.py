@@ -15,14 +15,14 @@ from django.urls import reverse
 
 from avatarsite.mail.models import MailMessage
 from avatarsite.workspaces import invitations
+from avatarsite.workspaces.errors import InvitationRevoked, TokenRefused
 from avatarsite.workspaces.members import change_role, leave_workspace, remove_member
 from avatarsite.workspaces.models import AccessEvent, ApiToken, Invitation, Member, Role, Scope, User
-from avatarsite.workspaces.refusals import InvitationRevoked, TokenRefused
 from avatarsite.workspaces.tokens import make_token, rotate_token, take_over_token, token_of
-from studio.gateway import put_here
+from studio.gateway import stored_files
 from studio.models import UploadKind
-from studio.pipeline.wishes import RequestRefused
-from studio.slots import complete_slot, open_slot, slot_of
+from studio.pipeline.request.render_request import RequestRefused
+from studio.uploads.direct import complete_slot, open_slot, slot_of
 from tests.conftest import Cast
 
 pytestmark = pytest.mark.django_db
@@ -210,7 +210,7 @@ def rotation() -> Any:
 
 
 def test_mail_that_waits_for_somebody_who_has_gone_is_not_sent(cast: Cast) -> None:
-    from billing import low_balance  # noqa: PLC0415
+    from billing.topups import low_balance  # noqa: PLC0415
 
     assert low_balance.look_at_balance(cast.workspace)
     remove_member(cast.member(cast.alice), cast.member(cast.dora))
@@ -231,8 +231,8 @@ def test_switching_off_and_removing_in_the_admin_is_written_down(cast: Cast) -> 
 
 
 def test_files_that_are_put_by_a_workspaces_own_word_need_no_token(cast: Cast) -> None:
-    file = put_here.new_file(cast.workspace, name="face.jpg", content_type="image/jpeg")
-    assert put_here.keep(file, ContentFile(b"a face"))
+    file = stored_files.new_file(cast.workspace, name="face.jpg", content_type="image/jpeg")
+    assert stored_files.keep(file, ContentFile(b"a face"))
 
 
 # --- How long an answer takes tells nobody who has an account

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from avatarsite.workspaces.models import Invitation, Member, Role, User, Workspace
-from billing import ledger
+from billing.ledger import posting
 from tests.conftest import PASSWORD, Cast, person
 
 pytestmark = pytest.mark.django_db
@@ -126,7 +126,7 @@ def test_the_operator_leaves_a_workspace_an_owner_too(operator: Client, cast: Ca
 
 
 def test_a_workspace_with_money_is_kept_with_a_message(operator: Client, cast: Cast) -> None:
-    ledger.grant(cast.workspace, 1_000_000, key="test:grant", reason="test")
+    posting.grant(cast.workspace, 1_000_000, key="test:grant", reason="test")
     page = reverse("admin:workspaces_workspace_delete", args=[cast.workspace.pk])
     for answer in (operator.get(page), operator.post(page, {"post": "yes"})):
         assert answer.status_code == 200

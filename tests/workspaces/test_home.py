@@ -10,10 +10,10 @@ from django.template import Context, Template
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from avatarsite.workspaces import context, refusals
+from avatarsite.workspaces import context, errors
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
-from avatarsite.workspaces.join import create_workspace
+from avatarsite.workspaces.create import create_workspace
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.models import Member, Role, Workspace
 from tests.conftest import Cast
 
@@ -144,7 +144,7 @@ def test_the_door_tells_a_viewer_what_a_viewer_may_not_do(cast: Cast) -> None:
         "As a viewer here you may not make or change videos, uploads and projects. "
         "Ask an owner or an admin of Alice's workspace."
     )
-    assert isinstance(refused.value, refusals.NotAllowed)
+    assert isinstance(refused.value, errors.NotAllowed)
 
 
 @pytest.mark.parametrize("method", ["get", "head", "post", "put", "delete", "patch", "options"])

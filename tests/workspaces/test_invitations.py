@@ -9,10 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from avatarsite.workspaces import invitations
-from avatarsite.workspaces.invitations import accept, find, hash_of, invite, resend, revoke, waiting_in
-from avatarsite.workspaces.members import leave_workspace
-from avatarsite.workspaces.models import Invitation, Member, Role
-from avatarsite.workspaces.refusals import (
+from avatarsite.workspaces.errors import (
     AlreadyInvited,
     AlreadyMember,
     InvitationExpired,
@@ -24,6 +21,9 @@ from avatarsite.workspaces.refusals import (
     TooSoon,
     WrongAddress,
 )
+from avatarsite.workspaces.invitations import accept, find, hash_of, invite, resend, revoke, waiting_in
+from avatarsite.workspaces.members import leave_workspace
+from avatarsite.workspaces.models import Invitation, Member, Role
 from tests.conftest import Cast
 
 pytestmark = pytest.mark.django_db

@@ -5,9 +5,9 @@ from allauth.account.models import EmailAddress
 from django.core.management import call_command
 from django.db import IntegrityError
 
-from avatarsite.workspaces.join import create_workspace, first_workspace_name, rename_workspace, tidy_name
+from avatarsite.workspaces.create import create_workspace, first_workspace_name, rename_workspace, tidy_name
+from avatarsite.workspaces.errors import NameMissing
 from avatarsite.workspaces.models import Member, Role, User, Workspace
-from avatarsite.workspaces.refusals import NameMissing
 from tests.conftest import person
 
 pytestmark = pytest.mark.django_db

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from django.db.models import ProtectedError
 
+from avatarsite.workspaces.errors import LastOwner, NotAllowed, NotAMember
 from avatarsite.workspaces.members import change_role, hand_over, leave_workspace, remove_member
 from avatarsite.workspaces.models import Member, Role, User
-from avatarsite.workspaces.refusals import LastOwner, NotAllowed, NotAMember
 from tests.conftest import Cast
 
 pytestmark = pytest.mark.django_db

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from avatarsite.workspaces import tokens
 from avatarsite.workspaces.access import Action, demand_of_token
+from avatarsite.workspaces.errors import NotAllowed, TokenRefused
 from avatarsite.workspaces.models import ApiToken, Scope
-from avatarsite.workspaces.refusals import NotAllowed, TokenRefused
 from avatarsite.workspaces.tokens import hash_of, make_token, revoke_token, rotate_token, token_of, tokens_of
 from tests.conftest import Cast
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from billing import pricing
+from billing.prices import price_book
 from studio.demo import seed_demo
 
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
         parser.add_argument("--demo", action="store_true", help="make the demo workspace, its people and credit too")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        pricing.seed_prices()
+        price_book.seed_prices()
         if options["demo"]:
             for login in seed_demo()[1]:
                 self.stdout.write(f"{login.email}  {login.password}  {login.what_for}")

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from avatarsite.schedules import sync_schedules
+from avatarsite.queue.schedules import sync_schedules
 
 
 class Command(BaseCommand):
-    help = "Makes the queue's schedules agree with avatarsite/schedules.py."
+    help = "Makes the queue's schedules agree with avatarsite/queue/schedules.py."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         for name in sync_schedules():

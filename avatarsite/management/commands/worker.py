@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from avatarsite.preload import preload
-from avatarsite.supervisor import Supervisor
+from avatarsite.queue.preload import preload
+from avatarsite.queue.supervisor import Supervisor
 
 
 class Command(BaseCommand):

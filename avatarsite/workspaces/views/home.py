@@ -8,12 +8,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.door import PersonRequest, WorkspaceRequest, person_view, workspace_view
+from avatarsite.workspaces.create import create_workspace, tidy_name
+from avatarsite.workspaces.decorators import PersonRequest, WorkspaceRequest, person_view, workspace_view
+from avatarsite.workspaces.errors import NameMissing
 from avatarsite.workspaces.forms import PersonForm, WorkspaceForm
-from avatarsite.workspaces.join import create_workspace, tidy_name
 from avatarsite.workspaces.last_seen import last_member, remember
 from avatarsite.workspaces.mail_choice import person_of, switch_off
-from avatarsite.workspaces.refusals import NameMissing
 
 
 @person_view

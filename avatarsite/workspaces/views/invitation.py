@@ -12,9 +12,9 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from avatarsite.workspaces import invitations, pending
-from avatarsite.workspaces.door import to_sign_in
+from avatarsite.workspaces.decorators import to_sign_in
+from avatarsite.workspaces.errors import InvitationUnknown, InvitationUsed, Refused, WrongAddress
 from avatarsite.workspaces.models import Invitation, Member, User
-from avatarsite.workspaces.refusals import InvitationUnknown, InvitationUsed, Refused, WrongAddress
 
 
 @dataclass(frozen=True)

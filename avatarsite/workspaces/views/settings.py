@@ -6,10 +6,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.create import rename_workspace
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.errors import NameMissing
 from avatarsite.workspaces.forms import WorkspaceForm
-from avatarsite.workspaces.join import rename_workspace
-from avatarsite.workspaces.refusals import NameMissing
 
 
 @workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)

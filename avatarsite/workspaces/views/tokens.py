@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from avatarsite.workspaces import tokens
 from avatarsite.workspaces.access import Action, may
-from avatarsite.workspaces.door import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.errors import TokenRefused
 from avatarsite.workspaces.forms import RotationForm, TokenForm
 from avatarsite.workspaces.models import ApiToken
-from avatarsite.workspaces.refusals import TokenRefused
 
 UNPROCESSABLE = 422
 

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from avatarsite.amounts import AmountRefused, read_amount
 from avatarsite.workspaces.models import Workspace
-from billing import ledger
 from billing.errors import KeyConflict
+from billing.ledger import posting
 from billing.models import LotCategory
 from billing.money import micros_of, usd
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
                 f"--amount is {options['amount']!r}; write dollars such as 10 or 2.50. {error}"
             ) from error
         try:
-            lot = ledger.grant(
+            lot = posting.grant(
                 workspace,
                 micros_of(amount),
                 key=f"grant:command:{options['key'] or uuid.uuid4()}",
@@ -43,5 +43,5 @@ class Command(BaseCommand):
             )
         except (ValueError, KeyConflict) as error:
             raise CommandError(str(error)) from error
-        available = usd(ledger.balance(workspace).available_micros)
+        available = usd(posting.balance(workspace).available_micros)
         self.stdout.write(f"Granted {usd(lot.granted)} to {workspace.slug}; {available} is available.")

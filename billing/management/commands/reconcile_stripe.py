@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from billing.money import usd
-from billing.reconcile import Report, reconcile_stripe
-from billing.stripe_gateway import StripeProblem, is_on
-from billing.topups import CENT_MICROS
+from billing.stripe.client import StripeProblem, is_on
+from billing.stripe_sync.reconcile import Report, reconcile_stripe
+from billing.topups.checkout import CENT_MICROS
 
 BOOKED, DIFFERS = 3, 1
 

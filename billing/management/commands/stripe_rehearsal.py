@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from avatarsite.workspaces.models import Member, Role, Workspace
-from billing.rehearsal import Rehearsal
-from billing.stripe_gateway import is_on
+from billing.stripe.client import is_on
+from billing.stripe_sync.rehearsal import Rehearsal
 
 
 class Command(BaseCommand):

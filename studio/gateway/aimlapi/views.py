@@ -10,22 +10,22 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from avatarsite.reading import NotJson
+from avatarsite.http.json_body import NotJson
 from avatarsite.workspaces.access import Action, demand_of_token
+from avatarsite.workspaces.errors import NotAllowed
 from avatarsite.workspaces.models import ApiToken
-from avatarsite.workspaces.refusals import NotAllowed
-from billing import ledger
+from billing.ledger import posting
 from billing.money import charge_micros
-from studio.gateway import asking
-from studio.gateway.aimlapi.said import refusal, said, standing_body
-from studio.gateway.catalogue import models_of
-from studio.gateway.doors import BodyTooLarge, NoToken, TooOften, check_rate, json_in, shortened, token_in
+from studio.gateway import intake
+from studio.gateway.aimlapi.errors import refusal, said, standing_body
+from studio.gateway.errors import Order, Refused
+from studio.gateway.http import BodyTooLarge, NoToken, TooOften, check_rate, json_in, shortened, token_in
+from studio.gateway.idempotency import KeyRefused, accept_once, key_in
+from studio.gateway.model_names import models_of
 from studio.gateway.models import Protocol
-from studio.gateway.outcome import find_request, standing_of
-from studio.gateway.repeats import KeyRefused, accept_once, key_in
-from studio.gateway.words import Order, Refused
-from studio.pipeline.wishes import PROMPT_LIMIT
-from studio.remote_files import is_address
+from studio.gateway.status import find_request, standing_of
+from studio.pipeline.request.render_request import PROMPT_LIMIT
+from studio.uploads.fetch import is_address
 
 CREDITS_PER_MICRO = 2  # two million a dollar
 HELD_MS = 5_000  # what is told before the voice has been heard, as the provider does
@@ -135,7 +135,7 @@ def fetch(request: HttpRequest, token: ApiToken) -> JsonResponse:
 def balance(request: HttpRequest, token: ApiToken) -> JsonResponse:
     if request.method != "GET":
         raise SaidNo(405, "Method Not Allowed")
-    available = ledger.balance(token.workspace).available_micros
+    available = posting.balance(token.workspace).available_micros
     return JsonResponse({"current_balance": available / 1_000_000, "currency": "USD"})
 
 
@@ -154,7 +154,7 @@ def _model(name: str, *, with_prices: bool) -> dict[str, Any]:
     row: dict[str, Any] = {"id": name, "type": "video", "info": {"name": name}}
     if not with_prices:
         return row
-    quote = asking.price_now(models_of(Protocol.AIMLAPI)[name])
+    quote = intake.price_now(models_of(Protocol.AIMLAPI)[name])
     price = {"when": {}, "price": quote / 1_000_000, "unit": "second", "per": 1}
     return row | {"pricing": {"kind": "variants", "variants": [price] if quote else []}}
 
@@ -179,7 +179,7 @@ def _check_body(body: Any) -> None:
 
 
 def _held(token: ApiToken, slug: str) -> int:
-    quote = asking.least_quote(token, slug, {})
+    quote = intake.least_quote(token, slug, {})
     price = quote.chosen.price_micros_per_second if quote.chosen else 0
     return charge_micros(HELD_MS, price) * CREDITS_PER_MICRO
 

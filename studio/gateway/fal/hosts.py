@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-from studio.gateway.fal.said import said
+from studio.gateway.fal.errors import said
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 ROOT = "/compat/fal"

@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken
-from studio.gateway.asking import price_now
-from studio.gateway.catalogue import models_of
-from studio.gateway.fal.said import said
+from studio.gateway.fal.errors import said
 from studio.gateway.fal.views import fal_view
+from studio.gateway.intake import price_now
+from studio.gateway.model_names import models_of
 from studio.gateway.models import Protocol
 
 

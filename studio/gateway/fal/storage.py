@@ -18,18 +18,18 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from avatarsite.errors import DomainError
-from avatarsite.reading import NotJson
+from avatarsite.http.json_body import NotJson
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import is_live, stands
-from studio.files import check_room
-from studio.gateway import put_here, seal
-from studio.gateway.doors import BodyTooLarge, TooOften, check_rate, json_in
-from studio.gateway.fal.asked import HeaderRefused, lifecycle
-from studio.gateway.fal.said import refused, said, unreadable
+from studio.gateway import signing, stored_files
+from studio.gateway.fal.errors import refused, said, unreadable
+from studio.gateway.fal.requests import HeaderRefused, lifecycle
 from studio.gateway.fal.views import View, fal_view
+from studio.gateway.http import BodyTooLarge, TooOften, check_rate, json_in
 from studio.gateway.links import file_link
 from studio.gateway.models import GatewayFile
+from studio.storage.ledger import check_room
 
 TOKEN_LIFE = timedelta(minutes=10)
 PARTS_LIFE = timedelta(hours=1)  # for all parts of a file, over whatever line
@@ -67,14 +67,14 @@ def initiate(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     # The two clients name one thing in two ways.
     life = _life(request, "X-Fal-Object-Lifecycle-Preference") or _life(request, "X-Fal-Object-Lifecycle")
     content_type = str(wanted.get("content_type") or "")
-    file = put_here.new_file(token.workspace, name=name, content_type=content_type, life=life, token=token)
+    file = stored_files.new_file(token.workspace, name=name, content_type=content_type, life=life, token=token)
     ticket = _ticket.sign(str(file.pk)).partition(":")[2]
     upload_url = f"{settings.SITE_URL}/compat/fal/cdn/upload/{file.pk}?signature={ticket}"
     return _told({"upload_url": upload_url, "file_url": file_link(file)}, file)
 
 
 def key_list(_request: HttpRequest) -> JsonResponse:
-    return JsonResponse(seal.key_list(), headers={"Cache-Control": "public, max-age=3600"})
+    return JsonResponse(signing.key_list(), headers={"Cache-Control": "public, max-age=3600"})
 
 
 def cdn_view(method: str) -> Callable[[View], View]:
@@ -96,9 +96,9 @@ def cdn_view(method: str) -> Callable[[View], View]:
                 return said(429, "Rate limit exceeded", **error.retry_after)
             except HeaderRefused as error:
                 return said(400, str(error))
-            except (put_here.TooLarge, BodyTooLarge) as error:
+            except (stored_files.TooLarge, BodyTooLarge) as error:
                 return said(413, str(error))
-            except put_here.Empty as error:
+            except stored_files.Empty as error:
                 return said(400, str(error))
             except DomainError as refusal:
                 return refused(refusal)
@@ -112,9 +112,9 @@ def cdn_view(method: str) -> Callable[[View], View]:
 def upload(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     """One file in one piece."""
     check_room(token.workspace, _announced(request))
-    with put_here.received(_chunks(request)) as content:
+    with stored_files.received(_chunks(request)) as content:
         file = _begun(request, token)
-        put_here.keep(file, content)
+        stored_files.keep(file, content)
     return _told({"access_url": file_link(file)}, file)
 
 
@@ -134,9 +134,9 @@ def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
                 return _not_signed()
             try:
                 return view(request, file, **route)
-            except put_here.TooLarge as error:
+            except stored_files.TooLarge as error:
                 return said(413, str(error))
-            except put_here.Empty as error:
+            except stored_files.Empty as error:
                 return said(400, str(error))
             except DomainError as refusal:
                 return refused(refusal)
@@ -151,8 +151,8 @@ def put_signed(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
     if file.bytes is not None:
         return _not_signed()
     check_room(file.workspace, _announced(request))
-    with put_here.received(_chunks(request)) as content:
-        kept = put_here.keep(file, content)
+    with stored_files.received(_chunks(request)) as content:
+        kept = stored_files.keep(file, content)
     return HttpResponse(status=200 if kept else 403)
 
 
@@ -201,8 +201,8 @@ def _part(request: HttpRequest, file: GatewayFile, number: int) -> HttpResponse:
     if file.bytes is not None:
         return said(404, "Upload not found")
     try:
-        etag = put_here.keep_part(file, number, request.read(put_here.PART_BYTES + 1))
-    except put_here.PartsDiffer as error:
+        etag = stored_files.keep_part(file, number, request.read(stored_files.PART_BYTES + 1))
+    except stored_files.PartsDiffer as error:
         return said(400, str(error))
     return JsonResponse({"partNumber": number, "etag": f'"{etag}"'}, headers={"ETag": f'"{etag}"'})
 
@@ -212,10 +212,10 @@ def _whole(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
         # Whoever has lost the answer asks again, and the parts have gone by then.
         if file.bytes is None:
             listed = {part["partNumber"]: part["etag"].strip('"') for part in json_in(request)["parts"]}
-            put_here.join_parts(file, listed)
+            stored_files.join_parts(file, listed)
     except NotJson as error:
         return unreadable(error)
-    except (BodyTooLarge, KeyError, TypeError, AttributeError, put_here.PartsDiffer):
+    except (BodyTooLarge, KeyError, TypeError, AttributeError, stored_files.PartsDiffer):
         return said(400, "Invalid parts")
     return JsonResponse({"access_url": file_link(file)})
 
@@ -227,7 +227,7 @@ def _mine(token: ApiToken, file_id: UUID, upload_id: str) -> GatewayFile | None:
 
 
 def _begun(request: HttpRequest, token: ApiToken) -> GatewayFile:
-    return put_here.new_file(
+    return stored_files.new_file(
         token.workspace,
         name=_utf8(request.headers.get("X-Fal-File-Name", "upload.bin")),
         content_type=request.headers.get("Content-Type", ""),

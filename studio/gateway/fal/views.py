@@ -10,32 +10,24 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from avatarsite.addresses import trimmed
 from avatarsite.errors import DomainError
-from avatarsite.places import RETRY_AFTER, NoPlace, Place
-from avatarsite.reading import NotJson
+from avatarsite.http.json_body import NotJson
+from avatarsite.http.public_addresses import trimmed
+from avatarsite.web.places import RETRY_AFTER, NoPlace, Place
 from avatarsite.workspaces.access import Action, demand_of_token
+from avatarsite.workspaces.errors import NotAllowed
 from avatarsite.workspaces.models import ApiToken
-from avatarsite.workspaces.refusals import NotAllowed
-from studio.gateway import asking, words
-from studio.gateway.catalogue import models_of
-from studio.gateway.doors import (
-    BodyTooLarge,
-    NoToken,
-    TooOften,
-    check_rate,
-    json_in,
-    token_in,
-    why_no_webhook,
-)
-from studio.gateway.fal import waiting
-from studio.gateway.fal.answers import CANCEL_WORDS, marked, queue_base, result_of, status_of, urls
-from studio.gateway.fal.asked import HeaderRefused, order_of, wishes_of
-from studio.gateway.fal.said import NO_MONEY, busy, failed, locked, refused, said
+from studio.gateway import errors, intake
+from studio.gateway.errors import Refused, Trouble
+from studio.gateway.fal import sync
+from studio.gateway.fal.errors import NO_MONEY, busy, failed, locked, refused, said
+from studio.gateway.fal.requests import HeaderRefused, order_of, wishes_of
+from studio.gateway.fal.responses import CANCEL_WORDS, marked, queue_base, result_of, status_of, urls
+from studio.gateway.http import BodyTooLarge, NoToken, TooOften, check_rate, json_in, token_in, why_no_webhook
+from studio.gateway.idempotency import KeyRefused, accept_once, key_in
+from studio.gateway.model_names import models_of
 from studio.gateway.models import GatewayRequest, Protocol
-from studio.gateway.outcome import Phase, Standing, Take, find_request, position_of, standing_of
-from studio.gateway.repeats import KeyRefused, accept_once, key_in
-from studio.gateway.words import Refused, Trouble
+from studio.gateway.status import Phase, Standing, Take, find_request, position_of, standing_of
 
 View = Callable[..., HttpResponseBase]
 NO_KEY = "Authentication is required to access this application."
@@ -102,12 +94,12 @@ def run(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
         if not isinstance(row, GatewayRequest):
             return row
         last = None
-        for last in waiting.each_look(row, place):
-            asking.give_up_late(last.row)
+        for last in sync.each_look(row, place):
+            intake.give_up_late(last.row)
         if last is None:
             return said(404, NOT_FOUND)
         if not last.phase.is_over:
-            return failed(Trouble(words.LATE)).response()
+            return failed(Trouble(errors.LATE)).response()
         return result_of(last.first, last.row).response()
     finally:
         place.close()
@@ -167,7 +159,7 @@ class _Events:
 
     def _each(self, row: GatewayRequest, base: str, *, logs: bool) -> Iterator[bytes]:
         told = ""
-        for standing in waiting.each_look(row, self._place):
+        for standing in sync.each_look(row, self._place):
             now = json.dumps(status_of(standing, base, logs=logs))
             if now != told:
                 told = now
@@ -191,7 +183,7 @@ def _accepted(request: HttpRequest, token: ApiToken, model: str, webhook: str) -
 
 
 def _refusal(model: str, trouble: Trouble) -> JsonResponse:
-    if trouble.code == words.NOT_SOLD:
+    if trouble.code == errors.NOT_SOLD:
         return _not_sold(model)
     if trouble.code in NO_MONEY:
         return said(403, locked(trouble))
@@ -209,7 +201,7 @@ def _standing(token: ApiToken, owner: str, app: str, request_id: str) -> Standin
     row = find_request(token.workspace, Protocol.FAL, request_id)
     if row is None or row.model.split("/")[:2] != [owner, app]:
         return None
-    asking.give_up_late(row)
+    intake.give_up_late(row)
     return standing_of(row)
 
 
@@ -218,7 +210,7 @@ def _cancel(standing: Standing | None) -> str:
         return "NOT_FOUND"
     if standing.phase.is_over:
         return "ALREADY_COMPLETED"
-    return "OK" if asking.cancel(standing.row) else "CANCELLATION_REQUESTED"
+    return "OK" if intake.cancel(standing.row) else "CANCELLATION_REQUESTED"
 
 
 def _cancelled(word: str) -> JsonResponse:

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 from avatarsite.workspaces.models import ApiToken
-from studio.gateway.doors import NoToken, known_token
-from studio.gateway.runware.answers import Item
+from studio.gateway.http import NoToken, known_token
 from studio.gateway.runware.errors import TaskError
+from studio.gateway.runware.responses import Item
 from studio.gateway.runware.tasks import Caller, do
 
 NO_ARRAY = "The request body must be an array of task objects."

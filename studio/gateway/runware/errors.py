@@ -8,9 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
-from studio.gateway import words
-from studio.gateway.words import Trouble
-from studio.media.refusal import Refusal
+from studio.gateway import errors
+from studio.gateway.errors import Trouble
+from studio.media.errors import Refusal
 from studio.providers.types import Fault
 
 # Our field: what Runware calls it.
@@ -49,15 +49,15 @@ CODES: dict[str, str] = {
     Fault.AUTH: "serviceUnavailable",
     Fault.NOT_FOUND: "taskFailed",
     "overdue": "timeoutProvider",
-    words.NO_CREDIT: "insufficientCredits",
-    words.FROZEN: "accountSuspended",
-    words.BUDGET: "quotaExceeded",
+    errors.NO_CREDIT: "insufficientCredits",
+    errors.FROZEN: "accountSuspended",
+    errors.BUDGET: "quotaExceeded",
     "storage_full": "storageQuotaExceeded",
     "storage_too_fast": "rateLimitExceeded",
-    words.CANCELLED: "taskCancelled",
-    words.LATE: "timeoutProvider",
-    words.UNAVAILABLE: "noAvailableServer",
-    words.NOT_SOLD: "modelUnavailable",
+    errors.CANCELLED: "taskCancelled",
+    errors.LATE: "timeoutProvider",
+    errors.UNAVAILABLE: "noAvailableServer",
+    errors.NOT_SOLD: "modelUnavailable",
 }
 STATUSES = {
     "insufficientCredits": 402,

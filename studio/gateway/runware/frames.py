@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from avatarsite.reading import NotJson
-from studio.gateway.doors import BodyTooLarge, NoToken, TooOften, check_rate, json_of, known_token
+from avatarsite.http.json_body import NotJson
+from studio.gateway.http import BodyTooLarge, NoToken, TooOften, check_rate, json_of, known_token
 from studio.gateway.runware import batch
 from studio.gateway.runware.errors import TaskError
 from studio.gateway.runware.pushes import may_be_told

@@ -6,16 +6,16 @@ from django.core.files.base import ContentFile, File
 
 from avatarsite.api.problems import CODES
 from avatarsite.errors import DomainError
-from avatarsite.places import ClientGone, NoPlace
-from avatarsite.temporary import temporary_file
+from avatarsite.temporary_files import temporary_file
+from avatarsite.web.places import ClientGone, NoPlace
 from avatarsite.workspaces.models import Workspace
-from studio.gateway import put_here
+from studio.gateway import stored_files
+from studio.gateway.errors import Trouble
 from studio.gateway.models import GatewayFile
 from studio.gateway.runware.errors import TaskError, code_of
-from studio.gateway.words import Trouble
-from studio.media.refusal import UploadRefused
+from studio.media.errors import UploadRefused
 from studio.models import UploadKind
-from studio.remote_files import fetch_file, is_address, is_data_uri, read_data_uri, trimmed
+from studio.uploads.fetch import fetch_file, is_address, is_data_uri, read_data_uri, trimmed
 
 # The client waits for the answer, and so does whoever is behind it at this worker.
 FETCH_SECONDS = 20.0
@@ -43,8 +43,8 @@ def store(workspace: Workspace, source: str, parameter: str) -> GatewayFile:
 
 
 def _keep(workspace: Workspace, content: File[bytes], content_type: str) -> GatewayFile:
-    file = put_here.new_file(workspace, name="media", content_type=content_type)
-    put_here.keep(file, content)
+    file = stored_files.new_file(workspace, name="media", content_type=content_type)
+    stored_files.keep(file, content)
     return file
 
 

@@ -9,14 +9,14 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, Q, Window
 from django.db.models.functions import RowNumber
 
-from avatarsite.sweeping import each
+from avatarsite.queue.sweeping import each
 from avatarsite.workspaces.access import Action, demand_of_token
+from avatarsite.workspaces.errors import NotAllowed
 from avatarsite.workspaces.models import ApiToken
-from avatarsite.workspaces.refusals import NotAllowed
 from avatarsite.workspaces.tokens import is_live
 from studio.gateway.models import AskedState, GatewayRequest
-from studio.gateway.outcome import Phase, standing_of
-from studio.gateway.runware.answers import Item, success
+from studio.gateway.runware.responses import Item, success
+from studio.gateway.status import Phase, standing_of
 from studio.models import Render
 from studio.models.renders import ENDED
 

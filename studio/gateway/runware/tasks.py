@@ -7,23 +7,23 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from avatarsite.addresses import trimmed
+from avatarsite.http.public_addresses import trimmed
 from avatarsite.workspaces.access import Action, demand_of_token
+from avatarsite.workspaces.errors import NotAllowed
 from avatarsite.workspaces.models import ApiToken
-from avatarsite.workspaces.refusals import NotAllowed
-from billing import ledger
-from studio.gateway import put_here
-from studio.gateway.asking import accept
-from studio.gateway.catalogue import models_of
-from studio.gateway.doors import shortened
+from billing.ledger import posting
+from studio.gateway import stored_files
+from studio.gateway.errors import AlreadyAsked, Order, Refused
+from studio.gateway.http import shortened
+from studio.gateway.intake import accept
 from studio.gateway.links import file_link
+from studio.gateway.model_names import models_of
 from studio.gateway.models import GatewayRequest, Protocol
-from studio.gateway.outcome import Standing, find_request, standing_of
-from studio.gateway.runware import answers, media, usage
-from studio.gateway.runware.answers import Parts
-from studio.gateway.runware.checks import check_uuid, check_video, missing, options_of
+from studio.gateway.runware import media, responses, usage
 from studio.gateway.runware.errors import TaskError, refusal
-from studio.gateway.words import AlreadyAsked, Order, Refused
+from studio.gateway.runware.requests import check_uuid, check_video, missing, options_of
+from studio.gateway.runware.responses import Parts
+from studio.gateway.status import Standing, find_request, standing_of
 
 Task = Mapping[str, Any]
 
@@ -92,14 +92,14 @@ def _conflict(task: Task) -> TaskError:
 
 def _poll(task: Task, caller: Caller) -> Parts:
     standing = _standing(task, caller)
-    return answers.of_standing(standing) if standing else ([], [])
+    return responses.of_standing(standing) if standing else ([], [])
 
 
 def _details(task: Task, caller: Caller) -> Parts:
     standing = _standing(task, caller)
     if standing is None:
         raise TaskError("taskNotFound", "The task was not found.", "taskUUID", status=404)
-    data, errors = answers.of_standing(standing)
+    data, errors = responses.of_standing(standing)
     response = {"data": data} | ({"errors": errors} if errors else {})
     head = {"taskType": "getTaskDetails", "taskUUID": task["taskUUID"]}
     return [head | {"request": [standing.row.asked], "response": response}], []
@@ -134,12 +134,12 @@ def _image(task: Task, caller: Caller) -> Parts:
 
 def _delete(token: ApiToken, given: str) -> None:
     try:
-        file = put_here.find_file(token.workspace, UUID(given))
+        file = stored_files.find_file(token.workspace, UUID(given))
     except ValueError:
         file = None
     if file is None:
         raise TaskError("mediaNotFound", "The media was not found.", "media", status=404)
-    put_here.delete_file(file)
+    stored_files.delete_file(file)
 
 
 def _account(task: Task, caller: Caller) -> Parts:
@@ -147,7 +147,7 @@ def _account(task: Task, caller: Caller) -> Parts:
     operation = task.get("operation")
     head = {"taskType": "accountManagement", "taskUUID": task["taskUUID"], "operation": operation}
     if operation == "getDetails":
-        balance = ledger.balance(caller.token.workspace)
+        balance = posting.balance(caller.token.workspace)
         return [head | usage.account(caller.token, balance.available_micros)], []
     if operation in ("getUsageActivity", "getUsagePerformance", "getUsageErrors"):
         return [head | {"usage": usage.totals(caller.token.workspace)}], []

@@ -6,9 +6,9 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from avatarsite.reading import NotJson
+from avatarsite.http.json_body import NotJson
 from avatarsite.workspaces.models import ApiToken
-from studio.gateway.doors import BodyTooLarge, NoToken, TooOften, check_rate, json_in, token_in
+from studio.gateway.http import BodyTooLarge, NoToken, TooOften, check_rate, json_in, token_in
 from studio.gateway.runware import batch
 from studio.gateway.runware.errors import TaskError, refused
 from studio.gateway.runware.tasks import Caller

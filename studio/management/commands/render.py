@@ -16,13 +16,13 @@ from avatarsite.workspaces.models import Workspace
 from billing.money import usd, usd_at_most
 from studio.models import Render, RenderState, UploadKind
 from studio.pipeline.drive import drive
-from studio.pipeline.options import CONTENT_CHECKS, OUTPUT_FORMATS
-from studio.pipeline.quote import CHEAPEST, FASTEST
-from studio.pipeline.request import request_render
+from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
+from studio.pipeline.request.quote import CHEAPEST, FASTEST
+from studio.pipeline.request.take import request_render
 from studio.projects import project_for_new_video
 from studio.providers import registry
 from studio.terminal import StageBars
-from studio.uploads import add_upload
+from studio.uploads.add import add_upload
 
 DRAFT = "local:draft"
 OPTIONS = ("output_format", "output_quality", "content_check")

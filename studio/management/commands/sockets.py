@@ -5,7 +5,7 @@ from typing import Any
 import uvicorn
 from django.core.management.base import BaseCommand
 
-from studio.gateway.doors import BODY_LIMIT
+from studio.gateway.http import BODY_LIMIT
 
 # What is a little above the limit is read and refused by name; what is far above ends its connection.
 LONGEST_FRAME = BODY_LIMIT + 10_000_000

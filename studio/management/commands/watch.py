@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from studio.pipeline.watch_process import watch_until
+from studio.pipeline.watch.process import watch_until
 
 
 class Command(BaseCommand):

@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from studio.media.draft.arrays import Floats
 from studio.media.draft.refusal import DraftInputError
 from studio.media.signatures import recognise
-from studio.media.sound import DEMUXERS, open_sound
+from studio.media.voices.sound import DEMUXERS, open_sound
 
 FPS = 25
 RATE = 16_000

@@ -6,8 +6,11 @@ import numpy as np
 import pillow_heif
 from PIL import Image, features
 
-from studio.media import faces, normalise, portraits, thumbnails, transcode, videos, voices
+from studio.media import normalise, thumbnails
 from studio.media.draft import drawing
+from studio.media.portraits import faces, portraits
+from studio.media.video import transcode, videos
+from studio.media.voices import voices
 
 __all__ = [
     "av",

@@ -11,10 +11,8 @@ from django.conf import settings
 
 from studio.providers import http
 from studio.providers.base import check_webhook_token
-from studio.providers.fal import ledger, uploads
-from studio.providers.fal.links import given_links, links_of, marked
-from studio.providers.fal.seal import check_seal
-from studio.providers.fal.words import (
+from studio.providers.fal import request_log, uploads
+from studio.providers.fal.codes import (
     CANCEL_ANSWERS,
     CANCEL_STATUSES,
     CANCELLED,
@@ -25,6 +23,8 @@ from studio.providers.fal.words import (
     why,
     why_of,
 )
+from studio.providers.fal.links import given_links, links_of, marked
+from studio.providers.fal.webhook_signature import check_seal
 from studio.providers.http.answers import count_at, text_at
 from studio.providers.remote import (
     LEAST_FILE_LIFE,
@@ -106,7 +106,7 @@ class FalProvider(RemoteProvider):
 
     async def _recover(self, order: RenderOrder) -> Submission:
         """Search the list of requests. Not being on it proves nothing, so the rest is waiting, or the webhook's."""
-        found = await ledger.find_by_reference(order.model, order.reference, headers=self._headers)
+        found = await request_log.find_by_reference(order.model, order.reference, headers=self._headers)
         if found is None:
             not_yet = failure(Fault.NOT_FOUND, "not_listed", "fal does not list a request of ours like this one yet.")
             return Submission(Outcome.UNKNOWN, failure=not_yet)
@@ -152,7 +152,7 @@ class FalProvider(RemoteProvider):
 
     async def _check_list(self, job: JobHandle, answer: http.Answer) -> JobReport:
         """The queue has no (clear) result any more; the list of requests may still have it. Raises ProviderError."""
-        found = await ledger.find_by_id(job.model, job.provider_job_id, headers=self._headers)
+        found = await request_log.find_by_id(job.model, job.provider_job_id, headers=self._headers)
         raw = {"queue": answer.raw, "found": _without_inputs(found) if found else None}
         made, status = (found or {}).get("json_output"), count_at(found, "status_code", 599) or 0
         if isinstance(made, dict) and text_at(made.get("video"), "url"):

@@ -8,7 +8,7 @@ import logging
 from django.conf import settings
 
 from studio.providers import http
-from studio.providers.fal.words import why
+from studio.providers.fal.codes import why
 from studio.providers.http.answers import text_at
 from studio.providers.http.downloads import put
 from studio.providers.remote import read, told_nothing

@@ -1,4 +1,7 @@
-"""Which addresses may get our key, and which may be fetched from at all; avatarsite/addresses.py is the judge."""
+"""Which addresses may get our key, and which may be fetched from at all.
+
+``avatarsite/http/public_addresses.py`` is the judge.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from avatarsite import addresses
-from avatarsite.addresses import is_loopback, is_public, is_public_by_name
-from avatarsite.networks import Address
+from avatarsite.http import public_addresses
+from avatarsite.http.networks import Address
+from avatarsite.http.public_addresses import is_loopback, is_public, is_public_by_name
 from studio.providers.types import Failure, Fault, ProviderError
 
 __all__ = ["AddressRefused", "Bases", "is_loopback", "is_public", "is_public_by_name", "joined", "public_addresses_of"]
@@ -21,7 +24,7 @@ class AddressRefused(ProviderError):
     """A link that a provider gave us, and that we will not follow."""
 
     def __init__(self, url: str, why: str) -> None:
-        host = addresses.AddressRefused(url, why).host
+        host = public_addresses.AddressRefused(url, why).host
         super().__init__(Failure(Fault.PROVIDER, "address_refused", f"The link to {host} is not followed: {why}"))
 
 
@@ -33,8 +36,8 @@ class Bases:
 
     def may_get_key(self, url: str) -> bool:
         """Whether ``url`` is at one of the configured origins: the same scheme, host and port."""
-        origin = addresses.origin_of(url)
-        return origin is not None and origin in {addresses.origin_of(base) for base in self.urls}
+        origin = public_addresses.origin_of(url)
+        return origin is not None and origin in {public_addresses.origin_of(base) for base in self.urls}
 
     @property
     def on_this_machine(self) -> bool:
@@ -47,13 +50,13 @@ class Bases:
         Raises AddressRefused.
         """
         with _in_our_words(url):
-            named = addresses.web_address(url)
-            is_ours = named.host in {base.host for base in map(addresses.parsed, self.urls) if base}
+            named = public_addresses.web_address(url)
+            is_ours = named.host in {base.host for base in map(public_addresses.parsed, self.urls) if base}
             if named.scheme == "http" and not is_ours and not self.on_this_machine:
                 raise AddressRefused(url, "it is not https.")
             if is_ours or _goes_through_a_proxy(named):
                 return []
-            allowed = [str(found) for found in await addresses.look_up(named) if self._may_fetch(found)]
+            allowed = [str(found) for found in await public_addresses.look_up(named) if self._may_fetch(found)]
         if not allowed:
             raise AddressRefused(url, "it does not lead to a public address.")
         return allowed
@@ -70,7 +73,7 @@ async def public_addresses_of(url: str, trusted: Bases, *, plain: bool = False) 
     an unknown name.
     """
     with _in_our_words(url):
-        return await addresses.public_addresses_of(url, trusted=trusted.may_get_key(url), plain=plain)
+        return await public_addresses.public_addresses_of(url, trusted=trusted.may_get_key(url), plain=plain)
 
 
 def joined(url: str, leads_to: str) -> str:
@@ -85,13 +88,13 @@ def joined(url: str, leads_to: str) -> str:
 def _in_our_words(url: str) -> Iterator[None]:
     try:
         yield
-    except addresses.AddressRefused as refusal:
+    except public_addresses.AddressRefused as refusal:
         raise AddressRefused(url, refusal.why) from refusal
-    except addresses.UnknownHost as error:
+    except public_addresses.UnknownHost as error:
         raise ProviderError(Failure(Fault.PROVIDER, "no_such_host", str(error), retryable=True)) from error
 
 
 def _goes_through_a_proxy(url: httpx.URL) -> bool:
     """A proxy looks names up by itself, and what it may reach is its owner's to say."""
     is_proxied = any(kind in urllib.request.getproxies() for kind in (url.scheme, "all"))
-    return is_proxied and not urllib.request.proxy_bypass(url.host) and addresses.as_literal(url.host) is None
+    return is_proxied and not urllib.request.proxy_bypass(url.host) and public_addresses.as_literal(url.host) is None

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
-from avatarsite.reading import is_deep
+from avatarsite.http.json_body import is_deep
 
 MOST_RETRY_AFTER = 900.0  # a provider that says "in a year" is asked in a quarter of an hour
 TEXT_KEPT = 2_000

@@ -14,7 +14,7 @@ import aiohttp
 import httpx
 from yarl import URL
 
-from avatarsite.codings import BadCoding, Decoder
+from avatarsite.http.encodings import BadCoding, Decoder
 from studio.providers.http.answers import Answer
 from studio.providers.http.pool import pool_for
 from studio.providers.types import Failure, Fault, ProviderError

@@ -12,8 +12,8 @@ import httpcore
 import httpx
 from asgiref.sync import async_to_sync
 
-from avatarsite.addresses import BROKEN
-from avatarsite.codings import BadCoding, Decoder
+from avatarsite.http.encodings import BadCoding, Decoder
+from avatarsite.http.public_addresses import BROKEN
 from studio.providers.http.addresses import AddressRefused, Bases, joined
 from studio.providers.http.answers import Answer
 from studio.providers.http.asking import NotSent, unanswered

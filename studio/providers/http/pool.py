@@ -63,7 +63,7 @@ def new_session(*, connections: int = CONNECTIONS) -> aiohttp.ClientSession:
         timeout=CALL_TIMEOUT,
         headers=HEADERS,
         cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,  # avatarsite/codings.py reads more forms, and never more than there is room for
+        auto_decompress=False,  # avatarsite/http/encodings.py reads more forms, and never more than there is room for
         max_line_size=LONGEST_LINE,
         max_field_size=LONGEST_LINE,
     )

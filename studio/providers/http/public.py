@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from avatarsite.addresses import BROKEN, pinned
+from avatarsite.http.public_addresses import BROKEN, pinned
 from studio.providers.http.addresses import AddressRefused, Bases, joined, public_addresses_of
 from studio.providers.http.asking import NotSent, unanswered
 from studio.providers.http.pool import HEADERS, tls

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import httpx
 
-from avatarsite.addresses import BROKEN, pinned
+from avatarsite.http.public_addresses import BROKEN, pinned
 from studio.providers.http.addresses import Bases, public_addresses_of
 from studio.providers.http.asking import NotSent, unanswered
 from studio.providers.http.pool import HEADERS, tls

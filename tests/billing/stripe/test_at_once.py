@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from avatarsite.inbox.letters import due_letters, handle_letter
 from avatarsite.inbox.models import Letter
+from avatarsite.inbox.receive import due_letters, handle_letter
 from tests.billing.races import in_threads
 from tests.billing.stripe.test_every_order import Life, every_life, is_right
 from tests.billing.stripe.worker import work

@@ -13,9 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from billing import auto_topup, holds, low_balance, topup_sweep, topups
-from billing.auto_topup import Rules
+from billing.holds import holds
 from billing.models import AutoTopUp, Origin, StripeCustomer, TopUp, TopUpState
+from billing.topups import auto_topup, checkout, low_balance, sweep
+from billing.topups.auto_topup import Rules
 from tests.billing.cast import DOLLAR, give
 from tests.billing.stripe.worker import work
 from tests.billing.stripe_shop import Shop
@@ -32,7 +33,7 @@ def rules(shop: Shop) -> Callable[..., None]:
     def switch_on(*, threshold: int = 6, amount: int = 20, ceiling: int = 100, card: str = "") -> None:
         top_up = shop.start(5, save_card=True)
         shop.stripe.pay(top_up.session_id or "")
-        topups.check_top_up(top_up)
+        checkout.check_top_up(top_up)
         if card:
             use_card(shop, card)
         wanted = Rules(
@@ -95,7 +96,7 @@ def test_a_nudge_that_was_lost_is_found_by_the_sweep(shop: Shop, rules: Callable
     rules(threshold=3)
     spend(shop, 3)
     OrmQ.objects.all().delete()
-    assert topup_sweep.sweep()["automatic"] == 1
+    assert sweep.sweep()["automatic"] == 1
     work()
     assert shop.posted == 22
 
@@ -136,7 +137,7 @@ def test_money_that_is_on_its_way_is_waited_for(shop: Shop, rules: Callable[...,
     rules(threshold=3)
     own = shop.start(10)
     shop.stripe.pay(own.session_id or "", action="later")
-    topups.check_top_up(own)
+    checkout.check_top_up(own)
     spend(shop, 4)
     assert (auto_topup.consider(shop.workspace), automatic()) == (None, [])
 
@@ -211,11 +212,11 @@ def test_a_confirmation_that_nobody_gives_is_cancelled_after_three_days(
 ) -> None:
     rules(card=ASKS)
     later(monkeypatch, days=2)
-    topup_sweep.sweep()
+    sweep.sweep()
     work()
     assert automatic() == [("needs_action", 2000)]
     later(monkeypatch, days=1, hours=1)
-    topup_sweep.look_again(TopUp.objects.get(state=TopUpState.NEEDS_ACTION))
+    sweep.look_again(TopUp.objects.get(state=TopUpState.NEEDS_ACTION))
     work()
     assert (automatic(), shop.posted) == ([("cancelled", 2000)], 5)
     assert shop.stripe.objects("payment_intent")[-1]["status"] == "canceled"
@@ -228,7 +229,7 @@ def test_a_cancellation_whose_answer_was_lost_is_seen_all_the_same(shop: Shop, r
     TopUp.objects.filter(origin=Origin.AUTOMATIC).update(created_at=timezone.now() - timedelta(days=4))
     (top_up,) = TopUp.objects.filter(origin=Origin.AUTOMATIC)
     shop.stripe.fault("server_error_after_work", times=1, remembered=True)
-    topup_sweep.look_again(top_up)
+    sweep.look_again(top_up)
     assert automatic() == [("cancelled", 2000)]
 
 
@@ -285,7 +286,7 @@ def test_a_charge_whose_error_stripe_remembers_is_found_and_not_made_again(
     assert automatic() == [("new", 2000)]
     assert auto_topup.consider(shop.workspace) is None
     later(monkeypatch, minutes=5)
-    topup_sweep.sweep()
+    sweep.sweep()
     work()
     assert (automatic(), shop.posted) == ([("paid", 2000)], 21)
     assert charges_of(shop, 2000) == 1
@@ -311,7 +312,7 @@ def test_a_charge_that_never_arrived_is_made_by_the_next_try(
     auto_topup.consider(shop.workspace)
     shop.stripe.no_faults()
     later(monkeypatch, minutes=5)
-    topup_sweep.sweep()
+    sweep.sweep()
     work()
     assert (automatic(), shop.posted) == ([("paid", 2000)], 21)
 
@@ -326,7 +327,7 @@ def test_after_a_day_stripes_list_decides(
     auto_topup.consider(shop.workspace)
     shop.stripe.no_faults()
     later(monkeypatch, hours=21)
-    topup_sweep.sweep()
+    sweep.sweep()
     work()
     state, posted = ("failed", 1) if fault == "drop_connection" else ("paid", 21)
     assert (automatic(), shop.posted) == ([(state, 2000)], posted)

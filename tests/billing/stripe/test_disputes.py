@@ -6,9 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing import accounts, disputes, forgiving, freezing, holds, topup_sweep
+from billing.debts import freezes, write_offs
 from billing.errors import WalletFrozen
+from billing.holds import holds
+from billing.ledger import accounts
 from billing.models import Dispute, DisputeState, TopUp, Transfer
+from billing.refunds import disputes
+from billing.topups import sweep
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe_shop import Shop
 
@@ -37,7 +41,7 @@ def test_a_dispute_freezes_the_wallet_and_takes_the_credit(shop: Shop) -> None:
     open_dispute(shop, top_up)
     assert (shop.posted, shop.owed, shop.frozen, shop.platform("disputes")) == (5, 0, True, 20)
     assert shop.platform("stripe_fees") == -15
-    with pytest.raises(WalletFrozen, match=freezing.DISPUTED):
+    with pytest.raises(WalletFrozen, match=freezes.DISPUTED):
         holds.place_hold(shop.workspace, DOLLAR, key="b:hold", subject="render:b")
     (told,) = shop.alerts("stripe_dispute")
     assert told.startswith(
@@ -59,7 +63,7 @@ def test_what_is_released_later_pays_what_is_owed(shop: Shop) -> None:
     hold = holds.place_hold(shop.workspace, 5 * DOLLAR, key="a:hold", subject="render:a")
     dispute = open_dispute(shop, top_up)
     holds.release_hold(hold, reason="cancelled")
-    assert topup_sweep.sweep()["debts"] == 1
+    assert sweep.sweep()["debts"] == 1
     assert (shop.posted, shop.owed) == (0, 0)
     close(shop, dispute, "won")
     assert (shop.posted, shop.owed, shop.frozen) == (20, 0, False)
@@ -93,7 +97,7 @@ def test_a_dispute_that_is_lost_keeps_the_wallet_frozen_until_somebody_lets_it_g
     dispute = open_dispute(shop, shop.buy(20))
     shop.buy(5)
     close(shop, dispute, "lost")
-    assert (shop.posted, shop.frozen, freezing.told_reason(shop.workspace)) == (5, True, freezing.LOST)
+    assert (shop.posted, shop.frozen, freezes.told_reason(shop.workspace)) == (5, True, freezes.LOST)
     assert (shop.platform("disputes"), shop.platform("stripe_clearing")) == (0, -5 + 15)
 
     assert [disputes.let_go_on(shop.workspace) for _ in range(2)] == [1, 0]
@@ -105,8 +109,8 @@ def test_a_lost_dispute_of_spent_credit_is_owed_also_after_it_was_let_go_on(shop
     spend(shop, 20)
     close(shop, open_dispute(shop, top_up), "lost")
     disputes.let_go_on(shop.workspace)
-    assert (shop.owed, shop.frozen, freezing.told_reason(shop.workspace)) == (20, True, freezing.OWED)
-    forgiving.forgive(shop.workspace, reason="Goodwill", token="one")
+    assert (shop.owed, shop.frozen, freezes.told_reason(shop.workspace)) == (20, True, freezes.OWED)
+    write_offs.forgive(shop.workspace, reason="Goodwill", token="one")
     assert (shop.posted, shop.owed, shop.frozen, shop.platform("write_off")) == (0, 0, False, -20)
 
 
@@ -177,7 +181,7 @@ def test_an_operators_own_freeze_outlives_the_dispute(shop: Shop) -> None:
     top_up = shop.buy(20)
     accounts.freeze(shop.workspace, reason="looks like a stolen card")
     close(shop, open_dispute(shop, top_up), "won")
-    assert (shop.posted, shop.frozen, freezing.told_reason(shop.workspace)) == (20, True, "")
+    assert (shop.posted, shop.frozen, freezes.told_reason(shop.workspace)) == (20, True, "")
 
 
 def test_a_state_that_we_do_not_know_moves_nothing_and_raises_an_alarm(shop: Shop) -> None:

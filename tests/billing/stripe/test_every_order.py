@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from avatarsite.inbox.letters import replay
 from avatarsite.inbox.models import Letter, Seal
-from billing import reconcile, tasks, topup_sweep, topups
+from avatarsite.inbox.receive import replay
+from billing import tasks
 from billing.models import Transfer
+from billing.stripe_sync import reconcile
+from billing.topups import checkout, sweep
 from tests.billing.stripe.worker import work
 from tests.billing.stripe_shop import Shop
 from tests.simulators.stripe.events import FORGERIES
@@ -208,7 +210,7 @@ def test_a_lost_letter_of_a_page_is_found_by_the_sweep(shop: Shop) -> None:
     top_up = shop.start(20)
     shop.stripe.pay(top_up.session_id or "")
     type(top_up).objects.update(next_check_at=top_up.created_at)
-    assert topup_sweep.sweep()["top-ups"] == 1
+    assert sweep.sweep()["top-ups"] == 1
     work()
     assert shop.posted == 20
 
@@ -216,7 +218,7 @@ def test_a_lost_letter_of_a_page_is_found_by_the_sweep(shop: Shop) -> None:
 def test_a_row_of_the_other_mode_is_left_alone(shop: Shop) -> None:
     top_up = shop.start(20)
     type(top_up).objects.update(livemode=True, next_check_at=top_up.created_at)
-    assert topup_sweep.sweep()["top-ups"] == 0
+    assert sweep.sweep()["top-ups"] == 0
     assert reconcile.reconcile_nightly().is_clean
 
 
@@ -224,10 +226,10 @@ def test_what_stripe_does_not_know_raises_an_alarm_and_is_asked_again_tomorrow(s
     top_up = shop.start(20)
     type(top_up).objects.update(session_id="cs_test_of_another_account")
     top_up.refresh_from_db()
-    told = topup_sweep.look_again(top_up)
+    told = sweep.look_again(top_up)
     assert told in shop.alerts("stripe_mismatch")
     assert "Stripe does not know cs_test_of_another_account" in told
-    assert topup_sweep.sweep()["top-ups"] == 0
+    assert sweep.sweep()["top-ups"] == 0
 
 
 def test_a_night_in_which_stripe_can_not_be_read_is_no_clean_night(shop: Shop) -> None:
@@ -276,7 +278,7 @@ def test_a_good_seal_over_a_lie_changes_nothing_for_the_object_is_asked(shop: Sh
     top_up = shop.start(20)
     event = shop.stripe.announce("checkout.session.completed", top_up.session_id or "")
     shop.tell_events([event["id"]], payment_status="paid", status="complete", amount_total=900_000)
-    assert (shop.posted, topups.check_top_up(top_up).state) == (0, "open")
+    assert (shop.posted, checkout.check_top_up(top_up).state) == (0, "open")
 
 
 def test_an_event_of_another_api_version_acts_and_raises_an_alarm(shop: Shop) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from billing import forgiving, freezing, holds, refunds
+from billing.debts import freezes, write_offs
+from billing.holds import holds
 from billing.models import Refund, RefundState, TopUp, Transfer
+from billing.refunds import refunds
 from tests.billing.cast import DOLLAR, give
 from tests.billing.stripe_shop import Shop
 
@@ -179,7 +181,7 @@ def test_a_dashboards_refund_of_spent_credit_is_owed_and_freezes_until_it_is_pai
     shop.stripe.refund(shop.charge_of(top_up))
     shop.tell()
     assert (shop.posted, shop.owed, shop.frozen) == (0, 12, True)
-    assert freezing.told_reason(shop.workspace) == freezing.OWED
+    assert freezes.told_reason(shop.workspace) == freezes.OWED
 
     shop.buy(25)
     assert (shop.posted, shop.owed, shop.frozen) == (13, 0, False)
@@ -203,7 +205,7 @@ def test_a_debt_that_was_given_up_stays_so_when_the_refund_fails(shop: Shop) -> 
     made = shop.stripe.refund(shop.charge_of(top_up))
     shop.tell()
     token = uuid.uuid4().hex
-    forgiven = [forgiving.forgive(shop.workspace, reason="Goodwill", token=token) for _ in range(2)]
+    forgiven = [write_offs.forgive(shop.workspace, reason="Goodwill", token=token) for _ in range(2)]
     assert (forgiven, shop.owed, shop.frozen, shop.platform("write_off")) == ([12 * DOLLAR, 0], 0, False, -12)
 
     shop.stripe.settle_refund(made["id"], "failed")
@@ -217,7 +219,7 @@ def test_half_a_debt_paid_and_half_given_up_both_come_back(shop: Shop) -> None:
     made = shop.stripe.refund(shop.charge_of(top_up))
     shop.tell()
     shop.buy(5)
-    forgiving.forgive(shop.workspace, reason="Goodwill", token="one")
+    write_offs.forgive(shop.workspace, reason="Goodwill", token="one")
     assert (shop.posted, shop.owed, shop.platform("write_off")) == (0, 0, -15)
     shop.stripe.settle_refund(made["id"], "canceled")
     shop.tell("refund.updated")

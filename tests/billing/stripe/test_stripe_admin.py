@@ -11,7 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from avatarsite.workspaces.models import User
-from billing import accounts, freezing, holds
+from billing.debts import freezes
+from billing.holds import holds
+from billing.ledger import accounts
 from billing.models import AutoTopUp, Dispute, LedgerAccount, Refund, StripeCustomer, TopUp
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe.worker import work
@@ -115,7 +117,7 @@ def test_a_debt_is_given_up_and_a_lost_dispute_let_go_on(shop: Shop, staff: Clie
     shop.tell()
     url = page(LedgerAccount, "freeze", accounts.wallet(shop.workspace).pk)
     shown = staff.get(url).content.decode()
-    assert (f"Frozen: {freezing.LOST}." in shown, "$12.00 is owed." in shown) == (True, True)
+    assert (f"Frozen: {freezes.LOST}." in shown, "$12.00 is owed." in shown) == (True, True)
 
     assert "$12.00 given up" in send(staff, url, times=2, act="forgive")
     assert (shop.owed, shop.frozen, shop.platform("write_off")) == (0, True, -12)
@@ -125,7 +127,7 @@ def test_a_debt_is_given_up_and_a_lost_dispute_let_go_on(shop: Shop, staff: Clie
 
 def test_an_operators_own_freeze_begins_and_ends(shop: Shop, staff: Client) -> None:
     url = page(LedgerAccount, "freeze", accounts.wallet(shop.workspace).pk)
-    assert "or one that the rules give" in send(staff, url, act="freeze", reason=freezing.OWED)
+    assert "or one that the rules give" in send(staff, url, act="freeze", reason=freezes.OWED)
     assert "frozen." in send(staff, url, act="freeze")
     assert (shop.frozen, accounts.wallet(shop.workspace).frozen_reason) == (True, REASON)
     assert "Select a valid choice" in send(staff, url, act="freeze")

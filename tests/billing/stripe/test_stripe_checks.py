@@ -10,8 +10,9 @@ import pytest
 from django.core.checks import run_checks
 from django.db.models import F
 
-from billing import accounts, ledger, refunds
+from billing.ledger import accounts, posting
 from billing.models import Dispute, LedgerAccount, Refund, TopUp
+from billing.refunds import refunds
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe_shop import Shop, use
 from tests.billing.unsealed import lawless
@@ -59,7 +60,7 @@ def _forget() -> None:
 
 
 def _overpay() -> None:
-    ledger.post(
+    posting.post(
         kind="clawback",
         debit=accounts.platform("adjustments"),
         credit=LedgerAccount.objects.get(code__startswith="receivable:"),
@@ -108,9 +109,9 @@ def test_a_planted_corruption_of_stripes_rows_is_found(
     stripe_stand_in.dispute(shop.charge_of(disputed))
     shop.tell("charge.dispute.created")
     accounts.platform(f"receivable:{shop.workspace.pk}")
-    assert ledger.verify() == []
+    assert posting.verify() == []
 
     plant, codes = CORRUPTIONS[name]
     with lawless():
         plant()
-    assert {finding.code for finding in ledger.verify()} == codes
+    assert {finding.code for finding in posting.verify()} == codes

@@ -12,9 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.workspaces.models import User
-from billing import auto_topup, reconcile, topup_review, topups
-from billing.auto_topup import Rules
 from billing.models import Origin, StripeCustomer, TopUp, Transfer
+from billing.refunds import topup_review
+from billing.stripe_sync import reconcile
+from billing.topups import auto_topup, checkout
+from billing.topups.auto_topup import Rules
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe.test_auto_topups import ASKS, use_card
 from tests.billing.stripe.worker import work
@@ -31,7 +33,7 @@ def doubtful(shop: Shop, kind: str = "checkout.session", **fields: Any) -> TopUp
     shop.stripe.pay(top_up.session_id or "")
     object_id = top_up.session_id if kind == "checkout.session" else payment_of(shop)["id"]
     shop.stripe.change(object_id or "", **fields)
-    topups.check_top_up(top_up)
+    checkout.check_top_up(top_up)
     assert (top_up.state, shop.posted, len(shop.alerts("stripe_mismatch"))) == ("review", 0, 1)
     return top_up
 
@@ -142,7 +144,7 @@ def test_other_money_for_a_closed_one_is_news(shop: Shop) -> None:
     topup_review.close_reviewed(top_up, reason=WHY)
     TopUp.objects.filter(pk=top_up.pk).update(payment_intent_id=None)
     top_up.refresh_from_db()
-    topups.check_top_up(top_up)
+    checkout.check_top_up(top_up)
     assert stands(shop, top_up) == ("review", 0, 1)
 
 
@@ -162,7 +164,7 @@ def doubtful_automatic(shop: Shop) -> TopUp:
     """Paid by a card whose bank asks first, and then told in another currency."""
     first = shop.start(5, save_card=True)
     shop.stripe.pay(first.session_id or "")
-    topups.check_top_up(first)
+    checkout.check_top_up(first)
     use_card(shop, ASKS)
     rules = Rules(enabled=True, threshold_micros=6 * DOLLAR, amount_cents=2000, ceiling_cents=10_000)
     auto_topup.set_rules(shop.workspace, rules, user=shop.user)
@@ -171,7 +173,7 @@ def doubtful_automatic(shop: Shop) -> TopUp:
     auto_topup.start_confirmation(top_up, visit="one", return_url="http://127.0.0.1/back")
     shop.stripe.answer_bank(top_up.payment_intent_id or "")
     shop.stripe.change(top_up.payment_intent_id or "", currency="eur")
-    topups.check_top_up(top_up)
+    checkout.check_top_up(top_up)
     assert top_up.state == "review"
     return top_up
 

@@ -7,10 +7,13 @@ import uuid
 import pytest
 
 from avatarsite.inbox.models import Letter
-from billing import auto_topup, holds, ledger, refunds
-from billing.auto_topup import Rules
 from billing.errors import HoldAlreadyClosed
+from billing.holds import holds
+from billing.ledger import posting
 from billing.models import Origin, Refund, TopUp, Transfer
+from billing.refunds import refunds
+from billing.topups import auto_topup
+from billing.topups.auto_topup import Rules
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe.worker import work
 from tests.billing.stripe_shop import Shop
@@ -40,7 +43,7 @@ def test_trap_3_what_was_settled_is_never_released_whatever_went_wrong_between(s
     hold.state = "open"  # as a process remembers it whose answer was lost
     with pytest.raises(HoldAlreadyClosed):
         holds.release_hold(hold, reason="it seemed to fail")
-    assert (shop.posted, ledger.balance(shop.workspace).held_micros) == (15, 0)
+    assert (shop.posted, posting.balance(shop.workspace).held_micros) == (15, 0)
 
 
 @pytest.mark.parametrize("ours", [True, False])
@@ -60,7 +63,7 @@ def test_trap_4_a_refund_whose_row_was_deleted_is_not_booked_under_a_new_key(sho
     assert (shop.posted, shop.owed, Transfer.objects.count()) == (15, 0, before)
     if not ours:
         # Its transfers name the row that is gone, so the books say where to look.
-        assert {finding.code for finding in ledger.verify()} == {"refund_differs"}
+        assert {finding.code for finding in posting.verify()} == {"refund_differs"}
         Refund.objects.filter(pk=refund.pk).delete()
 
 

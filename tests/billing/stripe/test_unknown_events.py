@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from stripe import WebhookSignature
 
-from avatarsite.inbox.letters import handle_letter
 from avatarsite.inbox.models import Letter, Seal
+from avatarsite.inbox.receive import handle_letter
 from avatarsite.models import Alert
 
 pytestmark = pytest.mark.django_db

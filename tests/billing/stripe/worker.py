@@ -7,7 +7,7 @@ from typing import Any
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
-from avatarsite.jobs import resolve
+from avatarsite.queue.jobs import resolve
 
 
 def work() -> list[str]:

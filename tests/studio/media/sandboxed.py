@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from studio.media.refusal import Refusal, UploadRefused
+from studio.media.errors import Refusal, UploadRefused
 
 
 def add(first: int, second: int) -> int:

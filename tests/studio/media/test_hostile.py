@@ -15,10 +15,10 @@ import pytest
 
 from studio import media
 from studio.media import judge
-from studio.media.refusal import UploadRefused
+from studio.media.errors import UploadRefused
 from studio.media.signatures import Content
-from studio.media.sound import Sound
-from studio.media.videos import UnreadableVideo
+from studio.media.video.videos import UnreadableVideo
+from studio.media.voices.sound import Sound
 from tests.corpus import hostile
 from tests.corpus.hostile import HOSTILE, Hostile
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from studio.media import judge
-from studio.media.refusal import Refusal, UploadRefused
+from studio.media.errors import Refusal, UploadRefused
 from studio.media.sandbox import Excess, Limits, OverLimit, client, paths, run
 from studio.media.sandbox.confine import missing_walls
 from tests.studio.media import sandboxed

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from avatarsite.admin.read_only import Kept
+from avatarsite.alerts import close_alert
+from avatarsite.models import Alert
+
+admin.site.site_header = admin.site.site_title = "Avatar Studio"
+admin.site.index_title = "Operations"
+
+
+@admin.register(Alert)
+class AlertAdmin(Kept, admin.ModelAdmin[Alert]):
+    list_display = ("message", "kind", "count", "first_at", "last_at", "closed_at")
+    list_filter = ("kind", ("closed_at", admin.EmptyFieldListFilter), "last_at")
+    search_fields = ("key", "message")
+    ordering = ("closed_at", "-last_at")
+    readonly_fields = ("kind", "key", "message", "detail", "count", "first_at", "last_at", "closed_at")
+    actions = ("close",)
+
+    @admin.action(description="Close", permissions=["change"])
+    def close(self, request: HttpRequest, alerts: QuerySet[Alert]) -> None:
+        closed = sum(close_alert(alert.kind, alert.key) for alert in alerts)
+        self.message_user(request, f"{closed} closed.")

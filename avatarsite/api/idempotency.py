@@ -1,0 +1,140 @@
+"""Answers to writes that are kept for a day under the caller's Idempotency-Key, so that a repeat does nothing twice.
+
+The key is taken, the work done and the answer kept in one transaction. A process that is killed in between leaves
+nothing, and its repeat starts anew; once the transaction is in, every repeat finds the answer. Parallel repeats wait at
+the unique key until the first is through: PostgreSQL holds them there, and SQLite lets one writer in at a time.
+
+A refused request has had no effect, so its key stays free for the corrected one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from django.http import HttpResponse
+from django.utils import timezone
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from avatarsite.api.models import KEY_LENGTH, KeptAnswer
+from avatarsite.api.problems import Problem
+from avatarsite.db import raw
+from avatarsite.db.compiled import Compiled, Given, insert
+from avatarsite.workspaces.models import ApiToken, Workspace
+
+KEPT_FOR = timedelta(hours=24)
+KEPT_HEADERS = ("Location",)
+BATCH = 5_000
+Deed = Callable[[], Response]
+_BY_KEY = Compiled(lambda: KeptAnswer.objects.filter(workspace_id=Given("workspace"), key=Given("key")))
+_KEEP = "UPDATE api_keptanswer SET status = %s, headers = %s, body = %s WHERE id = %s"
+
+
+class _Taken(Exception):
+    """Somebody else has the key, and has committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeatable:
+    """A write with a key: of which workspace, under which key, asking for what."""
+
+    workspace: Workspace
+    key: str
+    digest: str
+
+    def kept(self) -> HttpResponse | None:
+        """The answer from before. Raises Problem when the key was used for something else."""
+        row = _BY_KEY.first(workspace=self.workspace.pk, key=self.key)
+        if row is None:
+            return None
+        if row.created_at < timezone.now() - KEPT_FOR:
+            KeptAnswer.objects.filter(pk=row.pk).delete()
+            return None
+        if row.digest != self.digest:
+            detail = f"The Idempotency-Key {self.key} came before with another request; nothing was done now."
+            raise Problem("idempotency_key_reused", detail, field="Idempotency-Key")
+        return _as_it_was(row)
+
+    def once(self, deed: Deed) -> HttpResponse:
+        """Do it and keep the answer, or give the answer of whoever did it first."""
+        try:
+            with transaction.atomic():
+                row = self._take()
+                answer = deed()
+                _keep(row, answer)
+        except _Taken:
+            return self.kept() or self.once(deed)
+        return _as_it_was(row, replayed=False)
+
+    def _take(self) -> KeptAnswer:
+        row = KeptAnswer(workspace=self.workspace, key=self.key, digest=self.digest, created_at=timezone.now())
+        try:
+            insert(row)
+        except IntegrityError as error:
+            raise _Taken from error
+        return row
+
+
+def repeatable(request: Request) -> Repeatable | None:
+    """What the request's Idempotency-Key makes of it; None without one. Raises Problem for a key that is none."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= KEY_LENGTH or not all("!" <= letter <= "~" for letter in key):
+        detail = f"The Idempotency-Key has to be 1 to {KEY_LENGTH} visible ASCII characters."
+        raise Problem("idempotency_key_invalid", detail, field="Idempotency-Key")
+    assert isinstance(request.auth, ApiToken)  # noqa: S101 -- asked after the token was
+    return Repeatable(request.auth.workspace, key, _digest(request, test=request.auth.test))
+
+
+def forget_old_answers() -> int:
+    """Delete answers that are older than a day; gives how many."""
+    old = KeptAnswer.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).order_by("created_at")
+    return KeptAnswer.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:BATCH])).delete()[0]
+
+
+def _digest(request: Request, *, test: bool) -> str:
+    """Of what is asked and not of how it's spelt: the order of names and a form's boundary don't count."""
+    asked = [request.method, request.get_full_path(), test, _content(request.data)]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _content(data: Any) -> Any:
+    if not hasattr(data, "lists"):
+        return data
+    form: Mapping[str, list[Any]] = dict(data.lists())
+    return {name: [_part(value) for value in values] for name, values in form.items()}
+
+
+def _part(value: Any) -> Any:
+    if not isinstance(value, UploadedFile):
+        return value
+    digest = hashlib.sha256()
+    for chunk in value.chunks():
+        digest.update(chunk)
+    value.seek(0)
+    return [value.name, digest.hexdigest()]
+
+
+def _keep(row: KeptAnswer, answer: Response) -> None:
+    row.status = answer.status_code
+    row.headers = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
+    row.body = "" if answer.data is None else JSONRenderer().render(answer.data).decode()
+    raw.Session().change(_KEEP, [row.status, json.dumps(row.headers), row.body, row.pk])
+
+
+def _as_it_was(row: KeptAnswer, *, replayed: bool = True) -> HttpResponse:
+    response = HttpResponse(row.body, status=row.status, content_type="application/json", headers=row.headers)
+    if not row.body:
+        del response.headers["Content-Type"]
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response

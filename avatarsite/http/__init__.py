@@ -1,0 +1,1 @@
+"""HTTP as every entry point needs it: guarded addresses, bodies, forms, encodings, proxies."""

@@ -1,0 +1,72 @@
+"""Whose turn it is to send, and waking somebody up when nobody does."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from avatarsite.db.compiled import Compiled, Given
+from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Round
+from avatarsite.queue import jobs
+
+ROUND = 1
+_AWAKE = Compiled(
+    lambda: (
+        Endpoint.objects.only("id").filter(workspace_id=Given("workspace")).exclude(state=EndpointState.DISABLED)[:1]
+    )
+)
+LEASE_LIFE = timedelta(seconds=20)
+
+
+def wake_sender(workspace_id: str) -> None:
+    """Start a round once this transaction has committed, unless one is running and will see the rows by itself.
+
+    A round looks once more after it has let its lease go, so what was written while it still ran is not missed; what a
+    crash drops is found by the sweep.
+    """
+    transaction.on_commit(partial(_wake, workspace_id))
+
+
+def _wake(workspace_id: str) -> None:
+    if listening(workspace_id) and not Round.objects.filter(pk=ROUND, leased_until__gt=timezone.now()).exists():
+        jobs.enqueue("avatarsite.send_webhooks")
+
+
+def listening(workspace_id: str) -> bool:
+    return bool(_AWAKE.all(workspace=workspace_id))
+
+
+def take_lease(owner: str) -> bool:
+    """Take or renew the round for ``owner``. False if somebody else has it."""
+    now = timezone.now()
+    free = Round.objects.filter(Q(leased_until__lt=now) | Q(owner=owner), pk=ROUND)
+    if free.update(owner=owner, leased_until=now + LEASE_LIFE):
+        return True
+    try:
+        with transaction.atomic():
+            Round.objects.create(pk=ROUND, owner=owner, leased_until=now + LEASE_LIFE)
+    except IntegrityError:
+        return False
+    return True
+
+
+def drop_lease(owner: str) -> None:
+    Round.objects.filter(pk=ROUND, owner=owner).update(leased_until=timezone.now() - LEASE_LIFE)
+
+
+def due_endpoints(now: datetime) -> QuerySet[Endpoint]:
+    """Endpoints with something to send now: those that answer first, and of them who has waited longest."""
+    due = Delivery.objects.filter(endpoint=OuterRef("pk"), next_try_at__lte=now)
+    awake = Endpoint.objects.exclude(state=EndpointState.DISABLED)
+    rested = awake.filter(Q(rest_until=None) | Q(rest_until__lte=now))
+    return rested.filter(Exists(due)).order_by("failures", F("served_at").asc(nulls_first=True))
+
+
+def work_left(now: datetime) -> bool:
+    """Whether anything is due, or waits to be numbered and somebody listens."""
+    awake = Endpoint.objects.filter(workspace=OuterRef("workspace")).exclude(state=EndpointState.DISABLED)
+    return due_endpoints(now).exists() or Event.objects.filter(Exists(awake), number=None).exists()

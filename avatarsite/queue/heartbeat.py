@@ -1,0 +1,106 @@
+"""Signs of life: stamped by the last process of a cluster's chain, read by its supervisor and by /healthz.
+
+django-q2 fires ``post_execute`` in the monitor process after the acknowledgement, so a stamp proves the whole chain of
+pusher, worker and monitor. Any task counts; the canary sees to it that there is one. A raise in a signal handler would
+kill the process that sends the signal, so nothing here raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django_q.signals import post_execute, post_execute_in_worker, pre_execute
+
+from avatarsite.models import BusyWorker, Canary
+from avatarsite.queue.jobs import LONGER
+
+logger = logging.getLogger(__name__)
+
+STAMP_EVERY_SECONDS = 1.0
+# A task that waits for somebody else's server may fill its worker for longer than the canary may be silent, so each
+# announces itself; after its own limit, and some, even it counts as dead.
+SOME = timedelta(seconds=30)
+UNANNOUNCED = frozenset({"avatarsite.canary"})
+
+_supervisor = _cluster = ""  # whose this process is
+_last_stamp = 0.0
+
+
+def connect(supervisor: str, cluster: str) -> None:
+    """Listen, in a process that a supervisor has started and in those that it will fork."""
+    global _supervisor, _cluster
+    _supervisor, _cluster = supervisor, cluster
+    post_execute.connect(_stamp, dispatch_uid="canary")
+    pre_execute.connect(_begin, dispatch_uid="canary")
+    post_execute_in_worker.connect(_end, dispatch_uid="canary")
+
+
+def stamped_at(supervisor: str, cluster: str) -> datetime | None:
+    row = Canary.objects.filter(supervisor=supervisor, cluster=cluster).first()
+    return row.stamped_at if row else None
+
+
+def busy_pids(supervisor: str, cluster: str) -> list[int]:
+    """Processes that are inside a task now."""
+    rows = BusyWorker.objects.filter(supervisor=supervisor, cluster=cluster, until__gt=timezone.now())
+    return list(rows.values_list("pid", flat=True))
+
+
+def forget(supervisor: str, cluster: str) -> None:
+    Canary.objects.filter(supervisor=supervisor, cluster=cluster).delete()
+    BusyWorker.objects.filter(supervisor=supervisor, cluster=cluster).delete()
+
+
+def ages() -> dict[str, float]:
+    """Seconds since the newest sign of life of each cluster, on whichever host."""
+    newest: dict[str, float] = {}
+    for row in Canary.objects.all():
+        age = (timezone.now() - row.stamped_at).total_seconds()
+        newest[row.cluster] = min(age, newest.get(row.cluster, age))
+    return newest
+
+
+def _stamp(**_: Any) -> None:
+    global _last_stamp  # noqa: PLW0603 -- one monitor process, one clock
+    if time.monotonic() - _last_stamp < STAMP_EVERY_SECONDS:
+        return
+    _last_stamp = time.monotonic()
+    try:
+        Canary.objects.update_or_create(
+            supervisor=_supervisor, cluster=_cluster, defaults={"stamped_at": timezone.now()}
+        )
+    except Exception:
+        logger.exception("the canary of %s could not be stamped", _cluster)
+
+
+def _begin(task: dict[str, Any], **_: Any) -> None:
+    if task.get("name") in UNANNOUNCED:
+        return
+    try:
+        BusyWorker.objects.update_or_create(
+            supervisor=_supervisor,
+            pid=os.getpid(),
+            defaults={"cluster": _cluster, "until": timezone.now() + _limit(task.get("name", "")) + SOME},
+        )
+    except Exception:
+        logger.exception("a task could not be announced")
+
+
+def _end(task: dict[str, Any], **_: Any) -> None:
+    if task.get("name") in UNANNOUNCED:
+        return
+    try:
+        BusyWorker.objects.filter(supervisor=_supervisor, pid=os.getpid()).delete()
+    except Exception:
+        logger.exception("the end of a task could not be announced")
+
+
+def _limit(name: str) -> timedelta:
+    mine = settings.Q_CLUSTER | settings.Q_CLUSTER["ALT_CLUSTERS"].get(_cluster, {})
+    return timedelta(seconds=LONGER.get(name, mine["timeout"]))

@@ -1,0 +1,38 @@
+"""Seals what we have to read again, the seeds of second factors, so that a copy of the database opens nothing."""
+
+from __future__ import annotations
+
+import base64
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+_PURPOSE = b"avatarsite.workspaces.encryption"
+
+
+class Unreadable(ValueError):
+    """Sealed with a key that's neither SECRET_KEY nor among SECRET_KEY_FALLBACKS."""
+
+
+def seal(text: str) -> str:
+    return _box().encrypt(text.encode()).decode()
+
+
+def unseal(sealed: str) -> str:
+    """What was sealed. Raises Unreadable."""
+    try:
+        return _box().decrypt(sealed.encode()).decode()
+    except InvalidToken as error:
+        raise Unreadable("Sealed with another SECRET_KEY; add the old one to SECRET_KEY_FALLBACKS.") from error
+
+
+def _box() -> MultiFernet:
+    """Seals with SECRET_KEY, and reads what was sealed with it or with the ones before it."""
+    return MultiFernet([_lock(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
+
+
+def _lock(key: str) -> Fernet:
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE).derive(key.encode())
+    return Fernet(base64.urlsafe_b64encode(derived))

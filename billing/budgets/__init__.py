@@ -1,0 +1,1 @@
+"""Budgets: what a workspace or a token may spend in a month."""

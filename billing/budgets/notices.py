@@ -1,0 +1,92 @@
+"""Half, most and all of a month's cap: each is said once a month, to owners and admins and to their programs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.utils import timezone
+
+from avatarsite.db import raw
+from avatarsite.db.raw import Session
+from avatarsite.workspaces.models import Workspace
+from billing.budgets.mail import mail_budget_notice
+from billing.errors import BudgetReached
+from billing.events import announce
+from billing.labels import name_of
+from billing.models import PERCENTS
+
+
+class Use(NamedTuple):
+    """A month's row after a hold has taken its part; micro-dollars."""
+
+    cap_micros: int
+    spent_micros: int
+    reserved_micros: int
+    told_percent: int
+
+
+def level(cap_micros: int, used_micros: int) -> int:
+    """The highest of the percents that are told which ``used_micros`` has come to, or 0."""
+    return max((percent for percent in PERCENTS if used_micros * 100 >= cap_micros * percent), default=0)
+
+
+def note_use(sql: Session, workspace: Workspace, scope: str, starts_at: datetime, use: Use) -> None:
+    """Write the notice that is due after a hold, in the hold's transaction; nearly always none is."""
+    reached = level(use.cap_micros, use.spent_micros + use.reserved_micros)
+    if reached <= use.told_percent:
+        return
+    sql.change(_TOLD, [reached, workspace.pk, scope, sql.stamp(starts_at)])
+    _note(sql, workspace, scope, starts_at, reached, use)
+
+
+_TOLD = """
+UPDATE billing_budgetperiod SET told_percent = %s WHERE workspace_id = %s AND scope = %s AND starts_at = %s
+"""
+
+
+def note_refusal(workspace: Workspace, refusal: BudgetReached) -> None:
+    """That a cap has refused something is the notice of 100 %, too. Its own transaction: the refused one is gone."""
+    use = Use(refusal.cap_micros, refusal.spent_micros, refusal.reserved_micros, 0)
+    with raw.atomically() as sql:
+        _note(sql, workspace, refusal.scope, refusal.starts_at, PERCENTS[-1], use, refused=refusal.needed_micros)
+
+
+def _note(  # noqa: PLR0913, PLR0917 -- the columns of the row
+    sql: Session,
+    workspace: Workspace,
+    scope: str,
+    starts_at: datetime,
+    percent: int,
+    use: Use,
+    *,
+    refused: int | None = None,
+) -> None:
+    told = [use.cap_micros, use.spent_micros, use.reserved_micros, refused, sql.stamp(timezone.now())]
+    written = sql.run(_NOTE, [workspace.pk, scope, sql.stamp(starts_at), percent, *told])
+    if written:
+        month = (starts_at, (starts_at + timedelta(days=32)).replace(day=1))
+        micros = {**use._asdict(), "refused_micros": refused}
+        mail_budget_notice(workspace, scope, name_of(workspace, scope), percent, month, micros)
+        announce(workspace, "budget.reached", subject=scope, data=_facts(scope, starts_at, percent, use, refused))
+
+
+def _facts(scope: str, starts_at: datetime, percent: int, use: Use, refused: int | None) -> dict[str, Any]:
+    """What customers' programs are told; ``refused_micros`` is what a request asked for beyond the cap, or None."""
+    return {
+        "scope": scope,
+        "percent": percent,
+        "month": f"{starts_at:%Y-%m}",
+        "cap_micros": use.cap_micros,
+        "spent_micros": use.spent_micros,
+        "held_micros": use.reserved_micros,
+        "refused_micros": refused,
+    }
+
+
+_NOTE = """
+INSERT INTO billing_budgetnotice (
+    workspace_id, scope, starts_at, percent, cap_micros, spent_micros, reserved_micros, refused_micros, created_at
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (workspace_id, scope, starts_at, percent) DO NOTHING RETURNING id
+"""

@@ -1,0 +1,1 @@
+"""Debts: what is owed after a dispute or refund, clawed back, frozen or written off."""

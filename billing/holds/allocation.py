@@ -1,0 +1,103 @@
+"""Which lots bear a hold and pay its settle: priority, soonest expiry, bonus before paid, oldest.
+
+Whoever calls has moved the wallet's account before, and so owns its lots.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from avatarsite.db.raw import Answer, Session
+
+
+def book_first(sql: Session, wallet_code: str, amount: int, now: datetime) -> Answer:
+    """Hold ``amount`` micro-dollars of the wallet's first lot in burn order, if it bears all, as it nearly always does.
+
+    ``booked`` reads what came of it; in between, the caller finds out whether the wallet has so much.
+    """
+    return sql.ask(_BOOK_FIRST, [amount, wallet_code, sql.stamp(now), amount])
+
+
+def booked(sql: Session, first: Answer, account_id: int, amount: int, now: datetime) -> list[tuple[int, int]] | None:
+    """Which lots bear how much of ``amount``, in burn order; those after the first are held here.
+
+    None when what has not lapsed by ``now`` is too little; the caller's savepoint then takes back what was written.
+    """
+    if found := first.rows():
+        return [(found[0][0], amount)]
+    shares, missing = [], amount
+    for lot_id, free in sql.run(_BURN_ORDER, [account_id, sql.stamp(now)]):
+        share = min(free, missing)
+        shares.append((lot_id, share))
+        missing -= share
+        if not missing:
+            break
+    for lot_id, share in sorted(shares):
+        sql.change("UPDATE billing_creditlot SET held = held + %s WHERE id = %s", [share, lot_id])
+    return None if missing else shares
+
+
+_BOOK_FIRST = """
+UPDATE billing_creditlot SET held = held + %s WHERE id = (
+    SELECT id FROM billing_creditlot
+    WHERE account_id = (SELECT id FROM billing_ledgeraccount WHERE code = %s)
+        AND remaining > 0 AND remaining > held AND (expires_at IS NULL OR expires_at > %s)
+    ORDER BY priority, expires_at NULLS LAST, category, id LIMIT 1
+) AND remaining - held >= %s RETURNING id
+"""
+_BURN_ORDER = """
+SELECT id, remaining - held FROM billing_creditlot
+WHERE account_id = %s AND remaining > 0 AND remaining > held AND (expires_at IS NULL OR expires_at > %s)
+ORDER BY priority, expires_at NULLS LAST, category, id
+"""
+
+
+class Share(NamedTuple):
+    """What a lot bears of a hold; and beside it, to spare questions, what a settle will need to know."""
+
+    lot_id: int
+    amount: int
+    lapsed: bool
+    tail_seq: int
+    tail_hash: str
+    revenue_id: int | None
+
+
+def shares_of(sql: Session, hold_id: int, now: datetime) -> list[Share]:
+    """In burn order, and the same for ever, so that no lock is needed to read them."""
+    return [Share(*row) for row in sql.run(_SHARES, [sql.stamp(now), hold_id])]
+
+
+_SHARES = """
+SELECT s.lot_id, s.amount_micros, l.expires_at IS NOT NULL AND l.expires_at <= %s, a.seq,
+       COALESCE((SELECT owner_hash FROM billing_transfer WHERE owner_id = a.id AND owner_seq = a.seq), ''),
+       (SELECT id FROM billing_ledgeraccount WHERE code = 'revenue')
+FROM billing_holdlot s JOIN billing_creditlot l ON l.id = s.lot_id JOIN billing_ledgeraccount a ON a.id = l.account_id
+WHERE s.hold_id = %s ORDER BY s.id
+"""
+
+
+def charges_of(shares: list[Share], amount: int) -> dict[int, int]:
+    """Which lot pays how many micro-dollars of ``amount``: those that burn first pay first."""
+    charges: dict[int, int] = {}
+    for share in shares:
+        paid = min(share.amount, amount)
+        amount -= paid
+        if paid:
+            charges[share.lot_id] = paid
+    return charges
+
+
+def give_back(sql: Session, shares: list[Share], charges: dict[int, int]) -> bool:
+    """Take the charges out of the lots and free what they bore. False when a lot bears it no more: it was closed."""
+    for share in sorted(shares, key=lambda share: share.lot_id):
+        charge = charges.get(share.lot_id, 0)
+        if not sql.change(_GIVE_BACK, [share.amount, charge, share.lot_id, share.amount]):
+            return False
+    return True
+
+
+_GIVE_BACK = """
+UPDATE billing_creditlot SET held = held - %s, remaining = remaining - %s WHERE id = %s AND held >= %s
+"""

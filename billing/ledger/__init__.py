@@ -1,0 +1,1 @@
+"""The ledger: accounts, lots of credit, and transfers that are chained and never change."""

@@ -1,0 +1,230 @@
+"""The ledger's face: what others may do with money. Only here, and in ``lines``, its pen, are transfers written."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from avatarsite.db import raw
+from avatarsite.db.raw import Session
+from avatarsite.workspaces.models import User
+from billing.budgets import budgets
+from billing.errors import CannotReverse, InsufficientCredit, KeyConflict
+from billing.ledger import lots, transfers
+from billing.ledger.accounts import Balance, balance, freeze, platform, unfreeze, wallet
+from billing.ledger.lots import add_credit, expire_lots, grant
+from billing.ledger.transfers import Entry
+from billing.models import CreditLot, Hold, LedgerAccount, LotCategory, Transfer, TransferKind, Usage
+from billing.models.ledger import KEY_LENGTH, MEMO_LENGTH, SUBJECT_LENGTH
+from billing.money import MAX_MICROS, usd
+from billing.usage import daily
+from billing.verify import verification
+from billing.verify.verification import Check, Finding
+
+__all__ = [
+    "BONUS",
+    "PAID",
+    "Balance",
+    "CannotReverse",
+    "Finding",
+    "InsufficientCredit",
+    "KeyConflict",
+    "add_credit",
+    "balance",
+    "expire_lots",
+    "freeze",
+    "grant",
+    "platform",
+    "post",
+    "reverse",
+    "reverse_charge",
+    "unfreeze",
+    "verify",
+    "wallet",
+]
+BONUS, PAID = LotCategory.BONUS, LotCategory.PAID
+
+
+def verify(extra_checks: Iterable[Check] = ()) -> list[Finding]:
+    """Recompute everything; [] when all is well. ``billing/verify/verification.py`` lists what is compared."""
+    return verification.verify(extra_checks)
+
+
+def post(  # noqa: PLR0913 -- they are the columns of the row
+    *,
+    kind: str,
+    debit: LedgerAccount,
+    credit: LedgerAccount,
+    amount_micros: int,
+    key: str,
+    memo: str = "",
+    subject: str = "",
+    hold: Hold | None = None,
+    lot: CreditLot | None = None,
+    reverses: Transfer | None = None,
+    actor: User | None = None,
+    journal: uuid.UUID | None = None,
+) -> Transfer:
+    """Move micro-dollars from ``debit`` to ``credit``: a wallet gains by a credit and pays by a debit.
+
+    With a wallet on one side, ``lot`` says which credit grows or shrinks with it. Idempotent by key: a repeat returns
+    the first transfer, and one with other arguments (actor and journal aside) raises KeyConflict. Raises
+    InsufficientCredit when the wallet or the lot has less that is free, ValueError when the arguments make no sense.
+    """
+    entry = Entry(
+        kind,
+        debit.pk,
+        credit.pk,
+        amount_micros,
+        key,
+        hold_id=hold.pk if hold else None,
+        lot_id=lot.pk if lot else None,
+        reverses_id=reverses.pk if reverses else None,
+        subject=subject,
+        memo=memo,
+        actor_id=actor.pk if actor else None,
+        project=hold.project if hold else "",
+        member=hold.member if hold else "",
+        token=hold.token if hold else "",
+    )
+    _refuse_nonsense(entry, debit, credit)
+    owner = next((account for account in (debit, credit) if account.tracked), None)
+    try:
+        with raw.atomically() as sql:
+            head = _move(sql, entry, owner) if owner else None
+            # Before the lot, so that a repeat is known as one before what it would do is judged.
+            (pk,) = transfers.append(sql, [entry], head=head, journal=journal)
+            if owner:
+                _fill(sql, entry, owner)
+    except (IntegrityError, InsufficientCredit):
+        if before := _posted_before(entry):
+            return before
+        raise
+    return Transfer.objects.get(pk=pk)
+
+
+def _change(entry: Entry, owner: LedgerAccount) -> int:
+    return entry.amount_micros if entry.credit_id == owner.pk else -entry.amount_micros
+
+
+def _move(sql: Session, entry: Entry, owner: LedgerAccount) -> transfers.Head:
+    head = transfers.move(sql, owner.pk, posted=_change(entry, owner), held=0, lines=1)
+    if head is None:
+        owner.refresh_from_db()
+        free = owner.posted - owner.held - owner.floor
+        raise InsufficientCredit(needed_micros=entry.amount_micros, available_micros=free)
+    return head
+
+
+def _fill(sql: Session, entry: Entry, owner: LedgerAccount) -> None:
+    change = _change(entry, owner)
+    if sql.change(_FILL, [change, entry.lot_id, owner.pk, change, change]):
+        return
+    lot = CreditLot.objects.get(id=entry.lot_id or 0)
+    if lot.account_id != owner.pk:
+        raise ValueError(f"{lot} is not credit of {owner}.")
+    if change > 0:
+        raise ValueError(f"{lot} has {usd(lot.remaining)} of {usd(lot.granted)} left: {usd(change)} more won't fit.")
+    raise InsufficientCredit(needed_micros=-change, available_micros=lot.remaining - lot.held)
+
+
+_FILL = """
+UPDATE billing_creditlot SET remaining = remaining + %s
+WHERE id = %s AND account_id = %s AND remaining + %s >= held AND remaining + %s <= granted
+"""
+
+
+def _posted_before(entry: Entry) -> Transfer | None:
+    first = Transfer.objects.filter(key=entry.key).first()
+    told = [name for name in Entry._fields if name != "actor_id"]
+    if first and any(getattr(first, name) != getattr(entry, name) for name in told):
+        raise KeyConflict(entry.key, f"for {usd(first.amount_micros)} ({first.memo or first.kind})")
+    return first
+
+
+def _refuse_nonsense(entry: Entry, debit: LedgerAccount, credit: LedgerAccount) -> None:
+    if not 0 < entry.amount_micros <= MAX_MICROS:
+        raise ValueError(f"The amount is {usd(entry.amount_micros)}; a transfer moves $0.000001 to {usd(MAX_MICROS)}.")
+    if debit.pk == credit.pk or (debit.tracked and credit.tracked):
+        raise ValueError(f"{debit} to {credit}: a transfer goes between two accounts of which one is the platform's.")
+    if (debit.tracked or credit.tracked) and entry.lot_id is None:
+        raise ValueError("A transfer from or to a wallet names the lot of credit that it drains or fills.")
+    if entry.kind not in TransferKind.values:
+        raise ValueError(f"The kind is {entry.kind!r}; use one of {', '.join(TransferKind.values)}.")
+    for name, limit in (("key", KEY_LENGTH), ("memo", MEMO_LENGTH), ("subject", SUBJECT_LENGTH)):
+        if len(getattr(entry, name)) > limit or (name == "key" and not entry.key):
+            raise ValueError(f"The {name} has {len(getattr(entry, name))} characters; use at most {limit}.")
+
+
+# What came of nothing, or went by the calendar, is not put right by turning it round.
+_NOT_REVERSED = {
+    TransferKind.REVERSAL: "it is a reversal itself; post what is right instead",
+    TransferKind.EXPIRE: "what lapsed stays lapsed; grant credit instead",
+}
+
+
+def reverse(transfer: Transfer, *, reason: str, actor: User | None = None) -> Transfer:
+    """Take a transfer back by a new one that names it; the old one stays. A transfer is reversed at most once.
+
+    A charge goes back to the lot that paid it, and lapses at once if that lot's date has passed. Raises CannotReverse,
+    or InsufficientCredit when what was granted is spent or held by now.
+    """
+    if not reason.strip():
+        raise ValueError("The reason is empty; write why this is corrected.")
+    if transfer.kind in _NOT_REVERSED:
+        raise CannotReverse(f"{transfer} can't be reversed: {_NOT_REVERSED[TransferKind(transfer.kind)]}.")
+    with transaction.atomic():
+        reversal = _mirror(transfer, reason.strip(), actor, uuid.uuid4())
+        if reversal.owner_id and reversal.owner_id == reversal.credit_id:
+            lots.expire_lots_of(reversal.owner_id, timezone.now())
+    return reversal
+
+
+def _mirror(transfer: Transfer, memo: str, actor: User | None, journal: uuid.UUID) -> Transfer:
+    return post(
+        kind=TransferKind.REVERSAL,
+        debit=transfer.credit,
+        credit=transfer.debit,
+        amount_micros=transfer.amount_micros,
+        key=f"reverse:{transfer.pk}",
+        memo=memo,
+        subject=transfer.subject,
+        hold=transfer.hold,
+        lot=transfer.lot,
+        reverses=transfer,
+        actor=actor,
+        journal=journal,
+    )
+
+
+def reverse_charge(hold: Hold, *, reason: str, actor: User | None = None) -> bool:
+    """Give the whole charge of a settled hold back, by one reversal for each lot that paid; False if it was before.
+
+    Each lot gets what it paid, and what returns to one whose date has passed lapses at once. The month's caps, the
+    day's usage and the hold say it, too; what is owed to the provider stays. Raises CannotReverse for a hold without
+    a charge, or with a part that was reversed by hand.
+    """
+    if not reason.strip():
+        raise ValueError("The reason is empty; write why the charge is given back.")
+    with raw.atomically() as sql:
+        account = LedgerAccount.objects.select_for_update().get(pk=hold.account_id)  # first, as whoever settles does
+        hold.refresh_from_db()
+        if hold.returned_micros:
+            return False
+        charges = list(Transfer.objects.filter(hold=hold, kind=TransferKind.SETTLE).order_by("lot_id"))
+        if not charges or Transfer.objects.filter(reverses__in=charges).exists():
+            raise CannotReverse(f"{hold} has no charge that could be given back whole.")
+        journal, total = uuid.uuid4(), sum(charge.amount_micros for charge in charges)
+        for charge in charges:
+            _mirror(charge, reason.strip(), actor, journal)
+        Hold.objects.filter(pk=hold.pk).update(returned_micros=total)
+        if account.capped:
+            budgets.take_off(sql, hold, total)
+        if usage := Usage.objects.filter(hold=hold).first():
+            daily.take_off(usage, hold, total)
+        lots.expire_lots_of(account.pk, timezone.now())
+    hold.returned_micros = total
+    return True

@@ -1,0 +1,1 @@
+"""The price book, its changes, and what providers really charge."""

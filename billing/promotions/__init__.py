@@ -1,0 +1,1 @@
+"""Promotion codes, which become bonus credit."""

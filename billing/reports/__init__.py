@@ -1,0 +1,1 @@
+"""Reports for the books of whoever runs the service."""

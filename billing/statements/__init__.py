@@ -1,0 +1,1 @@
+"""Statements: a month's lines of a wallet, as a page, a file and a mail."""

@@ -1,0 +1,1 @@
+"""Stripe's API: the only folder that imports ``stripe``."""

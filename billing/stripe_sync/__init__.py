@@ -1,0 +1,1 @@
+"""Stripe's events taken in, and its records compared with ours."""

@@ -1,0 +1,185 @@
+"""What Stripe's webhooks do here: each makes us look at the object that it names, as it stands now.
+
+The letter is filed raw before it is read (``avatarsite/inbox``). It is filed under Stripe's id of the event only if its
+signature is good on arrival, so that nobody can take an event's place by guessing its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from stripe import SignatureVerificationError, WebhookSignature
+
+from avatarsite.alerts import raise_alert
+from avatarsite.http.json_body import NotJson, read_json
+from avatarsite.inbox.models import Letter
+from avatarsite.inbox.receive import LetterRefused
+from billing.models import CardSetup, Origin, StripeCustomer, TopUp
+from billing.refunds.disputes import book_dispute
+from billing.refunds.refunds import book_refund
+from billing.stripe import client, customers
+from billing.stripe.objects import PaymentFacts, SessionFacts, id_of
+from billing.topups import auto_topup
+from billing.topups.checkout import MISMATCH, book_payment, book_session
+
+HEADER = "stripe-signature"
+# Both ways: Stripe's SDK would take a letter from the future.
+TOLERANCE_SECONDS = 300
+
+
+def event_id(_source: str, headers: Mapping[str, str], _query: Mapping[str, str], body: bytes) -> str:
+    """Stripe's id of the event, or "" for a letter that nobody has to believe.
+
+    An old letter is not refused for good: Stripe seals the next delivery of the same event anew.
+    """
+    try:
+        _refuse_stale(_check_seal(body, headers.get(HEADER, "")), timezone.now())
+        return id_of(read_json(body))
+    except (LetterRefused, ValueError, TypeError, AttributeError):
+        return ""
+
+
+def act(letter: Letter) -> str:
+    """Check the signature, and look at what the event names. Raises LetterRefused for a letter that isn't Stripe's."""
+    body = bytes(letter.body)
+    # Against when it came and not against now: it may have waited here.
+    _refuse_stale(_check_seal(body, letter.headers.get(HEADER, "")), letter.received_at)
+    event = _read(body)
+    if event.get("object") != "event":
+        return _unknown(event)
+    if bool(event.get("livemode")) != client.livemode():
+        told = f"Event {event.get('id')} is of the other mode than our key. Nothing was done."
+        raise_alert(MISMATCH, "livemode", told)
+        return told
+    if event.get("api_version") != client.API_VERSION:
+        told = (
+            f"Stripe's webhook endpoint sends events of API version {event.get('api_version')}; "
+            f"set it to {client.API_VERSION}."
+        )
+        raise_alert("stripe_api_version", "endpoint", told)
+    return _look_at(str(event.get("type") or ""), _object(event))
+
+
+def _check_seal(body: bytes, header: str) -> int:
+    """When the letter was signed, in seconds since 1970."""
+    refusals = []
+    # Two secrets, divided by a comma, while one takes over from the other.
+    for secret in settings.STRIPE_WEBHOOK_SECRET:
+        try:
+            WebhookSignature.verify_header(body, header, secret)
+        except (SignatureVerificationError, UnicodeDecodeError) as error:
+            refusals.append(str(error))
+        else:
+            return int(next(part.split("=", 1)[1] for part in header.split(",") if part.startswith("t=")))
+    if not refusals:
+        raise LetterRefused("STRIPE_WEBHOOK_SECRET is not set, so nothing can be believed")
+    raise LetterRefused(refusals[-1])
+
+
+def _refuse_stale(signed_at: int, came_at: datetime) -> None:
+    if abs(signed_at - came_at.timestamp()) > TOLERANCE_SECONDS:
+        raise LetterRefused("it was signed more than five minutes from when it came")
+
+
+def _read(body: bytes) -> Mapping[str, Any]:
+    """What a letter with a good seal says; nothing, if that is not JSON or no object."""
+    try:
+        event = read_json(body)
+    except NotJson:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _unknown(event: Mapping[str, Any]) -> str:
+    """It is Stripe's, and of a kind that nothing here reads: the destination's settings want a look."""
+    kind, named = str(event.get("object") or "no JSON object"), str(event.get("type") or "")
+    if kind == "v2.core.event":
+        remedy = "It is a thin event. Set the payload style of Stripe's event destination to Snapshot."
+    else:
+        remedy = "See which events Stripe's event destination sends."
+    told = f"Stripe sent an unknown kind of event ({f'{kind} {named}'.strip()[:200]}). Nothing was done. {remedy}"
+    raise_alert("stripe_unknown_event", kind[:60], told)
+    return told
+
+
+def _object(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = event.get("data")
+    found = data.get("object") if isinstance(data, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+# --- What each kind of object makes us look at -----------------------------------------------------------------------
+
+
+def _look_at(kind: str, thing: Mapping[str, Any]) -> str:
+    look = next((look for prefix, look in _LOOKS if kind.startswith(prefix)), None)
+    return look(thing) if look and thing.get("id") else f"{kind} makes nothing move here"
+
+
+def book_any_session(facts: SessionFacts) -> str:
+    """Book a Checkout session, whether it was to pay or to save a card."""
+    if facts.mode == "setup":
+        setup = CardSetup.objects.select_related("customer").filter(pk=facts.reference).first()
+        if setup is None:
+            return "not of ours"
+        CardSetup.objects.filter(pk=setup.pk, session_id=None).update(session_id=facts.id)
+        setup.refresh_from_db()
+        return "the card is saved" if customers.check_card_setup(setup) else "no card was saved"
+    return book_session(facts)
+
+
+def book_any_payment(facts: PaymentFacts) -> str:
+    """Book a payment, whether it was made at checkout or by itself."""
+    automatic = TopUp.objects.filter(pk=facts.metadata.get("topup", ""), origin=Origin.AUTOMATIC).first()
+    return auto_topup.take_note(automatic, facts) if automatic else book_payment(facts)
+
+
+def _session(thing: Mapping[str, Any]) -> str:
+    return book_any_session(client.session(thing["id"]))
+
+
+def _payment(thing: Mapping[str, Any]) -> str:
+    return book_any_payment(client.payment(thing["id"]))
+
+
+def _refund(thing: Mapping[str, Any]) -> str:
+    return book_refund(client.refund(thing["id"]))
+
+
+def _charge(thing: Mapping[str, Any]) -> str:
+    payment_id = id_of(thing.get("payment_intent"))
+    told = [book_refund(facts) for facts in client.refunds_of(payment_id)] if payment_id else []
+    return "; ".join(told) or "no refund of ours"
+
+
+def _dispute(thing: Mapping[str, Any]) -> str:
+    return book_dispute(client.dispute(thing["id"]))
+
+
+def _card(thing: Mapping[str, Any]) -> str:
+    return customers.refresh_card(thing["id"])
+
+
+def _customer(thing: Mapping[str, Any]) -> str:
+    customer = StripeCustomer.objects.filter(stripe_id=thing["id"]).first()
+    if customer is None:
+        return "no customer of ours"
+    customers.renew(customer)
+    return f"{customer.workspace_id} gets a new customer with the next payment"
+
+
+# The first that fits counts. A charge's own events beside refunds say nothing that its payment's don't.
+_LOOKS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
+    ("checkout.session.", _session),
+    ("payment_intent.", _payment),
+    ("charge.dispute.", _dispute),
+    ("charge.refund.", _refund),
+    ("charge.refunded", _charge),
+    ("refund.", _refund),
+    ("payment_method.", _card),
+    ("customer.deleted", _customer),
+)

@@ -1,0 +1,1 @@
+"""Top-ups: credit bought by checkout or by itself, and the sweep that finishes them."""

@@ -1,0 +1,1 @@
+"""Usage: what renders took and cost, metered, by day and in sum."""

@@ -1,0 +1,118 @@
+"""Measured output becomes money: one Usage, one charge, our cost, and what we write off, all or nothing."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from django.db import IntegrityError, transaction
+
+from avatarsite.workspaces.models import Workspace
+from billing.errors import KeyConflict
+from billing.holds.holds import settle_hold
+from billing.ledger import accounts, posting
+from billing.models import Hold, Price, TransferKind, Usage
+from billing.money import charge_micros, usd, usd_a_second
+from billing.usage import daily
+
+logger = logging.getLogger(__name__)
+
+
+def record_usage(  # noqa: PLR0913 -- they are the columns of the row
+    *,
+    workspace: Workspace,
+    subject: str,
+    offer: str,
+    price: Price,
+    measured_ms: int,
+    hold: Hold,
+    reported_ms: int | None = None,
+    reported_cost_micros: int | None = None,
+) -> Usage:
+    """Charge ``min(measured, held)``, settle the hold, book what we owe the provider and what we write off.
+
+    ``measured_ms`` is of our own copy; what the provider reports is kept beside it, and its cost is what is booked
+    unless it says nothing or 0. Idempotent by subject: a repeat returns the first row, one with other facts raises
+    KeyConflict. Raises HoldAlreadyClosed when the hold was released. Runs inside the caller's transaction.
+    """
+    due = charge_micros(measured_ms, price.price_micros_per_second)
+    amount = min(due, hold.amount_micros)
+    expected = charge_micros(measured_ms, price.cost_micros_per_second)
+    usage = Usage(
+        workspace=workspace,
+        subject=subject,
+        offer=offer,
+        price=price,
+        hold=hold,
+        measured_ms=measured_ms,
+        reported_ms=reported_ms,
+        reported_cost_micros=reported_cost_micros,
+        amount_micros=amount,
+        write_off_micros=due - amount,
+        cost_micros=max(reported_cost_micros or expected, 0),
+    )
+    _refuse_nonsense(usage)
+    if before := _recorded_before(usage):
+        return before
+    try:
+        with transaction.atomic():
+            settle_hold(hold, amount, memo=_memo(measured_ms, price))
+            usage.save(force_insert=True)
+            daily.count(usage, hold, usage.created_at)
+            _book(usage)
+    except IntegrityError:
+        if before := _recorded_before(usage):
+            return before
+        raise
+    return usage
+
+
+def _memo(measured_ms: int, price: Price) -> str:
+    seconds = f"{measured_ms / 1000:.3f}".rstrip("0").rstrip(".")
+    return f"{seconds} s at {usd_a_second(price.price_micros_per_second)} a second"
+
+
+def _refuse_nonsense(usage: Usage) -> None:
+    if usage.measured_ms <= 0:
+        raise ValueError(f"{usage.subject} measures {usage.measured_ms} ms; output without length is never charged.")
+    if usage.hold.account.workspace_id != usage.workspace_id:
+        raise ValueError(f"The hold {usage.hold.key} belongs to another workspace than {usage.subject}.")
+    if usage.price.offer != usage.offer:
+        raise ValueError(f"The price is of {usage.price.offer}, and {usage.subject} was made by {usage.offer}.")
+
+
+def _recorded_before(usage: Usage) -> Usage | None:
+    first = Usage.objects.filter(subject=usage.subject).first()
+    told = ("workspace_id", "offer", "price_id", "hold_id", "measured_ms")
+    if first and any(getattr(first, name) != getattr(usage, name) for name in told):
+        raise KeyConflict(usage.subject, f"for {first.measured_ms} ms of {first.offer}")
+    return first
+
+
+def _book(usage: Usage) -> None:
+    journal = uuid.uuid4()
+    if usage.cost_micros:
+        provider = usage.offer.split(":", 1)[0]
+        posting.post(
+            kind=TransferKind.PROVIDER_COST,
+            debit=accounts.platform(accounts.PROVIDER_COST),
+            credit=accounts.platform(f"provider_payable:{provider}"),
+            amount_micros=usage.cost_micros,
+            key=f"usage:{usage.subject}:cost",
+            subject=usage.subject,
+            journal=journal,
+            memo="as reported" if usage.reported_cost_micros else "by the price book",
+        )
+    if usage.write_off_micros:
+        # The whole output counts as sold, and what the hold did not cover as given away, so that both can be seen.
+        posting.post(
+            kind=TransferKind.WRITE_OFF,
+            debit=accounts.platform(accounts.WRITE_OFF),
+            credit=accounts.platform(accounts.REVENUE),
+            amount_micros=usage.write_off_micros,
+            key=f"usage:{usage.subject}:write_off",
+            subject=usage.subject,
+            journal=journal,
+            memo="longer than what was held",
+        )
+        logger.warning("Wrote off %s of %s: longer than held", usd(usage.write_off_micros), usage.subject)

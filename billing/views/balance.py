@@ -1,0 +1,45 @@
+"""The balance and its statement."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from billing.statements import statements
+from billing.views.context import known_of
+
+PAGE = 50
+# Line numbers are BIGINT; more digits than this are nobody's.
+MOST_DIGITS = 18
+
+
+@workspace_view(Action.VIEW)
+@require_safe
+def balance(request: WorkspaceRequest) -> HttpResponse:
+    return balance_page(request)
+
+
+def balance_page(request: WorkspaceRequest, *, status: int = 200, **told: str) -> HttpResponse:
+    """The page, with what became of a form on it in ``told``."""
+    before = line_number(request.GET.get("before", ""))
+    lines = statements.statement(request.workspace, before=before, limit=PAGE + 1)
+    shown = lines[:PAGE]
+    context = {
+        **known_of(request.workspace),
+        "holds": statements.open_holds(request.workspace),
+        "lots": statements.live_lots(request.workspace),
+        "lines": shown,
+        "came_in": sum(line.amount_micros for line in shown if line.amount_micros > 0),
+        "went_out": -sum(line.amount_micros for line in shown if line.amount_micros < 0),
+        "before_these": shown[-1].balance_after_micros - shown[-1].amount_micros if shown else 0,
+        "older": shown[-1].seq if len(lines) > PAGE else None,
+        "newest": before is None,
+    }
+    return render(request, "billing/balance.html", context | told, status=status)
+
+
+def line_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None

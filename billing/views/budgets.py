@@ -1,0 +1,115 @@
+"""Monthly caps: who may spend how much, and what is left of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from avatarsite.amounts import AmountField, written
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from billing.budgets import budgets
+from billing.budgets.budgets import WORKSPACE, Standing
+from billing.labels import KINDS, Named, in_words, list_of
+from billing.money import MAX_MICROS, MICROS, dollars_of, micros_of, usd
+
+UNPROCESSABLE = 422
+TITLES = {"project": "Projects", "member": "People", "token": "API tokens"}
+
+
+class CapForm(forms.Form):
+    scope = forms.CharField(max_length=60)
+    amount = AmountField(
+        label="Dollars a month",
+        required=False,
+        min_value=0,
+        max_value=MAX_MICROS // MICROS,
+        decimal_places=6,
+        error_messages={"invalid": "Write dollars such as 20 or 12.50; empty is no cap."},
+    )
+
+    def clean_amount(self) -> int | None:
+        amount = self.cleaned_data["amount"]
+        return None if amount is None else micros_of(amount)
+
+
+@dataclass(frozen=True, slots=True)
+class CapRow:
+    """Something that may be capped, and how its cap stands; ``wrong`` is what was typed and refused."""
+
+    scope: str
+    named: Named
+    standing: Standing | None
+    wrong: str = ""
+    error: str = ""
+
+    @property
+    def anchor(self) -> str:
+        return self.scope.replace(":", "-")
+
+    @property
+    def value(self) -> str:
+        if self.wrong or self.standing is None:
+            return self.wrong
+        return written(dollars_of(self.standing.cap_micros))
+
+
+@workspace_view(Action.VIEW, post=Action.MANAGE_BILLING)
+@require_http_methods(["GET", "HEAD", "POST"])
+def caps(request: WorkspaceRequest) -> HttpResponse:
+    form = CapForm(request.POST) if request.method == "POST" else None
+    if form is None:
+        return _page(request)
+    rows = _rows(request)
+    scope = form.data.get("scope", "")
+    row = next((row for row in (rows[WORKSPACE], *_all(rows)) if row.scope == scope), None)
+    if row is None:
+        messages.error(request, "There is nothing of this name to cap here any more.")
+        return _page(request, status=UNPROCESSABLE)
+    if not form.is_valid():
+        sentence = " ".join(str(error) for errors in form.errors.values() for error in errors)
+        return _page(request, wrong={scope: (form.data.get("amount", ""), sentence)}, status=UNPROCESSABLE)
+    amount = form.cleaned_data["amount"]
+    budgets.set_cap(request.workspace, scope, amount, user=request.user)
+    whose = in_words(scope, row.named.label)
+    told = f"{usd(amount)} a month for {whose}." if amount is not None else f"There is no cap on {whose} any more."
+    messages.success(request, told)
+    return redirect("budgets", workspace=request.workspace.slug)
+
+
+def _page(request: WorkspaceRequest, *, wrong: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
+    rows = _rows(request, wrong or {})
+    _, renews_at = budgets.month_of(timezone.now())
+    context = {
+        "whole": rows[WORKSPACE],
+        "groups": [(TITLES[kind], kind, rows[kind]) for kind in KINDS if rows[kind]],
+        "renews_at": renews_at,
+    }
+    return render(request, "billing/budgets.html", context, status=status)
+
+
+def _all(rows: dict[str, Any]) -> list[CapRow]:
+    return [row for kind in KINDS for row in rows[kind]]
+
+
+def _rows(request: WorkspaceRequest, wrong: dict[str, tuple[str, str]] | None = None) -> dict[str, Any]:
+    """The workspace's own row, and those of each kind: what there is now, and what has a cap from before."""
+    standing = {each.scope: each for each in budgets.standings(request.workspace)}
+    told = wrong or {}
+
+    def row(scope: str, named: Named) -> CapRow:
+        return CapRow(scope, named, standing.get(scope), *told.get(scope, ("", "")))
+
+    found: dict[str, Any] = {WORKSPACE: row(WORKSPACE, Named(request.workspace.name))}
+    for kind in KINDS:
+        here = list_of(request.workspace, kind)
+        gone = {scope: Named(each.label, each.url) for scope, each in standing.items() if scope.startswith(f"{kind}:")}
+        found[kind] = [row(scope, named) for scope, named in (here | gone | here).items()]
+    return found

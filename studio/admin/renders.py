@@ -1,0 +1,295 @@
+"""The operator's view: everything about a render on one page, and the few things that may be done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from avatarsite.admin.read_only import ActionsOnly, Kept, ReadOnly, customer
+from avatarsite.admin.reason import ask_reason
+from avatarsite.errors import DomainError
+from avatarsite.workspaces.models import User
+from billing.errors import CannotReverse
+from billing.models import Transfer
+from billing.money import usd
+from studio.models import (
+    Delivery,
+    OfferHealth,
+    Project,
+    ProviderJob,
+    Render,
+    RenderEvent,
+    StorageUse,
+    StoredFile,
+    Upload,
+)
+from studio.pipeline import giving_back, health
+from studio.pipeline.cancel import give_up, request_cancel
+from studio.pipeline.request.take import retry_render
+from studio.storage.ledger import spelt
+from studio.storage.local import signed_link
+
+STOPPED = "This video was stopped by the people who run the service."
+
+
+class JobInline(ReadOnly, admin.StackedInline[ProviderJob, Render]):
+    model = ProviderJob
+    extra = 0
+    ordering = ("attempt",)
+
+
+class DeliveryInline(ReadOnly, admin.StackedInline[Delivery, Render]):
+    model = Delivery
+    extra = 0
+    exclude = ("url",)  # may carry a signature
+
+
+class EventInline(ReadOnly, admin.TabularInline[RenderEvent, Render]):
+    model = RenderEvent
+    extra = 0
+    fields = ("at", "from_state", "to_state", "reason", "detail")
+
+
+@admin.register(Render)
+class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
+    list_display = ("title", "workspace", "state", "offer", "held", "charged", "requested_by", "created_at")
+    list_filter = ("state", "offer", "created_at")
+    search_fields = ("=id", "title", *customer(), "requested_by__email", "jobs__provider_job_id")
+    list_select_related = ("workspace", "requested_by")
+    ordering = ("-id",)
+    date_hierarchy = "created_at"
+    inlines = (JobInline, DeliveryInline, EventInline)
+    actions = ("retry", "cancel", "fail_and_release", "give_charge_back")
+    readonly_fields = ("watch_it", "money")
+
+    @admin.display(description="at most")
+    def held(self, render: Render) -> str:
+        return usd(render.ceiling_micros)
+
+    @admin.display(description="charged")
+    def charged(self, render: Render) -> str:
+        if render.charge_micros is None:
+            return "–"
+        return f"{usd(render.charge_micros)}, given back" if render.returned_at else usd(render.charge_micros)
+
+    @admin.display(description="Video")
+    def watch_it(self, render: Render) -> str | SafeString:
+        if not render.video:
+            return "–"
+        return format_html('<a href="{}">Watch it</a>', signed_link(render.video.name or ""))
+
+    @admin.display(description="Ledger")
+    def money(self, render: Render) -> str | SafeString:
+        """The transfers that this render caused."""
+        lines = Transfer.objects.filter(subject=f"render:{render.pk}").select_related("debit", "credit").order_by("pk")
+        rows = (
+            (
+                reverse("admin:billing_transfer_change", args=[line.pk]),
+                line.get_kind_display(),
+                line.debit.code,
+                line.credit.code,
+                usd(line.amount_micros),
+            )
+            for line in lines
+        )
+        return format_html_join("", '<div><a href="{}">{}</a>: {} → {}, {}</div>', rows) or "No transfer."
+
+    @admin.action(description="Ask again (a new video with a new hold)", permissions=["change"])
+    def retry(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
+        self._each(request, renders, "asked for again", lambda render: bool(retry_render(render, user=_user(request))))
+
+    @admin.action(description="Cancel", permissions=["change"])
+    def cancel(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
+        self._each(request, renders, "being cancelled", lambda render: request_cancel(render, user=_user(request)))
+
+    @admin.action(description="Give up: fail it and release its hold", permissions=["change"])
+    def fail_and_release(self, request: HttpRequest, renders: QuerySet[Render]) -> HttpResponse | None:
+        rows = list(renders)
+        told = [
+            "it has ended and stays as it is." if one.ended else f"{usd(one.ceiling_micros)} is held." for one in rows
+        ]
+        reason = ask_reason(self, request, rows, action="fail_and_release", act="Give up", told=told)
+        if isinstance(reason, HttpResponse):
+            return reason
+
+        def act(render: Render) -> bool:
+            won = not render.ended and give_up(
+                render, code="stopped", message=f"{STOPPED} {reason}", reason=f"given up: {reason}"
+            )
+            if won:
+                self.log_change(request, render, f"Gave up: {reason}")
+            return won
+
+        self._each(request, renders, "failed, their holds released", act)
+        return None
+
+    @admin.action(description="Give the charge back", permissions=["give_back"])
+    def give_charge_back(self, request: HttpRequest, renders: QuerySet[Render]) -> HttpResponse | None:
+        rows, act = list(renders.select_related("hold")), "Give the charge back"
+        told = [giving_back.terms_of(render) for render in rows]
+        reason = ask_reason(self, request, rows, action="give_charge_back", act=act, told=told)
+        if isinstance(reason, HttpResponse):
+            return reason
+
+        def give_back(render: Render) -> bool:
+            won = giving_back.give_charge_back(render, reason=reason, actor=_user(request))
+            if won:
+                self.log_change(request, render, f"Gave {usd(render.returned_micros)} back: {reason}")
+            return won
+
+        self._each(request, renders, "given back", give_back)
+        return None
+
+    def has_give_back_permission(self, request: HttpRequest) -> bool:
+        """It moves money, so it needs what granting credit needs."""
+        return request.user.has_perm("billing.grant_credit")
+
+    def _each(self, request: HttpRequest, renders: QuerySet[Render], done: str, act: Callable[[Render], bool]) -> None:
+        """Do it to each, and say how many it was possible for."""
+        count = 0
+        # Read once: what is done may take them out of the list's filter.
+        rows = list(renders.select_related("hold", "workspace", "project", "portrait", "voice"))
+        for render in rows:
+            try:
+                count += act(render)
+            except (DomainError, CannotReverse) as error:
+                self.message_user(request, f"{render}: {error}", messages.ERROR)
+        level = messages.SUCCESS if count else messages.WARNING
+        self.message_user(request, f"{count} of {len(rows)} {done}.", level)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("studio.view_render")
+
+
+@admin.register(Project)
+class ProjectAdmin(Kept, admin.ModelAdmin[Project]):
+    list_display = ("name", "workspace", "created_at", "archived_at")
+    search_fields = ("=id", "name", *customer())
+    list_select_related = ("workspace",)
+    readonly_fields = ("workspace", "portrait", "created_at")
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
+    list_display = ("name", "kind", "workspace", "size", "created_by", "created_at")
+    list_filter = ("kind", "created_at")
+    search_fields = ("=id", "name", "=sha256", *customer())
+    list_select_related = ("workspace", "created_by")
+
+    @admin.display(description="measures")
+    def size(self, upload: Upload) -> str:
+        if upload.duration_ms is not None:
+            return f"{upload.duration_ms / 1000:.3f} s"
+        return f"{upload.width} × {upload.height}"
+
+
+@admin.register(ProviderJob)
+class ProviderJobAdmin(ReadOnly, admin.ModelAdmin[ProviderJob]):
+    list_display = ("render", "attempt", "offer", "outcome", "status", "failure_code", "created_at", "finished_at")
+    list_filter = ("offer", "outcome", "status", "created_at")
+    search_fields = (
+        "=id",
+        "=render__id",
+        "=reference",
+        "=provider_job_id",
+        "failure_code",
+        *customer("render__workspace"),
+    )
+    list_select_related = ("render",)
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(OfferHealth)
+class OfferHealthAdmin(ActionsOnly, admin.ModelAdmin[OfferHealth]):
+    list_display = (
+        "offer",
+        "circuit",
+        "failures",
+        "open_until",
+        "reason",
+        "half_take",
+        "most_take",
+        "came",
+        "changed_at",
+    )
+    search_fields = ("offer", "reason")
+    ordering = ("offer",)
+    actions = ("close_now",)
+    readonly_fields = ("circuit", "half_take", "most_take", "came")
+
+    @admin.display(description="circuit")
+    def circuit(self, row: OfferHealth) -> str:
+        return health.state_word(row)
+
+    @admin.display(description="half take, for a second of video")
+    def half_take(self, row: OfferHealth) -> str:
+        return _pace(health.record_of(row.offer).p50)
+
+    @admin.display(description="nine in ten take")
+    def most_take(self, row: OfferHealth) -> str:
+        return _pace(health.record_of(row.offer).p90)
+
+    @admin.display(description="came, of the last week's latest")
+    def came(self, row: OfferHealth) -> str:
+        record = health.record_of(row.offer)
+        return f"{record.done} of {record.ended} ({record.done / record.ended:.0%})" if record.ended else "–"
+
+    @admin.action(description="Close the circuit now", permissions=["change"])
+    def close_now(self, request: HttpRequest, rows: QuerySet[OfferHealth]) -> None:
+        closed = [row for row in rows if health.close_circuit(row.offer)]
+        for row in closed:
+            self.log_change(request, row, "Closed the circuit by hand")
+        level = messages.SUCCESS if closed else messages.WARNING
+        self.message_user(request, f"{len(closed)} of {len(rows)} closed; the others were not open.", level)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("studio.view_offerhealth")
+
+
+def _pace(seconds: float | None) -> str:
+    return "no record yet" if seconds is None else f"{seconds:.1f} s"
+
+
+def _user(request: HttpRequest) -> User:
+    user: Any = request.user
+    assert isinstance(user, User)  # noqa: S101 -- the admin site lets nobody else in
+    return user
+
+
+@admin.register(StorageUse)
+class StorageUseAdmin(admin.ModelAdmin[StorageUse]):
+    """Where a workspace gets a quota of its own."""
+
+    list_display = ("workspace", "used", "quota_gb", "quota_reason")
+    search_fields = customer()
+    list_select_related = ("workspace",)
+    ordering = ("-bytes",)
+    fields = ("workspace", "used", "quota_gb", "quota_reason")
+    autocomplete_fields = ("workspace",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: StorageUse | None = None) -> tuple[str, ...]:
+        return ("workspace", "used") if obj else ("used",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @admin.display(ordering="bytes")
+    def used(self, use: StorageUse) -> str:
+        return spelt(use.bytes)
+
+
+@admin.register(StoredFile)
+class StoredFileAdmin(ReadOnly, admin.ModelAdmin[StoredFile]):
+    list_display = ("name", "workspace", "kind", "state", "bytes", "created_at")
+    list_filter = ("kind", "state")
+    search_fields = ("name", *customer())
+    list_select_related = ("workspace",)
+    ordering = ("-created_at",)

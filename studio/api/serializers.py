@@ -1,0 +1,348 @@
+"""What the API gives of the studio's rows. Each shape is both the answer and its documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from avatarsite.api.serializers import moment, site_link
+from billing.api.money import Money, money
+from studio.models import Project, Render, RenderState, Upload, UploadKind
+from studio.pipeline.deliver import host_of
+from studio.pipeline.progress import is_unconfirmed
+from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
+from studio.storage.local import content_type_of
+
+Shape = serializers.Serializer[Any]
+
+
+class UploadShape(Shape):
+    id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=UploadKind.values)
+    name = serializers.CharField(help_text="The file’s name as it came.")
+    content_type = serializers.CharField(help_text="Of the stored file.")
+    bytes = serializers.IntegerField(help_text="Size of the stored file.")
+    sha256 = serializers.CharField(help_text="Of the bytes as they came.")
+    width = serializers.IntegerField(allow_null=True, help_text="Of a portrait, in pixels.")
+    height = serializers.IntegerField(allow_null=True)
+    duration_ms = serializers.IntegerField(allow_null=True, help_text="Of a voice, by decoding it.")
+    face = serializers.SerializerMethodField(help_text="[x, y, width, height] in pixels, when a face was found.")
+    changes = serializers.SerializerMethodField(help_text="What was changed on the way in, as sentences.")
+    url = serializers.SerializerMethodField(help_text="A stable link to the file; it needs a token.")
+    created_at = serializers.DateTimeField()
+
+    @extend_schema_field({"type": ["array", "null"], "items": {"type": "integer"}})
+    def get_face(self, upload: Upload) -> list[int] | None:
+        found: list[int] | None = upload.details.get("face")
+        return found
+
+    def get_changes(self, upload: Upload) -> list[str]:
+        return [str(change) for change in upload.details.get("changes", [])]
+
+    @extend_schema_field({"type": "string", "format": "uri"})
+    def get_url(self, upload: Upload) -> str:
+        return site_link(reverse("api_upload_file", kwargs={"upload": upload.pk}))
+
+
+class SlotShape(Shape):
+    id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=UploadKind.values)
+    method = serializers.ChoiceField(choices=["PUT"])
+    url = serializers.URLField(help_text="Send the bytes here, without a token.")
+    headers = serializers.DictField(child=serializers.CharField(), help_text="To be sent with the bytes as they are.")
+    max_bytes = serializers.IntegerField()
+    expires_at = serializers.DateTimeField()
+
+
+class OptionsShape(Shape):
+    output_format = serializers.ChoiceField(choices=OUTPUT_FORMATS)
+    output_quality = serializers.IntegerField()
+    content_check = serializers.ChoiceField(choices=CONTENT_CHECKS)
+    ttl_seconds = serializers.IntegerField(allow_null=True, help_text="How long the files are kept; null for ever.")
+    upload_host = serializers.CharField(allow_null=True, help_text="Host of the address that the video is sent to.")
+
+    def to_representation(self, instance: dict[str, Any]) -> dict[str, Any]:
+        endpoint = instance.get("upload_endpoint")
+        return {
+            "output_format": instance.get("output_format", "mp4"),
+            "output_quality": instance.get("output_quality", 95),
+            "content_check": instance.get("content_check", "none"),
+            "ttl_seconds": instance.get("ttl_seconds"),
+            "upload_host": host_of(endpoint) if endpoint else None,
+        }
+
+
+class FailureShape(Shape):
+    code = serializers.CharField()
+    message = serializers.CharField(help_text="What went wrong, in a sentence. Nothing was charged.")
+
+
+class OutputShape(Shape):
+    kind = serializers.ChoiceField(choices=["video", "poster"])
+    url = serializers.URLField(help_text="A stable link; it needs a token, and leads to the file.")
+    content_type = serializers.CharField()
+
+
+class ChargeReturnShape(Shape):
+    """Whoever runs the service has given the charge back, whole."""
+
+    amount = Money()
+    reason = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class RenderShape(Shape):
+    id = serializers.CharField()
+    state = serializers.ChoiceField(choices=RenderState.values)
+    state_detail = serializers.SerializerMethodField(
+        help_text="`unconfirmed`: it was sent, and the provider has not confirmed yet that it took it; it is asked "
+        "again, and nothing is sent twice. Otherwise null."
+    )
+    title = serializers.CharField()
+    project = serializers.CharField(source="project_id")
+    group = serializers.CharField(source="group_id", allow_null=True, help_text="Shared by takes, or by a batch.")
+    portrait = serializers.CharField(source="portrait_id")
+    voice = serializers.CharField(source="voice_id")
+    model = serializers.CharField()
+    offer = serializers.CharField(help_text="Where it is made, and whose price counts.")
+    routing = serializers.CharField()
+    fallback = serializers.BooleanField()
+    why = serializers.CharField(help_text="Why this offer.")
+    prompt = serializers.CharField()
+    options = OptionsShape()
+    reference = serializers.CharField()
+    metadata = serializers.DictField(child=serializers.CharField())
+    test = serializers.BooleanField(help_text="Asked for with a test token: a draft that costs nothing.")
+    token = serializers.CharField(source="token_id", allow_null=True)
+    ceiling = Money(source="ceiling_micros", help_text="The most that is charged.")
+    charge = Money(source="charge_micros", allow_null=True, help_text="What was charged; null before it is ready.")
+    charge_return = serializers.SerializerMethodField(help_text="That the charge was given back; usually null.")
+    duration_ms = serializers.IntegerField(source="measured_ms", allow_null=True, help_text="Measured on our copy.")
+    width = serializers.IntegerField(allow_null=True)
+    height = serializers.IntegerField(allow_null=True)
+    seed = serializers.IntegerField(allow_null=True, help_text="Of the video, where its provider tells it.")
+    nsfw_content = serializers.BooleanField(
+        allow_null=True, help_text="What the content check found; null without one, or where its finding is not told."
+    )
+    bytes = serializers.IntegerField(source="video_bytes", allow_null=True)
+    sha256 = serializers.CharField(source="video_sha256")
+    outputs = serializers.SerializerMethodField()
+    failure = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    cancel_requested_at = serializers.DateTimeField(allow_null=True)
+    files_delete_at = serializers.DateTimeField(source="delete_at", allow_null=True)
+    files_deleted_at = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema_field({"type": ["string", "null"], "enum": ["unconfirmed", None]})
+    def get_state_detail(self, render: Render) -> str | None:
+        return state_detail_of(render)
+
+    @extend_schema_field(OutputShape(many=True))
+    def get_outputs(self, render: Render) -> list[dict[str, str]]:
+        return outputs_of(render)
+
+    @extend_schema_field(ChargeReturnShape(allow_null=True))
+    def get_charge_return(self, render: Render) -> dict[str, Any] | None:
+        return charge_return(render)
+
+    @extend_schema_field(FailureShape(allow_null=True))
+    def get_failure(self, render: Render) -> dict[str, str] | None:
+        if render.state != RenderState.FAILED:
+            return None
+        return {"code": render.failure_code, "message": render.failure_message}
+
+
+class EventShape(Shape):
+    at = serializers.DateTimeField()
+    from_state = serializers.CharField(allow_blank=True, help_text="Empty for the first.")
+    to_state = serializers.ChoiceField(choices=RenderState.values)
+    reason = serializers.CharField()
+
+
+class LinkedOutputShape(OutputShape):
+    download_url = serializers.URLField(help_text="The file itself, for whoever has the link, until expires_at.")
+    expires_at = serializers.DateTimeField()
+
+
+class ProjectShape(Shape):
+    id = serializers.CharField()
+    name = serializers.CharField()
+    portrait = serializers.CharField(source="portrait_id", allow_null=True)
+    defaults = serializers.SerializerMethodField(help_text="What new videos of the project start from.")
+    archived_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+    @extend_schema_field({"type": "object", "additionalProperties": True})
+    def get_defaults(self, project: Project) -> dict[str, Any]:
+        return {name: value for name, value in project.defaults.items() if name != "upload_endpoint"}
+
+
+class CountsShape(Shape):
+    """How many renders are in each state."""
+
+    queued = serializers.IntegerField()
+    submitting = serializers.IntegerField()
+    rendering = serializers.IntegerField()
+    ingesting = serializers.IntegerField()
+    ready = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+
+
+class BatchShape(Shape):
+    id = serializers.CharField(source="group.pk")
+    size = serializers.IntegerField()
+    ended = serializers.BooleanField(help_text="Whether every render of it has ended.")
+    states = CountsShape()
+    ceiling = Money(source="ceiling_micros", help_text="The most that all of it is charged.")
+    charged = Money(source="charged_micros", help_text="What has been charged so far.")
+    created_at = serializers.DateTimeField(source="group.created_at")
+
+
+class ItemQuoteShape(Shape):
+    index = serializers.IntegerField(help_text="Counts from 0.")
+    ceiling = Money()
+
+
+class BatchQuoteShape(Shape):
+    id = serializers.CharField(help_text="Send it as `quote` with the same items: prices and ceiling bind us.")
+    size = serializers.IntegerField()
+    ceiling = Money(help_text="The most that all of it would be charged.")
+    items = ItemQuoteShape(many=True)
+    expires_at = serializers.DateTimeField()
+
+
+class ModelShape(Shape):
+    id = serializers.CharField(source="slug")
+    name = serializers.CharField()
+    summary = serializers.CharField()
+
+
+class OfferShape(Shape):
+    """An offer as it stands, priced for the seconds that were asked about."""
+
+    id = serializers.CharField()
+    model = serializers.CharField()
+    provider = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a serializer's fields hide its attributes
+    available = serializers.BooleanField()
+    why_not = serializers.CharField(allow_blank=True, help_text="Why it can’t be had now.")
+    price_per_second = Money(allow_null=True)
+    ceiling = Money(allow_null=True, help_text="The most that this voice is charged.")
+    expected_seconds = serializers.FloatField(allow_null=True, help_text="Until it is ready, by our last renders.")
+
+
+class HealthShape(Shape):
+    state = serializers.ChoiceField(choices=["good", "shaky", "paused"])
+    recent_renders = serializers.IntegerField()
+    recent_done = serializers.IntegerField()
+
+
+class LimitsShape(Shape):
+    voice_min_ms = serializers.IntegerField()
+    voice_max_ms = serializers.IntegerField()
+    output_formats = serializers.ListField(child=serializers.CharField(), help_text="Every one works; some by us.")
+    content_check = serializers.BooleanField()
+    can_cancel = serializers.BooleanField(help_text="Whether a job that is running can be stopped.")
+
+
+class FullOfferShape(OfferShape):
+    limits = LimitsShape()
+    health = HealthShape()
+
+
+class QuoteShape(Shape):
+    id = serializers.CharField(help_text="Send it as `quote` with a render: offers, prices and ceiling bind us.")
+    model = serializers.CharField()
+    voice_ms = serializers.IntegerField()
+    takes = serializers.IntegerField()
+    chosen = serializers.CharField(allow_null=True, help_text="The offer that would make it now.")
+    why = serializers.CharField()
+    ceiling = Money(help_text="The most that all takes are charged together, whichever offer makes them.")
+    offers = OfferShape(many=True)
+    expires_at = serializers.DateTimeField()
+
+
+def outputs_of(render: Render) -> list[dict[str, str]]:
+    found = []
+    for kind in ("video", "poster"):
+        name = getattr(render, kind).name
+        if name:
+            url = site_link(reverse("api_render_output", kwargs={"render": render.pk, "output": kind}))
+            found.append({"kind": kind, "url": url, "content_type": content_type_of(name)})
+    return found
+
+
+def charge_return(render: Render) -> dict[str, Any] | None:
+    if render.returned_at is None:
+        return None
+    return {
+        "amount": money(render.returned_micros),
+        "reason": render.returned_reason,
+        "at": moment(render.returned_at),
+    }
+
+
+def state_detail_of(render: Render) -> str | None:
+    return "unconfirmed" if is_unconfirmed(render) else None
+
+
+def render_shape(render: Render) -> dict[str, Any]:
+    """As ``RenderShape`` says, which a test holds it to; by hand, because a list makes twenty or more."""
+    failed = render.state == RenderState.FAILED
+    return {
+        "id": render.pk,
+        "state": render.state,
+        "state_detail": state_detail_of(render),
+        "title": render.title,
+        "project": render.project_id,
+        "group": render.group_id,
+        "portrait": render.portrait_id,
+        "voice": render.voice_id,
+        "model": render.model,
+        "offer": render.offer,
+        "routing": render.routing,
+        "fallback": render.fallback,
+        "why": render.why,
+        "prompt": render.prompt,
+        "options": _OPTIONS.to_representation(render.options),
+        "reference": render.reference,
+        "metadata": render.metadata,
+        "test": render.test,
+        "token": render.token_id,
+        "ceiling": money(render.ceiling_micros),
+        "charge": None if render.charge_micros is None else money(render.charge_micros),
+        "charge_return": charge_return(render),
+        "duration_ms": render.measured_ms,
+        "width": render.width,
+        "height": render.height,
+        "seed": render.seed,
+        "nsfw_content": render.nsfw_content,
+        "bytes": render.video_bytes,
+        "sha256": render.video_sha256,
+        "outputs": outputs_of(render),
+        "failure": {"code": render.failure_code, "message": render.failure_message} if failed else None,
+        "created_at": moment(render.created_at),
+        "finished_at": moment(render.finished_at),
+        "cancel_requested_at": moment(render.cancel_requested_at),
+        "files_delete_at": moment(render.delete_at),
+        "files_deleted_at": moment(render.files_deleted_at),
+    }
+
+
+# One of each for the process: making a serializer costs more than using it.
+_OPTIONS = OptionsShape()
+upload_shape = UploadShape().to_representation
+slot_shape = SlotShape().to_representation
+event_shape = EventShape().to_representation
+project_shape = ProjectShape().to_representation
+batch_shape = BatchShape().to_representation
+batch_quote_shape = BatchQuoteShape().to_representation
+model_shape = ModelShape().to_representation
+offer_shape = OfferShape().to_representation
+full_offer_shape = FullOfferShape().to_representation
+quote_shape = QuoteShape().to_representation

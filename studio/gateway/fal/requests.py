@@ -1,0 +1,129 @@
+"""What a client asks of fal: its arguments and its request headers, read."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from avatarsite.http.json_body import NotJson
+from avatarsite.workspaces.models import ApiToken
+from studio.gateway.errors import INVALID, Order, Trouble
+from studio.gateway.fal.errors import entry, unreadable_entry
+from studio.gateway.http import shortened
+from studio.gateway.model_names import models_of
+from studio.gateway.models import Protocol
+from studio.pipeline.request.options import LEAST_LIFE_SECONDS, MOST_LIFE_SECONDS
+from studio.pipeline.request.render_request import PROMPT_LIMIT
+
+YES = frozenset({"1", "true", "yes"})
+LONGEST_WAIT = 24 * 3600.0
+NO_PROMPT = "."  # what the model takes for none
+
+
+class HeaderRefused(ValueError):
+    """A request header that can't be what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the request headers ask for. Priority and hints have no meaning here, and are only checked."""
+
+    start_seconds: float | None = None
+    fallback: bool = True
+    keeps_request: bool = True
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def wishes_of(headers: Mapping[str, str]) -> Wishes:
+    """Raises HeaderRefused."""
+    if headers.get("X-Fal-Queue-Priority", "normal") not in ("normal", "low"):
+        raise HeaderRefused("X-Fal-Queue-Priority must be normal or low")
+    life = _life(headers.get("X-Fal-Object-Lifecycle-Preference"))
+    return Wishes(
+        start_seconds=_seconds(headers.get("X-Fal-Request-Timeout")),
+        fallback=headers.get("X-Fal-No-Retry", "").lower() not in YES,
+        keeps_request=headers.get("X-Fal-Store-IO", "1").strip() != "0",
+        options={"ttl_seconds": life} if life is not None else {},
+    )
+
+
+def order_of(token: ApiToken, model: str, arguments: Any, wishes: Wishes, webhook_url: str) -> Order:
+    """The order of whatever arguments came, or why they can't be read: it is told as the result, as fal does."""
+    given: dict[str, Any] = arguments if isinstance(arguments, dict) else {}
+    entries = _wrong(arguments)
+    prompt = given.get("prompt")
+    return Order(
+        protocol=Protocol.FAL,
+        token=token,
+        reference=str(uuid4()),
+        model=model,
+        slug=models_of(Protocol.FAL)[model],
+        portrait="" if entries else given["image_url"],
+        voice="" if entries else given["audio_url"],
+        asked=shortened(given),
+        prompt="" if entries or not prompt or prompt.strip() == NO_PROMPT else prompt,
+        options=wishes.options,
+        fallback=wishes.fallback,
+        webhook_url=webhook_url,
+        start_seconds=wishes.start_seconds,
+        keeps_request=wishes.keeps_request,
+        trouble=Trouble(INVALID, detail=entries) if entries else None,
+    )
+
+
+def _wrong(arguments: Any) -> list[dict[str, Any]]:
+    if isinstance(arguments, NotJson):
+        return [unreadable_entry(arguments)]
+    if not isinstance(arguments, dict):
+        return [entry("model_attributes_type", "", "Input should be an object", shortened(arguments))]
+    found = []
+    for name, ours in (("image_url", "portrait"), ("audio_url", "voice")):
+        if name not in arguments:
+            found.append(entry("missing", ours, "Field required", shortened(arguments)))
+        elif not isinstance(arguments[name], str) or not arguments[name].strip():
+            found.append(entry("string_type", ours, "Input should be a valid string", shortened(arguments[name])))
+    prompt = arguments.get("prompt")
+    if prompt is not None and not isinstance(prompt, str):
+        found.append(entry("string_type", "prompt", "Input should be a valid string", shortened(prompt)))
+    elif prompt and len(prompt.strip()) > PROMPT_LIMIT:
+        sentence = f"String should have at most {PROMPT_LIMIT} characters"
+        found.append(entry("string_too_long", "prompt", sentence, shortened(prompt)))
+    return found
+
+
+def _seconds(header: str | None) -> float | None:
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise HeaderRefused("X-Fal-Request-Timeout must be a positive number of seconds")
+    return min(seconds, LONGEST_WAIT)
+
+
+def _life(header: str | None) -> int | None:
+    """Seconds until the video is deleted, if the client wishes for an end."""
+    return lifecycle(header, "X-Fal-Object-Lifecycle-Preference", least=LEAST_LIFE_SECONDS)
+
+
+def lifecycle(header: str | None, name: str, *, least: int = 1) -> int | None:
+    if header is None:
+        return None
+    try:
+        wish = json.loads(header)
+    except (ValueError, RecursionError):
+        wish = None
+    if not isinstance(wish, dict):
+        raise HeaderRefused(f"{name} must be an object")
+    seconds = wish.get("expiration_duration_seconds")
+    if not seconds:
+        return None
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not least <= seconds <= MOST_LIFE_SECONDS:
+        raise HeaderRefused(f"{name}: expiration_duration_seconds must be {least} to {MOST_LIFE_SECONDS}")
+    return seconds

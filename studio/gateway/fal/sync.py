@@ -1,0 +1,35 @@
+"""Answers that take as long as the video, the synchronous one and the stream: each holds a thread of the server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from django.db import close_old_connections
+
+from avatarsite.web.places import Place
+from studio.gateway.models import GatewayRequest
+from studio.gateway.status import Standing, find_request, standing_of
+
+PAUSE = 0.5
+MOST_SECONDS = 1_800.0
+
+
+def pause() -> None:
+    close_old_connections()
+    time.sleep(PAUSE)
+
+
+def each_look(row: GatewayRequest, place: Place) -> Iterator[Standing]:
+    """How the request stands, again and again until it is over, it or its client is gone, or it has taken too long."""
+    ends = time.monotonic() + MOST_SECONDS
+    while (standing := _look(row)) is not None:
+        yield standing
+        if standing.phase.is_over or place.is_over or time.monotonic() > ends:
+            return
+        pause()
+
+
+def _look(row: GatewayRequest) -> Standing | None:
+    found = find_request(row.workspace, row.protocol, row.reference)  # type: ignore[arg-type]  # a member, as text
+    return standing_of(found) if found else None

@@ -1,0 +1,21 @@
+"""fal's webhook: the result inside an envelope that says how it went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.gateway.fal.responses import result_of
+from studio.gateway.models import GatewayRequest
+from studio.gateway.status import standing_of, take_of
+from studio.models import Render
+
+
+def body_of(row: GatewayRequest, render: Render | None) -> dict[str, Any]:
+    standing = standing_of(row)
+    take = take_of(row, render) if render else standing.first if standing else None
+    assert take is not None  # noqa: S101 -- a letter is written about what has ended
+    answer = result_of(take, row)
+    head = {"request_id": row.reference, "gateway_request_id": row.reference}
+    if answer.status == 200:
+        return head | {"status": "OK", "payload": answer.body}
+    return head | {"status": "ERROR", "error": answer.error, "payload": answer.body}

@@ -1,0 +1,343 @@
+"""From a client's request to a render: the row first, then its media, then the same question as from any other door."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from avatarsite.errors import DomainError
+from avatarsite.queue import jobs
+from avatarsite.web.places import NoPlace
+from avatarsite.workspaces.models import ApiToken
+from billing.budgets.notices import note_refusal
+from billing.errors import BudgetReached, InsufficientCredit
+from billing.ledger import posting
+from studio.gateway import errors
+from studio.gateway.errors import AlreadyAsked, Order, Refused, Trouble
+from studio.gateway.models import AskedState, GatewayRequest
+from studio.gateway.status import renders_of
+from studio.gateway.stored_files import upload_of
+from studio.gateway.webhooks import write_letters
+from studio.media.voices.voices import MIN_MS
+from studio.models import RenderState, Upload, UploadKind
+from studio.pipeline.cancel import finish_cancelled, request_cancel
+from studio.pipeline.request import limits
+from studio.pipeline.request.options import check_offered, checked_options
+from studio.pipeline.request.quote import Quote, quote_render
+from studio.pipeline.request.take import request_takes
+from studio.pipeline.states import backoff
+from studio.projects import project_for_new_video
+from studio.providers import registry
+from studio.storage.ledger import StorageTooFast
+from studio.uploads.fetch import FileNotFetched, fetch_upload, inline_upload, is_address, trimmed
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=180)  # two fetches of a minute each, and judging what came
+MAX_TRIES = 4  # when the address might answer another time; then, or when we break down ourselves, it is over
+FETCH_SECONDS = 60.0
+ORPHANED = "The token that asked for it has been deleted."
+BROKE_DOWN = "Our own work on this request broke down several times."
+
+
+def accept(order: Order) -> GatewayRequest:
+    """Write the request down and queue what is to be done about it. No network call is made here.
+
+    Raises AlreadyAsked, or Refused for what can be known before the media are there.
+    """
+    known = GatewayRequest.objects.for_workspace(order.token.workspace).filter(
+        protocol=order.protocol, reference=order.reference
+    )
+    if first := known.first():
+        raise AlreadyAsked(first)
+    _check_possible(order)
+    row = _row_of(order)
+    if not order.trouble:
+        _read_spelt_out(row)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+            if row.state == AskedState.FETCHING:
+                jobs.enqueue("studio.gateway_start", request_id=row.pk)
+            else:
+                write_letters(row)
+    except IntegrityError:
+        if (first := known.first()) is None:
+            raise
+        raise AlreadyAsked(first) from None
+    return row
+
+
+def least_quote(token: ApiToken, slug: str, options: dict[str, Any]) -> Quote:
+    """The quote of the shortest voice that there can be: who would make it, and the least that it can cost."""
+    return quote_render(model=slug, voice_ms=MIN_MS, options=options, test=token.test)
+
+
+def price_now(slug: str) -> int:
+    """Micro-dollars that a second costs at whoever would make it now; 0 when nobody would."""
+    chosen = quote_render(model=slug, voice_ms=MIN_MS).chosen
+    return chosen.price_micros_per_second if chosen else 0
+
+
+def start_request(request_id: str) -> bool:
+    """Fetch what is to be fetched, and ask for the render. True if this call has ended the matter."""
+    row = GatewayRequest.objects.select_related("workspace", "token", "portrait", "voice").get(pk=request_id)
+    if not _claim(row):
+        return False
+    if row.tries > MAX_TRIES:
+        return _refuse(row, Trouble("worker", message=BROKE_DOWN))
+    if row.start_by and row.start_by < timezone.now():
+        return _refuse(row, Trouble(errors.LATE))
+    if row.token is None:  # whether it was a test is not known any more
+        return _refuse(row, Trouble("worker", message=ORPHANED))
+    try:
+        portrait, voice = (_fetched(row, kind) for kind in UploadKind)
+    except DomainError as refusal:
+        again = getattr(refusal, "retryable", False) and row.tries < MAX_TRIES
+        return _put_off(row) if again else _refuse(row, trouble_of(refusal))
+    return _ask(row, portrait, voice)
+
+
+def due_requests() -> list[str]:
+    """Ids of requests whose start was dropped; asked by the sweep."""
+    due = GatewayRequest.objects.filter(state=AskedState.FETCHING, next_try_at__lte=timezone.now())
+    return list(due.order_by("next_try_at").values_list("pk", flat=True)[:200])
+
+
+def late_requests() -> list[GatewayRequest]:
+    """Requests that were to have begun by now; asked by the sweep."""
+    late = GatewayRequest.objects.filter(start_by__lt=timezone.now())
+    return list(late.select_related("render__hold").order_by("start_by")[:200])
+
+
+def give_up_late(row: GatewayRequest) -> bool:
+    """End a request that no provider has by the time that its client named. True if it has ended by this call.
+
+    What a provider has goes on and the limit is forgotten: it would be made and paid for whoever gave it up. While it's
+    on the way to one nobody knows, and it is looked at again.
+    """
+    if row.start_by is None or row.start_by > timezone.now():
+        return False
+    with transaction.atomic():
+        if _end(row, AskedState.REFUSED, Trouble(errors.LATE)):
+            return True
+        row.refresh_from_db()
+        renders = renders_of(row)
+        queued = [render for render in renders if render.state == RenderState.QUEUED]
+        ended = [finish_cancelled(render, reason="not begun in the time that was given") for render in queued]
+        if not any(render.state in (RenderState.QUEUED, RenderState.SUBMITTING) for render in renders):
+            GatewayRequest.objects.filter(pk=row.pk).update(start_by=None)
+        if not any(ended):
+            return False
+        GatewayRequest.objects.filter(pk=row.pk).update(trouble=Trouble(errors.LATE).stored())
+        row.refresh_from_db()
+        write_letters(row)
+    return True
+
+
+def cancel(row: GatewayRequest) -> bool:
+    """Stop it, or pass the wish on. True if it has ended by this call and nothing will come."""
+    with transaction.atomic():
+        if _end(row, AskedState.CANCELLED, Trouble(errors.CANCELLED)):
+            return True
+    row.refresh_from_db()
+    if row.render is None:
+        return False
+    request_cancel(row.render, user=None)
+    row.render.refresh_from_db()
+    if not row.render.ended:
+        return False
+    write_letters(row)
+    return True
+
+
+# --- Before there is a row
+
+
+def _check_possible(order: Order) -> None:
+    """What the pipeline would say of it before it has seen the media."""
+    options, test = order.options, order.token.test
+    try:
+        full = checked_options(options)
+        if not test:
+            check_offered(full, order.slug, "cheapest")
+    except DomainError as refusal:
+        raise Refused(trouble_of(refusal)) from refusal
+    quote = least_quote(order.token, order.slug, full)
+    if quote.chosen is None:
+        raise Refused(_not_available(order.slug, quote.why))
+    if not order.trouble:
+        _check_room(order.token, [quote] * full["takes"])
+    if test or order.trouble:
+        return
+    available = posting.balance(order.token.workspace).available_micros
+    least = quote.chosen.ceiling_micros * full["takes"]
+    if available < least:
+        raise Refused(trouble_of(InsufficientCredit(needed_micros=least, available_micros=available)))
+
+
+def _check_room(token: ApiToken, quotes: list[Quote]) -> None:
+    try:
+        limits.check(token.workspace, token, quotes)
+    except limits.DraftsLimited as refusal:
+        raise Refused(trouble_of(refusal)) from refusal
+
+
+def _not_available(slug: str, why: str) -> Trouble:
+    offers = registry.offers_of(slug)
+    has_key = any(not registry.provider(offer.provider).why_unavailable() for offer in offers)
+    return Trouble(errors.UNAVAILABLE if has_key else errors.NOT_SOLD, "model", why)
+
+
+def _row_of(order: Order) -> GatewayRequest:
+    now = timezone.now()
+    wish = {
+        "model": order.slug,
+        "prompt": order.prompt,
+        "options": order.options,
+        "fallback": order.fallback,
+        UploadKind.PORTRAIT.value: order.portrait,
+        UploadKind.VOICE.value: order.voice,
+        "digest": order.digest,
+    }
+    return GatewayRequest(
+        workspace=order.token.workspace,
+        token=order.token,
+        protocol=order.protocol,
+        reference=order.reference,
+        model=order.model,
+        asked=order.asked if order.keeps_request else {},
+        wish=wish,
+        webhook_url=order.webhook_url,
+        to_be_told=bool(order.webhook_url),
+        session=order.session,
+        client_reference=order.client_reference,
+        state=AskedState.REFUSED if order.trouble else AskedState.FETCHING,
+        trouble=order.trouble.stored() if order.trouble else None,
+        next_try_at=None if order.trouble else now,
+        start_by=now + timedelta(seconds=order.start_seconds) if order.start_seconds and not order.trouble else None,
+    )
+
+
+def _read_spelt_out(row: GatewayRequest) -> None:
+    """Files that stand in the request itself become uploads at once, so that the row stays small."""
+    for kind in UploadKind:
+        text = row.wish[kind]
+        if is_address(text) or _uuid(text):
+            continue
+        try:
+            upload = inline_upload(row.workspace, kind=kind, text=text)
+        except (NoPlace, StorageTooFast) as refusal:  # nothing is wrong with the request, and it may come again
+            raise Refused(Trouble(errors.UNAVAILABLE, message=str(refusal))) from refusal
+        except DomainError as refusal:
+            row.state, row.next_try_at, row.start_by = AskedState.REFUSED, None, None
+            row.trouble = trouble_of(refusal).stored()
+            row.wish[kind] = ""
+            return
+        setattr(row, kind.value, upload)
+        row.wish[kind] = ""
+
+
+# --- Afterwards, in a task
+
+
+def _fetched(row: GatewayRequest, kind: UploadKind) -> Upload:
+    """The upload of this kind; kept on the row as soon as it is there."""
+    here: Upload | None = getattr(row, kind.value)
+    if here is not None:
+        return here
+    source = row.wish[kind]
+    upload = upload_of(row.workspace, source, kind)
+    if upload is None and _uuid(source):
+        raise FileNotFetched(kind, f"There is no file {source} here.")
+    if upload is None:
+        upload = fetch_upload(row.workspace, kind=kind, url=source, seconds=FETCH_SECONDS)
+    GatewayRequest.objects.filter(pk=row.pk).update(**{kind.value: upload})
+    setattr(row, kind.value, upload)
+    return upload
+
+
+def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
+    wish = row.wish
+    try:
+        with transaction.atomic():
+            if not _move(row, state=AskedState.ASKED, next_try_at=None):
+                return False
+            renders = request_takes(
+                user=None,
+                token=row.token,
+                idempotency_key=f"gateway:{row.pk}",
+                workspace=row.workspace,
+                project=project_for_new_video(row.workspace),
+                portrait=portrait,
+                voice=voice,
+                model=wish["model"],
+                prompt=wish["prompt"],
+                options=wish["options"],
+                fallback=wish["fallback"],
+                reference=row.client_reference or row.reference,
+            )
+            done_with = {} if row.asked else {"wish": {"digest": wish.get("digest", "")}}  # X-Fal-Store-IO: 0
+            GatewayRequest.objects.filter(pk=row.pk).update(render=renders[0], **done_with)
+    except DomainError as refusal:
+        row.state = AskedState.FETCHING
+        if isinstance(refusal, BudgetReached):
+            note_refusal(row.workspace, refusal)
+        return _refuse(row, trouble_of(refusal))
+    return True
+
+
+def trouble_of(refusal: DomainError) -> Trouble:
+    """A refusal as the doors put it into their words."""
+    return Trouble(refusal.code, refusal.field, str(refusal), retry_after=refusal.retry_after)
+
+
+def _claim(row: GatewayRequest) -> bool:
+    """Count the try in a committed row before the risky part."""
+    now = timezone.now()
+    if row.state != AskedState.FETCHING or row.next_try_at is None or row.next_try_at > now:
+        return False
+    return _move(row, tries=row.tries + 1, next_try_at=now + LEASE)
+
+
+def _put_off(row: GatewayRequest) -> bool:
+    _move(row, next_try_at=timezone.now() + backoff(row.tries, first=2, most=30))
+    return False
+
+
+def _refuse(row: GatewayRequest, trouble: Trouble) -> bool:
+    with transaction.atomic():
+        return _end(row, AskedState.REFUSED, trouble)
+
+
+def _end(row: GatewayRequest, state: AskedState, trouble: Trouble) -> bool:
+    """End a request that has not become a render, and tell. False if it has moved on."""
+    waiting = GatewayRequest.objects.filter(pk=row.pk, state=AskedState.FETCHING)
+    if not waiting.update(state=state, trouble=trouble.stored(), next_try_at=None, start_by=None):
+        return False
+    row.refresh_from_db()
+    write_letters(row)
+    return True
+
+
+def _move(row: GatewayRequest, **fields: Any) -> bool:
+    """Write ``fields`` if the request still stands as it was loaded or last written."""
+    won = GatewayRequest.objects.filter(
+        pk=row.pk, state=AskedState.FETCHING, tries=row.tries, next_try_at=row.next_try_at
+    ).update(**fields)
+    if won:
+        for name, value in fields.items():
+            setattr(row, name, value)
+    return bool(won)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(trimmed(text))
+    except ValueError:
+        return None

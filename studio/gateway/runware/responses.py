@@ -1,0 +1,54 @@
+"""The items that a client gets about its task, by poll and by webhook alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.gateway.errors import Trouble
+from studio.gateway.links import video_link, video_uuid
+from studio.gateway.models import GatewayRequest
+from studio.gateway.runware.errors import failure
+from studio.gateway.status import Phase, Standing, Take
+
+Item = dict[str, Any]
+Parts = tuple[list[Item], list[Item]]
+
+
+def of_standing(standing: Standing) -> Parts:
+    """What goes into ``data`` and what into ``errors``."""
+    row = standing.row
+    data = [_item(row, take) for take in standing.takes if take.phase != Phase.FAILED]
+    errors = [error(row, take.trouble) for take in standing.takes if take.trouble]
+    return data, errors
+
+
+def success(row: GatewayRequest, take: Take) -> Item:
+    render = take.render
+    assert render is not None  # noqa: S101 -- a video that is ready has one
+    item = _head(row, "success") | {"videoUUID": video_uuid(render)}
+    if link := video_link(render):
+        item["videoURL"] = link
+    if row.asked.get("includeCost"):
+        item["cost"] = render.paid_micros / 1_000_000
+    if render.seed is not None:
+        item["seed"] = render.seed
+    if render.nsfw_content is not None:
+        item["NSFWContent"] = render.nsfw_content
+    return item
+
+
+def error(row: GatewayRequest, trouble: Trouble) -> Item:
+    return failure(trouble) | _head(row, "error")
+
+
+def _item(row: GatewayRequest, take: Take) -> Item:
+    if take.phase == Phase.READY:
+        return success(row, take)
+    item = _head(row, "processing")
+    if take.percent is not None:
+        item["progress"] = take.percent
+    return item
+
+
+def _head(row: GatewayRequest, status: str) -> Item:
+    return {"taskType": "videoInference", "taskUUID": row.reference, "status": status}

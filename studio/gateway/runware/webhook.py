@@ -1,0 +1,22 @@
+"""Runware's webhook: the task's item, flat, one call for each result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.gateway.models import GatewayRequest
+from studio.gateway.runware.errors import failure
+from studio.gateway.runware.responses import success
+from studio.gateway.status import standing_of, take_of
+from studio.models import Render
+
+
+def body_of(row: GatewayRequest, render: Render | None) -> dict[str, Any]:
+    standing = standing_of(row)
+    take = take_of(row, render) if render else standing.first if standing else None
+    if take and take.trouble:
+        said = failure(take.trouble)
+        head = {"taskType": "videoInference", "taskUUID": row.reference, "status": "error"}
+        return head | {"code": said["code"], "message": said["message"]}
+    assert take is not None  # noqa: S101 -- a letter is written about what has ended
+    return success(row, take)

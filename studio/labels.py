@@ -1,0 +1,50 @@
+"""What the studio's things are called, for billing's pages: it knows them as ``render:rnd_…`` and ``project:prj_…``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.urls import reverse
+
+from avatarsite.workspaces.models import Workspace
+from billing.labels import Named, register_list, register_names
+from studio.models import Project, Render
+from studio.projects import open_projects
+from studio.providers import registry
+
+MOST_PROJECTS = 200
+
+
+def register_studio_names() -> None:
+    register_names("render", renders)
+    register_names("project", projects)
+    register_names("offer", offers)
+    register_names("provider", providers)
+    register_list("project", shelves)
+
+
+def renders(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
+    titles = Render.objects.for_workspace(workspace).filter(pk__in=ids).values_list("pk", "title")
+    return {pk: Named(title, reverse("video", args=[workspace.slug, pk])) for pk, title in titles}
+
+
+def projects(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
+    names = Project.objects.for_workspace(workspace).filter(pk__in=ids).values_list("pk", "name")
+    return {pk: Named(name, reverse("project", args=[workspace.slug, pk])) for pk, name in names}
+
+
+def shelves(workspace: Workspace) -> dict[str, Named]:
+    """The projects that take videos."""
+    names = open_projects(workspace).values_list("pk", "name")[:MOST_PROJECTS]
+    return {pk: Named(name, reverse("project", args=[workspace.slug, pk])) for pk, name in names}
+
+
+def offers(_workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
+    """An offer is called after its model: who makes the video is another question."""
+    known = (offer for name in ids if (offer := registry.find(name)))
+    models = ((offer, registry.MODELS.get(offer.model)) for offer in known)
+    return {offer.id: Named(model.name if model else offer.label) for offer, model in models}
+
+
+def providers(_workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
+    return {name: Named(registry.PROVIDERS[name][0]) for name in ids if name in registry.PROVIDERS}

@@ -1,0 +1,1 @@
+"""Pictures: what portraits are judged by, and turned into."""

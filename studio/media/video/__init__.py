@@ -1,0 +1,1 @@
+"""Video: probed, transcoded, and given its poster."""

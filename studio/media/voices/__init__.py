@@ -1,0 +1,1 @@
+"""Sound: what voices are judged by, and turned into."""

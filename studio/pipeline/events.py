@@ -1,0 +1,25 @@
+"""What customers' programs are told of a render, recorded in the transaction in which it happens."""
+
+from __future__ import annotations
+
+from avatarsite.outbox.events import record_event
+from studio.models import Render, RenderState
+
+KINDS: dict[str, str] = {
+    RenderState.QUEUED: "render.queued",
+    RenderState.RENDERING: "render.rendering",
+    RenderState.READY: "render.ready",
+    RenderState.FAILED: "render.failed",
+    RenderState.CANCELLED: "render.cancelled",
+}
+# Steps back: another provider is tried, or the copy is fetched anew. The customer was told before.
+NO_NEWS = frozenset({(RenderState.SUBMITTING, RenderState.QUEUED), (RenderState.INGESTING, RenderState.RENDERING)})
+
+
+def record_news(render: Render, *, was: str = "") -> None:
+    """Record the render as the API would give it now; what is only between two states is no news."""
+    from studio.api.serializers import render_shape  # noqa: PLC0415 -- the API stands above the pipeline
+
+    kind = KINDS.get(render.state)
+    if kind and (was, render.state) not in NO_NEWS:
+        record_event(render.workspace_id, kind, subject=f"render:{render.pk}", data=render_shape(render))

@@ -1,0 +1,1 @@
+"""A finished video, received from its provider, checked and stored."""

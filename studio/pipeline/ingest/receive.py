@@ -1,0 +1,174 @@
+"""Bringing the finished file home: copy, check, measure, poster, store. Only then is it charged."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from avatarsite.temporary_files import temporary_folder
+from studio.media import judge
+from studio.media.video.transcode import KEPT_FROM_QUALITY, Conversion, ConversionFailed, conversion_of
+from studio.media.video.videos import UnreadableVideo, VideoFacts, sha256_of
+from studio.models import FileKind, JobStatus, ProviderJob, Render, RenderState
+from studio.pipeline import states
+from studio.pipeline.failures import COPY_FAILED, fail_render
+from studio.pipeline.ingest.incoming_file import Arrival
+from studio.pipeline.orders import handle_of
+from studio.pipeline.reports import reopen
+from studio.pipeline.settle import settle_render
+from studio.providers import http, registry
+from studio.providers.types import ProviderError
+from studio.storage import ledger
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=180)  # renewed while a download or a conversion goes on
+RENEW_SECONDS = 30.0
+COPY_TRIES = 5
+MAX_REOPENS = 2  # times the provider is asked again where the video is
+MAX_BYTES = 2_000_000_000
+CONVERSION_DRIFT_MS = 250
+
+
+class CopyFailed(Exception):
+    """This copy is no good; another may be."""
+
+
+def ingest_render(render_id: str) -> bool:
+    """Copy the finished video into our storage and settle it. True if this call made it ready."""
+    render = Render.objects.select_related("hold", "workspace", "price", "voice").get(pk=render_id)
+    if render.state != RenderState.INGESTING or not states.claim(render, lease=LEASE):
+        return False
+    job = render.jobs.filter(status=JobStatus.DONE).order_by("attempt").last()
+    if job is None or render.tries > COPY_TRIES:
+        return _give_up(render)
+    with temporary_folder("ingest-") as folder:
+        try:
+            made = _bring_home(render, job, folder)
+        except (CopyFailed, ConversionFailed, ProviderError, UnreadableVideo, OSError) as error:
+            logger.warning("%s: copy %s failed: %s", render.pk, render.tries, error)
+            return _again(render, str(error))
+    done = settle_render(render, **made)
+    if done:
+        http.run(registry.provider_of(job.offer).forget, handle_of(job))
+    return done
+
+
+def _again(render: Render, why: str) -> bool:
+    if render.tries >= COPY_TRIES:
+        return _give_up(render)
+    wait = states.backoff(render.tries, first=1, most=60)
+    states.try_again(render, after=wait, reason="the copy failed and is tried again", detail={"why": why})
+    return False
+
+
+def _give_up(render: Render) -> bool:
+    """Ask the provider again for where the file is; when that has not helped either, the money goes back."""
+    reopened = render.events.filter(from_state=RenderState.INGESTING, to_state=RenderState.RENDERING).count()
+    if reopened < MAX_REOPENS and render.jobs.filter(status=JobStatus.DONE).exists():
+        reopen(render, reason="the copy failed; the provider is asked again")
+        return False
+    fail_render(render, code="copy_failed", message=COPY_FAILED, reason="no complete copy could be had")
+    return False
+
+
+def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any]:
+    """The columns of a stored and checked copy. The length, which is charged, is that of the provider's own file."""
+    # The names derive from the render's id, so a repeat writes the same files again.
+    base = f"w/{render.workspace_id}/renders/{render.pk}"
+    name = f"{base}/video.{render.options.get('output_format', 'mp4')}"
+    early = name if _may_stay_as_it_is(render, job) else None
+    with Arrival(folder / "came", owner=render.workspace_id, early=early) as arrival:
+        _download(render, job, arrival)
+        came, made, picture = arrival.check()
+        _check(made, render)
+        path, facts, picture = _as_asked_for(render, job, came, made, picture)
+        if not states.keep(render, lease=LEASE):
+            raise CopyFailed("Somebody else has taken the copy over.")
+        ledger.expect(render.workspace, name, facts.bytes, FileKind.VIDEO)
+        ledger.expect(render.workspace, f"{base}/poster.jpg", len(picture), FileKind.POSTER)
+        # At once: a disk and a bucket have to be waited for, whatever the size of the file.
+        poster = arrival.beside(default_storage.save, f"{base}/poster.jpg", ContentFile(picture))
+        video = arrival.store(path, name)
+        stored = {"video": video, "poster": poster.result()}
+    return {
+        **stored,
+        "video_bytes": facts.bytes,
+        "video_sha256": facts.sha256,
+        "measured_ms": made.duration_ms,
+        "width": facts.width,
+        "height": facts.height,
+    }
+
+
+def _may_stay_as_it_is(render: Render, job: ProviderJob) -> bool:
+    """As far as it can be told before the file is seen."""
+    quality = render.options.get("output_quality", KEPT_FROM_QUALITY)
+    return quality >= KEPT_FROM_QUALITY or registry.provider_of(job.offer).capabilities.output_quality
+
+
+def _as_asked_for(
+    render: Render, job: ProviderJob, came: Path, made: VideoFacts, poster: bytes
+) -> tuple[Path, VideoFacts, bytes]:
+    """The file in the format and quality that was asked for, converted where its provider can't make it so."""
+    conversion = conversion_of(
+        came,
+        made,
+        output_format=render.options.get("output_format", "mp4"),
+        output_quality=render.options.get("output_quality", 95),
+        has_quality=registry.provider_of(job.offer).capabilities.output_quality,
+    )
+    if conversion is None:
+        return came, made, poster
+    path = _converted(render, came, conversion)
+    sight = judge.video(path, owner=render.workspace_id)
+    facts = sight.facts(path.stat().st_size, sha256_of(path))
+    if not facts.has_audio or abs(facts.duration_ms - made.duration_ms) > CONVERSION_DRIFT_MS:
+        raise ConversionFailed(f"The conversion made {facts.duration_ms} ms of {made.duration_ms} ms.")
+    states.note(render, "converted by us", detail={"conversion": conversion.sentence})
+    return path, facts, sight.poster
+
+
+def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
+    renewed = time.monotonic()
+
+    def renew(_frames: object) -> None:
+        nonlocal renewed
+        if time.monotonic() - renewed > RENEW_SECONDS:
+            renewed = time.monotonic()
+            if not states.keep(render, lease=LEASE):
+                raise ConversionFailed("Somebody else has taken the copy over.")
+
+    path = came.with_name(f"converted.{conversion.output_format}")
+    judge.convert(came, path, conversion, owner=render.workspace_id, progress=renew)
+    return path
+
+
+def _download(render: Render, job: ProviderJob, arrival: Arrival) -> None:
+    """Stream the provider's file in constant memory, and keep the claim while it comes."""
+    renewed = time.monotonic()
+    with registry.provider_of(job.offer).stream(job.result_url) as chunks:
+        for chunk in chunks:
+            arrival.add(chunk)
+            if arrival.size > MAX_BYTES:
+                raise CopyFailed(f"The file is larger than {MAX_BYTES:,} bytes.")
+            if time.monotonic() - renewed > RENEW_SECONDS:
+                renewed = time.monotonic()
+                if not states.keep(render, lease=LEASE):
+                    raise CopyFailed("Somebody else has taken the copy over.")
+    if not arrival.size:
+        raise CopyFailed("The file is empty.")
+
+
+def _check(facts: VideoFacts, render: Render) -> None:
+    if not facts.has_audio:
+        raise CopyFailed("The file has no sound.")
+    voice_ms = render.voice.duration_ms or 0
+    if facts.duration_ms < voice_ms * 0.8 - 500:
+        raise CopyFailed(f"The file is {facts.duration_ms} ms long for a voice of {voice_ms} ms.")

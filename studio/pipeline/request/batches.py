@@ -1,0 +1,149 @@
+"""Many videos asked for in one breath: all of them are taken, or none, and each reason is told by its number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, F, QuerySet, Sum
+
+from avatarsite.errors import DomainError
+from avatarsite.workspaces.models import User, Workspace
+from billing.money import usd
+from studio.models import Render, RenderGroup, RenderState
+from studio.pipeline.request import limits
+from studio.pipeline.request.quote import Quote
+from studio.pipeline.request.render_request import TITLE_LIMIT, RequestRefused, Wish, checked
+from studio.pipeline.request.take import price_wish, title_of, write_render
+
+MOST_ITEMS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRefused:
+    """Why one item can't be made; ``index`` counts from 0."""
+
+    index: int
+    refusal: RequestRefused
+
+
+class BatchRefused(DomainError):
+    """At least one item can't be made. Nothing was written and nothing is held."""
+
+    def __init__(self, items: Sequence[ItemRefused], size: int) -> None:
+        count = "One item" if len(items) == 1 else f"{len(items)} items"
+        told = f"{count} of {size} can’t be made; none was. The first: {items[0].refusal}"
+        super().__init__("batch_refused", told, field="items")
+        self.items = list(items)
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A wish with its complete options and what it would cost."""
+
+    wish: Wish
+    options: Mapping[str, Any]
+    quote: Quote
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """How far a batch is; amounts in micro-dollars."""
+
+    group: RenderGroup
+    states: dict[str, int]
+    ceiling_micros: int
+    charged_micros: int
+
+    @property
+    def size(self) -> int:
+        return sum(self.states.values())
+
+    @property
+    def ended(self) -> bool:
+        alive = (RenderState.QUEUED, RenderState.SUBMITTING, RenderState.RENDERING, RenderState.INGESTING)
+        return not any(self.states[state] for state in alive)
+
+
+def price_batch(wishes: Sequence[Wish]) -> list[Priced]:
+    """What each would cost; writes nothing. Raises BatchRefused with every item that can't be made."""
+    priced, refused = [], []
+    quotes: dict[Any, Quote] = {}
+    for index, wish in enumerate(wishes):
+        try:
+            priced.append(_priced(wish, quotes))
+        except RequestRefused as refusal:
+            refused.append(ItemRefused(index, refusal))
+    if refused:
+        raise BatchRefused(refused, len(wishes))
+    return priced
+
+
+def total_micros(priced: Sequence[Priced]) -> int:
+    """The ceiling of a whole batch."""
+    return sum(one.quote.ceiling_micros for one in priced)
+
+
+def request_batch(
+    workspace: Workspace, wishes: Sequence[Wish], *, user: User | None, max_amount_micros: int | None = None
+) -> RenderGroup:
+    """Take them all, each with a hold of its own, in one transaction.
+
+    Raises BatchRefused, RequestRefused, DraftsLimited, holds.InsufficientCredit, holds.WalletFrozen or
+    holds.BudgetReached; then nothing was written.
+    """
+    priced = price_batch(wishes)
+    total = total_micros(priced)
+    if max_amount_micros is not None and total > max_amount_micros:
+        raise RequestRefused(
+            "max_amount_micros",
+            "price_changed",
+            f"The batch costs up to {usd(total)}, more than the {usd(max_amount_micros)} that you allow.",
+            "Ask for a quote again, or allow more.",
+        )
+    with transaction.atomic():
+        limits.admit(workspace, wishes[0].token if wishes else None, [one.quote for one in priced])
+        group = RenderGroup.objects.create(workspace=workspace, is_batch=True)
+        for one in priced:
+            write_render(one.wish, dict(one.options), one.quote, user, None, group)
+    return group
+
+
+def batches_of(workspace: Workspace) -> QuerySet[RenderGroup]:
+    return RenderGroup.objects.for_workspace(workspace).filter(is_batch=True)
+
+
+def status_of(group: RenderGroup) -> BatchStatus:
+    return statuses_of([group])[0]
+
+
+def statuses_of(groups: Sequence[RenderGroup]) -> list[BatchStatus]:
+    """One query, however many."""
+    renders = Render.objects.filter(group__in=groups).order_by()
+    rows = renders.values_list("group_id", "state").annotate(
+        Count("pk"), ceiling=Sum("ceiling_micros"), charged=Sum(F("charge_micros") - F("returned_micros"), default=0)
+    )
+    found = {group.pk: (dict.fromkeys(RenderState.values, 0), [0, 0]) for group in groups}
+    for group_id, state, count, ceiling, charged in rows:
+        states, sums = found[str(group_id)]
+        states[state] = count
+        sums[0] += ceiling
+        sums[1] += charged
+    return [BatchStatus(group, found[group.pk][0], *found[group.pk][1]) for group in groups]
+
+
+def _priced(wish: Wish, quotes: dict[Any, Quote]) -> Priced:
+    options = checked(wish)
+    if options["takes"] != 1:
+        raise RequestRefused("takes", "bad_option", "An item of a batch is one take.", "Repeat the item instead.")
+    # A thousand items are seldom more than a few different prices.
+    same = (
+        *(wish.model, wish.voice.duration_ms, wish.offer, wish.routing, wish.fallback, wish.terms),
+        options["content_check"],
+    )
+    if same not in quotes:
+        quotes[same] = price_wish(wish, options)
+    title = wish.title.strip() or title_of(wish.voice)
+    return Priced(replace(wish, title=title[:TITLE_LIMIT]), options, quotes[same])

@@ -1,0 +1,118 @@
+"""What somebody asks for, and whether it can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from avatarsite.errors import DomainError
+from avatarsite.workspaces.models import ApiToken, Workspace
+from studio.models import Project, Upload, UploadKind
+from studio.pipeline.request.options import OptionRefused, check_offered, checked_options
+from studio.pipeline.request.quote import Terms
+from studio.providers import registry
+from studio.uploads.add import UploadRefused, check_pair
+
+PROMPT_LIMIT = 2_500
+TITLE_LIMIT = 120
+REFERENCE_LIMIT = 200
+METADATA_LIMIT, METADATA_NAME_LIMIT, METADATA_VALUE_LIMIT = 50, 40, 500
+
+
+class RequestRefused(DomainError):
+    """The request can't be taken as it is. Nothing was written and nothing is held."""
+
+    def __init__(self, field: str, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(code, message, field=field, remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asks for. ``max_amount_micros`` is the price that they saw, of all takes: the most we hold.
+
+    ``reference`` and ``metadata`` are the customer's own words, kept and given back. ``token`` is the API token that
+    asks; one for tests gets the draft engine whatever the model, and no money moves. ``terms`` are those of the quote
+    that is taken up. ``notify`` is whether the person who asks is mailed when it ends; left open, who asks by hand is,
+    and who asks by a token is not.
+    """
+
+    workspace: Workspace
+    project: Project
+    portrait: Upload
+    voice: Upload
+    model: str = "draft"
+    offer: str | None = None
+    routing: str = "cheapest"
+    fallback: bool = True
+    prompt: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ""
+    max_amount_micros: int | None = None
+    token: ApiToken | None = None
+    reference: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    terms: Terms | None = None
+    notify: bool | None = None
+
+    @property
+    def mails(self) -> bool:
+        return self.token is None if self.notify is None else self.notify
+
+    @property
+    def test(self) -> bool:
+        return self.token is not None and self.token.test
+
+
+def checked(wish: Wish) -> dict[str, Any]:
+    """The request's options, complete. Raises RequestRefused with the first thing that is wrong with the request."""
+    _check_names(wish)
+    _check_texts(wish)
+    try:
+        check_pair(wish.portrait, wish.voice)
+        options = checked_options(wish.options)
+        if not wish.test:
+            check_offered(options, wish.model, wish.offer or wish.routing)
+    except (UploadRefused, OptionRefused) as refusal:
+        raise RequestRefused(refusal.field, refusal.code, refusal.message, refusal.remedy) from refusal
+    return options
+
+
+def _check_names(wish: Wish) -> None:
+    """That everything named exists, and in this workspace."""
+    if wish.model not in registry.MODELS:
+        choices = ", ".join(registry.MODELS)
+        found = f"There is no model {wish.model!r}."
+        raise RequestRefused("model", "unknown_model", found, f"Choose one of {choices}.")
+    if wish.portrait.kind != UploadKind.PORTRAIT or wish.portrait.workspace_id != wish.workspace.pk:
+        found = "This is not a portrait of this workspace."
+        raise RequestRefused("portrait", "not_a_portrait", found, "Choose another.")
+    if wish.voice.kind != UploadKind.VOICE or wish.voice.workspace_id != wish.workspace.pk:
+        raise RequestRefused("voice", "not_a_voice", "This is not a voice track of this workspace.", "Choose another.")
+    if wish.project.workspace_id != wish.workspace.pk or wish.project.archived_at:
+        raise RequestRefused("project", "no_such_project", "This project can't take videos.", "Choose another.")
+
+
+def _check_texts(wish: Wish) -> None:
+    """That the customer's own words are within their limits, and can be stored."""
+    _check_length("prompt", wish.prompt.strip(), PROMPT_LIMIT)
+    _check_length("reference", wish.reference, REFERENCE_LIMIT)
+    if len(wish.metadata) > METADATA_LIMIT:
+        found = f"The metadata has {len(wish.metadata)} entries; the limit is {METADATA_LIMIT}."
+        raise RequestRefused(
+            "metadata", "metadata_too_large", found, "Keep the rest on your side, under the reference."
+        )
+    for name, value in wish.metadata.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            found = f"The metadata's {name!r} is not a text."
+            raise RequestRefused("metadata", "metadata_not_text", found, "Send names and values as strings.")
+        _check_length("metadata", name, METADATA_NAME_LIMIT)
+        _check_length("metadata", value, METADATA_VALUE_LIMIT)
+
+
+def _check_length(field: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        found = f"The {field} has {len(text):,} characters; the limit is {limit:,}."
+        raise RequestRefused(field, f"{field}_too_long", found, "Shorten it.")
+    if "\0" in text:
+        raise RequestRefused(field, f"{field}_unreadable", f"The {field} has a NUL in it.", "Leave it out.")

@@ -1,0 +1,262 @@
+"""Asking for a video: the render, its hold and its place in the queue are one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from avatarsite.db.compiled import add
+from avatarsite.queue import jobs
+from avatarsite.workspaces.models import ApiToken, User
+from billing.budgets.notices import note_refusal
+from billing.holds import holds
+from studio.models import Render, RenderEvent, RenderGroup, RenderState, Upload
+from studio.models.renders import render_id
+from studio.pipeline.events import record_news
+from studio.pipeline.request import limits
+from studio.pipeline.request.options import DEFAULTS
+from studio.pipeline.request.quote import Quote, quote_render
+from studio.pipeline.request.render_request import TITLE_LIMIT, RequestRefused, Wish, checked
+from studio.pipeline.request.scopes import scopes_of
+from studio.pipeline.states import DEADLINES, HOLD_LIFE
+
+__all__ = [
+    "RequestRefused",
+    "Wish",
+    "price_wish",
+    "request_render",
+    "request_takes",
+    "retry_render",
+    "take",
+    "take_key",
+    "take_within",
+    "title_of",
+    "write_render",
+]
+
+
+def request_render(*, user: User | None, idempotency_key: str | None = None, **wish: Any) -> Render:
+    """Take a request: one render, one hold, queued. The same key again gives the same render.
+
+    Several takes are as many renders in one group, asked for by ``request_takes``; this gives the first of them.
+    Raises RequestRefused, DraftsLimited, holds.InsufficientCredit, holds.WalletFrozen or holds.BudgetReached; then
+    nothing is held.
+    """
+    return request_takes(user=user, idempotency_key=idempotency_key, **wish)[0]
+
+
+def request_takes(*, user: User | None, idempotency_key: str | None = None, **wish: Any) -> list[Render]:
+    """As many renders as ``options["takes"]`` says, each with a hold of its own; all of them or none."""
+    return take(Wish(**wish), user=user, idempotency_key=idempotency_key)
+
+
+def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[Render]:
+    if idempotency_key and (known := _known(wish, idempotency_key)):
+        return known
+    terms = _terms(wish)
+    try:
+        with transaction.atomic():
+            return _write_all(wish, *terms, user, idempotency_key)
+    except (IntegrityError, holds.InsufficientCredit, holds.BudgetReached, limits.DraftsLimited) as refusal:
+        # Somebody else was first with the same key, and has committed by now; theirs may be what took credit or room.
+        if idempotency_key and (known := _known(wish, idempotency_key)):
+            return known
+        if isinstance(refusal, holds.BudgetReached):
+            note_refusal(wish.workspace, refusal)
+        raise
+
+
+def take_within(wish: Wish, *, user: User | None) -> list[Render]:
+    """As ``take`` without a key, in the caller's transaction, which must end with a refusal: nothing is undone here."""
+    return _write_all(wish, *_terms(wish), user, None)
+
+
+def _terms(wish: Wish) -> tuple[dict[str, Any], Quote]:
+    """The complete options, and the quote that binds."""
+    options = checked(wish)
+    return options, price_wish(wish, options)
+
+
+def retry_render(
+    render: Render, *, user: User | None, idempotency_key: str | None = None, token: ApiToken | None = None
+) -> Render:
+    """Ask again for what an ended render asked for: a new render with a hold of its own, at today's price."""
+    if not render.ended:
+        raise RequestRefused("render", "still_running", "This video is still being made.", "Wait for it or cancel it.")
+    wish = Wish(
+        workspace=render.workspace,
+        project=render.project,
+        portrait=render.portrait,
+        voice=render.voice,
+        model=render.model,
+        routing=render.routing,
+        fallback=render.fallback,
+        prompt=render.prompt,
+        options=render.options,
+        title=render.title,
+        # What was a test stays one, whoever asks again.
+        token=render.token if render.test else token,
+        reference=render.reference,
+        metadata=render.metadata,
+    )
+    return take(wish, user=user, idempotency_key=idempotency_key)[0]
+
+
+def take_key(key: str, number: int) -> str:
+    """The key of a take within a group: the first has the caller's own, the others one that derives from it."""
+    return key if number == 1 else f"take{number}:{sha256(key.encode()).hexdigest()}"
+
+
+def _known(wish: Wish, key: str) -> list[Render] | None:
+    """The renders that this key made before, if it was for the same thing."""
+    found = Render.objects.for_workspace(wish.workspace).filter(idempotency_key=key).first()
+    if found is None:
+        return None
+    takes = list(found.group.renders.order_by("pk")) if found.group else [found]
+    named = (found.portrait_id, found.voice_id, found.model, found.routing, found.fallback, found.prompt)
+    same = (*named, DEFAULTS | found.options) == (
+        wish.portrait.pk,
+        wish.voice.pk,
+        wish.model,
+        wish.offer or wish.routing,
+        wish.fallback,
+        wish.prompt.strip(),
+        DEFAULTS | dict(wish.options) | {"takes": DEFAULTS["takes"]},
+    )
+    if not same or len(takes) != wish.options.get("takes", DEFAULTS["takes"]):
+        raise RequestRefused(
+            "idempotency_key",
+            "idempotency_conflict",
+            "This key was used before for another video.",
+            "Send a new key with a new request.",
+        )
+    return takes
+
+
+def price_wish(wish: Wish, options: Mapping[str, Any]) -> Quote:
+    """The quote that binds, of one take. Raises RequestRefused when nobody can make it, or not for what is allowed."""
+    quote = quote_render(
+        model=wish.model,
+        voice_ms=wish.voice.duration_ms or 0,
+        offer=wish.offer,
+        routing=wish.routing,
+        fallback=wish.fallback,
+        options=options,
+        test=wish.test,
+        terms=wish.terms,
+    )
+    return _affordable(wish, quote, options["takes"])
+
+
+def _affordable(wish: Wish, quote: Quote, takes: int) -> Quote:
+    """The quote of each take, cut to what the customer allows for all of them."""
+    if quote.chosen is None and wish.terms:
+        raise RequestRefused(
+            "quote", "quote_unavailable", f"What was quoted can't be had now. {quote.why}", "Ask for a new price."
+        )
+    if quote.chosen is None:
+        raise RequestRefused("model", "no_offer", f"This model can't be had now. {quote.why}", "Choose another model.")
+    most = wish.max_amount_micros
+    if most is not None and quote.chosen.ceiling_micros * takes > most:
+        raise RequestRefused(
+            "max_amount_micros",
+            "price_changed",
+            "The price has gone up since you saw it.",
+            "Look at the new price and press the button again.",
+        )
+    if most is None:
+        return quote
+    return replace(quote, chain=[line for line in quote.chain if line.ceiling_micros * takes <= most])
+
+
+def _write_all(
+    wish: Wish, options: dict[str, Any], quote: Quote, user: User | None, idempotency_key: str | None
+) -> list[Render]:
+    """A render for each take; what each keeps of the options is one take, so that asking again asks for one."""
+    takes = options["takes"]
+    limits.admit(wish.workspace, wish.token, [quote] * takes)
+    title = wish.title.strip() or title_of(wish.voice)
+    if takes == 1:
+        return [write_render(replace(wish, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
+    group = RenderGroup.objects.create(workspace=wish.workspace)
+    each = options | {"takes": DEFAULTS["takes"]}
+    renders = []
+    for number in range(1, takes + 1):
+        named = replace(wish, title=f"{title[: TITLE_LIMIT - 8]}, take {number}")
+        key = take_key(idempotency_key, number) if idempotency_key else None
+        renders.append(write_render(named, each, quote, user, key, group, number))
+    return renders
+
+
+def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was found out about it
+    wish: Wish,
+    options: dict[str, Any],
+    quote: Quote,
+    user: User | None,
+    idempotency_key: str | None,
+    group: RenderGroup | None = None,
+    take: int | None = None,
+) -> Render:
+    """The hold, the render, its first event and its place in the queue, within the caller's transaction."""
+    first, *others = quote.chain
+    assert first.price is not None  # noqa: S101 -- a line without a price is never chosen
+    now = timezone.now()
+    render = Render(
+        id=render_id(),
+        workspace=wish.workspace,
+        project=wish.project,
+        requested_by=user,
+        idempotency_key=idempotency_key,
+        group=group,
+        take=take,
+        title=wish.title,
+        portrait=wish.portrait,
+        voice=wish.voice,
+        model=wish.model,
+        offer=first.offer,
+        routing=wish.offer or wish.routing,
+        fallback=wish.fallback,
+        token=wish.token,
+        notify=wish.mails,
+        test=wish.test,
+        reference=wish.reference,
+        metadata=dict(wish.metadata),
+        why=quote.why,
+        fallbacks=[{"offer": line.offer, "price": line.price.pk} for line in others if line.price],
+        prompt=wish.prompt.strip(),
+        options=options,
+        price=first.price,
+        ceiling_ms=quote.ceiling_ms,
+        ceiling_micros=quote.ceiling_micros,
+        state_since=now,
+        deadline_at=now + DEADLINES[RenderState.QUEUED],
+        next_try_at=now,
+    )
+    render.hold = holds.place_hold(
+        wish.workspace,
+        quote.ceiling_micros,
+        key=f"render:{render.pk}:hold",
+        subject=f"render:{render.pk}",
+        deadline_at=now + HOLD_LIFE,
+        budgets=scopes_of(wish.project, user, wish.token),
+        beside=partial(_queue, render),
+    )
+    return render
+
+
+def _queue(render: Render, hold_id: int) -> None:
+    render.hold_id = hold_id
+    add(render)
+    add(RenderEvent(render=render, to_state=RenderState.QUEUED, reason="asked for", at=render.state_since))
+    record_news(render)
+    jobs.enqueue("studio.watch")
+
+
+def title_of(voice: Upload) -> str:
+    return voice.name.rsplit(".", 1)[0].replace("_", " ").replace("-", " ").strip()[:TITLE_LIMIT] or "Untitled"

@@ -1,0 +1,1 @@
+"""The watch: polls providers for the jobs that they have."""

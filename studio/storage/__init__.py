@@ -1,0 +1,1 @@
+"""Stored files: on disk or in a bucket, their ledger, and what audits it."""

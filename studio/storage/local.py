@@ -1,0 +1,228 @@
+"""Where files live: private, and reached only by signed links that end.
+
+Links are rounded: the same file gives the same link for a quarter of its life, so that browsers can keep what they
+have fetched and a page that polls doesn't restart its player.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.signing import BadSignature, Signer
+from django.urls import reverse
+from django.utils.crypto import get_random_string
+
+from studio.storage.filenames import download_name
+
+if TYPE_CHECKING:
+    from studio.media.video.growing_file import Growing
+    from studio.storage.s3 import PrivateBucket
+    from studio.storage.s3_parts import Parts
+
+CONTENT_TYPES = {
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "m4a": "audio/mp4",
+    "aac": "audio/aac",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "mp4": "video/mp4",
+    "webm": "video/webm",
+    "mov": "video/quicktime",
+}
+UNKNOWN_TYPE = "application/octet-stream"
+LINK_SALT = "studio.storage.local.link"
+STAMP = re.compile("[0-9a-f]{1,12}")
+
+
+class StoreFailed(OSError):
+    """A file could not be stored now. The sentence says why, and may be shown."""
+
+
+def content_type_of(name: str) -> str:
+    """By our own names' endings. A voice recorded as WebM is told from a video by its folder."""
+    path = PurePosixPath(name)
+    found = CONTENT_TYPES.get(path.suffix.lstrip(".").lower(), UNKNOWN_TYPE)
+    return "audio/webm" if found == "video/webm" and path.parent.name == "uploads" else found
+
+
+def signed_link(file_name: str, *, download_as: str | None = None, seconds: int | None = None) -> str:
+    """A link to a stored file: a path on this site, or an address at the bucket.
+
+    ``download_as`` makes the browser save the file under that name instead of showing it. The link works for at
+    least ``seconds`` (FILE_LINK_SECONDS unless given) and at most a quarter more.
+    """
+    storage = cast("PrivateFiles | PrivateBucket", default_storage)
+    name = download_name(download_as) if download_as else ""
+    return storage.signed_link(file_name, download_as=name, seconds=seconds or settings.FILE_LINK_SECONDS)
+
+
+def store_file(path: Path, name: str) -> str:
+    """Store a finished file of ours under exactly this name; ``path`` may be gone afterwards."""
+    storage = cast("PrivateFiles | PrivateBucket", default_storage)
+    return storage.take_in(path, name)
+
+
+def store_early(growing: Growing, name: str) -> AbstractContextManager[Parts | None]:
+    """Begin to store a file that still comes, where that helps; see ``studio.storage.s3_parts``."""
+    storage = cast("PrivateFiles | PrivateBucket", default_storage)
+    return storage.take_in_early(growing, name)
+
+
+def clear_forgotten() -> int:
+    """Take out what killed processes have left of their uploads. Returns how many there were."""
+    storage = cast("PrivateFiles | PrivateBucket", default_storage)
+    return storage.clear_forgotten()
+
+
+def hurry(path: Path) -> None:
+    """Bring the file to the disk already, if storing it will wait for that."""
+    if getattr(default_storage, "durable", False):
+        flush(path)
+
+
+def flush(path: Path) -> None:
+    """Come back once the file's bytes, or the folder's names, are on the disk."""
+    place = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file as the store lists it."""
+
+    name: str
+    bytes: int
+    written_at: datetime
+
+
+def listed(folder: str) -> Iterator[Listed]:
+    """Everything that is stored under a folder, at any depth."""
+    storage = cast("PrivateFiles | PrivateBucket", default_storage)
+    return storage.listed(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The span of time that all links made within it share, in seconds since 1970."""
+
+    start: int
+    end: int
+
+    @classmethod
+    def around_now(cls, seconds: int) -> Window:
+        step = max(seconds // 4, 1)
+        start = int(time.time()) // step * step
+        return cls(start, start + step + seconds)
+
+
+class PrivateFiles(FileSystemStorage):
+    """Files on this machine, readable by us alone, linked through ``studio.views.files``.
+
+    A file that has been stored is on the disk, and so is its name: what a row says is there survives a power cut.
+    Without ``durable`` the disk is not waited for, where nothing has to survive: in tests.
+    """
+
+    def __init__(
+        self, location: str | os.PathLike[str] | None = None, *, allow_overwrite: bool = False, durable: bool = True
+    ) -> None:
+        self.durable = durable
+        super().__init__(
+            location=location,
+            file_permissions_mode=0o640,
+            directory_permissions_mode=0o750,
+            allow_overwrite=allow_overwrite,
+        )
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        """Written beside and moved into place, so that nobody ever reads half a file."""
+        partial = f"{name}.{get_random_string(8)}.part"
+        try:
+            super()._save(partial, content)  # type: ignore[misc]  # the stubs leave it out
+            self._put_in_place(Path(self.path(partial)), name)
+        except BaseException:
+            self.delete(partial)
+            raise
+        return name
+
+    def take_in(self, path: Path, name: str) -> str:
+        """Move the file in; from another file system it's copied."""
+        place = Path(self.path(name))
+        if not place.parent.is_dir() or path.stat().st_dev != place.parent.stat().st_dev:
+            with path.open("rb") as file:
+                return self.save(name, File(file))
+        path.chmod(self.file_permissions_mode or 0o640)
+        self._put_in_place(path, name)
+        return name
+
+    def take_in_early(self, growing: Growing, name: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        """It's moved in when it's whole, which takes no time."""
+        return nullcontext()
+
+    def clear_forgotten(self) -> int:
+        return 0
+
+    def listed(self, folder: str) -> Iterator[Listed]:
+        root = Path(self.location)
+        for path in (root / folder).rglob("*"):
+            with suppress(FileNotFoundError):
+                facts = path.stat()
+                if stat.S_ISREG(facts.st_mode):
+                    written_at = datetime.fromtimestamp(facts.st_mtime, UTC)
+                    yield Listed(path.relative_to(root).as_posix(), facts.st_size, written_at)
+
+    def _put_in_place(self, path: Path, name: str) -> None:
+        """The bytes first, so that after a power cut no name leads to half a file."""
+        place = Path(self.path(name))
+        if self.durable:
+            flush(path)
+        path.replace(place)
+        if self.durable:
+            flush(place.parent)
+
+    def url(self, name: str | None) -> str:
+        return self.signed_link(name or "", download_as="", seconds=settings.FILE_LINK_SECONDS)
+
+    def signed_link(self, name: str, *, download_as: str, seconds: int) -> str:
+        expires = Window.around_now(seconds).end
+        token = f"{expires:x}.{_signature(name, expires, download_as)}"
+        query = f"?{urlencode({'as': download_as})}" if download_as else ""
+        return reverse("file", kwargs={"token": token, "name": name}) + query
+
+
+def link_expires(token: str, name: str, download_as: str) -> int | None:
+    """When the link ends or ended, in seconds since 1970; None if we never made it."""
+    stamp, _, signature = token.partition(".")
+    expires = int(stamp, 16) if STAMP.fullmatch(stamp) else 0
+    try:
+        Signer(salt=LINK_SALT).unsign(f"{_signed_text(name, expires, download_as)}:{signature}")
+    except BadSignature:
+        return None
+    return expires
+
+
+def _signed_text(name: str, expires: int, download_as: str) -> str:
+    return f"{expires}\n{download_as}\n{name}"
+
+
+def _signature(name: str, expires: int, download_as: str) -> str:
+    return Signer(salt=LINK_SALT).signature(_signed_text(name, expires, download_as))
