@@ -16,7 +16,7 @@ BIG = 60_000_000
 LINK = """
 from pathlib import Path
 from django.conf import settings
-from studio.storage import signed_link
+from studio.storage.local import signed_link
 file = Path(settings.MEDIA_ROOT) / "w/big.mp4"
 file.parent.mkdir(parents=True, exist_ok=True)
 with file.open("wb") as big:

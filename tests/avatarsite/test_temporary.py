@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db  # what can't be swept is an alert
 HOLD = """
 import sys, django
 django.setup()
-from avatarsite.temporary import temporary_file, temporary_folder
+from avatarsite.temporary_files import temporary_file, temporary_folder
 with temporary_file("held-") as file, temporary_folder("held-") as folder:
     (folder / "inside").write_bytes(b"bytes")
     print("held", flush=True)

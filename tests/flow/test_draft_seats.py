@@ -27,8 +27,8 @@ MOST_PROCESSES = 4  # the watch, the sandbox, its judge for no upload here, and 
 MOST_BYTES = 700_000_000
 
 ASK = """
-from studio.pipeline.batches import request_batch
-from studio.pipeline.wishes import Wish
+from studio.pipeline.request.batches import request_batch
+from studio.pipeline.request.render_request import Wish
 from tests.flow.cast import make_studio
 def ask(slug, count, seconds):
     studio = make_studio(slug=slug, balance_micros=0, price_micros=0, voice_seconds=seconds)
