@@ -18,9 +18,9 @@ from django.urls import reverse
 
 from avatarsite.ids import new_id
 from avatarsite.mail.messages import absolute, write_mail
-from avatarsite.workspaces import pending
 from avatarsite.workspaces.create import tidy_name
 from avatarsite.workspaces.encryption import Unreadable, seal, unseal
+from avatarsite.workspaces.invitations import pending
 from avatarsite.workspaces.models import User
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from avatarsite.amounts import AmountField
-from avatarsite.workspaces import invitations, pending
 from avatarsite.workspaces.create import NAME_LENGTH
 from avatarsite.workspaces.emails import forget_claims
 from avatarsite.workspaces.errors import TokenRefused
+from avatarsite.workspaces.invitations import invitations, pending
 from avatarsite.workspaces.models import INVITED_ROLES, Role, Scope, User
 from avatarsite.workspaces.tokens import NAME_LENGTH as TOKEN_NAME_LENGTH
 

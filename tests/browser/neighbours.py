@@ -28,7 +28,8 @@ from django.utils import timezone  # noqa: E402
 from avatarsite.outbox.endpoints import make_endpoint, send_test  # noqa: E402
 from avatarsite.outbox.events import fan_out  # noqa: E402
 from avatarsite.outbox.models import Endpoint  # noqa: E402
-from avatarsite.workspaces import invitations, mail_choice  # noqa: E402
+from avatarsite.workspaces import mail_choice  # noqa: E402
+from avatarsite.workspaces.invitations import invitations  # noqa: E402
 from avatarsite.workspaces.models import Member, Role, User, Workspace  # noqa: E402
 from billing.ledger import posting  # noqa: E402
 from billing.models import StripeCustomer, TopUp, TopUpState  # noqa: E402

@@ -18,7 +18,7 @@ from django.db import connections  # noqa: E402
 
 from avatarsite.ids import new_id  # noqa: E402
 from avatarsite.workspaces.create import create_workspace  # noqa: E402
-from avatarsite.workspaces.invitations import accept, hash_of, invite, revoke  # noqa: E402
+from avatarsite.workspaces.invitations.invitations import accept, hash_of, invite, revoke  # noqa: E402
 from avatarsite.workspaces.members import change_role, leave_workspace, remove_member  # noqa: E402
 from avatarsite.workspaces.models import Invitation, Member, Role, User, Workspace  # noqa: E402
 

@@ -14,8 +14,8 @@ from django.test import Client
 from django.urls import reverse
 
 from avatarsite.mail.models import MailMessage
-from avatarsite.workspaces import invitations
 from avatarsite.workspaces.errors import InvitationRevoked, TokenRefused
+from avatarsite.workspaces.invitations import invitations
 from avatarsite.workspaces.members import change_role, leave_workspace, remove_member
 from avatarsite.workspaces.models import AccessEvent, ApiToken, Invitation, Member, Role, Scope, User
 from avatarsite.workspaces.tokens import make_token, rotate_token, take_over_token, token_of

@@ -8,7 +8,6 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from avatarsite.workspaces import invitations
 from avatarsite.workspaces.errors import (
     AlreadyInvited,
     AlreadyMember,
@@ -21,7 +20,8 @@ from avatarsite.workspaces.errors import (
     TooSoon,
     WrongAddress,
 )
-from avatarsite.workspaces.invitations import accept, find, hash_of, invite, resend, revoke, waiting_in
+from avatarsite.workspaces.invitations import invitations
+from avatarsite.workspaces.invitations.invitations import accept, find, hash_of, invite, resend, revoke, waiting_in
 from avatarsite.workspaces.members import leave_workspace
 from avatarsite.workspaces.models import Invitation, Member, Role
 from tests.conftest import Cast

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from avatarsite.workspaces.invitations import hash_of
+from avatarsite.workspaces.invitations.invitations import hash_of
 from avatarsite.workspaces.models import Invitation, Member, User
 from tests.conftest import PASSWORD, Cast
 from tests.mailing import later, posted

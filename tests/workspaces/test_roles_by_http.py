@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from avatarsite.workspaces.access import Action, may
-from avatarsite.workspaces.invitations import invite
+from avatarsite.workspaces.invitations.invitations import invite
 from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, Scope
 from avatarsite.workspaces.tokens import make_token
 from avatarsite.workspaces.urls import urlpatterns

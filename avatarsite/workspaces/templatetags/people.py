@@ -6,8 +6,8 @@ from typing import Any
 from django import template
 from django.conf import settings
 
-from avatarsite.workspaces import pending
 from avatarsite.workspaces.access import may, power_over
+from avatarsite.workspaces.invitations import pending
 from avatarsite.workspaces.models import Member
 
 register = template.Library()

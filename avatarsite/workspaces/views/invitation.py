@@ -11,9 +11,9 @@ from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from avatarsite.workspaces import invitations, pending
 from avatarsite.workspaces.decorators import to_sign_in
 from avatarsite.workspaces.errors import InvitationUnknown, InvitationUsed, Refused, WrongAddress
+from avatarsite.workspaces.invitations import invitations, pending
 from avatarsite.workspaces.models import Invitation, Member, User
 
 

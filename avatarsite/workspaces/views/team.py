@@ -12,13 +12,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from avatarsite.workspaces import invitations, members
+from avatarsite.workspaces import members
 from avatarsite.workspaces.access import ALLOWED, IN_WORDS, Action, may, roles_given_by
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.errors import NotAllowed, Refused
 from avatarsite.workspaces.forms import InvitationForm, RoleForm
-from avatarsite.workspaces.invitation_mail import mail_invitation
-from avatarsite.workspaces.invitations import Issued
+from avatarsite.workspaces.invitations import invitations
+from avatarsite.workspaces.invitations.invitations import Issued
+from avatarsite.workspaces.invitations.mail import mail_invitation
 from avatarsite.workspaces.leaving import Ended
 from avatarsite.workspaces.models import AccessEvent, Invitation, Member, Role
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from avatarsite.workspaces.errors import Refused
-from avatarsite.workspaces.invitations import demand_open, find
+from avatarsite.workspaces.invitations.invitations import demand_open, find
 from avatarsite.workspaces.last_seen import remember
 from avatarsite.workspaces.models import Invitation, Workspace
 

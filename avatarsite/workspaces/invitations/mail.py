@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 
 from avatarsite.mail.messages import absolute, write_mail
-from avatarsite.workspaces.invitations import Issued
+from avatarsite.workspaces.invitations.invitations import Issued
 
 
 def mail_invitation(request: HttpRequest, issued: Issued) -> None:
