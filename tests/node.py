@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.paths import ROOT
+
 BIN = Path(sys.executable).parent
 NODE, NPM = str(BIN / "node"), str(BIN / "npm")
-ROOT = Path(__file__).resolve().parents[1]
 JS = ROOT / "tests" / "gateway" / "js"
 PINS = ("package.json", "package-lock.json")
 INSTALL_SECONDS = 300

@@ -22,7 +22,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.paths import ROOT
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 
 import httpx
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+from tests.support.paths import SAMPLES
+
 STEPS = ("upload", "price", "make", "watch", "download")
 LONGEST = 120.0  # seconds, for all of it
 SEEN_FIRST = 65_536  # bytes that a player asks for before it shows a picture

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import httpx
 import psutil
@@ -22,7 +21,6 @@ from tests.corpus.hostile import HOSTILE
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attack-media")]
 
-SAMPLES = Path(__file__).parents[2] / "samples"
 AT_ONCE = 20
 LEAST_SECONDS = 6.0
 MEDIAN_SECONDS, WORST_SECONDS, UPLOAD_SECONDS = 0.5, 2.5, 10.0  # on two cores that this test keeps busy itself

@@ -19,10 +19,10 @@ import pytest
 from tests.api.live import LiveApi, live_api
 from tests.attacks.table import row
 from tests.servers import postgres_server, s3_server, valkey_server
+from tests.support.paths import SAMPLES
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("outages")]
 
-SAMPLES = Path(__file__).parents[2] / "samples"
 SECONDS = 2.0
 SCHEDULING = 0.8  # what two busy cores may add
 BELIEVED = 0.6  # a sign of life of the bucket is believed for half a second

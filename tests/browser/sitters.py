@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from threading import Thread
 
 from studio.media.sandbox import Limits, run
 from studio.media.sandbox.limits import Lane
 from tests.studio.media import sandboxed
+from tests.support.paths import ROOT
 
 LIMITS = Limits(wall_seconds=900, lane=Lane.DRAFT)
 
@@ -19,7 +19,7 @@ def sit(owner: str) -> None:
         600,
         owner=owner,
         limits=LIMITS,
-        reads=[Path(__file__).parents[1]],
+        reads=[ROOT / "tests"],
         progress=lambda _: print("seated", flush=True),
     )
 

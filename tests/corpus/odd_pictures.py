@@ -6,7 +6,6 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pillow_heif
 from PIL import Image
 
 from tests.corpus.pictures import chunk, saved
+from tests.support.paths import CASES
 
 GREYS = (20, 80, 128, 200, 255)
 SIDE = 320
@@ -83,5 +83,5 @@ def heic(curve: Callable[[Values], Values], primaries: int, transfer: int) -> by
 
 
 def linear_profile() -> bytes:
-    with Image.open(Path(__file__).parent / "cases" / "p01-gimp-linear-srgb.png") as image:
+    with Image.open(CASES / "p01-gimp-linear-srgb.png") as image:
         return bytes(image.info["icc_profile"])

@@ -20,9 +20,10 @@ from tests.simulators.clients import run_with_older_runware
 from tests.simulators.fixture import Door, eventually
 from tests.simulators.measure import fetch_and_measure
 from tests.simulators.sdks import runware_order, with_runware
+from tests.support.paths import ROOT
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("live-gateway")]
-OLDER = Path(__file__).resolve().parents[1] / "simulators" / "older_runware.py"
+OLDER = ROOT / "tests" / "simulators" / "older_runware.py"
 COST = 0.2248  # 4 s at fal's price
 COST_MICROS = 224_800
 

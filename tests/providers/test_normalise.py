@@ -25,8 +25,8 @@ from studio.media.normalise import (
     voice_changes,
 )
 from tests.simulators.inputs import measure_audio
+from tests.support.paths import SAMPLES
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 # Container, codec, extension, sampling rate, layout: what the uploads take and no provider does, or not all.
 TO_CONVERT = [
     ("wav", "pcm_s16le", "wav", 44_100, "mono"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import fal_client
@@ -20,10 +19,11 @@ from tests.simulators.protocol_fal import STANDARD as FAL_STANDARD
 from tests.simulators.protocol_fal import is_sealed
 from tests.simulators.protocol_runware import STANDARD as RUNWARE_STANDARD
 from tests.simulators.sdks import fal_arguments, runware_order, with_runware
+from tests.support.paths import ROOT
 
 pytest_plugins = ["tests.simulators.fixture", "tests.simulators.sdks"]
 
-OLDER_SCRIPT = Path(__file__).resolve().parents[1] / "simulators" / "older_runware.py"
+OLDER_SCRIPT = ROOT / "tests" / "simulators" / "older_runware.py"
 
 # --- fal-client 1.0.3
 

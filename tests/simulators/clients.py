@@ -9,7 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 PINS = Path(__file__).with_name("clients-runware-0.5.24.lock")
 FOLDER = ROOT / "var" / "clients" / "runware-0.5.24"
 INSTALL_SECONDS = 300

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +13,9 @@ from studio.media.portraits.portraits import read_portrait
 from tests.corpus import odd_pictures as odd
 from tests.corpus import pictures
 from tests.studio.conftest import PlaceFile
+from tests.support.paths import CASES, SAMPLES
 
-CASES = Path(__file__).parents[1] / "corpus" / "cases"
-SAMPLE = Path(__file__).parents[2] / "samples" / "portrait.jpg"
+SAMPLE = SAMPLES / "portrait.jpg"
 
 
 def pixels(data: bytes) -> np.ndarray:

@@ -14,8 +14,8 @@ from studio.media.voices.voices import CHOOSE, read_voice
 from tests.corpus import pictures, sounds
 from tests.corpus.bad import noise
 from tests.studio.conftest import PlaceFile
+from tests.support.paths import CASES
 
-CASES = Path(__file__).parents[1] / "corpus" / "cases"
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(14)
 TRANSPORT = (b"G\x40\0\x10" + bytes(184)) * 8
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import time
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +18,9 @@ from tests.corpus import pictures
 from tests.corpus.bad import Bad
 from tests.corpus.bad_portraits import PORTRAITS
 from tests.studio.conftest import PlaceFile
+from tests.support.paths import SAMPLES
 
-SAMPLE = Path(__file__).parents[2] / "samples" / "portrait.jpg"
+SAMPLE = SAMPLES / "portrait.jpg"
 CAMERA_DATA = "Camera data removed, with the place if it had one."
 FIRST_FRAME = "Only the first frame of the animation is used."
 WHITE = "Transparent parts filled with white."

@@ -25,9 +25,9 @@ from tests.corpus.bad import Bad
 from tests.corpus.bad_portraits import PORTRAITS
 from tests.corpus.bad_voices import VOICES
 from tests.studio.conftest import files_in
+from tests.support.paths import SAMPLES
 
 pytestmark = pytest.mark.django_db
-SAMPLES = Path(__file__).parents[2] / "samples"
 PORTRAIT = (SAMPLES / "portrait.jpg").read_bytes()
 VOICE = (SAMPLES / "voice-welcome.mp3").read_bytes()
 

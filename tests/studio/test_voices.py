@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +16,9 @@ from tests.corpus import pictures, sounds
 from tests.corpus.bad import Bad
 from tests.corpus.bad_voices import VOICES
 from tests.studio.conftest import PlaceFile
+from tests.support.paths import SAMPLES
 
-SAMPLE = Path(__file__).parents[2] / "samples" / "voice-welcome.mp3"
+SAMPLE = SAMPLES / "voice-welcome.mp3"
 
 
 @pytest.mark.parametrize("bad", VOICES, ids=lambda bad: bad.name)

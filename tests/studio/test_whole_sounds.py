@@ -27,8 +27,8 @@ from tests.corpus.odd_sounds import (
     without_end_of_stream,
 )
 from tests.studio.conftest import PlaceFile
+from tests.support.paths import CASES, SAMPLES
 
-CASES = Path(__file__).parents[1] / "corpus" / "cases"
 KINDS = ("mp3", "m4a", "alac", "aac", "opus", "vorbis", "flac", "webm", "wav")
 PCM = np.round(sounds.tone(3) * 32_767).astype("<i2")
 OPUS = sounds.encoded("opus", 6)
@@ -226,7 +226,7 @@ def test_a_browsers_live_recording_with_a_pause_has_it_too(place: PlaceFile) -> 
         mp3_with_vbri(3),
         sounds.encoded("mp3", 3) + TAILS["APEv2"],
         sounds.mp3_without_count(3)[30:],
-        sounds.mp3_without_count(2) + (Path(__file__).parents[2] / "samples" / "voice-welcome.mp3").read_bytes(),
+        sounds.mp3_without_count(2) + (SAMPLES / "voice-welcome.mp3").read_bytes(),
         EDITED,
         EDITED + TAILS["ID3v1"],
         sounds.encoded("m4a", 3, use_editlist="0").replace(b"ftypM4A ", b"ftypqt  "),

@@ -24,11 +24,11 @@ from studio.media.draft.lips import measure_lips
 from studio.media.draft.mouth import MouthTable
 from studio.media.draft.picture import read_portrait, video_size
 from studio.media.draft.sound import RATE, listen
+from tests.support.paths import ROOT
 
 # One worker renders what they share.
 pytestmark = pytest.mark.xdist_group("draft")
 
-ROOT = Path(__file__).resolve().parents[3]
 PORTRAIT, VOICE = ROOT / "samples/portrait.jpg", ROOT / "samples/voice-welcome.mp3"
 Gray = NDArray[np.float32]
 

@@ -21,6 +21,7 @@ from studio.media.video.videos import UnreadableVideo
 from studio.media.voices.sound import Sound
 from tests.corpus import hostile
 from tests.corpus.hostile import HOSTILE, Hostile
+from tests.support.paths import SAMPLES
 
 SECONDS = 25.0
 CHEAP = {hostile.VOICE_LIMITS, hostile.PORTRAIT_LIMITS, "video_too_slow"}
@@ -29,7 +30,7 @@ NO_MEMORY = av.error.MemoryError(12, "Cannot allocate memory")
 
 @pytest.fixture(scope="module", autouse=True)
 def _warm() -> None:
-    judge.voice(Path(__file__).parents[3] / "samples" / "voice-welcome.mp3", owner="one")
+    judge.voice(SAMPLES / "voice-welcome.mp3", owner="one")
 
 
 @pytest.mark.parametrize("file", HOSTILE, ids=lambda file: file.name)

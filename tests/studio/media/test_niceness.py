@@ -18,8 +18,9 @@ from studio.media.sandbox.client import run
 from studio.media.sandbox.limits import Lane
 from studio.media.sandbox.niceness import HALVED_EVERY, LEAST, Use, give_way, seconds_of
 from tests.studio.media import sandboxed
+from tests.support.paths import ROOT
 
-ROOM = Path(sandboxed.__file__).parents[2]
+ROOM = ROOT / "tests"
 OURS = os.getpriority(os.PRIO_PROCESS, 0)
 TWO_THREADS = "import threading\nthreading.Thread(target=lambda: sum(iter(int, 1))).start()\nsum(iter(int, 1))"
 

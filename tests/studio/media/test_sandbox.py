@@ -21,9 +21,9 @@ from studio.media.errors import Refusal, UploadRefused
 from studio.media.sandbox import Excess, Limits, OverLimit, client, paths, run
 from studio.media.sandbox.confine import missing_walls
 from tests.studio.media import sandboxed
+from tests.support.paths import ROOT, SAMPLES
 
-ROOM = Path(sandboxed.__file__).parents[2]
-SAMPLES = Path(__file__).parents[3] / "samples"
+ROOM = ROOT / "tests"
 QUICK = Limits(cpu_seconds=1, wall_seconds=30, memory_mb=100)
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 from studio.media.normalise import normalise_portrait, normalise_voice
 from tests.corpus import pictures, sounds
 from tests.corpus.hostile import box
+from tests.support.paths import SAMPLES
 
 TELLTALE = b"Telltale"
-SAMPLES = Path(__file__).parents[3] / "samples"
 
 
 def id3() -> bytes:
