@@ -19,9 +19,9 @@ simulate: .venv/.dev-ready  ## the same against stand-ins of the providers, so t
 	$(BIN)/python manage.py simulate --port $(PORT) --speed $(SPEED) $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: .venv/.dev-ready lint types  ## set up, lint, type-check, run every test
-	$(BIN)/python -m tests.machine
+	$(BIN)/python -m tests.support.machine
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
-	$(BIN)/python -m tests.on_postgres
+	$(BIN)/python -m tests.support.on_postgres
 
 lint: .venv/.dev-ready
 	$(BIN)/ruff check .

@@ -38,7 +38,7 @@ MOST_LONGER = 1.3
 SHORT, LONG = 1_000, 1_000_000
 MOVE_IN = """
 import json, django; django.setup()
-from tests.api.residents import move_in
+from tests.studio.api.residents import move_in
 print(json.dumps(move_in(credit_micros=10**13)))
 """
 # Copies of a render, cancelled, each with a hold of its own that was released: what differs, in SQL.
@@ -180,7 +180,7 @@ def grow(there: Town, first: int, last: int) -> None:
 @contextmanager
 def town() -> Iterator[Town]:
     """A migrated site with a workspace and one render, its database and its web server."""
-    from tests.servers import free_ports, postgres_server  # noqa: PLC0415 -- a benchmark's own servers
+    from tests.support.servers import free_ports, postgres_server  # noqa: PLC0415 -- a benchmark's own servers
 
     with postgres_server(durable=True) as url, TemporaryDirectory() as folder:
         clean = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}

@@ -84,7 +84,7 @@ def _storage(folder: Path, *, s3: bool) -> Iterator[dict[str, str]]:
     if not s3:
         yield os.environ | here
         return
-    from tests.servers import s3_server  # noqa: PLC0415 -- only where it is wanted
+    from tests.support.servers import s3_server  # noqa: PLC0415 -- only where it is wanted
 
     with s3_server() as server:
         yield os.environ | here | server.environment

@@ -79,7 +79,7 @@ def ours(url: str) -> dict[str, float]:
 def _waiting(url: str) -> Any:
     """A render as it stands once its provider has said where its video is."""
     from billing.prices import price_book  # noqa: PLC0415
-    from tests.flow.cast import ask, done_at_provider, make_studio  # noqa: PLC0415
+    from tests.flows.cast import ask, done_at_provider, make_studio  # noqa: PLC0415
 
     price_book.seed_prices()
     render = ask(make_studio(balance_micros=1_000_000_000, slug=uuid4().hex[:12]), model=MODEL, offer=OFFER)

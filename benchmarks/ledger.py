@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from tests.servers import postgres_server
+from tests.support.servers import postgres_server
 
 LEAST_SHARE = 0.6
 MOST_SLOWER = 1.3

@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from benchmarks.ledger import MOST_SLOWER, sqlite_file
-from tests.servers import postgres_server
+from tests.support.servers import postgres_server
 
 SHORT = 1_000
 # Lines of both wallets are spread over so many days, and over so many projects and people.

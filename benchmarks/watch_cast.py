@@ -19,7 +19,7 @@ from billing.prices import price_book
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE, render_id
 from studio.providers import registry
-from tests.flow import cast as flow
+from tests.flows import cast as flow
 from tests.simulators.fixture import Simulators
 
 BALANCE = 100_000_000_000

@@ -17,9 +17,9 @@ from django.test import Client, TransactionTestCase
 from avatarsite.outages.breaker import Breaker
 from avatarsite.workspaces.models import Member, Role, User, Workspace
 from tests.attacks.table import print_rows
-from tests.emptying import empty_database
-from tests.flow.outcomes import print_table
-from tests.sites import copy_of_migrated, migrated_file
+from tests.flows.outcomes import print_table
+from tests.support.reset_database import empty_database
+from tests.support.sites import copy_of_migrated, migrated_file
 
 PASSWORD = "correct horse battery"
 

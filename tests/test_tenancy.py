@@ -186,7 +186,7 @@ def patterns(resolver: Any = None, prefix: str = "") -> Iterator[tuple[str, URLP
 
 OURS = {entry.name: route for route, entry in patterns() if not route.startswith("admin/") and entry.name}
 IN_WORKSPACE = sorted(name for name, route in OURS.items() if route.startswith("w/<slug:workspace>/"))
-# Tokens and not people go in there: tests/api/test_tenancy.py.
+# Tokens and not people go in there: tests/studio/api/test_tenancy.py.
 FOR_TOKENS = {name for name, route in OURS.items() if route.startswith(("api/", "^api/"))}
 OUTSIDE = sorted(OURS.keys() - set(IN_WORKSPACE) - FOR_TOKENS)
 

@@ -3,9 +3,9 @@
 A migration that alters one of these tables must call ``install`` again at its end: on SQLite altering a table means
 making it anew, and the triggers go with the old one. ``verify_ledger`` reports a missing trigger.
 
-There is no way round them in the product. Tests that must empty or spoil the tables use ``tests/billing/unsealed.py``:
-it drops the triggers on SQLite, and on PostgreSQL sets ``session_replication_role``, which only a superuser may and
-which a production role therefore can't.
+There is no way round them in the product. Tests that must empty or spoil the tables use
+``tests/support/without_triggers.py``: it drops the triggers on SQLite, and on PostgreSQL sets
+``session_replication_role``, which only a superuser may and which a production role therefore can't.
 """
 
 from __future__ import annotations

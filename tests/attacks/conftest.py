@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.live import LiveApi, live_api
 from tests.attacks.slow_host import SlowHost, slow_host
+from tests.studio.api.live import LiveApi, live_api
 
 
 @pytest.fixture(scope="session")

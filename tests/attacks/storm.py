@@ -22,10 +22,10 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.api.live import MOVE_IN, LiveApi, live_api
 from tests.attacks.journey import STEPS, Journeys
-from tests.servers import postgres_server
-from tests.sites import ROOT
+from tests.studio.api.live import MOVE_IN, LiveApi, live_api
+from tests.support.servers import postgres_server
+from tests.support.sites import ROOT
 
 PIECES = ("drafts", "waits", "uploads", "hostile", "flood")
 QUIET_JOURNEYS = 3

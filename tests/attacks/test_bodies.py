@@ -13,9 +13,9 @@ import pytest
 
 from studio.gateway.model_names import DRAFTS
 from studio.gateway.models import Protocol
-from tests.api.live import LiveApi
 from tests.attacks.neighbour import spoken
-from tests.sites import ROOT
+from tests.studio.api.live import LiveApi
+from tests.support.sites import ROOT
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attacks")]
 

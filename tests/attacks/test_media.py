@@ -14,10 +14,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.api.live import MOVE_IN, LiveApi, live_api
 from tests.attacks.table import row
 from tests.corpus import hostile, pictures
 from tests.corpus.hostile import HOSTILE
+from tests.studio.api.live import MOVE_IN, LiveApi, live_api
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attack-media")]
 

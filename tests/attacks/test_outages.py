@@ -16,10 +16,10 @@ import psutil
 import psycopg
 import pytest
 
-from tests.api.live import LiveApi, live_api
 from tests.attacks.table import row
-from tests.servers import postgres_server, s3_server, valkey_server
+from tests.studio.api.live import LiveApi, live_api
 from tests.support.paths import SAMPLES
+from tests.support.servers import postgres_server, s3_server, valkey_server
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("outages")]
 

@@ -7,8 +7,8 @@ import json
 import httpx
 import pytest
 
-from tests.api.live import LiveApi
 from tests.attacks.neighbour import held, neighbour
+from tests.studio.api.live import LiveApi
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attacks")]
 

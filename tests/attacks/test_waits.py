@@ -13,9 +13,9 @@ import pytest
 
 from studio.gateway.model_names import DRAFTS
 from studio.gateway.models import Protocol
-from tests.api.live import LiveApi
 from tests.attacks.neighbour import held, neighbour
 from tests.attacks.slow_host import SlowHost
+from tests.studio.api.live import LiveApi
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attacks")]
 
@@ -123,7 +123,7 @@ def test_fetching_from_a_slow_address_is_waiting_too(site: LiveApi, render: str,
 def test_one_who_waits_leaves_a_place_to_another_workspace(site: LiveApi, render: str) -> None:
     """Two of the four places of a process are the most that one workspace has."""
     bob = site.site.ask(
-        "from tests.api.residents import move_in\nprint(json.dumps(move_in('Bob', credit_micros=5_000_000)))"
+        "from tests.studio.api.residents import move_in\nprint(json.dumps(move_in('Bob', credit_micros=5_000_000)))"
     )
     wish = {"portrait": bob["portrait"], "voice": bob["voice"]}
     with site.client(bob["token"]) as client:

@@ -12,8 +12,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.api.live import LiveApi, live_api
 from tests.attacks.test_waits import until
+from tests.studio.api.live import LiveApi, live_api
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attacks")]
 

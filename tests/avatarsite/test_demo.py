@@ -13,7 +13,7 @@ import pytest
 
 from avatarsite.management.commands import simulate
 from tests.simulators.fixture import eventually
-from tests.sites import fresh_site
+from tests.support.sites import fresh_site
 
 pytestmark = pytest.mark.process
 NAME = "studio.example:8000"

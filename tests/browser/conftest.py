@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.house import House, open_house
 from tests.browser.visitors import TIMEOUT_MS, Visitor, visitor
-from tests.machine import CHROMIUM
+from tests.support.machine import CHROMIUM
 
 # The last two give a microphone that beeps, and allow it.
 ARGUMENTS = [

@@ -19,8 +19,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from tests.servers import free_ports
-from tests.sites import ROOT, Site, fresh_site
+from tests.support.servers import free_ports
+from tests.support.sites import ROOT, Site, fresh_site
 
 SEATS = 4  # one workspace gets three of them
 OPEN_WITHIN = 90.0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from tests.servers import s3 as s3  # noqa: PLC0414  # a fixture, shared by importing it
+from tests.support.servers import s3 as s3  # noqa: PLC0414  # a fixture, shared by importing it
 
 PlaceFile = Callable[[bytes], Path]
 

@@ -8,7 +8,7 @@ import pytest
 
 from avatarsite.inbox.models import Letter
 from avatarsite.inbox.receive import due_letters, handle_letter
-from tests.billing.races import in_threads
+from tests.billing.ledger.races import in_threads
 from tests.billing.stripe.test_every_order import Life, every_life, is_right
 from tests.billing.stripe.worker import work
 from tests.billing.stripe_shop import Shop

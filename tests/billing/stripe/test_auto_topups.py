@@ -20,7 +20,7 @@ from billing.topups.auto_topup import Rules
 from tests.billing.cast import DOLLAR, give
 from tests.billing.stripe.worker import work
 from tests.billing.stripe_shop import Shop
-from tests.mailing import posted
+from tests.support.mails import posted
 
 pytestmark = pytest.mark.django_db
 ASKS, DECLINES = "4000002760003184", "4000000000000341"

@@ -15,7 +15,7 @@ from billing.models import Dispute, LedgerAccount, Refund, TopUp
 from billing.refunds import refunds
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe_shop import Shop, use
-from tests.billing.unsealed import lawless
+from tests.support.without_triggers import lawless
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ import pytest
 from studio.media.draft import job
 from studio.media.sandbox import Excess, OverLimit
 from studio.uploads.samples import PORTRAIT
-from tests.flow.cast import speech
+from tests.flows.cast import speech
 
 WITHIN = 60.0
 

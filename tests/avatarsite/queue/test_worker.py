@@ -1,0 +1,121 @@
+"""The supervisor, against real clusters with processes really killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.sites import ROOT, Site, fresh_site
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("worker")]
+
+BACK_WITHIN = 60.0
+STARTED_WITHIN = 45.0
+
+
+@contextmanager
+def working(site: Site) -> Iterator[subprocess.Popen[bytes]]:
+    """``manage.py worker``, once both clusters have shown a first sign of life."""
+    process = site.start(str(ROOT / "manage.py"), "worker", log="worker.log")
+    try:
+        wait_until(lambda: len(stamps(site)) == 2, STARTED_WITHIN)
+        yield process
+    finally:
+        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        for member in [*family, process]:
+            try:
+                os.kill(member.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        process.wait()
+
+
+def wait_until(true: Callable[[], bool], seconds: float) -> float:
+    """Seconds that it took."""
+    start = time.monotonic()
+    while not true():
+        if time.monotonic() - start > seconds:
+            raise AssertionError(f"not so within {seconds} s")
+        time.sleep(0.2)
+    return time.monotonic() - start
+
+
+def stamps(site: Site) -> dict[str, float]:
+    """Each cluster's last sign of life as a POSIX time, read through the database itself."""
+    with connection(site) as rows:
+        return dict(rows)
+
+
+@contextmanager
+def connection(site: Site) -> Iterator[list[tuple[str, float]]]:
+    database = sqlite3.connect(f"file:{site.folder}/db.sqlite3?mode=ro", uri=True, timeout=20)
+    try:
+        query = "SELECT cluster, (julianday(stamped_at) - 2440587.5) * 86400 FROM site_canary"
+        yield database.execute(query).fetchall()
+    finally:
+        database.close()
+
+
+def clusters(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The main process of each cluster, ``main`` first."""
+    mains = psutil.Process(process.pid).children()
+    return sorted(mains, key=lambda main: main.name())
+
+
+def lives(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def parts(main: psutil.Process) -> tuple[psutil.Process, list[psutil.Process], psutil.Process, psutil.Process]:
+    """Sentinel, workers, monitor and pusher; django-q2 forks them in this order."""
+    (sentinel,) = main.children()
+    *workers, monitor, pusher = sorted(sentinel.children(), key=lambda child: child.pid)
+    return sentinel, workers, monitor, pusher
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with fresh_site(tmp_path, WORKERS="2") as made:
+        yield made
+
+
+@pytest.mark.parametrize("victim", ["idle workers", "monitor", "sentinel", "main"])
+def test_a_cluster_works_again_within_a_minute_when_it_loses_its(victim: str, site: Site) -> None:
+    with working(site) as process:
+        main = clusters(process)[0]
+        sentinel, workers, monitor, _ = parts(main)
+        doomed = {"idle workers": workers, "monitor": [monitor], "sentinel": [sentinel], "main": [main]}[victim]
+        for part in doomed:
+            part.kill()
+        killed_at = time.time()
+        # What was in the pipe may still be stamped at once; a later stamp is the work of a whole chain.
+        took = wait_until(lambda: stamps(site).get("main", 0) > killed_at + 3, BACK_WITHIN)
+        assert took < BACK_WITHIN
+        # Clusters are back so soon that init may not have buried the old one's dead yet.
+        assert [part for part in (main, sentinel, *workers, monitor) if lives(part) and part.ppid() == 1] == []
+
+
+def test_sigterm_stops_everything_and_leaves_nobody_behind(site: Site) -> None:
+    with working(site) as process:
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+        assert [member for member in family if lives(member)] == []
+        assert stamps(site) == {}
+
+
+def test_clusters_do_not_outlive_a_killed_supervisor(site: Site) -> None:
+    with working(site) as process:
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        wait_until(lambda: not any(lives(member) for member in family), 60)

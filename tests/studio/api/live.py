@@ -1,0 +1,89 @@
+"""The API as it is deployed: `manage.py web` on the loopback over a site of its own; workers only where wanted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import httpx
+
+from tests.browser.house import stop
+from tests.support.servers import free_ports
+from tests.support.sites import ROOT, Site, fresh_site
+
+OPEN_WITHIN = 60.0
+APPLICATION = "avatarsite.wsgi.application"
+MOVE_IN = "from tests.studio.api.residents import move_in\nprint(json.dumps(move_in({name!r}, credit_micros={credit})))"
+
+
+@dataclass(frozen=True)
+class LiveApi:
+    """A site that answers at ``address``; ``alice`` is what ``residents.move_in`` gave."""
+
+    site: Site
+    address: str
+    alice: Mapping[str, Any]
+    started: list[Popen[bytes]]
+
+    @property
+    def api(self) -> str:
+        return f"{self.address}/api/v1"
+
+    def client(self, token: str = "", **options: Any) -> httpx.Client:
+        """A program with Alice's token, or with another."""
+        headers = {"Authorization": f"Bearer {token or self.alice['token']}"}
+        return httpx.Client(base_url=self.api, headers=headers, timeout=30, trust_env=False, **options)
+
+    def log(self) -> str:
+        return "".join(path.read_text(errors="replace") for path in sorted(self.site.folder.glob("*.log")))
+
+
+@contextmanager
+def live_api(
+    folder: Path,
+    *,
+    server: str | None = None,
+    worker: bool = False,
+    processes: int = 1,
+    credit_micros: int = 5_000_000,
+    application: str = APPLICATION,
+    **variables: str,
+) -> Iterator[LiveApi]:
+    """On SQLite, or on a new database of the PostgreSQL ``server``."""
+    (port,) = free_ports(1)
+    address = f"http://127.0.0.1:{port}"
+    folder.mkdir(parents=True, exist_ok=True)
+    given = {"DRAFT_PRICE_PER_SECOND": "0.01", "WORKERS": "2", "PUBLIC_URL": address, **variables}
+    with fresh_site(folder, server=server, **given) as site:
+        started = [site.start(*web_command(port, processes, application), log="web.log")]
+        if worker:
+            started.append(site.start(str(ROOT / "manage.py"), "worker", log="worker.log"))
+        try:
+            alice = site.ask(MOVE_IN.format(name="Alice", credit=credit_micros))
+            _wait_until_open(address, started, folder)
+            yield LiveApi(site, address, alice, started)
+        finally:
+            stop(started)
+
+
+def web_command(port: int, processes: int, application: str = APPLICATION) -> list[str]:
+    """The production server as docs/operations.md starts it."""
+    command = [str(ROOT / "manage.py"), "web", "--bind", f"127.0.0.1:{port}", "--processes", str(processes)]
+    return [*command, "--app", application]
+
+
+def _wait_until_open(address: str, started: list[Popen[bytes]], folder: Path) -> None:
+    end = time.monotonic() + OPEN_WITHIN
+    while time.monotonic() < end:
+        with suppress(httpx.TransportError):
+            httpx.get(f"{address}/api/v1/me", timeout=10, trust_env=False)
+            return
+        ended = [process.args for process in started if process.poll() is not None]
+        assert not ended, f"{ended} ended; the logs are in {folder}"
+        time.sleep(0.1)
+    raise AssertionError(f"{address} does not answer; the logs are in {folder}")
