@@ -1,4 +1,7 @@
-"""What the tests need of the machine and no wheel carries: ``python -m tests.support.machine`` installs it or says how."""
+"""What the tests need of the machine and no wheel carries.
+
+``python -m tests.support.machine`` installs it, or says how.
+"""
 
 from __future__ import annotations
 
