@@ -9,7 +9,7 @@ measured, pictured and charged; for the clients: downloaded and synced to disk, 
 Ours is all of ``manage.py worker`` with its webhooks on, so its ``MB`` holds what the first copies make each of its
 processes load; the simulators and the web process are not in it. The limits of RUNWARE_PER_SECOND and the like are off.
 
-With ``--loop`` ours is ``manage.py watch`` alone, and nothing is brought home: first by polling alone, beside the
+With ``--loop`` ours is the watch alone, and nothing is brought home: first by polling alone, beside the
 client at the same interval; then as it is in the long run, when the provider's webhooks have been seen to reach us and
 polls are the safety net, beside the client as it is.
 
@@ -49,6 +49,15 @@ OFFERS = {
 }
 MODEL = "kling-avatar-2-pro"
 PATIENCE = 600.0
+WATCH = """
+import math, time
+import django
+django.setup()
+from studio.pipeline.watch.loop import watch
+while True:
+    watch(run_seconds=math.inf)
+    time.sleep(0.5)
+"""
 
 
 @dataclass
@@ -121,7 +130,7 @@ def main() -> int:
     parser.add_argument("--only", default="runware,fal")
     parser.add_argument("--no-clients", action="store_true")
     parser.add_argument("--scale", default="5000,10000", help="how many jobs to try after that; empty for none")
-    parser.add_argument("--loop", action="store_true", help="ours is manage.py watch alone; nothing is brought home")
+    parser.add_argument("--loop", action="store_true", help="ours is the watch alone; nothing is brought home")
     given = parser.parse_args()
     plan = Plan(given.jobs, given.flight, given.settle, given.rate)
     with running_simulators(speed=1.0, settings=TOWN) as town, our_site(town) as site:
@@ -261,7 +270,7 @@ class Site:
 
         control: Control = getattr(self.town, provider)
         control.reset()
-        with self._process("worker") as worker, metered(worker.pid) as meter:
+        with self._process("worker", "manage.py", "worker") as worker, metered(worker.pid) as meter:
             renders = [cast.ask(OFFERS[provider])]
             wait_for(lambda: in_flight(control) == 1, "the first submit")
             time.sleep(plan.settle)
@@ -287,7 +296,7 @@ class Site:
         )  # fmt: skip
 
     def hover(self, provider: str, jobs: int, plan: Plan, *, called: bool = False) -> Run:
-        """Rows of renders in flight, and the loop that watches them, as ``manage.py watch``.
+        """Rows of renders in flight, and the loop that watches them, in a process of its own.
 
         ``called``: a webhook of the provider has come before, so that the loop waits for the others.
         """
@@ -298,7 +307,7 @@ class Site:
         cast.plant(OFFERS[provider], 1, self.town)
         if called:
             cast.file_letter(provider)
-        with self._process("watch") as watch, metered(watch.pid) as meter:
+        with self._process("watch", "-c", WATCH) as watch, metered(watch.pid) as meter:
             time.sleep(plan.settle)
             with meter.span() as idle:
                 time.sleep(plan.flight)
@@ -313,10 +322,10 @@ class Site:
         return Run(name, jobs, idle[0], flight[0], polls)
 
     @contextmanager
-    def _process(self, command: str) -> Iterator[subprocess.Popen[Any]]:
-        arguments = [sys.executable, "manage.py", command]
-        with (Path(self.environment["VAR_DIR"]) / f"{command}.log").open("ab") as log:
-            process = subprocess.Popen(arguments, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+    def _process(self, name: str, *arguments: str) -> Iterator[subprocess.Popen[Any]]:
+        with (Path(self.environment["VAR_DIR"]) / f"{name}.log").open("ab") as log:
+            command = [sys.executable, *arguments]
+            process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
             with ended(process):
                 yield process
 

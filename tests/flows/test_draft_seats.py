@@ -14,7 +14,7 @@ import psutil
 import pytest
 from django.db import connection
 
-from tests.support.sites import ROOT, Site, fresh_site
+from tests.support.sites import Site, fresh_site
 
 pytestmark = [
     pytest.mark.process,
@@ -48,6 +48,17 @@ theirs = ProviderJob.objects.filter(render__workspace__slug="crowd", created_at_
 sent = theirs.filter(created_at__gt=job.render.created_at).count()
 out = theirs.filter(created_at__lt=job.render.created_at, finished_at__gt=job.render.created_at).count()
 print(json.dumps([sent, out]))
+"""
+
+
+WATCH = """
+import math, time
+import django
+django.setup()
+from studio.pipeline.watch.loop import watch
+while True:
+    watch(run_seconds=math.inf)
+    time.sleep(0.5)
 """
 
 
@@ -101,7 +112,8 @@ def until(holds: Callable[[], object], site: Site, *, seconds: float = WITHIN) -
 
 
 def watching(site: Site) -> subprocess.Popen[bytes]:
-    return site.start(str(ROOT / "manage.py"), "watch", log="watch.log")
+    """A process with the watch alone: nobody brings home what has been drawn."""
+    return site.start("-c", WATCH, log="watch.log")
 
 
 def test_a_hundred_and_fifty_drafts_are_rows_and_another_workspace_waits_for_two(site: Site) -> None:
