@@ -125,7 +125,7 @@ class Listing:
 
 
 def seed_prices() -> list[Price]:
-    """Add what the files in ``billing/prices/pricebook`` and the settings say, where that has changed since the last seed.
+    """Add what ``billing/prices/pricebook`` and the settings say, where that has changed since the last seed.
 
     An operator's own price stays until the number in the file or the setting changes. Gives the rows it added.
     """
