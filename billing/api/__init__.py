@@ -1,0 +1,1 @@
+"""The JSON API of money: balance, transactions and usage."""

@@ -1,1 +1,1 @@
-"""Debts: what is owed after a dispute or refund, clawed back, frozen or written off."""
+"""Debts: credit that went back after it was spent: receivables, clawbacks, frozen wallets and write-offs."""

@@ -1,1 +1,1 @@
-"""Holds: credit set aside for a render until it is settled or released."""
+"""Holds: credit reserved for a render, allocated to lots in burn order, then settled up to its amount or released."""

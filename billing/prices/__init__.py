@@ -1,1 +1,1 @@
-"""The price book, its changes, and what providers really charge."""
+"""Prices: the price book (what a second costs and sells for), its changes, and where providers' reports differ."""

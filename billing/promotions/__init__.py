@@ -1,1 +1,1 @@
-"""Promotion codes, which become bonus credit."""
+"""Promotion codes and the welcome credit: both become bonus lots."""

@@ -1,1 +1,1 @@
-"""Reports for the books of whoever runs the service."""
+"""Accounting reports for whoever runs the service: a month of each account, as a page and as CSV."""

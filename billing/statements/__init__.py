@@ -1,1 +1,1 @@
-"""Statements: a month's lines of a wallet, as a page, a file and a mail."""
+"""Statements: a month's lines of a wallet, as a page, a CSV file and a monthly mail."""

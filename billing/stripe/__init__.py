@@ -1,1 +1,1 @@
-"""Stripe's API: the only folder that imports ``stripe``."""
+"""Stripe: the client of its API, the objects it answers with, its customers. Nothing else imports ``stripe``."""

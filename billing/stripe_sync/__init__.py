@@ -1,1 +1,1 @@
-"""Stripe's events taken in, and its records compared with ours."""
+"""Synchronisation with Stripe: its webhooks, its tasks, and the nightly reconciliation of its lists with our rows."""

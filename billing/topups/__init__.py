@@ -1,1 +1,1 @@
-"""Top-ups: credit bought by checkout or by itself, and the sweep that finishes them."""
+"""Top-ups: credit bought at checkout or automatically, the notice of a low balance, and the sweep for both."""

@@ -1,1 +1,1 @@
-"""Usage: what renders took and cost, metered, by day and in sum."""
+"""Usage: a measured video becomes a charge, our cost and a write-off at once; by day and in sum for charts."""

@@ -1,1 +1,1 @@
-"""What must be true of the ledger and of Stripe's side of it, asked of the database."""
+"""Verification of the ledger, of Stripe's side of it and of a statement, by queries for what breaks a rule."""
