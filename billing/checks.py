@@ -9,12 +9,12 @@ from django.db import connection
 
 from billing.stripe import client
 
-LEAST_SQLITE = (3, 35)  # RETURNING
+MIN_SQLITE = (3, 35)  # RETURNING
 
 
 @register(Tags.compatibility)
 def sqlite_can_return(**_: Any) -> list[CheckMessage]:
-    if connection.vendor != "sqlite" or sqlite3.sqlite_version_info >= LEAST_SQLITE:
+    if connection.vendor != "sqlite" or sqlite3.sqlite_version_info >= MIN_SQLITE:
         return []
     return [
         Error(

@@ -1,4 +1,4 @@
-"""The one seam to what customers' programs are told (``avatarsite/outbox``)."""
+"""Events for customers' webhooks (``avatarsite/outbox``): the one place where billing publishes them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from avatarsite.workspaces.models import Workspace
 from billing.money import usd
 
 
-def announce(workspace: Workspace, kind: str, *, subject: str, data: Mapping[str, Any]) -> None:
-    """Record an event in the caller's transaction, so that it is told if and only if what it tells of has happened.
+def publish(workspace: Workspace, kind: str, *, subject: str, data: Mapping[str, Any]) -> None:
+    """Publish an event in the caller's transaction, so that it is sent if and only if what it tells of has happened.
 
     ``…_micros`` in ``data`` is told as the API spells money: ``amount_micros=5`` as ``"amount": {…}``.
     """
-    record_event(workspace.pk, kind, subject=subject, data=dict(map(_as_told, data.items())))
+    record_event(workspace.pk, kind, subject=subject, data=dict(map(_as_api_value, data.items())))
 
 
-def _as_told(item: tuple[str, Any]) -> tuple[str, Any]:
+def _as_api_value(item: tuple[str, Any]) -> tuple[str, Any]:
     name, value = item
     if not name.endswith("_micros") or not isinstance(value, int):
         return item

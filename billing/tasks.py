@@ -9,8 +9,8 @@ from billing.prices import cost_drift
 from billing.statements import monthly_mail
 from billing.stripe_sync.tasks import (
     auto_top_up,
+    check_low_balance,
     check_top_up,
-    look_at_balance,
     reconcile_stripe,
     send_refund,
     sweep_stripe,
@@ -19,9 +19,9 @@ from billing.verify import nightly
 
 __all__ = [
     "auto_top_up",
+    "check_low_balance",
     "check_top_up",
     "expire_lots",
-    "look_at_balance",
     "reconcile_stripe",
     "send_refund",
     "sweep_stripe",

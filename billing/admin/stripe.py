@@ -27,7 +27,7 @@ from billing.money import micros_of, usd
 from billing.refunds import disputes, refunds, topup_review
 from billing.stripe.client import StripeProblem
 from billing.topups.checkout import CENT_MICROS
-from billing.topups.sweep import look_again
+from billing.topups.sweep import resume
 
 
 def cents(field: str, title: str) -> Any:
@@ -148,7 +148,7 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
     def ask_stripe(self, request: HttpRequest, rows: QuerySet[TopUp]) -> None:
         for top_up in rows.select_related("customer", "workspace"):
             try:
-                told = f"{top_up}: {look_again(top_up)}"
+                told = f"{top_up}: {resume(top_up)}"
             except StripeProblem as error:
                 self.message_user(request, f"{top_up}: {error}", messages.ERROR)
             else:
@@ -287,9 +287,9 @@ class StripeCustomerAdmin(ReadOnlyAdmin[StripeCustomer]):
 
 # --- A wallet that is frozen -----------------------------------------------------------------------------------------
 
-FORGIVE, LET_GO_ON, UNFREEZE, FREEZE = "forgive", "let_go_on", "unfreeze", "freeze"
+WRITE_OFF, LET_GO_ON, UNFREEZE, FREEZE = "forgive", "let_go_on", "unfreeze", "freeze"
 LABELS = {
-    FORGIVE: "Give up what is owed",
+    WRITE_OFF: "Give up what is owed",
     LET_GO_ON: "Let it go on after a dispute that was lost",
     UNFREEZE: "End our own freeze",
     FREEZE: "Freeze it",
@@ -301,7 +301,7 @@ def _what_can_be_done(request: HttpRequest, workspace: Workspace) -> list[str]:
     may_freeze = user.has_perm("billing.change_ledgeraccount")
     ours = bool(wallet.frozen_at) and wallet.frozen_reason not in freezes.OURS
     possible = {
-        FORGIVE: user.has_perm("billing.grant_credit") and receivables.owed_micros(workspace) > 0,
+        WRITE_OFF: user.has_perm("billing.grant_credit") and receivables.owed_micros(workspace) > 0,
         LET_GO_ON: may_freeze and disputes.lost_of(workspace).exists(),
         UNFREEZE: may_freeze and ours,
         FREEZE: may_freeze and not wallet.frozen_at,
@@ -312,7 +312,7 @@ def _what_can_be_done(request: HttpRequest, workspace: Workspace) -> list[str]:
 def _do(act: str, workspace: Workspace, reason: str, token: str, actor: User) -> str:
     """One call into the domain; what came of it, in words."""
     acts: dict[str, Callable[[], str]] = {
-        FORGIVE: lambda: usd(write_offs.forgive(workspace, reason=reason, token=token, actor=actor)) + " given up",
+        WRITE_OFF: lambda: usd(write_offs.write_off(workspace, reason=reason, token=token, actor=actor)) + " given up",
         LET_GO_ON: lambda: f"{disputes.let_go_on(workspace)} lost disputes cleared",
         UNFREEZE: lambda: "our freeze ended" if freezes.end_own_freeze(workspace) else "it had no freeze of ours",
         FREEZE: lambda: "frozen" if freezes.freeze_by_hand(workspace, reason=reason) else "it was frozen before",

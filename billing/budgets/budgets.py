@@ -17,7 +17,7 @@ from avatarsite.db import raw
 from avatarsite.db.raw import Session
 from avatarsite.workspaces.models import User, Workspace
 from billing.budgets import notices
-from billing.budgets.token_caps import keep_told
+from billing.budgets.token_caps import sync_token_cap
 from billing.errors import BudgetReached
 from billing.labels import KINDS, name_of, names_of
 from billing.ledger import accounts
@@ -29,7 +29,7 @@ WORKSPACE = "workspace"
 
 
 class BudgetFullError(Exception):
-    """A cap has no room. The caller's savepoint takes back what was written, and tells people by ``refused``."""
+    """A budget has no room. The caller's savepoint takes back what was written; ``budget_reached_error`` tells it."""
 
     def __init__(self, scope: str, cap_micros: int, spent_micros: int, reserved_micros: int) -> None:
         super().__init__(scope)
@@ -120,7 +120,7 @@ ORDER BY cap_micros - spent_micros - reserved_micros LIMIT 1
 """
 
 
-def give_back(sql: Session, hold: Hold, charged: int) -> None:
+def settle(sql: Session, hold: Hold, charged: int) -> None:
     """Turn what a hold has reserved into what it has spent, in the month in which it was placed."""
     _count(sql, hold, reserved=-hold.amount_micros, spent=charged)
 
@@ -195,13 +195,13 @@ def set_cap(workspace: Workspace, scope: str, amount_micros: int | None, *, user
         if amount_micros is None:
             Budget.objects.filter(workspace=workspace, scope=scope).delete()
             BudgetPeriod.objects.filter(workspace=workspace, scope=scope, ends_at__gt=now).delete()
-            keep_told(workspace, scope, None)
+            sync_token_cap(workspace, scope, None)
             return None
         budget, _ = Budget.objects.update_or_create(
             workspace=workspace, scope=scope, defaults={"cap_micros": amount_micros, "set_by": user, "set_at": now}
         )
         _recap(sql, workspace, scope, amount_micros, now)
-        keep_told(workspace, scope, amount_micros)
+        sync_token_cap(workspace, scope, amount_micros)
     return budget
 
 
@@ -274,10 +274,10 @@ def refusal_of(workspace: Workspace, scopes: Sequence[str], amount_micros: int) 
     full = [standing for standing in standings(workspace, scopes) if standing.left_micros < amount_micros]
     if not full or not amount_micros:
         return None
-    return refused(workspace, min(full, key=lambda standing: standing.left_micros), amount_micros)
+    return budget_reached_error(workspace, min(full, key=lambda standing: standing.left_micros), amount_micros)
 
 
-def refused(workspace: Workspace, full: Standing | BudgetFullError, amount_micros: int) -> BudgetReached:
+def budget_reached_error(workspace: Workspace, full: Standing | BudgetFullError, amount_micros: int) -> BudgetReached:
     starts_at, renews_at = month_of(timezone.now())
     return BudgetReached(
         scope=full.scope,

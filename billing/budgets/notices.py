@@ -12,7 +12,7 @@ from avatarsite.db.raw import Session
 from avatarsite.workspaces.models import Workspace
 from billing.budgets.mail import mail_budget_notice
 from billing.errors import BudgetReached
-from billing.events import announce
+from billing.events import publish
 from billing.labels import name_of
 from billing.models import PERCENTS
 
@@ -68,7 +68,7 @@ def _note(  # noqa: PLR0913, PLR0917 -- the columns of the row
         month = (starts_at, (starts_at + timedelta(days=32)).replace(day=1))
         micros = {**use._asdict(), "refused_micros": refused}
         mail_budget_notice(workspace, scope, name_of(workspace, scope), percent, month, micros)
-        announce(workspace, "budget.reached", subject=scope, data=_facts(scope, starts_at, percent, use, refused))
+        publish(workspace, "budget.reached", subject=scope, data=_facts(scope, starts_at, percent, use, refused))
 
 
 def _facts(scope: str, starts_at: datetime, percent: int, use: Use, refused: int | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.db.models.signals import post_save
 from avatarsite.workspaces.models import ApiToken, Workspace
 
 
-def keep_told(workspace: Workspace, scope: str, cap_micros: int | None) -> None:
+def sync_token_cap(workspace: Workspace, scope: str, cap_micros: int | None) -> None:
     """What a cap was set to, on the rows of the token that it is about."""
     kind, _, lineage = scope.partition(":")
     if kind == "token":

@@ -1,4 +1,4 @@
-"""Taking bought credit back out of a wallet: for refunds, disputes and what is owed.
+"""Clawback of bought credit out of a wallet: for refunds, disputes and debts.
 
 Taken is what is free of paid credit: first of the lot that the payment bought, then of other paid lots in burn order.
 Bonus credit was not bought and stays, and what an open hold has taken stays held. No wallet ever falls below zero;
@@ -22,7 +22,7 @@ def lock_wallet(workspace: Workspace) -> LedgerAccount:
     return LedgerAccount.objects.select_for_update().get(pk=accounts.wallet(workspace).pk)
 
 
-def take_credit(  # noqa: PLR0913 -- they are the columns of the rows
+def claw_back(  # noqa: PLR0913 -- they are the columns of the rows
     workspace: Workspace,
     amount_micros: int,
     *,
@@ -34,9 +34,9 @@ def take_credit(  # noqa: PLR0913 -- they are the columns of the rows
     first: CreditLot | None = None,
     actor: User | None = None,
 ) -> int:
-    """How many micro-dollars of ``amount_micros`` were taken, one transfer for each lot. Once per key is the caller's.
+    """Claw back what is free of ``amount_micros``, one transfer for each lot. Returns how many micro-dollars that was.
 
-    The lots share one journal, so that the statement shows them as one line.
+    The lots share one journal, so that the statement shows them as one line. Once per key is the caller's.
     """
     missing, journal = amount_micros, uuid.uuid4()
     with transaction.atomic():

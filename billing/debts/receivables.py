@@ -14,14 +14,14 @@ from django.db.models import BigIntegerField, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from avatarsite.workspaces.models import Workspace
-from billing.debts.clawback import lock_wallet, take_credit
+from billing.debts.clawback import claw_back, lock_wallet
 from billing.ledger import accounts, posting
 from billing.models import LedgerAccount, Transfer, TransferKind
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "receivable:"
-COLLECTED, FORGIVEN = "collect:", "forgive:"
+COLLECTED, WRITTEN_OFF = "collect:", "forgive:"
 
 
 def receivable(workspace: Workspace) -> LedgerAccount:
@@ -56,10 +56,10 @@ def settle_receivable(workspace: Workspace) -> int:
             posting.reverse(collected, reason="Given back: it is not owed after all")
             owed += collected.amount_micros
         if owed < 0:
-            owed += _forgive_less(account, -owed)
+            owed += _reduce_write_off(account, -owed)
         if owed:
             wallet.refresh_from_db()
-            owed -= take_credit(
+            owed -= claw_back(
                 workspace,
                 owed,
                 to=account,
@@ -77,9 +77,9 @@ def _newest_collected(account: LedgerAccount) -> Transfer | None:
     return open_ones.select_related("debit", "credit", "lot", "hold").order_by("-pk").first()
 
 
-def _forgive_less(account: LedgerAccount, amount_micros: int) -> int:
+def _reduce_write_off(account: LedgerAccount, amount_micros: int) -> int:
     """Take back a part of what was given up: it was never owed. Not by a reversal, which would take back the whole."""
-    given_up = Transfer.objects.filter(credit=account, key__startswith=FORGIVEN)
+    given_up = Transfer.objects.filter(credit=account, key__startswith=WRITTEN_OFF)
     if not given_up.exists():
         raise RuntimeError(f"{account} owes less than nothing; run manage.py verify_ledger.")
     posting.post(
@@ -87,7 +87,7 @@ def _forgive_less(account: LedgerAccount, amount_micros: int) -> int:
         debit=account,
         credit=accounts.platform(accounts.WRITE_OFF),
         amount_micros=amount_micros,
-        key=f"un{FORGIVEN}{account.pk}:{Transfer.objects.filter(debit=account).count() + 1}",
+        key=f"un{WRITTEN_OFF}{account.pk}:{Transfer.objects.filter(debit=account).count() + 1}",
         memo="It was not owed after all, so it was not given up either",
     )
     return amount_micros

@@ -1,4 +1,4 @@
-"""Goodwill: giving up what a workspace owes."""
+"""Write-offs: a debt given up as goodwill."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import transaction
 from avatarsite.workspaces.models import User, Workspace
 from billing.debts.clawback import lock_wallet
 from billing.debts.freezes import apply_freeze
-from billing.debts.receivables import FORGIVEN, owed_micros, receivable
+from billing.debts.receivables import WRITTEN_OFF, owed_micros, receivable
 from billing.ledger import accounts, posting
 from billing.models import Transfer, TransferKind
 from billing.money import usd
@@ -17,8 +17,8 @@ from billing.money import usd
 logger = logging.getLogger(__name__)
 
 
-def forgive(workspace: Workspace, *, reason: str, token: str, actor: User | None = None) -> int:
-    """Give up what the workspace owes, as a write-off, and let its wallet go on. Returns how much, in micro-dollars.
+def write_off(workspace: Workspace, *, reason: str, token: str, actor: User | None = None) -> int:
+    """Write off what the workspace owes, and let its wallet go on. Returns how much, in micro-dollars.
 
     A repeat with the token adds none. Raises ValueError without a reason.
     """
@@ -27,14 +27,14 @@ def forgive(workspace: Workspace, *, reason: str, token: str, actor: User | None
     with transaction.atomic():
         lock_wallet(workspace)
         owed = owed_micros(workspace)
-        if owed <= 0 or Transfer.objects.filter(key=f"{FORGIVEN}{token}").exists():
+        if owed <= 0 or Transfer.objects.filter(key=f"{WRITTEN_OFF}{token}").exists():
             return 0
         posting.post(
             kind=TransferKind.WRITE_OFF,
             debit=accounts.platform(accounts.WRITE_OFF),
             credit=receivable(workspace),
             amount_micros=owed,
-            key=f"{FORGIVEN}{token}",
+            key=f"{WRITTEN_OFF}{token}",
             memo=reason.strip(),
             actor=actor,
         )

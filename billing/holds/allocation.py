@@ -1,4 +1,4 @@
-"""Which lots bear a hold and pay its settle: priority, soonest expiry, bonus before paid, oldest.
+"""Allocation of a hold to lots in burn order: priority, soonest expiry, bonus before paid, oldest.
 
 Whoever calls has moved the wallet's account before, and so owns its lots.
 """
@@ -11,34 +11,36 @@ from typing import NamedTuple
 from avatarsite.db.raw import Answer, Session
 
 
-def book_first(sql: Session, wallet_code: str, amount: int, now: datetime) -> Answer:
-    """Hold ``amount`` micro-dollars of the wallet's first lot in burn order, if it bears all, as it nearly always does.
+def reserve_first_lot(sql: Session, wallet_code: str, amount: int, now: datetime) -> Answer:
+    """Reserve ``amount`` micro-dollars of the first lot in burn order, if it bears all, as it nearly always does.
 
-    ``booked`` reads what came of it; in between, the caller finds out whether the wallet has so much.
+    ``read_reservation`` reads what came of it; in between, the caller finds out whether the wallet has so much.
     """
-    return sql.ask(_BOOK_FIRST, [amount, wallet_code, sql.stamp(now), amount])
+    return sql.ask(_RESERVE_FIRST_LOT, [amount, wallet_code, sql.stamp(now), amount])
 
 
-def booked(sql: Session, first: Answer, account_id: int, amount: int, now: datetime) -> list[tuple[int, int]] | None:
-    """Which lots bear how much of ``amount``, in burn order; those after the first are held here.
+def read_reservation(
+    sql: Session, first: Answer, account_id: int, amount: int, now: datetime
+) -> list[tuple[int, int]] | None:
+    """The allocation of ``amount`` as (lot, micro-dollars), in burn order; lots after the first are reserved here.
 
     None when what has not lapsed by ``now`` is too little; the caller's savepoint then takes back what was written.
     """
     if found := first.rows():
         return [(found[0][0], amount)]
-    shares, missing = [], amount
+    allocations, missing = [], amount
     for lot_id, free in sql.run(_BURN_ORDER, [account_id, sql.stamp(now)]):
         share = min(free, missing)
-        shares.append((lot_id, share))
+        allocations.append((lot_id, share))
         missing -= share
         if not missing:
             break
-    for lot_id, share in sorted(shares):
+    for lot_id, share in sorted(allocations):
         sql.change("UPDATE billing_creditlot SET held = held + %s WHERE id = %s", [share, lot_id])
-    return None if missing else shares
+    return None if missing else allocations
 
 
-_BOOK_FIRST = """
+_RESERVE_FIRST_LOT = """
 UPDATE billing_creditlot SET held = held + %s WHERE id = (
     SELECT id FROM billing_creditlot
     WHERE account_id = (SELECT id FROM billing_ledgeraccount WHERE code = %s)
@@ -53,8 +55,8 @@ ORDER BY priority, expires_at NULLS LAST, category, id
 """
 
 
-class Share(NamedTuple):
-    """What a lot bears of a hold; and beside it, to spare questions, what a settle will need to know."""
+class Allocation(NamedTuple):
+    """A lot's part of a hold; and beside it, to spare queries, what a settle will need to know."""
 
     lot_id: int
     amount: int
@@ -64,12 +66,12 @@ class Share(NamedTuple):
     revenue_id: int | None
 
 
-def shares_of(sql: Session, hold_id: int, now: datetime) -> list[Share]:
+def allocations_of(sql: Session, hold_id: int, now: datetime) -> list[Allocation]:
     """In burn order, and the same for ever, so that no lock is needed to read them."""
-    return [Share(*row) for row in sql.run(_SHARES, [sql.stamp(now), hold_id])]
+    return [Allocation(*row) for row in sql.run(_ALLOCATIONS, [sql.stamp(now), hold_id])]
 
 
-_SHARES = """
+_ALLOCATIONS = """
 SELECT s.lot_id, s.amount_micros, l.expires_at IS NOT NULL AND l.expires_at <= %s, a.seq,
        COALESCE((SELECT owner_hash FROM billing_transfer WHERE owner_id = a.id AND owner_seq = a.seq), ''),
        (SELECT id FROM billing_ledgeraccount WHERE code = 'revenue')
@@ -78,26 +80,26 @@ WHERE s.hold_id = %s ORDER BY s.id
 """
 
 
-def charges_of(shares: list[Share], amount: int) -> dict[int, int]:
+def charges_of(allocations: list[Allocation], amount: int) -> dict[int, int]:
     """Which lot pays how many micro-dollars of ``amount``: those that burn first pay first."""
     charges: dict[int, int] = {}
-    for share in shares:
-        paid = min(share.amount, amount)
+    for part in allocations:
+        paid = min(part.amount, amount)
         amount -= paid
         if paid:
-            charges[share.lot_id] = paid
+            charges[part.lot_id] = paid
     return charges
 
 
-def give_back(sql: Session, shares: list[Share], charges: dict[int, int]) -> bool:
-    """Take the charges out of the lots and free what they bore. False when a lot bears it no more: it was closed."""
-    for share in sorted(shares, key=lambda share: share.lot_id):
-        charge = charges.get(share.lot_id, 0)
-        if not sql.change(_GIVE_BACK, [share.amount, charge, share.lot_id, share.amount]):
+def release(sql: Session, allocations: list[Allocation], charges: dict[int, int]) -> bool:
+    """Release what the lots bore and take the charges out of them. False when one bears it no more: it was closed."""
+    for part in sorted(allocations, key=lambda part: part.lot_id):
+        charge = charges.get(part.lot_id, 0)
+        if not sql.change(_RELEASE, [part.amount, charge, part.lot_id, part.amount]):
             return False
     return True
 
 
-_GIVE_BACK = """
+_RELEASE = """
 UPDATE billing_creditlot SET held = held - %s, remaining = remaining - %s WHERE id = %s AND held >= %s
 """

@@ -17,7 +17,7 @@ from avatarsite.db import raw
 from avatarsite.db.raw import Session
 from avatarsite.workspaces.models import Workspace
 from billing.budgets import budgets
-from billing.budgets.budgets import BudgetFullError, Parties, refused
+from billing.budgets.budgets import BudgetFullError, Parties, budget_reached_error
 from billing.errors import BudgetReached, HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
 from billing.holds import allocation
 from billing.ledger import accounts, lots, transfers
@@ -68,7 +68,7 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
     with the same key returns the first hold, as it now stands. Raises InsufficientCredit, WalletFrozen, BudgetReached,
     or KeyConflict when the key came with another workspace, amount or subject, or the subject has another open hold.
     """
-    _refuse_nonsense(amount_micros, key, subject)
+    _validate(amount_micros, key, subject)
     parties = Parties.of(budgets)
     broken = 0
     for _ in range(TRIES):
@@ -80,7 +80,7 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
         if before := _placed_before(workspace, amount_micros, key, subject):
             return before
         if isinstance(refusal, BudgetFullError):
-            raise refused(workspace, refusal, amount_micros) from None
+            raise budget_reached_error(workspace, refusal, amount_micros) from None
         broken = broken + 1 if isinstance(refusal, IntegrityError) else 0
         if broken > 1:
             raise refusal  # what a second look has not settled is a rule that ``beside`` breaks
@@ -93,7 +93,7 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
     raise InsufficientCredit(needed_micros=amount_micros, available_micros=available)
 
 
-def _refuse_nonsense(amount_micros: int, key: str, subject: str) -> None:
+def _validate(amount_micros: int, key: str, subject: str) -> None:
     if not 0 <= amount_micros <= MAX_MICROS:
         raise ValueError(f"The amount is {usd(amount_micros)}; a hold is of $0 to {usd(MAX_MICROS)}.")
     for name, value, limit in (("key", key, HOLD_KEY_LENGTH), ("subject", subject, SUBJECT_LENGTH)):
@@ -117,20 +117,20 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
     if beside:
         beside(hold_id)
     asked = sql.ask(_RESERVE, [amount, code, amount])
-    first = allocation.book_first(sql, code, amount, now) if amount else None
+    first = allocation.reserve_first_lot(sql, code, amount, now) if amount else None
     reserved = asked.rows()
     if not reserved:
         raise _NotPlacedError
     account_id, capped, left, mark = reserved[0]
-    shares = allocation.booked(sql, first, account_id, amount, now) if first else []
-    if shares is None:
+    allocations = allocation.read_reservation(sql, first, account_id, amount, now) if first else []
+    if allocations is None:
         # Some of what the account has lapsed before a sweep came by.
         raise _NotPlacedError
     if capped and amount:
         budgets.reserve(sql, workspace, parties, amount, now, hold_id=hold_id)
-    if shares:
-        values = ", ".join(["(%s, %s, %s)"] * len(shares))
-        sql.ask(f"{_SHARE} {values}", [value for share in shares for value in (hold_id, *share)])
+    if allocations:
+        values = ", ".join(["(%s, %s, %s)"] * len(allocations))
+        sql.ask(f"{_ALLOCATE} {values}", [value for part in allocations for value in (hold_id, *part)])
     if low_balance.fell_below(left, amount, mark):
         low_balance.nudge(workspace)
     told = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, 0, deadline_at, "", *whose, now, None]
@@ -153,7 +153,7 @@ INSERT INTO billing_hold (
     (SELECT id FROM billing_ledgeraccount WHERE code = %s), %s, %s, %s, 'open', %s, '', %s, %s, %s, %s
 ) RETURNING id
 """
-_SHARE = "INSERT INTO billing_holdlot (hold_id, lot_id, amount_micros) VALUES"
+_ALLOCATE = "INSERT INTO billing_holdlot (hold_id, lot_id, amount_micros) VALUES"
 
 
 def _placed_before(workspace: Workspace, amount: int, key: str, subject: str) -> Hold | None:
@@ -220,25 +220,25 @@ def _close_once(  # noqa: PLR0913, PLR0917 -- the columns of the row
 ) -> None:
     # The hold's state in memory proves nothing: its transaction may have been rolled back, or another may have closed
     # it. So the account is moved first, for the lock, and the UPDATE of the hold decides.
-    shares = allocation.shares_of(sql, hold.pk, now)
-    held = sum(share.amount for share in shares)
+    allocations = allocation.allocations_of(sql, hold.pk, now)
+    held = sum(part.amount for part in allocations)
     if amount > held:
         raise RuntimeError(f"The hold {hold.key} has lost lots that bear it; run manage.py verify_ledger.")
-    charges = allocation.charges_of(shares, amount)
+    charges = allocation.charges_of(allocations, amount)
     head = None
-    if shares:
-        tail = transfers.Tail(shares[0].tail_seq, shares[0].tail_hash)
-        head = transfers.move(sql, hold.account_id, posted=-amount, held=-held, lines=len(charges), tail=tail)
-        if head is None or not allocation.give_back(sql, shares, charges):
+    if allocations:
+        tail = transfers.CachedTail(allocations[0].tail_seq, allocations[0].tail_hash)
+        head = transfers.update_balance(sql, hold.account_id, posted=-amount, held=-held, lines=len(charges), tail=tail)
+        if head is None or not allocation.release(sql, allocations, charges):
             raise _NotOpenError
     if not sql.change(_CLOSE, [state, amount, note, sql.stamp(now), hold.pk]):
         raise _NotOpenError
     if head and head.capped:
-        budgets.give_back(sql, hold, amount)
+        budgets.settle(sql, hold, amount)
     if charges:
-        revenue_id = shares[0].revenue_id or accounts.platform(accounts.REVENUE).pk
-        transfers.append(sql, _entries(hold, charges, revenue_id, note), head=head)
-    if any(share.lapsed for share in shares):
+        revenue_id = allocations[0].revenue_id or accounts.platform(accounts.REVENUE).pk
+        transfers.insert_transfers(sql, _entries(hold, charges, revenue_id, note), head=head)
+    if any(part.lapsed for part in allocations):
         lots.expire_lots_of(hold.account_id, now)
 
 

@@ -79,10 +79,10 @@ def add_credit(  # noqa: PLR0913 -- as grant
     )
     if before := _added_before(lot, source=source, kind=kind):
         return before
-    _refuse_nonsense(lot)
+    _validate(lot)
     try:
         with raw.atomically() as sql:
-            head = transfers.move(sql, account.pk, posted=amount_micros, held=0, lines=1)
+            head = transfers.update_balance(sql, account.pk, posted=amount_micros, held=0, lines=1)
             lot.save(force_insert=True)
             actor_id = actor.pk if actor else None
             entry = Entry(
@@ -96,7 +96,7 @@ def add_credit(  # noqa: PLR0913 -- as grant
                 memo=lot.memo,
                 actor_id=actor_id,
             )
-            transfers.append(sql, [entry], head=head)
+            transfers.insert_transfers(sql, [entry], head=head)
     except IntegrityError:
         # Somebody else was first with this key; anything else that the database refused is ours to know.
         if before := _added_before(lot, source=source, kind=kind):
@@ -117,7 +117,7 @@ def _added_before(lot: CreditLot, *, source: LedgerAccount, kind: str) -> Credit
     return first.lot
 
 
-def _refuse_nonsense(lot: CreditLot) -> None:
+def _validate(lot: CreditLot) -> None:
     if not 0 < lot.granted <= MAX_MICROS:
         raise ValueError(f"The amount is {usd(lot.granted)}; credit is more than $0 and at most {usd(MAX_MICROS)}.")
     if not lot.memo or len(lot.memo) > MEMO_LENGTH:
@@ -152,7 +152,7 @@ def expire_lots_of(account_id: int, now: datetime) -> int:
             return 0
         breakage = accounts.platform(accounts.BREAKAGE)
         total = sum(amount for _, amount, _ in lapsed)
-        head = transfers.move(sql, account_id, posted=-total, held=0, lines=len(lapsed))
+        head = transfers.update_balance(sql, account_id, posted=-total, held=0, lines=len(lapsed))
         if head is None:
             raise RuntimeError(f"Ledger account {account_id} holds less than its lots; run manage.py verify_ledger.")
         for lot_id, amount, _ in lapsed:
@@ -170,7 +170,7 @@ def expire_lots_of(account_id: int, now: datetime) -> int:
             )
             for number, (lot_id, amount, category) in enumerate(lapsed, start=1)
         ]
-        transfers.append(sql, entries, head=head)
+        transfers.insert_transfers(sql, entries, head=head)
     return len(lapsed)
 
 

@@ -1,4 +1,4 @@
-"""The ledger's face: what others may do with money. Only here, and in ``lines``, its pen, are transfers written."""
+"""Posting and reversal of transfers: the ledger's face. ``transfers`` alone inserts them."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ def post(  # noqa: PLR0913 -- they are the columns of the row
         member=hold.member if hold else "",
         token=hold.token if hold else "",
     )
-    _refuse_nonsense(entry, debit, credit)
+    _validate(entry, debit, credit)
     owner = next((account for account in (debit, credit) if account.tracked), None)
     try:
         with raw.atomically() as sql:
             head = _move(sql, entry, owner) if owner else None
             # Before the lot, so that a repeat is known as one before what it would do is judged.
-            (pk,) = transfers.append(sql, [entry], head=head, journal=journal)
+            (pk,) = transfers.insert_transfers(sql, [entry], head=head, journal=journal)
             if owner:
                 _fill(sql, entry, owner)
     except (IntegrityError, InsufficientCredit):
@@ -110,8 +110,8 @@ def _change(entry: Entry, owner: LedgerAccount) -> int:
     return entry.amount_micros if entry.credit_id == owner.pk else -entry.amount_micros
 
 
-def _move(sql: Session, entry: Entry, owner: LedgerAccount) -> transfers.Head:
-    head = transfers.move(sql, owner.pk, posted=_change(entry, owner), held=0, lines=1)
+def _move(sql: Session, entry: Entry, owner: LedgerAccount) -> transfers.ChainHead:
+    head = transfers.update_balance(sql, owner.pk, posted=_change(entry, owner), held=0, lines=1)
     if head is None:
         owner.refresh_from_db()
         free = owner.posted - owner.held - owner.floor
@@ -145,7 +145,7 @@ def _posted_before(entry: Entry) -> Transfer | None:
     return first
 
 
-def _refuse_nonsense(entry: Entry, debit: LedgerAccount, credit: LedgerAccount) -> None:
+def _validate(entry: Entry, debit: LedgerAccount, credit: LedgerAccount) -> None:
     if not 0 < entry.amount_micros <= MAX_MICROS:
         raise ValueError(f"The amount is {usd(entry.amount_micros)}; a transfer moves $0.000001 to {usd(MAX_MICROS)}.")
     if debit.pk == credit.pk or (debit.tracked and credit.tracked):

@@ -1,4 +1,4 @@
-"""The ledger's pen: the one INSERT of transfers, and the one UPDATE that moves a wallet's posted balance.
+"""The one INSERT of transfers, and the one UPDATE of a wallet's posted balance.
 
 Lock order, always: account, then its lots by id, then the hold. Whoever has moved the account owns its row until the
 transaction ends, so that the number, the balance and the hash of the next line can't be taken twice.
@@ -35,8 +35,8 @@ class Entry(NamedTuple):
     token: str = ""
 
 
-class Head(NamedTuple):
-    """Where a wallet's chain stood before the lines that are about to be written."""
+class ChainHead(NamedTuple):
+    """The head of a wallet's hash chain, before the lines that are about to be written."""
 
     account_id: int
     seq: int
@@ -45,27 +45,27 @@ class Head(NamedTuple):
     capped: bool
 
 
-class Tail(NamedTuple):
+class CachedTail(NamedTuple):
     """A wallet's newest line as it was read without a lock: its hash stays right, that it is newest may not."""
 
     seq: int
     hash: str
 
 
-def move(  # noqa: PLR0913 -- one UPDATE, and what spares a query
-    sql: Session, account_id: int, *, posted: int, held: int, lines: int, tail: Tail | None = None
-) -> Head | None:
+def update_balance(  # noqa: PLR0913 -- one UPDATE, and what spares a query
+    sql: Session, account_id: int, *, posted: int, held: int, lines: int, tail: CachedTail | None = None
+) -> ChainHead | None:
     """Change a wallet's posted and held micro-dollars at once and reserve numbers for its next lines.
 
     None, and nothing changed, when the wallet would be overdrawn. ``tail`` saves a query where it is still the newest.
     """
-    found = sql.run(_MOVE, [posted, held, lines, account_id, posted, held, held])
+    found = sql.run(_UPDATE_BALANCE, [posted, held, lines, account_id, posted, held, held])
     if not found:
         return None
     balance_after, seq_after, capped = found[0]
     before = seq_after - lines
     last = tail.hash if tail and tail.seq == before else _hash_of(sql, account_id, before) if lines else GENESIS
-    return Head(account_id, before, balance_after - posted, last, bool(capped))
+    return ChainHead(account_id, before, balance_after - posted, last, bool(capped))
 
 
 def _hash_of(sql: Session, account_id: int, seq: int) -> str:
@@ -74,14 +74,16 @@ def _hash_of(sql: Session, account_id: int, seq: int) -> str:
 
 
 _HASH = "SELECT owner_hash FROM billing_transfer WHERE owner_id = %s AND owner_seq = %s"
-_MOVE = """
+_UPDATE_BALANCE = """
 UPDATE billing_ledgeraccount SET posted = posted + %s, held = held + %s, seq = seq + %s
 WHERE id = %s AND tracked AND posted + %s >= held + %s + floor AND held + %s >= 0
 RETURNING posted, seq, capped
 """
 
 
-def append(sql: Session, entries: Sequence[Entry], *, head: Head | None, journal: uuid.UUID | None = None) -> list[int]:
+def insert_transfers(
+    sql: Session, entries: Sequence[Entry], *, head: ChainHead | None, journal: uuid.UUID | None = None
+) -> list[int]:
     """Write the transfers, as the next lines of the wallet at ``head`` or, without one, between platform accounts.
 
     Raises IntegrityError for a key that was used; the caller's savepoint then takes back whatever it did.

@@ -69,7 +69,7 @@ def set_price(  # noqa: PLR0913 -- they are the columns of the row
         created_by=actor,
         effective_from=effective_from or timezone.now(),
     )
-    _refuse_nonsense(price)
+    _validate(price)
     if before := _set_before(price):
         return before
     _refuse_backdating(price)
@@ -86,7 +86,7 @@ def set_price(  # noqa: PLR0913 -- they are the columns of the row
     return price
 
 
-def _refuse_nonsense(price: Price) -> None:
+def _validate(price: Price) -> None:
     if not 0 < len(price.offer) <= OFFER_LENGTH or ":" not in price.offer:
         raise ValueError(f"The offer is {price.offer!r}; write provider:model, such as {DRAFT}.")
     for name, amount in (("cost", price.cost_micros_per_second), ("price", price.price_micros_per_second)):

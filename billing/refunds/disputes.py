@@ -18,7 +18,7 @@ from billing.debts.freezes import apply_freeze
 from billing.ledger import accounts, posting
 from billing.models import Dispute, DisputeState, TopUp, Transfer, TransferKind
 from billing.money import usd
-from billing.refunds.refundable import credit_of, give_back, take_back, top_up_of
+from billing.refunds.refundable import claw_back_top_up, credit_of, reverse_postings, top_up_of
 from billing.refunds.refunds import book_refund
 from billing.stripe import client
 from billing.stripe.objects import DisputeFacts
@@ -86,7 +86,7 @@ def _advance(dispute: Dispute, facts: DisputeFacts) -> str:
         _lose(dispute)
     if state == DisputeState.WON and dispute.booked_at and not dispute.returned_at:
         dispute.returned_at = timezone.now()
-        give_back(dispute.top_up, dispute.subject, reason="The dispute was decided for us")
+        reverse_postings(dispute.top_up, dispute.subject, reason="The dispute was decided for us")
     dispute.state, dispute.status, dispute.reason = state, facts.status[:40], facts.reason[:60]
     dispute.evidence_due_at = facts.evidence_due_at
     dispute.save()
@@ -99,7 +99,7 @@ def _take(dispute: Dispute) -> None:
     dispute.booked_at = timezone.now()
     dispute.save()
     if dispute.credit_micros:
-        take_back(
+        claw_back_top_up(
             top_up,
             dispute.credit_micros,
             to=accounts.platform(accounts.DISPUTES),

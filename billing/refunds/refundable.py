@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Sum
 
 from avatarsite.workspaces.models import User
-from billing.debts.clawback import take_credit
+from billing.debts.clawback import claw_back
 from billing.debts.receivables import receivable, settle_receivable
 from billing.ledger import accounts, posting
 from billing.models import DisputeState, LedgerAccount, RefundState, TopUp, TopUpState, Transfer
@@ -55,7 +55,7 @@ def credit_of(top_up: TopUp, cents: int) -> int:
     return max(min(after * top_up.amount_micros // total, top_up.amount_micros) - before, 0)
 
 
-def take_back(  # noqa: PLR0913 -- they are the columns of the rows
+def claw_back_top_up(  # noqa: PLR0913 -- they are the columns of the rows
     top_up: TopUp,
     credit_micros: int,
     *,
@@ -64,23 +64,23 @@ def take_back(  # noqa: PLR0913 -- they are the columns of the rows
     key: str,
     subject: str,
     memo: str,
-    forgive: bool = False,
+    write_off: bool = False,
     actor: User | None = None,
 ) -> int:
-    """Take the credit of a payment that is given back; what was spent is owed, or given up. Returns what was given up.
+    """Claw back the credit of a payment that goes back; what was spent is owed, or written off. Returns what was.
 
     Within the caller's transaction, which knows that it happens once.
     """
     told: Any = {"kind": kind, "subject": subject, "memo": memo, "actor": actor}
-    taken = take_credit(top_up.workspace, credit_micros, to=to, key=key, first=top_up.lot, **told)
+    taken = claw_back(top_up.workspace, credit_micros, to=to, key=key, first=top_up.lot, **told)
     spent = credit_micros - taken
     if spent:
-        source = accounts.platform(accounts.WRITE_OFF) if forgive else receivable(top_up.workspace)
+        source = accounts.platform(accounts.WRITE_OFF) if write_off else receivable(top_up.workspace)
         posting.post(debit=source, credit=to, amount_micros=spent, key=f"{key}:spent", **told)
-    return spent if forgive else 0
+    return spent if write_off else 0
 
 
-def give_back(top_up: TopUp, subject: str, *, reason: str) -> None:
+def reverse_postings(top_up: TopUp, subject: str, *, reason: str) -> None:
     """Reverse everything that was posted for a refund or a dispute, and what was collected for it."""
     moved = Transfer.objects.filter(subject=subject, reversals=None, reverses=None).exclude(key__contains=":fee:")
     for transfer in moved.select_related("debit", "credit", "lot", "hold").order_by("-pk"):

@@ -23,7 +23,7 @@ from billing.ledger import accounts, posting
 from billing.models import Dispute, Refund, RefundState, TopUp, TopUpState, Transfer, TransferKind
 from billing.models.ledger import MEMO_LENGTH
 from billing.money import usd
-from billing.refunds.refundable import TAKEN_BACK, credit_of, give_back, gone_micros, take_back, top_up_of
+from billing.refunds.refundable import TAKEN_BACK, claw_back_top_up, credit_of, gone_micros, reverse_postings, top_up_of
 from billing.stripe import client
 from billing.stripe.client import StripeRefused, StripeUnreachable
 from billing.stripe.objects import RefundFacts
@@ -71,7 +71,7 @@ def request_refund(  # noqa: PLR0913 -- they are the fields of the form
         row = TopUp.objects.select_for_update().get(pk=top_up.pk)
         if before := Refund.objects.filter(token=token).first():
             return before
-        _refuse_nonsense(row, credit_micros, reason, forgive_spent)
+        _validate(row, credit_micros, reason, forgive_spent)
         refund = Refund.objects.create(
             top_up=row,
             amount_cents=_cents(row, credit_micros),
@@ -87,7 +87,7 @@ def request_refund(  # noqa: PLR0913 -- they are the fields of the form
     return refund
 
 
-def _refuse_nonsense(top_up: TopUp, credit_micros: int, reason: str, forgive_spent: bool) -> None:
+def _validate(top_up: TopUp, credit_micros: int, reason: str, forgive_spent: bool) -> None:
     if not reason.strip():
         raise ValueError("The reason is empty; write why this is refunded.")
     if top_up.state != TopUpState.PAID:
@@ -236,7 +236,7 @@ def _take(refund: Refund) -> None:
     refund.booked_at = timezone.now()
     workspace = refund.top_up.workspace
     if refund.credit_micros and not _moved(f"{_key(refund)}:"):
-        refund.forgiven_micros = take_back(
+        refund.forgiven_micros = claw_back_top_up(
             refund.top_up,
             refund.credit_micros,
             to=accounts.platform(accounts.REFUNDS),
@@ -244,7 +244,7 @@ def _take(refund: Refund) -> None:
             key=_key(refund),
             subject=refund.subject,
             memo=_memo(refund),
-            forgive=refund.forgive_spent,
+            write_off=refund.forgive_spent,
             actor=refund.user,
         )
     refund.save()
@@ -257,7 +257,7 @@ def _end(refund: Refund, state: str, problem: str) -> None:
     if refund.state in ENDED_BADLY:
         return
     if refund.booked_at and not refund.returned_at:
-        give_back(refund.top_up, refund.subject, reason="The refund came to nothing")
+        reverse_postings(refund.top_up, refund.subject, reason="The refund came to nothing")
         refund.returned_at = timezone.now()
     refund.state, refund.problem, refund.next_try_at = state, problem[:MEMO_LENGTH], None
     refund.save()

@@ -21,7 +21,7 @@ from billing.stripe import client
 from billing.stripe.client import StripeRefused
 from billing.stripe.objects import PaymentFacts, SessionFacts
 from billing.topups.checkout import CENT_MICROS, MISMATCH, credit_top_up, payment_differences, session_differences
-from billing.topups.sweep import look_again
+from billing.topups.sweep import resume
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ def _looked_at(top_up: TopUp, reason: str) -> Review:
         raise ValueError("The reason is empty; write why it is decided so.")
     if top_up.state != TopUpState.REVIEW:
         raise ValueError(f"{top_up} is not being looked at: it is {top_up.get_state_display().lower()}.")
-    look_again(top_up)
+    resume(top_up)
     top_up.refresh_from_db()
     return review(top_up)
 

@@ -26,7 +26,7 @@ from billing.stripe.client import StripeProblem, StripeRefused
 from billing.stripe.objects import DisputeFacts, PaymentFacts, RefundFacts, SessionFacts
 from billing.stripe_sync.webhooks import book_any_payment, book_any_session
 from billing.topups.checkout import CENT_MICROS
-from billing.topups.sweep import look_again
+from billing.topups.sweep import resume
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ def _look_at_ours(report: Report) -> None:
     mode = client.livemode()  # of the other mode's objects this key knows nothing
     top_ups = TopUp.objects.filter(state__in=UNDER_WAY, created_at__lt=young, livemode=mode)
     top_ups = top_ups.select_related("customer", "workspace")
-    _book(report, "top-up under way", top_ups, look_again, lambda row: _paid(row.pk))
+    _book(report, "top-up under way", top_ups, resume, lambda row: _paid(row.pk))
     pending = Refund.objects.filter(state=RefundState.PENDING, stripe_id__isnull=False, top_up__livemode=mode)
     _book(report, "pending refund", pending, _look_at_refund, lambda row: _refunded(row.stripe_id or ""))
     undecided = Dispute.objects.filter(state__in=[DisputeState.INQUIRY, DisputeState.OPEN], top_up__livemode=mode)

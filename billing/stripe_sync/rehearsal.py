@@ -23,7 +23,7 @@ from billing.stripe.client import StripeProblem
 from billing.stripe.objects import DisputeFacts
 from billing.stripe_sync import reconcile
 from billing.topups import auto_topup
-from billing.topups.checkout import LEAST_CENTS
+from billing.topups.checkout import MIN_CENTS
 
 PATIENCE_SECONDS, PAUSE_SECONDS = 60.0, 2.0
 BACK = "https://example.org/rehearsal"
@@ -142,7 +142,7 @@ class Rehearsal:
             customer=customer,
             payer=customer.stripe_id or "",
             origin=origin,
-            amount_cents=LEAST_CENTS,
+            amount_cents=MIN_CENTS,
             livemode=False,
             card_id=card_id,
         )

@@ -16,10 +16,10 @@ from billing.topups import auto_topup, low_balance, sweep
 logger = logging.getLogger(__name__)
 
 
-def look_at_balance(*, workspace_id: str) -> None:
+def check_low_balance(*, workspace_id: str) -> None:
     """A wallet has fallen below its mark: tell, and buy if it says so."""
     workspace = Workspace.objects.get(pk=workspace_id)
-    low_balance.look_at_balance(workspace)
+    low_balance.check_low_balance(workspace)
     _quietly(lambda: auto_topup.consider(workspace))
 
 
@@ -30,7 +30,7 @@ def auto_top_up(*, workspace_id: str) -> None:
 
 def check_top_up(*, top_up_id: str) -> None:
     top_up = TopUp.objects.select_related("customer", "workspace").get(pk=top_up_id)
-    _quietly(lambda: sweep.look_again(top_up))
+    _quietly(lambda: sweep.resume(top_up))
 
 
 def send_refund(*, refund_id: str) -> None:

@@ -61,7 +61,7 @@ def act(letter: Letter) -> str:
             f"set it to {client.API_VERSION}."
         )
         raise_alert("stripe_api_version", "endpoint", told)
-    return _look_at(str(event.get("type") or ""), _object(event))
+    return _dispatch(str(event.get("type") or ""), _object(event))
 
 
 def _check_seal(body: bytes, header: str) -> int:
@@ -115,9 +115,9 @@ def _object(event: Mapping[str, Any]) -> Mapping[str, Any]:
 # --- What each kind of object makes us look at -----------------------------------------------------------------------
 
 
-def _look_at(kind: str, thing: Mapping[str, Any]) -> str:
-    look = next((look for prefix, look in _LOOKS if kind.startswith(prefix)), None)
-    return look(thing) if look and thing.get("id") else f"{kind} makes nothing move here"
+def _dispatch(kind: str, thing: Mapping[str, Any]) -> str:
+    handle = next((handle for prefix, handle in _HANDLERS if kind.startswith(prefix)), None)
+    return handle(thing) if handle and thing.get("id") else f"{kind} makes nothing move here"
 
 
 def book_any_session(facts: SessionFacts) -> str:
@@ -173,7 +173,7 @@ def _customer(thing: Mapping[str, Any]) -> str:
 
 
 # The first that fits counts. A charge's own events beside refunds say nothing that its payment's don't.
-_LOOKS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
+_HANDLERS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
     ("checkout.session.", _session),
     ("payment_intent.", _payment),
     ("charge.dispute.", _dispute),

@@ -29,13 +29,13 @@ from billing.stripe.client import CardDeclined, StripeProblem, StripeRefused, St
 from billing.stripe.customers import known_customer
 from billing.stripe.objects import PaymentFacts
 from billing.topups import mail
-from billing.topups.checkout import CENT_MICROS, LEAST_CENTS, MOST_CENTS, book_payment, state_of_payment
+from billing.topups.checkout import CENT_MICROS, MAX_CENTS, MIN_CENTS, book_payment, state_of_payment
 
 logger = logging.getLogger(__name__)
 
-MOST_THRESHOLD_MICROS = MOST_CENTS * CENT_MICROS
+MAX_THRESHOLD_MICROS = MAX_CENTS * CENT_MICROS
 FAILURES_TO_PAUSE = 3
-FIRST_PAUSE = timedelta(hours=1)
+INITIAL_PAUSE = timedelta(hours=1)
 # Stripe keeps keys of idempotency for a day at least; after that its list says whether the card was charged.
 KEY_LASTS = timedelta(hours=20)
 UNCONFIRMED_LASTS = timedelta(days=3)
@@ -65,7 +65,7 @@ def why_off() -> str:
 
 def set_rules(workspace: Workspace, wanted: Rules, *, user: User) -> AutoTopUp:
     """Save the rules, and try at once if they say so. ValueError with a sentence that names the field."""
-    _refuse_nonsense(workspace, wanted)
+    _validate(workspace, wanted)
     rules, _ = AutoTopUp.objects.update_or_create(
         workspace=workspace,
         # Whoever saves has looked: what went wrong before is forgotten.
@@ -88,12 +88,12 @@ def low_mark(rules: AutoTopUp) -> int | None:
     return rules.threshold_micros if rules.enabled else None
 
 
-def _refuse_nonsense(workspace: Workspace, wanted: Rules) -> None:
-    if not 0 <= wanted.threshold_micros <= MOST_THRESHOLD_MICROS:
-        raise ValueError(f"The threshold is {usd(wanted.threshold_micros)}; write $0 to {usd(MOST_THRESHOLD_MICROS)}.")
+def _validate(workspace: Workspace, wanted: Rules) -> None:
+    if not 0 <= wanted.threshold_micros <= MAX_THRESHOLD_MICROS:
+        raise ValueError(f"The threshold is {usd(wanted.threshold_micros)}; write $0 to {usd(MAX_THRESHOLD_MICROS)}.")
     amount, ceiling = wanted.amount_cents * CENT_MICROS, wanted.ceiling_cents * CENT_MICROS
-    if not LEAST_CENTS <= wanted.amount_cents <= MOST_CENTS:
-        least, most = usd(LEAST_CENTS * CENT_MICROS), usd(MOST_CENTS * CENT_MICROS)
+    if not MIN_CENTS <= wanted.amount_cents <= MAX_CENTS:
+        least, most = usd(MIN_CENTS * CENT_MICROS), usd(MAX_CENTS * CENT_MICROS)
         raise ValueError(f"The amount is {usd(amount)}; write {least} to {most}.")
     if wanted.ceiling_cents < wanted.amount_cents:
         raise ValueError(f"The monthly ceiling of {usd(ceiling)} is less than one top-up of {usd(amount)}; raise it.")
@@ -278,7 +278,7 @@ def _count_failure(top_up: TopUp, problem: str, *, final: bool) -> None:
         if rules is None:
             return
         rules.failures += 1
-        rules.next_attempt_at = timezone.now() + FIRST_PAUSE * 4 ** min(rules.failures - 1, 3)
+        rules.next_attempt_at = timezone.now() + INITIAL_PAUSE * 4 ** min(rules.failures - 1, 3)
         if final or rules.failures >= FAILURES_TO_PAUSE:
             rules.paused_reason = (problem or "The card was declined.")[:MEMO_LENGTH]
         rules.save()

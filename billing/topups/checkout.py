@@ -18,7 +18,7 @@ from avatarsite.alerts import raise_alert
 from avatarsite.workspaces.models import User, Workspace
 from billing.debts.freezes import apply_freeze
 from billing.debts.receivables import settle_receivable
-from billing.events import announce
+from billing.events import publish
 from billing.ledger import accounts, posting
 from billing.ledger.posting import KeyConflict
 from billing.models import Origin, StripeCustomer, TopUp, TopUpState, TransferKind
@@ -32,7 +32,7 @@ from billing.stripe.objects import PaymentFacts, SessionFacts
 logger = logging.getLogger(__name__)
 
 PACKS_CENTS = (1_000, 2_500, 5_000, 10_000)
-LEAST_CENTS, MOST_CENTS = 500, 500_000
+MIN_CENTS, MAX_CENTS = 500, 500_000
 CENT_MICROS = MICROS // 100
 # Until then the person who pressed the button may still be waiting for Stripe's first answer.
 ABANDONED = timedelta(minutes=10)
@@ -44,8 +44,8 @@ def cents_of(dollars: Decimal) -> int:
     if not dollars.is_finite() or dollars != dollars.quantize(Decimal("0.01")):
         raise ValueError(f"${dollars} is finer than a cent; write dollars such as 20 or 12.50.")
     cents = int(dollars * 100)
-    if not LEAST_CENTS <= cents <= MOST_CENTS:
-        least, most = usd(LEAST_CENTS * CENT_MICROS), usd(MOST_CENTS * CENT_MICROS)
+    if not MIN_CENTS <= cents <= MAX_CENTS:
+        least, most = usd(MIN_CENTS * CENT_MICROS), usd(MAX_CENTS * CENT_MICROS)
         raise ValueError(f"{usd(cents * CENT_MICROS)} can't be bought in one go: write {least} to {most}.")
     return cents
 
@@ -308,7 +308,7 @@ def _credit(top_up: TopUp, payment_id: str, total_cents: int, invoice_id: str) -
     row.save()
     settle_receivable(row.workspace)
     apply_freeze(row.workspace)
-    announce(
+    publish(
         row.workspace,
         "topup.succeeded",
         subject=row.subject,

@@ -1,6 +1,6 @@
-"""Telling that credit runs out, once each time that what is available falls below the wallet's mark.
+"""Low-balance notice: once each time that what is available falls below the wallet's mark.
 
-``place_hold`` sees it fall, for nothing, and queues a look (``billing.auto_top_up``); the sweep sees what was dropped.
+``place_hold`` sees it fall, for nothing, and queues ``billing.check_low_balance``; the sweep sees what was dropped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from avatarsite.queue import jobs
 from avatarsite.workspaces.models import Workspace
-from billing.events import announce
+from billing.events import publish
 from billing.ledger import accounts
 from billing.models import LedgerAccount
 from billing.topups import mail
@@ -31,11 +31,11 @@ def fell_below(left_micros: int, taken_micros: int, mark_micros: int | None) -> 
 
 def nudge(workspace: Workspace) -> None:
     """Have somebody look, within the transaction of the hold."""
-    jobs.enqueue("billing.look_at_balance", workspace_id=workspace.pk)
+    jobs.enqueue("billing.check_low_balance", workspace_id=workspace.pk)
 
 
-def look_at_balance(workspace: Workspace) -> bool:
-    """Announce a low balance, if it is still low and was not told since it was last above. Safe to repeat."""
+def check_low_balance(workspace: Workspace) -> bool:
+    """Publish a low balance, if it is still low and was not told since it was last above. Safe to repeat."""
     with transaction.atomic():
         wallet = LedgerAccount.objects.select_for_update().get(pk=accounts.wallet(workspace).pk)
         mark = MARK_MICROS if wallet.low_mark is None else wallet.low_mark
@@ -47,7 +47,7 @@ def look_at_balance(workspace: Workspace) -> bool:
             return False
         now = timezone.now()
         LedgerAccount.objects.filter(pk=wallet.pk).update(low_told_at=now)
-        announce(
+        publish(
             workspace,
             "balance.low",
             subject=f"workspace:{workspace.pk}",

@@ -1,4 +1,4 @@
-"""Looking at one top-up for somebody who waits for it: at most one question to Stripe in a few seconds each."""
+"""Refresh of one top-up for somebody who waits for it: at most one request to Stripe in a few seconds each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 PAUSE = timedelta(seconds=2)
 
 
-def look(top_up: TopUp) -> TopUp:
+def refresh(top_up: TopUp) -> TopUp:
     """How the top-up stands now. Stripe's silence is no reason to show nothing: then it is as we knew it last."""
     if not top_up.is_under_way or not client.is_on() or top_up.livemode != client.livemode():
         return top_up

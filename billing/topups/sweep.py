@@ -44,10 +44,10 @@ def _check() -> int:
     return len(ids)
 
 
-def look_again(top_up: TopUp) -> str:
-    """What a due top-up needs: a first try, an end to the waiting, or a look at how it stands."""
+def resume(top_up: TopUp) -> str:
+    """Resume a due top-up: a first try, an end to the waiting, or a look at how it stands."""
     try:
-        return _look_again(top_up)
+        return _resume(top_up)
     except StripeRefused as error:
         if not error.missing:
             raise
@@ -62,7 +62,7 @@ def _unknown_to_stripe(top_up: TopUp, error: StripeRefused) -> str:
     return told
 
 
-def _look_again(top_up: TopUp) -> str:
+def _resume(top_up: TopUp) -> str:
     if top_up.origin == Origin.AUTOMATIC and top_up.state == TopUpState.NEW and not top_up.payment_intent_id:
         return auto_topup.attempt(top_up)
     if auto_topup.is_stale(top_up):

@@ -51,7 +51,7 @@ def record_usage(  # noqa: PLR0913 -- they are the columns of the row
         write_off_micros=due - amount,
         cost_micros=max(reported_cost_micros or expected, 0),
     )
-    _refuse_nonsense(usage)
+    _validate(usage)
     if before := _recorded_before(usage):
         return before
     try:
@@ -72,7 +72,7 @@ def _memo(measured_ms: int, price: Price) -> str:
     return f"{seconds} s at {usd_a_second(price.price_micros_per_second)} a second"
 
 
-def _refuse_nonsense(usage: Usage) -> None:
+def _validate(usage: Usage) -> None:
     if usage.measured_ms <= 0:
         raise ValueError(f"{usage.subject} measures {usage.measured_ms} ms; output without length is never charged.")
     if usage.hold.account.workspace_id != usage.workspace_id:

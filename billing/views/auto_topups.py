@@ -19,7 +19,7 @@ from billing.stripe import client, customers
 from billing.stripe.client import StripeProblem
 from billing.topups import auto_topup
 from billing.topups.checkout import CENT_MICROS
-from billing.views.context import UNPROCESSABLE, address_of, known_of
+from billing.views.context import UNPROCESSABLE, address_of, topup_context
 
 
 def _in_dollars(label: str, hint: str = "") -> AmountField:
@@ -63,7 +63,7 @@ def auto_topup_rules(request: WorkspaceRequest) -> HttpResponse:
             messages.success(request, told)
             return redirect("auto_topup", workspace=request.workspace.slug)
     committed = auto_topup.this_month_micros(request.workspace)
-    context = {**known_of(request.workspace), "form": form, "rules": rules, "committed_micros": committed}
+    context = {**topup_context(request.workspace), "form": form, "rules": rules, "committed_micros": committed}
     return render(request, "billing/auto_topup.html", context, status=UNPROCESSABLE if form.errors else 200)
 
 

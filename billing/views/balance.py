@@ -9,11 +9,11 @@ from django.views.decorators.http import require_safe
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from billing.statements import statements
-from billing.views.context import known_of
+from billing.views.context import topup_context
 
 PAGE = 50
 # Line numbers are BIGINT; more digits than this are nobody's.
-MOST_DIGITS = 18
+MAX_DIGITS = 18
 
 
 @workspace_view(Action.VIEW)
@@ -28,7 +28,7 @@ def balance_page(request: WorkspaceRequest, *, status: int = 200, **told: str) -
     lines = statements.statement(request.workspace, before=before, limit=PAGE + 1)
     shown = lines[:PAGE]
     context = {
-        **known_of(request.workspace),
+        **topup_context(request.workspace),
         "holds": statements.open_holds(request.workspace),
         "lots": statements.live_lots(request.workspace),
         "lines": shown,
@@ -42,4 +42,4 @@ def balance_page(request: WorkspaceRequest, *, status: int = 200, **told: str) -
 
 
 def line_number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else None

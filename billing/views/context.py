@@ -19,7 +19,7 @@ from billing.topups import auto_topup
 UNPROCESSABLE = 422
 
 
-def known_of(workspace: Workspace) -> dict[str, Any]:
+def topup_context(workspace: Workspace) -> dict[str, Any]:
     return {
         "balance": posting.balance(workspace),
         "frozen_because": freezes.told_reason(workspace),

@@ -19,8 +19,8 @@ from billing.models import Origin, TopUp, TopUpState
 from billing.money import micros_of, usd
 from billing.stripe.client import StripeProblem
 from billing.topups import auto_topup, checkout, refresh
-from billing.topups.checkout import CENT_MICROS, LEAST_CENTS, MOST_CENTS, PACKS_CENTS
-from billing.views.context import UNPROCESSABLE, address_of, known_of, place_in
+from billing.topups.checkout import CENT_MICROS, MAX_CENTS, MIN_CENTS, PACKS_CENTS
+from billing.views.context import UNPROCESSABLE, address_of, place_in, topup_context
 
 SHOWN = 100
 OWN = "own"
@@ -85,8 +85,13 @@ def topup_new(request: WorkspaceRequest) -> HttpResponse:
             form.add_error(None, str(error))
     status = UNPROCESSABLE if form.errors else 200
     back_to = place_in(request.workspace, form["next"].value() or "")
-    context = {**known_of(request.workspace), "form": form, "back_to": back_to, "missing_micros": _missing(request)}
-    context["least_micros"] = LEAST_CENTS * CENT_MICROS
+    context = {
+        **topup_context(request.workspace),
+        "form": form,
+        "back_to": back_to,
+        "missing_micros": _missing(request),
+        "least_micros": MIN_CENTS * CENT_MICROS,
+    }
     return render(request, "billing/topup_new.html", context, status=status)
 
 
@@ -102,7 +107,7 @@ def _start(request: WorkspaceRequest) -> dict[str, str]:
     missing = _missing(request)
     if missing is None:
         return {"pack": str(PACKS_CENTS[1]), "next": request.GET.get("next", "")}
-    cents = min(max(-(-missing // CENT_MICROS), LEAST_CENTS), MOST_CENTS)
+    cents = min(max(-(-missing // CENT_MICROS), MIN_CENTS), MAX_CENTS)
     return {"pack": OWN, "amount": f"{cents / 100:.2f}", "next": request.GET.get("next", "")}
 
 
@@ -112,19 +117,19 @@ def topup_list(request: WorkspaceRequest) -> HttpResponse:
     rows = TopUp.objects.filter(workspace=request.workspace).select_related("user", "lot")
     # A page that was opened and left is no news once it can't be paid any more.
     shown = rows.exclude(state=TopUpState.EXPIRED).prefetch_related("refunds", "disputes").order_by("-created_at")
-    return render(request, "billing/topups.html", {**known_of(request.workspace), "top_ups": shown[:SHOWN]})
+    return render(request, "billing/topups.html", {**topup_context(request.workspace), "top_ups": shown[:SHOWN]})
 
 
 @workspace_view(Action.VIEW)
 @require_safe
 def topup(request: WorkspaceRequest, topup: str) -> HttpResponse:
     """The page to which Stripe sends people back. It asks Stripe itself and does not wait for the webhook."""
-    top_up = refresh.look(_mine(request, topup))
+    top_up = refresh.refresh(_mine(request, topup))
     if _goes_back(request, top_up):
         return redirect(top_up.back_to)
     went_back = "back" in request.GET and top_up.state == TopUpState.OPEN
     return render(
-        request, "billing/topup.html", {**known_of(request.workspace), "top_up": top_up, "went_back": went_back}
+        request, "billing/topup.html", {**topup_context(request.workspace), "top_up": top_up, "went_back": went_back}
     )
 
 
@@ -142,10 +147,10 @@ def _goes_back(request: WorkspaceRequest, top_up: TopUp) -> bool:
 @require_safe
 def topup_status(request: WorkspaceRequest, topup: str) -> HttpResponse:
     """The part of that page which asks again by itself."""
-    top_up = refresh.look(_mine(request, topup))
+    top_up = refresh.refresh(_mine(request, topup))
     if _goes_back(request, top_up):
         return HttpResponseClientRedirect(top_up.back_to)
-    return render(request, "billing/partials/topup_status.html", {**known_of(request.workspace), "top_up": top_up})
+    return render(request, "billing/partials/topup_status.html", {**topup_context(request.workspace), "top_up": top_up})
 
 
 def _mine(request: WorkspaceRequest, topup: str) -> TopUp:

@@ -47,7 +47,7 @@ def everything_happens(cast: Cast, settings: Any) -> Counter[tuple[str, str]]:
     settings.OPERATOR_EMAIL = [OPS]
     house = cast.workspace
     posting.grant(house, 1_500_000, key="gift", reason="Welcome")
-    assert low_balance.look_at_balance(house)
+    assert low_balance.check_low_balance(house)
     with auto_topup.transaction.atomic():
         auto_topup._tell_ceiling(AutoTopUp.objects.create(workspace=house), timezone.now())
     customer = StripeCustomer.objects.create(workspace=house, livemode=False, email=ALICE, name="Alice")

@@ -11,7 +11,7 @@ from avatarsite.outbox.models import Event
 from avatarsite.outbox.retries import WAITS
 from avatarsite.workspaces.models import Workspace
 from billing.ledger import posting
-from billing.topups.low_balance import look_at_balance
+from billing.topups.low_balance import check_low_balance
 from studio.api.serializers import render_shape
 from studio.pipeline.cancel import request_cancel
 from studio.pipeline.drive import drive
@@ -45,7 +45,7 @@ def test_a_cancelled_render_is_told() -> None:
 def test_a_low_balance_is_told_once_in_the_apis_words() -> None:
     house = Workspace.objects.create(slug="poor", name="Poor")
     posting.grant(house, 1_500_000, key="poor", reason="test")
-    assert [look_at_balance(house), look_at_balance(house)] == [True, False]
+    assert [check_low_balance(house), check_low_balance(house)] == [True, False]
     event = Event.objects.get()
     assert (event.kind, event.data["available"]) == (
         "balance.low",

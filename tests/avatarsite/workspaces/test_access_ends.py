@@ -212,7 +212,7 @@ def rotation() -> Any:
 def test_mail_that_waits_for_somebody_who_has_gone_is_not_sent(cast: Cast) -> None:
     from billing.topups import low_balance  # noqa: PLC0415
 
-    assert low_balance.look_at_balance(cast.workspace)
+    assert low_balance.check_low_balance(cast.workspace)
     remove_member(cast.member(cast.alice), cast.member(cast.dora))
     assert list(MailMessage.objects.values_list("to", flat=True)) == ["alice@example.org"]
 

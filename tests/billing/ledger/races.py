@@ -188,7 +188,7 @@ def race_news_of_stripe_against_spending(together: Together) -> None:
         return "done"
 
     def give_up(token: str) -> str:
-        write_offs.forgive(workspace, reason="Goodwill", token=token)
+        write_offs.write_off(workspace, reason="Goodwill", token=token)
         return "done"
 
     news: list[Job] = [

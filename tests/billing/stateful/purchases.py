@@ -295,7 +295,7 @@ class WholeMachine(LedgerMachine):
         owed = receivables.owed_micros(workspace)
         ways: dict[str, Callable[[], int]] = {
             "let_go_on": lambda: disputes.let_go_on(workspace),
-            "forgive": lambda: write_offs.forgive(workspace, reason="Goodwill", token=token),
+            "forgive": lambda: write_offs.write_off(workspace, reason="Goodwill", token=token),
             "collect": lambda: receivables.settle_receivable(workspace),
         }
         answer = self.happens(ways[way], crash)

@@ -87,7 +87,7 @@ def test_a_hold_that_crosses_the_threshold_makes_it_buy(shop: Shop, rules: Calla
     rules(threshold=3)
     assert automatic() == []
     holds.place_hold(shop.workspace, 3 * DOLLAR, key="a:hold", subject="render:a")
-    assert "billing.look_at_balance" in work()
+    assert "billing.check_low_balance" in work()
     assert (automatic(), shop.posted) == ([("paid", 2000)], 25)
 
 
@@ -216,7 +216,7 @@ def test_a_confirmation_that_nobody_gives_is_cancelled_after_three_days(
     work()
     assert automatic() == [("needs_action", 2000)]
     later(monkeypatch, days=1, hours=1)
-    sweep.look_again(TopUp.objects.get(state=TopUpState.NEEDS_ACTION))
+    sweep.resume(TopUp.objects.get(state=TopUpState.NEEDS_ACTION))
     work()
     assert (automatic(), shop.posted) == ([("cancelled", 2000)], 5)
     assert shop.stripe.objects("payment_intent")[-1]["status"] == "canceled"
@@ -229,7 +229,7 @@ def test_a_cancellation_whose_answer_was_lost_is_seen_all_the_same(shop: Shop, r
     TopUp.objects.filter(origin=Origin.AUTOMATIC).update(created_at=timezone.now() - timedelta(days=4))
     (top_up,) = TopUp.objects.filter(origin=Origin.AUTOMATIC)
     shop.stripe.fault("server_error_after_work", times=1, remembered=True)
-    sweep.look_again(top_up)
+    sweep.resume(top_up)
     assert automatic() == [("cancelled", 2000)]
 
 
@@ -337,5 +337,5 @@ def test_a_low_balance_is_told_once_where_nothing_buys_itself(shop: Shop) -> Non
     shop.buy(5)
     spend(shop, 4)
     work()
-    assert low_balance.look_at_balance(shop.workspace) is False
+    assert low_balance.check_low_balance(shop.workspace) is False
     assert [letter.to for letter in posted()] == [["alice@example.org"], ["dora@example.org"]]

@@ -110,7 +110,7 @@ def test_a_lost_dispute_of_spent_credit_is_owed_also_after_it_was_let_go_on(shop
     close(shop, open_dispute(shop, top_up), "lost")
     disputes.let_go_on(shop.workspace)
     assert (shop.owed, shop.frozen, freezes.told_reason(shop.workspace)) == (20, True, freezes.OWED)
-    write_offs.forgive(shop.workspace, reason="Goodwill", token="one")
+    write_offs.write_off(shop.workspace, reason="Goodwill", token="one")
     assert (shop.posted, shop.owed, shop.frozen, shop.platform("write_off")) == (0, 0, False, -20)
 
 

@@ -226,7 +226,7 @@ def test_what_stripe_does_not_know_raises_an_alarm_and_is_asked_again_tomorrow(s
     top_up = shop.start(20)
     type(top_up).objects.update(session_id="cs_test_of_another_account")
     top_up.refresh_from_db()
-    told = sweep.look_again(top_up)
+    told = sweep.resume(top_up)
     assert told in shop.alerts("stripe_mismatch")
     assert "Stripe does not know cs_test_of_another_account" in told
     assert sweep.sweep()["top-ups"] == 0

@@ -205,7 +205,7 @@ def test_a_debt_that_was_given_up_stays_so_when_the_refund_fails(shop: Shop) -> 
     made = shop.stripe.refund(shop.charge_of(top_up))
     shop.tell()
     token = uuid.uuid4().hex
-    forgiven = [write_offs.forgive(shop.workspace, reason="Goodwill", token=token) for _ in range(2)]
+    forgiven = [write_offs.write_off(shop.workspace, reason="Goodwill", token=token) for _ in range(2)]
     assert (forgiven, shop.owed, shop.frozen, shop.platform("write_off")) == ([12 * DOLLAR, 0], 0, False, -12)
 
     shop.stripe.settle_refund(made["id"], "failed")
@@ -219,7 +219,7 @@ def test_half_a_debt_paid_and_half_given_up_both_come_back(shop: Shop) -> None:
     made = shop.stripe.refund(shop.charge_of(top_up))
     shop.tell()
     shop.buy(5)
-    write_offs.forgive(shop.workspace, reason="Goodwill", token="one")
+    write_offs.write_off(shop.workspace, reason="Goodwill", token="one")
     assert (shop.posted, shop.owed, shop.platform("write_off")) == (0, 0, -15)
     shop.stripe.settle_refund(made["id"], "canceled")
     shop.tell("refund.updated")
