@@ -35,7 +35,7 @@ def abandon(*, job_id: str) -> None:
 
 
 def tell(*, render_id: str) -> None:
-    webhooks.tell_of(render_id)
+    webhooks.notify_client(render_id)
 
 
 def deliver(*, render_id: str) -> None:
@@ -46,8 +46,8 @@ def gateway_start(*, request_id: str) -> None:
     intake.start_request(request_id)
 
 
-def gateway_letter(*, letter_id: int) -> None:
-    webhooks.deliver_letter(letter_id)
+def gateway_webhook(*, webhook_id: int) -> None:
+    webhooks.deliver_webhook(webhook_id)
 
 
 def gateway_sweep() -> None:

@@ -7,12 +7,12 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from avatarsite.admin.read_only import ActionsOnly, ReadOnly, customer
-from studio.gateway.models import GatewayFile, GatewayLetter, GatewayRequest
+from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook
 from studio.gateway.webhooks import send_again
 
 
-class LetterInline(ReadOnly, admin.TabularInline[GatewayLetter, GatewayRequest]):
-    model = GatewayLetter
+class WebhookInline(ReadOnly, admin.TabularInline[GatewayWebhook, GatewayRequest]):
+    model = GatewayWebhook
     extra = 0
     fields = readonly_fields = ("state", "tries", "last_answer", "created_at", "ended_at")
 
@@ -22,12 +22,12 @@ class GatewayRequestAdmin(ReadOnly, admin.ModelAdmin[GatewayRequest]):
     list_display = ("reference", "protocol", "workspace", "model", "state", "render", "created_at")
     list_filter = ("protocol", "state", "created_at")
     search_fields = ("=id", "=reference", "=client_reference", *customer(), "=render__id")
-    exclude = ("webhook_url", "wish", "asked")
-    inlines = (LetterInline,)
+    exclude = ("webhook_url", "params", "body")
+    inlines = (WebhookInline,)
 
 
-@admin.register(GatewayLetter)
-class GatewayLetterAdmin(ActionsOnly, admin.ModelAdmin[GatewayLetter]):
+@admin.register(GatewayWebhook)
+class GatewayWebhookAdmin(ActionsOnly, admin.ModelAdmin[GatewayWebhook]):
     list_display = ("request", "state", "tries", "last_answer", "next_try_at", "created_at", "ended_at")
     list_filter = ("state", "created_at", "request__protocol")
     list_select_related = ("request",)
@@ -35,15 +35,15 @@ class GatewayLetterAdmin(ActionsOnly, admin.ModelAdmin[GatewayLetter]):
     actions = ("again",)
 
     @admin.action(description="Send again", permissions=["change"])
-    def again(self, request: HttpRequest, letters: QuerySet[GatewayLetter]) -> None:
-        sent = [letter for letter in letters if send_again(letter)]
-        for letter in sent:
-            self.log_change(request, letter, "Sent again by hand")
+    def again(self, request: HttpRequest, webhooks: QuerySet[GatewayWebhook]) -> None:
+        sent = [webhook for webhook in webhooks if send_again(webhook)]
+        for webhook in sent:
+            self.log_change(request, webhook, "Sent again by hand")
         level = messages.SUCCESS if sent else messages.WARNING
-        self.message_user(request, f"{len(sent)} of {len(letters)} sent again; the others are on their way.", level)
+        self.message_user(request, f"{len(sent)} of {len(webhooks)} sent again; the others are on their way.", level)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return request.user.has_perm("gateway.view_gatewayletter")
+        return request.user.has_perm("gateway.view_gatewaywebhook")
 
 
 @admin.register(GatewayFile)

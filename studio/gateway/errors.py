@@ -1,17 +1,15 @@
-"""What went wrong, before it is put into a protocol's own words."""
+"""Errors of a request, before they are put into a protocol's own words."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
-from uuid import UUID
 
-from avatarsite.workspaces.models import ApiToken
-from studio.gateway.models import GatewayRequest, Protocol
+from studio.gateway.models import GatewayRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class GatewayError:
     """``code`` is a Refusal, a RequestRefused code, a Fault, or one of those below.
 
     ``field`` is ours: portrait, voice, or the name of an option. ``detail`` is what a door has said in its own words.
@@ -43,44 +41,17 @@ NOT_SOLD = "not_sold"  # this platform has no key for any provider of it
 INVALID = "invalid"
 
 
-class Refused(Exception):
+class Rejected(Exception):
     """The request is not taken. Nothing was written."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.message or trouble.code)
-        self.trouble = trouble
+    def __init__(self, error: GatewayError) -> None:
+        super().__init__(error.message or error.code)
+        self.error = error
 
 
-class AlreadyAsked(Exception):
+class DuplicateRequest(Exception):
     """The client has used this id before."""
 
     def __init__(self, known: GatewayRequest) -> None:
         super().__init__(known.reference)
         self.known = known
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A client's request as its door has read it.
-
-    ``portrait`` and ``voice`` are addresses, spelt-out files, or UUIDs of files that were put here before.
-    """
-
-    protocol: Protocol
-    token: ApiToken
-    reference: str
-    model: str  # the client's word for it
-    slug: str  # ours
-    portrait: str
-    voice: str
-    asked: dict[str, Any]
-    prompt: str = ""
-    options: dict[str, Any] = field(default_factory=dict)
-    fallback: bool = True
-    webhook_url: str = ""
-    client_reference: str = ""
-    start_seconds: float | None = None
-    keeps_request: bool = True
-    session: UUID | None = None  # of the connection to which the result is pushed
-    digest: str = ""  # of all of it, if the client may send it again under its key
-    trouble: Trouble | None = None  # found by the door, to be told where the protocol tells it: later

@@ -14,12 +14,23 @@ from uuid import UUID
 from avatarsite.api.models import KEY_LENGTH
 from avatarsite.workspaces.models import ApiToken
 from studio.gateway import intake
-from studio.gateway.errors import AlreadyAsked, Order
+from studio.gateway.errors import DuplicateRequest
+from studio.gateway.incoming import IncomingRequest
 from studio.gateway.models import GatewayRequest
 
 HEADER = "Idempotency-Key"
 USED = f"This {HEADER} came before with another request; nothing was done now."
-ASKED = ("model", "portrait", "voice", "prompt", "options", "fallback", "webhook_url", "start_seconds", "keeps_request")
+HASHED = (
+    "model",
+    "portrait",
+    "voice",
+    "prompt",
+    "options",
+    "fallback",
+    "webhook_url",
+    "start_seconds",
+    "keeps_request",
+)
 WRONG = f"The {HEADER} has to be 1 to {KEY_LENGTH} visible ASCII characters."
 
 
@@ -32,23 +43,23 @@ def key_in(headers: Mapping[str, str]) -> str:
     key = headers.get(HEADER)
     if key is None:
         return ""
-    if not 1 <= len(key) <= KEY_LENGTH or not all("!" <= letter <= "~" for letter in key):
+    if not 1 <= len(key) <= KEY_LENGTH or not all("!" <= character <= "~" for character in key):
         raise KeyRefused(WRONG)
     return key
 
 
-def accept_once(order: Order, key: str) -> GatewayRequest:
-    """As ``asking.accept``; with a key, the id derives from it, and a repeat gives the first row.
+def accept_once(incoming: IncomingRequest, key: str) -> GatewayRequest:
+    """As ``intake.accept``; with a key, the id derives from it, and a repeat gives the first row.
 
-    Raises KeyRefused when the key was used for something else; and Refused.
+    Raises KeyRefused when the key was used for something else; and Rejected.
     """
     if not key:
-        return intake.accept(order)
-    order = replace(order, reference=_reference(order.token, key), digest=_digest(order))
+        return intake.accept(incoming)
+    incoming = replace(incoming, reference=_reference(incoming.token, key), digest=_digest(incoming))
     try:
-        return intake.accept(order)
-    except AlreadyAsked as again:
-        if again.known.wish.get("digest") != order.digest:
+        return intake.accept(incoming)
+    except DuplicateRequest as again:
+        if again.known.params.get("digest") != incoming.digest:
             raise KeyRefused(USED) from None
         return again.known
 
@@ -58,8 +69,8 @@ def _reference(token: ApiToken, key: str) -> str:
     return str(UUID(bytes=sha256(f"{token.workspace_id}:{key}".encode()).digest()[:16], version=4))
 
 
-def _digest(order: Order) -> str:
+def _digest(incoming: IncomingRequest) -> str:
     """Of all that was asked for, but for the id."""
-    rest = {name: getattr(order, name) for name in ASKED} | {"test": order.token.test}
-    wrong = order.trouble.stored() if order.trouble else None
+    rest = {name: getattr(incoming, name) for name in HASHED} | {"test": incoming.token.test}
+    wrong = incoming.error.stored() if incoming.error else None
     return sha256(json.dumps([rest, wrong], sort_keys=True).encode()).hexdigest()

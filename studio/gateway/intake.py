@@ -18,11 +18,12 @@ from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached, InsufficientCredit
 from billing.ledger import posting
 from studio.gateway import errors
-from studio.gateway.errors import AlreadyAsked, Order, Refused, Trouble
-from studio.gateway.models import AskedState, GatewayRequest
+from studio.gateway.errors import DuplicateRequest, GatewayError, Rejected
+from studio.gateway.incoming import IncomingRequest
+from studio.gateway.models import GatewayRequest, RequestState
 from studio.gateway.status import renders_of
 from studio.gateway.stored_files import upload_of
-from studio.gateway.webhooks import write_letters
+from studio.gateway.webhooks import create_webhooks
 from studio.media.voices.voices import MIN_MS
 from studio.models import RenderState, Upload, UploadKind
 from studio.pipeline.cancel import finish_cancelled, request_cancel
@@ -45,31 +46,31 @@ ORPHANED = "The token that asked for it has been deleted."
 BROKE_DOWN = "Our own work on this request broke down several times."
 
 
-def accept(order: Order) -> GatewayRequest:
+def accept(incoming: IncomingRequest) -> GatewayRequest:
     """Write the request down and queue what is to be done about it. No network call is made here.
 
-    Raises AlreadyAsked, or Refused for what can be known before the media are there.
+    Raises DuplicateRequest, or Rejected for what can be known before the media are there.
     """
-    known = GatewayRequest.objects.for_workspace(order.token.workspace).filter(
-        protocol=order.protocol, reference=order.reference
+    known = GatewayRequest.objects.for_workspace(incoming.token.workspace).filter(
+        protocol=incoming.protocol, reference=incoming.reference
     )
     if first := known.first():
-        raise AlreadyAsked(first)
-    _check_possible(order)
-    row = _row_of(order)
-    if not order.trouble:
+        raise DuplicateRequest(first)
+    _check_possible(incoming)
+    row = _row_of(incoming)
+    if not incoming.error:
         _read_spelt_out(row)
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-            if row.state == AskedState.FETCHING:
+            if row.state == RequestState.FETCHING:
                 jobs.enqueue("studio.gateway_start", request_id=row.pk)
             else:
-                write_letters(row)
+                create_webhooks(row)
     except IntegrityError:
         if (first := known.first()) is None:
             raise
-        raise AlreadyAsked(first) from None
+        raise DuplicateRequest(first) from None
     return row
 
 
@@ -90,22 +91,22 @@ def start_request(request_id: str) -> bool:
     if not _claim(row):
         return False
     if row.tries > MAX_TRIES:
-        return _refuse(row, Trouble("worker", message=BROKE_DOWN))
+        return _refuse(row, GatewayError("worker", message=BROKE_DOWN))
     if row.start_by and row.start_by < timezone.now():
-        return _refuse(row, Trouble(errors.LATE))
+        return _refuse(row, GatewayError(errors.LATE))
     if row.token is None:  # whether it was a test is not known any more
-        return _refuse(row, Trouble("worker", message=ORPHANED))
+        return _refuse(row, GatewayError("worker", message=ORPHANED))
     try:
         portrait, voice = (_fetched(row, kind) for kind in UploadKind)
     except DomainError as refusal:
         again = getattr(refusal, "retryable", False) and row.tries < MAX_TRIES
-        return _put_off(row) if again else _refuse(row, trouble_of(refusal))
+        return _put_off(row) if again else _refuse(row, error_of(refusal))
     return _ask(row, portrait, voice)
 
 
 def due_requests() -> list[str]:
     """Ids of requests whose start was dropped; asked by the sweep."""
-    due = GatewayRequest.objects.filter(state=AskedState.FETCHING, next_try_at__lte=timezone.now())
+    due = GatewayRequest.objects.filter(state=RequestState.FETCHING, next_try_at__lte=timezone.now())
     return list(due.order_by("next_try_at").values_list("pk", flat=True)[:200])
 
 
@@ -124,7 +125,7 @@ def give_up_late(row: GatewayRequest) -> bool:
     if row.start_by is None or row.start_by > timezone.now():
         return False
     with transaction.atomic():
-        if _end(row, AskedState.REFUSED, Trouble(errors.LATE)):
+        if _end(row, RequestState.REFUSED, GatewayError(errors.LATE)):
             return True
         row.refresh_from_db()
         renders = renders_of(row)
@@ -134,16 +135,16 @@ def give_up_late(row: GatewayRequest) -> bool:
             GatewayRequest.objects.filter(pk=row.pk).update(start_by=None)
         if not any(ended):
             return False
-        GatewayRequest.objects.filter(pk=row.pk).update(trouble=Trouble(errors.LATE).stored())
+        GatewayRequest.objects.filter(pk=row.pk).update(error=GatewayError(errors.LATE).stored())
         row.refresh_from_db()
-        write_letters(row)
+        create_webhooks(row)
     return True
 
 
 def cancel(row: GatewayRequest) -> bool:
     """Stop it, or pass the wish on. True if it has ended by this call and nothing will come."""
     with transaction.atomic():
-        if _end(row, AskedState.CANCELLED, Trouble(errors.CANCELLED)):
+        if _end(row, RequestState.CANCELLED, GatewayError(errors.CANCELLED)):
             return True
     row.refresh_from_db()
     if row.render is None:
@@ -152,95 +153,96 @@ def cancel(row: GatewayRequest) -> bool:
     row.render.refresh_from_db()
     if not row.render.ended:
         return False
-    write_letters(row)
+    create_webhooks(row)
     return True
 
 
 # --- Before there is a row
 
 
-def _check_possible(order: Order) -> None:
+def _check_possible(incoming: IncomingRequest) -> None:
     """What the pipeline would say of it before it has seen the media."""
-    options, test = order.options, order.token.test
+    options, test = incoming.options, incoming.token.test
     try:
         full = checked_options(options)
         if not test:
-            check_offered(full, order.slug, "cheapest")
+            check_offered(full, incoming.slug, "cheapest")
     except DomainError as refusal:
-        raise Refused(trouble_of(refusal)) from refusal
-    quote = least_quote(order.token, order.slug, full)
+        raise Rejected(error_of(refusal)) from refusal
+    quote = least_quote(incoming.token, incoming.slug, full)
     if quote.chosen is None:
-        raise Refused(_not_available(order.slug, quote.why))
-    if not order.trouble:
-        _check_room(order.token, [quote] * full["takes"])
-    if test or order.trouble:
+        raise Rejected(_not_available(incoming.slug, quote.why))
+    if not incoming.error:
+        _check_room(incoming.token, [quote] * full["takes"])
+    if test or incoming.error:
         return
-    available = posting.balance(order.token.workspace).available_micros
+    available = posting.balance(incoming.token.workspace).available_micros
     least = quote.chosen.ceiling_micros * full["takes"]
     if available < least:
-        raise Refused(trouble_of(InsufficientCredit(needed_micros=least, available_micros=available)))
+        raise Rejected(error_of(InsufficientCredit(needed_micros=least, available_micros=available)))
 
 
 def _check_room(token: ApiToken, quotes: list[Quote]) -> None:
     try:
         limits.check(token.workspace, token, quotes)
     except limits.DraftsLimited as refusal:
-        raise Refused(trouble_of(refusal)) from refusal
+        raise Rejected(error_of(refusal)) from refusal
 
 
-def _not_available(slug: str, why: str) -> Trouble:
+def _not_available(slug: str, why: str) -> GatewayError:
     offers = registry.offers_of(slug)
     has_key = any(not registry.provider(offer.provider).why_unavailable() for offer in offers)
-    return Trouble(errors.UNAVAILABLE if has_key else errors.NOT_SOLD, "model", why)
+    return GatewayError(errors.UNAVAILABLE if has_key else errors.NOT_SOLD, "model", why)
 
 
-def _row_of(order: Order) -> GatewayRequest:
+def _row_of(incoming: IncomingRequest) -> GatewayRequest:
     now = timezone.now()
-    wish = {
-        "model": order.slug,
-        "prompt": order.prompt,
-        "options": order.options,
-        "fallback": order.fallback,
-        UploadKind.PORTRAIT.value: order.portrait,
-        UploadKind.VOICE.value: order.voice,
-        "digest": order.digest,
+    params = {
+        "model": incoming.slug,
+        "prompt": incoming.prompt,
+        "options": incoming.options,
+        "fallback": incoming.fallback,
+        UploadKind.PORTRAIT.value: incoming.portrait,
+        UploadKind.VOICE.value: incoming.voice,
+        "digest": incoming.digest,
     }
+    seconds = None if incoming.error else incoming.start_seconds
     return GatewayRequest(
-        workspace=order.token.workspace,
-        token=order.token,
-        protocol=order.protocol,
-        reference=order.reference,
-        model=order.model,
-        asked=order.asked if order.keeps_request else {},
-        wish=wish,
-        webhook_url=order.webhook_url,
-        to_be_told=bool(order.webhook_url),
-        session=order.session,
-        client_reference=order.client_reference,
-        state=AskedState.REFUSED if order.trouble else AskedState.FETCHING,
-        trouble=order.trouble.stored() if order.trouble else None,
-        next_try_at=None if order.trouble else now,
-        start_by=now + timedelta(seconds=order.start_seconds) if order.start_seconds and not order.trouble else None,
+        workspace=incoming.token.workspace,
+        token=incoming.token,
+        protocol=incoming.protocol,
+        reference=incoming.reference,
+        model=incoming.model,
+        body=incoming.body if incoming.keeps_request else {},
+        params=params,
+        webhook_url=incoming.webhook_url,
+        webhook_pending=bool(incoming.webhook_url),
+        session=incoming.session,
+        client_reference=incoming.client_reference,
+        state=RequestState.REFUSED if incoming.error else RequestState.FETCHING,
+        error=incoming.error.stored() if incoming.error else None,
+        next_try_at=None if incoming.error else now,
+        start_by=now + timedelta(seconds=seconds) if seconds else None,
     )
 
 
 def _read_spelt_out(row: GatewayRequest) -> None:
     """Files that stand in the request itself become uploads at once, so that the row stays small."""
     for kind in UploadKind:
-        text = row.wish[kind]
+        text = row.params[kind]
         if is_address(text) or _uuid(text):
             continue
         try:
             upload = inline_upload(row.workspace, kind=kind, text=text)
         except (NoPlace, StorageTooFast) as refusal:  # nothing is wrong with the request, and it may come again
-            raise Refused(Trouble(errors.UNAVAILABLE, message=str(refusal))) from refusal
+            raise Rejected(GatewayError(errors.UNAVAILABLE, message=str(refusal))) from refusal
         except DomainError as refusal:
-            row.state, row.next_try_at, row.start_by = AskedState.REFUSED, None, None
-            row.trouble = trouble_of(refusal).stored()
-            row.wish[kind] = ""
+            row.state, row.next_try_at, row.start_by = RequestState.REFUSED, None, None
+            row.error = error_of(refusal).stored()
+            row.params[kind] = ""
             return
         setattr(row, kind.value, upload)
-        row.wish[kind] = ""
+        row.params[kind] = ""
 
 
 # --- Afterwards, in a task
@@ -251,7 +253,7 @@ def _fetched(row: GatewayRequest, kind: UploadKind) -> Upload:
     here: Upload | None = getattr(row, kind.value)
     if here is not None:
         return here
-    source = row.wish[kind]
+    source = row.params[kind]
     upload = upload_of(row.workspace, source, kind)
     if upload is None and _uuid(source):
         raise FileNotFetched(kind, f"There is no file {source} here.")
@@ -263,10 +265,10 @@ def _fetched(row: GatewayRequest, kind: UploadKind) -> Upload:
 
 
 def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
-    wish = row.wish
+    params = row.params
     try:
         with transaction.atomic():
-            if not _move(row, state=AskedState.ASKED, next_try_at=None):
+            if not _move(row, state=RequestState.SUBMITTED, next_try_at=None):
                 return False
             renders = request_takes(
                 user=None,
@@ -276,31 +278,31 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
                 project=project_for_new_video(row.workspace),
                 portrait=portrait,
                 voice=voice,
-                model=wish["model"],
-                prompt=wish["prompt"],
-                options=wish["options"],
-                fallback=wish["fallback"],
+                model=params["model"],
+                prompt=params["prompt"],
+                options=params["options"],
+                fallback=params["fallback"],
                 reference=row.client_reference or row.reference,
             )
-            done_with = {} if row.asked else {"wish": {"digest": wish.get("digest", "")}}  # X-Fal-Store-IO: 0
+            done_with = {} if row.body else {"params": {"digest": params.get("digest", "")}}  # X-Fal-Store-IO: 0
             GatewayRequest.objects.filter(pk=row.pk).update(render=renders[0], **done_with)
     except DomainError as refusal:
-        row.state = AskedState.FETCHING
+        row.state = RequestState.FETCHING
         if isinstance(refusal, BudgetReached):
             note_refusal(row.workspace, refusal)
-        return _refuse(row, trouble_of(refusal))
+        return _refuse(row, error_of(refusal))
     return True
 
 
-def trouble_of(refusal: DomainError) -> Trouble:
+def error_of(refusal: DomainError) -> GatewayError:
     """A refusal as the doors put it into their words."""
-    return Trouble(refusal.code, refusal.field, str(refusal), retry_after=refusal.retry_after)
+    return GatewayError(refusal.code, refusal.field, str(refusal), retry_after=refusal.retry_after)
 
 
 def _claim(row: GatewayRequest) -> bool:
     """Count the try in a committed row before the risky part."""
     now = timezone.now()
-    if row.state != AskedState.FETCHING or row.next_try_at is None or row.next_try_at > now:
+    if row.state != RequestState.FETCHING or row.next_try_at is None or row.next_try_at > now:
         return False
     return _move(row, tries=row.tries + 1, next_try_at=now + LEASE)
 
@@ -310,25 +312,25 @@ def _put_off(row: GatewayRequest) -> bool:
     return False
 
 
-def _refuse(row: GatewayRequest, trouble: Trouble) -> bool:
+def _refuse(row: GatewayRequest, error: GatewayError) -> bool:
     with transaction.atomic():
-        return _end(row, AskedState.REFUSED, trouble)
+        return _end(row, RequestState.REFUSED, error)
 
 
-def _end(row: GatewayRequest, state: AskedState, trouble: Trouble) -> bool:
+def _end(row: GatewayRequest, state: RequestState, error: GatewayError) -> bool:
     """End a request that has not become a render, and tell. False if it has moved on."""
-    waiting = GatewayRequest.objects.filter(pk=row.pk, state=AskedState.FETCHING)
-    if not waiting.update(state=state, trouble=trouble.stored(), next_try_at=None, start_by=None):
+    waiting = GatewayRequest.objects.filter(pk=row.pk, state=RequestState.FETCHING)
+    if not waiting.update(state=state, error=error.stored(), next_try_at=None, start_by=None):
         return False
     row.refresh_from_db()
-    write_letters(row)
+    create_webhooks(row)
     return True
 
 
 def _move(row: GatewayRequest, **fields: Any) -> bool:
     """Write ``fields`` if the request still stands as it was loaded or last written."""
     won = GatewayRequest.objects.filter(
-        pk=row.pk, state=AskedState.FETCHING, tries=row.tries, next_try_at=row.next_try_at
+        pk=row.pk, state=RequestState.FETCHING, tries=row.tries, next_try_at=row.next_try_at
     ).update(**fields)
     if won:
         for name, value in fields.items():

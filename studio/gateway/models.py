@@ -22,10 +22,10 @@ class Protocol(models.TextChoices):
     AIMLAPI = "aimlapi", "AI/ML API"
 
 
-class AskedState(models.TextChoices):
+class RequestState(models.TextChoices):
     FETCHING = "fetching", "Fetching its media"
-    ASKED = "asked", "Asked of the pipeline"
-    REFUSED = "refused", "Refused"
+    SUBMITTED = "submitted", "Asked of the pipeline"
+    REFUSED = "refused", "Rejected"
     CANCELLED = "cancelled", "Cancelled before it was asked"
 
 
@@ -38,24 +38,24 @@ class GatewayRequest(models.Model):
     protocol = models.CharField(max_length=10, choices=Protocol.choices)
     reference = models.CharField("the id that the client knows", max_length=128)
     model = models.CharField("as the client named it", max_length=120)
-    asked = models.JSONField("the request as it came, without files that were spelt out in it", default=dict)
+    body = models.JSONField("the request as it came, without files that were spelt out in it", default=dict)
     # What the pipeline is asked for: model, prompt, options, fallback; and portrait, voice as addresses until they
     # have been fetched.
-    wish = models.JSONField(default=dict)
+    params = models.JSONField(default=dict)
     portrait = models.ForeignKey(Upload, models.SET_NULL, null=True, blank=True, related_name="+")
     voice = models.ForeignKey(Upload, models.SET_NULL, null=True, blank=True, related_name="+")
     webhook_url = models.TextField("may carry a secret, so only its host is shown", blank=True)
-    to_be_told = models.BooleanField("a webhook is still to be written", default=False)
+    webhook_pending = models.BooleanField("a webhook is still to be written", default=False)
     client_reference = models.CharField("the client's own id of the call", max_length=128, blank=True)
     # Until its client has surely been told by the connection that asked for it, or by one that resumes the session.
     session = models.UUIDField("of the connection to which the result is pushed", null=True, editable=False)
 
-    state = models.CharField(max_length=10, choices=AskedState.choices, default=AskedState.FETCHING)
+    state = models.CharField(max_length=10, choices=RequestState.choices, default=RequestState.FETCHING)
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
     start_by = models.DateTimeField("given up if no provider has it by then", null=True, blank=True)
     # code, field, message; for a request that never became a render, or whose render we ended by its wish.
-    trouble = models.JSONField(null=True, blank=True)
+    error = models.JSONField(null=True, blank=True)
     # The first of its renders; several takes are its group.
     render = models.ForeignKey(Render, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -64,14 +64,14 @@ class GatewayRequest(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "protocol", "reference"], name="gateway_asked_once"),
+            models.UniqueConstraint(fields=["workspace", "protocol", "reference"], name="gateway_reference_once"),
         ]
         indexes = [
             models.Index(fields=["workspace", "protocol", "-id"], name="gateway_by_workspace"),
             models.Index(
                 fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="gateway_request_due"
             ),
-            models.Index(fields=["id"], condition=models.Q(to_be_told=True), name="gateway_to_be_told"),
+            models.Index(fields=["id"], condition=models.Q(webhook_pending=True), name="gateway_webhook_pending"),
             models.Index(fields=["session"], condition=models.Q(session__isnull=False), name="gateway_by_session"),
             models.Index(fields=["start_by"], condition=models.Q(start_by__isnull=False), name="gateway_start_by"),
         ]
@@ -80,19 +80,19 @@ class GatewayRequest(models.Model):
         return f"{self.get_protocol_display()} {self.reference}"
 
 
-class LetterState(models.TextChoices):
+class WebhookState(models.TextChoices):
     WAITING = "waiting", "On its way"
     DELIVERED = "delivered", "Delivered"
     GIVEN_UP = "given_up", "Given up"
 
 
-class GatewayLetter(models.Model):
+class GatewayWebhook(models.Model):
     """A webhook about one request, or about one of its takes, until it is taken or it is time to give up."""
 
     key = models.CharField(max_length=80, unique=True)
-    request = models.ForeignKey(GatewayRequest, models.CASCADE, related_name="letters")
+    request = models.ForeignKey(GatewayRequest, models.CASCADE, related_name="webhooks")
     render = models.ForeignKey(Render, models.SET_NULL, null=True, blank=True, related_name="+")
-    state = models.CharField(max_length=10, choices=LetterState.choices, default=LetterState.WAITING)
+    state = models.CharField(max_length=10, choices=WebhookState.choices, default=WebhookState.WAITING)
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
     last_answer = models.CharField("in a sentence", max_length=300, blank=True)
@@ -101,7 +101,7 @@ class GatewayLetter(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["next_try_at"], condition=models.Q(state="waiting"), name="gateway_letter_due"),
+            models.Index(fields=["next_try_at"], condition=models.Q(state="waiting"), name="gateway_webhook_due"),
         ]
 
     def __str__(self) -> str:

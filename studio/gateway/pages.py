@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.models import Workspace
-from studio.gateway.models import AskedState, GatewayLetter, GatewayRequest, LetterState
+from studio.gateway.models import GatewayRequest, GatewayWebhook, RequestState, WebhookState
 from studio.gateway.stored_files import MOST_BYTES
 
 RECENT = 20
@@ -27,11 +27,11 @@ class Asked:
     webhook: str
 
     @property
-    def trouble(self) -> str:
+    def error(self) -> str:
         """Why it never became a video."""
-        if self.row.state == AskedState.CANCELLED:
+        if self.row.state == RequestState.CANCELLED:
             return "Cancelled before it began."
-        return str((self.row.trouble or {}).get("message") or "What was asked for could not be read.")
+        return str((self.row.error or {}).get("message") or "What was asked for could not be read.")
 
 
 @workspace_view(Action.VIEW)
@@ -53,15 +53,15 @@ def drop_in(request: WorkspaceRequest) -> HttpResponse:
 
 def recent(workspace: Workspace) -> list[Asked]:
     """The newest requests of the workspace's own clients."""
-    rows = GatewayRequest.objects.for_workspace(workspace).select_related("render").prefetch_related("letters")
-    return [Asked(row, _webhook(list(row.letters.all()))) for row in rows.order_by("-pk")[:RECENT]]
+    rows = GatewayRequest.objects.for_workspace(workspace).select_related("render").prefetch_related("webhooks")
+    return [Asked(row, _webhook(list(row.webhooks.all()))) for row in rows.order_by("-pk")[:RECENT]]
 
 
-def _webhook(letters: list[GatewayLetter]) -> str:
-    """The most troubled letter of a request, in a sentence; empty when there is none."""
-    by_state = {letter.state: letter for letter in letters}
-    if lost := by_state.get(LetterState.GIVEN_UP):
+def _webhook(webhooks: list[GatewayWebhook]) -> str:
+    """The most troubled webhook of a request, in a sentence; empty when there is none."""
+    by_state = {webhook.state: webhook for webhook in webhooks}
+    if lost := by_state.get(WebhookState.GIVEN_UP):
         return f"Given up. {lost.last_answer}"
-    if waiting := by_state.get(LetterState.WAITING):
+    if waiting := by_state.get(WebhookState.WAITING):
         return f"To be tried again. {waiting.last_answer}" if waiting.tries else "On its way."
-    return "Delivered." if letters else ""
+    return "Delivered." if webhooks else ""

@@ -9,8 +9,8 @@ from django.db import connection
 
 from avatarsite.workspaces.models import Workspace
 from studio.gateway import errors
-from studio.gateway.errors import Trouble
-from studio.gateway.models import AskedState, GatewayRequest, Protocol
+from studio.gateway.errors import GatewayError
+from studio.gateway.models import GatewayRequest, Protocol, RequestState
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 
 NOT_BEGUN = (JobStatus.QUEUED, JobStatus.UNKNOWN)
@@ -36,7 +36,7 @@ class Take:
     phase: Phase
     render: Render | None = None
     job: ProviderJob | None = None
-    trouble: Trouble | None = None
+    error: GatewayError | None = None
 
     @property
     def percent(self) -> int | None:
@@ -44,7 +44,7 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RequestStatus:
     row: GatewayRequest
     takes: list[Take]
 
@@ -72,14 +72,14 @@ def find_request(workspace: Workspace, protocol: Protocol, reference: str) -> Ga
         return None
 
 
-def standing_of(row: GatewayRequest) -> Standing | None:
+def status_of(row: GatewayRequest) -> RequestStatus | None:
     """None when its video has been deleted: then there is nothing left to tell."""
-    if row.state in (AskedState.REFUSED, AskedState.CANCELLED):
-        return Standing(row, [Take(Phase.FAILED, trouble=_stored_trouble(row))])
-    if row.state == AskedState.FETCHING:
-        return Standing(row, [Take(Phase.WAITING)])
+    if row.state in (RequestState.REFUSED, RequestState.CANCELLED):
+        return RequestStatus(row, [Take(Phase.FAILED, error=_stored_error(row))])
+    if row.state == RequestState.FETCHING:
+        return RequestStatus(row, [Take(Phase.WAITING)])
     renders = renders_of(row)
-    return Standing(row, [take_of(row, render) for render in renders]) if renders else None
+    return RequestStatus(row, [take_of(row, render) for render in renders]) if renders else None
 
 
 def renders_of(row: GatewayRequest) -> list[Render]:
@@ -95,7 +95,7 @@ def take_of(row: GatewayRequest, render: Render) -> Take:
     if render.state == RenderState.READY:
         return Take(Phase.READY, render)
     if render.ended:
-        return Take(Phase.FAILED, render, trouble=_trouble_of(row, render))
+        return Take(Phase.FAILED, render, error=_error_of(row, render))
     if render.state in (RenderState.QUEUED, RenderState.SUBMITTING):
         return Take(Phase.WAITING, render)
     job = render.jobs.order_by("attempt").last()
@@ -105,16 +105,16 @@ def take_of(row: GatewayRequest, render: Render) -> Take:
     return Take(Phase.RUNNING, render, job)
 
 
-def _trouble_of(row: GatewayRequest, render: Render) -> Trouble:
-    if row.trouble:
-        return _stored_trouble(row)
+def _error_of(row: GatewayRequest, render: Render) -> GatewayError:
+    if row.error:
+        return _stored_error(row)
     if render.state == RenderState.CANCELLED:
-        return Trouble(errors.CANCELLED, message="The request was cancelled.")
-    return Trouble(render.failure_code or "unknown", message=render.failure_message)
+        return GatewayError(errors.CANCELLED, message="The request was cancelled.")
+    return GatewayError(render.failure_code or "unknown", message=render.failure_message)
 
 
-def _stored_trouble(row: GatewayRequest) -> Trouble:
-    return Trouble(**(row.trouble or {"code": "unknown"}))
+def _stored_error(row: GatewayRequest) -> GatewayError:
+    return GatewayError(**(row.error or {"code": "unknown"}))
 
 
 def position_of(row: GatewayRequest, take: Take) -> int:
@@ -128,5 +128,5 @@ def position_of(row: GatewayRequest, take: Take) -> int:
         with connection.cursor() as cursor:
             cursor.execute(_BEFORE, [row.workspace_id, RenderState.QUEUED.value, take.render.pk])
             return int(cursor.fetchone()[0])
-    fetching = GatewayRequest.objects.filter(workspace_id=row.workspace_id, state=AskedState.FETCHING)
+    fetching = GatewayRequest.objects.filter(workspace_id=row.workspace_id, state=RequestState.FETCHING)
     return fetching.filter(pk__lt=row.pk).count()

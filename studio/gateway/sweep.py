@@ -31,17 +31,17 @@ def _nudge_requests() -> int:
     return len(ids)
 
 
-def _nudge_letters() -> int:
-    ids = webhooks.due_letters()
-    for letter_id in ids:
-        jobs.enqueue("studio.gateway_letter", letter_id=letter_id)
+def _nudge_webhooks() -> int:
+    ids = webhooks.due_webhooks()
+    for webhook_id in ids:
+        jobs.enqueue("studio.gateway_webhook", webhook_id=webhook_id)
     return len(ids)
 
 
 CLAUSES: dict[str, Callable[[], int]] = {
     "late": _give_up_late,
     "requests": _nudge_requests,
-    "unwritten letters": webhooks.write_forgotten,
-    "letters": _nudge_letters,
+    "unwritten webhooks": webhooks.create_missing,
+    "webhooks": _nudge_webhooks,
     "files": stored_files.delete_expired,
 }

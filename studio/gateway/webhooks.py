@@ -17,7 +17,7 @@ from avatarsite.queue import jobs
 from avatarsite.queue.sweeping import each
 from studio.gateway import signing
 from studio.gateway.fal import webhook as fal
-from studio.gateway.models import AskedState, GatewayLetter, GatewayRequest, LetterState, Protocol
+from studio.gateway.models import GatewayRequest, GatewayWebhook, Protocol, RequestState, WebhookState
 from studio.gateway.runware import webhook as runware
 from studio.gateway.status import renders_of
 from studio.models import Render
@@ -36,124 +36,124 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)
 SECONDS = 15.0
 MAX_TRIES = 11  # the first and ten more, over two hours
-FIRST_WAIT, LONGEST_WAIT = 7, 3_600
+INITIAL_WAIT, MAX_WAIT = 7, 3_600
 BATCH = 200
 SOON = timedelta(seconds=60)
 
 
-def write_letters(row: GatewayRequest) -> int:
-    """Write a letter for whatever of the request has ended, and queue its delivery. Safe to repeat."""
-    if not row.webhook_url or not row.to_be_told:
+def create_webhooks(row: GatewayRequest) -> int:
+    """Write a webhook for whatever of the request has ended, and queue its delivery. Safe to repeat."""
+    if not row.webhook_url or not row.webhook_pending:
         return 0
     subjects, is_all = _ended(row)
-    written = sum(_write(row, render) for render in subjects)
+    written = sum(_create(row, render) for render in subjects)
     if is_all:
-        GatewayRequest.objects.filter(pk=row.pk).update(to_be_told=False)
+        GatewayRequest.objects.filter(pk=row.pk).update(webhook_pending=False)
     return written
 
 
-def tell_of(render_id: str) -> int:
-    """Write the letters of the request that an ended render belongs to, if a client of ours asked for it."""
+def notify_client(render_id: str) -> int:
+    """Write the webhooks of the request that an ended render belongs to, if a client of ours asked for it."""
     named = Q(render_id=render_id) | Q(render__group__renders=render_id)
-    return _write_each(GatewayRequest.objects.filter(named, to_be_told=True).distinct())
+    return _create_each(GatewayRequest.objects.filter(named, webhook_pending=True).distinct())
 
 
-def deliver_letter(letter_id: int) -> bool:
+def deliver_webhook(webhook_id: int) -> bool:
     """Try once, if it is due. True if the address took it now."""
-    letter = GatewayLetter.objects.select_related("request__workspace", "request__token", "render").get(pk=letter_id)
-    if not _claim(letter):
+    webhook = GatewayWebhook.objects.select_related("request__workspace", "request__token", "render").get(pk=webhook_id)
+    if not _claim(webhook):
         return False
-    if letter.tries > MAX_TRIES:  # whatever ended the earlier tries, they were no answers
-        return _end(letter, LetterState.GIVEN_UP, "Our own work on it broke down each time.")
-    said = _said(letter)
+    if webhook.tries > MAX_TRIES:  # whatever ended the earlier tries, they were no answers
+        return _end(webhook, WebhookState.GIVEN_UP, "Our own work on it broke down each time.")
+    said = _content(webhook)
     if said is None:
-        return _end(letter, LetterState.GIVEN_UP, "The video that it was about has been deleted.")
+        return _end(webhook, WebhookState.GIVEN_UP, "The video that it was about has been deleted.")
     try:
-        status = http.run(_post, letter.request.webhook_url, *said)
+        status = http.run(_post, webhook.request.webhook_url, *said)
     except AddressRefused as refusal:
-        return _end(letter, LetterState.GIVEN_UP, refusal.failure.message)
+        return _end(webhook, WebhookState.GIVEN_UP, refusal.failure.message)
     except ProviderError as error:
-        return _again(letter, f"No answer: {error.failure.message}")
+        return _again(webhook, f"No answer: {error.failure.message}")
     if 200 <= status < 300:
-        return _end(letter, LetterState.DELIVERED, f"It answered {status}.")
-    return _again(letter, f"It answered {status}.")
+        return _end(webhook, WebhookState.DELIVERED, f"It answered {status}.")
+    return _again(webhook, f"It answered {status}.")
 
 
-def send_again(letter: GatewayLetter) -> bool:
-    """Try a letter that has ended anew, as often as a first time. False while it is on its way."""
+def send_again(webhook: GatewayWebhook) -> bool:
+    """Try a webhook that has ended anew, as often as a first time. False while it is on its way."""
     with transaction.atomic():
-        ended = GatewayLetter.objects.filter(pk=letter.pk).exclude(state=LetterState.WAITING)
-        fresh = {"state": LetterState.WAITING, "tries": 0, "next_try_at": timezone.now(), "ended_at": None}
+        ended = GatewayWebhook.objects.filter(pk=webhook.pk).exclude(state=WebhookState.WAITING)
+        fresh = {"state": WebhookState.WAITING, "tries": 0, "next_try_at": timezone.now(), "ended_at": None}
         if not ended.update(**fresh):
             return False
-        jobs.enqueue("studio.gateway_letter", letter_id=letter.pk)
+        jobs.enqueue("studio.gateway_webhook", webhook_id=webhook.pk)
     return True
 
 
-def due_letters() -> list[int]:
-    """Ids of letters that are due; asked by the sweep."""
-    due = GatewayLetter.objects.filter(state=LetterState.WAITING, next_try_at__lte=timezone.now())
+def due_webhooks() -> list[int]:
+    """Ids of webhooks that are due; asked by the sweep."""
+    due = GatewayWebhook.objects.filter(state=WebhookState.WAITING, next_try_at__lte=timezone.now())
     return list(due.order_by("next_try_at").values_list("pk", flat=True)[:BATCH])
 
 
 def nudge_between(since: datetime, now: datetime) -> int:
     """Queue what has fallen due between two looks of the watch; the sweep finds what fell due while none was made."""
-    waiting = GatewayLetter.objects.filter(state=LetterState.WAITING, next_try_at__gt=since, next_try_at__lte=now)
+    waiting = GatewayWebhook.objects.filter(state=WebhookState.WAITING, next_try_at__gt=since, next_try_at__lte=now)
     ids = list(waiting.values_list("pk", flat=True)[:BATCH])
-    for letter_id in ids:
-        jobs.enqueue("studio.gateway_letter", letter_id=letter_id)
+    for webhook_id in ids:
+        jobs.enqueue("studio.gateway_webhook", webhook_id=webhook_id)
     return len(ids)
 
 
 def is_due_soon() -> bool:
-    """Whether a letter is due before the next sweep but one."""
+    """Whether a webhook is due before the next sweep but one."""
     now = timezone.now()
-    return GatewayLetter.objects.filter(
-        state=LetterState.WAITING, next_try_at__gt=now, next_try_at__lte=now + SOON
+    return GatewayWebhook.objects.filter(
+        state=WebhookState.WAITING, next_try_at__gt=now, next_try_at__lte=now + SOON
     ).exists()
 
 
-def write_forgotten() -> int:
-    """Letters of requests whose end was not heard of; asked by the sweep."""
-    ended = Q(state__in=(AskedState.REFUSED, AskedState.CANCELLED)) | Q(render__state__in=ENDED)
-    return _write_each(GatewayRequest.objects.filter(ended, to_be_told=True))
+def create_missing() -> int:
+    """Webhooks of requests whose end was not heard of; asked by the sweep."""
+    ended = Q(state__in=(RequestState.REFUSED, RequestState.CANCELLED)) | Q(render__state__in=ENDED)
+    return _create_each(GatewayRequest.objects.filter(ended, webhook_pending=True))
 
 
-def _write_each(rows: QuerySet[GatewayRequest]) -> int:
+def _create_each(rows: QuerySet[GatewayRequest]) -> int:
     found = rows.select_related("render__group")[:BATCH]
-    return sum(each(found, write_letters, "Writing the webhook of a gateway request"))
+    return sum(each(found, create_webhooks, "Writing the webhook of a gateway request"))
 
 
 def _ended(row: GatewayRequest) -> tuple[list[Render | None], bool]:
     """What there is to tell of, and whether that is all that will be."""
-    if row.state in (AskedState.REFUSED, AskedState.CANCELLED):
+    if row.state in (RequestState.REFUSED, RequestState.CANCELLED):
         return [None], True
-    if row.state == AskedState.FETCHING:
+    if row.state == RequestState.FETCHING:
         return [], False
     renders = renders_of(row)
     ended: list[Render | None] = [render for render in renders if render.ended]
     return ended, len(ended) == len(renders)
 
 
-def _write(row: GatewayRequest, render: Render | None) -> int:
+def _create(row: GatewayRequest, render: Render | None) -> int:
     try:
         with transaction.atomic():
-            letter = GatewayLetter.objects.create(
+            webhook = GatewayWebhook.objects.create(
                 key=f"{row.pk}:{render.pk if render else ''}", request=row, render=render, next_try_at=timezone.now()
             )
-            jobs.enqueue("studio.gateway_letter", letter_id=letter.pk)
+            jobs.enqueue("studio.gateway_webhook", webhook_id=webhook.pk)
     except IntegrityError:
         return 0  # it was written before
     return 1
 
 
-def _said(letter: GatewayLetter) -> tuple[bytes, dict[str, str]] | None:
+def _content(webhook: GatewayWebhook) -> tuple[bytes, dict[str, str]] | None:
     """Body and headers; None when there is nothing left to tell of."""
-    row = letter.request
-    if letter.render is None and row.state == AskedState.ASKED:
+    row = webhook.request
+    if webhook.render is None and row.state == RequestState.SUBMITTED:
         return None
     say = {Protocol.RUNWARE: runware.body_of, Protocol.FAL: fal.body_of}[Protocol(row.protocol)]
-    body = json.dumps(say(row, letter.render)).encode()
+    body = json.dumps(say(row, webhook.render)).encode()
     headers = {"Content-Type": "application/json"}
     if row.protocol == Protocol.FAL:
         headers |= signing.headers(row.reference, row.workspace_id, body)
@@ -171,35 +171,35 @@ async def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
         raise unanswered(error) from error
 
 
-def _claim(letter: GatewayLetter) -> bool:
+def _claim(webhook: GatewayWebhook) -> bool:
     now = timezone.now()
-    if letter.next_try_at is None or letter.next_try_at > now:
+    if webhook.next_try_at is None or webhook.next_try_at > now:
         return False
-    return _move(letter, tries=letter.tries + 1, next_try_at=now + LEASE)
+    return _move(webhook, tries=webhook.tries + 1, next_try_at=now + LEASE)
 
 
-def _again(letter: GatewayLetter, answer: str) -> bool:
-    if letter.tries >= MAX_TRIES:
-        return _end(letter, LetterState.GIVEN_UP, f"{answer} It was tried {letter.tries} times.")
-    wait = backoff(letter.tries, first=FIRST_WAIT, most=LONGEST_WAIT)
+def _again(webhook: GatewayWebhook, answer: str) -> bool:
+    if webhook.tries >= MAX_TRIES:
+        return _end(webhook, WebhookState.GIVEN_UP, f"{answer} It was tried {webhook.tries} times.")
+    wait = backoff(webhook.tries, first=INITIAL_WAIT, most=MAX_WAIT)
     with transaction.atomic():
-        _move(letter, next_try_at=timezone.now() + wait, last_answer=answer[:300])
+        _move(webhook, next_try_at=timezone.now() + wait, last_answer=answer[:300])
         wake_watch()
     return False
 
 
-def _end(letter: GatewayLetter, state: LetterState, answer: str) -> bool:
-    ended = _move(letter, state=state, next_try_at=None, ended_at=timezone.now(), last_answer=answer[:300])
-    if ended and state == LetterState.GIVEN_UP:
-        logger.warning("%s was given up: %s", letter.key, answer)
-    return ended and state == LetterState.DELIVERED
+def _end(webhook: GatewayWebhook, state: WebhookState, answer: str) -> bool:
+    ended = _move(webhook, state=state, next_try_at=None, ended_at=timezone.now(), last_answer=answer[:300])
+    if ended and state == WebhookState.GIVEN_UP:
+        logger.warning("%s was given up: %s", webhook.key, answer)
+    return ended and state == WebhookState.DELIVERED
 
 
-def _move(letter: GatewayLetter, **fields: Any) -> bool:
-    won = GatewayLetter.objects.filter(
-        pk=letter.pk, state=LetterState.WAITING, tries=letter.tries, next_try_at=letter.next_try_at
+def _move(webhook: GatewayWebhook, **fields: Any) -> bool:
+    won = GatewayWebhook.objects.filter(
+        pk=webhook.pk, state=WebhookState.WAITING, tries=webhook.tries, next_try_at=webhook.next_try_at
     ).update(**fields)
     if won:
         for name, value in fields.items():
-            setattr(letter, name, value)
+            setattr(webhook, name, value)
     return bool(won)

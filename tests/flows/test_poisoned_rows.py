@@ -24,7 +24,7 @@ from billing.stripe_sync import reconcile
 from billing.topups import sweep as topup_sweep
 from billing.verify import nightly
 from studio.gateway import stored_files, webhooks
-from studio.gateway.models import AskedState, GatewayFile, GatewayLetter, GatewayRequest, Protocol
+from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook, Protocol, RequestState
 from studio.gateway.sweep import sweep as gateway_sweep
 from studio.models import Delivery as Sending
 from studio.models import DeliveryState, Outcome, ProviderJob, Render, RenderState, UploadSlot
@@ -66,7 +66,7 @@ def overdue(render: Render) -> Render:
 
 
 def asked(studio: Studio, render: Render | None, protocol: Protocol = Protocol.FAL, **also: Any) -> GatewayRequest:
-    named = {"reference": f"request {GatewayRequest.objects.count()}", "model": "m", "state": AskedState.ASKED}
+    named = {"reference": f"request {GatewayRequest.objects.count()}", "model": "m", "state": RequestState.SUBMITTED}
     return GatewayRequest.objects.create(workspace=studio.workspace, protocol=protocol, render=render, **named | also)
 
 
@@ -114,35 +114,35 @@ def test_files_that_cannot_be_deleted(studio: Studio, settings: Any) -> None:
 
 def test_the_sweep_of_the_gateway(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     late = timezone.now() - timedelta(seconds=1)
-    bad, good = (asked(studio, ask(studio), start_by=late, state=AskedState.ASKED) for _ in range(2))
+    bad, good = (asked(studio, ask(studio), start_by=late, state=RequestState.SUBMITTED) for _ in range(2))
     assert bad.render is not None
     holds.settle_hold(bad.render.hold, 0, memo="by hand")
-    dropped = asked(studio, None, state=AskedState.FETCHING, next_try_at=late)
+    dropped = asked(studio, None, state=RequestState.FETCHING, next_try_at=late)
     untold, told_of = (
-        asked(studio, None, state=AskedState.REFUSED, webhook_url="https://example.org", to_be_told=True)
+        asked(studio, None, state=RequestState.REFUSED, webhook_url="https://example.org", webhook_pending=True)
         for _ in range(2)
     )
-    real = webhooks._write
-    monkeypatch.setattr(webhooks, "_write", lambda row, render: 1 / 0 if row == untold else real(row, render))
+    real = webhooks._create
+    monkeypatch.setattr(webhooks, "_create", lambda row, render: 1 / 0 if row == untold else real(row, render))
     found = gateway_sweep()
-    assert (found["late"], found["requests"], found["unwritten letters"], found["letters"]) == (1, 1, 1, 1)
+    assert (found["late"], found["requests"], found["unwritten webhooks"], found["webhooks"]) == (1, 1, 1, 1)
     assert good.render is not None
     assert Render.objects.get(pk=good.render.pk).state == "cancelled"
-    assert list(GatewayLetter.objects.values_list("request", flat=True)) == [told_of.pk]
-    assert GatewayRequest.objects.get(pk=dropped.pk).state == AskedState.FETCHING
+    assert list(GatewayWebhook.objects.values_list("request", flat=True)) == [told_of.pk]
+    assert GatewayRequest.objects.get(pk=dropped.pk).state == RequestState.FETCHING
     assert told() == [(f"gateway request {bad.pk}", 1), (f"gateway request {untold.pk}", 1)]
 
 
 def test_a_webhook_that_cannot_be_worded_is_given_up_in_the_end(studio: Studio) -> None:
-    row = asked(studio, None, Protocol.AIMLAPI, state=AskedState.REFUSED, webhook_url="https://example.org")
-    letter = GatewayLetter.objects.create(key="k", request=row, next_try_at=timezone.now())
+    row = asked(studio, None, Protocol.AIMLAPI, state=RequestState.REFUSED, webhook_url="https://example.org")
+    webhook = GatewayWebhook.objects.create(key="k", request=row, next_try_at=timezone.now())
     for _ in range(webhooks.MAX_TRIES):
         with pytest.raises(KeyError):
-            webhooks.deliver_letter(letter.pk)
-        GatewayLetter.objects.update(next_try_at=timezone.now())
-    assert webhooks.deliver_letter(letter.pk) is False
-    letter.refresh_from_db()
-    assert (letter.state, letter.next_try_at) == ("given_up", None)
+            webhooks.deliver_webhook(webhook.pk)
+        GatewayWebhook.objects.update(next_try_at=timezone.now())
+    assert webhooks.deliver_webhook(webhook.pk) is False
+    webhook.refresh_from_db()
+    assert (webhook.state, webhook.next_try_at) == ("given_up", None)
 
 
 def test_a_clause_that_breaks(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:

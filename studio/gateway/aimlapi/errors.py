@@ -11,9 +11,9 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
 from studio.gateway import errors
-from studio.gateway.errors import Trouble
+from studio.gateway.errors import GatewayError
 from studio.gateway.links import video_link
-from studio.gateway.status import Phase, Standing
+from studio.gateway.status import Phase, RequestStatus
 from studio.media.errors import Refusal
 from studio.providers.types import Fault
 
@@ -43,34 +43,34 @@ NAMES: dict[str, str] = {
 NO_CREDITS = "You've run out of credits. Please top up your balance or update your payment method to continue."
 
 
-def standing_body(standing: Standing) -> dict[str, Any]:
-    take = standing.first
-    body: dict[str, Any] = {"id": standing.row.reference, "status": WORDS[take.phase], "video": None, "error": None}
+def status_body(status: RequestStatus) -> dict[str, Any]:
+    take = status.first
+    body: dict[str, Any] = {"id": status.row.reference, "status": WORDS[take.phase], "video": None, "error": None}
     if take.phase == Phase.READY and take.render:
         link = video_link(take.render)
         return body | ({"video": {"url": link}} if link else {})
-    return body | ({"error": error_of(take.trouble)} if take.trouble else {})
+    return body | ({"error": error_body(take.error)} if take.error else {})
 
 
-def error_of(trouble: Trouble) -> dict[str, str]:
-    by_limit = "GenerationError" if trouble.retry_after is None else "TooManyRequestsError"
-    name = NAMES.get(trouble.code, by_limit)
-    return {"name": name, "message": trouble.message or "The generation failed."}
+def error_body(error: GatewayError) -> dict[str, str]:
+    by_limit = "GenerationError" if error.retry_after is None else "TooManyRequestsError"
+    name = NAMES.get(error.code, by_limit)
+    return {"name": name, "message": error.message or "The generation failed."}
 
 
-def refusal(trouble: Trouble, model: str) -> tuple[int, str]:
+def refusal(error: GatewayError, model: str) -> tuple[int, str]:
     """Status and sentence for a request that is not taken."""
-    if trouble.code == errors.NOT_SOLD:
+    if error.code == errors.NOT_SOLD:
         return 404, f"Model {model} not found"
-    if trouble.code == errors.UNAVAILABLE:
-        return 503, f"Service Unavailable. {trouble.message}"
-    if trouble.code in (errors.NO_CREDIT, errors.BUDGET):
-        return 403, f"{NO_CREDITS} {trouble.message}"
-    if trouble.retry_after is not None:
-        return 429, f"Too Many Requests. {trouble.message}"
-    if trouble.code == errors.FROZEN:
-        return 403, trouble.message
-    return 400, f"Body validation error. {trouble.message}"
+    if error.code == errors.UNAVAILABLE:
+        return 503, f"Service Unavailable. {error.message}"
+    if error.code in (errors.NO_CREDIT, errors.BUDGET):
+        return 403, f"{NO_CREDITS} {error.message}"
+    if error.retry_after is not None:
+        return 429, f"Too Many Requests. {error.message}"
+    if error.code == errors.FROZEN:
+        return 403, error.message
+    return 400, f"Body validation error. {error.message}"
 
 
 def say(request: HttpRequest, status: int, sentence: str) -> JsonResponse:

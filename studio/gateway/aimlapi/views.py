@@ -17,13 +17,14 @@ from avatarsite.workspaces.models import ApiToken
 from billing.ledger import posting
 from billing.money import charge_micros
 from studio.gateway import intake
-from studio.gateway.aimlapi.errors import refusal, said, standing_body
-from studio.gateway.errors import Order, Refused
+from studio.gateway.aimlapi.errors import refusal, said, status_body
+from studio.gateway.errors import Rejected
 from studio.gateway.http import BodyTooLarge, NoToken, TooOften, check_rate, json_in, shortened, token_in
 from studio.gateway.idempotency import KeyRefused, accept_once, key_in
+from studio.gateway.incoming import IncomingRequest
 from studio.gateway.model_names import models_of
 from studio.gateway.models import Protocol
-from studio.gateway.status import find_request, standing_of
+from studio.gateway.status import find_request, status_of
 from studio.pipeline.request.render_request import PROMPT_LIMIT
 from studio.uploads.fetch import is_address
 
@@ -89,7 +90,7 @@ def create(request: HttpRequest, token: ApiToken) -> JsonResponse:
     except NotJson as error:
         raise SaidNo(400, f"Body validation error. {error}") from None
     _check_body(body)
-    order = Order(
+    incoming = IncomingRequest(
         protocol=Protocol.AIMLAPI,
         token=token,
         reference=f"{uuid4()}:{body['model']}",
@@ -97,17 +98,17 @@ def create(request: HttpRequest, token: ApiToken) -> JsonResponse:
         slug=models_of(Protocol.AIMLAPI)[body["model"]],
         portrait=body["image_url"],
         voice=body["audio_url"],
-        asked=shortened(body),
+        body=shortened(body),
         prompt=body.get("prompt", ""),
         client_reference=_client_id(request),
     )
     try:
-        row = accept_once(order, key_in(request.headers))
+        row = accept_once(incoming, key_in(request.headers))
     except KeyRefused as error:
         raise SaidNo(400, str(error)) from None
-    except Refused as refused:
-        raise SaidNo(*refusal(refused.trouble, order.model), refused.trouble.headers) from None
-    held = _held(token, order.slug)
+    except Rejected as rejected:
+        raise SaidNo(*refusal(rejected.error, incoming.model), rejected.error.headers) from None
+    held = _held(token, incoming.slug)
     answer = {"id": row.reference, "status": "queued", "meta": {"usage": {"credits_used": held}}}
     return JsonResponse(answer, headers={"x-inference-id": row.reference} | _priced(held))
 
@@ -120,11 +121,11 @@ def fetch(request: HttpRequest, token: ApiToken) -> JsonResponse:
     if not wanted:
         raise SaidNo(400, "Query validation error. generation_id: Required")
     row = find_request(token.workspace, Protocol.AIMLAPI, wanted)
-    standing = standing_of(row) if row else None
-    if standing is None:
+    status = status_of(row) if row else None
+    if status is None:
         raise SaidNo(404, "Generation not found")
-    body = standing_body(standing)
-    render = standing.first.render
+    body = status_body(status)
+    render = status.first.render
     if render is None or render.charge_micros is None:
         return JsonResponse(body)
     used = render.paid_micros * CREDITS_PER_MICRO

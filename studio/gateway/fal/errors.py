@@ -12,7 +12,7 @@ from avatarsite.api.problems import CODES
 from avatarsite.errors import DomainError
 from avatarsite.http.json_body import NotJson
 from studio.gateway import errors
-from studio.gateway.errors import Trouble
+from studio.gateway.errors import GatewayError
 from studio.media.errors import Refusal
 from studio.media.portraits.portraits import MIN_SIDE
 from studio.media.voices import voices
@@ -83,22 +83,22 @@ class Answer:
         return JsonResponse(self.body, status=self.status, headers=self.headers)
 
 
-def failed(trouble: Trouble, asked: Mapping[str, Any] | None = None) -> Answer:
+def failed(error: GatewayError, asked: Mapping[str, Any] | None = None) -> Answer:
     """The answer to whoever asks for the result of a request that came to nothing; ``asked`` are its arguments."""
-    if trouble.detail is not None:
-        return Answer(422, {"detail": trouble.detail}, _retry_headers(retryable=False))
-    if trouble.code in REQUEST_ERRORS:
-        status, kind, sentence = REQUEST_ERRORS[trouble.code]
-        by_user = {"X-Fal-Request-Timeout-Type": "user"} if trouble.code == errors.LATE else {}
+    if error.detail is not None:
+        return Answer(422, {"detail": error.detail}, _retry_headers(retryable=False))
+    if error.code in REQUEST_ERRORS:
+        status, kind, sentence = REQUEST_ERRORS[error.code]
+        by_user = {"X-Fal-Request-Timeout-Type": "user"} if error.code == errors.LATE else {}
         return Answer(status, {"detail": sentence, "error_type": kind}, {"X-Fal-Error-Type": kind} | by_user)
-    if trouble.code in NO_MONEY:
-        return Answer(403, {"detail": locked(trouble)})
-    limited = trouble.retry_after is not None
-    other = "downstream_service_unavailable" if limited else BY_FIELD.get(trouble.field, "internal_server_error")
-    kind = MODEL_TYPES.get(trouble.code) or other
+    if error.code in NO_MONEY:
+        return Answer(403, {"detail": locked(error)})
+    limited = error.retry_after is not None
+    other = "downstream_service_unavailable" if limited else BY_FIELD.get(error.field, "internal_server_error")
+    kind = MODEL_TYPES.get(error.code) or other
     status, retryable = MODEL_ERRORS.get(kind, (422, False))
-    given = (asked or {}).get(FIELDS.get(trouble.field, ""))
-    detail = [entry(kind, trouble.field, trouble.message, given)]
+    given = (asked or {}).get(FIELDS.get(error.field, ""))
+    detail = [entry(kind, error.field, error.message, given)]
     return Answer(status, {"detail": detail}, _retry_headers(retryable=retryable))
 
 
@@ -108,9 +108,9 @@ def busy(sentence: str, **headers: str) -> JsonResponse:
     return JsonResponse({"detail": sentence, "error_type": BUSY}, status=429, headers=told)
 
 
-def locked(trouble: Trouble) -> str:
+def locked(error: GatewayError) -> str:
     reason = {errors.NO_CREDIT: "Exhausted balance. ", errors.FROZEN: "Admin lock. ", errors.BUDGET: "Budget reached. "}
-    return LOCKED.format(reason[trouble.code] + trouble.message)
+    return LOCKED.format(reason[error.code] + error.message)
 
 
 def entry(kind: str, ours: str, message: str, given: Any = None) -> dict[str, Any]:

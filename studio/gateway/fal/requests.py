@@ -11,9 +11,10 @@ from uuid import uuid4
 
 from avatarsite.http.json_body import NotJson
 from avatarsite.workspaces.models import ApiToken
-from studio.gateway.errors import INVALID, Order, Trouble
+from studio.gateway.errors import INVALID, GatewayError
 from studio.gateway.fal.errors import entry, unreadable_entry
 from studio.gateway.http import shortened
+from studio.gateway.incoming import IncomingRequest
 from studio.gateway.model_names import models_of
 from studio.gateway.models import Protocol
 from studio.pipeline.request.options import LEAST_LIFE_SECONDS, MOST_LIFE_SECONDS
@@ -51,12 +52,12 @@ def wishes_of(headers: Mapping[str, str]) -> Wishes:
     )
 
 
-def order_of(token: ApiToken, model: str, arguments: Any, wishes: Wishes, webhook_url: str) -> Order:
-    """The order of whatever arguments came, or why they can't be read: it is told as the result, as fal does."""
+def read_request(token: ApiToken, model: str, arguments: Any, wishes: Wishes, webhook_url: str) -> IncomingRequest:
+    """The request of whatever arguments came, or why they can't be read: it is told as the result, as fal does."""
     given: dict[str, Any] = arguments if isinstance(arguments, dict) else {}
     entries = _wrong(arguments)
     prompt = given.get("prompt")
-    return Order(
+    return IncomingRequest(
         protocol=Protocol.FAL,
         token=token,
         reference=str(uuid4()),
@@ -64,14 +65,14 @@ def order_of(token: ApiToken, model: str, arguments: Any, wishes: Wishes, webhoo
         slug=models_of(Protocol.FAL)[model],
         portrait="" if entries else given["image_url"],
         voice="" if entries else given["audio_url"],
-        asked=shortened(given),
+        body=shortened(given),
         prompt="" if entries or not prompt or prompt.strip() == NO_PROMPT else prompt,
         options=wishes.options,
         fallback=wishes.fallback,
         webhook_url=webhook_url,
         start_seconds=wishes.start_seconds,
         keeps_request=wishes.keeps_request,
-        trouble=Trouble(INVALID, detail=entries) if entries else None,
+        error=GatewayError(INVALID, detail=entries) if entries else None,
     )
 
 

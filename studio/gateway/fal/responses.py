@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from studio.gateway.fal.errors import Answer, failed
 from studio.gateway.links import video_link
 from studio.gateway.models import GatewayRequest
-from studio.gateway.status import Phase, Standing, Take, position_of
+from studio.gateway.status import Phase, RequestStatus, Take, position_of
 from studio.models import RenderState
 from studio.pipeline.progress import LABELS
 from studio.storage.local import content_type_of
@@ -24,9 +24,9 @@ WORDS = {
 CANCEL_WORDS = {"OK": 200, "CANCELLATION_REQUESTED": 202, "ALREADY_COMPLETED": 400, "NOT_FOUND": 404}
 
 
-def status_of(standing: Standing, base: str, *, logs: bool) -> dict[str, Any]:
+def status_body(status: RequestStatus, base: str, *, logs: bool) -> dict[str, Any]:
     """``base`` is the address of the queue that the client has asked."""
-    take, row = standing.first, standing.row
+    take, row = status.first, status.row
     body: dict[str, Any] = {"status": WORDS[take.phase], "request_id": row.reference} | urls(row, base)
     if take.phase == Phase.WAITING:
         return body | {"queue_position": position_of(row, take)}
@@ -34,8 +34,8 @@ def status_of(standing: Standing, base: str, *, logs: bool) -> dict[str, Any]:
     if take.phase == Phase.RUNNING:
         return body
     body["metrics"] = {}
-    if take.trouble:
-        answer = failed(take.trouble)
+    if take.error:
+        answer = failed(take.error)
         kind = answer.body.get("error_type")
         return body | {"error": answer.error} | ({"error_type": kind} if kind else {})
     return body | {"metrics": {"inference_time": _seconds(take)}}
@@ -50,8 +50,8 @@ def urls(row: GatewayRequest, base: str) -> dict[str, str]:
 
 def result_of(take: Take, row: GatewayRequest) -> Answer:
     headers = marked(row)
-    if take.trouble:
-        answer = failed(take.trouble, row.asked)
+    if take.error:
+        answer = failed(take.error, row.body)
         return Answer(answer.status, answer.body, answer.headers | headers)
     render = take.render
     if render is None or not take.phase.is_over:

@@ -9,7 +9,7 @@ from django.db import close_old_connections
 
 from avatarsite.web.places import Place
 from studio.gateway.models import GatewayRequest
-from studio.gateway.status import Standing, find_request, standing_of
+from studio.gateway.status import RequestStatus, find_request, status_of
 
 PAUSE = 0.5
 MOST_SECONDS = 1_800.0
@@ -20,16 +20,16 @@ def pause() -> None:
     time.sleep(PAUSE)
 
 
-def each_look(row: GatewayRequest, place: Place) -> Iterator[Standing]:
+def each_status(row: GatewayRequest, place: Place) -> Iterator[RequestStatus]:
     """How the request stands, again and again until it is over, it or its client is gone, or it has taken too long."""
     ends = time.monotonic() + MOST_SECONDS
-    while (standing := _look(row)) is not None:
-        yield standing
-        if standing.phase.is_over or place.is_over or time.monotonic() > ends:
+    while (status := _look(row)) is not None:
+        yield status
+        if status.phase.is_over or place.is_over or time.monotonic() > ends:
             return
         pause()
 
 
-def _look(row: GatewayRequest) -> Standing | None:
+def _look(row: GatewayRequest) -> RequestStatus | None:
     found = find_request(row.workspace, row.protocol, row.reference)  # type: ignore[arg-type]  # a member, as text
-    return standing_of(found) if found else None
+    return status_of(found) if found else None

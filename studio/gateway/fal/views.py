@@ -18,16 +18,16 @@ from avatarsite.workspaces.access import Action, demand_of_token
 from avatarsite.workspaces.errors import NotAllowed
 from avatarsite.workspaces.models import ApiToken
 from studio.gateway import errors, intake
-from studio.gateway.errors import Refused, Trouble
+from studio.gateway.errors import GatewayError, Rejected
 from studio.gateway.fal import sync
 from studio.gateway.fal.errors import NO_MONEY, busy, failed, locked, refused, said
-from studio.gateway.fal.requests import HeaderRefused, order_of, wishes_of
-from studio.gateway.fal.responses import CANCEL_WORDS, marked, queue_base, result_of, status_of, urls
+from studio.gateway.fal.requests import HeaderRefused, read_request, wishes_of
+from studio.gateway.fal.responses import CANCEL_WORDS, marked, queue_base, result_of, status_body, urls
 from studio.gateway.http import BodyTooLarge, NoToken, TooOften, check_rate, json_in, token_in, why_no_webhook
 from studio.gateway.idempotency import KeyRefused, accept_once, key_in
 from studio.gateway.model_names import models_of
 from studio.gateway.models import GatewayRequest, Protocol
-from studio.gateway.status import Phase, Standing, Take, find_request, position_of, standing_of
+from studio.gateway.status import Phase, RequestStatus, Take, find_request, position_of, status_of
 
 View = Callable[..., HttpResponseBase]
 NO_KEY = "Authentication is required to access this application."
@@ -94,12 +94,12 @@ def run(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
         if not isinstance(row, GatewayRequest):
             return row
         last = None
-        for last in sync.each_look(row, place):
+        for last in sync.each_status(row, place):
             intake.give_up_late(last.row)
         if last is None:
             return said(404, NOT_FOUND)
         if not last.phase.is_over:
-            return failed(Trouble(errors.LATE)).response()
+            return failed(GatewayError(errors.LATE)).response()
         return result_of(last.first, last.row).response()
     finally:
         place.close()
@@ -107,23 +107,23 @@ def run(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
 
 @fal_view(Action.VIEW, "GET")
 def status(request: HttpRequest, token: ApiToken, owner: str, app: str, request_id: str) -> HttpResponseBase:
-    standing = _standing(token, owner, app, request_id)
-    if standing is None:
+    status = _find_status(token, owner, app, request_id)
+    if status is None:
         return said(404, NOT_FOUND)
     base = queue_base(request, f"{owner}/{app}/requests/{request_id}/status")
-    body = status_of(standing, base, logs=_wants_logs(request))
-    return JsonResponse(body, status=200 if standing.phase.is_over else 202, headers=marked(standing.row))
+    body = status_body(status, base, logs=_wants_logs(request))
+    return JsonResponse(body, status=200 if status.phase.is_over else 202, headers=marked(status.row))
 
 
 @fal_view(Action.VIEW, "GET")
 def stream(request: HttpRequest, token: ApiToken, owner: str, app: str, request_id: str) -> HttpResponseBase:
     """Server-sent events: one for each change until it is over."""
-    standing = _standing(token, owner, app, request_id)
-    if standing is None:
+    status = _find_status(token, owner, app, request_id)
+    if status is None:
         return said(404, NOT_FOUND)
     base = queue_base(request, f"{owner}/{app}/requests/{request_id}/status/stream")
     try:
-        events = _Events(standing.row, base, logs=_wants_logs(request))
+        events = _Events(status.row, base, logs=_wants_logs(request))
     except NoPlace:
         return said(429, "Concurrent requests limit reached")
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -132,16 +132,16 @@ def stream(request: HttpRequest, token: ApiToken, owner: str, app: str, request_
 
 @fal_view(Action.VIEW, "GET")
 def result(_request: HttpRequest, token: ApiToken, owner: str, app: str, request_id: str) -> HttpResponseBase:
-    standing = _standing(token, owner, app, request_id)
-    if standing is None:
+    status = _find_status(token, owner, app, request_id)
+    if status is None:
         return said(404, NOT_FOUND)
-    return result_of(standing.first, standing.row).response()
+    return result_of(status.first, status.row).response()
 
 
 @fal_view(Action.RENDER, "PUT")
 def cancel(_request: HttpRequest, token: ApiToken, owner: str, app: str, request_id: str) -> HttpResponseBase:
-    standing = _standing(token, owner, app, request_id)
-    return _cancelled(_cancel(standing))
+    status = _find_status(token, owner, app, request_id)
+    return _cancelled(_cancel(status))
 
 
 class _Events:
@@ -159,8 +159,8 @@ class _Events:
 
     def _each(self, row: GatewayRequest, base: str, *, logs: bool) -> Iterator[bytes]:
         told = ""
-        for standing in sync.each_look(row, self._place):
-            now = json.dumps(status_of(standing, base, logs=logs))
+        for status in sync.each_status(row, self._place):
+            now = json.dumps(status_body(status, base, logs=logs))
             if now != told:
                 told = now
                 yield f"data: {now}\n\n".encode()
@@ -174,43 +174,43 @@ def _accepted(request: HttpRequest, token: ApiToken, model: str, webhook: str) -
     except NotJson as error:
         arguments = error
     try:
-        order = order_of(token, model, arguments, wishes_of(request.headers), webhook)
-        return accept_once(order, key_in(request.headers))
+        incoming = read_request(token, model, arguments, wishes_of(request.headers), webhook)
+        return accept_once(incoming, key_in(request.headers))
     except KeyRefused as error:
         return said(422, str(error))
-    except Refused as refused:
-        return _refusal(model, refused.trouble)
+    except Rejected as rejected:
+        return _refusal(model, rejected.error)
 
 
-def _refusal(model: str, trouble: Trouble) -> JsonResponse:
-    if trouble.code == errors.NOT_SOLD:
+def _refusal(model: str, error: GatewayError) -> JsonResponse:
+    if error.code == errors.NOT_SOLD:
         return _not_sold(model)
-    if trouble.code in NO_MONEY:
-        return said(403, locked(trouble))
-    if trouble.retry_after is not None:
-        return busy(trouble.message, **trouble.headers)
-    return failed(trouble).response()
+    if error.code in NO_MONEY:
+        return said(403, locked(error))
+    if error.retry_after is not None:
+        return busy(error.message, **error.headers)
+    return failed(error).response()
 
 
 def _not_sold(model: str) -> JsonResponse:
     return said(404, f"Application '{model[:100]}' not found")
 
 
-def _standing(token: ApiToken, owner: str, app: str, request_id: str) -> Standing | None:
+def _find_status(token: ApiToken, owner: str, app: str, request_id: str) -> RequestStatus | None:
     """The caller's own request; under another app than its own it is unknown."""
     row = find_request(token.workspace, Protocol.FAL, request_id)
     if row is None or row.model.split("/")[:2] != [owner, app]:
         return None
     intake.give_up_late(row)
-    return standing_of(row)
+    return status_of(row)
 
 
-def _cancel(standing: Standing | None) -> str:
-    if standing is None:
+def _cancel(status: RequestStatus | None) -> str:
+    if status is None:
         return "NOT_FOUND"
-    if standing.phase.is_over:
+    if status.phase.is_over:
         return "ALREADY_COMPLETED"
-    return "OK" if intake.cancel(standing.row) else "CANCELLATION_REQUESTED"
+    return "OK" if intake.cancel(status.row) else "CANCELLATION_REQUESTED"
 
 
 def _cancelled(word: str) -> JsonResponse:

@@ -6,14 +6,14 @@ from typing import Any
 
 from studio.gateway.fal.responses import result_of
 from studio.gateway.models import GatewayRequest
-from studio.gateway.status import standing_of, take_of
+from studio.gateway.status import status_of, take_of
 from studio.models import Render
 
 
 def body_of(row: GatewayRequest, render: Render | None) -> dict[str, Any]:
-    standing = standing_of(row)
-    take = take_of(row, render) if render else standing.first if standing else None
-    assert take is not None  # noqa: S101 -- a letter is written about what has ended
+    status = status_of(row)
+    take = take_of(row, render) if render else status.first if status else None
+    assert take is not None  # noqa: S101 -- a webhook is written about what has ended
     answer = result_of(take, row)
     head = {"request_id": row.reference, "gateway_request_id": row.reference}
     if answer.status == 200:

@@ -22,17 +22,17 @@ class Migration(migrations.Migration):
                 ('protocol', models.CharField(choices=[('runware', 'Runware'), ('fal', 'fal'), ('aimlapi', 'AI/ML API')], max_length=10)),
                 ('reference', models.CharField(max_length=128, verbose_name='the id that the client knows')),
                 ('model', models.CharField(max_length=120, verbose_name='as the client named it')),
-                ('asked', models.JSONField(default=dict, verbose_name='the request as it came, without files that were spelt out in it')),
-                ('wish', models.JSONField(default=dict)),
+                ('body', models.JSONField(default=dict, verbose_name='the request as it came, without files that were spelt out in it')),
+                ('params', models.JSONField(default=dict)),
                 ('webhook_url', models.TextField(blank=True, verbose_name='may carry a secret, so only its host is shown')),
-                ('to_be_told', models.BooleanField(default=False, verbose_name='a webhook is still to be written')),
+                ('webhook_pending', models.BooleanField(default=False, verbose_name='a webhook is still to be written')),
                 ('client_reference', models.CharField(blank=True, max_length=128, verbose_name="the client's own id of the call")),
                 ('session', models.UUIDField(editable=False, null=True, verbose_name='of the connection to which the result is pushed')),
-                ('state', models.CharField(choices=[('fetching', 'Fetching its media'), ('asked', 'Asked of the pipeline'), ('refused', 'Refused'), ('cancelled', 'Cancelled before it was asked')], default='fetching', max_length=10)),
+                ('state', models.CharField(choices=[('fetching', 'Fetching its media'), ('submitted', 'Asked of the pipeline'), ('refused', 'Rejected'), ('cancelled', 'Cancelled before it was asked')], default='fetching', max_length=10)),
                 ('tries', models.PositiveSmallIntegerField(default=0)),
                 ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('start_by', models.DateTimeField(blank=True, null=True, verbose_name='given up if no provider has it by then')),
-                ('trouble', models.JSONField(blank=True, null=True)),
+                ('error', models.JSONField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('portrait', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
                 ('render', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.render')),
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='GatewayLetter',
+            name='GatewayWebhook',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(max_length=80, unique=True)),
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('render', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.render')),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='letters', to='gateway.gatewayrequest')),
+                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhooks', to='gateway.gatewayrequest')),
             ],
         ),
         migrations.CreateModel(
@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='gatewayrequest',
-            index=models.Index(condition=models.Q(('to_be_told', True)), fields=['id'], name='gateway_to_be_told'),
+            index=models.Index(condition=models.Q(('webhook_pending', True)), fields=['id'], name='gateway_webhook_pending'),
         ),
         migrations.AddIndex(
             model_name='gatewayrequest',
@@ -95,10 +95,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='gatewayrequest',
-            constraint=models.UniqueConstraint(fields=('workspace', 'protocol', 'reference'), name='gateway_asked_once'),
+            constraint=models.UniqueConstraint(fields=('workspace', 'protocol', 'reference'), name='gateway_reference_once'),
         ),
         migrations.AddIndex(
-            model_name='gatewayletter',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['next_try_at'], name='gateway_letter_due'),
+            model_name='gatewaywebhook',
+            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['next_try_at'], name='gateway_webhook_due'),
         ),
     ]

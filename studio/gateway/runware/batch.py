@@ -58,7 +58,7 @@ def no_key() -> TaskError:
 
 def answer(asked: list[dict[str, Any]], caller: Caller) -> Answers:
     answers = Answers()
-    first_trouble: TaskError | None = None
+    first_error: TaskError | None = None
     has_worked = False
     for task in asked:
         if task.get("taskType") == AUTHENTICATION:
@@ -69,11 +69,11 @@ def answer(asked: list[dict[str, Any]], caller: Caller) -> Answers:
             data, errors = do(task, caller)
         except TaskError as error:
             answers.errors.append(error.entry(task))
-            first_trouble = first_trouble or error
+            first_error = first_error or error
             continue
         answers.data += data
         answers.errors += errors
         has_worked = True
-    if first_trouble and not has_worked:
-        answers.status, answers.headers = first_trouble.status, first_trouble.headers
+    if first_error and not has_worked:
+        answers.status, answers.headers = first_error.status, first_error.headers
     return answers

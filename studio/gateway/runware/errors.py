@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from studio.gateway import errors
-from studio.gateway.errors import Trouble
+from studio.gateway.errors import GatewayError
 from studio.media.errors import Refusal
 from studio.providers.types import Fault
 
@@ -107,30 +107,30 @@ def refused(error: TaskError) -> JsonResponse:
     return JsonResponse({"errors": [error.entry({})]}, status=error.status)
 
 
-def code_of(trouble: Trouble) -> str:
-    if trouble.code in CODES:
-        return CODES[trouble.code]
-    if trouble.retry_after is not None:
+def code_of(error: GatewayError) -> str:
+    if error.code in CODES:
+        return CODES[error.code]
+    if error.retry_after is not None:
         return "rateLimitExceeded"
-    parameter = PARAMETERS.get(trouble.field, "").rpartition(".")[2]
-    if trouble.field in PARAMETERS and trouble.field not in BY_FIELD:
+    parameter = PARAMETERS.get(error.field, "").rpartition(".")[2]
+    if error.field in PARAMETERS and error.field not in BY_FIELD:
         return f"invalid{parameter[0].upper()}{parameter[1:]}"
-    return BY_FIELD.get(trouble.field, "taskFailed")
+    return BY_FIELD.get(error.field, "taskFailed")
 
 
-def failure(trouble: Trouble) -> dict[str, str]:
+def failure(error: GatewayError) -> dict[str, str]:
     """What a failed task says of itself."""
     return {
-        "code": code_of(trouble),
-        "message": trouble.message or "The task failed.",
-        "parameter": PARAMETERS.get(trouble.field, ""),
+        "code": code_of(error),
+        "message": error.message or "The task failed.",
+        "parameter": PARAMETERS.get(error.field, ""),
     }
 
 
-def refusal(trouble: Trouble) -> TaskError:
-    code = code_of(trouble)
+def refusal(error: GatewayError) -> TaskError:
+    code = code_of(error)
     status = STATUSES.get(code, 400)
-    said = trouble.message or "The task was refused."
-    error = TaskError(code, said, PARAMETERS.get(trouble.field, ""), status=status)
-    error.headers = trouble.headers
-    return error
+    message = error.message or "The task was refused."
+    refused = TaskError(code, message, PARAMETERS.get(error.field, ""), status=status)
+    refused.headers = error.headers
+    return refused

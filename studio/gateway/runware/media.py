@@ -10,7 +10,7 @@ from avatarsite.temporary_files import temporary_file
 from avatarsite.web.places import ClientGone, NoPlace
 from avatarsite.workspaces.models import Workspace
 from studio.gateway import stored_files
-from studio.gateway.errors import Trouble
+from studio.gateway.errors import GatewayError
 from studio.gateway.models import GatewayFile
 from studio.gateway.runware.errors import TaskError, code_of
 from studio.media.errors import UploadRefused
@@ -38,7 +38,7 @@ def store(workspace: Workspace, source: str, parameter: str) -> GatewayFile:
             code = "downloadFailed" if is_address(source) else f"invalid{parameter.capitalize()}"
             raise TaskError(code, _about(parameter, refusal), parameter) from refusal
         except DomainError as refusal:
-            code, status = code_of(Trouble(refusal.code)), CODES[refusal.code].status
+            code, status = code_of(GatewayError(refusal.code)), CODES[refusal.code].status
             raise TaskError(code, str(refusal), parameter, status=status) from refusal
 
 

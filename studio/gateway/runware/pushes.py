@@ -14,17 +14,17 @@ from avatarsite.workspaces.access import Action, demand_of_token
 from avatarsite.workspaces.errors import NotAllowed
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import is_live
-from studio.gateway.models import AskedState, GatewayRequest
+from studio.gateway.models import GatewayRequest, RequestState
 from studio.gateway.runware.responses import Item, success
-from studio.gateway.status import Phase, standing_of
+from studio.gateway.status import Phase, status_of
 from studio.models import Render
 from studio.models.renders import ENDED
 
 EACH_LOOK = 20  # of one session, so that one with thousands keeps nobody else waiting
 _UNENDED = Render.objects.filter(group_id=OuterRef("render__group_id")).exclude(state__in=ENDED)
 _OVER = (
-    Q(state__in=(AskedState.REFUSED, AskedState.CANCELLED))
-    | Q(state=AskedState.ASKED, render=None)  # deleted since
+    Q(state__in=(RequestState.REFUSED, RequestState.CANCELLED))
+    | Q(state=RequestState.SUBMITTED, render=None)  # deleted since
     | (Q(render__state__in=ENDED) & ~Exists(_UNENDED))
 )
 
@@ -76,7 +76,7 @@ def may_be_told(token: ApiToken) -> bool:
 
 
 def _push(row: GatewayRequest) -> Push:
-    standing = standing_of(row)
-    takes = [take for take in standing.takes if take.phase == Phase.READY] if standing else []
+    status = status_of(row)
+    takes = [take for take in status.takes if take.phase == Phase.READY] if status else []
     assert row.session is not None  # noqa: S101 -- by it the row was found
     return Push(row.pk, row.session, row.workspace_id, [success(row, take) for take in takes])

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.gateway.errors import Trouble
+from studio.gateway.errors import GatewayError
 from studio.gateway.links import video_link, video_uuid
 from studio.gateway.models import GatewayRequest
 from studio.gateway.runware.errors import failure
-from studio.gateway.status import Phase, Standing, Take
+from studio.gateway.status import Phase, RequestStatus, Take
 
 Item = dict[str, Any]
 Parts = tuple[list[Item], list[Item]]
 
 
-def of_standing(standing: Standing) -> Parts:
+def items_of(status: RequestStatus) -> Parts:
     """What goes into ``data`` and what into ``errors``."""
-    row = standing.row
-    data = [_item(row, take) for take in standing.takes if take.phase != Phase.FAILED]
-    errors = [error(row, take.trouble) for take in standing.takes if take.trouble]
+    row = status.row
+    data = [_item(row, take) for take in status.takes if take.phase != Phase.FAILED]
+    errors = [_failed_item(row, take.error) for take in status.takes if take.error]
     return data, errors
 
 
@@ -28,7 +28,7 @@ def success(row: GatewayRequest, take: Take) -> Item:
     item = _head(row, "success") | {"videoUUID": video_uuid(render)}
     if link := video_link(render):
         item["videoURL"] = link
-    if row.asked.get("includeCost"):
+    if row.body.get("includeCost"):
         item["cost"] = render.paid_micros / 1_000_000
     if render.seed is not None:
         item["seed"] = render.seed
@@ -37,8 +37,8 @@ def success(row: GatewayRequest, take: Take) -> Item:
     return item
 
 
-def error(row: GatewayRequest, trouble: Trouble) -> Item:
-    return failure(trouble) | _head(row, "error")
+def _failed_item(row: GatewayRequest, error: GatewayError) -> Item:
+    return failure(error) | _head(row, "error")
 
 
 def _item(row: GatewayRequest, take: Take) -> Item:

@@ -13,8 +13,9 @@ from avatarsite.workspaces.errors import NotAllowed
 from avatarsite.workspaces.models import ApiToken
 from billing.ledger import posting
 from studio.gateway import stored_files
-from studio.gateway.errors import AlreadyAsked, Order, Refused
+from studio.gateway.errors import DuplicateRequest, Rejected
 from studio.gateway.http import shortened
+from studio.gateway.incoming import IncomingRequest
 from studio.gateway.intake import accept
 from studio.gateway.links import file_link
 from studio.gateway.model_names import models_of
@@ -23,7 +24,7 @@ from studio.gateway.runware import media, responses, usage
 from studio.gateway.runware.errors import TaskError, refusal
 from studio.gateway.runware.requests import check_uuid, check_video, missing, options_of
 from studio.gateway.runware.responses import Parts
-from studio.gateway.status import Standing, find_request, standing_of
+from studio.gateway.status import RequestStatus, find_request, status_of
 
 Task = Mapping[str, Any]
 
@@ -46,8 +47,8 @@ def do(task: Task, caller: Caller) -> Parts:
     action, function = KINDS[kind]
     try:
         demand_of_token(caller.token, *action)
-    except NotAllowed as refused:
-        raise TaskError("insufficientPermissions", str(refused), status=403) from refused
+    except NotAllowed as error:
+        raise TaskError("insufficientPermissions", str(error), status=403) from error
     return function(task, caller)
 
 
@@ -57,7 +58,7 @@ def _ping(_task: Task, _caller: Caller) -> Parts:
 
 def _submit(task: Task, caller: Caller) -> Parts:
     check_video(task)
-    order = Order(
+    incoming = IncomingRequest(
         protocol=Protocol.RUNWARE,
         token=caller.token,
         session=caller.session,
@@ -66,17 +67,17 @@ def _submit(task: Task, caller: Caller) -> Parts:
         slug=models_of(Protocol.RUNWARE)[task["model"]],
         portrait=task["inputs"]["image"],
         voice=task["inputs"]["audio"],
-        asked=shortened(dict(task)),
+        body=shortened(dict(task)),
         prompt=task.get("positivePrompt", ""),
         options=options_of(task),
         webhook_url=trimmed(task.get("webhookURL", "")),
     )
     try:
-        accept(order)
-    except AlreadyAsked:
+        accept(incoming)
+    except DuplicateRequest:
         raise _conflict(task) from None
-    except Refused as refused:
-        raise refusal(refused.trouble) from None
+    except Rejected as rejected:
+        raise refusal(rejected.error) from None
     return [{"taskType": "videoInference", "taskUUID": task["taskUUID"]}], []
 
 
@@ -91,24 +92,24 @@ def _conflict(task: Task) -> TaskError:
 
 
 def _poll(task: Task, caller: Caller) -> Parts:
-    standing = _standing(task, caller)
-    return responses.of_standing(standing) if standing else ([], [])
+    status = _find_status(task, caller)
+    return responses.items_of(status) if status else ([], [])
 
 
 def _details(task: Task, caller: Caller) -> Parts:
-    standing = _standing(task, caller)
-    if standing is None:
+    status = _find_status(task, caller)
+    if status is None:
         raise TaskError("taskNotFound", "The task was not found.", "taskUUID", status=404)
-    data, errors = responses.of_standing(standing)
+    data, errors = responses.items_of(status)
     response = {"data": data} | ({"errors": errors} if errors else {})
     head = {"taskType": "getTaskDetails", "taskUUID": task["taskUUID"]}
-    return [head | {"request": [standing.row.asked], "response": response}], []
+    return [head | {"request": [status.row.body], "response": response}], []
 
 
-def _standing(task: Task, caller: Caller) -> Standing | None:
+def _find_status(task: Task, caller: Caller) -> RequestStatus | None:
     check_uuid(task)
     row: GatewayRequest | None = find_request(caller.token.workspace, Protocol.RUNWARE, task["taskUUID"].lower())
-    return standing_of(row) if row else None
+    return status_of(row) if row else None
 
 
 def _media(task: Task, caller: Caller) -> Parts:

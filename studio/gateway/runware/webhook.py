@@ -7,16 +7,16 @@ from typing import Any
 from studio.gateway.models import GatewayRequest
 from studio.gateway.runware.errors import failure
 from studio.gateway.runware.responses import success
-from studio.gateway.status import standing_of, take_of
+from studio.gateway.status import status_of, take_of
 from studio.models import Render
 
 
 def body_of(row: GatewayRequest, render: Render | None) -> dict[str, Any]:
-    standing = standing_of(row)
-    take = take_of(row, render) if render else standing.first if standing else None
-    if take and take.trouble:
-        said = failure(take.trouble)
+    status = status_of(row)
+    take = take_of(row, render) if render else status.first if status else None
+    if take and take.error:
+        said = failure(take.error)
         head = {"taskType": "videoInference", "taskUUID": row.reference, "status": "error"}
         return head | {"code": said["code"], "message": said["message"]}
-    assert take is not None  # noqa: S101 -- a letter is written about what has ended
+    assert take is not None  # noqa: S101 -- a webhook is written about what has ended
     return success(row, take)

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from avatarsite.workspaces.models import User
 from studio.gateway import webhooks
-from studio.gateway.models import GatewayLetter, GatewayRequest, LetterState
+from studio.gateway.models import GatewayRequest, GatewayWebhook, WebhookState
 from studio.pipeline.states import backoff
 from tests.conftest import Cast
 
@@ -23,7 +23,7 @@ def operator(cast: Cast) -> Client:
     return cast.browser(User.objects.create_superuser("operator@example.org", "correct horse battery"))
 
 
-def letter(cast: Cast, state: LetterState) -> GatewayLetter:
+def new_webhook(cast: Cast, state: WebhookState) -> GatewayWebhook:
     row = GatewayRequest.objects.create(
         workspace=cast.workspace,
         protocol="fal",
@@ -31,32 +31,34 @@ def letter(cast: Cast, state: LetterState) -> GatewayLetter:
         model="m",
         webhook_url="https://a.example/?s=x",
     )
-    return GatewayLetter.objects.create(key=row.pk, request=row, state=state, tries=11)
+    return GatewayWebhook.objects.create(key=row.pk, request=row, state=state, tries=11)
 
 
 def test_every_table_can_be_looked_at_and_no_webhooks_secret_is_shown(operator: Client, cast: Cast) -> None:
-    lost = letter(cast, LetterState.GIVEN_UP)
-    pages = [reverse(f"admin:gateway_{name}_changelist") for name in ("gatewayrequest", "gatewayletter", "gatewayfile")]
+    lost = new_webhook(cast, WebhookState.GIVEN_UP)
+    pages = [
+        reverse(f"admin:gateway_{name}_changelist") for name in ("gatewayrequest", "gatewaywebhook", "gatewayfile")
+    ]
     pages += [
         reverse("admin:gateway_gatewayrequest_change", args=[lost.request_id]),
-        reverse("admin:gateway_gatewayletter_change", args=[lost.pk]),
+        reverse("admin:gateway_gatewaywebhook_change", args=[lost.pk]),
     ]
     answers = [operator.get(page) for page in pages]
     assert [(answer.status_code, b"a.example" in answer.content) for answer in answers] == [(200, False)] * 5
 
 
-def test_a_letter_that_was_given_up_is_sent_again(operator: Client, cast: Cast) -> None:
-    lost, waiting = letter(cast, LetterState.GIVEN_UP), letter(cast, LetterState.WAITING)
+def test_a_webhook_that_was_given_up_is_sent_again(operator: Client, cast: Cast) -> None:
+    lost, waiting = new_webhook(cast, WebhookState.GIVEN_UP), new_webhook(cast, WebhookState.WAITING)
     chosen = {"action": "again", "_selected_action": [lost.pk, waiting.pk]}
-    answer = operator.post(reverse("admin:gateway_gatewayletter_changelist"), chosen, follow=True)
+    answer = operator.post(reverse("admin:gateway_gatewaywebhook_changelist"), chosen, follow=True)
     assert "1 of 2 sent again" in answer.content.decode()
     lost.refresh_from_db()
     waiting.refresh_from_db()
-    assert (lost.state, lost.tries, webhooks.due_letters(), waiting.tries) == (LetterState.WAITING, 0, [lost.pk], 11)
+    assert (lost.state, lost.tries, webhooks.due_webhooks(), waiting.tries) == (WebhookState.WAITING, 0, [lost.pk], 11)
 
 
-def test_a_letter_is_tried_for_two_hours() -> None:
+def test_a_webhook_is_tried_for_two_hours() -> None:
     waits = [
-        backoff(tries, first=webhooks.FIRST_WAIT, most=webhooks.LONGEST_WAIT) for tries in range(1, webhooks.MAX_TRIES)
+        backoff(tries, first=webhooks.INITIAL_WAIT, most=webhooks.MAX_WAIT) for tries in range(1, webhooks.MAX_TRIES)
     ]
     assert sum(waits, timedelta()) == timedelta(seconds=7_161)

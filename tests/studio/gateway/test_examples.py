@@ -29,7 +29,7 @@ def asked() -> Render:
     """The render that the one request here has become, with the inputs that it named."""
     driver.turn()
     row = GatewayRequest.objects.select_related("render").get()
-    assert row.render is not None, row.trouble
+    assert row.render is not None, row.error
     assert {row.render.portrait.name, row.render.voice.name} == {"portrait-768x1024.jpg", "voice-4000.mp3"}
     return row.render
 

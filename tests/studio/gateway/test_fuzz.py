@@ -152,11 +152,11 @@ def test_no_bytes_break_a_door(post: Callable[..., Any], body: bytes) -> None:
 def test_a_field_that_comes_twice_is_the_last(post: Callable[..., Any]) -> None:
     body = f'{{"image_url": 1, "image_url": "{INPUTS["image_url"]}", "audio_url": "{INPUTS["audio_url"]}"}}'
     post(FAL, body.encode())
-    assert GatewayRequest.objects.get().asked == {name: INPUTS[name] for name in ("image_url", "audio_url")}
+    assert GatewayRequest.objects.get().body == {name: INPUTS[name] for name in ("image_url", "audio_url")}
 
 
 def test_what_nobody_knows_does_not_fill_our_tables(post: Callable[..., Any]) -> None:
     much = {f"field {number}": ["x" * 3_000] * 40 for number in range(100)} | {"y" * 10_000: "z"}
     post(FAL, json.dumps(INPUTS | much).encode())
     row = GatewayRequest.objects.get()
-    assert (len(json.dumps(row.asked)) < 64_000, row.asked) == (True, INPUTS)
+    assert (len(json.dumps(row.body)) < 64_000, row.body) == (True, INPUTS)

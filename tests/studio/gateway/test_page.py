@@ -9,18 +9,20 @@ import pytest
 from django.urls import reverse
 
 from avatarsite.workspaces.models import Workspace
-from studio.gateway.models import AskedState, GatewayLetter, GatewayRequest, LetterState
+from studio.gateway.models import GatewayRequest, GatewayWebhook, RequestState, WebhookState
 from tests.conftest import Cast
 
 pytestmark = [pytest.mark.django_db]
 
 
-def asked(workspace: Workspace, *letters: LetterState, **also: Any) -> GatewayRequest:
+def asked(workspace: Workspace, *states: WebhookState, **also: Any) -> GatewayRequest:
     row = GatewayRequest.objects.create(
         workspace=workspace, protocol="fal", reference=str(uuid4()), model="avatar-studio/draft", **also
     )
-    for number, state in enumerate(letters):
-        GatewayLetter.objects.create(key=f"{row.pk}:{number}", request=row, state=state, last_answer="It answered 503.")
+    for number, state in enumerate(states):
+        GatewayWebhook.objects.create(
+            key=f"{row.pk}:{number}", request=row, state=state, last_answer="It answered 503."
+        )
     return row
 
 
@@ -48,10 +50,10 @@ def test_it_names_fals_host_when_there_is_one(cast: Cast, settings: Any) -> None
 def test_it_shows_what_has_come_in_and_to_nobody_else(cast: Cast) -> None:
     refused = {"code": "voice_unreachable", "field": "voice", "message": "It could not be fetched."}
     rows = [
-        asked(cast.workspace, state=AskedState.REFUSED, trouble=refused),
-        asked(cast.workspace, LetterState.DELIVERED, LetterState.GIVEN_UP, state=AskedState.CANCELLED),
-        asked(cast.workspace, LetterState.DELIVERED),
-        asked(cast.workspace, LetterState.WAITING),
+        asked(cast.workspace, state=RequestState.REFUSED, error=refused),
+        asked(cast.workspace, WebhookState.DELIVERED, WebhookState.GIVEN_UP, state=RequestState.CANCELLED),
+        asked(cast.workspace, WebhookState.DELIVERED),
+        asked(cast.workspace, WebhookState.WAITING),
     ]
     theirs = asked(cast.charlie.workspaces.get())
     shown = page(cast)

@@ -105,4 +105,4 @@ def test_what_is_not_to_be_kept_is_forgotten(gateway: Gateway) -> None:
     fal(gateway, "POST", FAL, json=arguments(gateway), headers={"X-Fal-Store-IO": "0"} | KEY).raise_for_status()
     driver.turn()
     row = GatewayRequest.objects.get()
-    assert (row.asked, row.wish.keys(), Render.objects.count()) == ({}, {"digest"}, 1)
+    assert (row.body, row.params.keys(), Render.objects.count()) == ({}, {"digest"}, 1)

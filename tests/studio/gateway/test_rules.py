@@ -18,9 +18,9 @@ from avatarsite.workspaces.tokens import make_token
 from billing.budgets.budgets import set_cap
 from billing.ledger import posting
 from studio.gateway import intake, webhooks
-from studio.gateway.errors import Trouble
+from studio.gateway.errors import GatewayError
 from studio.gateway.intake import start_request
-from studio.gateway.models import AskedState, GatewayFile, GatewayLetter, GatewayRequest, LetterState
+from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook, RequestState, WebhookState
 from studio.gateway.stored_files import delete_expired
 from studio.gateway.sweep import sweep
 from studio.library import delete_video
@@ -182,13 +182,13 @@ def test_a_start_may_run_twice_late_or_after_a_crash(gateway: Gateway, monkeypat
         with pytest.raises(RuntimeError):
             start_request(row.pk)
     row.refresh_from_db()
-    assert (row.state, row.tries, Render.objects.count(), Upload.objects.count()) == (AskedState.FETCHING, 1, 0, 2)
+    assert (row.state, row.tries, Render.objects.count(), Upload.objects.count()) == (RequestState.FETCHING, 1, 0, 2)
     assert start_request(row.pk) is False  # somebody may still be at it
     GatewayRequest.objects.update(next_try_at=timezone.now())
     assert sweep()["requests"] == 1
     assert [start_request(row.pk), start_request(row.pk)] == [True, False]
     row.refresh_from_db()
-    assert (row.state, row.render, Render.objects.count()) == (AskedState.ASKED, Render.objects.get(), 1)
+    assert (row.state, row.render, Render.objects.count()) == (RequestState.SUBMITTED, Render.objects.get(), 1)
 
 
 @pytest.mark.usefixtures("in_no_hurry")
@@ -213,7 +213,7 @@ def test_what_has_not_begun_in_the_clients_time_is_given_up(gateway: Gateway, in
         answer = fal(gateway, "GET", job["response_url"])
         assert (answer.status_code, answer.headers["X-Fal-Request-Timeout-Type"]) == (504, "user")
     assert posting.balance(gateway.workspace).held_micros == 0
-    assert GatewayLetter.objects.count() == 2
+    assert GatewayWebhook.objects.count() == 2
 
 
 def late() -> None:
@@ -284,23 +284,23 @@ def test_the_watch_sends_a_webhook_again_when_it_is_due(
     gateway: Gateway, inbox: Inbox, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not the sweep, which comes by once a minute: the first wait is of seven seconds, here of one."""
-    monkeypatch.setattr(webhooks, "FIRST_WAIT", 1)
+    monkeypatch.setattr(webhooks, "INITIAL_WAIT", 1)
     inbox.answers.extend([500])
     row = GatewayRequest.objects.create(
-        workspace=gateway.workspace, protocol="fal", reference="r", model=FAL, state=AskedState.REFUSED,
-        trouble=Trouble("worker").stored(), webhook_url=inbox.url, to_be_told=True,
+        workspace=gateway.workspace, protocol="fal", reference="r", model=FAL, state=RequestState.REFUSED,
+        error=GatewayError("worker").stored(), webhook_url=inbox.url, webhook_pending=True,
     )  # fmt: skip
-    assert webhooks.write_letters(row) == 1
+    assert webhooks.create_webhooks(row) == 1
     OrmQ.objects.all().delete()
-    letter = GatewayLetter.objects.get()
-    assert webhooks.deliver_letter(letter.pk) is False
+    webhook = GatewayWebhook.objects.get()
+    assert webhooks.deliver_webhook(webhook.pk) is False
     assert [SignedPackage.loads(task.payload)["func"] for task in OrmQ.objects.all()] == ["studio.tasks.watch"]
     began = timezone.now()
     watch(run_seconds=20.0)
     assert (timezone.now() - began).total_seconds() < 15
     driver._tasks()
-    letter.refresh_from_db()
-    assert (letter.state, letter.tries, webhooks.is_due_soon()) == ("delivered", 2, False)
+    webhook.refresh_from_db()
+    assert (webhook.state, webhook.tries, webhooks.is_due_soon()) == ("delivered", 2, False)
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_headers_are_honoured(gateway: Gateway) -> None:
     driver.turn()
     row = GatewayRequest.objects.select_related("render").get()
     assert row.render is not None
-    assert (row.asked, row.render.options["ttl_seconds"], row.render.fallbacks) == ({}, 3600, [])
+    assert (row.body, row.render.options["ttl_seconds"], row.render.fallbacks) == ({}, 3600, [])
 
 
 @pytest.mark.parametrize(
@@ -346,34 +346,34 @@ def test_no_body_breaks_a_door(gateway: Gateway, body: bytes) -> None:
     assert answers == [200, 400, 400]  # fal tells what is wrong with arguments as the result
 
 
-def test_a_letter_is_sent_until_it_is_taken(gateway: Gateway, inbox: Inbox) -> None:
+def test_a_webhook_is_sent_until_it_is_taken(gateway: Gateway, inbox: Inbox) -> None:
     inbox.answers.extend([500, 503])
     submitted(gateway, params={"fal_webhook": f"{inbox.url}/hook"})
     for tries in (1, 2, 3):
         inbox.wait(tries)
-        letter = GatewayLetter.objects.get()
-        assert letter.tries == tries
-        GatewayLetter.objects.update(next_try_at=timezone.now())
-        assert sweep()["letters"] == (0 if letter.state == LetterState.DELIVERED else 1)
-    assert (GatewayLetter.objects.get().state, len({seen.body for seen in inbox.letters})) == ("delivered", 1)
+        webhook = GatewayWebhook.objects.get()
+        assert webhook.tries == tries
+        GatewayWebhook.objects.update(next_try_at=timezone.now())
+        assert sweep()["webhooks"] == (0 if webhook.state == WebhookState.DELIVERED else 1)
+    assert (GatewayWebhook.objects.get().state, len({seen.body for seen in inbox.letters})) == ("delivered", 1)
 
 
-def test_a_letter_never_goes_where_the_public_cannot_look(gateway: Gateway) -> None:
+def test_a_webhook_never_goes_where_the_public_cannot_look(gateway: Gateway) -> None:
     submitted(gateway, params={"fal_webhook": "http://hook.example.com:9/hook"})
     # What was taken before is held to the rules as they are now.
     GatewayRequest.objects.update(webhook_url="http://127.0.0.1:9/hook")
     finished(gateway)
-    letter = eventually(lambda: driver.turn() or GatewayLetter.objects.exclude(state="waiting").first(), "the end")
-    assert (letter.state, letter.tries, "public address" in letter.last_answer) == (LetterState.GIVEN_UP, 1, True)
+    webhook = eventually(lambda: driver.turn() or GatewayWebhook.objects.exclude(state="waiting").first(), "the end")
+    assert (webhook.state, webhook.tries, "public address" in webhook.last_answer) == (WebhookState.GIVEN_UP, 1, True)
 
 
-def test_a_forgotten_letter_is_found(gateway: Gateway, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forgotten_webhook_is_found(gateway: Gateway, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(webhooks, "tell_of", lambda _: 0)
+        patched.setattr(webhooks, "notify_client", lambda _: 0)
         submitted(gateway, params={"fal_webhook": inbox.url})
         finished(gateway)
         driver.turn()
-    assert (GatewayLetter.objects.count(), sweep()["unwritten letters"], len(inbox.wait(1))) == (0, 1, 1)
+    assert (GatewayWebhook.objects.count(), sweep()["unwritten webhooks"], len(inbox.wait(1))) == (0, 1, 1)
 
 
 def test_files_that_were_put_here_expire(gateway: Gateway) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from avatarsite.models import Alert
 from avatarsite.workspaces.models import Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
-from studio.gateway.models import AskedState, GatewayRequest, Protocol
+from studio.gateway.models import GatewayRequest, Protocol, RequestState
 from studio.gateway.runware import frames, hub, socket
 from studio.gateway.runware.pushes import EACH_LOOK, Push, dead_tokens, forget, pushes
 from tests.conftest import Cast
@@ -24,7 +24,7 @@ SESSION = UUID("f40c2aeb-f8a7-4af7-a1ab-7594c9bf778f")
 PING = json.dumps([{"taskType": "ping", "ping": True}])
 
 
-def asked(workspace: Workspace, session: UUID, state: AskedState = AskedState.REFUSED) -> str:
+def asked(workspace: Workspace, session: UUID, state: RequestState = RequestState.REFUSED) -> str:
     row = GatewayRequest.objects.create(
         workspace=workspace, protocol=Protocol.RUNWARE, reference=str(uuid4()), model="m", session=session, state=state
     )
@@ -42,7 +42,7 @@ def test_one_look_tells_each_session_of_its_own_and_of_at_most_twenty(cast: Cast
     quiet, stranger = uuid4(), cast.charlie.workspaces.get()
     mine = [asked(cast.workspace, SESSION) for _ in range(EACH_LOOK + 5)]
     one, foreign = asked(cast.workspace, quiet), asked(stranger, SESSION)
-    asked(cast.workspace, SESSION, AskedState.FETCHING)
+    asked(cast.workspace, SESSION, RequestState.FETCHING)
     asked(cast.workspace, uuid4())
     found = pushes([SESSION, quiet], [])
     assert [push.request_id for push in found] == [*mine[:EACH_LOOK], one, foreign]
@@ -53,7 +53,7 @@ def test_one_look_tells_each_session_of_its_own_and_of_at_most_twenty(cast: Cast
 
 
 def test_a_request_whose_video_was_deleted_is_over_and_has_nothing(cast: Cast) -> None:
-    gone = asked(cast.workspace, SESSION, AskedState.ASKED)
+    gone = asked(cast.workspace, SESSION, RequestState.SUBMITTED)
     assert pushes([SESSION], []) == [Push(gone, SESSION, cast.workspace.pk, [])]
 
 
@@ -66,7 +66,7 @@ def test_a_row_that_can_not_be_told_is_an_alert_and_all_others_are_told(
         if row.pk == poisoned:
             raise ValueError("poisoned")
 
-    monkeypatch.setattr("studio.gateway.runware.pushes.standing_of", standing)
+    monkeypatch.setattr("studio.gateway.runware.pushes.status_of", standing)
     assert [push.request_id for push in pushes([SESSION], [])] == [first, last]
     assert [poisoned in alert.message for alert in Alert.objects.filter(closed_at=None)] == [True]
 

@@ -92,7 +92,7 @@ def things(cast: Cast) -> Things:
         row = GatewayRequest.objects.create(
             workspace=cast.workspace, token=alice, protocol=protocol, reference=reference, model="avatar-studio/draft",
             portrait=portrait, voice=voice, next_try_at="2026-01-01T00:00Z",
-            wish={"model": "draft", "prompt": "", "options": {}, "fallback": True},
+            params={"model": "draft", "prompt": "", "options": {}, "fallback": True},
         )  # fmt: skip
         start_request(row.pk)
         rows[protocol] = row
