@@ -13,16 +13,16 @@ def canary() -> None:
     """Do nothing: that it was done is the message (avatarsite/queue/heartbeat.py)."""
 
 
-def handle_letter(*, letter_id: int) -> None:
-    receive.handle_letter(letter_id)
+def handle_event(*, event_pk: int) -> None:
+    receive.handle_event(event_pk)
 
 
 def forget_answers() -> None:
     idempotency.forget_old_answers()
 
 
-def forget_letters() -> None:
-    receive.forget_old_letters()
+def forget_inbound_events() -> None:
+    receive.forget_old_events()
 
 
 def sweep_temporary() -> None:

@@ -306,7 +306,7 @@ class Site:
         control.reset()
         cast.plant(OFFERS[provider], 1, self.town)
         if called:
-            cast.file_letter(provider)
+            cast.store_webhook(provider)
         with self._process("watch", "-c", WATCH) as watch, metered(watch.pid) as meter:
             time.sleep(plan.settle)
             with meter.span() as idle:

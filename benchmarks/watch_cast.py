@@ -12,7 +12,7 @@ from uuid import uuid4
 import aiohttp
 from django.utils import timezone
 
-from avatarsite.inbox.models import Letter, Seal
+from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.workspaces.models import Workspace
 from billing.models import Hold
 from billing.prices import price_book
@@ -73,9 +73,11 @@ def plant(offer: str, count: int, town: Simulators) -> None:
     Render.objects.filter(offer=offer, state=RenderState.QUEUED).update(next_try_at=now + timedelta(days=1))
 
 
-def file_letter(provider: str) -> None:
+def store_webhook(provider: str) -> None:
     """A webhook that came and was genuine: it proves that they reach us."""
-    Letter.objects.get_or_create(source=provider, event_id="proof", seal=Seal.GOOD, body=b"{}")
+    InboundEvent.objects.get_or_create(
+        source=provider, event_id="proof", signature_status=SignatureStatus.VALID, body=b"{}"
+    )
 
 
 def uproot() -> None:

@@ -8,13 +8,16 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         # Here and not above, because models need the app registry.
+        from avatarsite.inbox.sources import register_source  # noqa: PLC0415
         from billing import checks, labels  # noqa: F401, PLC0415
         from billing.budgets.token_caps import watch_for_new_tokens  # noqa: PLC0415
         from billing.promotions.promotions import watch_for_confirmed_people  # noqa: PLC0415
+        from billing.stripe_sync import webhooks  # noqa: PLC0415
 
         labels.register_names("member", labels.people)
         labels.register_names("token", labels.tokens)
         labels.register_list("member", labels.members)
         labels.register_list("token", labels.paying_tokens)
+        register_source("stripe", event_id=webhooks.event_id, act=webhooks.act)
         watch_for_new_tokens()
         watch_for_confirmed_people()

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from avatarsite.inbox.models import Letter
-from avatarsite.inbox.receive import LetterRefused
+from avatarsite.inbox.models import InboundEvent
+from avatarsite.inbox.sources import EventRejected
 from studio.models import Outcome, ProviderJob
 from studio.pipeline.submit import Claimed, record
 from studio.pipeline.watch.lease import wake_watch
@@ -24,14 +24,14 @@ def event_id(source: str, headers: Mapping[str, str], query: Mapping[str, str], 
     return registry.provider(source).webhook_event_id(headers, query, body)
 
 
-def act(letter: Letter) -> str:
-    """Check the seal and nudge every job that the letter speaks of."""
-    provider = registry.provider(letter.source)
+def act(event: InboundEvent) -> str:
+    """Check the signature and nudge every job that the event speaks of."""
+    provider = registry.provider(event.source)
     try:
-        news = provider.read_webhook(letter.headers, letter.query, bytes(letter.body), received_at=letter.received_at)
+        news = provider.read_webhook(event.headers, event.query, bytes(event.body), received_at=event.received_at)
     except SealBroken as error:
-        raise LetterRefused(str(error)) from error
-    return "; ".join(_nudge(letter.source, item) for item in news) or "It speaks of nothing that we know."
+        raise EventRejected(str(error)) from error
+    return "; ".join(_nudge(event.source, item) for item in news) or "It speaks of nothing that we know."
 
 
 def _nudge(source: str, news: WebhookNews) -> str:
@@ -54,6 +54,6 @@ def _nudge(source: str, news: WebhookNews) -> str:
 def _found(job: ProviderJob, news: WebhookNews) -> str:
     """The answer to the submit was lost, and here is the job: the provider did accept it."""
     if not news.provider_job_id:
-        return f"{job.pk} is not known to be accepted, and the letter has no id for it"
+        return f"{job.pk} is not known to be accepted, and the webhook has no id for it"
     record(Claimed(job.render, job), Submission(Answer.ACCEPTED, provider_job_id=news.provider_job_id))
     return f"{job.pk} was accepted after all"

@@ -3,22 +3,24 @@ from __future__ import annotations
 from django.db import models
 
 
-class Seal(models.TextChoices):
+class SignatureStatus(models.TextChoices):
     UNCHECKED = "unchecked", "Not checked yet"
-    GOOD = "good", "Good"
-    BROKEN = "broken", "Broken"
+    VALID = "valid", "Valid"
+    INVALID = "invalid", "Invalid"
 
 
-class Letter(models.Model):
-    """One webhook as it came, filed before anything is believed or done."""
+class InboundEvent(models.Model):
+    """One webhook as it came, stored before anything is believed or done."""
 
     source = models.CharField(max_length=20)
-    event_id = models.CharField("the sender's own id of the event, or a digest of the letter", max_length=200)
+    event_id = models.CharField("the sender's own id of the event, or a digest of its body", max_length=200)
     headers = models.JSONField(default=dict)
     query = models.JSONField(default=dict)
     body = models.BinaryField()
     address = models.GenericIPAddressField("where it came from", null=True, blank=True)
-    seal = models.CharField(max_length=10, choices=Seal.choices, default=Seal.UNCHECKED)
+    signature_status = models.CharField(
+        max_length=10, choices=SignatureStatus.choices, default=SignatureStatus.UNCHECKED
+    )
     received_at = models.DateTimeField(auto_now_add=True)
     deliveries = models.PositiveIntegerField("times it came", default=1)
     tries = models.PositiveSmallIntegerField(default=0)
@@ -27,11 +29,18 @@ class Letter(models.Model):
     outcome = models.TextField("what was done, or what went wrong", blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["source", "event_id"], name="letter_filed_once")]
+        verbose_name = "incoming webhook"
+        constraints = [models.UniqueConstraint(fields=["source", "event_id"], name="inbound_event_stored_once")]
         indexes = [
-            models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="letter_due"),
-            models.Index(fields=["-received_at"], name="letter_by_time"),
-            models.Index(fields=["address", "received_at"], condition=~models.Q(seal="good"), name="letter_unproven"),
+            models.Index(
+                fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="inbound_event_due"
+            ),
+            models.Index(fields=["-received_at"], name="inbound_event_by_time"),
+            models.Index(
+                fields=["address", "received_at"],
+                condition=~models.Q(signature_status="valid"),
+                name="inbound_event_unproven",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,13 +7,14 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from avatarsite.inbox.receive import BODY_LIMIT, SOURCES, file_letter, floods
+from avatarsite.inbox.receive import BODY_LIMIT, is_flooding, store_event
+from avatarsite.inbox.sources import SOURCES
 
 
 @csrf_exempt
 @require_http_methods(["POST", "HEAD"])
 def hook(request: HttpRequest, source: str) -> HttpResponseBase:
-    """Take a letter in: filed and answered at once, believed and handled later."""
+    """A webhook comes in: stored and answered at once, believed and handled later."""
     if source not in SOURCES:
         raise Http404
     if request.method == "HEAD":  # some senders probe an address before they use it
@@ -27,9 +28,9 @@ def hook(request: HttpRequest, source: str) -> HttpResponseBase:
     if not body:
         return HttpResponse("The body is empty.\n", status=400, content_type="text/plain")
     address = _address(request)
-    if floods(address):
+    if is_flooding(address):
         return HttpResponse("Too many.\n", status=429, content_type="text/plain", headers={"Retry-After": "600"})
-    file_letter(source, headers=request.headers, query=request.GET.dict(), body=body, address=address)
+    store_event(source, headers=request.headers, query=request.GET.dict(), body=body, address=address)
     return HttpResponse("Filed.\n", status=200, content_type="text/plain")
 
 

@@ -19,7 +19,7 @@ EVERY_MINUTES: dict[str, int] = {
     "studio.sweep_bucket": 6 * 60,
     "avatarsite.forget_answers": 10,
     "avatarsite.sweep_temporary": 10,
-    "avatarsite.forget_letters": 60,
+    "avatarsite.forget_inbound_events": 60,
     "avatarsite.send_mail": 1,
     "avatarsite.forget_mail": 60,
     "avatarsite.sweep_webhooks": 1,

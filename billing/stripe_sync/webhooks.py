@@ -1,7 +1,7 @@
 """What Stripe's webhooks do here: each makes us look at the object that it names, as it stands now.
 
-The letter is filed raw before it is read (``avatarsite/inbox``). It is filed under Stripe's id of the event only if its
-signature is good on arrival, so that nobody can take an event's place by guessing its id.
+Each is stored raw before it is read (``avatarsite/inbox``), under Stripe's id of the event only if its signature is
+valid on arrival, so that nobody can take an event's place by guessing its id.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from stripe import SignatureVerificationError, WebhookSignature
 
 from avatarsite.alerts import raise_alert
 from avatarsite.http.json_body import NotJson, read_json
-from avatarsite.inbox.models import Letter
-from avatarsite.inbox.receive import LetterRefused
+from avatarsite.inbox.models import InboundEvent
+from avatarsite.inbox.sources import EventRejected
 from billing.models import CardSetup, Origin, StripeCustomer, TopUp
 from billing.refunds.disputes import book_dispute
 from billing.refunds.refunds import book_refund
@@ -27,27 +27,27 @@ from billing.topups import auto_topup
 from billing.topups.checkout import MISMATCH, book_payment, book_session
 
 HEADER = "stripe-signature"
-# Both ways: Stripe's SDK would take a letter from the future.
+# Both ways: Stripe's SDK would take one from the future.
 TOLERANCE_SECONDS = 300
 
 
 def event_id(_source: str, headers: Mapping[str, str], _query: Mapping[str, str], body: bytes) -> str:
-    """Stripe's id of the event, or "" for a letter that nobody has to believe.
+    """Stripe's id of the event, or "" for a webhook that nobody has to believe.
 
-    An old letter is not refused for good: Stripe seals the next delivery of the same event anew.
+    An old one is not refused for good: Stripe signs the next delivery of the same event anew.
     """
     try:
-        _refuse_stale(_check_seal(body, headers.get(HEADER, "")), timezone.now())
+        _refuse_stale(_check_signature(body, headers.get(HEADER, "")), timezone.now())
         return id_of(read_json(body))
-    except (LetterRefused, ValueError, TypeError, AttributeError):
+    except (EventRejected, ValueError, TypeError, AttributeError):
         return ""
 
 
-def act(letter: Letter) -> str:
-    """Check the signature, and look at what the event names. Raises LetterRefused for a letter that isn't Stripe's."""
-    body = bytes(letter.body)
+def act(webhook: InboundEvent) -> str:
+    """Check the signature, and look at what the event names. Raises EventRejected for what isn't Stripe's."""
+    body = bytes(webhook.body)
     # Against when it came and not against now: it may have waited here.
-    _refuse_stale(_check_seal(body, letter.headers.get(HEADER, "")), letter.received_at)
+    _refuse_stale(_check_signature(body, webhook.headers.get(HEADER, "")), webhook.received_at)
     event = _read(body)
     if event.get("object") != "event":
         return _unknown(event)
@@ -64,8 +64,8 @@ def act(letter: Letter) -> str:
     return _dispatch(str(event.get("type") or ""), _object(event))
 
 
-def _check_seal(body: bytes, header: str) -> int:
-    """When the letter was signed, in seconds since 1970."""
+def _check_signature(body: bytes, header: str) -> int:
+    """When it was signed, in seconds since 1970."""
     refusals = []
     # Two secrets, divided by a comma, while one takes over from the other.
     for secret in settings.STRIPE_WEBHOOK_SECRET:
@@ -76,17 +76,17 @@ def _check_seal(body: bytes, header: str) -> int:
         else:
             return int(next(part.split("=", 1)[1] for part in header.split(",") if part.startswith("t=")))
     if not refusals:
-        raise LetterRefused("STRIPE_WEBHOOK_SECRET is not set, so nothing can be believed")
-    raise LetterRefused(refusals[-1])
+        raise EventRejected("STRIPE_WEBHOOK_SECRET is not set, so nothing can be believed")
+    raise EventRejected(refusals[-1])
 
 
 def _refuse_stale(signed_at: int, came_at: datetime) -> None:
     if abs(signed_at - came_at.timestamp()) > TOLERANCE_SECONDS:
-        raise LetterRefused("it was signed more than five minutes from when it came")
+        raise EventRejected("it was signed more than five minutes from when it came")
 
 
 def _read(body: bytes) -> Mapping[str, Any]:
-    """What a letter with a good seal says; nothing, if that is not JSON or no object."""
+    """What a webhook with a valid signature says; nothing, if that is not JSON or no object."""
     try:
         event = read_json(body)
     except NotJson:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from avatarsite.inbox.receive import due_letters
+from avatarsite.inbox.receive import due_events
 from avatarsite.queue import jobs
 from avatarsite.queue.sweeping import each, run_clauses
 from billing.models import HoldState
@@ -123,10 +123,10 @@ def _nudge_deliveries() -> int:
     return len(ids)
 
 
-def _nudge_letters() -> int:
-    ids = due_letters()
-    for letter_id in ids:
-        jobs.enqueue("avatarsite.handle_letter", letter_id=letter_id)
+def _nudge_inbound_events() -> int:
+    ids = due_events()
+    for event_pk in ids:
+        jobs.enqueue("avatarsite.handle_event", event_pk=event_pk)
     return len(ids)
 
 
@@ -150,5 +150,5 @@ CLAUSES: dict[str, Callable[[], int]] = {
     "orphan holds": _release_orphans,
     "deliveries": _nudge_deliveries,
     "files to delete": delete_due_files,
-    "letters": _nudge_letters,
+    "inbound events": _nudge_inbound_events,
 }

@@ -90,8 +90,8 @@ def test_chunked_files_are_kept_whole(site: LiveApi) -> None:
 def test_a_chunked_letter_is_filed_as_it_came(site: LiveApi) -> None:
     body = json.dumps({"id": "evt_chunked", "object": "event"}).encode()
     assert send(site, "/hooks/stripe/", body).text == "Filed.\n"
-    newest = "print(json.dumps(bytes(Letter.objects.latest('pk').body).decode()))"
-    filed = f"from avatarsite.inbox.models import Letter\n{newest}"
+    newest = "print(json.dumps(bytes(InboundEvent.objects.latest('pk').body).decode()))"
+    filed = f"from avatarsite.inbox.models import InboundEvent\n{newest}"
     assert site.site.ask(filed) == body.decode()
 
 
@@ -172,7 +172,7 @@ def test_nothing_is_kept_of_what_was_not_sent_to_its_end(site: LiveApi) -> None:
     opened, url = slot(site)
     path = url.removeprefix(site.address)
     said = f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5000\r\n\r\n{'x' * 400}"
-    letters = COUNT.format(module="avatarsite.inbox.models", name="Letter")
+    letters = COUNT.format(module="avatarsite.inbox.models", name="InboundEvent")
     before = site.site.ask(letters)
     spoken(site.address, said.encode(), hang_up=True)
     spoken(

@@ -67,7 +67,7 @@ def test_a_proxy_that_nobody_named_is_told_of_once(tmp_path: Path) -> None:
             httpx.get(f"{live.address}/healthz", headers=claims, trust_env=False)
             httpx.post(f"{live.address}/hooks/stripe/", headers=claims, content=b"{}", trust_env=False)
         assert live.site.ask(ALERTS) == [["proxies", "TRUSTED_PROXIES", 1]]
-        seen = "from avatarsite.inbox.models import Letter\nprint(json.dumps(Letter.objects.get().address))"
+        seen = "from avatarsite.inbox.models import InboundEvent\nprint(json.dumps(InboundEvent.objects.get().address))"
         assert live.site.ask(seen) == "127.0.0.1"
 
 
@@ -75,5 +75,5 @@ def test_a_proxy_that_is_named_is_believed(tmp_path: Path) -> None:
     with live_api(tmp_path, TRUSTED_PROXIES="1") as live:
         claims = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
         httpx.post(f"{live.address}/hooks/stripe/", headers=claims, content=b"{}", trust_env=False)
-        seen = "from avatarsite.inbox.models import Letter\nprint(json.dumps(Letter.objects.get().address))"
+        seen = "from avatarsite.inbox.models import InboundEvent\nprint(json.dumps(InboundEvent.objects.get().address))"
         assert (live.site.ask(ALERTS), live.site.ask(seen)) == ([], "203.0.113.9")

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.test import Client
 
-from avatarsite.inbox.models import Letter
-from avatarsite.inbox.receive import due_letters, handle_letter
+from avatarsite.inbox.models import InboundEvent
+from avatarsite.inbox.receive import due_events, handle_event
 from avatarsite.models import Alert
 from avatarsite.workspaces.models import User, Workspace
 from billing.debts import receivables
@@ -65,10 +65,10 @@ class Shop:
 
     def handle(self) -> list[str]:
         """Handle what lies in the inbox; what was said of each letter."""
-        due = due_letters()
+        due = due_events()
         for pk in due:
-            handle_letter(pk)
-        return list(Letter.objects.filter(pk__in=due).order_by("pk").values_list("outcome", flat=True))
+            handle_event(pk)
+        return list(InboundEvent.objects.filter(pk__in=due).order_by("pk").values_list("outcome", flat=True))
 
     # --- What there is now
 

@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group(
 
 BOUGHT_MICROS = 12_500_000
 ALL_HANDLED = """
-from avatarsite.inbox.models import Letter
-print(json.dumps(Letter.objects.exists() and not Letter.objects.exclude(seal="good").exists()))
+from avatarsite.inbox.models import InboundEvent
+print(json.dumps(InboundEvent.objects.exists() and not InboundEvent.objects.exclude(signature_status="valid").exists()))
 """
 LETTERS_WITHIN, MADE_WITHIN_MS = 60, 120_000
 

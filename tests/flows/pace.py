@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from avatarsite.inbox.models import Letter
-from avatarsite.inbox.receive import due_letters, handle_letter
+from avatarsite.inbox.models import InboundEvent
+from avatarsite.inbox.receive import due_events, handle_event
 from studio.models import OfferHealth, ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE
 from studio.pipeline.ingest.receive import ingest_render
@@ -58,9 +58,9 @@ def let_time_pass(control: Control) -> None:
     control.jump(PROVIDER_SECONDS)
     eventually(lambda: all(letter["state"] != "waiting" for letter in control.webhooks()), "the delivery of letters")
     now = timezone.now()
-    Letter.objects.filter(next_try_at__isnull=False).update(next_try_at=now - timedelta(seconds=1))
-    for letter in due_letters():
-        handle_letter(letter)
+    InboundEvent.objects.filter(next_try_at__isnull=False).update(next_try_at=now - timedelta(seconds=1))
+    for letter in due_events():
+        handle_event(letter)
     Render.objects.filter(next_try_at__isnull=False).update(next_try_at=now)
     OfferHealth.objects.filter(open_until__isnull=False).update(open_until=now)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
-from avatarsite.inbox.models import Letter, Seal
+from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.models import Alert
 from billing.ledger import posting
 from billing.models import Usage
@@ -153,7 +153,7 @@ def test_a_video_that_comes_after_the_deadline_costs_nothing(
     assert stand(render) == "failed overdue"
     promises_kept(render, control, studio)
     if provider != "aimlapi":
-        assert set(Letter.objects.values_list("seal", flat=True)) == {Seal.GOOD}
+        assert set(InboundEvent.objects.values_list("signature_status", flat=True)) == {SignatureStatus.VALID}
 
 
 def test_that_a_request_was_taken_after_all_is_known_and_costs_nothing(studio: Studio, still_site: Simulators) -> None:
@@ -171,7 +171,7 @@ def test_that_a_request_was_taken_after_all_is_known_and_costs_nothing(studio: S
     promises_kept(render, still_site.fal, studio)
     [there], job = still_site.fal.jobs(), render.jobs.get()
     assert (job.outcome, job.provider_job_id, job.next_check_at) == (Answer.ACCEPTED, there["id"], None)
-    assert [letter.seal for letter in Letter.objects.all()] == [Seal.GOOD]
+    assert [letter.signature_status for letter in InboundEvent.objects.all()] == [SignatureStatus.VALID]
     assert Alert.objects.filter(kind="accepted_late", key=job.pk).count() == 1
 
 

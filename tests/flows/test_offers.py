@@ -10,8 +10,8 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from avatarsite.inbox.models import Letter
-from avatarsite.inbox.receive import handle_letter
+from avatarsite.inbox.models import InboundEvent
+from avatarsite.inbox.receive import handle_event
 from avatarsite.models import Alert
 from billing.ledger import posting
 from billing.models import Usage
@@ -87,10 +87,10 @@ def test_an_offer_comes_home_by_webhook_alone(offer: str, studio: Studio, site: 
     job = render.jobs.get()
     later = timezone.now() + timedelta(hours=1)
     ProviderJob.objects.update(next_check_at=later)
-    letter = eventually(lambda: Letter.objects.filter(source=registry.offer(offer).provider).last(), "a letter")
-    assert handle_letter(letter.pk) is True
+    letter = eventually(lambda: InboundEvent.objects.filter(source=registry.offer(offer).provider).last(), "a letter")
+    assert handle_event(letter.pk) is True
     letter.refresh_from_db()
-    assert (letter.seal, letter.outcome) == ("good", f"{job.pk} is checked now")
+    assert (letter.signature_status, letter.outcome) == ("valid", f"{job.pk} is checked now")
     job.refresh_from_db()
     assert job.next_check_at < later
     assert check_now(job) is True

@@ -11,16 +11,16 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Letter',
+            name='InboundEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('source', models.CharField(max_length=20)),
-                ('event_id', models.CharField(max_length=200, verbose_name="the sender's own id of the event, or a digest of the letter")),
+                ('event_id', models.CharField(max_length=200, verbose_name="the sender's own id of the event, or a digest of its body")),
                 ('headers', models.JSONField(default=dict)),
                 ('query', models.JSONField(default=dict)),
                 ('body', models.BinaryField()),
                 ('address', models.GenericIPAddressField(blank=True, null=True, verbose_name='where it came from')),
-                ('seal', models.CharField(choices=[('unchecked', 'Not checked yet'), ('good', 'Good'), ('broken', 'Broken')], default='unchecked', max_length=10)),
+                ('signature_status', models.CharField(choices=[('unchecked', 'Not checked yet'), ('valid', 'Valid'), ('invalid', 'Invalid')], default='unchecked', max_length=10)),
                 ('received_at', models.DateTimeField(auto_now_add=True)),
                 ('deliveries', models.PositiveIntegerField(default=1, verbose_name='times it came')),
                 ('tries', models.PositiveSmallIntegerField(default=0)),
@@ -29,8 +29,9 @@ class Migration(migrations.Migration):
                 ('outcome', models.TextField(blank=True, verbose_name='what was done, or what went wrong')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='letter_due'), models.Index(fields=['-received_at'], name='letter_by_time'), models.Index(condition=models.Q(('seal', 'good'), _negated=True), fields=['address', 'received_at'], name='letter_unproven')],
-                'constraints': [models.UniqueConstraint(fields=('source', 'event_id'), name='letter_filed_once')],
+                'verbose_name': 'incoming webhook',
+                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='inbound_event_due'), models.Index(fields=['-received_at'], name='inbound_event_by_time'), models.Index(condition=models.Q(('signature_status', 'valid'), _negated=True), fields=['address', 'received_at'], name='inbound_event_unproven')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'event_id'), name='inbound_event_stored_once')],
             },
         ),
     ]

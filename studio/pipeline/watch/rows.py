@@ -11,7 +11,7 @@ from django.db import DatabaseError, close_old_connections, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from avatarsite.inbox.models import Letter, Seal
+from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.queue.sweeping import contained, each, tell_failure
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
@@ -32,7 +32,7 @@ SOON = timedelta(seconds=60)  # a render that is to be sent again within this ti
 OVERLAP = timedelta(seconds=5)
 Refusal = tuple[Failure, datetime]  # and when the question was asked
 WAITING = (RenderState.QUEUED, RenderState.SUBMITTING)
-LETTERS_PROVE = timedelta(hours=1)  # for so long a good letter shows that a provider's webhooks reach us
+WEBHOOKS_PROVE = timedelta(hours=1)  # for so long a valid webhook shows that its provider reaches us
 LOAD_AT_ONCE = 500
 APPLIED_AT_ONCE = 25  # reports in one transaction: nobody else writes to SQLite meanwhile
 NEEDED = (
@@ -98,7 +98,9 @@ def look(  # noqa: PLR0913 -- what the loop knows and wants
 
 def trusted_webhooks() -> set[str]:
     """Providers whose webhooks have been seen to reach us of late, so that polls need only be a safety net."""
-    recent = Letter.objects.filter(seal=Seal.GOOD, received_at__gt=timezone.now() - LETTERS_PROVE)
+    recent = InboundEvent.objects.filter(
+        signature_status=SignatureStatus.VALID, received_at__gt=timezone.now() - WEBHOOKS_PROVE
+    )
     calling = [name for name in registry.PROVIDERS if registry.provider(name).capabilities.sends_webhooks]
     return {name for name in calling if registry.provider(name).can_call_us() and recent.filter(source=name).exists()}
 

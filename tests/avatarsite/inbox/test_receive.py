@@ -1,4 +1,4 @@
-"""Letters that nobody has proven: how many one address may leave here, and for how long any is kept."""
+"""Webhooks that nobody has proven: how many one address may leave here, and for how long any is kept."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from django.test import Client
 from django.utils import timezone
 
 from avatarsite.inbox import receive
-from avatarsite.inbox.models import Letter, Seal
+from avatarsite.inbox.models import InboundEvent, SignatureStatus
 
 pytestmark = pytest.mark.django_db
 
 
-def lay(count: int, seal: Seal, *, address: str = "192.0.2.7", age: timedelta = timedelta(0)) -> None:
-    start = Letter.objects.count()
-    Letter.objects.bulk_create(
-        Letter(source="fal", event_id=f"evt-{start + number}", body=b"{}", seal=seal, address=address)
+def lay(count: int, status: SignatureStatus, *, address: str = "192.0.2.7", age: timedelta = timedelta(0)) -> None:
+    start = InboundEvent.objects.count()
+    InboundEvent.objects.bulk_create(
+        InboundEvent(
+            source="fal", event_id=f"evt-{start + number}", body=b"{}", signature_status=status, address=address
+        )
         for number in range(count)
     )
-    Letter.objects.filter(pk__in=Letter.objects.order_by("-pk").values("pk")[:count]).update(
+    InboundEvent.objects.filter(pk__in=InboundEvent.objects.order_by("-pk").values("pk")[:count]).update(
         received_at=timezone.now() - age
     )
 
@@ -30,28 +32,28 @@ def post(address: str) -> int:
 
 
 def test_who_sends_forgeries_is_told_to_wait_and_nobody_else_is() -> None:
-    lay(receive.FORGERIES_AT_MOST - 1, Seal.BROKEN)
+    lay(receive.FORGERIES_AT_MOST - 1, SignatureStatus.INVALID)
     assert post("192.0.2.7") == 200
-    lay(1, Seal.BROKEN)
+    lay(1, SignatureStatus.INVALID)
     answer = Client(REMOTE_ADDR="192.0.2.7").post("/hooks/fal/", b'{"a": 1}', content_type="application/json")
     assert (answer.status_code, answer["Retry-After"]) == (429, "600")
     assert post("192.0.2.8") == 200
-    assert Letter.objects.count() == receive.FORGERIES_AT_MOST + 1
+    assert InboundEvent.objects.count() == receive.FORGERIES_AT_MOST + 1
 
 
-def test_good_letters_and_old_forgeries_are_held_against_nobody() -> None:
-    lay(receive.FORGERIES_AT_MOST, Seal.GOOD)
-    lay(receive.FORGERIES_AT_MOST, Seal.BROKEN, age=receive.FLOOD_WINDOW)
+def test_valid_webhooks_and_old_forgeries_are_held_against_nobody() -> None:
+    lay(receive.FORGERIES_AT_MOST, SignatureStatus.VALID)
+    lay(receive.FORGERIES_AT_MOST, SignatureStatus.INVALID, age=receive.FLOOD_WINDOW)
     assert post("192.0.2.7") == 200
 
 
-def test_letters_are_forgotten_when_their_time_is_over_and_not_while_they_wait() -> None:
-    lay(2, Seal.BROKEN, age=timedelta(days=8))
-    lay(3, Seal.BROKEN, age=timedelta(days=6))
-    lay(4, Seal.GOOD, age=timedelta(days=91))
-    lay(5, Seal.GOOD, age=timedelta(days=89))
-    waiting = Letter.objects.filter(seal=Seal.BROKEN).earliest("pk")
-    Letter.objects.filter(pk=waiting.pk).update(next_try_at=timezone.now())
-    assert receive.forget_old_letters() == 5
-    assert Letter.objects.count() == 9
-    assert Letter.objects.filter(pk=waiting.pk).count() == 1
+def test_events_are_forgotten_when_their_time_is_over_and_not_while_they_wait() -> None:
+    lay(2, SignatureStatus.INVALID, age=timedelta(days=8))
+    lay(3, SignatureStatus.INVALID, age=timedelta(days=6))
+    lay(4, SignatureStatus.VALID, age=timedelta(days=91))
+    lay(5, SignatureStatus.VALID, age=timedelta(days=89))
+    waiting = InboundEvent.objects.filter(signature_status=SignatureStatus.INVALID).earliest("pk")
+    InboundEvent.objects.filter(pk=waiting.pk).update(next_try_at=timezone.now())
+    assert receive.forget_old_events() == 5
+    assert InboundEvent.objects.count() == 9
+    assert InboundEvent.objects.filter(pk=waiting.pk).count() == 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from avatarsite.inbox.models import Letter, Seal
+from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.inbox.receive import replay
 from billing import tasks
 from billing.models import Transfer
@@ -117,10 +117,13 @@ def test_told_in_disorder_and_up_to_five_times_and_again_later(shop: Shop, life:
         shop.tell_events([event_id], copies=chance.choice([1, 2, 5]))
     assert is_right(shop, life)
     before = shop.stands()
-    for letter in Letter.objects.all():
+    for letter in InboundEvent.objects.all():
         replay(letter)
     work()
-    assert (shop.stands(), Letter.objects.filter(seal=Seal.GOOD).count()) == (before, len(ids))
+    assert (shop.stands(), InboundEvent.objects.filter(signature_status=SignatureStatus.VALID).count()) == (
+        before,
+        len(ids),
+    )
 
 
 @every_life
@@ -193,7 +196,7 @@ def test_a_bounce_that_is_told_after_the_money_was_there_takes_nothing_silently(
 @every_life
 def test_lost_letters_are_made_good_by_a_reconciliation(shop: Shop, life: Life) -> None:
     life(shop)
-    assert Letter.objects.count() == 0
+    assert InboundEvent.objects.count() == 0
     first = reconcile.reconcile_nightly()
     assert is_right(shop, life)
     assert first.differences == []
@@ -267,14 +270,14 @@ def test_a_forged_letter_moves_nothing_and_keeps_nobody_out(shop: Shop, way: str
     paid(shop)
     (event,) = shop.stripe.events("checkout.session.completed")
     shop.tell_events([event["id"]], way=way, copies=2)
-    # What has Stripe's seal and can't be read is Stripe's all the same: kept, and an alert.
-    seal = Seal.GOOD if way == "not_json" else Seal.BROKEN
-    assert (shop.posted, set(Letter.objects.values_list("seal", flat=True))) == (0, {seal})
+    # What Stripe has signed and can't be read is Stripe's all the same: kept, and an alert.
+    status = SignatureStatus.VALID if way == "not_json" else SignatureStatus.INVALID
+    assert (shop.posted, set(InboundEvent.objects.values_list("signature_status", flat=True))) == (0, {status})
     shop.tell_events([event["id"]])
     assert shop.posted == 20
 
 
-def test_a_good_seal_over_a_lie_changes_nothing_for_the_object_is_asked(shop: Shop) -> None:
+def test_a_valid_signature_over_a_lie_changes_nothing_for_the_object_is_asked(shop: Shop) -> None:
     top_up = shop.start(20)
     event = shop.stripe.announce("checkout.session.completed", top_up.session_id or "")
     shop.tell_events([event["id"]], payment_status="paid", status="complete", amount_total=900_000)
@@ -304,10 +307,10 @@ def test_a_letter_that_failed_for_good_raises_an_alarm_and_is_handled_again_by_s
     body, headers = shop.stripe.letter(event["id"])
     shop.post(body, headers)
     shop.stripe.fault("bad_key")
-    Letter.objects.update(tries=7)
+    InboundEvent.objects.update(tries=7)
     shop.handle()
-    assert (shop.posted, len(shop.alerts("letter"))) == (0, 1)
+    assert (shop.posted, len(shop.alerts("webhook"))) == (0, 1)
     shop.stripe.no_faults()
-    replay(Letter.objects.get())
+    replay(InboundEvent.objects.get())
     work()
-    assert (shop.posted, Letter.objects.get().outcome.endswith("was credited")) == (20, True)
+    assert (shop.posted, InboundEvent.objects.get().outcome.endswith("was credited")) == (20, True)

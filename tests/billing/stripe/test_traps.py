@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from avatarsite.inbox.models import Letter
+from avatarsite.inbox.models import InboundEvent
 from billing.errors import HoldAlreadyClosed
 from billing.holds import holds
 from billing.ledger import posting
@@ -87,7 +87,7 @@ def test_trap_14_an_event_has_its_row_before_it_changes_anything(shop: Shop) -> 
     body, headers = shop.stripe.letter(event["id"])
     for _ in range(5):
         assert shop.post(body, headers) == 200
-    letter = Letter.objects.get()
+    letter = InboundEvent.objects.get()
     assert (letter.event_id, letter.deliveries, shop.posted) == (event["id"], 5, 0)
     shop.handle()
     shop.handle()

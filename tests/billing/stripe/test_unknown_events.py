@@ -1,4 +1,4 @@
-"""A letter with Stripe's seal is Stripe's, whatever is in it: it is kept, and told to the operator."""
+"""A webhook with Stripe's signature is Stripe's, whatever is in it: it is kept, and told to the operator."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from stripe import WebhookSignature
 
-from avatarsite.inbox.models import Letter, Seal
-from avatarsite.inbox.receive import handle_letter
+from avatarsite.inbox.models import InboundEvent, SignatureStatus
+from avatarsite.inbox.receive import handle_event
 from avatarsite.models import Alert
 
 pytestmark = pytest.mark.django_db
@@ -28,11 +28,11 @@ THIN = {
 
 
 @pytest.fixture(autouse=True)
-def _sealed(settings: Any) -> None:
+def _signed(settings: Any) -> None:
     settings.STRIPE_WEBHOOK_SECRET, settings.STRIPE_SECRET_KEY = [SECRET], "sk_test_x"
 
 
-def deliver(body: bytes) -> Letter:
+def deliver(body: bytes) -> InboundEvent:
     header = WebhookSignature.generate_signature_header(
         body.decode("utf-8", "surrogateescape"), SECRET, int(time.time())
     )
@@ -40,17 +40,17 @@ def deliver(body: bytes) -> Letter:
         "/hooks/stripe/", body, content_type="application/json", headers={"Stripe-Signature": header}
     )
     assert answer.status_code == 200, answer.content
-    letter = Letter.objects.get()
-    handle_letter(letter.pk)
-    letter.refresh_from_db()
-    return letter
+    stored = InboundEvent.objects.get()
+    handle_event(stored.pk)
+    stored.refresh_from_db()
+    return stored
 
 
 def test_a_thin_event_is_kept_as_an_unknown_kind() -> None:
-    letter = deliver(json.dumps(THIN).encode())
-    assert (letter.seal, letter.event_id, letter.next_try_at) == (Seal.GOOD, THIN["id"], None)
+    stored = deliver(json.dumps(THIN).encode())
+    assert (stored.signature_status, stored.event_id, stored.next_try_at) == (SignatureStatus.VALID, THIN["id"], None)
     alert = Alert.objects.get()
-    assert (alert.kind, alert.key, letter.outcome) == ("stripe_unknown_event", "v2.core.event", alert.message)
+    assert (alert.kind, alert.key, stored.outcome) == ("stripe_unknown_event", "v2.core.event", alert.message)
     assert "It is a thin event. Set the payload style of Stripe's event destination to Snapshot." in alert.message
 
 
@@ -63,12 +63,16 @@ def test_a_thin_event_is_kept_as_an_unknown_kind() -> None:
     ],
     ids=lambda body: repr(body[:16]),
 )  # fmt: skip
-def test_whatever_else_has_the_seal_is_kept_and_told(body: bytes) -> None:
-    letter = deliver(body)
-    assert (letter.seal, letter.next_try_at, Alert.objects.get().kind) == (Seal.GOOD, None, "stripe_unknown_event")
+def test_whatever_else_is_signed_is_kept_and_told(body: bytes) -> None:
+    stored = deliver(body)
+    assert (stored.signature_status, stored.next_try_at, Alert.objects.get().kind) == (
+        SignatureStatus.VALID,
+        None,
+        "stripe_unknown_event",
+    )
 
 
-def test_without_the_seal_it_is_refused_and_nobody_is_told() -> None:
+def test_without_a_signature_it_is_refused_and_nobody_is_told() -> None:
     assert Client().post("/hooks/stripe/", THIN, content_type="application/json").status_code == 200
-    handle_letter(Letter.objects.get().pk)
-    assert (Letter.objects.get().seal, Alert.objects.count()) == (Seal.BROKEN, 0)
+    handle_event(InboundEvent.objects.get().pk)
+    assert (InboundEvent.objects.get().signature_status, Alert.objects.count()) == (SignatureStatus.INVALID, 0)

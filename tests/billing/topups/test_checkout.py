@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from avatarsite.inbox.models import Letter, Seal
+from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.workspaces.models import Workspace
 from billing.holds import holds
 from billing.ledger import posting
@@ -101,12 +101,15 @@ def test_a_forged_letter_is_refused_and_does_not_take_the_place_of_the_real_one(
     body, headers = shop.stripe.letter(event["id"])
     shop.post(body, {**headers, "Stripe-Signature": "t=1,v1=" + "0" * 64})
     shop.handle()
-    assert (shop.posted, Letter.objects.get().seal) == (0, Seal.BROKEN)
+    assert (shop.posted, InboundEvent.objects.get().signature_status) == (0, SignatureStatus.INVALID)
 
     shop.post(body, headers)
     shop.handle()
     assert shop.posted == 25
-    assert sorted(Letter.objects.values_list("seal", flat=True)) == [Seal.BROKEN, Seal.GOOD]
+    assert sorted(InboundEvent.objects.values_list("signature_status", flat=True)) == [
+        SignatureStatus.INVALID,
+        SignatureStatus.VALID,
+    ]
 
 
 @pytest.mark.parametrize(
