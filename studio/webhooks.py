@@ -12,7 +12,7 @@ from avatarsite.inbox.models import InboundEvent
 from avatarsite.inbox.sources import EventRejected
 from studio.models import Outcome, ProviderJob
 from studio.pipeline.submit import Claimed, record
-from studio.pipeline.watch.lease import wake_watch
+from studio.pipeline.watch.lease import notify_watcher
 from studio.providers import registry
 from studio.providers.base import SealBroken
 from studio.providers.types import Outcome as Answer
@@ -47,7 +47,7 @@ def _nudge(source: str, news: WebhookNews) -> str:
         return _found(job, news)
     with transaction.atomic():
         due = ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False).update(next_check_at=timezone.now())
-        wake_watch()
+        notify_watcher()
     return f"{job.pk} is checked now" if due else f"{job.pk} had ended"
 
 

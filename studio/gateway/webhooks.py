@@ -24,7 +24,7 @@ from studio.models import Render
 from studio.models.renders import ENDED
 from studio.pipeline.request.options import trusted_endpoints
 from studio.pipeline.states import backoff
-from studio.pipeline.watch.lease import wake_watch
+from studio.pipeline.watch.lease import notify_watcher
 from studio.providers import http
 from studio.providers.http.addresses import AddressRefused
 from studio.providers.http.asking import unanswered
@@ -184,7 +184,7 @@ def _again(webhook: GatewayWebhook, answer: str) -> bool:
     wait = backoff(webhook.tries, first=INITIAL_WAIT, most=MAX_WAIT)
     with transaction.atomic():
         _move(webhook, next_try_at=timezone.now() + wait, last_answer=answer[:300])
-        wake_watch()
+        notify_watcher()
     return False
 
 

@@ -19,7 +19,7 @@ from studio.pipeline.failures import OVERDUE, fail_render, release
 from studio.pipeline.notify import file_notice
 from studio.pipeline.orders import handle_of
 from studio.pipeline.states import advance, note
-from studio.pipeline.watch.lease import wake_watch
+from studio.pipeline.watch.lease import notify_watcher
 from studio.providers import http, registry
 from studio.providers.types import CancelAnswer, ProviderError
 
@@ -193,7 +193,7 @@ def _record(job: ProviderJob, answer: CancelAnswer) -> bool:
         # Whatever else it said, the next check is what counts, and it is due now.
         ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False).update(next_check_at=timezone.now())
         note(job.render, f"{ANSWERED}{answer}")
-        wake_watch()
+        notify_watcher()
     return False
 
 

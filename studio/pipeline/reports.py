@@ -18,7 +18,7 @@ from studio.pipeline import health
 from studio.pipeline.cancel import end_stopped
 from studio.pipeline.failures import fail_by_provider
 from studio.pipeline.states import advance
-from studio.pipeline.watch.lease import wake_watch
+from studio.pipeline.watch.lease import notify_watcher
 from studio.providers.types import Failure, Fault, JobReport
 from studio.providers.types import JobStatus as Said
 
@@ -135,5 +135,5 @@ def reopen(render: Render, *, reason: str) -> bool:
             ProviderJob.objects.filter(pk=last.pk if last else "").update(
                 status=JobStatus.UNKNOWN, finished_at=None, next_check_at=now
             )
-            wake_watch()
+            notify_watcher()
     return moved

@@ -25,7 +25,7 @@ from studio.pipeline.cancel import finish_cancelled, leave
 from studio.pipeline.failures import WORKER_FAILED, fail_by_provider, fail_render
 from studio.pipeline.orders import build_order
 from studio.pipeline.places import has_place, take_turn
-from studio.pipeline.watch.lease import wake_watch
+from studio.pipeline.watch.lease import notify_watcher
 from studio.providers import http, registry
 from studio.providers.types import Failure, Fault, ProviderError, RenderOrder, Submission
 from studio.providers.types import Outcome as Answer
@@ -201,7 +201,7 @@ def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
             render, RenderState.RENDERING, reason="accepted", detail={"offer": job.offer}, next_try_at=None
         )
         if won:
-            wake_watch()
+            notify_watcher()
             if _cancel_wished(render):
                 jobs.enqueue("studio.cancel", render_id=render.pk)
         elif stored:
@@ -261,7 +261,7 @@ def _back_to_the_queue(render: Render, job: ProviderJob, failure: Failure, retry
     if moved and other:
         fall_over(render, reason="the next provider is tried")
     if moved:
-        wake_watch()
+        notify_watcher()
     return moved
 
 

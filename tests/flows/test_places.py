@@ -13,7 +13,7 @@ from django.utils import timezone
 from studio.models import ProviderJob, Render, RenderState, Turn
 from studio.pipeline.places import SELLER, _sent, next_in_turn
 from studio.pipeline.submit import claim, due_submits
-from studio.pipeline.watch.rows import look
+from studio.pipeline.watch.rows import load_due
 from tests.flows.cast import ask, make_studio
 
 pytestmark = pytest.mark.django_db
@@ -138,5 +138,5 @@ def test_the_watch_sends_as_many_as_have_places(settings: Any) -> None:
     settings.PROVIDERS_AT_ONCE = {"local": 3}
     queue(150, "crowd")
     quiet = {"since": timezone.now(), "everything": False, "room": 20, "resting": (), "busy": True}
-    assert [len(look((), **quiet).claims) for _ in range(3)] == [2, 0, 0]
+    assert [len(load_due((), **quiet).claims) for _ in range(3)] == [2, 0, 0]
     assert ProviderJob.objects.count() == 2

@@ -168,7 +168,7 @@ def test_the_looks_and_the_reports_of_the_watch(studio: Studio, settings: Any) -
     bad_job, good_job = rendering(studio, NOWHERE), rendering(studio)
     bad, good = ask(studio), ask(studio)
     Render.objects.filter(pk=bad.pk).update(offer=NOWHERE, next_try_at=timezone.now() - timedelta(hours=1))
-    seen = rows.look((), since=None, everything=True, room=5, resting=(), busy=False)
+    seen = rows.load_due((), since=None, everything=True, room=5, resting=(), busy=False)
     assert ([job.pk for job in seen.loaded], [one.render.pk for one in seen.claims]) == ([good_job.pk], [good.pk])
     assert told() == [(f"provider job {bad_job.pk}", 1), (bad.pk, 1)]
     done = JobReport(JobStatus.DONE, result_url="https://example.org")

@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from studio.models import WatchLease
 from studio.pipeline.watch import lease, schedule
-from studio.pipeline.watch.rate_limit import FASTER_EVERY, LEAST, UNLIMITED, Pace, Paces
-from studio.pipeline.watch.schedule import Agenda, Tracked, poll_interval
+from studio.pipeline.watch.rate_limit import FASTER_EVERY, LEAST, UNLIMITED, RateLimiter, RateLimiters
+from studio.pipeline.watch.schedule import PollSchedule, Tracked, poll_interval
 from studio.providers.types import JobHandle
 
 FAL = "fal:fal-ai/kling-video/ai-avatar/v2/pro"
 RUNWARE = "runware:klingai:avatar@2.0-pro"
-LetThrough = Callable[[Pace, str, int], int]
+LetThrough = Callable[[RateLimiter, str, int], int]
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture
 def let_through(loop: asyncio.AbstractEventLoop) -> LetThrough:
-    def ask(pace: Pace, kind: str, times: int) -> int:
+    def ask(limiter: RateLimiter, kind: str, times: int) -> int:
         async def whole() -> int:
-            return sum([await pace.may(kind) for _ in range(times)])
+            return sum([await limiter.may(kind) for _ in range(times)])
 
         return loop.run_until_complete(whole())
 
@@ -42,71 +42,71 @@ def let_through(loop: asyncio.AbstractEventLoop) -> LetThrough:
 
 @pytest.mark.parametrize(("rate", "burst"), [(3.0, 3), (1.0, 1), (0.5, 1), (0.0, 20)])
 def test_a_second_s_worth_goes_out_at_once_and_no_more(rate: float, burst: int, let_through: LetThrough) -> None:
-    assert let_through(Pace(rate), "poll", 20) == burst
+    assert let_through(RateLimiter(rate), "poll", 20) == burst
 
 
 def test_submits_and_polls_share_the_budget(let_through: LetThrough) -> None:
-    pace = Pace(4.0)
-    assert (let_through(pace, "submit", 3), let_through(pace, "poll", 3)) == (3, 1)
+    limiter = RateLimiter(4.0)
+    assert (let_through(limiter, "submit", 3), let_through(limiter, "poll", 3)) == (3, 1)
 
 
 def test_a_429_of_a_poll_rests_polls_and_halves_the_rate_once_for_its_wave(let_through: LetThrough) -> None:
-    pace = Pace(8.0)
-    pace.too_much("poll", 60.0)
-    pace.too_much("poll", 30.0)
-    assert (pace.rate, let_through(pace, "poll", 5), let_through(pace, "submit", 2)) == (4.0, 0, 2)
+    limiter = RateLimiter(8.0)
+    limiter.too_much("poll", 60.0)
+    limiter.too_much("poll", 30.0)
+    assert (limiter.rate, let_through(limiter, "poll", 5), let_through(limiter, "submit", 2)) == (4.0, 0, 2)
 
 
 def test_a_429_to_what_was_asked_before_it_was_slowed_down_is_of_the_same_wave() -> None:
-    pace, asked_at = Pace(8.0), time.time()
-    pace.too_much("poll", 0.001, asked_at=asked_at)
-    pace.rests.clear()  # the rest is over when the slow answer comes
-    pace.too_much("poll", 60.0, asked_at=asked_at)
-    assert (pace.rate, pace.rests["poll"] > asked_at + 59) == (4.0, True)
-    pace.rests.clear()
-    pace.too_much("poll", None, asked_at=time.time())
-    assert pace.rate == 2.0
+    limiter, asked_at = RateLimiter(8.0), time.time()
+    limiter.too_much("poll", 0.001, asked_at=asked_at)
+    limiter.rests.clear()  # the rest is over when the slow answer comes
+    limiter.too_much("poll", 60.0, asked_at=asked_at)
+    assert (limiter.rate, limiter.rests["poll"] > asked_at + 59) == (4.0, True)
+    limiter.rests.clear()
+    limiter.too_much("poll", None, asked_at=time.time())
+    assert limiter.rate == 2.0
 
 
 def test_a_provider_without_room_for_jobs_still_answers_questions(let_through: LetThrough) -> None:
-    pace = Pace(8.0)
-    pace.too_much("submit", 900.0)
-    assert (pace.rate, let_through(pace, "submit", 2), let_through(pace, "poll", 2)) == (8.0, 0, 2)
+    limiter = RateLimiter(8.0)
+    limiter.too_much("submit", 900.0)
+    assert (limiter.rate, let_through(limiter, "submit", 2), let_through(limiter, "poll", 2)) == (8.0, 0, 2)
 
 
 @pytest.mark.parametrize(("configured", "steps"), [(8.0, [4.0, 8.0, 8.0]), (0.0, [UNLIMITED / 2, 0.0, 0.0])])
 def test_the_rate_comes_back_by_doubling(configured: float, steps: list[float], let_through: LetThrough) -> None:
-    pace = Pace(configured)
-    pace.too_much("poll", 0.01)
-    seen = [pace.rate]
+    limiter = RateLimiter(configured)
+    limiter.too_much("poll", 0.01)
+    seen = [limiter.rate]
     for _ in steps[1:]:
-        pace.rests.clear()
-        pace.changed -= FASTER_EVERY + 1
-        let_through(pace, "poll", 1)
-        seen.append(pace.rate)
+        limiter.rests.clear()
+        limiter.changed -= FASTER_EVERY + 1
+        let_through(limiter, "poll", 1)
+        seen.append(limiter.rate)
     assert seen == steps
 
 
 def test_it_never_gets_slower_than_the_least() -> None:
-    pace = Pace(1.0)
+    limiter = RateLimiter(1.0)
     for _ in range(9):
-        pace.rests.clear()
-        pace.too_much("poll", None)
-    assert pace.rate == LEAST
+        limiter.rests.clear()
+        limiter.too_much("poll", None)
+    assert limiter.rate == LEAST
 
 
 @pytest.mark.django_db
 def test_the_next_watch_knows_what_this_one_has_learned(settings: Any) -> None:
     settings.PROVIDERS_PER_SECOND = {"fal": 8.0, "runware": 5.0}
-    mine = Paces()
+    mine = RateLimiters()
     mine.of("runware")
     mine.of("fal").too_much("poll", 60.0)
-    assert lease.take_lease("me", None) is True
-    assert lease.take_lease("me", mine.handed_on()) is True
-    lease.drop_lease("me")
+    assert lease.acquire_lease("me", None) is True
+    assert lease.acquire_lease("me", mine.to_save()) is True
+    lease.release_lease("me")
     assert list(WatchLease.objects.get().paces) == ["fal"]
-    theirs = Paces()
-    theirs.take_over(lease.handed_on())
+    theirs = RateLimiters()
+    theirs.restore(lease.saved_rate_limits())
     assert (theirs.of("fal").rate, theirs.resting("poll"), theirs.of("runware").rate) == (4.0, ["fal"], 5.0)
 
 
@@ -117,57 +117,57 @@ def job(name: str, offer: str) -> Tracked:
     return Tracked(name, "rnd_1", offer, JobHandle(name, "m"), 0.0, timezone.now(), ("running", None, None))
 
 
-def agenda_of(*jobs: tuple[str, str, float | None]) -> Agenda:
+def polls_of(*jobs: tuple[str, str, float | None]) -> PollSchedule:
     """Each with its offer and its wait in seconds, counted from moment 0 of the clock."""
-    agenda = Agenda()
+    polls = PollSchedule()
     for name, offer, wait in jobs:
-        tracked = agenda.tracked[name] = job(name, offer)
-        agenda.plan(tracked, wait)
-    return agenda
+        tracked = polls.tracked[name] = job(name, offer)
+        polls.plan(tracked, wait)
+    return polls
 
 
 def test_a_nudged_job_goes_before_a_queue_that_a_limit_has_made() -> None:
-    agenda = agenda_of(("late", FAL, -50.0), ("later", FAL, -20.0), ("nudged", FAL, None))
-    now = agenda.tracked["later"].due + 20.0
-    assert [agenda.take("fal", now, 1)[0].pk for _ in range(3)] == ["nudged", "late", "later"]
-    assert agenda.take("fal", now, 1) == []
+    polls = polls_of(("late", FAL, -50.0), ("later", FAL, -20.0), ("nudged", FAL, None))
+    now = polls.tracked["later"].due + 20.0
+    assert [polls.take("fal", now, 1)[0].pk for _ in range(3)] == ["nudged", "late", "later"]
+    assert polls.take("fal", now, 1) == []
 
 
 def test_one_question_takes_along_what_is_due_on_the_same_beat_at_the_same_provider(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=lambda: 100.3))
-    agenda = agenda_of(("a", RUNWARE, 13.0), ("b", RUNWARE, 12.5), ("c", RUNWARE, 2.0), ("d", RUNWARE, 900.0))
-    assert [agenda.tracked[name].due for name in "abcd"] == [114.0, 114.0, 102.5, 1008.0]
-    assert [found.pk for found in agenda.take("runware", 113.9, 50)] == ["c"]
-    assert [found.pk for found in agenda.take("runware", 114.0, 50)] == ["a", "b"]
-    assert agenda.is_due("runware", 1007.0) is False
+    polls = polls_of(("a", RUNWARE, 13.0), ("b", RUNWARE, 12.5), ("c", RUNWARE, 2.0), ("d", RUNWARE, 900.0))
+    assert [polls.tracked[name].due for name in "abcd"] == [114.0, 114.0, 102.5, 1008.0]
+    assert [found.pk for found in polls.take("runware", 113.9, 50)] == ["c"]
+    assert [found.pk for found in polls.take("runware", 114.0, 50)] == ["a", "b"]
+    assert polls.is_due("runware", 1007.0) is False
 
 
 def test_what_is_asked_one_by_one_is_due_to_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=lambda: 100.3))
-    assert agenda_of(("a", FAL, 13.0)).tracked["a"].due == 113.3
+    assert polls_of(("a", FAL, 13.0)).tracked["a"].due == 113.3
 
 
 def test_a_job_that_is_nudged_while_it_is_asked_about_is_asked_about_again_at_once() -> None:
-    agenda = agenda_of(("a", FAL, 0.0), ("b", FAL, 0.0))
-    now = agenda.tracked["b"].due
-    asked = [agenda.take("fal", now, 1)[0] for _ in range(2)]
-    agenda.plan(asked[0])
-    assert agenda.is_due("fal", now) is False
+    polls = polls_of(("a", FAL, 0.0), ("b", FAL, 0.0))
+    now = polls.tracked["b"].due
+    asked = [polls.take("fal", now, 1)[0] for _ in range(2)]
+    polls.plan(asked[0])
+    assert polls.is_due("fal", now) is False
     for job_ in asked:
-        agenda.plan_again(job_, 30.0)
-    assert [found.pk for found in agenda.take("fal", now, 1)] == ["a"]
-    assert agenda.is_due("fal", now + 1) is False
+        polls.plan_again(job_, 30.0)
+    assert [found.pk for found in polls.take("fal", now, 1)] == ["a"]
+    assert polls.is_due("fal", now + 1) is False
 
 
 def test_of_several_plans_for_a_job_the_last_one_counts() -> None:
-    agenda = agenda_of(("a", FAL, 0.0))
-    now = agenda.tracked["a"].due
-    agenda.plan(agenda.tracked["a"], 30.0)
-    assert agenda.is_due("fal", now + 1) is False
-    agenda.drop("a")
-    assert agenda.is_due("fal", now + 60) is False
+    polls = polls_of(("a", FAL, 0.0))
+    now = polls.tracked["a"].due
+    polls.plan(polls.tracked["a"], 30.0)
+    assert polls.is_due("fal", now + 1) is False
+    polls.drop("a")
+    assert polls.is_due("fal", now + 60) is False
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.pipeline.reports import store_news
 from studio.pipeline.submit import due_submits
-from studio.pipeline.watch.rows import look
+from studio.pipeline.watch.rows import load_due
 from studio.providers.types import JobReport, JobStatus
 from tests.flows.cast import ask, make_studio
 
@@ -55,13 +55,13 @@ def test_a_look_over_everything_sees_what_ended_elsewhere_and_what_was_missed() 
     known, missed, ended = (job(one, next_check_at=long_ago) for one in renders)
     Render.objects.filter(pk__in=[one.pk for one in renders]).update(state=RenderState.RENDERING, next_try_at=None)
 
-    first = look((), since=None, everything=True, room=0, resting=(), busy=False)
+    first = load_due((), since=None, everything=True, room=0, resting=(), busy=False)
     assert (set(first.jobs), first.still) == ({known.pk, missed.pk, ended.pk},) * 2
     assert {one.pk for one in first.loaded} == set(first.jobs)
 
     ProviderJob.objects.filter(pk=ended.pk).update(next_check_at=None)
     mine = {known.pk, ended.pk}
-    usual = look(mine, since=timezone.now(), everything=False, room=0, resting=(), busy=True)
+    usual = load_due(mine, since=timezone.now(), everything=False, room=0, resting=(), busy=True)
     assert (usual.jobs, usual.still, usual.loaded) == ({}, None, [])
-    over = look(mine, since=timezone.now(), everything=True, room=0, resting=(), busy=True)
+    over = load_due(mine, since=timezone.now(), everything=True, room=0, resting=(), busy=True)
     assert (over.jobs, over.still, [one.pk for one in over.loaded]) == ({}, {known.pk, missed.pk}, [missed.pk])

@@ -114,10 +114,10 @@ def test_the_watch_brings_a_job_home_and_ends_by_itself(studio: Studio) -> None:
 
 
 def test_two_watchers_do_not_watch_at_once(studio: Studio) -> None:
-    assert lease.take_lease("somebody") is True
-    assert lease.take_lease("somebody") is True
+    assert lease.acquire_lease("somebody") is True
+    assert lease.acquire_lease("somebody") is True
     assert watch(run_seconds=1) is False
-    lease.drop_lease("somebody")
+    lease.release_lease("somebody")
     assert watch(run_seconds=1) is True
 
 

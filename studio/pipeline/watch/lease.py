@@ -1,4 +1,4 @@
-"""Whose turn it is to watch, and waking somebody up when nobody is."""
+"""Lease of the watch: whose turn it is, and waking somebody up when nobody watches."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Alarm:
 alarms: list[Alarm] = []
 
 
-def wake_watch() -> None:
+def notify_watcher() -> None:
     """Start a watch once this transaction has committed, unless one is running and will see the row by itself.
 
     A watcher looks once more after it has let the lease go, so a job that was stored while it still ran is not missed.
@@ -49,7 +49,7 @@ def _wake() -> None:
         jobs.enqueue("studio.watch")
 
 
-def take_lease(owner: str, paces: dict[str, Any] | None = None) -> bool:
+def acquire_lease(owner: str, paces: dict[str, Any] | None = None) -> bool:
     """Take or renew the lease for ``owner``. False if somebody else has it. ``paces`` are for whoever takes it next."""
     now = timezone.now()
     mine = WatchLease.objects.filter(Q(expires_at__lt=now) | Q(owner=owner), pk=LEASE)
@@ -64,11 +64,11 @@ def take_lease(owner: str, paces: dict[str, Any] | None = None) -> bool:
     return True
 
 
-def handed_on() -> dict[str, Any]:
+def saved_rate_limits() -> dict[str, Any]:
     """What the last watch has learned of how fast each provider may be asked."""
     lease = WatchLease.objects.filter(pk=LEASE).first()
     return lease.paces if lease else {}
 
 
-def drop_lease(owner: str) -> None:
+def release_lease(owner: str) -> None:
     WatchLease.objects.filter(pk=LEASE, owner=owner).update(expires_at=timezone.now() - LEASE_LIFE)

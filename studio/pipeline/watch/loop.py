@@ -28,9 +28,17 @@ from studio.pipeline.orders import handle_of
 from studio.pipeline.reports import apply_report, note_refusal
 from studio.pipeline.submit import Claimed, send
 from studio.pipeline.watch import lease
-from studio.pipeline.watch.rate_limit import Paces
-from studio.pipeline.watch.rows import Refusal, apply_all, look, note_refusals, record_all, trusted_webhooks, work_left
-from studio.pipeline.watch.schedule import Agenda, Tracked
+from studio.pipeline.watch.rate_limit import RateLimiters
+from studio.pipeline.watch.rows import (
+    Refusal,
+    apply_all,
+    load_due,
+    note_refusals,
+    record_all,
+    trusted_webhooks,
+    work_left,
+)
+from studio.pipeline.watch.schedule import PollSchedule, Tracked
 from studio.providers import http, registry
 from studio.providers.types import Failure, Fault, JobReport, JobStatus, ProviderError, Submission
 
@@ -55,12 +63,12 @@ def watch(*, run_seconds: float = RUN_SECONDS, stopping: Callable[[], bool] = la
     """Watch until nothing is left or the time is up; then hand over to the next task. False if another watches."""
     owner = str(uuid.uuid4())
     close_old_connections()
-    if not lease.take_lease(owner):
+    if not lease.acquire_lease(owner):
         return False
     try:
         async_to_sync(_Watch(owner, run_seconds, stopping).run)()
     finally:
-        lease.drop_lease(owner)
+        lease.release_lease(owner)
         if work_left():
             jobs.enqueue("studio.watch")
     return True
@@ -82,8 +90,8 @@ class _Watch:
     owner: str
     run_seconds: float
     stopping: Callable[[], bool]
-    agenda: Agenda = field(default_factory=Agenda)
-    paces: Paces = field(default_factory=Paces)
+    schedule: PollSchedule = field(default_factory=PollSchedule)
+    limiters: RateLimiters = field(default_factory=RateLimiters)
     reports: list[tuple[str, JobReport]] = field(default_factory=list)
     news: dict[str, JobReport] = field(default_factory=dict)
     questions: set[asyncio.Task[None]] = field(default_factory=set)
@@ -98,7 +106,7 @@ class _Watch:
 
     async def run(self) -> None:
         async with http.open_pool():
-            self.paces.take_over(await sync_to_async(lease.handed_on)())
+            self.limiters.restore(await sync_to_async(lease.saved_rate_limits)())
             await self._loop()
 
     async def _loop(self) -> None:
@@ -106,7 +114,7 @@ class _Watch:
         last_look = 0.0
         while (now := time.monotonic()) - start < self.run_seconds and not self.stopping():
             if now - last_renewed > RENEW_EVERY:
-                if not await sync_to_async(lease.take_lease)(self.owner, self.paces.handed_on()):
+                if not await sync_to_async(lease.acquire_lease)(self.owner, self.limiters.to_save()):
                     break
                 last_renewed = now
             if now - last_look > LOOK_EVERY:
@@ -115,7 +123,7 @@ class _Watch:
                 last_look, last_look_over = now, now if everything else last_look_over
             await self._start_due(now)
             await self._apply()
-            if self.agenda.tracked or self.sends or self.sends_wait:
+            if self.schedule.tracked or self.sends or self.sends_wait:
                 idle_since = now
             elif now - idle_since > IDLE_SECONDS:
                 break
@@ -128,7 +136,7 @@ class _Watch:
             await asyncio.wait(unfinished, timeout=FINISH_SECONDS)
         self.news_at = 0.0
         await self._apply()
-        await sync_to_async(lease.take_lease)(self.owner, self.paces.handed_on())
+        await sync_to_async(lease.acquire_lease)(self.owner, self.limiters.to_save())
 
     # --- Rows ------------------------------------------------------------------------------------------------------
 
@@ -138,33 +146,33 @@ class _Watch:
         self.looked_at = timezone.now()
         if everything:
             self.calling = await sync_to_async(trusted_webhooks)()
-        seen = await sync_to_async(look)(
-            self.agenda.tracked.keys(),
+        snapshot = await sync_to_async(load_due)(
+            self.schedule.tracked.keys(),
             since=since,
             everything=everything,
             room=SENDS_AT_ONCE - len(self.sends),
-            resting=self.paces.resting("submit"),
-            busy=bool(self.agenda.tracked or self.sends),
+            resting=self.limiters.resting("submit"),
+            busy=bool(self.schedule.tracked or self.sends),
         )
-        self.sends_wait = seen.sends_wait
-        if seen.still is not None:
-            for gone in self.agenda.tracked.keys() - seen.still:
-                self.agenda.drop(gone)
-        spread = first and len(seen.loaded) > CROWD
-        for job in seen.loaded:
-            self.agenda.tracked[job.pk] = job
-            self.agenda.plan(job, random.uniform(0, self._interval(job)) if spread else None)  # noqa: S311
-        self._nudge(seen.jobs)
-        for claimed in seen.claims:
+        self.sends_wait = snapshot.sends_wait
+        if snapshot.still is not None:
+            for gone in self.schedule.tracked.keys() - snapshot.still:
+                self.schedule.drop(gone)
+        spread = first and len(snapshot.loaded) > CROWD
+        for job in snapshot.loaded:
+            self.schedule.tracked[job.pk] = job
+            self.schedule.plan(job, random.uniform(0, self._interval(job)) if spread else None)  # noqa: S311
+        self._nudge(snapshot.jobs)
+        for claimed in snapshot.claims:
             self._start_send(claimed)
 
     def _nudge(self, found: dict[str, datetime]) -> None:
         """Ask now about each job whose row somebody has touched."""
         for pk, check_at in found.items():
-            job = self.agenda.tracked.get(pk)
+            job = self.schedule.tracked.get(pk)
             if job is not None and check_at > job.seen_check_at:
                 job.seen_check_at = check_at
-                self.agenda.plan(job)
+                self.schedule.plan(job)
 
     async def _apply(self) -> None:
         """Write down what has come in since the last time."""
@@ -175,13 +183,13 @@ class _Watch:
             refusals, self.refusals = self.refusals, {}
             await sync_to_async(note_refusals)(refusals)
         now = time.monotonic()
-        wait = CROWD_NEWS_EVERY if len(self.agenda.tracked) > CROWD else NEWS_EVERY
+        wait = CROWD_NEWS_EVERY if len(self.schedule.tracked) > CROWD else NEWS_EVERY
         if self.reports or (self.news and now - self.news_at > wait):
             self.news_at = now
             reports, self.reports = self.reports, []
             news, self.news = self.news, {}
             for ended in await sync_to_async(apply_all)(reports, news):
-                self.agenda.drop(ended)
+                self.schedule.drop(ended)
 
     # --- Sending ---------------------------------------------------------------------------------------------------
 
@@ -192,8 +200,8 @@ class _Watch:
 
     async def _send(self, claimed: Claimed) -> None:
         try:
-            pace = self.paces.of(registry.offer(claimed.job.offer).provider)
-            await pace.wait("submit")
+            limiter = self.limiters.of(registry.offer(claimed.job.offer).provider)
+            await limiter.wait("submit")
             submission = await send(claimed)
         except Exception as error:  # noqa: BLE001 -- told
             # The lease runs out, and whoever takes the step then asks the provider what it knows.
@@ -202,25 +210,25 @@ class _Watch:
         if submission is None:
             return
         if submission.failure is not None and submission.failure.fault is Fault.RATE_LIMIT:
-            pace.too_much("submit", submission.retry_after_seconds)
+            limiter.too_much("submit", submission.retry_after_seconds)
         self.answers.append((claimed, submission))
 
     # --- Asking ----------------------------------------------------------------------------------------------------
 
     async def _start_due(self, now: float) -> None:
         """Begin the questions that are due, as many at a time and a second as each provider may be asked."""
-        for provider in self.agenda.providers:
+        for provider in self.schedule.providers:
             most = registry.provider(provider).capabilities.checks_at_once
-            pace = self.paces.of(provider)
+            limiter = self.limiters.of(provider)
             while (
-                self.agenda.busy[provider] < QUESTIONS_AT_ONCE
-                and self.agenda.is_due(provider, now)
-                and await pace.may("poll")
+                self.schedule.busy[provider] < QUESTIONS_AT_ONCE
+                and self.schedule.is_due(provider, now)
+                and await limiter.may("poll")
             ):
-                self._start_question(provider, self.agenda.take(provider, now, most))
+                self._start_question(provider, self.schedule.take(provider, now, most))
 
     def _start_question(self, provider: str, asked: list[Tracked]) -> None:
-        self.agenda.busy[provider] += 1
+        self.schedule.busy[provider] += 1
         task = asyncio.create_task(self._ask(provider, asked))
         self.questions.add(task)
         task.add_done_callback(self.questions.discard)
@@ -231,7 +239,7 @@ class _Watch:
         try:
             told = await _answers(provider, asked)
         finally:
-            self.agenda.busy[provider] -= 1
+            self.schedule.busy[provider] -= 1
         for job, report in zip(asked, told, strict=True):
             if isinstance(report, ProviderError):
                 self._not_told(job, report, asked_at)
@@ -246,7 +254,7 @@ class _Watch:
         elif job.said != before:
             self.news[job.pk] = report
         # Planned even if it has ended, until that has been written down.
-        self.agenda.plan_again(job, max(report.retry_after_seconds or 0, self._interval(job)))
+        self.schedule.plan_again(job, max(report.retry_after_seconds or 0, self._interval(job)))
 
     def _not_told(self, job: Tracked, error: ProviderError, asked_at: datetime) -> None:
         """The poll failed, which is not to say that the render failed."""
@@ -254,12 +262,12 @@ class _Watch:
         wait = error.retry_after_seconds or min(2.0**job.failures, 60.0)
         logger.info("%s: check at %s told nothing: %s", job.render, job.offer, error)
         if error.failure.fault is Fault.RATE_LIMIT:
-            self.paces.of(job.provider).too_much("poll", error.retry_after_seconds, asked_at=asked_at.timestamp())
+            self.limiters.of(job.provider).too_much("poll", error.retry_after_seconds, asked_at=asked_at.timestamp())
         now = time.monotonic()
         if error.failure.fault.is_ours and now - self.refused_at.get(job.provider, -REFUSED_AGAIN) >= REFUSED_AGAIN:
             self.refused_at[job.provider] = now
             self.refusals[job.offer] = error.failure, asked_at
-        self.agenda.plan_again(job, max(wait, self._interval(job)))
+        self.schedule.plan_again(job, max(wait, self._interval(job)))
 
     def _interval(self, job: Tracked) -> float:
         return job.interval(webhook=job.provider in self.calling)

@@ -1,7 +1,7 @@
-"""How fast each provider is asked: so many requests a second, and slower for a while after a 429.
+"""Rate limits of the watch: so many requests a second to each provider, and fewer for a while after a 429.
 
 Submits and polls share a provider's budget. One watch at a time holds the lease, so its count is the whole server's,
-all but a few requests; what it has learned is handed on to the next one in the row of the lease.
+all but a few requests; what it has learned is saved for the next one in the row of the lease.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FASTER_EVERY = 30.0  # seconds without a 429, after which the rate doubles
 
 
 @dataclass(slots=True)
-class Pace:
+class RateLimiter:
     """One provider's. ``most`` is the configured rate, requests a second; 0 is no limit."""
 
     most: float
@@ -81,30 +81,30 @@ class Pace:
 
 
 @dataclass(slots=True)
-class Paces:
-    """Each provider's pace, made when it is first asked for."""
+class RateLimiters:
+    """Each provider's limiter, made when it is first asked for."""
 
-    _known: dict[str, Pace] = field(default_factory=dict)
+    _known: dict[str, RateLimiter] = field(default_factory=dict)
 
-    def of(self, provider: str) -> Pace:
+    def of(self, provider: str) -> RateLimiter:
         if provider not in self._known:
-            self._known[provider] = Pace(settings.PROVIDERS_PER_SECOND.get(provider, 0.0))
+            self._known[provider] = RateLimiter(settings.PROVIDERS_PER_SECOND.get(provider, 0.0))
         return self._known[provider]
 
     def resting(self, kind: str) -> list[str]:
         now = time.time()
-        return [name for name, pace in self._known.items() if pace.rests.get(kind, 0.0) > now]
+        return [name for name, limiter in self._known.items() if limiter.rests.get(kind, 0.0) > now]
 
-    def handed_on(self) -> dict[str, Any]:
+    def to_save(self) -> dict[str, Any]:
         """What the next watch has to know: who is asked more slowly than configured, or not at all for now."""
         now = time.time()
         return {
-            name: {"rate": pace.rate, "changed": pace.changed, "rests": pace.rests}
-            for name, pace in self._known.items()
-            if pace.rate != pace.most or any(until > now for until in pace.rests.values())
+            name: {"rate": limiter.rate, "changed": limiter.changed, "rests": limiter.rests}
+            for name, limiter in self._known.items()
+            if limiter.rate != limiter.most or any(until > now for until in limiter.rests.values())
         }
 
-    def take_over(self, told: dict[str, Any]) -> None:
+    def restore(self, told: dict[str, Any]) -> None:
         for name, said in told.items():
-            pace = self._known[name] = Pace(settings.PROVIDERS_PER_SECOND.get(name, 0.0), rate=said["rate"])
-            pace.changed, pace.rests = said["changed"], dict(said["rests"])
+            limiter = self._known[name] = RateLimiter(settings.PROVIDERS_PER_SECOND.get(name, 0.0), rate=said["rate"])
+            limiter.changed, limiter.rests = said["changed"], dict(said["rests"])

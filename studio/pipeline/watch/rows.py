@@ -42,8 +42,8 @@ NEEDED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One look: the open jobs that are new or nudged by when they are to be checked, and the renders to send."""
+class Snapshot:
+    """Rows as one look finds them: open jobs that are new or nudged, by when to check them, and the renders to send."""
 
     jobs: dict[str, datetime]
     still: Collection[str] | None  # all that are open, when everything was asked for
@@ -69,7 +69,7 @@ def _is_due_soon(alarm: Alarm) -> bool:
     return alarm.is_due_soon()
 
 
-def look(  # noqa: PLR0913 -- what the loop knows and wants
+def load_due(  # noqa: PLR0913 -- what the loop knows and wants
     known: Collection[str],
     *,
     since: datetime | None,
@@ -77,7 +77,7 @@ def look(  # noqa: PLR0913 -- what the loop knows and wants
     room: int,
     resting: Iterable[str],
     busy: bool,
-) -> Seen:
+) -> Snapshot:
     """The rows that changed after ``since``, all if it is None; and up to ``room`` renders claimed to be sent.
 
     ``known`` are jobs whose columns need not be loaded, ``everything`` asks which are still open, ``resting`` are
@@ -93,7 +93,7 @@ def look(  # noqa: PLR0913 -- what the loop knows and wants
     still = {*jobs} if since is None else {*rows.values_list("pk", flat=True)} if everything else None
     loaded = _load([pk for pk in jobs.keys() | (still or ()) if pk not in known])
     claims, more = _claim_due(room, resting)
-    return Seen(jobs, still, loaded, claims, more or bool(claims) or (not busy and not jobs and work_left()))
+    return Snapshot(jobs, still, loaded, claims, more or bool(claims) or (not busy and not jobs and work_left()))
 
 
 def trusted_webhooks() -> set[str]:

@@ -1,4 +1,4 @@
-"""When each job in flight is asked about next: one queue for each provider, so that none waits for another's."""
+"""Poll schedule: when each job in flight is asked about next, with a queue for each provider."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _due_in(wait: float, *, together: bool) -> float:
 
 
 @dataclass(slots=True)
-class Agenda:
+class PollSchedule:
     """Every job that is watched, and the order in which they are due by ``time.monotonic``."""
 
     tracked: dict[str, Tracked] = field(default_factory=dict)
