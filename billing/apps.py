@@ -10,7 +10,7 @@ class BillingConfig(AppConfig):
         # Here and not above, because models need the app registry.
         from avatarsite.inbox.sources import register_source  # noqa: PLC0415
         from billing import checks, labels  # noqa: F401, PLC0415
-        from billing.budgets.token_caps import watch_for_new_tokens  # noqa: PLC0415
+        from billing.budgets.budgets import watch_for_new_tokens  # noqa: PLC0415
         from billing.promotions.promotions import watch_for_confirmed_people  # noqa: PLC0415
         from billing.stripe_sync import webhooks  # noqa: PLC0415
 

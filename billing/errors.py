@@ -59,7 +59,7 @@ class PriceMissing(LookupError):
 
 
 class BudgetReached(DomainError):
-    """A monthly cap has too little room. All amounts are micro-dollars; ``sentence`` says which, and until when."""
+    """A monthly budget has too little room. All amounts are micro-dollars; ``sentence`` says which, and until when."""
 
     def __init__(  # noqa: PLR0913 -- they are what whoever asked has to know
         self,

@@ -21,7 +21,7 @@ class Named:
     url: str = ""
 
 
-# What has caps of its own, in words.
+# What can have a budget of its own, in words.
 KINDS = {"project": "project", "member": "member", "token": "API token"}
 
 Namer = Callable[[Workspace, Collection[str]], Mapping[str, Named]]
@@ -51,7 +51,7 @@ def people(_workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
 
 
 def in_words(scope: str, label: str) -> str:
-    """``this workspace``, ``the project “Autumn”``, ``Emil Example``: whose cap it is, within a sentence."""
+    """``this workspace``, ``the project “Autumn”``, ``Emil Example``: whose budget it is, within a sentence."""
     kind = scope.partition(":")[0]
     if kind == "workspace":
         return "this workspace"
@@ -71,7 +71,7 @@ _listers: dict[str, Lister] = {}
 
 
 def register_list(kind: str, lister: Lister) -> None:
-    """Let ``lister`` give the things of a kind that a cap can be set on now, by id, in the order to show them."""
+    """Let ``lister`` give the things of a kind that a budget can be set for now, by id, in the order to show them."""
     _listers[kind] = lister
 
 

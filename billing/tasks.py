@@ -15,7 +15,7 @@ from billing.stripe_sync.tasks import (
     send_refund,
     sweep_stripe,
 )
-from billing.verify import nightly
+from billing.verify import verification
 
 __all__ = [
     "auto_top_up",
@@ -41,7 +41,7 @@ def expire_lots() -> None:
 
 def verify_ledger() -> None:
     """The nightly check: one alert to the operator for each rule that is broken."""
-    nightly.verify_ledger()
+    verification.verify_nightly()
 
 
 def watch_cost_drift() -> None:

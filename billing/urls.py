@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing import topup_urls
-from billing.views import balance, budgets, promotions, statement, usage
+from billing.views import auto_topups, balance, budgets, promotions, statement, topups, usage
 
 urlpatterns = [
     path("balance/", balance.balance, name="balance"),
-    *topup_urls.urlpatterns,
-    path("budgets/", budgets.caps, name="budgets"),
+    path("balance/top-up/", topups.topup_new, name="topup_new"),
+    path("balance/top-ups/", topups.topup_list, name="topups"),
+    path("balance/top-ups/<slug:topup>/", topups.topup, name="topup"),
+    path("balance/top-ups/<slug:topup>/status/", topups.topup_status, name="topup_status"),
+    path("balance/top-ups/<slug:topup>/receipt/", topups.topup_receipt, name="topup_receipt"),
+    path("balance/top-ups/<slug:topup>/confirm/", topups.topup_confirm, name="topup_confirm"),
+    path("balance/automatic/", auto_topups.auto_topup_rules, name="auto_topup"),
+    path("balance/automatic/card/", auto_topups.card_new, name="card_new"),
+    path("balance/automatic/card/<slug:card>/", auto_topups.card_back, name="card_back"),
+    path("balance/portal/", auto_topups.billing_portal, name="billing_portal"),
+    path("budgets/", budgets.budget_list, name="budgets"),
     path("promotion/", promotions.redeem, name="promotion"),
     path("statement/", statement.statement, name="statement"),
     path("statement/check/", statement.statement_check, name="statement_check"),

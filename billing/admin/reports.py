@@ -48,7 +48,7 @@ class BooksAdmin(ReadOnlyAdmin[Books]):
         context = {
             "offers": cost_drift.offer_drifts(month.begins, month.ends),
             "jobs": cost_drift.worst_jobs(month.begins, month.ends),
-            "most": cost_drift.WORST,
+            "most": cost_drift.MAX_JOBS,
             "threshold": cost_drift.threshold(),
         }
         return self._page(request, "drift", month, f"Reported cost in {month.first:%B %Y}", context)

@@ -23,7 +23,7 @@ from billing.statements import statements
 from billing.usage.totals import GROUPS, usage_by
 
 TAGS = ["Money"]
-LONGEST = timedelta(days=366)
+MAX_PERIOD = timedelta(days=366)
 Shape = serializers.Serializer[Any]
 
 declare("bad_period", 422, "The period can’t be added up", "Ask for at most a year, its first day first.")
@@ -142,6 +142,6 @@ class Usage(MoneyView):
 def _period(asked: dict[str, Any]) -> tuple[date, date]:
     last: date = asked.get("last") or timezone.now().date()
     first: date = asked.get("first") or max(last - timedelta(days=30), date.min)
-    if not timedelta() <= last - first <= LONGEST or last.year > 9000 or first.year < 2:
+    if not timedelta() <= last - first <= MAX_PERIOD or last.year > 9000 or first.year < 2:
         raise Problem("bad_period", f"From {first} through {last} is no period of at most a year.", field="first")
     return first, last

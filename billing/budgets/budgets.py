@@ -1,4 +1,4 @@
-"""Monthly caps on a workspace, a project, a member and an API token.
+"""Monthly budgets of a workspace, a project, a member and an API token.
 
 What a hold takes is reserved in the hold's own transaction, by a conditional UPDATE of the month's row with a CHECK
 behind it. Whoever calls has moved the wallet's account before and so owns every counter of its workspace: no two
@@ -10,21 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+from django.db.models.signals import post_save
 from django.utils import timezone
 
 from avatarsite.db import raw
 from avatarsite.db.raw import Session
-from avatarsite.workspaces.models import User, Workspace
+from avatarsite.workspaces.models import ApiToken, User, Workspace
 from billing.budgets import notices
-from billing.budgets.token_caps import sync_token_cap
 from billing.errors import BudgetReached
 from billing.labels import KINDS, name_of, names_of
 from billing.ledger import accounts
 from billing.models import Budget, BudgetPeriod, Hold
 from billing.money import MAX_MICROS, usd
 
-__all__ = ["BudgetReached", "Parties", "Standing", "refusal_of", "set_cap", "standings"]
+__all__ = ["BudgetReached", "Parties", "Standing", "refusal_of", "set_budget", "standings"]
 WORKSPACE = "workspace"
 
 
@@ -39,7 +40,7 @@ class BudgetFullError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """For whom a hold is: what its caps are looked up by. Empty where there is none."""
+    """For whom a hold is: what its budgets are looked up by. Empty where there is none."""
 
     project: str = ""
     member: str = ""
@@ -83,27 +84,27 @@ def month_of(moment: datetime) -> tuple[datetime, datetime]:
 def reserve(  # noqa: PLR0913 -- whose hold it is, and how much of what
     sql: Session, workspace: Workspace, parties: Parties, amount: int, now: datetime, *, hold_id: int
 ) -> None:
-    """Take ``amount`` micro-dollars from every cap that bears on a hold. Raises BudgetFullError where one is full."""
+    """Reserve ``amount`` micro-dollars of every budget that bears on a hold. BudgetFullError where one is full."""
     first, following = month_of(now)
     scopes = parties.scopes
     marks = ", ".join(["%s"] * len(scopes))
-    caps = sql.run(_CAPS.format(marks=marks), [sql.stamp(first), workspace.pk, *scopes])
-    if not caps:
+    found = sql.run(_BUDGETS.format(marks=marks), [sql.stamp(first), workspace.pk, *scopes])
+    if not found:
         return
-    for scope, cap, period_id in caps:
+    for scope, cap, period_id in found:
         if period_id is None:
             _open(sql, workspace, scope, cap, (first, following), but_for=hold_id)
-    capped = [scope for scope, _, _ in caps]
-    marks = ", ".join(["%s"] * len(capped))
-    taken = sql.run(_TAKE.format(marks=marks), [amount, workspace.pk, sql.stamp(first), *capped, amount])
-    if len(taken) < len(capped):
-        ((*full,),) = sql.run(_FULL.format(marks=marks), [workspace.pk, sql.stamp(first), *capped, amount])
+    limited = [scope for scope, _, _ in found]
+    marks = ", ".join(["%s"] * len(limited))
+    taken = sql.run(_TAKE.format(marks=marks), [amount, workspace.pk, sql.stamp(first), *limited, amount])
+    if len(taken) < len(limited):
+        ((*full,),) = sql.run(_FULL.format(marks=marks), [workspace.pk, sql.stamp(first), *limited, amount])
         raise BudgetFullError(*full)
     for scope, *used in taken:
         notices.note_use(sql, workspace, scope, first, notices.Use(*used))
 
 
-_CAPS = """
+_BUDGETS = """
 SELECT b.scope, b.cap_micros, p.id FROM billing_budget b
 LEFT JOIN billing_budgetperiod p ON p.workspace_id = b.workspace_id AND p.scope = b.scope AND p.starts_at = %s
 WHERE b.workspace_id = %s AND b.scope IN ({marks})
@@ -175,13 +176,13 @@ INSERT INTO billing_budgetperiod (
 """
 
 
-# --- Caps ------------------------------------------------------------------------------------------------------------
+# --- Setting a budget -------------------------------------------------------------------------------------------------
 
 
-def set_cap(workspace: Workspace, scope: str, amount_micros: int | None, *, user: User | None) -> Budget | None:
-    """Cap what ``scope`` may spend a month, from this one on; None takes the cap away. Idempotent.
+def set_budget(workspace: Workspace, scope: str, amount_micros: int | None, *, user: User | None) -> Budget | None:
+    """Set what ``scope`` may spend a month, from this one on; None takes the budget away. Idempotent.
 
-    A cap below what is used already refuses everything new until the month ends. Raises ValueError with a sentence for
+    One below what is used already refuses everything new until the month ends. Raises ValueError with a sentence for
     a scope or an amount that can't be.
     """
     _checked(scope)
@@ -189,7 +190,7 @@ def set_cap(workspace: Workspace, scope: str, amount_micros: int | None, *, user
         raise ValueError(f"The cap is {usd(amount_micros)} a month; it must be $0 to {usd(MAX_MICROS)}.")
     wallet = accounts.wallet(workspace)
     with raw.atomically() as sql:
-        # For the lock: who places or closes a hold moves this row first, and so sees the cap or waits for it.
+        # For the lock: who places or closes a hold moves this row first, and so sees the budget or waits for it.
         sql.change("UPDATE billing_ledgeraccount SET capped = TRUE WHERE id = %s", [wallet.pk])
         now = timezone.now()
         if amount_micros is None:
@@ -200,21 +201,41 @@ def set_cap(workspace: Workspace, scope: str, amount_micros: int | None, *, user
         budget, _ = Budget.objects.update_or_create(
             workspace=workspace, scope=scope, defaults={"cap_micros": amount_micros, "set_by": user, "set_at": now}
         )
-        _recap(sql, workspace, scope, amount_micros, now)
+        _change_period(sql, workspace, scope, amount_micros, now)
         sync_token_cap(workspace, scope, amount_micros)
     return budget
 
 
-def _recap(sql: Session, workspace: Workspace, scope: str, cap: int, now: datetime) -> None:
+def _change_period(sql: Session, workspace: Workspace, scope: str, cap: int, now: datetime) -> None:
     month = month_of(now)
     period = BudgetPeriod.objects.filter(workspace=workspace, scope=scope, starts_at=month[0]).first()
     if period is None:
         _open(sql, workspace, scope, cap, month)
         return
     period.cap_micros, period.beyond_micros = cap, max(period.used_micros - cap, 0)
-    # Who sets the cap sees how full it is, and needs no mail about it.
+    # Who sets the budget sees how full it is, and needs no mail about it.
     period.told_percent = max(period.told_percent, notices.level(cap, period.used_micros))
     period.save(update_fields=["cap_micros", "beyond_micros", "told_percent"])
+
+
+# --- A token's budget stands on its own row, too ----------------------------------------------------------------------
+
+
+def sync_token_cap(workspace: Workspace, scope: str, cap_micros: int | None) -> None:
+    """Copy a token's budget to the rows of its lineage, which say it to people; what binds is the budget."""
+    kind, _, lineage = scope.partition(":")
+    if kind == "token":
+        ApiToken.objects.filter(workspace=workspace, lineage=lineage).update(monthly_cap_micros=cap_micros)
+
+
+def watch_for_new_tokens() -> None:
+    """A token that is made with a cap has its budget from its first request on; a rotated one keeps its lineage's."""
+    post_save.connect(_budget_new_token, sender=ApiToken, dispatch_uid="billing.budget_new_token")
+
+
+def _budget_new_token(instance: ApiToken, *, created: bool, raw: bool = False, **_: Any) -> None:
+    if created and not raw and instance.monthly_cap_micros is not None and instance.lineage == instance.pk:
+        set_budget(instance.workspace, f"token:{instance.lineage}", instance.monthly_cap_micros, user=instance.made_by)
 
 
 # --- What people are told --------------------------------------------------------------------------------------------
@@ -222,7 +243,7 @@ def _recap(sql: Session, workspace: Workspace, scope: str, cap: int, now: dateti
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A cap and what is left of it this month; all amounts are micro-dollars."""
+    """A budget and what is left of it this month; all amounts are micro-dollars."""
 
     scope: str
     label: str
@@ -242,17 +263,17 @@ class Standing:
 
     @property
     def percent(self) -> int:
-        """Of the cap that is used, at most 100."""
+        """Of the budget that is used, at most 100."""
         return min(self.used_micros * 100 // self.cap_micros, 100) if self.cap_micros else 100
 
 
 def standings(workspace: Workspace, scopes: Sequence[str] | None = None) -> list[Standing]:
-    """Every cap of the workspace, or those that bear on ``scopes``, the fullest first."""
+    """Every budget of the workspace, or those that bear on ``scopes``, the fullest first."""
     first, following = month_of(timezone.now())
-    budgets = Budget.objects.filter(workspace=workspace).order_by("scope")
+    rows = Budget.objects.filter(workspace=workspace).order_by("scope")
     if scopes is not None:
-        budgets = budgets.filter(scope__in=[WORKSPACE, *scopes])
-    caps = dict(budgets.values_list("scope", "cap_micros"))
+        rows = rows.filter(scope__in=[WORKSPACE, *scopes])
+    caps = dict(rows.values_list("scope", "cap_micros"))
     if not caps:
         return []
     periods = BudgetPeriod.objects.filter(workspace=workspace, starts_at=first, scope__in=caps)
@@ -270,7 +291,7 @@ _USED = ("scope", "spent_micros", "reserved_micros")
 
 
 def refusal_of(workspace: Workspace, scopes: Sequence[str], amount_micros: int) -> BudgetReached | None:
-    """Why a hold of ``amount_micros`` would be refused now by the cap with the least room; None if none would."""
+    """Why a hold of ``amount_micros`` would be refused now by the budget with the least room; None if none would."""
     full = [standing for standing in standings(workspace, scopes) if standing.left_micros < amount_micros]
     if not full or not amount_micros:
         return None

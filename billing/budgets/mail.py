@@ -1,4 +1,4 @@
-"""The mail about a cap, to those who may spend the workspace's money."""
+"""The mail about a budget, to those who may spend the workspace's money."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Half, most and all of a month's cap: each is said once a month, to owners and admins and to their programs."""
+"""Notices of 50, 80 and 100 % of a month's budget: once a month each, to owners, admins and their programs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ UPDATE billing_budgetperiod SET told_percent = %s WHERE workspace_id = %s AND sc
 
 
 def note_refusal(workspace: Workspace, refusal: BudgetReached) -> None:
-    """That a cap has refused something is the notice of 100 %, too. Its own transaction: the refused one is gone."""
+    """That a budget has refused something is the notice of 100 %, too. Its own transaction: the refused one is gone."""
     use = Use(refusal.cap_micros, refusal.spent_micros, refusal.reserved_micros, 0)
     with raw.atomically() as sql:
         _note(sql, workspace, refusal.scope, refusal.starts_at, PERCENTS[-1], use, refused=refusal.needed_micros)

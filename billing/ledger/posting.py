@@ -203,7 +203,7 @@ def _mirror(transfer: Transfer, memo: str, actor: User | None, journal: uuid.UUI
 def reverse_charge(hold: Hold, *, reason: str, actor: User | None = None) -> bool:
     """Give the whole charge of a settled hold back, by one reversal for each lot that paid; False if it was before.
 
-    Each lot gets what it paid, and what returns to one whose date has passed lapses at once. The month's caps, the
+    Each lot gets what it paid, and what returns to one whose date has passed lapses at once. The month's budgets, the
     day's usage and the hold say it, too; what is owed to the provider stays. Raises CannotReverse for a hold without
     a charge, or with a part that was reversed by hand.
     """

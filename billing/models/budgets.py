@@ -11,7 +11,7 @@ PERCENTS = (50, 80, 100)
 
 
 class Budget(models.Model):
-    """A monthly cap on what one scope may spend: ``workspace``, ``project:prj_…``, ``member:12``, ``token:tok_…``."""
+    """What one scope may spend a month: ``workspace``, ``project:prj_…``, ``member:12``, ``token:tok_…``."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="budgets", db_index=False)
     scope = models.CharField(max_length=SCOPE_LENGTH)
@@ -32,7 +32,7 @@ class Budget(models.Model):
 
 
 class BudgetPeriod(models.Model):
-    """One month of a scope with a cap: what its holds have spent, and what those still open reserve. Micro-dollars.
+    """One month of a scope with a budget: what its holds have spent, and what those still open reserve. Micro-dollars.
 
     A hold counts in the month in which it was placed, also when it's settled in the next. ``beyond_micros`` is what was
     used above the cap when that was set, so that a cap may be set below what is gone and the CHECK still stands.

@@ -30,7 +30,7 @@ class Hold(models.Model):
     returned_micros = models.BigIntegerField("of the settled, given back since", default=0, db_default=0)
     deadline_at = models.DateTimeField("when somebody should look why it is still open", null=True, blank=True)
     note = models.CharField("why it was closed", max_length=MEMO_LENGTH, blank=True)
-    # For whom: monthly caps count by these, and statements are filtered by them.
+    # For whom: monthly budgets count by these, and statements are filtered by them.
     project = models.CharField(max_length=PARTY_LENGTH, blank=True, default="")
     member = models.CharField("id of the user", max_length=PARTY_LENGTH, blank=True, default="")
     token = models.CharField(max_length=PARTY_LENGTH, blank=True, default="")

@@ -19,8 +19,8 @@ from billing.money import micros_of, usd
 
 KIND = "cost_drift"
 WATCHED = timedelta(days=1)
-WORST = 100
-TOLD = 20
+MAX_JOBS = 100
+MAX_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def worst_jobs(begin: datetime, end: datetime, *, offer: str = "", alarming: boo
         found = found.filter(offer=offer)
     if alarming:
         found = found.filter(_alarming())
-    return _jobs(found.order_by(F("off").desc(), "-pk")[:WORST])
+    return _jobs(found.order_by(F("off").desc(), "-pk")[:MAX_JOBS])
 
 
 def _jobs(found: Any) -> list[DriftedJob]:
@@ -154,7 +154,7 @@ def watch() -> int:
 
     def tell(offer: str) -> None:
         worst = worst_jobs(end - WATCHED, end, offer=offer, alarming=True)
-        raise_alert(KIND, offer, _told(drifting[offer], worst[0]), jobs=[_named(job) for job in worst[:TOLD]])
+        raise_alert(KIND, offer, _told(drifting[offer], worst[0]), jobs=[_named(job) for job in worst[:MAX_NAMED]])
 
     each(drifting, tell, "Telling that an offer costs otherwise")
     # Only those that are of offers: what is told of a single job is none of this look's business.

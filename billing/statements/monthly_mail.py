@@ -24,7 +24,7 @@ from billing.usage import daily
 
 # A mail is about the month before, and no news later than this.
 NEWS_DAYS = 7
-SHOWN = 5
+MAX_PROJECTS = 5
 BY_DEFAULT = frozenset({Role.OWNER, Role.ADMIN})
 
 
@@ -97,7 +97,7 @@ def _context(workspace: Workspace, month: date) -> dict[str, object]:
     names = names_of(workspace, projects)
     dearest = [
         (names[text].label if text in names else "A deleted project", usd(each.amount_micros), each.videos)
-        for text, each in list(projects.items())[:SHOWN]
+        for text, each in list(projects.items())[:MAX_PROJECTS]
     ]
     query = f"?since={month.isoformat()}&until={last.isoformat()}"
     return {

@@ -11,7 +11,7 @@ from avatarsite.workspaces.models import Workspace
 from billing.ledger.accounts import wallet_code
 from billing.models import CreditLot, Hold, HoldState, LedgerAccount, Transfer, TransferKind
 
-PAGE = 50
+PAGE_SIZE = 50
 MARKS = 64
 NO_END = 2**62
 
@@ -97,7 +97,7 @@ class LiveLot:
     memo: str
 
 
-def statement(workspace: Workspace, *, before: int | None = None, limit: int = PAGE) -> list[StatementLine]:
+def statement(workspace: Workspace, *, before: int | None = None, limit: int = PAGE_SIZE) -> list[StatementLine]:
     """The newest ``limit`` lines, or the newest of those older than the line numbered ``before``; newest first.
 
     Fewer than ``limit`` lines mean that there are no older ones.
@@ -106,7 +106,7 @@ def statement(workspace: Workspace, *, before: int | None = None, limit: int = P
     return lines_of(Span(wallet_id, 0, NO_END, 0, 0), before=before, limit=limit)
 
 
-def lines_of(span: Span, *, before: int | None = None, limit: int = PAGE) -> list[StatementLine]:
+def lines_of(span: Span, *, before: int | None = None, limit: int = PAGE_SIZE) -> list[StatementLine]:
     """As ``statement``, of a span."""
     return list(islice(_grouped(_newest_first(span, before, limit + 10)), limit))
 

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 API_VERSION = "2026-10-28.endive"
 CONNECT_SECONDS, READ_SECONDS = 5, 20
 NETWORK_RETRIES = 2
-PAGE = 100
+PAGE_SIZE = 100
 # How long a Checkout page can be paid; Stripe takes half an hour to a day.
 CHECKOUT_LASTS = timedelta(hours=2)
 T = TypeVar("T")
@@ -176,7 +176,7 @@ def create_customer(customer: StripeCustomer) -> str:
 
 def find_customer(customer: StripeCustomer) -> str:
     """The id of the customer that was made for this row, or ""."""
-    made = _all(lambda: client().v1.customers.list({"email": customer.email, "limit": PAGE}), dict)
+    made = _all(lambda: client().v1.customers.list({"email": customer.email, "limit": PAGE_SIZE}), dict)
     return next((thing["id"] for thing in made if (thing.get("metadata") or {}).get("customer") == customer.pk), "")
 
 
@@ -367,11 +367,11 @@ def sessions_of(payment_id: str) -> list[SessionFacts]:
 
 
 def refunds_of(payment_id: str) -> list[RefundFacts]:
-    return _all(lambda: client().v1.refunds.list({"payment_intent": payment_id, "limit": PAGE}), read_refund)
+    return _all(lambda: client().v1.refunds.list({"payment_intent": payment_id, "limit": PAGE_SIZE}), read_refund)
 
 
 def disputes_of(payment_id: str) -> list[DisputeFacts]:
-    return _all(lambda: client().v1.disputes.list({"payment_intent": payment_id, "limit": PAGE}), read_dispute)
+    return _all(lambda: client().v1.disputes.list({"payment_intent": payment_id, "limit": PAGE_SIZE}), read_dispute)
 
 
 # --- Stripe's own lists, newest first --------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ def disputes_since(since: datetime) -> list[DisputeFacts]:
 
 
 def _from(since: datetime) -> Any:
-    return {"created": {"gte": int(since.timestamp())}, "limit": PAGE}
+    return {"created": {"gte": int(since.timestamp())}, "limit": PAGE_SIZE}
 
 
 def _all(first_page: Callable[[], Any], read: Callable[[Any], T]) -> list[T]:

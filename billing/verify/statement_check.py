@@ -12,7 +12,7 @@ from billing.models import LedgerAccount, Transfer
 from billing.money import usd
 from billing.verify.verification import Finding, Walk
 
-SHOWN = 5
+MAX_SHOWN = 5
 BATCH = 5_000
 
 

@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 from django.db import connection
 
+from avatarsite.alerts import close_alert, raise_alert
 from avatarsite.db import raw
 from avatarsite.db.raw import Session
+from avatarsite.models import Alert
 from avatarsite.queue.sweeping import contained
 from billing.ledger import triggers
 from billing.ledger.hash_chain import GENESIS, Line, line_hash
@@ -33,6 +36,8 @@ class Finding:
 
 
 UNCHECKED = "not_checked"
+ALERT = "ledger"
+MAX_SENTENCES = 20
 Check = Callable[[], Iterable[Finding]]
 _registered: list[Check] = []
 
@@ -61,6 +66,21 @@ def verify(extra_checks: Iterable[Check] = ()) -> list[Finding]:
             with contained("verify", name, tell):
                 findings += check()
     return findings
+
+
+def verify_nightly() -> int:
+    """Verify, and raise an alert for each rule that is broken; close those that are whole again. How many findings."""
+    findings = sorted(verify(), key=lambda finding: finding.code)
+    broken = set()
+    for code, group in groupby(findings, key=lambda finding: finding.code):
+        sentences = [finding.sentence for finding in group]
+        more = f" There are {len(sentences) - 1} more of this kind." if len(sentences) > 1 else ""
+        raise_alert(ALERT, code, sentences[0] + more, findings=len(sentences), sentences=sentences[:MAX_SENTENCES])
+        broken.add(code)
+    whole = Alert.objects.filter(kind=ALERT, closed_at=None).exclude(key__in=broken)
+    for code in whole.values_list("key", flat=True):
+        close_alert(ALERT, code)
+    return len(findings)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from billing.statements import statements
 from billing.views.context import topup_context
 
-PAGE = 50
+PAGE_SIZE = 50
 # Line numbers are BIGINT; more digits than this are nobody's.
 MAX_DIGITS = 18
 
@@ -25,8 +25,8 @@ def balance(request: WorkspaceRequest) -> HttpResponse:
 def balance_page(request: WorkspaceRequest, *, status: int = 200, **told: str) -> HttpResponse:
     """The page, with what became of a form on it in ``told``."""
     before = line_number(request.GET.get("before", ""))
-    lines = statements.statement(request.workspace, before=before, limit=PAGE + 1)
-    shown = lines[:PAGE]
+    lines = statements.statement(request.workspace, before=before, limit=PAGE_SIZE + 1)
+    shown = lines[:PAGE_SIZE]
     context = {
         **topup_context(request.workspace),
         "holds": statements.open_holds(request.workspace),
@@ -35,7 +35,7 @@ def balance_page(request: WorkspaceRequest, *, status: int = 200, **told: str) -
         "came_in": sum(line.amount_micros for line in shown if line.amount_micros > 0),
         "went_out": -sum(line.amount_micros for line in shown if line.amount_micros < 0),
         "before_these": shown[-1].balance_after_micros - shown[-1].amount_micros if shown else 0,
-        "older": shown[-1].seq if len(lines) > PAGE else None,
+        "older": shown[-1].seq if len(lines) > PAGE_SIZE else None,
         "newest": before is None,
     }
     return render(request, "billing/balance.html", context | told, status=status)

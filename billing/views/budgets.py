@@ -1,4 +1,4 @@
-"""Monthly caps: who may spend how much, and what is left of it."""
+"""Monthly budgets: who may spend how much, and what is left of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UNPROCESSABLE = 422
 TITLES = {"project": "Projects", "member": "People", "token": "API tokens"}
 
 
-class CapForm(forms.Form):
+class BudgetForm(forms.Form):
     scope = forms.CharField(max_length=60)
     amount = AmountField(
         label="Dollars a month",
@@ -41,8 +41,8 @@ class CapForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True)
-class CapRow:
-    """Something that may be capped, and how its cap stands; ``wrong`` is what was typed and refused."""
+class BudgetRow:
+    """Something that may have a budget, and how it stands; ``wrong`` is what was typed and refused."""
 
     scope: str
     named: Named
@@ -63,8 +63,8 @@ class CapRow:
 
 @workspace_view(Action.VIEW, post=Action.MANAGE_BILLING)
 @require_http_methods(["GET", "HEAD", "POST"])
-def caps(request: WorkspaceRequest) -> HttpResponse:
-    form = CapForm(request.POST) if request.method == "POST" else None
+def budget_list(request: WorkspaceRequest) -> HttpResponse:
+    form = BudgetForm(request.POST) if request.method == "POST" else None
     if form is None:
         return _page(request)
     rows = _rows(request)
@@ -77,7 +77,7 @@ def caps(request: WorkspaceRequest) -> HttpResponse:
         sentence = " ".join(str(error) for errors in form.errors.values() for error in errors)
         return _page(request, wrong={scope: (form.data.get("amount", ""), sentence)}, status=UNPROCESSABLE)
     amount = form.cleaned_data["amount"]
-    budgets.set_cap(request.workspace, scope, amount, user=request.user)
+    budgets.set_budget(request.workspace, scope, amount, user=request.user)
     whose = in_words(scope, row.named.label)
     told = f"{usd(amount)} a month for {whose}." if amount is not None else f"There is no cap on {whose} any more."
     messages.success(request, told)
@@ -95,17 +95,17 @@ def _page(request: WorkspaceRequest, *, wrong: dict[str, Any] | None = None, sta
     return render(request, "billing/budgets.html", context, status=status)
 
 
-def _all(rows: dict[str, Any]) -> list[CapRow]:
+def _all(rows: dict[str, Any]) -> list[BudgetRow]:
     return [row for kind in KINDS for row in rows[kind]]
 
 
 def _rows(request: WorkspaceRequest, wrong: dict[str, tuple[str, str]] | None = None) -> dict[str, Any]:
-    """The workspace's own row, and those of each kind: what there is now, and what has a cap from before."""
+    """The workspace's own row, and those of each kind: what there is now, and what has a budget from before."""
     standing = {each.scope: each for each in budgets.standings(request.workspace)}
     told = wrong or {}
 
-    def row(scope: str, named: Named) -> CapRow:
-        return CapRow(scope, named, standing.get(scope), *told.get(scope, ("", "")))
+    def row(scope: str, named: Named) -> BudgetRow:
+        return BudgetRow(scope, named, standing.get(scope), *told.get(scope, ("", "")))
 
     found: dict[str, Any] = {WORKSPACE: row(WORKSPACE, Named(request.workspace.name))}
     for kind in KINDS:

@@ -19,10 +19,10 @@ from billing.ledger import posting
 from billing.statements import statements
 from billing.statements.csv_export import statement_csv
 from billing.statements.statements import Narrowing, StatementLine
-from billing.verify.statement_check import SHOWN, check_statement
+from billing.verify.statement_check import MAX_SHOWN, check_statement
 from billing.views.balance import line_number
 
-PAGE = 50
+PAGE_SIZE = 50
 PARTIES = {"project": "Project", "member": "Person", "token": "API token"}
 # A check reads every line; one at a time for each workspace is enough for anybody.
 CHECK_SECONDS = 120
@@ -92,7 +92,7 @@ def statement_check(request: WorkspaceRequest) -> HttpResponse:
         checked = check_statement(request.workspace)
     finally:
         cache.delete(key)
-    shown = checked.findings[:SHOWN]
+    shown = checked.findings[:MAX_SHOWN]
     more = {"checked": checked, "findings": shown, "hidden": len(checked.findings) - len(shown)}
     return render(request, "billing/statement.html", _context(request) | more)
 
@@ -102,8 +102,8 @@ def _context(request: WorkspaceRequest) -> dict[str, Any]:
     narrowing = form.narrowing()
     span = statements.span_of(request.workspace, narrowing)
     before = line_number(request.GET.get("before", ""))
-    lines = statements.lines_of(span, before=before, limit=PAGE + 1)
-    shown = lines[:PAGE]
+    lines = statements.lines_of(span, before=before, limit=PAGE_SIZE + 1)
+    shown = lines[:PAGE_SIZE]
     query = request.GET.copy()
     query.pop("before", None)
     return {
@@ -115,7 +115,7 @@ def _context(request: WorkspaceRequest) -> dict[str, Any]:
         "came_in": sum(line.amount_micros for line in shown if line.amount_micros > 0),
         "went_out": -sum(line.amount_micros for line in shown if line.amount_micros < 0),
         "before_these": shown[-1].balance_after_micros - shown[-1].amount_micros if shown else 0,
-        "older": shown[-1].seq if len(lines) > PAGE else None,
+        "older": shown[-1].seq if len(lines) > PAGE_SIZE else None,
         "newest": before is None,
         "balance": posting.balance(request.workspace),
         "query": query.urlencode(),

@@ -22,7 +22,7 @@ from billing.topups import auto_topup, checkout, refresh
 from billing.topups.checkout import CENT_MICROS, MAX_CENTS, MIN_CENTS, PACKS_CENTS
 from billing.views.context import UNPROCESSABLE, address_of, place_in, topup_context
 
-SHOWN = 100
+PAGE_SIZE = 100
 OWN = "own"
 
 
@@ -117,7 +117,7 @@ def topup_list(request: WorkspaceRequest) -> HttpResponse:
     rows = TopUp.objects.filter(workspace=request.workspace).select_related("user", "lot")
     # A page that was opened and left is no news once it can't be paid any more.
     shown = rows.exclude(state=TopUpState.EXPIRED).prefetch_related("refunds", "disputes").order_by("-created_at")
-    return render(request, "billing/topups.html", {**topup_context(request.workspace), "top_ups": shown[:SHOWN]})
+    return render(request, "billing/topups.html", {**topup_context(request.workspace), "top_ups": shown[:PAGE_SIZE]})
 
 
 @workspace_view(Action.VIEW)

@@ -111,12 +111,12 @@ def test_what_returns_to_credit_that_has_ended_lapses_at_once(workspace: Workspa
 def test_a_months_cap_has_room_again_and_one_that_is_set_later_too(workspace: Workspace) -> None:
     give(workspace, 10 * DOLLAR, "paid", category="paid")
     for scope in ("workspace", "project:prj_1"):
-        budgets.set_cap(workspace, scope, 2 * DOLLAR, user=None)
+        budgets.set_budget(workspace, scope, 2 * DOLLAR, user=None)
     hold = charged(workspace)
     with pytest.raises(holds.BudgetReached):
         charged(workspace, name="rnd_2")
     posting.reverse_charge(hold, reason="A test")
-    budgets.set_cap(workspace, "member:7", 2 * DOLLAR, user=None)
+    budgets.set_budget(workspace, "member:7", 2 * DOLLAR, user=None)
     assert set(BudgetPeriod.objects.values_list("spent_micros", "reserved_micros")) == {(0, 0)}
     charged(workspace, name="rnd_3")
     assert set(BudgetPeriod.objects.values_list("spent_micros", flat=True)) == {2 * DOLLAR}

@@ -22,7 +22,7 @@ from billing.models import CreditLot
 from billing.stripe import client
 from billing.stripe_sync import reconcile
 from billing.topups import sweep as topup_sweep
-from billing.verify import nightly
+from billing.verify import verification
 from studio.gateway import stored_files, webhooks
 from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook, Protocol, RequestState
 from studio.gateway.sweep import sweep as gateway_sweep
@@ -227,7 +227,7 @@ def test_the_nightly_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (finding.code, "broken" in finding.sentence, "of nobody's making" in finding.sentence) == (
         "not_checked", True, True,
     )  # fmt: skip
-    assert nightly.verify_ledger() == 1
+    assert verification.verify_nightly() == 1
     assert Alert.objects.get(kind="ledger").key == "not_checked"
     report = reconcile.Report(timezone.now())
     booked: list[str] = []

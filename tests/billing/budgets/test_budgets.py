@@ -36,7 +36,7 @@ def ask(workspace: Workspace, dollars: int, name: str, parties: list[str] = PART
 
 
 def cap(workspace: Workspace, scope: str, dollars: int | None) -> Budget | None:
-    return budgets.set_cap(workspace, scope, None if dollars is None else dollars * DOLLAR, user=None)
+    return budgets.set_budget(workspace, scope, None if dollars is None else dollars * DOLLAR, user=None)
 
 
 def used(workspace: Workspace, scope: str) -> tuple[int, int]:
@@ -212,7 +212,7 @@ def test_what_is_no_scope_is_refused_with_a_sentence(scopes: list[str]) -> None:
 @pytest.mark.parametrize("micros", [-1, 10**16])
 def test_a_cap_that_can_not_be_is_refused_with_a_sentence(micros: int) -> None:
     with pytest.raises(ValueError, match=r"The cap is .* a month; it must be"):
-        budgets.set_cap(make_workspace(), "workspace", micros, user=None)
+        budgets.set_budget(make_workspace(), "workspace", micros, user=None)
 
 
 def test_the_database_itself_refuses_a_month_beyond_its_cap() -> None:

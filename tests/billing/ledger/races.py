@@ -264,7 +264,7 @@ def race_a_cap_admits_exactly_what_it_has_room_for(together: Together) -> None:
     """Two hundred ask at once for $1, and the tightest of three caps has room for ten."""
     workspace = make_rich(1_000, slug="capped")
     for scope, dollars in (("workspace", 30), ("project:prj_1", 10), ("member:7", 20)):
-        budgets.set_cap(workspace, scope, dollars * DOLLAR, user=None)
+        budgets.set_budget(workspace, scope, dollars * DOLLAR, user=None)
 
     def ask(number: int) -> str:
         name = f"capped:{number}"
@@ -304,7 +304,7 @@ def race_holds_against_caps_that_change(together: Together) -> None:
         dice = random.Random(0)
         for _ in range(30):
             micros = dice.choice([None, 5 * DOLLAR, 50 * DOLLAR])
-            budgets.set_cap(workspace, dice.choice(["workspace", *whose]), micros, user=None)
+            budgets.set_budget(workspace, dice.choice(["workspace", *whose]), micros, user=None)
         return "done"
 
     results = count(together, [change, *(lambda runner=runner: spend(runner) for runner in range(6))])
@@ -372,7 +372,7 @@ def race_a_charge_is_given_back_once(together: Together) -> None:
     give(workspace, 3 * DOLLAR, "returned:bonus")
     give(workspace, 40 * DOLLAR, "returned:paid", category="paid")
     for scope in ("workspace", "project:prj_3"):
-        budgets.set_cap(workspace, scope, 100 * DOLLAR, user=None)
+        budgets.set_budget(workspace, scope, 100 * DOLLAR, user=None)
     charged = []
     for number in range(4):
         name = f"returned:{number}"

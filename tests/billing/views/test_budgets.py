@@ -67,7 +67,7 @@ def test_a_token_made_with_a_cap_has_it_and_the_page_keeps_both_the_same(cast: C
 def test_the_quote_says_when_a_cap_would_refuse(cast: Cast) -> None:
     house = shop.open_shop(cast.workspace, dollars=20)
     video = shop.queued(house, "Before") if hasattr(shop, "queued") else shop.rendering(house, "Before")
-    budgets.set_cap(house, f"project:{video.project_id}", 1, user=None)
+    budgets.set_budget(house, f"project:{video.project_id}", 1, user=None)
     fields = {
         "portrait": video.portrait_id,
         "voice": video.voice_id,

@@ -137,7 +137,7 @@ def test_the_page_links_causes_and_adds_up(cast: Cast) -> None:
 
 
 def test_older_pages_keep_the_narrowing(cast: Cast, calendar: list[datetime], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "PAGE", 2)
+    monkeypatch.setattr(page, "PAGE_SIZE", 2)
     monkeypatch.setattr(page, "list_of", lambda *_: {})
     a_week(cast.workspace, calendar)
     client, to = cast.browser(cast.alice), f"/w/{cast.workspace.slug}/statement/"

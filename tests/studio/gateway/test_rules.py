@@ -15,7 +15,7 @@ from django_q.signing import SignedPackage
 from avatarsite.models import Alert
 from avatarsite.workspaces.models import Scope
 from avatarsite.workspaces.tokens import make_token
-from billing.budgets.budgets import set_cap
+from billing.budgets.budgets import set_budget
 from billing.ledger import posting
 from studio.gateway import intake, webhooks
 from studio.gateway.errors import GatewayError
@@ -155,7 +155,7 @@ def test_a_test_token_gets_drafts_and_moves_no_money(gateway: Gateway, settings:
 
 
 def test_a_cap_is_told_in_the_protocols_words(gateway: Gateway) -> None:
-    set_cap(gateway.workspace, "workspace", 10_000, user=gateway.owner)
+    set_budget(gateway.workspace, "workspace", 10_000, user=gateway.owner)
     job = submitted(gateway)
     answer = eventually(lambda: _over(fal(gateway, "GET", job["response_url"])), "the end")
     assert (answer.status_code, "Reason: Budget reached. " in answer.json()["detail"]) == (403, True)

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from avatarsite.workspaces.models import ApiToken, Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
-from billing.budgets.budgets import set_cap
+from billing.budgets.budgets import set_budget
 from billing.holds import holds
 from billing.ledger import accounts, posting
 from billing.models import BudgetNotice, Hold, Price
@@ -110,7 +110,7 @@ def capped(*scopes: str) -> Callable[[House], None]:
         }
         for scope in scopes:
             for one in [f"{scope}:{name}" for name in ids[scope]] if scope in ids else [scope]:
-                set_cap(house.workspace, one, CAP_MICROS, user=house.cast.alice)
+                set_budget(house.workspace, one, CAP_MICROS, user=house.cast.alice)
 
     return setting
 

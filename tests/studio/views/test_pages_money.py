@@ -25,7 +25,7 @@ RATE = 56_217
 def house(cast: Cast) -> Workspace:
     house = shop.open_shop(cast.workspace, dollars=20)
     price_book.set_price("local:draft", cost_micros_per_second=1, price_micros_per_second=RATE, source="a test")
-    budgets.set_cap(house, "workspace", 10_000_000, user=None)
+    budgets.set_budget(house, "workspace", 10_000_000, user=None)
     return house
 
 
