@@ -384,9 +384,8 @@ DRAFT_PRICE_PER_SECOND = env.decimal("DRAFT_PRICE_PER_SECOND", "0")
 # Dollars of bonus credit for each new person, and the days that it lasts; 0 dollars is none, 0 days is for ever.
 WELCOME_CREDIT = env.decimal("WELCOME_CREDIT", "0")
 WELCOME_CREDIT_DAYS = env.integer("WELCOME_CREDIT_DAYS", 30)
-# How far a provider's reported cost may be from the price book's before the operator is told: both must be passed.
+# How far a provider's reported cost may be from the price book's before the operator is told.
 COST_DRIFT_PERCENT = env.integer("COST_DRIFT_PERCENT", 5)
-COST_DRIFT_LEAST = env.decimal("COST_DRIFT_LEAST", "0.01")
 # Jobs of ours that a provider has at once; above it they wait here. 0 is no limit: fal queues whatever comes.
 PROVIDERS_AT_ONCE = {
     "runware": env.integer("RUNWARE_AT_ONCE", 50),
@@ -431,8 +430,8 @@ if STRIPE_SECRET_KEY and not STRIPE_SECRET_KEY.startswith(("sk_test_", "sk_live_
 # Two, divided by a comma, while one takes over from the other.
 STRIPE_WEBHOOK_SECRET = env.words("STRIPE_WEBHOOK_SECRET")
 STRIPE_API_BASE = env.url("STRIPE_API_BASE") or "https://api.stripe.com"
-# Where Checkout and the portal live: Stripe's own hosts, unless the account has a domain of its own for them.
-STRIPE_PAGES = env.words("STRIPE_PAGES") or (
+# Where Checkout and the portal live.
+_STRIPE_PAGES = (
     ["https://checkout.stripe.com", "https://billing.stripe.com", "https://hooks.stripe.com"]
     if STRIPE_API_BASE == "https://api.stripe.com"
     else [STRIPE_API_BASE]
@@ -442,7 +441,7 @@ STRIPE_TAX = env.flag("STRIPE_TAX", default=False)
 STRIPE_TAX_CODE = env.text("STRIPE_TAX_CODE")
 if STRIPE_SECRET_KEY:
     # A browser holds a form's whole way to form-action, and the way to pay ends at Stripe.
-    CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = [SELF, *STRIPE_PAGES]
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = [SELF, *_STRIPE_PAGES]
 
 # --- Providers: each is offered as soon as its key is set. The addresses are for a test or a proxy -------------------
 

@@ -63,10 +63,11 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
     """Set credit aside from the lots in burn order. An amount of 0 moves nothing and is a hold like any other.
 
     ``budgets`` says for whom (``["project:prj_…", "member:12", "token:tok_…"]``); the monthly budgets of these and
-    of the workspace bear on it. Once credit is taken, all others of the wallet wait for the commit; so what belongs to the
-    hold is written before, by ``beside``, which is given the hold's id and undone when the hold is refused. A repeat
-    with the same key returns the first hold, as it now stands. Raises InsufficientCredit, WalletFrozen, BudgetReached,
-    or KeyConflict when the key came with another workspace, amount or subject, or the subject has another open hold.
+    of the workspace bear on it. Once credit is taken, all others of the wallet wait for the commit; so what belongs
+    to the hold is written before, by ``beside``, which is given the hold's id and undone when the hold is refused.
+    A repeat with the same key returns the first hold, as it now stands. Raises InsufficientCredit, WalletFrozen,
+    BudgetReached, or KeyConflict when the key came with another workspace, amount or subject, or the subject has
+    another open hold.
     """
     _validate(amount_micros, key, subject)
     parties = Parties.of(budgets)

@@ -15,12 +15,14 @@ from avatarsite.alerts import close_alert, raise_alert
 from avatarsite.models import Alert
 from avatarsite.queue.sweeping import each
 from billing.models import Usage
-from billing.money import micros_of, usd
+from billing.money import usd
 
 KIND = "cost_drift"
 WATCHED = timedelta(days=1)
 MAX_JOBS = 100
 MAX_NAMED = 20
+# A job of which less is at stake than a cent is no news, whatever its percentage.
+MIN_DRIFT_MICROS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class DriftedJob:
     reported_ms: int | None
     expected_micros: int
     reported_micros: int
-    is_alarming: bool  # beyond COST_DRIFT_PERCENT and COST_DRIFT_LEAST, whichever way
+    is_alarming: bool  # beyond COST_DRIFT_PERCENT and MIN_DRIFT_MICROS, whichever way
 
     @property
     def drift_micros(self) -> int:
@@ -69,11 +71,7 @@ class OfferDrift:
 
 def threshold() -> str:
     """In words, beyond what a job is alarming."""
-    return f"{settings.COST_DRIFT_PERCENT} % and {usd(_least())}"
-
-
-def _least() -> int:
-    return micros_of(settings.COST_DRIFT_LEAST)
+    return f"{settings.COST_DRIFT_PERCENT} % and {usd(MIN_DRIFT_MICROS)}"
 
 
 # The ceiling division of money.charge_micros, in integers.
@@ -98,7 +96,7 @@ def _used(begin: datetime, end: datetime) -> QuerySet[Usage]:
 
 
 def _alarming() -> Q:
-    return Q(off__gte=max(_least(), 1), beyond__gt=0)
+    return Q(off__gte=MIN_DRIFT_MICROS, beyond__gt=0)
 
 
 def offer_drifts(begin: datetime, end: datetime) -> list[OfferDrift]:
@@ -134,7 +132,7 @@ def _jobs(found: Any) -> list[DriftedJob]:
     return [DriftedJob(*row) for row in found.values_list(*columns, alarms)]
 
 
-def tell_of(usage: Usage, *, key: str, **detail: Any) -> bool:
+def alert_job(usage: Usage, *, key: str, **detail: Any) -> bool:
     """Raise an alert of one job, under ``key``, if it is alarming. It stays until somebody has looked at it."""
     compared = _jobs(_compared(Usage.objects.filter(pk=usage.pk)))
     for job in compared:

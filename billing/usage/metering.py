@@ -18,6 +18,11 @@ from billing.usage import daily
 logger = logging.getLogger(__name__)
 
 
+def charge_of(measured_ms: int, price: Price, held_micros: int) -> int:
+    """The charge of a measured video: its length at the price, and never more than was held for it."""
+    return min(charge_micros(measured_ms, price.price_micros_per_second), held_micros)
+
+
 def record_usage(  # noqa: PLR0913 -- they are the columns of the row
     *,
     workspace: Workspace,
@@ -36,7 +41,7 @@ def record_usage(  # noqa: PLR0913 -- they are the columns of the row
     KeyConflict. Raises HoldAlreadyClosed when the hold was released. Runs inside the caller's transaction.
     """
     due = charge_micros(measured_ms, price.price_micros_per_second)
-    amount = min(due, hold.amount_micros)
+    amount = charge_of(measured_ms, price, hold.amount_micros)
     expected = charge_micros(measured_ms, price.cost_micros_per_second)
     usage = Usage(
         workspace=workspace,

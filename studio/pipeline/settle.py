@@ -11,7 +11,6 @@ from django.utils import timezone
 from avatarsite.alerts import raise_alert
 from avatarsite.queue import jobs
 from billing.models import Usage
-from billing.money import charge_micros
 from billing.prices import cost_drift
 from billing.usage import metering
 from studio.models import Delivery, JobStatus, ProviderJob, Render, RenderState
@@ -29,7 +28,7 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
     The charge is by the measured length of what the provider made, at the price of the quote, and never above the hold.
     """
     job = render.jobs.filter(status=JobStatus.DONE).order_by("attempt").last()
-    charge = min(charge_micros(measured_ms, render.price.price_micros_per_second), render.ceiling_micros)
+    charge = metering.charge_of(measured_ms, render.price, render.ceiling_micros)
     life = render.options.get("ttl_seconds")
     with transaction.atomic():
         won = advance(
@@ -70,4 +69,4 @@ def _compare(render: Render, job: ProviderJob, usage: Usage) -> None:
     if length is not None and abs(length - measured_ms) > max(DRIFT_MS, measured_ms * DRIFT_SHARE):
         message = f"{job.offer} reports {length / 1000:,.3f} s for a file of {measured_ms / 1000:,.3f} s."
         raise_alert("length_drift", job.pk, message, render=render.pk, reported_ms=length, measured_ms=measured_ms)
-    cost_drift.tell_of(usage, key=job.pk, render=render.pk)
+    cost_drift.alert_job(usage, key=job.pk, render=render.pk)

@@ -224,7 +224,7 @@ def test_a_jobs_alert_and_its_offers_have_one_threshold_and_do_not_close_each_ot
     told = []
     for name, cost in (("over", 640_000), ("near", 630_000), ("cheap", 560_000)):  # of 600,000: 6.7, 5 and -6.7 %
         used = make_video(workspace, name, price, reported_cost_micros=cost)
-        told.append(cost_drift.tell_of(used, key=f"job_{name}", render=name))
+        told.append(cost_drift.alert_job(used, key=f"job_{name}", render=name))
     assert told == [job.is_alarming for name in ("over", "near", "cheap") for job in named(name)] == [True, False, True]
     clock(2027, 11, 2, 13)
     assert cost_drift.watch() == 1
