@@ -6,8 +6,6 @@ back to the same few dozen all the time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 from studio.media.draft.arrays import Bytes, Floats, ease
 from studio.media.draft.face import Face
 from studio.media.draft.lips import Lips
-from studio.media.draft.oral import BARED, Cavity, without_teeth
+from studio.media.draft.oral import BARED, Cavity, Edges, Window, without_teeth
 from studio.media.draft.planes import Box, Planes, even_box, to_planes
 
 OPENING_LEVELS, WIDTH_LEVELS = 26, 7
@@ -23,24 +21,6 @@ WIDEST_GAP = 0.29  # between the lips at full opening
 REACH_SIDEWAYS, REACH_UP, JAW_TO, CHIN_AT = 0.98, 0.36, 1.25, 0.58
 LIP_SHADE = 0.12  # as far from the hole lips are darker
 LIP_HEIGHT = 0.26  # from the edge of the lower lip to where only the jaw moves the skin
-
-Window = tuple[slice, slice]
-
-
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """The inner edges of the lips at every pixel's column, before and after, with |t| = 1 in the corners."""
-
-    t: Floats
-    upper: Floats
-    lower: Floats
-    upper_before: Floats
-    lower_before: Floats
-    gap: float
-
-    def part(self, near: Window) -> Edges:
-        before = self.upper_before[near], self.lower_before[near]
-        return Edges(self.t[near], self.upper[near], self.lower[near], *before, self.gap)
 
 
 class MouthTable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,14 +12,29 @@ from studio.media.draft.face import Face
 from studio.media.draft.lips import Lips
 from studio.media.draft.planes import Box
 
-if TYPE_CHECKING:
-    from studio.media.draft.mouth import Edges
-
 DARK, TONGUE, ENAMEL = ((20.0, 16.0, 42.0), (62.0, 58.0, 116.0), (168.0, 188.0, 198.0))  # BGR in full light
 BARED = 0.04  # a gap between the portrait's lips from which on its own teeth are taken
 TOOTH_EDGE = 0.036  # how far the upper teeth stand below the closed lips
 # Of half a mouth's width: where one tooth ends and the next begins.
 TOOTH_BOUNDS = (0.0, 0.21, 0.39, 0.56, 0.72)
+
+Window = tuple[slice, slice]
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The inner edges of the lips at every pixel's column, before and after, with |t| = 1 in the corners."""
+
+    t: Floats
+    upper: Floats
+    lower: Floats
+    upper_before: Floats
+    lower_before: Floats
+    gap: float
+
+    def part(self, near: Window) -> Edges:
+        before = self.upper_before[near], self.lower_before[near]
+        return Edges(self.t[near], self.upper[near], self.lower[near], *before, self.gap)
 
 
 def without_teeth(picture: Bytes, face: Face, lips: Lips, box: Box) -> Bytes:
@@ -47,7 +62,7 @@ class Cavity:
         if self._bared:
             self._enamel = self._own_enamel(box)
 
-    def paint(self, near: tuple[slice, slice], us: Floats, vs: Floats, edges: Edges) -> Floats:
+    def paint(self, near: Window, us: Floats, vs: Floats, edges: Edges) -> Floats:
         """BGR for the pixels of a window as if there were no lips; only what lies between them will be seen."""
         deep = np.clip((vs - edges.upper) / max(edges.gap, 0.02), 0, 1)
         dark = self._dark * (0.75 + 0.5 * deep)[:, :, None]
