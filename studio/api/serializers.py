@@ -14,7 +14,7 @@ from studio.models import Project, Render, RenderState, Upload, UploadKind
 from studio.pipeline.deliver import host_of
 from studio.pipeline.progress import is_unconfirmed
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
-from studio.storage.local import content_type_of
+from studio.storage.types import content_type_of
 
 Shape = serializers.Serializer[Any]
 

@@ -28,7 +28,7 @@ from studio.gateway.models import GatewayFile
 from studio.media.voices.voices import MAX_BYTES
 from studio.models import FileKind, StoredFile, Upload, UploadKind
 from studio.storage import ledger
-from studio.storage.local import CONTENT_TYPES
+from studio.storage.types import CONTENT_TYPES
 from studio.uploads.add import add_upload
 from studio.uploads.fetch import FileNotFetched, trimmed
 

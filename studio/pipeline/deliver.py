@@ -19,7 +19,7 @@ from studio.providers import http
 from studio.providers.http.addresses import AddressRefused
 from studio.providers.http.sending import Parcel, put_file
 from studio.providers.types import ProviderError
-from studio.storage.local import content_type_of
+from studio.storage.types import content_type_of
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,8 @@ from studio.models import FileKind, FileState, Render, StorageUse, StoredFile, U
 from studio.pipeline import inputs
 from studio.storage import ledger
 from studio.storage.ledger import spelt
-from studio.storage.local import Listed, listed
+from studio.storage.local import listed
+from studio.storage.types import Listed
 from studio.uploads import thumbnails
 
 KIND = "storage"

@@ -9,12 +9,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
@@ -26,40 +24,15 @@ from django.urls import reverse
 from django.utils.crypto import get_random_string
 
 from studio.storage.filenames import download_name
+from studio.storage.types import Listed, Window
 
 if TYPE_CHECKING:
     from studio.media.video.growing_file import Growing
     from studio.storage.s3 import PrivateBucket
     from studio.storage.s3_parts import Parts
 
-CONTENT_TYPES = {
-    "jpg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "mp3": "audio/mpeg",
-    "wav": "audio/wav",
-    "m4a": "audio/mp4",
-    "aac": "audio/aac",
-    "ogg": "audio/ogg",
-    "flac": "audio/flac",
-    "mp4": "video/mp4",
-    "webm": "video/webm",
-    "mov": "video/quicktime",
-}
-UNKNOWN_TYPE = "application/octet-stream"
 LINK_SALT = "studio.storage.local.link"
 STAMP = re.compile("[0-9a-f]{1,12}")
-
-
-class StoreFailed(OSError):
-    """A file could not be stored now. The sentence says why, and may be shown."""
-
-
-def content_type_of(name: str) -> str:
-    """By our own names' endings. A voice recorded as WebM is told from a video by its folder."""
-    path = PurePosixPath(name)
-    found = CONTENT_TYPES.get(path.suffix.lstrip(".").lower(), UNKNOWN_TYPE)
-    return "audio/webm" if found == "video/webm" and path.parent.name == "uploads" else found
 
 
 def signed_link(file_name: str, *, download_as: str | None = None, seconds: int | None = None) -> str:
@@ -106,33 +79,10 @@ def flush(path: Path) -> None:
         os.close(place)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A file as the store lists it."""
-
-    name: str
-    bytes: int
-    written_at: datetime
-
-
 def listed(folder: str) -> Iterator[Listed]:
     """Everything that is stored under a folder, at any depth."""
     storage = cast("PrivateFiles | PrivateBucket", default_storage)
     return storage.listed(folder)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The span of time that all links made within it share, in seconds since 1970."""
-
-    start: int
-    end: int
-
-    @classmethod
-    def around_now(cls, seconds: int) -> Window:
-        step = max(seconds // 4, 1)
-        start = int(time.time()) // step * step
-        return cls(start, start + step + seconds)
 
 
 class PrivateFiles(FileSystemStorage):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from avatarsite.outages.answers import Outage, means_outage
 from studio.media.sandbox.client import SandboxGone
-from studio.storage.local import StoreFailed
+from studio.storage.types import StoreFailed
 
 
 def register_outages() -> None:

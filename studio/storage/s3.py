@@ -26,9 +26,9 @@ from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
 from studio.media.video.growing_file import Growing
-from studio.storage.local import Listed, Window, content_type_of
 from studio.storage.s3_errors import in_our_words
 from studio.storage.s3_parts import PART, Parts, clear_forgotten
+from studio.storage.types import Listed, Window, content_type_of
 
 LONGEST_PRESIGNED = 7 * 24 * 3600
 PATIENCE = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})

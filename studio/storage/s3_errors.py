@@ -12,7 +12,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004 -- botocore's own
 
 from avatarsite.outages.breaker import Breaker
-from studio.storage.local import StoreFailed
+from studio.storage.types import StoreFailed
 
 breaker = Breaker("file storage")
 

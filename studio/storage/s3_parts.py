@@ -16,8 +16,8 @@ from s3transfer.utils import ReadFileChunk
 from avatarsite.queue.sweeping import each
 from studio.media.video.faststart import has_table_in_front
 from studio.media.video.growing_file import Growing
-from studio.storage.local import StoreFailed
 from studio.storage.s3_errors import in_our_words
+from studio.storage.types import StoreFailed
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,8 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, http_date, parse_http_date_safe
 from django.views.decorators.http import require_safe
 
-from studio.storage.local import UNKNOWN_TYPE, PrivateFiles, content_type_of, link_expires, signed_link
+from studio.storage.local import PrivateFiles, link_expires, signed_link
+from studio.storage.types import UNKNOWN_TYPE, content_type_of
 
 CHUNK_BYTES = 256 * 1024
 LONGEST_MAX_AGE = 24 * 3600

@@ -13,7 +13,7 @@ from studio.gateway.models import GatewayRequest
 from studio.gateway.status import Phase, RequestStatus, Take, position_of
 from studio.models import RenderState
 from studio.pipeline.progress import LABELS
-from studio.storage.local import content_type_of
+from studio.storage.types import content_type_of
 
 WORDS = {
     Phase.WAITING: "IN_QUEUE",

@@ -19,9 +19,10 @@ from pytest_django import Settings
 
 from avatarsite.workspaces.models import Workspace
 from studio.models import UploadKind
-from studio.storage import local
-from studio.storage.local import PrivateFiles, content_type_of, link_expires, signed_link, store_file
+from studio.storage import local, types
+from studio.storage.local import PrivateFiles, link_expires, signed_link, store_file
 from studio.storage.s3 import PrivateBucket
+from studio.storage.types import content_type_of
 from studio.uploads.add import add_upload
 from tests.corpus import pictures, sounds
 from tests.studio.conftest import files_in, use_storage
@@ -35,7 +36,7 @@ HOUR = 3600
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time as the storage sees it, in its only element; it starts at the beginning of a quarter of an hour."""
     now = [1_795_255_200.0]
-    monkeypatch.setattr(local.time, "time", lambda: now[0])
+    monkeypatch.setattr(types.time, "time", lambda: now[0])
     return now
 
 

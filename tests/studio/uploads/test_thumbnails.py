@@ -11,7 +11,7 @@ from PIL import Image
 
 from avatarsite.workspaces.models import Workspace
 from studio.models import Upload, UploadKind
-from studio.storage.local import content_type_of
+from studio.storage.types import content_type_of
 from studio.uploads.add import add_upload, delete_upload
 from studio.uploads.samples import PORTRAIT, VOICE
 from studio.uploads.thumbnails import sweep_thumbnails
