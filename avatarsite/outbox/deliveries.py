@@ -1,4 +1,4 @@
-"""What sending reads and writes: a claim before the call, what came of it after, each in a short transaction."""
+"""Deliveries as the sender works on them: a claim before the call, its result after, each in a short transaction."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=4 * SECONDS)
 GONE = "It answered 410: nobody is there any more."
 DARK = f"It has taken nothing for {GIVEN_UP_AFTER.total_seconds() / 3600:.0f} hours."
-UNSEALED = "Its secret was sealed with another SECRET_KEY. Rotate it, or add the old key to SECRET_KEY_FALLBACKS."
+UNSIGNED = "Its secret was sealed with another SECRET_KEY. Rotate it, or add the old key to SECRET_KEY_FALLBACKS."
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class ClaimedDelivery:
     """A claimed delivery, ready to be sent. Without headers it can't be: there is no secret to sign it with."""
 
     delivery: str
@@ -55,7 +55,7 @@ def due_of(endpoint_id: str, now: datetime, most: int) -> list[str]:
     return list(due.values_list("pk", flat=True)[:most])
 
 
-def claim(delivery_id: str, now: datetime) -> Letter | None:
+def claim(delivery_id: str, now: datetime) -> ClaimedDelivery | None:
     """Take a delivery for this try; None if it is not due (any more) or somebody else was first.
 
     The try is counted in a committed row before the call, so a call that kills its worker is given up on too.
@@ -75,7 +75,7 @@ def claim(delivery_id: str, now: datetime) -> Letter | None:
         headers = signing.headers(row.event.id, body, live_secrets(row.endpoint, now))
     except Unreadable:
         headers = {}
-    return Letter(row.pk, row.endpoint_id, until, row.endpoint.url, body, headers)
+    return ClaimedDelivery(row.pk, row.endpoint_id, until, row.endpoint.url, body, headers)
 
 
 def body_of(row: Delivery) -> bytes:
@@ -99,17 +99,17 @@ def live_secrets(endpoint: Endpoint, now: datetime) -> list[str]:
     return [unseal(one) for one in sealed]
 
 
-def record(letter: Letter, answer: Answer, now: datetime) -> bool:
-    """Write down what came of a letter. True if the endpoint may get its next one."""
+def record(claimed: ClaimedDelivery, answer: Answer, now: datetime) -> bool:
+    """Write down what came of a claimed delivery. True if the endpoint may get its next one."""
     with transaction.atomic():
-        endpoint = Endpoint.objects.select_for_update().filter(pk=letter.endpoint).first()
-        row = Delivery.objects.select_for_update().filter(pk=letter.delivery).first()
+        endpoint = Endpoint.objects.select_for_update().filter(pk=claimed.endpoint).first()
+        row = Delivery.objects.select_for_update().filter(pk=claimed.delivery).first()
         if endpoint is None or row is None:
             return False  # deleted while it was on its way
         Attempt.objects.create(delivery=row, at=now, code=answer.code, answer=answer.text, took_ms=answer.took_ms)
         row.answer_code, row.answer, row.answered_at = answer.code, answer.text, now
         before = endpoint.state
-        if row.leased_until == letter.leased_until:
+        if row.leased_until == claimed.leased_until:
             row.leased_until = None
         if answer.taken:
             _taken(endpoint, row, now)
@@ -150,14 +150,14 @@ def _refused(endpoint: Endpoint, row: Delivery, answer: Answer, now: datetime) -
         endpoint.rest_until = row.next_try_at  # so that a short failure leaves the order as it is
     endpoint.save(update_fields=["failures", "dark_since", "rest_until"])
     if answer.gone:
-        put_away(endpoint, EndpointState.DISABLED, GONE)
+        suspend_endpoint(endpoint, EndpointState.DISABLED, GONE)
         row.next_try_at = None
     elif now - endpoint.dark_since >= GIVEN_UP_AFTER:
-        put_away(endpoint, EndpointState.PAUSED, DARK)
+        suspend_endpoint(endpoint, EndpointState.PAUSED, DARK)
         row.next_try_at = None
 
 
-def put_away(endpoint: Endpoint, state: EndpointState, why: str) -> None:
+def suspend_endpoint(endpoint: Endpoint, state: EndpointState, why: str) -> None:
     """Pause or disable within the caller's transaction. What waits is kept."""
     fields: dict[str, Any] = {"state": state, "why": why, "rest_until": None}
     Endpoint.objects.filter(pk=endpoint.pk).update(**fields)

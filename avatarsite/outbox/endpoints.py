@@ -21,9 +21,9 @@ from avatarsite.http.public_addresses import (
     web_address,
 )
 from avatarsite.outbox import signing
-from avatarsite.outbox.deliveries import put_away
+from avatarsite.outbox.deliveries import suspend_endpoint
 from avatarsite.outbox.event_types import EVERY, KINDS, TEST
-from avatarsite.outbox.events import address_to, fan_out
+from avatarsite.outbox.events import create_deliveries, fan_out
 from avatarsite.outbox.lease import wake_sender
 from avatarsite.outbox.models import URL_LENGTH, Delivery, DeliveryState, Endpoint, EndpointState, Event
 from avatarsite.outbox.posting import is_trusted
@@ -132,7 +132,7 @@ def set_state(endpoint: Endpoint, state: str) -> None:
         if state == EndpointState.ACTIVE:
             _wake(row)
         else:
-            put_away(row, EndpointState(state), BY_HAND)
+            suspend_endpoint(row, EndpointState(state), BY_HAND)
     endpoint.refresh_from_db()
 
 
@@ -215,7 +215,7 @@ def replay(endpoint: Endpoint, since: datetime) -> int:
             sentence = f"{count:,} events came since then, and {MOST_REPLAYED:,} are sent again at once."
             raise EndpointRefused("since", f"{sentence} Choose a later time.")
         _send_again(row, had, timezone.now())
-        address_to(row, list(missed))
+        create_deliveries(row, list(missed))
         Endpoint.objects.filter(pk=row.pk).update(rest_until=None)
         wake_sender(row.workspace_id)
     return count

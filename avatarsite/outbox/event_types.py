@@ -1,4 +1,4 @@
-"""What customers' programs are told about."""
+"""Types of events that customers' programs are told about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recording what customers' programs are told of, and addressing it to the endpoints that want to know."""
+"""Events for customers' programs: recording them, and making deliveries for the endpoints that want to know."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ def _number_some(workspace_id: str) -> int:
         awake = Endpoint.objects.filter(workspace_id=workspace_id).exclude(state=EndpointState.DISABLED)
         for endpoint in awake.select_for_update():
             wanted = [e for e in events if e.created_at >= endpoint.created_at and endpoint.wants(e)]
-            address_to(endpoint, wanted)
+            create_deliveries(endpoint, wanted)
     return len(events)
 
 
-def address_to(endpoint: Endpoint, events: list[Event]) -> list[Delivery]:
+def create_deliveries(endpoint: Endpoint, events: list[Event]) -> list[Delivery]:
     """Deliveries of ``events``, in their order. The caller holds the endpoint's row.
 
     A paused endpoint's are kept for later, but for a test: whoever asked for that waits for it.

@@ -1,4 +1,4 @@
-"""Whose turn it is to send, and waking somebody up when nobody does."""
+"""Lease of the sender: whose turn it is to send, and waking somebody up when nobody does."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from avatarsite.db.compiled import Compiled, Given
-from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Round
+from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, SenderLease
 from avatarsite.queue import jobs
 
-ROUND = 1
+SENDER = 1
 _AWAKE = Compiled(
     lambda: (
         Endpoint.objects.only("id").filter(workspace_id=Given("workspace")).exclude(state=EndpointState.DISABLED)[:1]
@@ -32,7 +32,7 @@ def wake_sender(workspace_id: str) -> None:
 
 
 def _wake(workspace_id: str) -> None:
-    if listening(workspace_id) and not Round.objects.filter(pk=ROUND, leased_until__gt=timezone.now()).exists():
+    if listening(workspace_id) and not SenderLease.objects.filter(pk=SENDER, leased_until__gt=timezone.now()).exists():
         jobs.enqueue("avatarsite.send_webhooks")
 
 
@@ -40,22 +40,22 @@ def listening(workspace_id: str) -> bool:
     return bool(_AWAKE.all(workspace=workspace_id))
 
 
-def take_lease(owner: str) -> bool:
+def acquire_lease(owner: str) -> bool:
     """Take or renew the round for ``owner``. False if somebody else has it."""
     now = timezone.now()
-    free = Round.objects.filter(Q(leased_until__lt=now) | Q(owner=owner), pk=ROUND)
+    free = SenderLease.objects.filter(Q(leased_until__lt=now) | Q(owner=owner), pk=SENDER)
     if free.update(owner=owner, leased_until=now + LEASE_LIFE):
         return True
     try:
         with transaction.atomic():
-            Round.objects.create(pk=ROUND, owner=owner, leased_until=now + LEASE_LIFE)
+            SenderLease.objects.create(pk=SENDER, owner=owner, leased_until=now + LEASE_LIFE)
     except IntegrityError:
         return False
     return True
 
 
-def drop_lease(owner: str) -> None:
-    Round.objects.filter(pk=ROUND, owner=owner).update(leased_until=timezone.now() - LEASE_LIFE)
+def release_lease(owner: str) -> None:
+    SenderLease.objects.filter(pk=SENDER, owner=owner).update(leased_until=timezone.now() - LEASE_LIFE)
 
 
 def due_endpoints(now: datetime) -> QuerySet[Endpoint]:

@@ -179,8 +179,8 @@ class Attempt(models.Model):
         return f"{self.code or 'no answer'} at {self.at:%Y-%m-%d %H:%M:%S}"
 
 
-class Round(models.Model):
-    """Who is sending now: one round is enough, and a second would only sit on a worker. There is one row."""
+class SenderLease(models.Model):
+    """Lease of the sender: one round is enough, and a second would only sit on a worker. There is one row."""
 
     owner = models.CharField(max_length=36, blank=True)
     leased_until = models.DateTimeField(default=timezone.now)

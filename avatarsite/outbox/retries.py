@@ -1,4 +1,4 @@
-"""When a delivery that was not taken is tried again, and how long an endpoint that does not answer is left alone."""
+"""Retries: when a delivery that was not taken is tried again, and how long an endpoint that fails is left alone."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The round that sends: an asyncio loop over endpoints, each of which gets its letters one after the other.
+"""The sender of webhooks: an asyncio loop over endpoints, each of which gets its deliveries one after the other.
 
 Endpoints are served side by side, and those that have failed take at most half of the places, so a slow or dead one
-holds up nobody but itself. Correctness rests on the claim of each delivery (``rows``), never on the round's lease.
+holds up nobody but itself. Correctness rests on the claim of each delivery, never on the round's lease.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ IDLE_SECONDS = 6.5  # how long to stay when nothing is due: longer than the firs
 FINISH_SECONDS = SECONDS + 2
 PLACES = 64
 PLACES_FOR_FAILING = 32
-LETTERS_A_TURN, SECONDS_A_TURN = 50, 20.0  # then the place is free for who has waited longer
+DELIVERIES_A_TURN, SECONDS_A_TURN = 50, 20.0  # then the place is free for who has waited longer
 
 Clock = Callable[[], datetime]
 
@@ -49,12 +49,12 @@ def send_webhooks(
     ``clock`` says what is due; leases and signatures go by the real one.
     """
     owner = str(uuid.uuid4())
-    if not lease.take_lease(owner):
+    if not lease.acquire_lease(owner):
         return False
     try:
         async_to_sync(_Round(owner, run_seconds, idle_seconds, stopping, clock).run)()
     finally:
-        lease.drop_lease(owner)
+        lease.release_lease(owner)
         if lease.work_left(clock()):
             jobs.enqueue("avatarsite.send_webhooks")
     return True
@@ -77,7 +77,7 @@ class _Round:
         start = renewed = busy = time.monotonic()
         while (now := time.monotonic()) - start < self.run_seconds and not self.stopping():
             if now - renewed > RENEW_EVERY:
-                if not await sync_to_async(lease.take_lease)(self.owner):
+                if not await sync_to_async(lease.acquire_lease)(self.owner):
                     break
                 renewed = now
             await self._look()
@@ -101,13 +101,13 @@ class _Round:
                 continue
             if endpoint.failures:
                 self.failing.add(endpoint.pk)
-            self.turns[endpoint.pk] = asyncio.create_task(self._turn(endpoint.pk))
+            self.turns[endpoint.pk] = asyncio.create_task(self._serve_endpoint(endpoint.pk))
 
     def _due(self) -> list[Endpoint]:
         fan_out_all()
         return list(lease.due_endpoints(self.clock())[: 2 * PLACES])
 
-    async def _turn(self, endpoint_id: str) -> None:
+    async def _serve_endpoint(self, endpoint_id: str) -> None:
         try:
             async with new_client() as client:
                 await self._serve(client, endpoint_id)
@@ -123,25 +123,25 @@ class _Round:
         for delivery in await sync_to_async(self._begin)(endpoint_id):
             if self.closing or time.monotonic() - began > SECONDS_A_TURN:
                 return
-            letter = await sync_to_async(deliveries.claim)(delivery, self.clock())
-            if letter is None:
+            claimed = await sync_to_async(deliveries.claim)(delivery, self.clock())
+            if claimed is None:
                 continue
-            answer = await _send(client, letter)
-            if not await sync_to_async(deliveries.record)(letter, answer, self.clock()):
+            answer = await _send(client, claimed)
+            if not await sync_to_async(deliveries.record)(claimed, answer, self.clock()):
                 return
 
     def _begin(self, endpoint_id: str) -> list[str]:
         now = self.clock()
         Endpoint.objects.filter(pk=endpoint_id).update(served_at=now)
-        return deliveries.due_of(endpoint_id, now, LETTERS_A_TURN)
+        return deliveries.due_of(endpoint_id, now, DELIVERIES_A_TURN)
 
 
-async def _send(client: httpx.AsyncClient, letter: deliveries.Letter) -> Answer:
-    if not letter.headers:
-        return Answer(None, deliveries.UNSEALED, 0)
+async def _send(client: httpx.AsyncClient, claimed: deliveries.ClaimedDelivery) -> Answer:
+    if not claimed.headers:
+        return Answer(None, deliveries.UNSIGNED, 0)
     try:
-        return await post(client, letter.url, letter.body, letter.headers)
+        return await post(client, claimed.url, claimed.body, claimed.headers)
     except Exception as error:  # noqa: BLE001 -- told
         # An answer like others: it waits for its next try, and what stands behind it gets its turn.
-        await sync_to_async(tell_failure)("Sending a webhook", letter.delivery, error)
+        await sync_to_async(tell_failure)("Sending a webhook", claimed.delivery, error)
         return Answer(None, f"Nothing was sent: our own work on it broke ({type(error).__name__}).", 0)

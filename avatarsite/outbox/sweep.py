@@ -1,4 +1,4 @@
-"""What was dropped: events that nobody numbered, deliveries that are due."""
+"""Sweep of what was dropped: events that nobody numbered, deliveries that are due."""
 
 from __future__ import annotations
 

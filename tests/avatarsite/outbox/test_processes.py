@@ -40,7 +40,7 @@ def test_what_a_killed_sender_had_is_taken_over(tmp_path: Path, there: Receiver,
         got.verified(end["secrets"][got.path])
     times = counted(there)
     assert times.keys() == ALL.keys()
-    # Two endpoints are served side by side, so each may have had a letter on its way.
+    # Two endpoints are served side by side, so each may have had a delivery on its way.
     assert twice <= times.total() - len(ALL) <= 1 + twice
     assert len({(got.path, got.id) for got in there.got}) == len(ALL)
 

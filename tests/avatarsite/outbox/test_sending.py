@@ -98,7 +98,7 @@ def test_a_short_failure_keeps_the_order(house: Workspace, there: Receiver, cloc
     assert [got.sequence for got in there.got] == [1, 1, 2, 3]
 
 
-def test_a_letter_that_is_never_taken_holds_up_no_other(house: Workspace, there: Receiver, clock: Clock) -> None:
+def test_a_delivery_that_is_never_taken_holds_up_no_other(house: Workspace, there: Receiver, clock: Clock) -> None:
     listen(house, there.url)
     poison = happen(house)[0].id
     happen(house, 5)
@@ -157,7 +157,7 @@ def test_a_dark_endpoint_is_paused_and_its_people_are_told(
     until_quiet(clock, most=timedelta(days=5))
     endpoint.refresh_from_db()
     assert (endpoint.state, endpoint.why) == ("paused", "It has taken nothing for 72 hours.")
-    assert [letter.to for letter in posted()] == [["alice@example.org"], ["dora@example.org"]]
+    assert [mail.to for mail in posted()] == [["alice@example.org"], ["dora@example.org"]]
     assert posted()[0].subject == "Webhooks are paused in Alice's workspace"
     assert "The last answer was 503." in posted()[0].body
 
@@ -282,7 +282,7 @@ def test_a_leaked_secret_can_be_replaced_at_once(house: Workspace, there: Receiv
         there.got[0].verified(leaked)
 
 
-def test_a_forged_letter_is_found_out(house: Workspace, there: Receiver) -> None:
+def test_a_forged_event_is_found_out(house: Workspace, there: Receiver) -> None:
     secret = secret_of(listen(house, there.url))
     happen(house)
     send()
@@ -298,7 +298,7 @@ def test_a_forged_letter_is_found_out(house: Workspace, there: Receiver) -> None
             Webhook(secret).verify(parts["body"], parts["headers"])
 
 
-def test_secrets_are_stored_sealed_and_differ(house: Workspace) -> None:
+def test_secrets_are_stored_encrypted_and_differ(house: Workspace) -> None:
     first, second = listen(house, "https://a.example.com/"), listen(house, "https://b.example.com/")
     assert secret_of(first) != secret_of(second)
     assert secret_of(first).startswith("whsec_")
@@ -382,8 +382,8 @@ def test_an_endpoint_that_is_deleted_while_it_is_sent_to_is_gone(house: Workspac
     endpoint = listen(house, "https://hooks.example.com/")
     happen(house)
     fan_out(house.pk)
-    letter = deliveries.claim(Delivery.objects.get().pk, clock.now)
-    assert letter is not None
+    claimed = deliveries.claim(Delivery.objects.get().pk, clock.now)
+    assert claimed is not None
     delete_endpoint(endpoint)
-    assert deliveries.record(letter, Answer(200, "thanks", 5), clock.now) is False
+    assert deliveries.record(claimed, Answer(200, "thanks", 5), clock.now) is False
     assert (Endpoint.objects.count(), Attempt.objects.count(), Event.objects.count()) == (0, 0, 1)
