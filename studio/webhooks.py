@@ -14,7 +14,7 @@ from studio.models import Outcome, ProviderJob
 from studio.pipeline.submit import Claimed, record
 from studio.pipeline.watch.lease import notify_watcher
 from studio.providers import registry
-from studio.providers.base import SealBroken
+from studio.providers.base import InvalidSignature
 from studio.providers.types import Outcome as Answer
 from studio.providers.types import Submission, WebhookNews
 
@@ -29,7 +29,7 @@ def act(event: InboundEvent) -> str:
     provider = registry.provider(event.source)
     try:
         news = provider.read_webhook(event.headers, event.query, bytes(event.body), received_at=event.received_at)
-    except SealBroken as error:
+    except InvalidSignature as error:
         raise EventRejected(str(error)) from error
     return "; ".join(_nudge(event.source, item) for item in news) or "It speaks of nothing that we know."
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from avatarsite.mail.models import MailMessage, MailState
 from avatarsite.queue import jobs
-from avatarsite.workspaces.encryption import seal, unseal
+from avatarsite.workspaces.encryption import decrypt, encrypt
 from avatarsite.workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def write_mail(  # noqa: PLR0913 -- the columns of the row, and what its text is
         to=to,
         workspace=workspace,
         subject=" ".join(render_to_string(f"{template}_subject.txt", context).split())[:SUBJECT_LENGTH],
-        text="" if withheld else seal(text) if secret else text,
+        text="" if withheld else encrypt(text) if secret else text,
         secret=secret,
         headers=headers or {},
         state=MailState.WITHHELD if withheld else MailState.WAITING,
@@ -86,11 +86,11 @@ def write_mail(  # noqa: PLR0913 -- the columns of the row, and what its text is
 
 
 def envelope(mail: MailMessage) -> EmailMultiAlternatives:
-    """The message as it goes out. Raises sealing.Unreadable for a text that was sealed with a lost key.
+    """The message as it goes out. Raises Unreadable for a text that was encrypted with a lost key.
 
     Its Message-ID is always the same, so that a mailbox shows once what a crash of ours had to send twice.
     """
-    text = unseal(mail.text) if mail.secret else mail.text
+    text = decrypt(mail.text) if mail.secret else mail.text
     named = {"Message-ID": f"<{sha256(mail.key.encode()).hexdigest()[:40]}@avatar-studio>"}
     letter = EmailMultiAlternatives(mail.subject, text, settings.DEFAULT_FROM_EMAIL, [mail.to])
     letter.extra_headers = {**mail.headers, **named}

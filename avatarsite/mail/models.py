@@ -20,7 +20,7 @@ class MailState(models.TextChoices):
 class MailMessage(models.Model):
     """A message to one recipient. A row that waits is due at ``next_try_at``; the same ``key`` is never written twice.
 
-    The text of a secret one (its link opens something) is sealed, and wiped once it is sent or given up.
+    The text of a secret one (its link opens something) is encrypted, and wiped once it is sent or given up.
     """
 
     key = models.CharField("what it tells of, and to whom", max_length=KEY_LENGTH, unique=True)

@@ -26,7 +26,7 @@ from avatarsite.outbox.retries import (
     retry_after,
     wait_after,
 )
-from avatarsite.workspaces.encryption import Unreadable, unseal
+from avatarsite.workspaces.encryption import Unreadable, decrypt
 
 logger = logging.getLogger(__name__)
 
@@ -93,10 +93,10 @@ def body_of(row: Delivery) -> bytes:
 
 def live_secrets(endpoint: Endpoint, now: datetime) -> list[str]:
     """The newest first. Raises Unreadable."""
-    sealed = [endpoint.secret]
+    encrypted = [endpoint.secret]
     if endpoint.old_secret and endpoint.old_secret_until and endpoint.old_secret_until > now:
-        sealed.append(endpoint.old_secret)
-    return [unseal(one) for one in sealed]
+        encrypted.append(endpoint.old_secret)
+    return [decrypt(one) for one in encrypted]
 
 
 def record(claimed: ClaimedDelivery, answer: Answer, now: datetime) -> bool:

@@ -27,7 +27,7 @@ from avatarsite.outbox.events import create_deliveries, fan_out
 from avatarsite.outbox.lease import wake_sender
 from avatarsite.outbox.models import URL_LENGTH, Delivery, DeliveryState, Endpoint, EndpointState, Event
 from avatarsite.outbox.posting import is_trusted
-from avatarsite.workspaces.encryption import seal, unseal
+from avatarsite.workspaces.encryption import decrypt, encrypt
 from avatarsite.workspaces.models import User, Workspace
 
 MOST_ENDPOINTS = 20
@@ -105,7 +105,7 @@ def make_endpoint(
             url=url,
             kinds=kinds_of(kinds),
             description=" ".join(description.split()),
-            secret=seal(signing.new_secret()),
+            secret=encrypt(signing.new_secret()),
         )
 
 
@@ -153,7 +153,7 @@ def rotate_secret(endpoint: Endpoint, *, overlap: timedelta = OVERLAP) -> None:
     """A new secret; the one that it replaces signs beside it for ``overlap``, and older ones never again."""
     with transaction.atomic():
         row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
-        row.old_secret, row.secret = (row.secret if overlap else ""), seal(signing.new_secret())
+        row.old_secret, row.secret = (row.secret if overlap else ""), encrypt(signing.new_secret())
         row.old_secret_until = timezone.now() + overlap if overlap else None
         row.save(update_fields=["secret", "old_secret", "old_secret_until"])
     endpoint.refresh_from_db()
@@ -161,7 +161,7 @@ def rotate_secret(endpoint: Endpoint, *, overlap: timedelta = OVERLAP) -> None:
 
 def secret_of(endpoint: Endpoint) -> str:
     """The secret, readable. Raises Unreadable."""
-    return unseal(endpoint.secret)
+    return decrypt(endpoint.secret)
 
 
 def delete_endpoint(endpoint: Endpoint) -> None:

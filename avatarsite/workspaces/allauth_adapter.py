@@ -19,7 +19,7 @@ from django.urls import reverse
 from avatarsite.ids import new_id
 from avatarsite.mail.messages import absolute, write_mail
 from avatarsite.workspaces.create import tidy_name
-from avatarsite.workspaces.encryption import Unreadable, seal, unseal
+from avatarsite.workspaces.encryption import Unreadable, decrypt, encrypt
 from avatarsite.workspaces.invitations import pending
 from avatarsite.workspaces.models import User
 
@@ -83,7 +83,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class TwoFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """Seeds of second factors are sealed in the database."""
+    """Seeds of second factors are encrypted in the database."""
 
     error_messages: ClassVar[dict[str, str]] = {
         **DefaultMFAAdapter.error_messages,
@@ -91,12 +91,12 @@ class TwoFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     }
 
     def encrypt(self, text: str) -> str:
-        return seal(text)
+        return encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
         """The seed. One that can't be read is answered with a made-up one: no code fits it, and nothing breaks."""
         try:
-            return unseal(encrypted_text)
+            return decrypt(encrypted_text)
         except Unreadable:
             log.exception("The seed of a second factor can't be read.")
             made_up: str = generate_totp_secret()

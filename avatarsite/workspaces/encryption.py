@@ -1,4 +1,4 @@
-"""Seals what we have to read again, the seeds of second factors, so that a copy of the database opens nothing."""
+"""Encryption of what we have to read again, such as seeds of second factors: a copy of the database opens nothing."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ _PURPOSE = b"avatarsite.workspaces.encryption"
 
 
 class Unreadable(ValueError):
-    """Sealed with a key that's neither SECRET_KEY nor among SECRET_KEY_FALLBACKS."""
+    """Encrypted with a key that's neither SECRET_KEY nor among SECRET_KEY_FALLBACKS."""
 
 
-def seal(text: str) -> str:
-    return _box().encrypt(text.encode()).decode()
+def encrypt(text: str) -> str:
+    return _cipher().encrypt(text.encode()).decode()
 
 
-def unseal(sealed: str) -> str:
-    """What was sealed. Raises Unreadable."""
+def decrypt(text: str) -> str:
+    """What was encrypted. Raises Unreadable."""
     try:
-        return _box().decrypt(sealed.encode()).decode()
+        return _cipher().decrypt(text.encode()).decode()
     except InvalidToken as error:
         raise Unreadable("Sealed with another SECRET_KEY; add the old one to SECRET_KEY_FALLBACKS.") from error
 
 
-def _box() -> MultiFernet:
-    """Seals with SECRET_KEY, and reads what was sealed with it or with the ones before it."""
-    return MultiFernet([_lock(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
+def _cipher() -> MultiFernet:
+    """Encrypts with SECRET_KEY, and reads what was encrypted with it or with the ones before it."""
+    return MultiFernet([_fernet(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
 
 
-def _lock(key: str) -> Fernet:
+def _fernet(key: str) -> Fernet:
     derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE).derive(key.encode())
     return Fernet(base64.urlsafe_b64encode(derived))

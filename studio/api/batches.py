@@ -28,7 +28,7 @@ from studio.pipeline.request.batches import (
     statuses_of,
     total_micros,
 )
-from studio.pipeline.request.kept_quotes import as_quoted_batch, seal_batch
+from studio.pipeline.request.kept_quotes import as_quoted_batch, sign_batch_quote
 from studio.pipeline.request.render_request import RequestRefused, Wish
 
 TAGS = ["Batches"]
@@ -111,10 +111,10 @@ class BatchQuotes(BatchView):
         def deed() -> Response:
             wishes = self.wishes(asked)
             priced = price_batch(wishes)
-            sealed, ends = seal_batch(self.workspace, wishes, [one.quote for one in priced])
+            quote_id, ends = sign_batch_quote(self.workspace, wishes, [one.quote for one in priced])
             items = [{"index": index, "ceiling": one.quote.ceiling_micros} for index, one in enumerate(priced)]
             quote = {"size": len(priced), "ceiling": total_micros(priced), "items": items}
-            return Response(batch_quote_shape(quote | {"id": sealed, "expires_at": ends}), status=201)
+            return Response(batch_quote_shape(quote | {"id": quote_id, "expires_at": ends}), status=201)
 
         return self.once(deed)
 

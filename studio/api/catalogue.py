@@ -17,7 +17,7 @@ from studio.api import inputs
 from studio.api.bodies import OffersQuery, QuoteBody
 from studio.api.serializers import FullOfferShape, ModelShape, QuoteShape, full_offer_shape, model_shape, quote_shape
 from studio.models import UploadKind
-from studio.pipeline.request.kept_quotes import agreed_of, seal
+from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.options import OUTPUT_FORMATS
 from studio.pipeline.request.quote import CHEAPEST, Quote, QuoteLine, quote_render
 from studio.pipeline.request.render_request import RequestRefused
@@ -97,7 +97,7 @@ class Quotes(ApiView):
             options={"content_check": asked.get("content_check", "none")},
             test=self.token.test,
         )
-        return self._sealed(quote, asked, takes)
+        return self._signed(quote, asked, takes)
 
     def _voice_ms(self, asked: dict[str, Any]) -> int:
         """Of the voice that is named, or as many seconds as are."""
@@ -112,7 +112,7 @@ class Quotes(ApiView):
             check_pair(inputs.of_kind(known, UploadKind.PORTRAIT, asked["portrait"]), voice)
         return voice.duration_ms or 0
 
-    def _sealed(self, quote: Quote, asked: dict[str, Any], takes: int) -> dict[str, Any]:
+    def _signed(self, quote: Quote, asked: dict[str, Any], takes: int) -> dict[str, Any]:
         agreed = agreed_of(
             quote,
             routing=asked.get("routing", CHEAPEST),
@@ -120,9 +120,9 @@ class Quotes(ApiView):
             takes=takes,
             test=self.token.test,
         )
-        sealed, ends = seal(self.workspace, agreed)
+        quote_id, ends = sign_quote(self.workspace, agreed)
         return {
-            "id": sealed,
+            "id": quote_id,
             "model": quote.model,
             "voice_ms": quote.voice_ms,
             "takes": takes,

@@ -30,7 +30,7 @@ from studio.providers.types import (
 logger = logging.getLogger(__name__)
 
 
-class SealBroken(Exception):
+class InvalidSignature(Exception):
     """A webhook was not sent by whom it says, or not like this."""
 
 
@@ -40,12 +40,12 @@ def webhook_token(reference: str, *, key: str | None = None) -> str:
 
 
 def check_webhook_token(query: Mapping[str, str]) -> str:
-    """The reference of the job that a webhook's address was made for. Raises SealBroken."""
+    """The reference of the job that a webhook's address was made for. Raises InvalidSignature."""
     reference, token = query.get("job", ""), query.get("token", "")
     for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         if reference and constant_time_compare(token, webhook_token(reference, key=key)):
             return reference
-    raise SealBroken("The address was not made by us: its token does not fit the job.")
+    raise InvalidSignature("The address was not made by us: its token does not fit the job.")
 
 
 class Provider(ABC):
@@ -136,9 +136,10 @@ class Provider(ABC):
     ) -> list[WebhookNews]:
         """Which jobs a webhook speaks of. A hint only: the next check is what counts.
 
-        ``received_at`` is when it came in: it may be read much later. Header names are lower case. Raises SealBroken.
+        ``received_at`` is when it came in: it may be read much later. Header names are lower case.
+        Raises InvalidSignature.
         """
-        raise SealBroken(f"{self.label} sends no webhooks.")
+        raise InvalidSignature(f"{self.label} sends no webhooks.")
 
     @abstractmethod
     def stream(self, report_url: str) -> AbstractContextManager[Iterator[bytes]]:

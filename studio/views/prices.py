@@ -14,7 +14,7 @@ from billing.money import charge_micros
 from studio.forms import known_routing
 from studio.models import Upload
 from studio.pipeline.inputs import changes_when_sent
-from studio.pipeline.request.kept_quotes import agreed_of, seal
+from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.quote import Quote, QuoteLine, is_pinned, quote_render
 from studio.providers.registry import MODELS, Model
 
@@ -52,7 +52,7 @@ class PricePanel:
     fallback: bool
     takes: int
     refusal: BudgetReached | None = None
-    sealed: str = ""  # id of the quote, which binds us to what the page shows
+    quote_id: str = ""  # id of the quote, which binds us to what the page shows
 
     @property
     def compared(self) -> list[QuoteLine]:
@@ -122,11 +122,11 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     """
     found = known_model(model)
     routing = known_routing(found.slug, routing)
-    quote, sealed, takes = None, "", options["takes"]
+    quote, quote_id, takes = None, "", options["takes"]
     if voice:
         voice_ms, moves = voice.duration_ms or 0, may_move(routing, fallback=fallback)
         quote = quote_render(model=found.slug, voice_ms=voice_ms, routing=routing, fallback=moves, options=options)
-        sealed, _ = seal(workspace, agreed_of(quote, routing=routing, fallback=moves, takes=takes))
+        quote_id, _ = sign_quote(workspace, agreed_of(quote, routing=routing, fallback=moves, takes=takes))
     return PricePanel(
         model=found,
         balance=posting.balance(workspace),
@@ -137,7 +137,7 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
         fallback=fallback,
         takes=takes,
         refusal=refusal_of(workspace, scopes, takes * quote.ceiling_micros) if quote else None,
-        sealed=sealed,
+        quote_id=quote_id,
     )
 
 

@@ -1,4 +1,4 @@
-"""Quotes that bind us: what was priced is sealed into the quote's id, so that nothing has to be stored.
+"""Quotes that bind us: what was priced is signed into the quote's id, so that nothing has to be stored.
 
 An id is a promise of its workspace's, not a ticket: until it expires it may be used as often as anybody there likes.
 """
@@ -46,20 +46,20 @@ def agreed_of(quote: Quote, *, routing: str, fallback: bool, takes: int, test: b
     return Agreed(quote.model, routing, fallback, quote.voice_ms, takes, ceiling, test, quote.terms)
 
 
-def seal(workspace: Workspace, agreed: Agreed) -> tuple[str, datetime]:
+def sign_quote(workspace: Workspace, agreed: Agreed) -> tuple[str, datetime]:
     """The id of a quote, and when it ends."""
-    return _seal(PREFIX, workspace, astuple(agreed))
+    return _sign(PREFIX, workspace, astuple(agreed))
 
 
-def unseal(workspace: Workspace, quote: str) -> Agreed:
+def read_quote(workspace: Workspace, quote: str) -> Agreed:
     """What was agreed. Raises RequestRefused for a quote that is not of this workspace, or too old."""
-    facts = _unseal(PREFIX, workspace, quote)
+    facts = _read(PREFIX, workspace, quote)
     return Agreed(*[*facts[:-1], _terms(facts[-1])])
 
 
 def as_quoted(wish: Wish, asked: Mapping[str, Any]) -> Wish:
     """The wish, held to its quote. Raises RequestRefused when it is another wish, or the quote is too old."""
-    agreed = unseal(wish.workspace, asked["quote"])
+    agreed = read_quote(wish.workspace, asked["quote"])
     said = {"model": agreed.model, "routing": agreed.routing, "takes": agreed.takes}
     if not agreed.fallback:
         said["fallback"] = False  # to stay although it might have moved on asks for less than was quoted
@@ -100,19 +100,19 @@ def as_shown(wish: Wish, quote: str) -> Wish:
 # --- Batches ----------------------------------------------------------------------------------------------------------
 
 
-def seal_batch(workspace: Workspace, wishes: Sequence[Wish], quotes: Sequence[Quote]) -> tuple[str, datetime]:
-    """As ``seal``, of many: the different terms once each, and of which each item is."""
+def sign_batch_quote(workspace: Workspace, wishes: Sequence[Wish], quotes: Sequence[Quote]) -> tuple[str, datetime]:
+    """As ``sign_quote``, of many: the different terms once each, and of which each item is."""
     terms = list(dict.fromkeys(quote.terms for quote in quotes))
     which = [terms.index(quote.terms) for quote in quotes]
     ceiling = sum(quote.ceiling_micros for quote in quotes)
-    return _seal(BATCH_PREFIX, workspace, [_digest(wishes), ceiling, [astuple(each) for each in terms], which])
+    return _sign(BATCH_PREFIX, workspace, [_digest(wishes), ceiling, [astuple(each) for each in terms], which])
 
 
 def as_quoted_batch(
     workspace: Workspace, wishes: Sequence[Wish], quote: str, most: int | None
 ) -> tuple[list[Wish], int]:
     """The wishes, held to their quote, and the most that they may cost together. Raises RequestRefused."""
-    digest, ceiling, terms, which = _unseal(BATCH_PREFIX, workspace, quote)
+    digest, ceiling, terms, which = _read(BATCH_PREFIX, workspace, quote)
     if digest != _digest(wishes):
         found = "The items are not those that were quoted, in their order."
         raise RequestRefused("items", "quote_differs", found, "Send what was quoted, or ask for another quote.")
@@ -133,16 +133,16 @@ def _digest(wishes: Sequence[Wish]) -> str:
     return sha256(json.dumps(told).encode()).hexdigest()
 
 
-# --- The seal ---------------------------------------------------------------------------------------------------------
+# --- Signing ----------------------------------------------------------------------------------------------------------
 
 
-def _seal(prefix: str, workspace: Workspace, facts: Sequence[Any]) -> tuple[str, datetime]:
+def _sign(prefix: str, workspace: Workspace, facts: Sequence[Any]) -> tuple[str, datetime]:
     ends = timezone.now() + LIFE
     told = [workspace.pk, int(ends.timestamp()), *facts]
     return prefix + signing.dumps(told, salt=SALT + prefix, compress=True), ends
 
 
-def _unseal(prefix: str, workspace: Workspace, quote: str) -> list[Any]:
+def _read(prefix: str, workspace: Workspace, quote: str) -> list[Any]:
     try:
         owner, ends, *facts = signing.loads(quote.removeprefix(prefix), salt=SALT + prefix)
     except (signing.BadSignature, ValueError):

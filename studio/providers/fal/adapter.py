@@ -24,7 +24,7 @@ from studio.providers.fal.codes import (
     why_of,
 )
 from studio.providers.fal.links import given_links, links_of, marked
-from studio.providers.fal.webhook_signature import check_seal
+from studio.providers.fal.webhook_signature import check_signature
 from studio.providers.http.answers import count_at, text_at
 from studio.providers.remote import (
     LEAST_FILE_LIFE,
@@ -184,16 +184,16 @@ class FalProvider(RemoteProvider):
     ) -> str:
         """The request and how it ended. With the token, so that nobody can file one before."""
         told = http.Answer(200, {}, body).body
-        seal = sha256(query.get("token", "").encode()).hexdigest()[:12]
+        token = sha256(query.get("token", "").encode()).hexdigest()[:12]
         request_id = text_at(told, "request_id")
-        return f"{request_id}:{text_at(told, 'status')}:{seal}"[:200] if request_id else ""
+        return f"{request_id}:{text_at(told, 'status')}:{token}"[:200] if request_id else ""
 
     def read_webhook(
         self, headers: Mapping[str, str], query: Mapping[str, str], body: bytes, *, received_at: datetime
     ) -> list[WebhookNews]:
-        """The seal says that fal sent it, the token that it's about a job of ours: anybody can make fal call us."""
+        """The signature says that fal sent it, the token that it's about our job: anybody can make fal call us."""
         reference = check_webhook_token(query)
-        check_seal(headers, body, received_at=received_at, rest_url=settings.FAL_REST_URL)
+        check_signature(headers, body, received_at=received_at, rest_url=settings.FAL_REST_URL)
         told = http.Answer(200, {}, body).body
         event_id = self.webhook_event_id(headers, query, body) or sha256(body).hexdigest()
         return [WebhookNews(event_id, reference=reference, provider_job_id=text_at(told, "request_id"))]

@@ -1,4 +1,4 @@
-"""fal's seal on a webhook: ED25519 over ids, time and the digest of the raw body, by one of its published keys."""
+"""Signature of fal's webhooks: ED25519 over ids, time and the digest of the raw body, by one of its published keys."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography import exceptions
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.core.cache import cache
 
 from studio.providers import http
-from studio.providers.base import SealBroken
+from studio.providers.base import InvalidSignature
 from studio.providers.fal.codes import why
 from studio.providers.http.answers import objects_at, text_at
 from studio.providers.remote import told_nothing
 
 WINDOW_SECONDS = 300
 KEYS_LIVE_SECONDS = 24 * 3600
-# A letter that no key fits makes us look for new keys, though not for each letter of somebody who makes them up.
+# A webhook that no key fits makes us look for new keys, though not for each of somebody who makes them up.
 ASK_AGAIN_SECONDS = 60
 KEYS_PATH = "/.well-known/jwks.json"
 # The two names of one host, in newer and in older documents.
@@ -30,23 +30,25 @@ OTHER_HOST = {"https://rest.fal.ai": "https://rest.alpha.fal.ai"}
 PARTS = ("x-fal-webhook-request-id", "x-fal-webhook-user-id", "x-fal-webhook-timestamp")
 
 
-def check_seal(headers: Mapping[str, str], body: bytes, *, received_at: datetime, rest_url: str) -> None:
-    """Raises SealBroken, or ProviderError when the keys can't be had and it has to be checked later."""
+def check_signature(headers: Mapping[str, str], body: bytes, *, received_at: datetime, rest_url: str) -> None:
+    """Raises InvalidSignature, or ProviderError when the keys can't be had and it has to be checked later."""
     headers = {name.lower(): value for name, value in headers.items()}
     request_id, user_id, stamp = (headers.get(name, "") for name in PARTS)
     if not (request_id and user_id and stamp.isdecimal() and len(stamp) < 20):
-        raise SealBroken("The letter has no seal.")
+        raise InvalidSignature("The webhook has no signature.")
     if abs(received_at.timestamp() - int(stamp)) > WINDOW_SECONDS:
-        raise SealBroken(f"The seal is more than {WINDOW_SECONDS} seconds older or newer than the letter's arrival.")
+        raise InvalidSignature(
+            f"The signature is more than {WINDOW_SECONDS} seconds older or newer than the webhook's arrival."
+        )
     message = "\n".join((request_id, user_id, stamp, sha256(body).hexdigest())).encode()
     try:
         signature = bytes.fromhex(headers.get("x-fal-webhook-signature", ""))
     except ValueError:
-        raise SealBroken("The signature is not hexadecimal.") from None
+        raise InvalidSignature("The signature is not hexadecimal.") from None
     if not any(_fits(key, signature, message) for key in keys(rest_url)) and not any(
         _fits(key, signature, message) for key in keys(rest_url, newer_than=ASK_AGAIN_SECONDS)
     ):
-        raise SealBroken("None of fal's keys fits the seal.")
+        raise InvalidSignature("None of fal's keys fits the signature.")
 
 
 def keys(rest_url: str, *, newer_than: float = KEYS_LIVE_SECONDS) -> list[bytes]:
@@ -81,6 +83,6 @@ def _decoded(text: str) -> bytes:
 def _fits(key: bytes, signature: bytes, message: bytes) -> bool:
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
-    except (InvalidSignature, ValueError):
+    except (exceptions.InvalidSignature, ValueError):
         return False
     return True

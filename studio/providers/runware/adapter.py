@@ -194,8 +194,8 @@ class RunwareProvider(RemoteProvider):
         if not told:
             return ""
         stand = text_at(told, "videoUUID") or text_at(told, "status") or text_at(told, "code")
-        seal = sha256(query.get("token", "").encode()).hexdigest()[:12]
-        return f"{text_at(told, 'taskUUID') or query.get('job', '')}:{stand}:{seal}"[:200]
+        token = sha256(query.get("token", "").encode()).hexdigest()[:12]
+        return f"{text_at(told, 'taskUUID') or query.get('job', '')}:{stand}:{token}"[:200]
 
     def read_webhook(
         self,

@@ -150,7 +150,7 @@ def test_a_hanging_server_costs_one_wait_a_round(server: MailServer, settings: A
 def test_what_is_refused_keeps_nobody_elses_mail_back(server: MailServer) -> None:
     server.poison = BOB
     owe(ALICE, BOB, DORA)
-    MailMessage.objects.filter(to=ALICE).update(secret=True, text="sealed with a key that is lost")
+    MailMessage.objects.filter(to=ALICE).update(secret=True, text="encrypted with a key that is lost")
     assert send_due() == 1
     assert [to for to, _ in server.delivered] == [DORA]
     errors = dict(MailMessage.objects.values_list("to", "last_error"))

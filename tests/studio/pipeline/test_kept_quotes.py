@@ -23,7 +23,7 @@ from billing.money import charge_micros
 from billing.prices import price_book
 from studio.models import OfferHealth, Render, RenderState, Upload, UploadKind
 from studio.pipeline.request import kept_quotes
-from studio.pipeline.request.kept_quotes import agreed_of, as_quoted, seal, unseal
+from studio.pipeline.request.kept_quotes import agreed_of, as_quoted, read_quote, sign_quote
 from studio.pipeline.request.quote import Terms, quote_render
 from studio.pipeline.request.render_request import RequestRefused, Wish
 from studio.pipeline.request.take import take
@@ -304,11 +304,11 @@ def test_a_charge_is_by_the_quote_and_never_above_it(  # noqa: PLR0917 -- what m
 
     set_prices(before)
     quote = quote_render(model=MODEL, voice_ms=quoted_ms, routing=routing, fallback=fallback)
-    sealed, _ = seal(house, agreed_of(quote, routing=routing, fallback=fallback, takes=1))
+    quote_id, _ = sign_quote(house, agreed_of(quote, routing=routing, fallback=fallback, takes=1))
     for both in changes:
         set_prices(both)
     wish = Wish(house, project_for_new_video(house), shop.portrait_of(house), voice(house, quoted_ms - shorter_ms))
-    bound = as_quoted(wish, {"quote": sealed})
+    bound = as_quoted(wish, {"quote": quote_id})
     (render,) = take(bound, user=None, idempotency_key=None)
     for both in later:
         set_prices(both)
@@ -319,7 +319,9 @@ def test_a_charge_is_by_the_quote_and_never_above_it(  # noqa: PLR0917 -- what m
     lowest = min(before[number], [before, *changes][-1][number])
     assert done.price.price_micros_per_second == lowest
     assert done.charge_micros == min(charge_micros(measured_ms, lowest), done.ceiling_micros)
-    assert done.charge_micros <= done.ceiling_micros <= quote.ceiling_micros == unseal(house, sealed).ceiling_micros
+    assert (
+        done.charge_micros <= done.ceiling_micros <= quote.ceiling_micros == read_quote(house, quote_id).ceiling_micros
+    )
     usage = Usage.objects.get(subject=f"render:{done.pk}")
     assert (usage.amount_micros, usage.price, usage.offer) == (done.charge_micros, done.price, done.offer)
 
@@ -377,5 +379,5 @@ def test_terms_are_what_the_chain_says(house: Workspace) -> None:
     rows = {row.offer: row.pk for row in Price.objects.all()}
     assert quote.terms == Terms(((RUNWARE, rows[RUNWARE]), (FAL, rows[FAL])), quote.why)
     with pytest.raises(RequestRefused) as refusal:
-        unseal(house, "nothing")
+        read_quote(house, "nothing")
     assert refusal.value.code == "no_such_quote"

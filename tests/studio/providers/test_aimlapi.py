@@ -12,7 +12,7 @@ import pytest
 
 from studio.providers import http
 from studio.providers.aimlapi import STATUSES, AimlapiProvider, _honest, why, why_it_failed
-from studio.providers.base import SealBroken
+from studio.providers.base import InvalidSignature
 from studio.providers.http import Answer
 from studio.providers.types import (
     CancelAnswer,
@@ -433,7 +433,7 @@ def test_credits_become_micro_dollars_exactly(
 def test_it_can_neither_be_stopped_nor_call_us(simulators: Simulators, aimlapi: AimlapiProvider) -> None:
     job = accepted(aimlapi, order_for(PRO, simulators=simulators))
     assert http.run(aimlapi.cancel, job) is CancelAnswer.IMPOSSIBLE
-    with pytest.raises(SealBroken):
+    with pytest.raises(InvalidSignature):
         aimlapi.read_webhook({}, {}, b"{}", received_at=datetime.now(UTC))
 
 

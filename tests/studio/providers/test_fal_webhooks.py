@@ -1,4 +1,4 @@
-"""fal's webhooks: whose they are, which job they speak of, and every way in which a seal can be wrong."""
+"""fal's webhooks: whose they are, which job they speak of, and every way in which a signature can be wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.cache import cache
 
 from studio.providers import http
-from studio.providers.base import SealBroken, webhook_token
+from studio.providers.base import InvalidSignature, webhook_token
 from studio.providers.fal import FalProvider, webhook_signature
 from studio.providers.types import JobStatus, Outcome, ProviderError, WebhookNews
 from tests.simulators.fixture import Inbox, Simulators
@@ -90,7 +90,7 @@ def test_a_forged_and_a_stale_letter_are_refused(
 ) -> None:
     simulators.fal.fault(fault)
     accepted(fal, order_for(PRO, simulators=simulators, webhook=f"{inbox.url}/hooks/fal/"))
-    with pytest.raises(SealBroken, match=match):
+    with pytest.raises(InvalidSignature, match=match):
         read(fal, inbox.wait()[0])
 
 
@@ -101,11 +101,11 @@ def test_a_letter_that_is_read_much_later_is_judged_by_when_it_came(
     letter, query = inbox.wait()[0], query_of(inbox.letters[0].path)
     came = datetime.now(UTC)
     assert len(fal.read_webhook(letter.headers, query, letter.body, received_at=came)) == 1
-    with pytest.raises(SealBroken):
+    with pytest.raises(InvalidSignature):
         fal.read_webhook(letter.headers, query, letter.body, received_at=came + timedelta(hours=1))
 
 
-def test_a_sealed_letter_that_can_not_be_read_still_says_that_something_happened(
+def test_a_signed_webhook_that_can_not_be_read_still_says_that_something_happened(
     simulators: Simulators, fal: FalProvider, inbox: Inbox
 ) -> None:
     simulators.fal.fault("webhook_garbled")
@@ -130,7 +130,7 @@ def test_a_letter_that_was_tampered_with_is_refused(
     accepted(fal, order_for(PRO, simulators=simulators, webhook=f"{inbox.url}/hooks/fal/"))
     letter = inbox.wait()[0]
     assert len(read(fal, letter)) == 1
-    with pytest.raises(SealBroken):
+    with pytest.raises(InvalidSignature):
         read(fal, letter, **change)
 
 
@@ -150,7 +150,7 @@ def test_keys_are_asked_for_once_a_day_and_not_for_each_letter_that_none_fits(
         for letter in letters:
             try:
                 passed += len(read(fal, letter))
-            except SealBroken:
+            except InvalidSignature:
                 continue
         return passed
 
@@ -204,7 +204,7 @@ def checked(sender: Sender, host: str, *, seconds: float = 0.0, **changes: str) 
     body = b'{"request_id": "q-1"}'
     headers = sender.headers(body) | changes
     received_at = datetime.now(UTC) + timedelta(seconds=seconds)
-    webhook_signature.check_seal(headers, body, received_at=received_at, rest_url=host)
+    webhook_signature.check_signature(headers, body, received_at=received_at, rest_url=host)
 
 
 def test_each_published_key_is_tried_and_odd_ones_are_passed_over(sender: Sender, keys_host: Wire) -> None:
@@ -219,7 +219,7 @@ def test_within_the_window_a_seal_holds(sender: Sender, keys_host: Wire, seconds
 
 @pytest.mark.parametrize("seconds", [-302.0, 302.0])
 def test_outside_of_the_window_it_does_not(sender: Sender, keys_host: Wire, seconds: float) -> None:
-    with pytest.raises(SealBroken, match="300 seconds"):
+    with pytest.raises(InvalidSignature, match="300 seconds"):
         checked(sender, keys_host.url, seconds=seconds)
 
 
@@ -238,15 +238,17 @@ def test_outside_of_the_window_it_does_not(sender: Sender, keys_host: Wire, seco
         {"X-Fal-Webhook-Signature": "00" * 64},
     ],
 )
-def test_any_change_of_a_sealed_part_breaks_the_seal(sender: Sender, keys_host: Wire, change: dict[str, str]) -> None:
-    with pytest.raises(SealBroken):
+def test_any_change_of_a_signed_part_breaks_the_signature(
+    sender: Sender, keys_host: Wire, change: dict[str, str]
+) -> None:
+    with pytest.raises(InvalidSignature):
         checked(sender, keys_host.url, **change)
 
 
 def test_header_names_may_be_written_in_any_case(sender: Sender, keys_host: Wire) -> None:
     body = b"{}"
     headers = {name.upper(): value for name, value in sender.headers(body).items()}
-    webhook_signature.check_seal(headers, body, received_at=datetime.now(UTC), rest_url=keys_host.url)
+    webhook_signature.check_signature(headers, body, received_at=datetime.now(UTC), rest_url=keys_host.url)
 
 
 def test_a_key_that_is_newer_than_what_we_know_is_fetched(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +272,7 @@ def test_a_letter_that_no_known_key_fits_waits_while_newer_keys_can_not_be_had(
     gone = f"http://127.0.0.1:{closed_port()}"
     cache.set(f"fal-keys:{gone}", {"asked_at": time.time(), "keys": webhook_signature.keys(keys_host.url)})
     checked(sender, gone)
-    with pytest.raises(SealBroken):
+    with pytest.raises(InvalidSignature):
         checked(Sender(), gone)
     now = time.time
     monkeypatch.setattr(webhook_signature.time, "time", lambda: now() + 61)
@@ -297,5 +299,5 @@ def test_a_seal_of_fal_alone_is_not_enough_since_anybody_can_make_fal_call_us(
     now = datetime.now(UTC)
     assert len(FalProvider().read_webhook(sender.headers(body), good, body, received_at=now)) == 1
     for query in ({}, {"job": "r-2", "token": good["token"]}, QUERY):
-        with pytest.raises(SealBroken):
+        with pytest.raises(InvalidSignature):
             FalProvider().read_webhook(sender.headers(body), query, body, received_at=now)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.providers import http
-from studio.providers.base import SealBroken, webhook_token
+from studio.providers.base import InvalidSignature, webhook_token
 from studio.providers.http import Answer
 from studio.providers.remote import LEAST_FILE_LIFE, scaled
 from studio.providers.runware import RunwareProvider, tasks
@@ -685,7 +685,7 @@ def test_a_letter_that_can_not_be_read_still_says_that_something_happened() -> N
 )
 def test_an_address_that_we_did_not_make_is_refused(query: dict[str, str]) -> None:
     given = query | ({"token": webhook_token("r")} if query.get("token") == "of r" else {})
-    with pytest.raises(SealBroken):
+    with pytest.raises(InvalidSignature):
         RunwareProvider().read_webhook({}, given, b'{"taskUUID": "r"}', received_at=NOW)
 
 
