@@ -183,17 +183,9 @@ CACHES = {
 
 # --- The queue: research/billing-and-queue.md, A9, is why each value is what it is -----------------------------------
 
-QUEUE_BROKER = env.choice("QUEUE_BROKER", "database", ("database", "redis"))
-if QUEUE_BROKER == "redis" and not REDIS_URL:
-    raise ImproperlyConfigured("QUEUE_BROKER is redis but REDIS_URL is not set; set it, or leave QUEUE_BROKER out.")
-
 Q_CLUSTER: dict[str, Any] = {
     "name": "main",
-    **(
-        {"redis": REDIS_URL}
-        if QUEUE_BROKER == "redis"
-        else {"orm": "default", "broker_class": "avatarsite.queue.broker.Broker"}
-    ),
+    "orm": "default",
     "workers": env.integer("WORKERS", 4, least=1),
     "queue_limit": 4,
     "bulk": 1,

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from importlib import import_module
 from typing import Any
 
-from django.conf import settings
-from django.db import transaction
 from django_q.tasks import async_task
 
 MAIN, WATCH = "main", "watch"
@@ -40,17 +37,12 @@ def resolve(name: str) -> Callable[..., None]:
 def enqueue(name: str, /, *, cluster: str = "", **arguments: Any) -> None:
     """Queue the task ``name``, on the cluster that serves it unless another is given.
 
-    On the ORM broker the queue row is written by the caller's transaction, so it commits with the state change that
-    it speaks of and vanishes with a rollback. On Redis it's sent after the commit, and the sweep finds what a crash
-    in between has dropped.
+    The queue's row is written by the caller's transaction, so it commits with the state change that it speaks of and
+    vanishes with a rollback.
     """
     json.dumps(arguments)
     # The cluster is always named: left out, django-q2 takes that of the process we happen to be in.
     options: dict[str, Any] = {"task_name": name, "cluster": cluster or (WATCH if name in ON_WATCH else MAIN)}
     if name in LONGER:
         options["timeout"] = LONGER[name]
-    send = partial(async_task, path_of(name), **arguments, q_options=options)
-    if settings.QUEUE_BROKER == "redis":
-        transaction.on_commit(send)
-    else:
-        send()
+    async_task(path_of(name), **arguments, q_options=options)

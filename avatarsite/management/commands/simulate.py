@@ -21,7 +21,6 @@ from rich.console import Console
 NOT_OURS = (
     "DATABASE_URL",
     "REDIS_URL",
-    "QUEUE_BROKER",
     "EMAIL_URL",
     "OPERATOR_EMAIL",
     "SECRET_KEY",
