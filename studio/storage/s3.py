@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from botocore import UNSIGNED
 from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
@@ -157,9 +158,7 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
         wishes = {"ResponseContentDisposition": content_disposition_header(True, download_as)} if download_as else {}
         key = self._normalize_name(clean_name(name))
         address = client.generate_presigned_url("get_object", Params={"Bucket": self.bucket_name, "Key": key, **wishes})
-        request = AWSRequest(method="GET", url=address)
-        _WindowAuth(credentials.get_frozen_credentials(), region, window).add_auth(request)
-        return str(request.url)
+        return _presigned(address, credentials.get_frozen_credentials(), region, window)
 
     def upload_link(self, name: str, *, size: int, seconds: int) -> str:
         """An address that for so long takes a PUT of this file with exactly so many bytes."""
@@ -182,13 +181,25 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
         return client, session.get_credentials(), region
 
 
-class _WindowAuth(S3SigV4QueryAuth):  # type: ignore[misc]  # botocore has no types
-    """Signs with the window's beginning as the date: botocore takes the moment, and each link would be another."""
+def _presigned(address: str, credentials: Any, region: str, window: Window) -> str:
+    """The address signed for GET, with the window's beginning as the date.
 
-    def __init__(self, credentials: Any, region: str, window: Window) -> None:
-        super().__init__(credentials, "s3", region, expires=window.end - window.start)
-        self._date = datetime.fromtimestamp(window.start, UTC).strftime(SIGV4_TIMESTAMP)
-
-    def _modify_request_before_signing(self, request: AWSRequest) -> None:
-        request.context["timestamp"] = self._date
-        super()._modify_request_before_signing(request)
+    botocore's ``add_auth`` takes this moment, and each link would be another one. Kept in the cache they would be as
+    many as there are processes, whose own memory that is without a ``REDIS_URL``.
+    """
+    signer = S3SigV4QueryAuth(credentials, "s3", region)
+    request = AWSRequest(method="GET", url=address)
+    request.context["timestamp"] = datetime.fromtimestamp(window.start, UTC).strftime(SIGV4_TIMESTAMP)
+    query = {
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": signer.scope(request),
+        "X-Amz-Date": request.context["timestamp"],
+        "X-Amz-Expires": window.end - window.start,
+        "X-Amz-SignedHeaders": "host",
+    }
+    if credentials.token:
+        query["X-Amz-Security-Token"] = credentials.token
+    joint = "&" if "?" in address else "?"
+    request.url = f"{address}{joint}{urlencode(query, quote_via=quote, safe='')}"
+    signature = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+    return f"{request.url}&X-Amz-Signature={signature}"
