@@ -9,13 +9,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from avatarsite.db.compiled import Compiled, Given
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
 from studio.models import Project, Render, Upload
 
 FIRST_PROJECT = "First project"
-_FIRST = Compiled(lambda: open_projects(Given("workspace")).order_by("id")[:1])
 
 
 class ProjectRefused(DomainError):
@@ -25,7 +23,7 @@ class ProjectRefused(DomainError):
         super().__init__(f"project_{field}", message, field=field)
 
 
-def open_projects(workspace: Workspace | Given) -> QuerySet[Project]:
+def open_projects(workspace: Workspace) -> QuerySet[Project]:
     """The projects that take videos, newest first."""
     return Project.objects.for_workspace(workspace).filter(archived_at=None).order_by("-id")
 
@@ -67,7 +65,7 @@ def project_for_new_video(workspace: Workspace) -> Project:
 
 
 def first_project(workspace: Workspace) -> Project | None:
-    return _FIRST.first(workspace=workspace.pk)
+    return open_projects(workspace).order_by("id").first()
 
 
 def change_project(project: Project, *, name: str, portrait: Upload | None, defaults: Mapping[str, Any]) -> None:

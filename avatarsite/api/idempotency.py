@@ -26,16 +26,12 @@ from rest_framework.response import Response
 
 from avatarsite.api.models import KEY_LENGTH, KeptAnswer
 from avatarsite.api.problems import Problem
-from avatarsite.db import raw
-from avatarsite.db.compiled import Compiled, Given, insert
 from avatarsite.workspaces.models import ApiToken, Workspace
 
 KEPT_FOR = timedelta(hours=24)
 KEPT_HEADERS = ("Location",)
 BATCH = 5_000
 Deed = Callable[[], Response]
-_BY_KEY = Compiled(lambda: KeptAnswer.objects.filter(workspace_id=Given("workspace"), key=Given("key")))
-_KEEP = "UPDATE api_keptanswer SET status = %s, headers = %s, body = %s WHERE id = %s"
 
 
 class _Taken(Exception):
@@ -52,7 +48,7 @@ class Repeatable:
 
     def kept(self) -> HttpResponse | None:
         """The answer from before. Raises Problem when the key was used for something else."""
-        row = _BY_KEY.first(workspace=self.workspace.pk, key=self.key)
+        row = KeptAnswer.objects.filter(workspace=self.workspace, key=self.key).first()
         if row is None:
             return None
         if row.created_at < timezone.now() - KEPT_FOR:
@@ -75,12 +71,11 @@ class Repeatable:
         return _as_it_was(row, replayed=False)
 
     def _take(self) -> KeptAnswer:
-        row = KeptAnswer(workspace=self.workspace, key=self.key, digest=self.digest, created_at=timezone.now())
+        now = timezone.now()
         try:
-            insert(row)
+            return KeptAnswer.objects.create(workspace=self.workspace, key=self.key, digest=self.digest, created_at=now)
         except IntegrityError as error:
             raise _Taken from error
-        return row
 
 
 def repeatable(request: Request) -> Repeatable | None:
@@ -128,7 +123,7 @@ def _keep(row: KeptAnswer, answer: Response) -> None:
     row.status = answer.status_code
     row.headers = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
     row.body = "" if answer.data is None else JSONRenderer().render(answer.data).decode()
-    raw.Session().change(_KEEP, [row.status, json.dumps(row.headers), row.body, row.pk])
+    row.save(update_fields=["status", "headers", "body"])
 
 
 def _as_it_was(row: KeptAnswer, *, replayed: bool = True) -> HttpResponse:

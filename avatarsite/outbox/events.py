@@ -9,7 +9,6 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from avatarsite.db.compiled import add
 from avatarsite.outbox.event_types import KINDS, TEST
 from avatarsite.outbox.lease import wake_sender
 from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Stream
@@ -24,12 +23,11 @@ def record_event(workspace_id: str, kind: str, *, subject: str, data: Mapping[st
     """Write an event in the caller's transaction: it is told if, and only if, what it tells of is committed.
 
     ``data`` is JSON-able, and is told as it is now, however late that is; ``"test": True`` in it marks what no money
-    stands behind. The caller sees to it that a step which runs twice records once. What is given has no ``row`` yet.
-    ValueError for an unknown kind.
+    stands behind. The caller sees to it that a step which runs twice records once. ValueError for an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"The kind is {kind!r}; use one of {', '.join(KINDS)}.")
-    event = add(Event(workspace_id=workspace_id, kind=kind, subject=subject, data=dict(data)))
+    event = Event.objects.create(workspace_id=workspace_id, kind=kind, subject=subject, data=dict(data))
     wake_sender(workspace_id)
     return event
 

@@ -9,16 +9,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from avatarsite.db.compiled import Compiled, Given
 from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, SenderLease
 from avatarsite.queue import jobs
 
 SENDER = 1
-_AWAKE = Compiled(
-    lambda: (
-        Endpoint.objects.only("id").filter(workspace_id=Given("workspace")).exclude(state=EndpointState.DISABLED)[:1]
-    )
-)
 LEASE_LIFE = timedelta(seconds=20)
 
 
@@ -37,7 +31,7 @@ def _wake(workspace_id: str) -> None:
 
 
 def listening(workspace_id: str) -> bool:
-    return bool(_AWAKE.all(workspace=workspace_id))
+    return Endpoint.objects.filter(workspace_id=workspace_id).exclude(state=EndpointState.DISABLED).exists()
 
 
 def acquire_lease(owner: str) -> bool:

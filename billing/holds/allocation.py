@@ -8,25 +8,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from avatarsite.db.raw import Answer, Session
+from avatarsite.db.raw import Session
 
 
-def reserve_first_lot(sql: Session, wallet_code: str, amount: int, now: datetime) -> Answer:
-    """Reserve ``amount`` micro-dollars of the first lot in burn order, if it bears all, as it nearly always does.
+def reserve(sql: Session, account_id: int, amount: int, now: datetime) -> list[tuple[int, int]] | None:
+    """Reserve ``amount`` micro-dollars of the wallet's lots: the allocation as (lot, micro-dollars), in burn order.
 
-    ``read_reservation`` reads what came of it; in between, the caller finds out whether the wallet has so much.
+    Nearly always the first bears all. None when what has not lapsed by ``now`` is too little; the caller's savepoint
+    then takes back what was written.
     """
-    return sql.ask(_RESERVE_FIRST_LOT, [amount, wallet_code, sql.stamp(now), amount])
-
-
-def read_reservation(
-    sql: Session, first: Answer, account_id: int, amount: int, now: datetime
-) -> list[tuple[int, int]] | None:
-    """The allocation of ``amount`` as (lot, micro-dollars), in burn order; lots after the first are reserved here.
-
-    None when what has not lapsed by ``now`` is too little; the caller's savepoint then takes back what was written.
-    """
-    if found := first.rows():
+    if found := sql.run(_RESERVE_FIRST_LOT, [amount, account_id, sql.stamp(now), amount]):
         return [(found[0][0], amount)]
     allocations, missing = [], amount
     for lot_id, free in sql.run(_BURN_ORDER, [account_id, sql.stamp(now)]):
@@ -43,8 +34,7 @@ def read_reservation(
 _RESERVE_FIRST_LOT = """
 UPDATE billing_creditlot SET held = held + %s WHERE id = (
     SELECT id FROM billing_creditlot
-    WHERE account_id = (SELECT id FROM billing_ledgeraccount WHERE code = %s)
-        AND remaining > 0 AND remaining > held AND (expires_at IS NULL OR expires_at > %s)
+    WHERE account_id = %s AND remaining > 0 AND remaining > held AND (expires_at IS NULL OR expires_at > %s)
     ORDER BY priority, expires_at NULLS LAST, category, id LIMIT 1
 ) AND remaining - held >= %s RETURNING id
 """

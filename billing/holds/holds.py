@@ -74,7 +74,7 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
     broken = 0
     for _ in range(TRIES):
         try:
-            with raw.atomically() as sql, raw.pipelined():
+            with raw.atomically() as sql:
                 return _place(sql, workspace, amount_micros, key, subject, deadline_at, parties, beside)
         except (_NotPlacedError, BudgetFullError, IntegrityError) as error:
             refusal = error
@@ -117,13 +117,11 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
     ((hold_id,),) = sql.run(_OPEN, [code, key, subject, amount, sql.stamp(deadline_at), *whose, sql.stamp(now)])
     if beside:
         beside(hold_id)
-    asked = sql.ask(_RESERVE, [amount, code, amount])
-    first = allocation.reserve_first_lot(sql, code, amount, now) if amount else None
-    reserved = asked.rows()
+    reserved = sql.run(_RESERVE, [amount, code, amount])
     if not reserved:
         raise _NotPlacedError
     account_id, capped, left, mark = reserved[0]
-    allocations = allocation.read_reservation(sql, first, account_id, amount, now) if first else []
+    allocations = allocation.reserve(sql, account_id, amount, now) if amount else []
     if allocations is None:
         # Some of what the account has lapsed before a sweep came by.
         raise _NotPlacedError
@@ -131,7 +129,7 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
         budgets.reserve(sql, workspace, parties, amount, now, hold_id=hold_id)
     if allocations:
         values = ", ".join(["(%s, %s, %s)"] * len(allocations))
-        sql.ask(f"{_ALLOCATE} {values}", [value for part in allocations for value in (hold_id, *part)])
+        sql.change(f"{_ALLOCATE} {values}", [value for part in allocations for value in (hold_id, *part)])
     if low_balance.fell_below(left, amount, mark):
         low_balance.nudge(workspace)
     told = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, 0, deadline_at, "", *whose, now, None]

@@ -14,35 +14,32 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from avatarsite.db.compiled import Asked, Compiled, Given
 from avatarsite.workspaces.models import User
 from billing.errors import KeyConflict, PriceMissing
 from billing.models import Price
 from billing.models.prices import OFFER_LENGTH
 from billing.money import MAX_MICROS, micros_of, selling_price, usd
 
-__all__ = ["PriceMissing", "ask_price", "price_of", "seed_prices", "selling_price", "set_price"]
+__all__ = ["PriceMissing", "current_price", "price_of", "seed_prices", "selling_price", "set_price"]
 logger = logging.getLogger(__name__)
 
 PRICEBOOK = Path(__file__).parent / "pricebook"
 DRAFT = "local:draft"
 TEST = "local:test"
-_IN_FORCE = Compiled(
-    lambda: Price.objects.filter(offer=Given("offer"), effective_from__lte=Given("at")).order_by("-effective_from")[:1]
-)
 
 
 def price_of(offer: str, at: datetime | None = None) -> Price:
     """The newest price in force at a moment, now by default. Raises PriceMissing."""
-    price = ask_price(offer, at).first()
+    price = current_price(offer, at)
     if price is None:
         raise PriceMissing(offer)
     return price
 
 
-def ask_price(offer: str, at: datetime | None = None) -> Asked[Price]:
-    """As ``price_of``, to be read later, and empty where there is none."""
-    return _IN_FORCE.ask(offer=offer, at=at or timezone.now())
+def current_price(offer: str, at: datetime | None = None) -> Price | None:
+    """As ``price_of``; None where there is none."""
+    in_force = Price.objects.filter(offer=offer, effective_from__lte=at or timezone.now())
+    return in_force.order_by("-effective_from").first()
 
 
 def set_price(  # noqa: PLR0913 -- they are the columns of the row

@@ -1,12 +1,13 @@
-"""The queries that programs ask all day, compiled once: a render, and lists of them."""
+"""The renders that programs ask for all day: one, and lists of them, with the columns that are shown."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Mapping
+from typing import Any
 
 from django.db.models import QuerySet
 
-from avatarsite.db.compiled import Compiled, Given
+from avatarsite.workspaces.models import Workspace
 from studio.models import Render
 
 # What ``render_shape`` shows. A render has half as many columns again, which would be fetched for nothing.
@@ -21,15 +22,11 @@ SHOWN = (
 FILTERS = {"state": "state", "project": "project_id", "group": "group_id", "reference": "reference", "cursor": "id__lt"}
 
 
-@lru_cache(maxsize=200)
-def listing(names: frozenset[str], most: int) -> Compiled[Render]:
-    """The newest renders of a ``workspace`` by those of FILTERS that are ``names``, at ``most`` so many."""
-    wanted = {FILTERS[name]: Given(name) for name in names}
-    return Compiled(lambda: _of_workspace().filter(**wanted).order_by("-id")[:most])
+def listing(workspace: Workspace, asked: Mapping[str, Any], *, most: int) -> QuerySet[Render]:
+    """The workspace's newest renders, by those of FILTERS that are ``asked`` for."""
+    wanted = {FILTERS[name]: value for name, value in asked.items()}
+    return shown(workspace).filter(**wanted).order_by("-id")[:most]
 
 
-def _of_workspace() -> QuerySet[Render]:
-    return Render.objects.for_workspace(Given("workspace")).only(*SHOWN)
-
-
-ONE = Compiled(lambda: _of_workspace().filter(pk=Given("render")))
+def shown(workspace: Workspace) -> QuerySet[Render]:
+    return Render.objects.for_workspace(workspace).only(*SHOWN)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from avatarsite.db.compiled import Compiled, Given
 from avatarsite.workspaces.models import User, Workspace
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.request.render_request import RequestRefused
@@ -12,9 +11,6 @@ from studio.projects import open_projects, project_for_new_video
 from studio.uploads.fetch import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
 
 PREFIX = "upl_"
-_UPLOADS = Compiled(
-    lambda: Upload.objects.for_workspace(Given("workspace")).filter(pk__in=[Given("portrait"), Given("voice")])
-)
 
 
 def media(workspace: Workspace, asked: Mapping[str, str], *, user: User | None) -> tuple[Upload, Upload]:
@@ -24,8 +20,7 @@ def media(workspace: Workspace, asked: Mapping[str, str], *, user: User | None) 
     """
     texts = [asked[kind.value] for kind in UploadKind]
     portrait, voice = (trimmed(text) if trimmed(text).startswith(PREFIX) else "" for text in texts)
-    found = _UPLOADS.all(workspace=workspace.pk, portrait=portrait, voice=voice) if portrait or voice else []
-    known = {row.pk: row for row in found}
+    known = known_uploads(workspace, filter(None, (portrait, voice)))
     portrait_upload, voice_upload = (
         of_kind(known, kind, pk) if pk else _brought(workspace, kind, text, user)
         for kind, text, pk in zip(UploadKind, texts, (portrait, voice), strict=True)

@@ -23,7 +23,7 @@ from avatarsite.web.places import NoPlace
 from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import inputs
-from studio.api.asked import ONE, listing
+from studio.api.asked import listing, shown
 from studio.api.bodies import RenderBody, RendersQuery, WaitQuery
 from studio.api.serializers import EventShape, LinkedOutputShape, RenderShape, event_shape, outputs_of, render_shape
 from studio.api.waiting import until_ended
@@ -65,7 +65,7 @@ class Renders(RenderView):
     def get(self, _request: Any) -> Response:
         asked = self.query(RendersQuery)
         limit = asked.pop("limit")
-        rows = listing(frozenset(asked), limit + 1).all(workspace=self.workspace.pk, **asked)
+        rows = list(listing(self.workspace, asked, most=limit + 1))
         return Response(page(rows, render_shape, limit=limit))
 
     @extend_schema(
@@ -109,9 +109,7 @@ class OneRender(RenderView):
     )
     def get(self, _request: Any, render: str) -> Response:
         asked = self.query(WaitQuery)
-        row = ONE.first(workspace=self.workspace.pk, render=render)
-        if row is None:
-            raise Http404
+        row = get_object_or_404(shown(self.workspace), pk=render)
         if asked["wait"] and not row.ended:
             with suppress(NoPlace):  # then as it stands, at once
                 row = until_ended(row, seconds=asked["wait"])

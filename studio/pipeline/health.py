@@ -13,7 +13,6 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from avatarsite.alerts import close_alert, raise_alert
-from avatarsite.db.compiled import Asked, Compiled, Given
 from studio.models import JobStatus, OfferHealth, ProviderJob
 from studio.providers import registry
 from studio.providers.types import Failure, Fault
@@ -30,8 +29,6 @@ COUNTED = frozenset({Fault.PROVIDER, Fault.TIMEOUT, Fault.UNKNOWN})
 RECENT = 50
 FEWEST = 3
 BOARD_SECONDS = 30
-# All that are paused: there are a handful of offers, and one query for whatever is asked.
-_PAUSED = Compiled(lambda: OfferHealth.objects.filter(open_until__gt=Given("now")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +46,14 @@ class Record:
 
 def why_paused(offer: str) -> str:
     """Why the offer is not to be chosen now, as a sentence; empty when it may be."""
-    return pauses_of(ask_pauses()).get(offer, "")
+    return pauses().get(offer, "")
 
 
-def ask_pauses() -> Asked[OfferHealth]:
-    return _PAUSED.ask(now=timezone.now())
-
-
-def pauses_of(paused: Asked[OfferHealth]) -> dict[str, str]:
-    """The sentence for each offer whose circuit is open, by the offer's id."""
+def pauses() -> dict[str, str]:
+    """The sentence for each offer whose circuit is open, by the offer's id: a handful, in one query for all."""
     sentence = "It fails at the moment; it is tried again at {:%H:%M} UTC."
-    return {row.pk: sentence.format(row.open_until) for row in paused.all()}
+    paused = OfferHealth.objects.filter(open_until__gt=timezone.now())
+    return {row.pk: sentence.format(row.open_until) for row in paused}
 
 
 def may_send(offer: str) -> datetime | None:

@@ -10,7 +10,6 @@ from tests.support.servers import postgres_server
 
 # What the providers do, and what a file becomes, does not depend on the database: those run on SQLite alone.
 FOLDERS = [
-    "tests/avatarsite/db/test_compiled.py",
     "tests/avatarsite/outages/test_database.py",
     "tests/avatarsite/db/test_raw.py",
     "tests/studio/api/test_draft_limits.py",

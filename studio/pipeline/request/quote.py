@@ -8,7 +8,6 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from avatarsite.db import raw
 from billing.models import Price
 from billing.money import charge_micros
 from billing.prices import price_book
@@ -111,14 +110,12 @@ def quote_render(  # noqa: PLR0913 -- the parts of a wish that bear on its price
     """
     routing = registry.TEST_OFFER if test else offer or routing
     offers = [registry.offer(routing)] if test else registry.offers_of(model)
-    with raw.pipelined():
-        paused, prices = health.ask_pauses(), [price_book.ask_price(candidate.id) for candidate in offers]
-    why_paused = health.pauses_of(paused)
+    paused = health.pauses()
     asked = {} if test else options or {}
     quoted = _quoted_prices(terms)
+    prices = [_lower(price_book.current_price(one.id), quoted.get(one.id)) for one in offers]
     lines = [
-        _line(one, _lower(price.first(), quoted.get(one.id)), voice_ms, why_paused.get(one.id, ""), asked)
-        for one, price in zip(offers, prices, strict=True)
+        _line(one, price, voice_ms, paused.get(one.id, ""), asked) for one, price in zip(offers, prices, strict=True)
     ]
     if terms:
         return _kept(model, voice_ms, lines, terms, fallback=fallback)

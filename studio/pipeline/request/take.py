@@ -11,7 +11,6 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from avatarsite.db.compiled import add
 from avatarsite.queue import jobs
 from avatarsite.workspaces.models import ApiToken, User
 from billing.budgets.notices import note_refusal
@@ -252,8 +251,8 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
 
 def _queue(render: Render, hold_id: int) -> None:
     render.hold_id = hold_id
-    add(render)
-    add(RenderEvent(render=render, to_state=RenderState.QUEUED, reason="asked for", at=render.state_since))
+    render.save(force_insert=True)
+    RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=render.state_since)
     record_news(render)
     jobs.enqueue("studio.watch")
 

@@ -1,87 +1,72 @@
-"""Statements that go out without waiting for each other: on PostgreSQL as on SQLite, what is wrong is never missed."""
+"""Statements of our own do on PostgreSQL what they do on SQLite, and fail in Django's words."""
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from uuid import uuid4
+
 import psycopg
 import pytest
-from django.db import DataError, IntegrityError, close_old_connections, connection, transaction
+from django.db import IntegrityError, close_old_connections, connection, transaction
+from django.utils import timezone
 
 from avatarsite.db import raw
-from avatarsite.db.compiled import Compiled, Given, add
+from avatarsite.db.raw import Session
+from billing.models import Transfer, UsageDay
 from studio.models import OfferHealth
 
 pytestmark = pytest.mark.django_db(transaction=True)
 on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no server")
-BY_OFFER = Compiled(lambda: OfferHealth.objects.filter(offer=Given("offer")))
 
 
-def health(offer: str, failures: int = 1) -> OfferHealth:
-    return OfferHealth(offer=offer, failures=failures)
+def add(sql: Session, offer: str, failures: int = 1) -> None:
+    values = [offer, failures, sql.stamp(timezone.now())]
+    sql.change("INSERT INTO studio_offerhealth (offer, failures, reason, changed_at) VALUES (%s, %s, '', %s)", values)
 
 
 def known() -> dict[str, int]:
     return dict(OfferHealth.objects.values_list("offer", "failures"))
 
 
-def test_what_is_asked_together_is_read_in_any_order() -> None:
-    with transaction.atomic(), raw.pipelined():
-        add(health("a:1"))
-        first, second = BY_OFFER.ask(offer="a:1"), BY_OFFER.ask(offer="a:2")
-        add(health("a:2", failures=2))
-        third = BY_OFFER.ask(offer="a:2")
-        assert [one.failures for one in third.all()] == [2]
-        assert second.all() == []
-    assert [one.failures for one in first.all()] == [1]
-
-
-def test_one_session_keeps_its_answers_apart() -> None:
-    add(health("a:1"))
-    with raw.atomically() as sql, raw.pipelined():
-        changed = sql.ask("UPDATE studio_offerhealth SET failures = failures + %s RETURNING failures", [6])
-        again = sql.run("UPDATE studio_offerhealth SET failures = failures + %s RETURNING offer, failures", [1])
-        assert (changed.rows(), again) == ([(7,)], [("a:1", 8)])
+def test_a_statement_gives_its_rows_or_how_many_it_changed() -> None:
+    with raw.atomically() as sql:
+        add(sql, "a:1")
+        again = sql.run("UPDATE studio_offerhealth SET failures = failures + %s RETURNING offer, failures", [7])
+        assert again == [("a:1", 8)]
         assert sql.change("UPDATE studio_offerhealth SET failures = %s", [0]) == 1
+        assert sql.change("UPDATE studio_offerhealth SET failures = %s WHERE offer = %s", [0, "a:2"]) == 0
 
 
 def test_what_is_undone_by_itself_leaves_the_rest() -> None:
     with transaction.atomic():
-        add(health("a:1"))
-        with pytest.raises(IntegrityError), raw.atomically(), raw.pipelined():  # noqa: PT012 -- the block is tested
-            add(health("a:2"))
-            add(health("a:1", failures=9))
-            BY_OFFER.all(offer="a:2")
-        add(health("a:3"))
+        add(Session(), "a:1")
+        with pytest.raises(IntegrityError), raw.atomically() as sql:  # noqa: PT012 -- the block is tested
+            add(sql, "a:2")
+            add(sql, "a:1", failures=9)
+        add(Session(), "a:3")
     assert known() == {"a:1": 1, "a:3": 1}
 
 
 def test_an_error_within_leaves_the_connection_as_it_was() -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic(), raw.pipelined():  # noqa: PT012 -- the block is tested
-        add(health("a:1"))
-        raise ZeroDivisionError
-    assert known() == {}
-
-
-def test_what_nobody_has_read_is_raised_before_the_commit() -> None:
     hooks: list[str] = []
-    with pytest.raises(IntegrityError), transaction.atomic():  # noqa: PT012 -- the transaction is what is tested
+    with pytest.raises(ZeroDivisionError), raw.atomically() as sql:  # noqa: PT012 -- the block is tested
         transaction.on_commit(lambda: hooks.append("committed"))
-        with raw.pipelined():
-            add(health("a:1"))
-            add(health("a:1", failures=9))
+        add(sql, "a:1")
+        raise ZeroDivisionError
     assert (known(), hooks) == ({}, [])
 
 
-@on_postgresql
-def test_what_fails_outside_a_transaction_leaves_nothing_behind() -> None:
-    """psycopg takes for prepared what the server has skipped after an error."""
-    connection.close()
-    connection.ensure_connection()
-    for _ in range(connection.connection.prepare_threshold):
-        BY_OFFER.all(offer="a:1")
-    with pytest.raises(DataError), raw.pipelined():  # noqa: PT012 -- the block is tested
-        raw.Session().ask("SELECT 1 / %s", [0])
-        BY_OFFER.ask(offer="a:1")
-    assert [BY_OFFER.all(offer="a:1") for _ in range(2)] == [[], []]
+def test_moments_days_and_identifiers_are_written_as_django_writes_them() -> None:
+    sql, moment, day, journal = Session(), datetime(2026, 11, 28, 21, 5, 7, 12, UTC), date(2026, 11, 28), uuid4()
+    add(sql, "a:1")
+    sql.change("UPDATE studio_offerhealth SET open_until = %s", [sql.stamp(moment)])
+    assert OfferHealth.objects.get(open_until=moment).open_until == moment
+    for model, name, ours, value in (
+        (UsageDay, "day", sql.day(day), day),
+        (Transfer, "journal", sql.identifier(journal), journal),
+    ):
+        assert ours == model._meta.get_field(name).get_db_prep_value(value, connection)
+    assert sql.stamp(None) is None
 
 
 @on_postgresql
@@ -91,6 +76,6 @@ def test_a_connection_that_ended_while_it_was_idle_is_made_anew() -> None:
     place = {name: known[name] for name in ("host", "port", "user", "dbname")}
     with psycopg.connect(**place, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
-    connection.health_check_enabled, connection.health_check_done = True, False  # as the next request begins
-    assert BY_OFFER.all(offer="a:1") == []
+    close_old_connections()  # as the next request begins
+    assert Session().run("SELECT offer FROM studio_offerhealth") == []
     close_old_connections()

@@ -29,6 +29,15 @@ def test_a_secret_opens_its_workspace_and_no_other(cast: Cast) -> None:
     assert (found.pk, found.workspace, found.scopes) == (token.pk, cast.workspace, ["read"])
 
 
+def test_whose_a_token_is_comes_with_it(cast: Cast, django_assert_num_queries: Any) -> None:
+    token, secret = make(cast)
+    ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
+    with django_assert_num_queries(1):
+        found = token_of(secret)
+        assert found is not None
+        assert (found.workspace, found.made_by, found.maker) == (cast.workspace, cast.alice, token.maker)
+
+
 def test_the_table_does_not_hold_the_secret(cast: Cast) -> None:
     token, secret = make(cast)
     row = ApiToken.objects.filter(pk=token.pk).values().get()
