@@ -159,10 +159,8 @@ def _database() -> dict[str, Any]:
     if urlsplit(DATABASE_URL).scheme not in {"postgres", "postgresql"}:
         raise ImproperlyConfigured("DATABASE_URL must start with postgresql://; leave it out for SQLite in var/.")
     database: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True))
-    # Only statements of avatarsite/db/raw.py are bound by the server, and so prepared.
-    threshold = 5 if env.flag("DATABASE_PREPARE", default=True) else None
-    options = {"prepare_threshold": threshold, "connect_timeout": 2}
-    return database | {"ENGINE": "avatarsite.outages.postgresql", "OPTIONS": {**options, **database.get("OPTIONS", {})}}
+    options = {"connect_timeout": 2, **database.get("OPTIONS", {})}
+    return database | {"ENGINE": "avatarsite.outages.postgresql", "OPTIONS": options}
 
 
 DATABASES = {"default": _database()}
