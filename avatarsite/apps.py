@@ -10,3 +10,13 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         from avatarsite import checks  # noqa: F401, PLC0415 -- models and checks need the app registry
+        from avatarsite.queue import jobs  # noqa: PLC0415
+
+        jobs.register("avatarsite.send_webhooks", cluster=jobs.WATCH)
+        jobs.register("avatarsite.forget_answers", every_minutes=10)
+        jobs.register("avatarsite.sweep_temporary", every_minutes=10)
+        jobs.register("avatarsite.forget_inbound_events", every_minutes=60)
+        jobs.register("avatarsite.send_mail", every_minutes=1)
+        jobs.register("avatarsite.forget_mail", every_minutes=60)
+        jobs.register("avatarsite.sweep_webhooks", every_minutes=1)
+        jobs.register("avatarsite.forget_events", every_minutes=60)

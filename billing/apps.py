@@ -9,6 +9,7 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         # Here and not above, because models need the app registry.
         from avatarsite.inbox.sources import register_source  # noqa: PLC0415
+        from avatarsite.queue import jobs  # noqa: PLC0415
         from billing import checks, labels  # noqa: F401, PLC0415
         from billing.budgets.budgets import watch_for_new_tokens  # noqa: PLC0415
         from billing.promotions.promotions import watch_for_confirmed_people  # noqa: PLC0415
@@ -19,5 +20,11 @@ class BillingConfig(AppConfig):
         labels.register_list("member", labels.members)
         labels.register_list("token", labels.paying_tokens)
         register_source("stripe", event_id=webhooks.event_id, act=webhooks.act)
+        jobs.register("billing.expire_lots", every_minutes=5)
+        jobs.register("billing.write_summaries", every_minutes=60)
+        jobs.register("billing.watch_cost_drift", every_minutes=60)
+        jobs.register("billing.sweep_stripe", every_minutes=1)
+        jobs.register("billing.verify_ledger", every_minutes=24 * 60)
+        jobs.register("billing.reconcile_stripe", every_minutes=24 * 60)
         watch_for_new_tokens()
         watch_for_confirmed_people()

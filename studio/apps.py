@@ -8,6 +8,7 @@ class StudioConfig(AppConfig):
 
     def ready(self) -> None:
         from avatarsite.inbox.sources import register_source  # noqa: PLC0415 -- models need the app registry
+        from avatarsite.queue import jobs  # noqa: PLC0415
         from billing.verify.verification import register_check  # noqa: PLC0415
         from studio import checks, webhooks  # noqa: F401, PLC0415
         from studio.labels import register_studio_names  # noqa: PLC0415
@@ -19,3 +20,13 @@ class StudioConfig(AppConfig):
         for provider in ("runware", "fal"):
             register_source(provider, event_id=webhooks.event_id, act=webhooks.act)
         register_outages()
+        jobs.register("studio.watch", cluster=jobs.WATCH)
+        jobs.register("studio.ingest", timeout=900)  # a copy may have to be converted
+        jobs.register("studio.deliver", timeout=900)
+        jobs.register("studio.sweep", every_minutes=1)
+        jobs.register("studio.gateway_sweep", every_minutes=1)
+        jobs.register("studio.sweep_slots", every_minutes=10)
+        jobs.register("studio.sweep_files", every_minutes=10)
+        jobs.register("studio.sweep_thumbnails", every_minutes=10)
+        jobs.register("studio.sweep_bucket", every_minutes=6 * 60)
+        jobs.register("studio.verify_storage", every_minutes=24 * 60, timeout=900)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 
 from avatarsite.models import BusyWorker, Canary
-from avatarsite.queue.jobs import LONGER
+from avatarsite.queue import jobs
 
 logger = logging.getLogger(__name__)
 
@@ -103,4 +103,4 @@ def _end(task: dict[str, Any], **_: Any) -> None:
 
 def _limit(name: str) -> timedelta:
     mine = settings.Q_CLUSTER | settings.Q_CLUSTER["ALT_CLUSTERS"].get(_cluster, {})
-    return timedelta(seconds=LONGER.get(name, mine["timeout"]))
+    return timedelta(seconds=jobs.task_of(name).timeout or mine["timeout"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -15,11 +16,31 @@ from django_q.tasks import async_task
 
 MAIN, WATCH = "main", "watch"
 CLUSTERS = (MAIN, WATCH)
-APPS = ("avatarsite", "billing", "studio")  # those with tasks
-# What runs long has a cluster of its own, so that it never stands in the way of short work.
-ON_WATCH = frozenset({"studio.watch", "avatarsite.send_webhooks"})
-# Seconds for tasks that may take longer than the cluster's own limit: a copy may have to be converted, a file be sent.
-LONGER: dict[str, int] = {"studio.ingest": 900, "studio.deliver": 900, "studio.verify_storage": 900}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How a task is run: as usual, when somebody queues it, on the main cluster and within that cluster's limit."""
+
+    every_minutes: int = 0  # by the clock as well
+    cluster: str = MAIN  # what runs long has one of its own, so that it never stands in the way of short work
+    timeout: int | None = None  # seconds, for what may take longer than its cluster's own limit
+
+
+_registered: dict[str, Task] = {}
+
+
+def register(name: str, *, every_minutes: int = 0, cluster: str = MAIN, timeout: int | None = None) -> None:
+    """Called by each app's config for those of its tasks that are not run as usual."""
+    _registered[name] = Task(every_minutes, cluster, timeout)
+
+
+def task_of(name: str) -> Task:
+    return _registered.get(name, Task())
+
+
+def by_the_clock() -> dict[str, Task]:
+    return {name: task for name, task in _registered.items() if task.every_minutes}
 
 
 def path_of(name: str) -> str:
@@ -42,7 +63,8 @@ def enqueue(name: str, /, *, cluster: str = "", **arguments: Any) -> None:
     """
     json.dumps(arguments)
     # The cluster is always named: left out, django-q2 takes that of the process we happen to be in.
-    options: dict[str, Any] = {"task_name": name, "cluster": cluster or (WATCH if name in ON_WATCH else MAIN)}
-    if name in LONGER:
-        options["timeout"] = LONGER[name]
+    task = task_of(name)
+    options: dict[str, Any] = {"task_name": name, "cluster": cluster or task.cluster}
+    if task.timeout:
+        options["timeout"] = task.timeout
     async_task(path_of(name), **arguments, q_options=options)

@@ -9,7 +9,6 @@ from django.db import connections
 from django.urls import get_resolver
 
 from avatarsite.models import Canary
-from avatarsite.queue import jobs
 from studio.providers import registry
 from studio.providers.http.pool import tls
 
@@ -27,7 +26,7 @@ LATE = (
 
 
 def preload() -> None:
-    for module in (*(f"{app}.tasks" for app in jobs.APPS), *LATE):
+    for module in (*("avatarsite.tasks", "billing.tasks", "studio.tasks"), *LATE):
         import_module(module)
     for name in registry.PROVIDERS:
         registry.provider(name)

@@ -8,7 +8,7 @@ from avatarsite.queue.schedules import sync_schedules
 
 
 class Command(BaseCommand):
-    help = "Makes the queue's schedules agree with avatarsite/queue/schedules.py."
+    help = "Makes the queue's schedules agree with what the apps have registered."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         for name in sync_schedules():

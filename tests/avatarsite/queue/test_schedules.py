@@ -1,0 +1,29 @@
+"""What the apps have registered, and the rows that make the queue run it."""
+
+from __future__ import annotations
+
+import pytest
+from django_q.models import Schedule
+
+from avatarsite.queue import jobs
+from avatarsite.queue.schedules import sync_schedules
+
+
+def test_everything_by_the_clock_is_a_function_of_its_apps_tasks() -> None:
+    assert all(callable(jobs.resolve(name)) for name in jobs.by_the_clock())
+
+
+def test_long_work_has_a_cluster_of_its_own_and_copies_have_more_time() -> None:
+    assert (jobs.task_of("studio.watch").cluster, jobs.task_of("studio.tell").cluster) == (jobs.WATCH, jobs.MAIN)
+    assert (jobs.task_of("studio.ingest").timeout, jobs.task_of("studio.tell").timeout) == (900, None)
+
+
+@pytest.mark.django_db
+def test_rows_are_added_corrected_and_removed() -> None:
+    sync_schedules()
+    Schedule.objects.filter(name="studio.sweep").update(minutes=7, func="gone")
+    Schedule.objects.create(name="studio.old", func="studio.tasks.old")
+    assert sync_schedules() == list(jobs.by_the_clock())
+    assert set(Schedule.objects.values_list("name", flat=True)) == set(jobs.by_the_clock())
+    found = Schedule.objects.get(name="studio.sweep")
+    assert (found.func, found.minutes, found.cluster, found.repeats) == ("studio.tasks.sweep", 1, jobs.MAIN, -1)
