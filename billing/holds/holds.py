@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from avatarsite.db import raw
 from avatarsite.db.raw import Session
+from avatarsite.queue import jobs
 from avatarsite.workspaces.models import Workspace
 from billing.budgets import budgets
 from billing.budgets.budgets import BudgetFullError, Parties, budget_reached_error
@@ -26,7 +27,6 @@ from billing.models import Hold, HoldState, TransferKind
 from billing.models.holds import HOLD_KEY_LENGTH
 from billing.models.ledger import MEMO_LENGTH, SUBJECT_LENGTH
 from billing.money import MAX_MICROS, usd
-from billing.topups import low_balance
 
 __all__ = [
     "BudgetReached",
@@ -130,8 +130,8 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
     if allocations:
         values = ", ".join(["(%s, %s, %s)"] * len(allocations))
         sql.change(f"{_ALLOCATE} {values}", [value for part in allocations for value in (hold_id, *part)])
-    if low_balance.fell_below(left, amount, mark):
-        low_balance.nudge(workspace)
+    if left < accounts.low_mark_of(mark) <= left + amount:  # this hold has brought it below
+        jobs.enqueue("billing.check_low_balance", workspace_id=workspace.pk)
     told = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, 0, deadline_at, "", *whose, now, None]
     return Hold.from_db("default", _COLUMNS, told)
 

@@ -40,6 +40,10 @@ PLATFORM_CODES = frozenset(
 PLATFORM_PREFIXES = ("provider_payable:", "receivable:")
 
 
+# Below it a wallet's balance is low, where it has no mark of its own.
+LOW_MARK_MICROS = 2_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Balance:
     """A wallet's micro-dollars at this moment.
@@ -55,6 +59,10 @@ class Balance:
     paid_micros: int = 0
     bonus_micros: int = 0
     frozen_at: datetime | None = None
+
+
+def low_mark_of(own_mark: int | None) -> int:
+    return LOW_MARK_MICROS if own_mark is None else own_mark
 
 
 def wallet_code(workspace: Workspace) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -11,25 +10,20 @@ from django.utils import timezone
 from avatarsite.db import raw
 from avatarsite.db.raw import Session
 from avatarsite.workspaces.models import User
-from billing.budgets import budgets
 from billing.errors import CannotReverse, InsufficientCredit, KeyConflict
 from billing.ledger import lots, transfers
 from billing.ledger.accounts import Balance, balance, freeze, platform, unfreeze, wallet
 from billing.ledger.lots import add_credit, expire_lots, grant
 from billing.ledger.transfers import Entry
-from billing.models import CreditLot, Hold, LedgerAccount, LotCategory, Transfer, TransferKind, Usage
+from billing.models import CreditLot, Hold, LedgerAccount, LotCategory, Transfer, TransferKind
 from billing.models.ledger import KEY_LENGTH, MEMO_LENGTH, SUBJECT_LENGTH
 from billing.money import MAX_MICROS, usd
-from billing.usage import daily
-from billing.verify import verification
-from billing.verify.verification import Check, Finding
 
 __all__ = [
     "BONUS",
     "PAID",
     "Balance",
     "CannotReverse",
-    "Finding",
     "InsufficientCredit",
     "KeyConflict",
     "add_credit",
@@ -40,17 +34,10 @@ __all__ = [
     "platform",
     "post",
     "reverse",
-    "reverse_charge",
     "unfreeze",
-    "verify",
     "wallet",
 ]
 BONUS, PAID = LotCategory.BONUS, LotCategory.PAID
-
-
-def verify(extra_checks: Iterable[Check] = ()) -> list[Finding]:
-    """Recompute everything; [] when all is well. ``billing/verify/verification.py`` lists what is compared."""
-    return verification.verify(extra_checks)
 
 
 def post(  # noqa: PLR0913 -- they are the columns of the row
@@ -177,13 +164,14 @@ def reverse(transfer: Transfer, *, reason: str, actor: User | None = None) -> Tr
     if transfer.kind in _NOT_REVERSED:
         raise CannotReverse(f"{transfer} can't be reversed: {_NOT_REVERSED[TransferKind(transfer.kind)]}.")
     with transaction.atomic():
-        reversal = _mirror(transfer, reason.strip(), actor, uuid.uuid4())
+        reversal = mirror(transfer, reason.strip(), actor, uuid.uuid4())
         if reversal.owner_id and reversal.owner_id == reversal.credit_id:
             lots.expire_lots_of(reversal.owner_id, timezone.now())
     return reversal
 
 
-def _mirror(transfer: Transfer, memo: str, actor: User | None, journal: uuid.UUID) -> Transfer:
+def mirror(transfer: Transfer, memo: str, actor: User | None, journal: uuid.UUID) -> Transfer:
+    """Post the reversal of a transfer; whoever calls lets lapse what returned to a lot whose date has passed."""
     return post(
         kind=TransferKind.REVERSAL,
         debit=transfer.credit,
@@ -198,33 +186,3 @@ def _mirror(transfer: Transfer, memo: str, actor: User | None, journal: uuid.UUI
         actor=actor,
         journal=journal,
     )
-
-
-def reverse_charge(hold: Hold, *, reason: str, actor: User | None = None) -> bool:
-    """Give the whole charge of a settled hold back, by one reversal for each lot that paid; False if it was before.
-
-    Each lot gets what it paid, and what returns to one whose date has passed lapses at once. The month's budgets, the
-    day's usage and the hold say it, too; what is owed to the provider stays. Raises CannotReverse for a hold without
-    a charge, or with a part that was reversed by hand.
-    """
-    if not reason.strip():
-        raise ValueError("The reason is empty; write why the charge is given back.")
-    with raw.atomically() as sql:
-        account = LedgerAccount.objects.select_for_update().get(pk=hold.account_id)  # first, as whoever settles does
-        hold.refresh_from_db()
-        if hold.returned_micros:
-            return False
-        charges = list(Transfer.objects.filter(hold=hold, kind=TransferKind.SETTLE).order_by("lot_id"))
-        if not charges or Transfer.objects.filter(reverses__in=charges).exists():
-            raise CannotReverse(f"{hold} has no charge that could be given back whole.")
-        journal, total = uuid.uuid4(), sum(charge.amount_micros for charge in charges)
-        for charge in charges:
-            _mirror(charge, reason.strip(), actor, journal)
-        Hold.objects.filter(pk=hold.pk).update(returned_micros=total)
-        if account.capped:
-            budgets.take_off(sql, hold, total)
-        if usage := Usage.objects.filter(hold=hold).first():
-            daily.take_off(usage, hold, total)
-        lots.expire_lots_of(account.pk, timezone.now())
-    hold.returned_micros = total
-    return True

@@ -24,6 +24,7 @@ from billing.stripe.objects import DisputeFacts
 from billing.stripe_sync import reconcile
 from billing.topups import auto_topup
 from billing.topups.checkout import MIN_CENTS
+from billing.verify import verification
 
 PATIENCE_SECONDS, PAUSE_SECONDS = 60.0, 2.0
 BACK = "https://example.org/rehearsal"
@@ -124,7 +125,7 @@ class Rehearsal:
         return _demand(not report.differences, "; ".join(report.differences) or "no difference")
 
     def _verify(self) -> str:
-        findings = posting.verify()
+        findings = verification.verify()
         return _demand(not findings, "; ".join(finding.sentence for finding in findings) or "it adds up")
 
     def _buy(self, test_card: str) -> TopUp:

@@ -10,7 +10,6 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
-from avatarsite.queue import jobs
 from avatarsite.workspaces.models import Workspace
 from billing.events import publish
 from billing.ledger import accounts
@@ -19,26 +18,12 @@ from billing.topups import mail
 
 logger = logging.getLogger(__name__)
 
-# For a wallet without a mark of its own.
-MARK_MICROS = 2_000_000
-
-
-def fell_below(left_micros: int, taken_micros: int, mark_micros: int | None) -> bool:
-    """Whether taking ``taken_micros`` brought what is left from the mark or above to below it."""
-    mark = MARK_MICROS if mark_micros is None else mark_micros
-    return left_micros < mark <= left_micros + taken_micros
-
-
-def nudge(workspace: Workspace) -> None:
-    """Have somebody look, within the transaction of the hold."""
-    jobs.enqueue("billing.check_low_balance", workspace_id=workspace.pk)
-
 
 def check_low_balance(workspace: Workspace) -> bool:
     """Publish a low balance, if it is still low and was not told since it was last above. Safe to repeat."""
     with transaction.atomic():
         wallet = LedgerAccount.objects.select_for_update().get(pk=accounts.wallet(workspace).pk)
-        mark = MARK_MICROS if wallet.low_mark is None else wallet.low_mark
+        mark = accounts.low_mark_of(wallet.low_mark)
         available = accounts.balance(workspace).available_micros
         if available >= mark:
             LedgerAccount.objects.filter(pk=wallet.pk).exclude(low_told_at=None).update(low_told_at=None)

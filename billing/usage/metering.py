@@ -1,4 +1,4 @@
-"""Measured output becomes money: one Usage, one charge, our cost, and what we write off, all or nothing."""
+"""Metering: measured output becomes one Usage, one charge, our cost and a write-off, all or nothing; or goes back."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import logging
 import uuid
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
-from avatarsite.workspaces.models import Workspace
-from billing.errors import KeyConflict
+from avatarsite.db import raw
+from avatarsite.workspaces.models import User, Workspace
+from billing.budgets import budgets
+from billing.errors import CannotReverse, KeyConflict
 from billing.holds.holds import settle_hold
-from billing.ledger import accounts, posting
-from billing.models import Hold, Price, TransferKind, Usage
+from billing.ledger import accounts, lots, posting
+from billing.models import Hold, LedgerAccount, Price, Transfer, TransferKind, Usage
 from billing.money import charge_micros, usd, usd_a_second
 from billing.usage import daily
 
@@ -121,3 +124,33 @@ def _book(usage: Usage) -> None:
             memo="longer than what was held",
         )
         logger.warning("Wrote off %s of %s: longer than held", usd(usage.write_off_micros), usage.subject)
+
+
+def reverse_charge(hold: Hold, *, reason: str, actor: User | None = None) -> bool:
+    """Give the whole charge of a settled hold back, by one reversal for each lot that paid; False if it was before.
+
+    Each lot gets what it paid, and what returns to one whose date has passed lapses at once. The month's budgets, the
+    day's usage and the hold say it, too; what is owed to the provider stays. Raises CannotReverse for a hold without
+    a charge, or with a part that was reversed by hand.
+    """
+    if not reason.strip():
+        raise ValueError("The reason is empty; write why the charge is given back.")
+    with raw.atomically() as sql:
+        account = LedgerAccount.objects.select_for_update().get(pk=hold.account_id)  # first, as whoever settles does
+        hold.refresh_from_db()
+        if hold.returned_micros:
+            return False
+        charges = list(Transfer.objects.filter(hold=hold, kind=TransferKind.SETTLE).order_by("lot_id"))
+        if not charges or Transfer.objects.filter(reverses__in=charges).exists():
+            raise CannotReverse(f"{hold} has no charge that could be given back whole.")
+        journal, total = uuid.uuid4(), sum(charge.amount_micros for charge in charges)
+        for charge in charges:
+            posting.mirror(charge, reason.strip(), actor, journal)
+        Hold.objects.filter(pk=hold.pk).update(returned_micros=total)
+        if account.capped:
+            budgets.take_off(sql, hold, total)
+        if usage := Usage.objects.filter(hold=hold).first():
+            daily.take_off(usage, hold, total)
+        lots.expire_lots_of(account.pk, timezone.now())
+    hold.returned_micros = total
+    return True

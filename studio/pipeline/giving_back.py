@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from avatarsite.workspaces.models import User
 from billing.errors import CannotReverse
-from billing.ledger import posting
 from billing.models import Transfer, TransferKind
 from billing.money import usd
+from billing.usage import metering
 from studio.models import Render, RenderState
 from studio.pipeline import states
 
@@ -28,7 +28,7 @@ def give_charge_back(render: Render, *, reason: str, actor: User | None) -> bool
         )
         if not won:
             return False
-        if not posting.reverse_charge(render.hold, reason=f"Given back: {reason.strip()}", actor=actor):
+        if not metering.reverse_charge(render.hold, reason=f"Given back: {reason.strip()}", actor=actor):
             raise CannotReverse(f"The charge of {render.pk} was given back before; run manage.py verify_ledger.")
         states.note(render, f"the charge was given back: {reason.strip()}")
     render.refresh_from_db()

@@ -24,6 +24,7 @@ from billing.statements.statements import Narrowing, span_of, statement
 from billing.usage import metering
 from billing.usage.daily import used
 from billing.usage.totals import usage_by
+from billing.verify import verification
 from tests.billing.cast import DOLLAR, OFFER, give, make_price, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
     yield
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_each_lot_gets_what_it_paid_and_bonus_stays_bonus(workspace: Workspace, 
     give(workspace, 5 * DOLLAR, "paid", category="paid")
     hold = charged(workspace)
     assert remaining("bonus", "paid") == [0, 5 * DOLLAR - 3 * DOLLAR // 2]
-    assert posting.reverse_charge(hold, reason="The lips were off", actor=staff) is True
+    assert metering.reverse_charge(hold, reason="The lips were off", actor=staff) is True
     assert remaining("bonus", "paid") == [DOLLAR // 2, 5 * DOLLAR]
     balance = posting.balance(workspace)
     assert (balance.bonus_micros, balance.paid_micros) == (DOLLAR // 2, 5 * DOLLAR)
@@ -74,7 +75,7 @@ def test_each_lot_gets_what_it_paid_and_bonus_stays_bonus(workspace: Workspace, 
 def test_the_statement_has_it_as_one_line_with_its_reason(workspace: Workspace) -> None:
     give(workspace, DOLLAR // 2, "bonus")
     give(workspace, 5 * DOLLAR, "paid", category="paid")
-    posting.reverse_charge(charged(workspace), reason="Given back: the lips were off")
+    metering.reverse_charge(charged(workspace), reason="Given back: the lips were off")
     newest, settled = statement(workspace)[:2]
     assert (newest.kind, newest.label, newest.amount_micros) == ("reversal", "Correction", 2 * DOLLAR)
     assert (newest.memo, newest.subject) == ("Given back: the lips were off", settled.subject)
@@ -88,7 +89,7 @@ def test_it_is_given_back_once(workspace: Workspace) -> None:
     give(workspace, 5 * DOLLAR, "paid", category="paid")
     hold = charged(workspace)
     stale = Hold.objects.get(pk=hold.pk)
-    assert [posting.reverse_charge(one, reason=why) for one, why in ((hold, "a"), (hold, "b"), (stale, "c"))] == [
+    assert [metering.reverse_charge(one, reason=why) for one, why in ((hold, "a"), (hold, "b"), (stale, "c"))] == [
         True,
         False,
         False,
@@ -102,7 +103,7 @@ def test_what_returns_to_credit_that_has_ended_lapses_at_once(workspace: Workspa
     hold = charged(workspace)
     ended = timezone.now() - timedelta(minutes=1)
     CreditLot.objects.filter(source_key="ending").update(effective_at=ended - timedelta(days=1), expires_at=ended)
-    assert posting.reverse_charge(hold, reason="A test") is True
+    assert metering.reverse_charge(hold, reason="A test") is True
     assert remaining("ending", "paid") == [0, 5 * DOLLAR]
     assert [line.kind for line in statement(workspace)[:2]] == ["expire", "reversal"]
     assert posting.balance(workspace).available_micros == 5 * DOLLAR
@@ -115,7 +116,7 @@ def test_a_months_cap_has_room_again_and_one_that_is_set_later_too(workspace: Wo
     hold = charged(workspace)
     with pytest.raises(holds.BudgetReached):
         charged(workspace, name="rnd_2")
-    posting.reverse_charge(hold, reason="A test")
+    metering.reverse_charge(hold, reason="A test")
     budgets.set_budget(workspace, "member:7", 2 * DOLLAR, user=None)
     assert set(BudgetPeriod.objects.values_list("spent_micros", "reserved_micros")) == {(0, 0)}
     charged(workspace, name="rnd_3")
@@ -126,7 +127,7 @@ def test_usage_and_reports_fall_and_the_providers_cost_stays(workspace: Workspac
     give(workspace, 10 * DOLLAR, "paid", category="paid")
     hold = charged(workspace)
     charged(workspace, DOLLAR, "rnd_2")
-    posting.reverse_charge(hold, reason="A test")
+    metering.reverse_charge(hold, reason="A test")
     today = timezone.now().date()
     for group in ("day", "offer", "project", "member"):
         (found,) = usage_by(workspace, group, first=today, last=today)
@@ -143,11 +144,11 @@ def test_without_a_charge_or_a_reason_nothing_is_given_back(workspace: Workspace
     give(workspace, 10 * DOLLAR, "paid", category="paid")
     placed = holds.place_hold(workspace, DOLLAR, key="open", subject="render:open")
     with pytest.raises(CannotReverse):
-        posting.reverse_charge(placed, reason="A test")
+        metering.reverse_charge(placed, reason="A test")
     with pytest.raises(CannotReverse):
-        posting.reverse_charge(holds.release_hold(placed, reason="cancelled"), reason="A test")
+        metering.reverse_charge(holds.release_hold(placed, reason="cancelled"), reason="A test")
     with pytest.raises(ValueError, match="reason is empty"):
-        posting.reverse_charge(placed, reason="  ")
+        metering.reverse_charge(placed, reason="  ")
     assert not Transfer.objects.filter(kind="reversal").exists()
 
 
@@ -156,7 +157,7 @@ def test_a_part_that_was_reversed_by_hand_leaves_the_rest_to_the_hand(workspace:
     hold = charged(workspace)
     posting.reverse(Transfer.objects.get(kind="settle"), reason="By hand")
     with pytest.raises(CannotReverse):
-        posting.reverse_charge(hold, reason="A test")
+        metering.reverse_charge(hold, reason="A test")
 
 
 def test_the_books_check_finds_a_hold_that_says_it_was_given_back(workspace: Workspace) -> None:
@@ -164,7 +165,7 @@ def test_the_books_check_finds_a_hold_that_says_it_was_given_back(workspace: Wor
     hold = charged(workspace)
     with transaction.atomic():
         Hold.objects.filter(pk=hold.pk).update(returned_micros=1)
-        codes = {finding.code for finding in posting.verify()}
+        codes = {finding.code for finding in verification.verify()}
         transaction.set_rollback(True)
     assert codes == {"returned_differs", "usage_days_differ"}
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -175,5 +176,5 @@ def test_a_frozen_wallet_gets_it_back_too(workspace: Workspace) -> None:
     give(workspace, 10 * DOLLAR, "paid", category="paid")
     hold = charged(workspace)
     posting.freeze(workspace, reason="disputed")
-    assert posting.reverse_charge(hold, reason="A test") is True
+    assert metering.reverse_charge(hold, reason="A test") is True
     assert remaining("paid") == [10 * DOLLAR]

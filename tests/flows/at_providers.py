@@ -25,6 +25,7 @@ from django.db import connections  # noqa: E402
 from billing.ledger import posting  # noqa: E402
 from billing.models import Usage  # noqa: E402
 from billing.prices import price_book  # noqa: E402
+from billing.verify import verification  # noqa: E402
 from studio.models import Render  # noqa: E402
 from studio.models.renders import ALIVE  # noqa: E402
 from studio.pipeline.submit import submit_render  # noqa: E402
@@ -135,7 +136,7 @@ def main(offer: str, times: int) -> dict[str, Any]:
         "usages": Usage.objects.count(),
         "spent": BALANCE - balance.posted_micros,
         "held": balance.held_micros,
-        "findings": [str(finding) for finding in posting.verify()],
+        "findings": [str(finding) for finding in verification.verify()],
     }
 
 

@@ -26,6 +26,7 @@ from django.utils import timezone  # noqa: E402
 
 from billing.ledger import posting  # noqa: E402
 from billing.models import Usage  # noqa: E402
+from billing.verify import verification  # noqa: E402
 from studio.models import Render  # noqa: E402
 from studio.models.renders import ALIVE  # noqa: E402
 from studio.pipeline import overdue  # noqa: E402
@@ -102,7 +103,7 @@ def restart(point: str) -> dict[str, Any]:
         "charge": render.charge_micros,
         "spent": BALANCE - balance.posted_micros,
         "held": balance.held_micros,
-        "findings": [str(finding) for finding in posting.verify()],
+        "findings": [str(finding) for finding in verification.verify()],
     }
 
 

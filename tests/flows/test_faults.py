@@ -18,6 +18,7 @@ from billing.ledger import posting
 from billing.models import Usage
 from billing.money import charge_micros, usd
 from billing.prices import price_book
+from billing.verify import verification
 from studio.api.serializers import render_shape
 from studio.models import Outcome as Answer
 from studio.models import Render, RenderState
@@ -81,7 +82,7 @@ def promises_kept(render: Render, control: Control, studio: Studio) -> None:
     if charge is not None:
         assert charge == charge_micros(render.measured_ms or 0, render.price.price_micros_per_second)
         assert 0 < charge <= render.ceiling_micros
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def told(case: Case, render: Render, control: Control) -> Outcome:

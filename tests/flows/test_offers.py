@@ -17,6 +17,7 @@ from billing.ledger import posting
 from billing.models import Usage
 from billing.money import charge_micros
 from billing.prices import price_book
+from billing.verify import verification
 from studio.models import OfferHealth, ProviderJob, Render, RenderState
 from studio.pipeline.drive import drive
 from studio.pipeline.ingest.receive import ingest_render
@@ -52,7 +53,7 @@ def studio(site: Simulators) -> Studio:
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
     yield
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def made_well(render: Render, offer: str, studio: Studio, simulators: Simulators) -> None:

@@ -16,6 +16,7 @@ from billing.holds.holds import InsufficientCredit
 from billing.ledger import posting
 from billing.money import charge_micros
 from billing.prices import price_book
+from billing.verify import verification
 from studio.media.video.transcode import KEPT_FROM_QUALITY, container_of
 from studio.media.video.videos import VideoFacts, measure_video
 from studio.models import Delivery, DeliveryState, Render, RenderGroup, RenderState
@@ -46,7 +47,7 @@ def studio(site: Simulators) -> Studio:
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
     yield
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def wanted(studio: Studio, offer: str, **options: Any) -> Render:

@@ -223,7 +223,7 @@ def test_the_nightly_checks(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError("a row of nobody's making")
 
     monkeypatch.setattr("billing.verify.verification._registered", [broken])
-    [finding] = posting.verify()
+    [finding] = verification.verify()
     assert (finding.code, "broken" in finding.sentence, "of nobody's making" in finding.sentence) == (
         "not_checked", True, True,
     )  # fmt: skip

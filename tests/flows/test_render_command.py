@@ -12,9 +12,9 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from billing.ledger import posting
 from billing.money import usd, usd_at_most
 from billing.prices import price_book
+from billing.verify import verification
 from studio.management.commands import render as command
 from studio.models import Render, RenderState
 from studio.providers import registry
@@ -41,7 +41,7 @@ def the_ledger_verifies(db: None) -> Iterator[None]:
     price_book.seed_prices()
     make_studio(balance_micros=20_000_000)
     yield
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def rendered(*words: Any) -> str:

@@ -15,6 +15,7 @@ from billing.holds import holds
 from billing.ledger import posting
 from billing.models import Hold, Transfer, Usage
 from billing.money import charge_micros
+from billing.verify import verification
 from studio.models import ProviderJob, Render, RenderEvent, RenderState
 from studio.pipeline import overdue, states
 from studio.pipeline.cancel import cancel_at_provider, cancel_terms, request_cancel, stop_overdue
@@ -44,7 +45,7 @@ def studio(settings: Any, tmp_path: Any) -> Studio:
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Any:
     yield
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def everything() -> dict[str, list[Any]]:

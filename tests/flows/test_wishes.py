@@ -8,9 +8,9 @@ import pytest
 
 from avatarsite.workspaces.models import Member, Role, Scope, User
 from avatarsite.workspaces.tokens import make_token
-from billing.ledger import posting
 from billing.models import Transfer, Usage
 from billing.prices import price_book
+from billing.verify import verification
 from studio.models import Render, RenderState
 from studio.pipeline.drive import drive
 from studio.pipeline.request.options import DEFAULTS
@@ -48,7 +48,7 @@ def test_a_test_token_gets_a_draft_for_nothing_whatever_the_model(studio: Studio
     assert (render.state, render.charge_micros) == (RenderState.READY, 0)
     assert Usage.objects.get().amount_micros == 0
     assert Transfer.objects.count() == transfers
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_what_was_a_test_stays_one_when_it_is_asked_for_again(studio: Studio, owner: User) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from billing.ledger import posting
+from billing.verify import verification
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the findings as a JSON list")
 
     def handle(self, **options: Any) -> None:
-        findings = posting.verify()
+        findings = verification.verify()
         if options["json"]:
             self.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2))
         elif findings:

@@ -14,6 +14,7 @@ from billing.holds import holds
 from billing.ledger import posting
 from billing.models import CreditLot, Hold, LedgerAccount, Price, Transfer, Usage
 from billing.usage import metering
+from billing.verify import verification
 from tests.billing.cast import DOLLAR, OFFER, hold, make_price, make_rich
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +50,7 @@ def test_money_can_be_read_and_searched_and_not_written(browser: Client, wallet:
     delete_all = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
     browser.post(page(model, "changelist"), delete_all)
     assert model.objects.filter(pk=row.pk).exists()
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_the_page_of_a_row_shows_every_amount_as_money(browser: Client, wallet: LedgerAccount) -> None:
@@ -77,7 +78,7 @@ def test_a_double_click_grants_once_and_is_logged_once(browser: Client, wallet: 
     entry = LogEntry.objects.get()
     assert (entry.object_id, entry.user) == (str(wallet.pk), staff)
     assert entry.get_change_message() == f"Granted $2.50: For the slow day (grant:admin:{sent['token']})"
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.mark.parametrize(

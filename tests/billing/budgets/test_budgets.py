@@ -13,6 +13,7 @@ from billing.errors import BudgetReached, InsufficientCredit
 from billing.holds import holds
 from billing.ledger import posting
 from billing.models import Budget, BudgetNotice, BudgetPeriod, Hold, Transfer
+from billing.verify import verification
 from tests.billing.cast import DOLLAR, make_rich, make_workspace
 from tests.conftest import Cast
 from tests.support.mails import posted
@@ -59,7 +60,7 @@ def test_every_kind_of_cap_refuses_what_goes_beyond_it(scope: str) -> None:
     assert posting.balance(workspace).held_micros == 6 * DOLLAR
     ask(workspace, 4, "c")
     assert used(workspace, scope) == (0, 10)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_cap_bears_on_its_own_project_member_and_token_alone() -> None:
@@ -70,7 +71,7 @@ def test_a_cap_bears_on_its_own_project_member_and_token_alone() -> None:
     ask(workspace, 40, "nobody's", [])
     ask(other, 90, "another workspace's")
     assert BudgetPeriod.objects.filter(reserved_micros__gt=0).count() == 0
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_the_tightest_cap_is_named_in_words_with_what_is_left_and_when_it_renews(
@@ -102,7 +103,7 @@ def test_a_settled_hold_counts_what_it_was_charged_and_a_released_one_nothing() 
     holds.release_hold(second, reason="failed")
     assert used(workspace, "workspace") == (2, 0)
     ask(workspace, 8, "c")
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_hold_counts_in_the_month_in_which_it_was_placed(calendar: list[datetime]) -> None:
@@ -119,7 +120,7 @@ def test_a_hold_counts_in_the_month_in_which_it_was_placed(calendar: list[dateti
     ]
     with pytest.raises(BudgetReached, match="renews on 1 January"):
         ask(workspace, 2, "more")
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_cap_set_within_a_month_counts_what_the_month_has_used_already() -> None:
@@ -132,7 +133,7 @@ def test_a_cap_set_within_a_month_counts_what_the_month_has_used_already() -> No
         ask(workspace, 2, "c")
     holds.settle_hold(still_open, 4 * DOLLAR)
     assert used(workspace, "project:prj_1") == (7, 0)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_cap_below_what_is_used_refuses_until_it_is_raised_and_breaks_nothing_open() -> None:
@@ -147,7 +148,7 @@ def test_a_cap_below_what_is_used_refuses_until_it_is_raised_and_breaks_nothing_
     cap(workspace, "workspace", 10)
     ask(workspace, 1, "c")
     assert used(workspace, "workspace") == (9, 1)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_cap_that_is_taken_away_and_set_again_counts_the_whole_month() -> None:
@@ -158,7 +159,7 @@ def test_a_cap_that_is_taken_away_and_set_again_counts_the_whole_month() -> None
     ask(workspace, 30, "b")
     cap(workspace, "workspace", 50)
     assert used(workspace, "workspace") == (0, 39)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_cap_of_nothing_refuses_everything_but_what_is_free() -> None:
@@ -196,7 +197,7 @@ def test_lines_of_the_ledger_say_for_whom_they_are() -> None:
         ("settle", "prj_1", "7", "tok_1"),
         ("reversal", "prj_1", "7", "tok_1"),
     ]
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_verify_finds_a_counter_that_was_changed() -> None:
     cap(workspace, "workspace", 10)
     ask(workspace, 4, "a")
     BudgetPeriod.objects.update(reserved_micros=3 * DOLLAR)
-    assert [finding.code for finding in posting.verify()] == ["budget_differs"]
+    assert [finding.code for finding in verification.verify()] == ["budget_differs"]
 
 
 def test_half_most_and_all_are_told_once_a_month(calendar: list[datetime]) -> None:

@@ -10,6 +10,7 @@ from billing.errors import HoldAlreadyClosed, InsufficientCredit, KeyConflict
 from billing.holds import holds
 from billing.ledger import posting
 from billing.models import CreditLot, Hold, HoldLot, LedgerAccount, Transfer
+from billing.verify import verification
 from tests.billing.cast import DOLLAR, give, hold, make_rich, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,7 @@ def test_a_hold_sets_credit_aside_and_moves_nothing() -> None:
         6 * DOLLAR,
     )
     assert Transfer.objects.count() == 1
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_hold_placed_twice_is_one_hold() -> None:
@@ -81,7 +82,7 @@ def test_the_same_key_with_another_hold_is_a_conflict() -> None:
         with pytest.raises(KeyConflict):
             holds.place_hold(where, micros, key="k", subject=subject)
     assert Hold.objects.count() == 1
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_subject_has_one_open_hold_at_a_time() -> None:
@@ -101,7 +102,7 @@ def test_too_little_credit_says_how_much_is_missing() -> None:
     told = refused.value
     assert (told.needed_micros, told.available_micros, told.missing_micros) == (7_500_000, 6 * DOLLAR, 1_500_000)
     assert hold(workspace, 6 * DOLLAR, "three").is_open
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_workspace_without_credit_may_hold_nothing_and_no_more() -> None:
@@ -109,7 +110,7 @@ def test_a_workspace_without_credit_may_hold_nothing_and_no_more() -> None:
     with pytest.raises(InsufficientCredit):
         hold(workspace, 1, "one")
     assert hold(workspace, 0, "two").is_open
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_wallet_keeps_its_floor() -> None:
@@ -167,7 +168,7 @@ def test_a_hold_spills_over_into_the_next_lot_and_settles_in_the_same_order() ->
     assert len({line.journal for line in charges}) == 1
     assert dict(CreditLot.objects.values_list("source_key", "remaining")) == {"bonus": 0, "paid": 4 * DOLLAR}
     assert posting.balance(workspace).held_micros == 0
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.mark.parametrize("amount", [0, 1, 3 * DOLLAR, 4 * DOLLAR])
@@ -180,7 +181,7 @@ def test_a_hold_settles_once_up_to_its_amount(amount: int) -> None:
         assert settled.closed_at is not None
     assert posting.balance(workspace).available_micros == 10 * DOLLAR - amount
     assert Transfer.objects.filter(kind="settle").count() == (1 if amount else 0)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_settled_hold_keeps_its_amount_and_its_state() -> None:
@@ -190,7 +191,7 @@ def test_a_settled_hold_keeps_its_amount_and_its_state() -> None:
         holds.settle_hold(placed, 2 * DOLLAR)
     with pytest.raises(HoldAlreadyClosed, match=r"settled at \$3.00 before"):
         holds.release_hold(placed, reason="cancelled")
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_closed_hold_is_told_apart_from_others_that_are_open() -> None:
@@ -206,7 +207,7 @@ def test_a_closed_hold_is_told_apart_from_others_that_are_open() -> None:
     with pytest.raises(HoldAlreadyClosed):
         holds.release_hold(placed, reason="cancelled")
     assert holds.settle_hold(placed, DOLLAR).settled_micros == DOLLAR
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.mark.parametrize("amount", [-1, 4 * DOLLAR + 1])
@@ -225,7 +226,7 @@ def test_a_released_hold_gives_all_back_once_and_is_never_settled() -> None:
         holds.settle_hold(placed, 0)
     assert posting.balance(workspace).available_micros == 10 * DOLLAR
     assert Transfer.objects.count() == 1
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.mark.parametrize("close", ["settle", "release"])
@@ -239,7 +240,7 @@ def test_a_hold_of_nothing_opens_and_closes_like_others(close: str) -> None:
         else:
             assert holds.release_hold(placed, reason="cancelled").state == "released"
     assert Transfer.objects.count() == 1
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_what_goes_back_to_a_lot_that_has_lapsed_meanwhile_lapses_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +255,7 @@ def test_what_goes_back_to_a_lot_that_has_lapsed_meanwhile_lapses_with_it(monkey
     holds.settle_hold(settled, 2 * DOLLAR)
     assert [line.amount_micros // DOLLAR for line in Transfer.objects.filter(kind="expire").order_by("id")] == [3, 1]
     assert posting.balance(workspace).posted_micros == DOLLAR
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_hold_closed_in_a_transaction_that_was_taken_back_is_open_again() -> None:
@@ -264,7 +265,7 @@ def test_a_hold_closed_in_a_transaction_that_was_taken_back_is_open_again() -> N
         transaction.set_rollback(True)
     assert placed.state == "settled"  # what the caller has in memory proves nothing
     assert holds.release_hold(placed, reason="failed").state == "released"
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_refusal_leaves_the_callers_transaction_usable() -> None:
@@ -274,7 +275,7 @@ def test_a_refusal_leaves_the_callers_transaction_usable() -> None:
             hold(workspace, 2 * DOLLAR, "one")
         hold(workspace, DOLLAR, "two")
     assert Hold.objects.get().key == "two:hold"
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_hold_that_has_lost_its_lots_is_not_settled() -> None:

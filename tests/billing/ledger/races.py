@@ -58,6 +58,7 @@ from billing.stripe import client
 from billing.stripe.objects import DisputeFacts, PaymentFacts, RefundFacts, SessionFacts
 from billing.topups import checkout
 from billing.usage import metering
+from billing.verify import verification
 from tests.billing.cast import DOLLAR, give, hold, make_price, make_rich, make_workspace
 
 Job = Callable[[], object]
@@ -385,7 +386,7 @@ def race_a_charge_is_given_back_once(together: Together) -> None:
             holds.settle_hold(hold(workspace, DOLLAR, f"returned:{runner}:{number}"), DOLLAR // 2)
         return "done"
 
-    returning = [partial(posting.reverse_charge, placed, reason="A test") for placed in charged for _ in range(6)]
+    returning = [partial(metering.reverse_charge, placed, reason="A test") for placed in charged for _ in range(6)]
     results = count(together, [*returning, *(partial(spend, runner) for runner in range(3))])
     assert results == {True: 4, False: 20, "done": 3}, results
     assert posting.balance(workspace).posted_micros == 43 * DOLLAR - 15 * DOLLAR // 2
@@ -423,7 +424,7 @@ def race_everything_at_once(together: Together) -> None:
     def watch() -> str:
         """What is verified beside the others is one moment of theirs."""
         for _ in range(10):
-            findings = posting.verify()
+            findings = verification.verify()
             assert findings == []
         return "done"
 
@@ -451,7 +452,7 @@ def race_against_being_killed(together: Together) -> None:
         time.sleep(0.02 + turn * 0.013)  # another place each time; any is right
         os.kill(pid, signal.SIGKILL)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-        assert posting.verify() == []
+        assert verification.verify() == []
     for placed in Hold.objects.filter(key__startswith="killed:", state="open"):
         holds.release_hold(placed, reason="swept")
     assert posting.balance(workspace).held_micros == 0
@@ -462,7 +463,7 @@ RACES = {name: race for name, race in globals().items() if name.startswith("race
 
 def run(name: str, together: Together) -> None:
     RACES[name](together)
-    findings = posting.verify()
+    findings = verification.verify()
     assert findings == []
 
 

@@ -12,6 +12,7 @@ from billing.errors import CannotReverse, InsufficientCredit, KeyConflict
 from billing.holds import holds
 from billing.ledger import posting
 from billing.models import CreditLot, LedgerAccount, Transfer, TransferKind
+from billing.verify import verification
 from tests.billing.cast import DOLLAR, give, hold, make_rich, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +52,7 @@ def test_a_grant_arrives_once_however_often_it_is_made() -> None:
         5 * DOLLAR,
     )
     assert (line.debit, line.credit) == (posting.platform("grants"), posting.wallet(workspace))
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_a_transfer_that_makes_no_sense_is_refused_with_a_sentence() -> None:
     ):
         with pytest.raises(ValueError, match=sentence):
             posting.post(**facts | wrong)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_wallet_pays_no_more_than_it_has_free() -> None:
@@ -151,7 +152,7 @@ def test_a_wallet_pays_no_more_than_it_has_free() -> None:
     assert taken.owner_balance == 8 * DOLLAR
     # Nothing is free any more, and still the repeat is answered.
     assert posting.post(**facts, amount_micros=2 * DOLLAR, key="k") == taken
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_balance_tells_paid_bonus_and_held_apart() -> None:
@@ -182,7 +183,7 @@ def test_a_frozen_wallet_holds_nothing_new_and_finishes_what_is_open() -> None:
     for _ in range(2):
         assert posting.unfreeze(workspace).frozen_at is None
     assert hold(workspace, DOLLAR, "two").is_open
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_charge_is_taken_back_once_and_returns_to_its_lot() -> None:
@@ -195,7 +196,7 @@ def test_a_charge_is_taken_back_once_and_returns_to_its_lot() -> None:
         posting.reverse(charge, reason="Another reason")
     assert (first.reverses, first.lot, first.owner_balance) == (charge, charge.lot, 10 * DOLLAR)
     assert CreditLot.objects.get().remaining == 10 * DOLLAR
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_charge_taken_back_after_its_lot_lapsed_lapses_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +207,7 @@ def test_a_charge_taken_back_after_its_lot_lapsed_lapses_with_it(monkeypatch: py
     posting.reverse(Transfer.objects.get(kind="settle"), reason="Too late")
     assert posting.balance(workspace).posted_micros == 0
     assert [line.kind for line in Transfer.objects.order_by("owner_seq")] == ["grant", "settle", "reversal", "expire"]
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_grant_is_taken_back_only_while_it_is_unspent() -> None:
@@ -218,7 +219,7 @@ def test_a_grant_is_taken_back_only_while_it_is_unspent() -> None:
     holds.release_hold(held, reason="cancelled")
     posting.reverse(granted, reason="Wrong workspace")
     assert posting.balance(workspace) == posting.Balance()
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_what_is_not_put_right_by_a_reversal_says_so() -> None:
@@ -246,7 +247,7 @@ def test_credit_lapses_once_and_only_what_is_not_held() -> None:
     assert (balance.posted_micros, balance.held_micros) == (3 * DOLLAR, 2 * DOLLAR)
     lapsed = Transfer.objects.get(kind="expire")
     assert (lapsed.amount_micros, lapsed.credit) == (3 * DOLLAR, posting.platform("breakage"))
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_lapsed_credit_can_not_be_spent_before_the_sweep_has_booked_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +265,7 @@ def test_lapsed_credit_can_not_be_spent_before_the_sweep_has_booked_it(monkeypat
         hold(workspace, 3 * DOLLAR, "one")
     assert refused.value.available_micros == 2 * DOLLAR
     assert hold(workspace, 2 * DOLLAR, "two").is_open
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_hold_gets_what_it_can_although_older_credit_has_lapsed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +276,7 @@ def test_a_hold_gets_what_it_can_although_older_credit_has_lapsed(monkeypatch: p
     assert hold(workspace, 5 * DOLLAR, "one").is_open
     # The account had enough of its own, so the sweep was left to itself.
     assert posting.expire_lots() == 1
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_workspace_with_money_can_not_be_deleted() -> None:

@@ -11,8 +11,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from billing.ledger import posting
 from billing.models import Transfer
+from billing.verify import verification
 from tests.billing.cast import make_rich
 from tests.billing.ledger import races
 from tests.support.sites import migrated_file
@@ -63,4 +63,4 @@ def test_a_test_with_real_transactions_begins_with_an_empty_ledger(turn: str) ->
     """The emptying between tests gets past the triggers, and leaves them in place."""
     make_rich(slug=turn)
     assert Transfer.objects.count() == 1
-    assert posting.verify() == []
+    assert verification.verify() == []

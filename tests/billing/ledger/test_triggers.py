@@ -12,6 +12,7 @@ from django.db.models import F
 from billing.holds import holds
 from billing.ledger import posting, triggers
 from billing.models import CreditLot, Hold, HoldLot, LedgerAccount, Price, Transfer
+from billing.verify import verification
 from tests.billing.cast import DOLLAR, give, hold, make_price, make_rich, make_workspace
 from tests.support.without_triggers import run
 
@@ -106,7 +107,7 @@ def test_the_database_refuses(violation: str) -> None:
     furnish()
     with pytest.raises(IntegrityError), transaction.atomic():
         VIOLATIONS[violation]()
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_each_table_of_history_refuses_to_be_emptied() -> None:
@@ -134,6 +135,6 @@ def test_the_triggers_can_be_installed_again_and_are_missed_when_they_are_gone()
     assert triggers.missing(connection) == []
     triggers.remove(connection)
     assert triggers.missing(connection) == sorted(triggers.names(connection))
-    assert {finding.code for finding in posting.verify()} == {"append_only_missing"}
+    assert {finding.code for finding in verification.verify()} == {"append_only_missing"}
     triggers.install(connection)
-    assert posting.verify() == []
+    assert verification.verify() == []

@@ -16,10 +16,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.workspaces.models import User
-from billing.ledger import posting
 from billing.models import Price, Usage
 from billing.prices.price_changes import DAYS, Earnings, PreviewStale, PriceChange, confirm_price, preview_price
 from billing.usage import metering
+from billing.verify import verification
 from tests.billing.cast import DOLLAR, OFFER, hold, make_price, make_rich
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +74,7 @@ def test_a_confirmed_price_holds_from_now_on_and_the_past_keeps_its_own(price: P
     assert (new.cost_micros_per_second, new.price_micros_per_second, new.created_by) == (70_000, 150_000, staff)
     assert new.effective_from > price.effective_from
     assert set(Usage.objects.values_list("price", "amount_micros")) == {(price.pk, DOLLAR)}
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.mark.parametrize(

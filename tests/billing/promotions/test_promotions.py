@@ -14,6 +14,7 @@ from billing.ledger import posting
 from billing.models import CreditLot, PromotionCode, PromotionUse
 from billing.promotions import promotions
 from billing.promotions.promotions import CodeRefused
+from billing.verify import verification
 from tests.billing.cast import DOLLAR
 from tests.conftest import PASSWORD, Cast
 
@@ -33,7 +34,7 @@ def test_a_code_gives_bonus_credit_that_ends_and_says_where_it_is_from(cast: Cas
     assert timedelta(days=29) < lot.expires_at - timezone.now() <= timedelta(days=30)
     assert posting.balance(cast.workspace).bonus_micros == 5 * DOLLAR
     assert PromotionCode.objects.get().redeemed == 1
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.mark.parametrize("days", [None, 30])
@@ -47,7 +48,7 @@ def test_it_works_once_for_each_workspace_and_each_person(cast: Cast, days: int 
     with pytest.raises(CodeRefused, match="once for each person"):
         promotions.redeem(other, "SPRING", user=cast.alice)
     assert (PromotionUse.objects.count(), CreditLot.objects.count(), PromotionCode.objects.get().redeemed) == (1, 1, 1)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.mark.parametrize(

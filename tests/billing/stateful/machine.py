@@ -27,6 +27,7 @@ from billing.ledger import posting
 from billing.models import CreditLot, Hold, Price, Transfer
 from billing.money import charge_micros
 from billing.usage import metering
+from billing.verify import verification
 from tests.billing.cast import OFFER, make_price, make_workspace
 from tests.billing.stateful.model import Model, ModelCharge, ModelHold, ModelLot, ModelWallet
 
@@ -301,7 +302,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.everything_agrees()
 
     def everything_agrees(self) -> None:
-        findings = posting.verify()
+        findings = verification.verify()
         assert findings == [], findings
         lines = told("SELECT id, key, amount_micros, memo, owner_hash FROM billing_transfer ORDER BY id")
         assert lines[: len(self.history)] == self.history

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing.ledger import posting
+from billing.verify import verification
 from tests.billing.stripe_shop import Shop, use
 from tests.conftest import Cast
 from tests.simulators.stripe.fixture import StripeStandIn, stripe_process, stripe_stand_in
@@ -18,4 +18,4 @@ def shop(cast: Cast, settings: Any, stripe_stand_in: StripeStandIn) -> Iterator[
     """A shop whose ledger must add up when the test is over."""
     use(settings, stripe_stand_in)
     yield Shop(cast.workspace, cast.alice, stripe_stand_in)
-    assert posting.verify() == []
+    assert verification.verify() == []

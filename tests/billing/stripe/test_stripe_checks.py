@@ -13,6 +13,7 @@ from django.db.models import F
 from billing.ledger import accounts, posting
 from billing.models import Dispute, LedgerAccount, Refund, TopUp
 from billing.refunds import refunds
+from billing.verify import verification
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe_shop import Shop, use
 from tests.support.without_triggers import lawless
@@ -109,9 +110,9 @@ def test_a_planted_corruption_of_stripes_rows_is_found(
     stripe_stand_in.dispute(shop.charge_of(disputed))
     shop.tell("charge.dispute.created")
     accounts.platform(f"receivable:{shop.workspace.pk}")
-    assert posting.verify() == []
+    assert verification.verify() == []
 
     plant, codes = CORRUPTIONS[name]
     with lawless():
         plant()
-    assert {finding.code for finding in posting.verify()} == codes
+    assert {finding.code for finding in verification.verify()} == codes

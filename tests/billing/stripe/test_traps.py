@@ -14,6 +14,7 @@ from billing.models import Origin, Refund, TopUp, Transfer
 from billing.refunds import refunds
 from billing.topups import auto_topup
 from billing.topups.auto_topup import Rules
+from billing.verify import verification
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe.worker import work
 from tests.billing.stripe_shop import Shop
@@ -63,7 +64,7 @@ def test_trap_4_a_refund_whose_row_was_deleted_is_not_booked_under_a_new_key(sho
     assert (shop.posted, shop.owed, Transfer.objects.count()) == (15, 0, before)
     if not ours:
         # Its transfers name the row that is gone, so the books say where to look.
-        assert {finding.code for finding in posting.verify()} == {"refund_differs"}
+        assert {finding.code for finding in verification.verify()} == {"refund_differs"}
         Refund.objects.filter(pk=refund.pk).delete()
 
 

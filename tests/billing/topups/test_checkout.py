@@ -12,10 +12,10 @@ import pytest
 from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.workspaces.models import Workspace
 from billing.holds import holds
-from billing.ledger import posting
 from billing.models import CreditLot, TopUp, TopUpState, Transfer
 from billing.stripe.client import StripeOff
 from billing.topups import checkout
+from billing.verify import verification
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe_shop import Shop, use
 from tests.conftest import Cast
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 def shop(cast: Cast, settings: Any, stripe_stand_in: StripeStandIn) -> Iterator[Shop]:
     use(settings, stripe_stand_in)
     yield Shop(cast.workspace, cast.alice, stripe_stand_in)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_paid_top_up_becomes_credit_that_never_ends(shop: Shop) -> None:

@@ -9,6 +9,7 @@ from billing.holds import holds
 from billing.ledger import posting
 from billing.models import Hold, LedgerAccount, Price, Transfer, Usage
 from billing.usage import metering
+from billing.verify import verification
 from tests.billing.cast import DOLLAR, OFFER, hold, make_price, make_rich
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +40,7 @@ def test_measured_output_is_charged_and_the_rest_of_the_hold_goes_back() -> None
     }
     assert posting.balance(workspace).available_micros == 10 * DOLLAR - 1_234_500
     assert Transfer.objects.get(kind="settle").memo == "12.345 s at $0.1000 a second"
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_what_is_longer_than_the_hold_is_written_off_and_visible() -> None:
@@ -51,7 +52,7 @@ def test_what_is_longer_than_the_hold_is_written_off_and_visible() -> None:
         "provider_cost": ("provider_cost", "provider_payable:acme", 740_700),
         "writeoff": ("write_off", "revenue", 234_500),
     }
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_usage_recorded_twice_is_charged_once() -> None:
@@ -73,7 +74,7 @@ def test_the_providers_own_cost_is_booked_unless_it_is_nothing() -> None:
         workspace, hold(workspace, 2 * DOLLAR, "two"), price, 10_000, reported_cost_micros=0, subject="render:two"
     )
     assert (free.reported_cost_micros, free.cost_micros) == (0, 600_000)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_a_provider_that_reports_hours_does_not_change_the_charge() -> None:
@@ -88,7 +89,7 @@ def test_free_output_is_metered_and_moves_nothing() -> None:
     usage = record(workspace, placed, price, 5_000)
     assert (usage.amount_micros, usage.cost_micros, placed.state) == (0, 0, "settled")
     assert moved() == {}
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_output_is_not_charged_after_its_hold_was_released() -> None:
@@ -108,7 +109,7 @@ def test_usage_and_its_charge_go_with_the_callers_transaction() -> None:
         transaction.set_rollback(True)
     assert (Usage.objects.count(), moved(), Hold.objects.get().state) == (0, {}, "open")
     record(workspace, placed, price, 5_000)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_usage_that_makes_no_sense_is_refused_with_a_sentence() -> None:

@@ -16,10 +16,10 @@ from django.utils import timezone
 from billing.holds import holds
 from billing.ledger import posting
 from billing.ledger.hash_chain import Line, line_hash
-from billing.ledger.posting import Finding
 from billing.models import CreditLot, Hold, HoldLot, LedgerAccount, Price, PromotionCode, Transfer, Usage, UsageDay
 from billing.usage import metering
-from billing.verify.verification import register_check, verify
+from billing.verify import verification
+from billing.verify.verification import Finding, register_check, verify
 from tests.billing.cast import DOLLAR, OFFER, give, hold, make_price, make_rich, make_workspace
 from tests.support.without_triggers import lawless
 
@@ -239,7 +239,7 @@ CORRUPTIONS = {
 
 
 def test_the_books_are_in_order_before_anything_is_planted() -> None:
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
@@ -247,7 +247,7 @@ def test_verification_finds(name: str) -> None:
     corruption = CORRUPTIONS[name]
     with lawless(*corruption.without):
         corruption.plant()
-    findings = posting.verify()
+    findings = verification.verify()
     assert {finding.code for finding in findings} == corruption.codes
     assert all(finding.sentence.endswith(".") for finding in findings)
 
@@ -258,12 +258,12 @@ def test_verification_finds_a_key_that_acted_twice() -> None:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE billing_transfer DROP CONSTRAINT billing_transfer_key_key")
     append_line(transfers(kind="expire", lot=lots("late").get()).get(), lot_id=lots("paid").get().pk, key="paid")
-    assert {finding.code for finding in posting.verify()} == {"key_twice"}
+    assert {finding.code for finding in verification.verify()} == {"key_twice"}
 
 
 def test_other_apps_can_add_their_rules() -> None:
     finding = Finding("render_open_hold", "A render has ended and its hold is open.")
-    assert posting.verify([lambda: [finding]]) == [finding]
+    assert verification.verify([lambda: [finding]]) == [finding]
     checks: list[Callable[[], list[Finding]]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("billing.verify.verification._registered", checks)

@@ -12,10 +12,11 @@ from django.test import Client
 from django.urls import reverse
 
 from avatarsite.workspaces.models import User
-from billing.ledger import accounts, posting
+from billing.ledger import accounts
 from billing.models import AutoTopUp, Refund, StripeCustomer, TopUp, TopUpState
 from billing.stripe import customers
 from billing.topups import auto_topup
+from billing.verify import verification
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe_shop import Shop, use
 from tests.conftest import Cast
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.django_db
 def shop(cast: Cast, settings: Any, stripe_stand_in: StripeStandIn) -> Iterator[Shop]:
     use(settings, stripe_stand_in)
     yield Shop(cast.workspace, cast.alice, stripe_stand_in)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing.holds import holds
-from billing.ledger import posting
 from billing.models import MonthlySummary, UsageDay
 from billing.statements import monthly_mail
 from billing.usage import charts, daily, metering
 from billing.usage.daily import Used
+from billing.verify import verification
 from tests.billing.cast import DOLLAR, give, make_price
 from tests.conftest import Cast
 from tests.support.mails import posted
@@ -55,13 +55,13 @@ def test_each_dimension_counts_everything_once(cast: Cast, calendar: list[dateti
     assert table.by_name("project") == {"prj_1": two, "": one, "prj_2": one}
     assert table.by_name("member") == {"": two, str(cast.emil.pk): two}
     assert table.total == Used(4, 40_000, 4 * DOLLAR)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 def test_verify_finds_days_that_were_changed(cast: Cast, calendar: list[datetime]) -> None:
     some_days(cast, calendar)
     UsageDay.objects.filter(dimension="project").first().delete()  # type: ignore[union-attr]
-    assert [finding.code for finding in posting.verify()] == ["usage_days_differ"]
+    assert [finding.code for finding in verification.verify()] == ["usage_days_differ"]
 
 
 @pytest.mark.parametrize("by", ["model", "provider", "project", "member", "token", "nonsense"])

@@ -13,6 +13,7 @@ from avatarsite.workspaces.models import Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
 from billing.ledger import posting
 from billing.prices import price_book
+from billing.verify import verification
 from studio.gateway.fal import sync
 from tests.simulators.fixture import Door, Inbox, Simulators, eventually, open_inbox
 from tests.studio.gateway.driver import driven, driver
@@ -97,7 +98,7 @@ def gateway(  # noqa: PLR0917 -- fixtures
     posting.grant(workspace, BALANCE, key="gateway", reason="a test")
     secret = make_token(workspace, user=alice, name="The client", scopes=list(Scope))[1]
     yield Gateway(live_server.url, workspace, alice, secret, simulators.runware.base)
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.fixture

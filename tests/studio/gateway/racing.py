@@ -23,6 +23,7 @@ from avatarsite.workspaces.models import Scope, User  # noqa: E402
 from avatarsite.workspaces.tokens import make_token  # noqa: E402
 from billing.ledger import posting  # noqa: E402
 from billing.prices import price_book  # noqa: E402
+from billing.verify import verification  # noqa: E402
 from studio.gateway import intake  # noqa: E402
 from studio.gateway.model_names import DRAFTS  # noqa: E402
 from studio.gateway.models import GatewayRequest, Protocol  # noqa: E402
@@ -114,7 +115,7 @@ def one_is_cancelled_while_it_starts(shop: Shop) -> object:
 def settled(shop: Shop, row: GatewayRequest, held: int) -> bool:
     """Whether money is on hold exactly for a render that lives."""
     lives = row.render is not None and not row.render.ended
-    return (posting.balance(shop.workspace).held_micros > held) == lives and posting.verify() == []
+    return (posting.balance(shop.workspace).held_micros > held) == lives and verification.verify() == []
 
 
 RACES = (

@@ -17,6 +17,7 @@ from avatarsite.workspaces.models import Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
 from billing.ledger import posting
 from billing.models import Hold, Transfer
+from billing.verify import verification
 from studio.models import Render, RenderGroup
 from studio.pipeline.giving_back import give_charge_back
 from studio.pipeline.request.batches import status_of
@@ -31,7 +32,7 @@ WHY = "The lips were off."
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
     yield
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_verify_finds_a_render_that_says_otherwise(house: Workspace, alice: User
     done = shop.ready(house)
     give_charge_back(done, reason=WHY, actor=alice)
     Render.objects.update(returned_micros=0, returned_at=None)
-    assert [finding.code for finding in posting.verify()] == ["render_returned_differs"]
+    assert [finding.code for finding in verification.verify()] == ["render_returned_differs"]
     Render.objects.update(returned_micros=shop.DOLLAR, returned_at=done.returned_at)
 
 

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from avatarsite.workspaces.models import Scope, Workspace
 from avatarsite.workspaces.tokens import make_token
-from billing.ledger import posting
 from billing.models import Hold, Price, Transfer, Usage
 from billing.money import charge_micros
 from billing.prices import price_book
+from billing.verify import verification
 from studio.models import OfferHealth, Render, RenderState, Upload, UploadKind
 from studio.pipeline.request import kept_quotes
 from studio.pipeline.request.kept_quotes import agreed_of, as_quoted, read_quote, sign_quote
@@ -45,7 +45,7 @@ CHEAP, DEAR = 87_000, 115_000  # micro-dollars a second
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
     yield
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.fixture

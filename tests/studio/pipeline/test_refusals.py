@@ -27,6 +27,7 @@ from billing.holds import holds
 from billing.ledger import accounts, posting
 from billing.models import BudgetNotice, Hold, Price
 from billing.prices import price_book
+from billing.verify import verification
 from studio.gateway import intake
 from studio.gateway.model_names import DRAFTS
 from studio.gateway.models import GatewayRequest, Protocol
@@ -86,7 +87,7 @@ def house(cast: Cast) -> House:
 @pytest.fixture(autouse=True)
 def the_ledger_verifies(db: None) -> Iterator[None]:
     yield
-    assert posting.verify() == []
+    assert verification.verify() == []
 
 
 # --- What is refused -------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from django.utils import timezone
 from avatarsite.workspaces.models import Workspace
 from billing.ledger import posting
 from billing.models import Transfer
+from billing.verify import verification
 from studio.models import Render, RenderState
 from studio.pipeline.states import advance, note
 from studio.providers.types import Fault
@@ -315,7 +316,7 @@ def test_the_ledger_keeps_what_a_deleted_video_cost(owner: Client, house: Worksp
     before = list(Transfer.objects.values())
     owner.post(url("video_delete", video))
     assert list(Transfer.objects.values()) == before
-    assert posting.verify() == []
+    assert verification.verify() == []
     statement = owner.get(reverse("balance", kwargs={"workspace": house.slug}))
     assert statement.status_code == 200
     assert url("video", video) not in statement.content.decode()
