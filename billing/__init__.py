@@ -11,9 +11,9 @@ gains by a credit and pays by a debit. The chart of accounts (``ledger/accounts.
 - ``refunds``, ``disputes``: payments on their way back. ``receivable:<workspace>``: their credit that was spent before.
 - ``adjustments``: corrections by hand.
 
-From the ground up: ``models/``, ``money.py`` (rounding, the one place), ``errors.py``; ``ledger/`` (accounts, lots,
-transfers); ``prices/`` (what a second costs and sells for); ``budgets/`` and ``holds/`` (credit reserved for a video);
-``usage/`` (a measured video becomes a charge); ``promotions/``, ``statements/`` and ``reports/``; ``debts/``;
-``stripe/`` (the client of its API), ``topups/``, ``refunds/`` (with disputes) and ``stripe_sync/`` (webhooks and
-reconciliation); ``verify/`` (recomputes it all); ``views/``, ``api/``, ``admin/`` and ``tasks.py`` (what calls it).
+The layers, from the ground up, as the import contract in pyproject.toml has them: ``models/``, ``money.py`` (the one
+place that rounds), ``errors.py``; ``ledger/`` (accounts, lots, transfers); ``verify/`` (recomputes it all), ``prices/``
+(what a second costs and sells for); ``budgets/``, then ``holds/`` (credit reserved for a video); ``usage/`` (a measured
+video becomes a charge), ``debts/``, ``stripe/`` (a client of its API); ``promotions/``, ``statements/``, ``reports/``;
+``topups/``, ``refunds/`` (with disputes), ``stripe_sync/`` (webhooks, comparison); ``views/``, ``api/``, ``admin/``.
 """
