@@ -1,4 +1,4 @@
-"""The files that links of ours lead to: videos, and what clients have put here."""
+"""Views of the files that our links lead to: videos, and what clients have put here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from studio.gateway import stored_files
 from studio.gateway.links import sealed_render
-from studio.views.files import serve_stored
+from studio.storage.serve import serve_stored
 
 
 @require_safe

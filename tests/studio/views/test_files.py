@@ -15,6 +15,7 @@ from django.http import HttpResponseBase
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
+from studio.storage import serve
 from studio.storage.local import signed_link
 from studio.views import files as files_view
 from tests.studio.conftest import use_storage
@@ -205,14 +206,14 @@ def test_a_deleted_file_is_not_found(stored: str, client: Client) -> None:
     default_storage.delete(NAME)
     response = client.get(stored)
     assert response.status_code == 404
-    assert content(response).decode() == files_view.GONE
+    assert content(response).decode() == serve.GONE
 
 
 def test_a_signed_name_still_cannot_leave_the_folder(media: Path, client: Client, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
     token = signed_link("../secret").split("/")[2]
     response = files_view.file(RequestFactory().get("/"), token, "../secret")
-    assert (response.status_code, content(response).decode()) == (404, files_view.GONE)
+    assert (response.status_code, content(response).decode()) == (404, serve.GONE)
 
 
 def test_a_folder_is_no_file(stored: str, client: Client) -> None:
@@ -222,16 +223,16 @@ def test_a_folder_is_no_file(stored: str, client: Client) -> None:
 def test_after_a_move_to_a_bucket_old_links_end_in_a_sentence(stored: str, client: Client, settings: Settings) -> None:
     use_storage(settings, "studio.storage.s3.PrivateBucket", {"bucket_name": "b", "access_key": "k", "secret_key": "s"})
     response = client.get(stored)
-    assert (response.status_code, content(response).decode()) == (404, files_view.GONE)
+    assert (response.status_code, content(response).decode()) == (404, serve.GONE)
 
 
 def test_a_large_file_is_sent_in_pieces_and_closed(media: Path, client: Client) -> None:
-    data = os.urandom(3 * files_view.CHUNK_BYTES + 17)
+    data = os.urandom(3 * serve.CHUNK_BYTES + 17)
     default_storage.save(NAME, ContentFile(data))
     response = client.get(signed_link(NAME), headers={"Range": "bytes=5-"})
     pieces = list(response.streaming_content)  # type: ignore[attr-defined]
     assert b"".join(pieces) == data[5:]
-    assert max(len(piece) for piece in pieces) == files_view.CHUNK_BYTES
+    assert max(len(piece) for piece in pieces) == serve.CHUNK_BYTES
     response.close()
 
 
