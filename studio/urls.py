@@ -34,7 +34,7 @@ urlpatterns = [
     path("uploads/samples/", uploads.upload_samples, name="upload_samples"),
     path("uploads/<slug:upload>/slot/", uploads.upload_slot, name="upload_slot"),
     path("uploads/<slug:upload>/delete/", uploads.upload_delete, name="upload_delete"),
-    path("developers/drop-in/", gateway.drop_in, name="drop_in"),
+    path("developers/drop-in/", gateway.gateway, name="gateway"),
 ]
 
 site_urlpatterns = [path("", front.front, name="home")]

@@ -1,4 +1,4 @@
-"""The operator's view of what clients have asked for; webhook addresses may carry secrets and are not shown."""
+"""Admin pages of clients' requests, webhooks and files; webhook addresses may carry secrets and are not shown."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from studio.gateway.models import GatewayRequest
 class GatewayError:
     """``code`` is a Refusal, a RequestRefused code, a Fault, or one of those below.
 
-    ``field`` is ours: portrait, voice, or the name of an option. ``detail`` is what a door has said in its own words.
+    ``field`` is ours: portrait, voice, or the name of an option. ``detail`` is it in a protocol's own words.
     ``retry_after`` are the seconds after which it may be asked for again, if a limit has refused it.
     """
 

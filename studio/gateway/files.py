@@ -8,13 +8,13 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from studio.gateway import stored_files
-from studio.gateway.links import sealed_render
+from studio.gateway.links import signed_render
 from studio.storage.serve import serve_stored
 
 
 @require_safe
-def video(request: HttpRequest, seal: str, render_id: str, ending: str) -> HttpResponseBase:
-    render = sealed_render(seal, render_id)
+def video(request: HttpRequest, signature: str, render_id: str, ending: str) -> HttpResponseBase:
+    render = signed_render(signature, render_id)
     name = render.video.name if render and render.video else ""
     if not name or not name.endswith(f".{ending}"):
         raise Http404

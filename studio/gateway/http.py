@@ -1,4 +1,4 @@
-"""What every door needs: who is asking, and what stands in the request's body."""
+"""Authentication, rate limit and body of a request, for the views of every protocol."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from studio.pipeline.request.options import trusted_endpoints
 
 # A portrait at its limit, spelt out as base64, and a voice of some minutes beside it.
 BODY_LIMIT = 40_000_000
-LONGEST_ADDRESS = 2_000
+MAX_ADDRESS = 2_000
 # What is kept of a request, so that a stranger's fields don't fill our tables.
-DEEPEST, MOST_KEPT, TEXT_KEPT, KEPT_CHARACTERS = 6, 50, 4_000, 64_000
+MAX_DEPTH, MAX_ENTRIES, MAX_TEXT, MAX_CHARACTERS = 6, 50, 4_000, 64_000
 
 
 class NoToken(Exception):
@@ -48,8 +48,8 @@ class TooOften(Exception):
 def check_rate(token: ApiToken, *, reads: bool) -> None:
     """The same allowance as in our own API, and counted with it. Raises TooOften."""
     throttle = TokenThrottle()
-    asked = SimpleNamespace(auth=token, method="GET" if reads else "POST")
-    if not throttle.allow_request(cast("Request", asked), None):
+    request = SimpleNamespace(auth=token, method="GET" if reads else "POST")
+    if not throttle.allow_request(cast("Request", request), None):
         raise TooOften(throttle.wait())
 
 
@@ -83,8 +83,8 @@ def json_of(body: bytes) -> Any:
 
 def why_no_webhook(url: str) -> str:
     """Why nothing could ever be sent to this address of a client's, as a sentence's end; empty when it can be tried."""
-    if len(url) > LONGEST_ADDRESS:
-        return f"it has more than {LONGEST_ADDRESS:,} characters."
+    if len(url) > MAX_ADDRESS:
+        return f"it has more than {MAX_ADDRESS:,} characters."
     try:
         check_by_name(url, trusted=trusted_endpoints().may_get_key(url), plain=True)
     except AddressRefused as refusal:
@@ -92,24 +92,24 @@ def why_no_webhook(url: str) -> str:
     return ""
 
 
-def shortened(asked: Any) -> Any:
-    """The request as it is kept and given back: files that were spelt out in it are cut to their beginning.
+def shortened(body: Any) -> Any:
+    """The body as it is kept and given back: files that were spelt out in it are cut to their beginning.
 
     So is whatever no protocol knows and would fill our tables.
     """
-    if not isinstance(asked, dict):
-        cut = _cut(asked, DEEPEST)
-        return cut if len(json.dumps(cut)) <= KEPT_CHARACTERS else "(too large to be kept)"
-    first = {name[:60]: _cut(value, DEEPEST) for name, value in islice(asked.items(), MOST_KEPT)}
-    if len(json.dumps(first)) <= KEPT_CHARACTERS:
+    if not isinstance(body, dict):
+        cut = _cut(body, MAX_DEPTH)
+        return cut if len(json.dumps(cut)) <= MAX_CHARACTERS else "(too large to be kept)"
+    first = {name[:60]: _cut(value, MAX_DEPTH) for name, value in islice(body.items(), MAX_ENTRIES)}
+    if len(json.dumps(first)) <= MAX_CHARACTERS:
         return first
     return {name: value for name, value in first.items() if not isinstance(value, dict | list)}
 
 
 def _cut(value: Any, levels: int) -> Any:
     if isinstance(value, str):
-        return value if len(value) <= TEXT_KEPT else f"{value[:60]}… ({len(value):,} characters)"
-    if isinstance(value, dict | list) and (not levels or len(value) > MOST_KEPT):
+        return value if len(value) <= MAX_TEXT else f"{value[:60]}… ({len(value):,} characters)"
+    if isinstance(value, dict | list) and (not levels or len(value) > MAX_ENTRIES):
         return f"({len(value):,} entries)"
     if isinstance(value, dict):
         return {name[:60]: _cut(under, levels - 1) for name, under in value.items()}

@@ -1,4 +1,4 @@
-"""A client's Idempotency-Key: what is sent again because its answer was lost is the first request, and not another.
+"""Idempotency-Key of a client: what is sent again because its answer was lost is the first request, not another.
 
 Runware has its taskUUID for this. fal and AI/ML API have nothing, and fal's client sends a submit again by itself.
 """

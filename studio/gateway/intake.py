@@ -1,4 +1,4 @@
-"""From a client's request to a render: the row first, then its media, then the same question as from any other door."""
+"""Intake of a client's request: the row first, then its media, then the render, asked for as everybody else does."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def give_up_late(row: GatewayRequest) -> bool:
 
 
 def cancel(row: GatewayRequest) -> bool:
-    """Stop it, or pass the wish on. True if it has ended by this call and nothing will come."""
+    """Stop it, or ask for that. True if it has ended by this call and nothing will come."""
     with transaction.atomic():
         if _end(row, RequestState.CANCELLED, GatewayError(errors.CANCELLED)):
             return True
@@ -295,7 +295,7 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
 
 
 def error_of(refusal: DomainError) -> GatewayError:
-    """A refusal as the doors put it into their words."""
+    """A refusal of the domain, for a protocol to put into its words."""
     return GatewayError(refusal.code, refusal.field, str(refusal), retry_after=refusal.retry_after)
 
 

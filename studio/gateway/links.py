@@ -21,13 +21,13 @@ def video_link(render: Render) -> str:
     if not render.video:
         return ""
     ending = PurePosixPath(render.video.name or "").suffix
-    return f"{settings.SITE_URL}/compat/videos/{_seal(render.pk)}/{render.pk}{ending}"
+    return f"{settings.SITE_URL}/compat/videos/{_signature(render.pk)}/{render.pk}{ending}"
 
 
-def sealed_render(seal: str, render_id: str) -> Render | None:
+def signed_render(signature: str, render_id: str) -> Render | None:
     """The render that a link leads to, if we made the link and its file is there."""
     try:
-        Signer(salt=SALT).unsign(f"{render_id}:{seal}")
+        Signer(salt=SALT).unsign(f"{render_id}:{signature}")
     except BadSignature:
         return None
     return Render.objects.exclude(video=None).exclude(video="").filter(pk=render_id).first()
@@ -42,5 +42,5 @@ def video_uuid(render: Render) -> str:
     return str(UUID(bytes=sha256(render.pk.encode()).digest()[:16], version=4))
 
 
-def _seal(render_id: str) -> str:
+def _signature(render_id: str) -> str:
     return Signer(salt=SALT).signature(render_id)

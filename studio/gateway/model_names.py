@@ -1,4 +1,4 @@
-"""The names that the three protocols have for our models."""
+"""Names that the three protocols have for our models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What customers' own clients have asked for. The row is the truth: it is there before the client is answered."""
+"""Models of the gateway: requests of customers' own clients, webhooks about them, and files put here for them.
+
+The row is the truth: it is there before the client is answered.
+"""
 
 from __future__ import annotations
 
@@ -47,14 +50,14 @@ class GatewayRequest(models.Model):
     webhook_url = models.TextField("may carry a secret, so only its host is shown", blank=True)
     webhook_pending = models.BooleanField("a webhook is still to be written", default=False)
     client_reference = models.CharField("the client's own id of the call", max_length=128, blank=True)
-    # Until its client has surely been told by the connection that asked for it, or by one that resumes the session.
+    # Until its client has surely got the result, by the connection that asked for it or one that resumes the session.
     session = models.UUIDField("of the connection to which the result is pushed", null=True, editable=False)
 
     state = models.CharField(max_length=10, choices=RequestState.choices, default=RequestState.FETCHING)
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
     start_by = models.DateTimeField("given up if no provider has it by then", null=True, blank=True)
-    # code, field, message; for a request that never became a render, or whose render we ended by its wish.
+    # code, field, message; for a request that never became a render, or whose render we ended as it had asked.
     error = models.JSONField(null=True, blank=True)
     # The first of its renders; several takes are its group.
     render = models.ForeignKey(Render, models.SET_NULL, null=True, blank=True, related_name="+")

@@ -1,4 +1,4 @@
-"""The page that shows a customer what to change in code that calls a provider now, and what has come in by it."""
+"""Page of the gateway: what to change in code that calls a provider now, and what has come in by it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.models import Workspace
 from studio.gateway.models import GatewayRequest, GatewayWebhook, RequestState, WebhookState
-from studio.gateway.stored_files import MOST_BYTES
+from studio.gateway.stored_files import MAX_BYTES
 
 RECENT = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestLine:
     """A line of the list: a request, and what became of its webhook."""
 
     row: GatewayRequest
@@ -36,7 +36,7 @@ class Asked:
 
 @workspace_view(Action.VIEW)
 @require_safe
-def drop_in(request: WorkspaceRequest) -> HttpResponse:
+def gateway(request: WorkspaceRequest) -> HttpResponse:
     base = f"{settings.SITE_URL}/compat"
     run_host, queue_host = settings.GATEWAY_FAL_RUN_HOST, settings.GATEWAY_FAL_QUEUE_HOST
     shown = {
@@ -45,20 +45,20 @@ def drop_in(request: WorkspaceRequest) -> HttpResponse:
         "under": urlsplit(base).netloc + "/compat",
         "run_host": run_host,
         "queue_host": "" if queue_host == f"queue.{run_host}" else queue_host,  # what the client takes by itself
-        "most_megabytes": MOST_BYTES // 1_000_000,
+        "most_megabytes": MAX_BYTES // 1_000_000,
         "recent": recent(request.workspace),
     }
-    return render(request, "gateway/drop_in.html", shown)
+    return render(request, "gateway/gateway.html", shown)
 
 
-def recent(workspace: Workspace) -> list[Asked]:
+def recent(workspace: Workspace) -> list[RequestLine]:
     """The newest requests of the workspace's own clients."""
     rows = GatewayRequest.objects.for_workspace(workspace).select_related("render").prefetch_related("webhooks")
-    return [Asked(row, _webhook(list(row.webhooks.all()))) for row in rows.order_by("-pk")[:RECENT]]
+    return [RequestLine(row, _webhook(list(row.webhooks.all()))) for row in rows.order_by("-pk")[:RECENT]]
 
 
 def _webhook(webhooks: list[GatewayWebhook]) -> str:
-    """The most troubled webhook of a request, in a sentence; empty when there is none."""
+    """State of the worst webhook of a request, in a sentence; empty when there is none."""
     by_state = {webhook.state: webhook for webhook in webhooks}
     if lost := by_state.get(WebhookState.GIVEN_UP):
         return f"Given up. {lost.last_answer}"

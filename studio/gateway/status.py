@@ -1,4 +1,4 @@
-"""How a client's request stands: read from its row and its renders, for each door to put into its own words."""
+"""Status of a client's request: read from its row and its renders, for each protocol to put into its own words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that a client puts here before it uses them: kept as they came, judged when a request uses them."""
+"""Stored files: what a client puts here before it uses it, kept as they came, judged when a request uses them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from avatarsite.queue.sweeping import each
 from avatarsite.temporary_files import temporary_file
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.gateway.models import GatewayFile
-from studio.media.voices.voices import MAX_BYTES
+from studio.media.voices import voices
 from studio.models import FileKind, StoredFile, Upload, UploadKind
 from studio.storage import ledger
 from studio.storage.types import CONTENT_TYPES
@@ -33,10 +33,10 @@ from studio.uploads.add import add_upload
 from studio.uploads.fetch import FileNotFetched, trimmed
 
 LIFE = timedelta(days=30)
-LONGEST_LIFE = timedelta(days=30)
+MAX_LIFE = timedelta(days=30)
 BEGUN_KEPT = timedelta(days=1)  # a place whose bytes have not come by then is given up
-MOST_BYTES = MAX_BYTES
-MOST_PARTS = 32  # clients send parts of 5 to 10 MB
+MAX_BYTES = voices.MAX_BYTES
+MAX_PARTS = 32  # clients send parts of 5 to 10 MB
 PART_BYTES = 16_000_000
 CHUNK = 1 << 20
 NO_SUCH_FILE = "There is no such file here, or it has expired."
@@ -58,7 +58,7 @@ OWN_PATH = re.compile(r"/compat/fal/cdn/files/b/([0-9a-f-]{36})(?:/|$)")
 
 
 class TooLarge(ValueError):
-    def __init__(self, most: int = MOST_BYTES) -> None:
+    def __init__(self, most: int = MAX_BYTES) -> None:
         super().__init__(f"The file, or its part, is larger than {most // 1_000_000} MB.")
 
 
@@ -76,7 +76,7 @@ def new_file(
 ) -> GatewayFile:
     """A place for a file that is to come; ``token`` is whose end is the end of an address that takes it.
 
-    A longer ``life`` than LONGEST_LIFE is cut to it. Raises StorageFull.
+    A longer ``life`` than MAX_LIFE is cut to it. Raises StorageFull.
     """
     ledger.check_room(workspace, 1)
     return GatewayFile.objects.create(
@@ -84,7 +84,7 @@ def new_file(
         token=token,
         name=_plain(name),
         content_type=_type(content_type),
-        expires_at=timezone.now() + min(life or LIFE, LONGEST_LIFE),
+        expires_at=timezone.now() + min(life or LIFE, MAX_LIFE),
     )
 
 
@@ -169,8 +169,8 @@ def keep_part(file: GatewayFile, number: int, content: bytes) -> str:
         raise Empty
     if len(content) > PART_BYTES:
         raise TooLarge(PART_BYTES)
-    if not 1 <= number <= MOST_PARTS:
-        raise PartsDiffer(f"Parts are numbered from 1 to {MOST_PARTS}.")
+    if not 1 <= number <= MAX_PARTS:
+        raise PartsDiffer(f"Parts are numbered from 1 to {MAX_PARTS}.")
     name = _part(file, number)
     ledger.store(file.workspace, name, ContentFile(content), FileKind.PART)
     return _digest(content)
@@ -178,14 +178,14 @@ def keep_part(file: GatewayFile, number: int, content: bytes) -> str:
 
 def join_parts(file: GatewayFile, listed: dict[int, str]) -> bool:
     """Make one file of the parts, in their order. Raises PartsDiffer or TooLarge."""
-    if not listed or any(type(number) is not int or not 1 <= number <= MOST_PARTS for number in listed):
+    if not listed or any(type(number) is not int or not 1 <= number <= MAX_PARTS for number in listed):
         raise PartsDiffer("List each part by its number, as it came.")
     with temporary_file("gateway-") as whole:
         size = 0
         for number in sorted(listed):
             content = _read_part(file, number)
             size += len(content)
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 raise TooLarge
             if _digest(content) != listed[number]:
                 raise PartsDiffer(f"Part {number} is not the one that came.")
@@ -203,7 +203,7 @@ def received(chunks: Iterator[bytes]) -> Iterator[File[Any]]:
         size = 0
         for chunk in chunks:
             size += len(chunk)
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 raise TooLarge
             copy.write(chunk)
         if not size:
@@ -212,9 +212,9 @@ def received(chunks: Iterator[bytes]) -> Iterator[File[Any]]:
         yield File(copy, name="file")
 
 
-def _type(said: str) -> str:
+def _type(named: str) -> str:
     """A content type without its parameters, under its right name."""
-    found = said.partition(";")[0].strip().lower()[:100]
+    found = named.partition(";")[0].strip().lower()[:100]
     return OTHER_NAMES.get(found, found)
 
 

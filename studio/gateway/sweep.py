@@ -1,4 +1,4 @@
-"""Finds what was dropped of clients' requests, nudges it on, and clears away what has expired."""
+"""Sweep of clients' requests: finds what was dropped of them, nudges it on, and clears away what has expired."""
 
 from __future__ import annotations
 

@@ -1,16 +1,16 @@
-"""Everything below /compat/: the three protocols, and the files that their answers link to."""
+"""Routes below /compat/: the three protocols, and the files that their responses link to."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from studio.gateway.aimlapi import views as aimlapi
+from studio.gateway.aimlapi import urls as aimlapi
 from studio.gateway.fal import urls as fal
 from studio.gateway.files import video
-from studio.gateway.runware import views as runware
+from studio.gateway.runware import urls as runware
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("videos/<str:seal>/<slug:render_id>.<str:ending>", video, name="gateway_video"),
+    path("videos/<str:signature>/<slug:render_id>.<str:ending>", video, name="gateway_video"),
     path("runware/", include(runware.urlpatterns)),
     path("fal/run/", include(fal.run)),
     path("fal/rest/", include(fal.rest)),

@@ -1,4 +1,4 @@
-"""Webhooks in each protocol's own words: a row each, tried until the address takes it or it is time to give up."""
+"""Webhooks to clients in their protocol's words: a row each, tried until it is taken or given up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 from avatarsite.http.public_addresses import BROKEN
 from avatarsite.queue import jobs
 from avatarsite.queue.sweeping import each
-from studio.gateway import signing
+from studio.gateway.fal import signing
 from studio.gateway.fal import webhook as fal
 from studio.gateway.models import GatewayRequest, GatewayWebhook, Protocol, RequestState, WebhookState
 from studio.gateway.runware import webhook as runware
@@ -65,11 +65,11 @@ def deliver_webhook(webhook_id: int) -> bool:
         return False
     if webhook.tries > MAX_TRIES:  # whatever ended the earlier tries, they were no answers
         return _end(webhook, WebhookState.GIVEN_UP, "Our own work on it broke down each time.")
-    said = _content(webhook)
-    if said is None:
+    content = _content(webhook)
+    if content is None:
         return _end(webhook, WebhookState.GIVEN_UP, "The video that it was about has been deleted.")
     try:
-        status = http.run(_post, webhook.request.webhook_url, *said)
+        status = http.run(_post, webhook.request.webhook_url, *content)
     except AddressRefused as refusal:
         return _end(webhook, WebhookState.GIVEN_UP, refusal.failure.message)
     except ProviderError as error:
@@ -152,8 +152,8 @@ def _content(webhook: GatewayWebhook) -> tuple[bytes, dict[str, str]] | None:
     row = webhook.request
     if webhook.render is None and row.state == RequestState.SUBMITTED:
         return None
-    say = {Protocol.RUNWARE: runware.body_of, Protocol.FAL: fal.body_of}[Protocol(row.protocol)]
-    body = json.dumps(say(row, webhook.render)).encode()
+    body_of = {Protocol.RUNWARE: runware.body_of, Protocol.FAL: fal.body_of}[Protocol(row.protocol)]
+    body = json.dumps(body_of(row, webhook.render)).encode()
     headers = {"Content-Type": "application/json"}
     if row.protocol == Protocol.FAL:
         headers |= signing.headers(row.reference, row.workspace_id, body)

@@ -20,7 +20,7 @@ IN_A_WORKSPACE: Table = {
     "balance": ("",),
     "budgets": ("",),
     "developers": ("",),
-    "drop_in": ("",),
+    "gateway": ("",),
     "project": ("",),
     "project_change": ("",),
     "project_new": ("",),

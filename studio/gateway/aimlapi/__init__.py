@@ -1,1 +1,1 @@
-"""AI/ML API's protocol for videos: one address to create and to ask."""
+"""AI/ML API's protocol for videos: one address to create and to ask, balance, models. It has no webhooks."""

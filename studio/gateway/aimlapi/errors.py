@@ -1,9 +1,9 @@
-"""AI/ML API's words for how a generation stands, and for what is refused."""
+"""Errors in AI/ML API's words: of a generation, and of a request."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC
-from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
@@ -12,17 +12,9 @@ from django.utils import timezone
 
 from studio.gateway import errors
 from studio.gateway.errors import GatewayError
-from studio.gateway.links import video_link
-from studio.gateway.status import Phase, RequestStatus
 from studio.media.errors import Refusal
 from studio.providers.types import Fault
 
-WORDS = {
-    Phase.WAITING: "queued",
-    Phase.RUNNING: "generating",
-    Phase.READY: "completed",
-    Phase.FAILED: "error",
-}
 NAMES: dict[str, str] = {
     **dict.fromkeys(Refusal, "BadRequestError"),
     "storage_full": "BadRequestError",
@@ -43,13 +35,10 @@ NAMES: dict[str, str] = {
 NO_CREDITS = "You've run out of credits. Please top up your balance or update your payment method to continue."
 
 
-def status_body(status: RequestStatus) -> dict[str, Any]:
-    take = status.first
-    body: dict[str, Any] = {"id": status.row.reference, "status": WORDS[take.phase], "video": None, "error": None}
-    if take.phase == Phase.READY and take.render:
-        link = video_link(take.render)
-        return body | ({"video": {"url": link}} if link else {})
-    return body | ({"error": error_body(take.error)} if take.error else {})
+class ApiError(Exception):
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, dict(headers or {})
 
 
 def error_body(error: GatewayError) -> dict[str, str]:
@@ -58,8 +47,12 @@ def error_body(error: GatewayError) -> dict[str, str]:
     return {"name": name, "message": error.message or "The generation failed."}
 
 
-def refusal(error: GatewayError, model: str) -> tuple[int, str]:
-    """Status and sentence for a request that is not taken."""
+def rejection(error: GatewayError, model: str) -> ApiError:
+    """For a request that is not taken."""
+    return ApiError(*_status_and_sentence(error, model), error.headers)
+
+
+def _status_and_sentence(error: GatewayError, model: str) -> tuple[int, str]:
     if error.code == errors.NOT_SOLD:
         return 404, f"Model {model} not found"
     if error.code == errors.UNAVAILABLE:
@@ -74,11 +67,11 @@ def refusal(error: GatewayError, model: str) -> tuple[int, str]:
 
 
 def say(request: HttpRequest, status: int, sentence: str) -> JsonResponse:
-    """What the door refuses before a view of it has looked."""
-    return said(request, status, {404: "Not Found", 405: "Method Not Allowed"}.get(status, sentence))
+    """Response to what is refused before a view has looked."""
+    return error_response(request, status, {404: "Not Found", 405: "Method Not Allowed"}.get(status, sentence))
 
 
-def said(request: HttpRequest, status: int, message: str) -> JsonResponse:
+def error_response(request: HttpRequest, status: int, message: str) -> JsonResponse:
     stamp = timezone.now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     body = {
         "message": message.replace("{billing}", f"{settings.SITE_URL}/"),

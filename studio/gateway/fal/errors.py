@@ -1,4 +1,4 @@
-"""fal's words: errors of a request and of a model, with their statuses and headers."""
+"""Errors in fal's words: of a request and of a model, with their statuses and headers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from avatarsite.errors import DomainError
 from avatarsite.http.json_body import NotJson
 from studio.gateway import errors
 from studio.gateway.errors import GatewayError
+from studio.gateway.http import shortened
 from studio.media.errors import Refusal
 from studio.media.portraits.portraits import MIN_SIDE
 from studio.media.voices import voices
@@ -64,8 +65,8 @@ NO_MONEY = (errors.NO_CREDIT, errors.FROZEN, errors.BUDGET)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the result of a request is: the model's own status, body and headers."""
+class Result:
+    """Result of a request: the model's own status, body and headers."""
 
     status: int
     body: dict[str, Any]
@@ -73,7 +74,7 @@ class Answer:
 
     @property
     def error(self) -> str:
-        """As a webhook and the status tell it; empty when it went well."""
+        """As a webhook and the status have it; empty when it went well."""
         if self.status == 200:
             return ""
         detail = self.body["detail"]
@@ -83,29 +84,29 @@ class Answer:
         return JsonResponse(self.body, status=self.status, headers=self.headers)
 
 
-def failed(error: GatewayError, asked: Mapping[str, Any] | None = None) -> Answer:
-    """The answer to whoever asks for the result of a request that came to nothing; ``asked`` are its arguments."""
+def failed(error: GatewayError, body: Mapping[str, Any] | None = None) -> Result:
+    """Result of a request that came to nothing; ``body`` are its arguments."""
     if error.detail is not None:
-        return Answer(422, {"detail": error.detail}, _retry_headers(retryable=False))
+        return Result(422, {"detail": error.detail}, _retry_headers(retryable=False))
     if error.code in REQUEST_ERRORS:
         status, kind, sentence = REQUEST_ERRORS[error.code]
         by_user = {"X-Fal-Request-Timeout-Type": "user"} if error.code == errors.LATE else {}
-        return Answer(status, {"detail": sentence, "error_type": kind}, {"X-Fal-Error-Type": kind} | by_user)
+        return Result(status, {"detail": sentence, "error_type": kind}, {"X-Fal-Error-Type": kind} | by_user)
     if error.code in NO_MONEY:
-        return Answer(403, {"detail": locked(error)})
+        return Result(403, {"detail": locked(error)})
     limited = error.retry_after is not None
     other = "downstream_service_unavailable" if limited else BY_FIELD.get(error.field, "internal_server_error")
     kind = MODEL_TYPES.get(error.code) or other
     status, retryable = MODEL_ERRORS.get(kind, (422, False))
-    given = (asked or {}).get(FIELDS.get(error.field, ""))
+    given = (body or {}).get(FIELDS.get(error.field, ""))
     detail = [entry(kind, error.field, error.message, given)]
-    return Answer(status, {"detail": detail}, _retry_headers(retryable=retryable))
+    return Result(status, {"detail": detail}, _retry_headers(retryable=retryable))
 
 
-def busy(sentence: str, **headers: str) -> JsonResponse:
+def busy_response(sentence: str, **headers: str) -> JsonResponse:
     """That as much as may be under way is; the clients ask again by themselves."""
-    told = {"X-Fal-Error-Type": BUSY, "X-Fal-needs-retry": "1"} | headers
-    return JsonResponse({"detail": sentence, "error_type": BUSY}, status=429, headers=told)
+    marks = {"X-Fal-Error-Type": BUSY, "X-Fal-needs-retry": "1"} | headers
+    return JsonResponse({"detail": sentence, "error_type": BUSY}, status=429, headers=marks)
 
 
 def locked(error: GatewayError) -> str:
@@ -121,7 +122,7 @@ def entry(kind: str, ours: str, message: str, given: Any = None) -> dict[str, An
         "type": kind,
         "url": DOCUMENTATION + kind,
         "ctx": CONTEXTS.get(kind, {}),
-        "input": given,
+        "input": shortened(given),
     }
 
 
@@ -130,26 +131,26 @@ def unreadable_entry(error: NotJson) -> dict[str, Any]:
     return entry("json_invalid", "", str(error)) | {"ctx": {"error": str(error)}}
 
 
-def unreadable(error: NotJson) -> JsonResponse:
+def unreadable_response(error: NotJson) -> JsonResponse:
     """The answer to such a body where there is no request yet whose result could tell it."""
     detail = [unreadable_entry(error)]
     return JsonResponse({"detail": detail}, status=422, headers=_retry_headers(retryable=False))
 
 
 def say(_request: HttpRequest, status: int, sentence: str) -> JsonResponse:
-    """What the door refuses before a view of it has looked."""
-    return said(status, {404: "Path not found", 405: "Method Not Allowed"}.get(status, sentence))
+    """Response to what is refused before a view has looked."""
+    return error_response(status, {404: "Path not found", 405: "Method Not Allowed"}.get(status, sentence))
 
 
-def said(status: int, detail: str, **headers: str) -> JsonResponse:
+def error_response(status: int, detail: str, **headers: str) -> JsonResponse:
     return JsonResponse({"detail": detail}, status=status, headers=headers)
 
 
-def refused(refusal: DomainError) -> JsonResponse:
+def domain_error_response(refusal: DomainError) -> JsonResponse:
     """A refusal of the domain, with the status that its code has at the API."""
     seconds = getattr(refusal, "seconds", None)
     again = {"Retry-After": str(seconds)} if seconds else {}
-    return said(CODES[refusal.code].status, str(refusal), **again)
+    return error_response(CODES[refusal.code].status, str(refusal), **again)
 
 
 def _retry_headers(*, retryable: bool) -> dict[str, str]:

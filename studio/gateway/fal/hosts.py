@@ -1,15 +1,19 @@
-"""fal's clients know two hosts; when ours have names of their own, the host alone says which form is meant."""
+"""Middleware that routes fal's clients: they know two hosts, and with ``proxyUrl`` one address for everything."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import URLPattern, URLResolver, include, path
 
-from studio.gateway.fal.errors import said
+from studio.gateway.fal import urls
+from studio.gateway.fal.errors import error_response
 
+Routes = tuple[URLPattern | URLResolver, ...]
 Respond = Callable[[HttpRequest], HttpResponseBase]
 ROOT = "/compat/fal"
 PROXY = f"{ROOT}/proxy"
@@ -31,17 +35,23 @@ def route_by_host(get_response: Respond) -> Respond:
         if settings.GATEWAY_FAL_RUN_HOST or settings.GATEWAY_FAL_QUEUE_HOST:
             host = request.META.get("HTTP_HOST", "").lower()
             if _is(host, settings.GATEWAY_FAL_QUEUE_HOST):
-                _lead(request, "studio.gateway.fal.queue_host")
+                _route(request, _at_root("queue"))
             elif _is(host, settings.GATEWAY_FAL_RUN_HOST):
-                _lead(request, "studio.gateway.fal.run_host")
+                _route(request, _at_root("run"))
         return get_response(request)
 
     return middleware
 
 
-def _lead(request: HttpRequest, urls: str) -> None:
-    request.urlconf = urls
+def _route(request: HttpRequest, routes: Routes) -> None:
+    request.urlconf = routes  # type: ignore[assignment]  # Django takes patterns, too
     request.door = "/compat/fal"  # type: ignore[attr-defined]
+
+
+@cache
+def _at_root(name: str) -> Routes:
+    """Routes of fal under this name; the site's own follow, so that links to them can be made meanwhile."""
+    return (*getattr(urls, name), path("", include(settings.ROOT_URLCONF)))
 
 
 def route_by_target(get_response: Respond) -> Respond:
@@ -54,7 +64,7 @@ def route_by_target(get_response: Respond) -> Respond:
         if request.path_info.rstrip("/") == PROXY and request.method != "OPTIONS":
             target = _target(request.headers.get("X-Fal-Target-Url", ""))
             if target is None:
-                return said(400, NO_TARGET)
+                return error_response(400, NO_TARGET)
             request.path = request.path_info = request.META["PATH_INFO"] = target[0]
             request.META["QUERY_STRING"] = target[1]
         return get_response(request)

@@ -1,4 +1,4 @@
-"""What a client asks of fal: its arguments and its request headers, read."""
+"""Requests of fal's clients: their arguments and their headers, read and checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from studio.pipeline.request.options import LEAST_LIFE_SECONDS, MOST_LIFE_SECOND
 from studio.pipeline.request.render_request import PROMPT_LIMIT
 
 YES = frozenset({"1", "true", "yes"})
-LONGEST_WAIT = 24 * 3600.0
+MAX_WAIT = 24 * 3600.0
 NO_PROMPT = "."  # what the model takes for none
 
 
@@ -30,8 +30,8 @@ class HeaderRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the request headers ask for. Priority and hints have no meaning here, and are only checked."""
+class RequestHeaders:
+    """What the headers ask for. Priority and hints have no meaning here, and are only checked."""
 
     start_seconds: float | None = None
     fallback: bool = True
@@ -39,12 +39,12 @@ class Wishes:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def wishes_of(headers: Mapping[str, str]) -> Wishes:
+def read_headers(headers: Mapping[str, str]) -> RequestHeaders:
     """Raises HeaderRefused."""
     if headers.get("X-Fal-Queue-Priority", "normal") not in ("normal", "low"):
         raise HeaderRefused("X-Fal-Queue-Priority must be normal or low")
     life = _life(headers.get("X-Fal-Object-Lifecycle-Preference"))
-    return Wishes(
+    return RequestHeaders(
         start_seconds=_seconds(headers.get("X-Fal-Request-Timeout")),
         fallback=headers.get("X-Fal-No-Retry", "").lower() not in YES,
         keeps_request=headers.get("X-Fal-Store-IO", "1").strip() != "0",
@@ -52,8 +52,10 @@ def wishes_of(headers: Mapping[str, str]) -> Wishes:
     )
 
 
-def read_request(token: ApiToken, model: str, arguments: Any, wishes: Wishes, webhook_url: str) -> IncomingRequest:
-    """The request of whatever arguments came, or why they can't be read: it is told as the result, as fal does."""
+def read_request(
+    token: ApiToken, model: str, arguments: Any, headers: RequestHeaders, webhook_url: str
+) -> IncomingRequest:
+    """The request; arguments that can't be read are its error, which is the result, as at fal."""
     given: dict[str, Any] = arguments if isinstance(arguments, dict) else {}
     entries = _wrong(arguments)
     prompt = given.get("prompt")
@@ -67,11 +69,11 @@ def read_request(token: ApiToken, model: str, arguments: Any, wishes: Wishes, we
         voice="" if entries else given["audio_url"],
         body=shortened(given),
         prompt="" if entries or not prompt or prompt.strip() == NO_PROMPT else prompt,
-        options=wishes.options,
-        fallback=wishes.fallback,
+        options=headers.options,
+        fallback=headers.fallback,
         webhook_url=webhook_url,
-        start_seconds=wishes.start_seconds,
-        keeps_request=wishes.keeps_request,
+        start_seconds=headers.start_seconds,
+        keeps_request=headers.keeps_request,
         error=GatewayError(INVALID, detail=entries) if entries else None,
     )
 
@@ -80,19 +82,19 @@ def _wrong(arguments: Any) -> list[dict[str, Any]]:
     if isinstance(arguments, NotJson):
         return [unreadable_entry(arguments)]
     if not isinstance(arguments, dict):
-        return [entry("model_attributes_type", "", "Input should be an object", shortened(arguments))]
+        return [entry("model_attributes_type", "", "Input should be an object", arguments)]
     found = []
     for name, ours in (("image_url", "portrait"), ("audio_url", "voice")):
         if name not in arguments:
-            found.append(entry("missing", ours, "Field required", shortened(arguments)))
+            found.append(entry("missing", ours, "Field required", arguments))
         elif not isinstance(arguments[name], str) or not arguments[name].strip():
-            found.append(entry("string_type", ours, "Input should be a valid string", shortened(arguments[name])))
+            found.append(entry("string_type", ours, "Input should be a valid string", arguments[name]))
     prompt = arguments.get("prompt")
     if prompt is not None and not isinstance(prompt, str):
-        found.append(entry("string_type", "prompt", "Input should be a valid string", shortened(prompt)))
+        found.append(entry("string_type", "prompt", "Input should be a valid string", prompt))
     elif prompt and len(prompt.strip()) > PROMPT_LIMIT:
         sentence = f"String should have at most {PROMPT_LIMIT} characters"
-        found.append(entry("string_too_long", "prompt", sentence, shortened(prompt)))
+        found.append(entry("string_too_long", "prompt", sentence, prompt))
     return found
 
 
@@ -105,11 +107,11 @@ def _seconds(header: str | None) -> float | None:
         seconds = math.nan
     if not 0 < seconds < math.inf:
         raise HeaderRefused("X-Fal-Request-Timeout must be a positive number of seconds")
-    return min(seconds, LONGEST_WAIT)
+    return min(seconds, MAX_WAIT)
 
 
 def _life(header: str | None) -> int | None:
-    """Seconds until the video is deleted, if the client wishes for an end."""
+    """Seconds until the video is deleted, if the client wants an end."""
     return lifecycle(header, "X-Fal-Object-Lifecycle-Preference", least=LEAST_LIFE_SECONDS)
 
 
@@ -117,12 +119,12 @@ def lifecycle(header: str | None, name: str, *, least: int = 1) -> int | None:
     if header is None:
         return None
     try:
-        wish = json.loads(header)
+        wanted = json.loads(header)
     except (ValueError, RecursionError):
-        wish = None
-    if not isinstance(wish, dict):
+        wanted = None
+    if not isinstance(wanted, dict):
         raise HeaderRefused(f"{name} must be an object")
-    seconds = wish.get("expiration_duration_seconds")
+    seconds = wanted.get("expiration_duration_seconds")
     if not seconds:
         return None
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not least <= seconds <= MOST_LIFE_SECONDS:

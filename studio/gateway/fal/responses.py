@@ -1,4 +1,4 @@
-"""What fal says of a request: its status, and its result."""
+"""Responses of fal: the status of a request, and its result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from studio.gateway.fal.errors import Answer, failed
+from studio.gateway.fal.errors import Result, failed
 from studio.gateway.links import video_link
 from studio.gateway.models import GatewayRequest
 from studio.gateway.status import Phase, RequestStatus, Take, position_of
@@ -48,24 +48,24 @@ def urls(row: GatewayRequest, base: str) -> dict[str, str]:
     return {"response_url": address, "status_url": f"{address}/status", "cancel_url": f"{address}/cancel"}
 
 
-def result_of(take: Take, row: GatewayRequest) -> Answer:
+def result_of(take: Take, row: GatewayRequest) -> Result:
     headers = marked(row)
     if take.error:
         answer = failed(take.error, row.body)
-        return Answer(answer.status, answer.body, answer.headers | headers)
+        return Result(answer.status, answer.body, answer.headers | headers)
     render = take.render
     if render is None or not take.phase.is_over:
-        return Answer(400, {"detail": "Request is still in progress"}, headers)
+        return Result(400, {"detail": "Request is still in progress"}, headers)
     link = video_link(render)
     if not link:
-        return Answer(404, {"detail": "Request not found"}, headers)
+        return Result(404, {"detail": "Request not found"}, headers)
     video = {
         "url": link,
         "content_type": content_type_of(render.video.name or "" if render.video else ""),
         "file_name": "output.mp4",
         "file_size": render.video_bytes,
     }
-    return Answer(200, {"video": video, "duration": (render.measured_ms or 0) / 1000}, headers)
+    return Result(200, {"video": video, "duration": (render.measured_ms or 0) / 1000}, headers)
 
 
 def marked(row: GatewayRequest) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""fal's storage: tokens, uploads in one piece, in parts and by a signed address; and the files themselves."""
+"""Views of fal's storage: tokens, uploads in one piece, in parts and by a signed address; and the files themselves."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from avatarsite.http.json_body import NotJson
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import is_live, stands
-from studio.gateway import signing, stored_files
-from studio.gateway.fal.errors import refused, said, unreadable
+from studio.gateway import stored_files
+from studio.gateway.fal import signing
+from studio.gateway.fal.errors import domain_error_response, error_response, unreadable_response
 from studio.gateway.fal.requests import HeaderRefused, lifecycle
 from studio.gateway.fal.views import View, fal_view
 from studio.gateway.http import BodyTooLarge, TooOften, check_rate, json_in
@@ -43,7 +44,7 @@ _ticket = TimestampSigner(salt="studio.gateway.fal.ticket")
 @fal_view(Action.RENDER, "POST")
 def upload_token(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     if request.GET.get("storage_type") != "fal-cdn-v3":
-        return said(400, "Unknown storage_type")
+        return error_response(400, "Unknown storage_type")
     body = {
         "token": _uploader.sign(token.pk),
         "token_type": "Bearer",
@@ -59,18 +60,18 @@ def initiate(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     try:
         wanted = json_in(request)
     except NotJson as error:
-        return unreadable(error)
+        return unreadable_response(error)
     name = wanted.get("file_name") if isinstance(wanted, dict) else None
     # Older clients, and those of other languages, name no storage.
     if request.GET.get("storage_type", STORAGES[0]) not in STORAGES or not isinstance(name, str) or not name:
-        return said(422, "file_name is required, and storage_type must be a known one")
+        return error_response(422, "file_name is required, and storage_type must be a known one")
     # The two clients name one thing in two ways.
     life = _life(request, "X-Fal-Object-Lifecycle-Preference") or _life(request, "X-Fal-Object-Lifecycle")
     content_type = str(wanted.get("content_type") or "")
     file = stored_files.new_file(token.workspace, name=name, content_type=content_type, life=life, token=token)
     ticket = _ticket.sign(str(file.pk)).partition(":")[2]
     upload_url = f"{settings.SITE_URL}/compat/fal/cdn/upload/{file.pk}?signature={ticket}"
-    return _told({"upload_url": upload_url, "file_url": file_link(file)}, file)
+    return _with_lifecycle({"upload_url": upload_url, "file_url": file_link(file)}, file)
 
 
 def key_list(_request: HttpRequest) -> JsonResponse:
@@ -86,22 +87,22 @@ def cdn_view(method: str) -> Callable[[View], View]:
         def guarded(request: HttpRequest, **route: Any) -> HttpResponseBase:
             token = _uploader_of(request)
             if token is None:
-                return said(401, "Invalid token")
+                return error_response(401, "Invalid token")
             if request.method != method:
-                return said(405, "Method Not Allowed")
+                return error_response(405, "Method Not Allowed")
             try:
                 check_rate(token, reads=False)
                 return view(request, token, **route)
             except TooOften as error:
-                return said(429, "Rate limit exceeded", **error.retry_after)
+                return error_response(429, "Rate limit exceeded", **error.retry_after)
             except HeaderRefused as error:
-                return said(400, str(error))
+                return error_response(400, str(error))
             except (stored_files.TooLarge, BodyTooLarge) as error:
-                return said(413, str(error))
+                return error_response(413, str(error))
             except stored_files.Empty as error:
-                return said(400, str(error))
+                return error_response(400, str(error))
             except DomainError as refusal:
-                return refused(refusal)
+                return domain_error_response(refusal)
 
         return guarded
 
@@ -115,7 +116,7 @@ def upload(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     with stored_files.received(_chunks(request)) as content:
         file = _begun(request, token)
         stored_files.keep(file, content)
-    return _told({"access_url": file_link(file)}, file)
+    return _with_lifecycle({"access_url": file_link(file)}, file)
 
 
 def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
@@ -135,11 +136,11 @@ def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
             try:
                 return view(request, file, **route)
             except stored_files.TooLarge as error:
-                return said(413, str(error))
+                return error_response(413, str(error))
             except stored_files.Empty as error:
-                return said(400, str(error))
+                return error_response(400, str(error))
             except DomainError as refusal:
-                return refused(refusal)
+                return domain_error_response(refusal)
 
         return guarded
 
@@ -147,7 +148,7 @@ def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
 
 
 @signed_view("PUT", TOKEN_LIFE)
-def put_signed(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
+def upload_signed(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
     if file.bytes is not None:
         return _not_signed()
     check_room(file.workspace, _announced(request))
@@ -157,12 +158,12 @@ def put_signed(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
 
 
 @signed_view("PUT", PARTS_LIFE)
-def put_signed_part(request: HttpRequest, file: GatewayFile, number: int) -> HttpResponseBase:
+def upload_signed_part(request: HttpRequest, file: GatewayFile, number: int) -> HttpResponseBase:
     return _part(request, file, number)
 
 
 @signed_view("POST", PARTS_LIFE)
-def end_signed_parts(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
+def complete_signed(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
     return _whole(request, file)
 
 
@@ -171,39 +172,41 @@ def _not_signed() -> HttpResponse:
 
 
 @cdn_view("POST")
-def begin_parts(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
+def begin_multipart(request: HttpRequest, token: ApiToken) -> HttpResponseBase:
     file = _begun(request, token)
-    return _told({"access_url": file_link(file), "uploadId": file.pk.hex}, file)
+    return _with_lifecycle({"access_url": file_link(file), "uploadId": file.pk.hex}, file)
 
 
-def _told(body: dict[str, str], file: GatewayFile) -> JsonResponse:
+def _with_lifecycle(body: dict[str, str], file: GatewayFile) -> JsonResponse:
     """With the life that the file has, which may be shorter than was asked for."""
     seconds = round((file.expires_at - timezone.now()).total_seconds())
     return JsonResponse(body, headers={"X-Fal-Object-Lifecycle": json.dumps({"expiration_duration_seconds": seconds})})
 
 
 @cdn_view("PUT")
-def put_part(
+def upload_part(
     request: HttpRequest, token: ApiToken, file_id: UUID, upload_id: str, number: int, **_: str
 ) -> HttpResponse:
     file = _mine(token, file_id, upload_id)
-    return _part(request, file, number) if file else said(404, "Upload not found")
+    return _part(request, file, number) if file else error_response(404, "Upload not found")
 
 
 @cdn_view("POST")
-def end_parts(request: HttpRequest, token: ApiToken, file_id: UUID, upload_id: str, **_: str) -> HttpResponseBase:
+def complete_multipart(
+    request: HttpRequest, token: ApiToken, file_id: UUID, upload_id: str, **_: str
+) -> HttpResponseBase:
     file = _mine(token, file_id, upload_id)
-    return _whole(request, file) if file else said(404, "Upload not found")
+    return _whole(request, file) if file else error_response(404, "Upload not found")
 
 
 def _part(request: HttpRequest, file: GatewayFile, number: int) -> HttpResponse:
     """Kept; one client reads its name in the end from the header, the other from the body."""
     if file.bytes is not None:
-        return said(404, "Upload not found")
+        return error_response(404, "Upload not found")
     try:
         etag = stored_files.keep_part(file, number, request.read(stored_files.PART_BYTES + 1))
     except stored_files.PartsDiffer as error:
-        return said(400, str(error))
+        return error_response(400, str(error))
     return JsonResponse({"partNumber": number, "etag": f'"{etag}"'}, headers={"ETag": f'"{etag}"'})
 
 
@@ -214,9 +217,9 @@ def _whole(request: HttpRequest, file: GatewayFile) -> HttpResponseBase:
             listed = {part["partNumber"]: part["etag"].strip('"') for part in json_in(request)["parts"]}
             stored_files.join_parts(file, listed)
     except NotJson as error:
-        return unreadable(error)
+        return unreadable_response(error)
     except (BodyTooLarge, KeyError, TypeError, AttributeError, stored_files.PartsDiffer):
-        return said(400, "Invalid parts")
+        return error_response(400, "Invalid parts")
     return JsonResponse({"access_url": file_link(file)})
 
 

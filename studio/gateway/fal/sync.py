@@ -1,4 +1,4 @@
-"""Answers that take as long as the video, the synchronous one and the stream: each holds a thread of the server."""
+"""Waiting responses, the synchronous one and the stream: each holds a thread of the server for as long."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from studio.gateway.models import GatewayRequest
 from studio.gateway.status import RequestStatus, find_request, status_of
 
 PAUSE = 0.5
-MOST_SECONDS = 1_800.0
+MAX_SECONDS = 1_800.0
 
 
 def pause() -> None:
@@ -22,7 +22,7 @@ def pause() -> None:
 
 def each_status(row: GatewayRequest, place: Place) -> Iterator[RequestStatus]:
     """How the request stands, again and again until it is over, it or its client is gone, or it has taken too long."""
-    ends = time.monotonic() + MOST_SECONDS
+    ends = time.monotonic() + MAX_SECONDS
     while (status := _look(row)) is not None:
         yield status
         if status.phase.is_over or place.is_over or time.monotonic() > ends:

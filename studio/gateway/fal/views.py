@@ -1,4 +1,4 @@
-"""The queue, and its synchronous twin."""
+"""Views of fal's queue, of its synchronous twin, and of its price list."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from avatarsite.workspaces.models import ApiToken
 from studio.gateway import errors, intake
 from studio.gateway.errors import GatewayError, Rejected
 from studio.gateway.fal import sync
-from studio.gateway.fal.errors import NO_MONEY, busy, failed, locked, refused, said
-from studio.gateway.fal.requests import HeaderRefused, read_request, wishes_of
+from studio.gateway.fal.errors import NO_MONEY, busy_response, domain_error_response, error_response, failed, locked
+from studio.gateway.fal.requests import HeaderRefused, read_headers, read_request
 from studio.gateway.fal.responses import CANCEL_WORDS, marked, queue_base, result_of, status_body, urls
 from studio.gateway.http import BodyTooLarge, NoToken, TooOften, check_rate, json_in, token_in, why_no_webhook
 from studio.gateway.idempotency import KeyRefused, accept_once, key_in
@@ -44,24 +44,25 @@ def fal_view(action: Action, *methods: str) -> Callable[[View], View]:
         def guarded(request: HttpRequest, **route: Any) -> HttpResponseBase:
             if request.method not in methods:
                 # Whatever else is asked of an address that takes submits, there is nothing there.
-                return said(404, "Path not found") if "model" in route else said(405, "Method Not Allowed")
+                missing, other = (404, "Path not found"), (405, "Method Not Allowed")
+                return error_response(*(missing if "model" in route else other))
             try:
                 token = token_in(request, "key", "bearer")
                 demand_of_token(token, action)
                 check_rate(token, reads=request.method == "GET")
                 return view(request, token, **route)
             except NoToken as error:
-                return said(401, WRONG_KEY if error.given else NO_KEY)
+                return error_response(401, WRONG_KEY if error.given else NO_KEY)
             except NotAllowed as error:
-                return said(403, str(error))
+                return error_response(403, str(error))
             except TooOften as error:
-                return said(429, "Rate limit exceeded", **error.retry_after)
+                return error_response(429, "Rate limit exceeded", **error.retry_after)
             except HeaderRefused as error:
-                return said(400, str(error))
+                return error_response(400, str(error))
             except BodyTooLarge as error:
-                return said(413, str(error))
+                return error_response(413, str(error))
             except DomainError as refusal:
-                return refused(refusal)
+                return domain_error_response(refusal)
 
         return guarded
 
@@ -73,7 +74,7 @@ def submit(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBas
     base = queue_base(request, model)
     webhook = trimmed(request.GET.get("fal_webhook", ""))
     if webhook and (why_not := why_no_webhook(webhook)):
-        return said(422, f"fal_webhook must be an http or https address that we can reach: {why_not}")
+        return error_response(422, f"fal_webhook must be an http or https address that we can reach: {why_not}")
     row = _accepted(request, token, model, webhook)
     if not isinstance(row, GatewayRequest):
         return row
@@ -88,7 +89,7 @@ def run(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
     try:
         place = Place(token.workspace_id)
     except NoPlace:
-        return busy("Concurrent requests limit reached", **{"Retry-After": str(RETRY_AFTER)})
+        return busy_response("Concurrent requests limit reached", **{"Retry-After": str(RETRY_AFTER)})
     try:
         row = _accepted(request, token, model, "")
         if not isinstance(row, GatewayRequest):
@@ -97,7 +98,7 @@ def run(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
         for last in sync.each_status(row, place):
             intake.give_up_late(last.row)
         if last is None:
-            return said(404, NOT_FOUND)
+            return error_response(404, NOT_FOUND)
         if not last.phase.is_over:
             return failed(GatewayError(errors.LATE)).response()
         return result_of(last.first, last.row).response()
@@ -109,7 +110,7 @@ def run(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
 def status(request: HttpRequest, token: ApiToken, owner: str, app: str, request_id: str) -> HttpResponseBase:
     status = _find_status(token, owner, app, request_id)
     if status is None:
-        return said(404, NOT_FOUND)
+        return error_response(404, NOT_FOUND)
     base = queue_base(request, f"{owner}/{app}/requests/{request_id}/status")
     body = status_body(status, base, logs=_wants_logs(request))
     return JsonResponse(body, status=200 if status.phase.is_over else 202, headers=marked(status.row))
@@ -120,12 +121,12 @@ def stream(request: HttpRequest, token: ApiToken, owner: str, app: str, request_
     """Server-sent events: one for each change until it is over."""
     status = _find_status(token, owner, app, request_id)
     if status is None:
-        return said(404, NOT_FOUND)
+        return error_response(404, NOT_FOUND)
     base = queue_base(request, f"{owner}/{app}/requests/{request_id}/status/stream")
     try:
         events = _Events(status.row, base, logs=_wants_logs(request))
     except NoPlace:
-        return said(429, "Concurrent requests limit reached")
+        return error_response(429, "Concurrent requests limit reached")
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingHttpResponse(events, content_type="text/event-stream", headers=headers)
 
@@ -134,7 +135,7 @@ def stream(request: HttpRequest, token: ApiToken, owner: str, app: str, request_
 def result(_request: HttpRequest, token: ApiToken, owner: str, app: str, request_id: str) -> HttpResponseBase:
     status = _find_status(token, owner, app, request_id)
     if status is None:
-        return said(404, NOT_FOUND)
+        return error_response(404, NOT_FOUND)
     return result_of(status.first, status.row).response()
 
 
@@ -142,6 +143,22 @@ def result(_request: HttpRequest, token: ApiToken, owner: str, app: str, request
 def cancel(_request: HttpRequest, token: ApiToken, owner: str, app: str, request_id: str) -> HttpResponseBase:
     status = _find_status(token, owner, app, request_id)
     return _cancelled(_cancel(status))
+
+
+@fal_view(Action.VIEW, "GET")
+def pricing(request: HttpRequest, token: ApiToken) -> HttpResponseBase:  # noqa: ARG001
+    """What a second costs here, at the offer that would make it now."""
+    wanted = [name for given in request.GET.getlist("endpoint_id") for name in given.split(",") if name]
+    known = models_of(Protocol.FAL)
+    found = {name: intake.price_now(known[name]) for name in wanted if name in known}
+    lost = [name for name in wanted if not found.get(name)]
+    if lost or not wanted:
+        return error_response(404, f"Endpoint not found: {', '.join(lost)[:300]}")
+    prices = [
+        {"endpoint_id": name, "unit_price": price / 1_000_000, "unit": "second", "currency": "USD"}
+        for name, price in found.items()
+    ]
+    return JsonResponse({"prices": prices, "next_cursor": None, "has_more": False})
 
 
 class _Events:
@@ -158,11 +175,11 @@ class _Events:
         self._place.close()
 
     def _each(self, row: GatewayRequest, base: str, *, logs: bool) -> Iterator[bytes]:
-        told = ""
+        last = ""
         for status in sync.each_status(row, self._place):
             now = json.dumps(status_body(status, base, logs=logs))
-            if now != told:
-                told = now
+            if now != last:
+                last = now
                 yield f"data: {now}\n\n".encode()
 
 
@@ -174,10 +191,10 @@ def _accepted(request: HttpRequest, token: ApiToken, model: str, webhook: str) -
     except NotJson as error:
         arguments = error
     try:
-        incoming = read_request(token, model, arguments, wishes_of(request.headers), webhook)
+        incoming = read_request(token, model, arguments, read_headers(request.headers), webhook)
         return accept_once(incoming, key_in(request.headers))
     except KeyRefused as error:
-        return said(422, str(error))
+        return error_response(422, str(error))
     except Rejected as rejected:
         return _refusal(model, rejected.error)
 
@@ -186,14 +203,14 @@ def _refusal(model: str, error: GatewayError) -> JsonResponse:
     if error.code == errors.NOT_SOLD:
         return _not_sold(model)
     if error.code in NO_MONEY:
-        return said(403, locked(error))
+        return error_response(403, locked(error))
     if error.retry_after is not None:
-        return busy(error.message, **error.headers)
+        return busy_response(error.message, **error.headers)
     return failed(error).response()
 
 
 def _not_sold(model: str) -> JsonResponse:
-    return said(404, f"Application '{model[:100]}' not found")
+    return error_response(404, f"Application '{model[:100]}' not found")
 
 
 def _find_status(token: ApiToken, owner: str, app: str, request_id: str) -> RequestStatus | None:

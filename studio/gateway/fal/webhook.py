@@ -1,4 +1,4 @@
-"""fal's webhook: the result inside an envelope that says how it went."""
+"""Body of fal's webhook: the result inside an envelope that says how it went."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def body_of(row: GatewayRequest, render: Render | None) -> dict[str, Any]:
     status = status_of(row)
     take = take_of(row, render) if render else status.first if status else None
     assert take is not None  # noqa: S101 -- a webhook is written about what has ended
-    answer = result_of(take, row)
+    result = result_of(take, row)
     head = {"request_id": row.reference, "gateway_request_id": row.reference}
-    if answer.status == 200:
-        return head | {"status": "OK", "payload": answer.body}
-    return head | {"status": "ERROR", "error": answer.error, "payload": answer.body}
+    if result.status == 200:
+        return head | {"status": "OK", "payload": result.body}
+    return head | {"status": "ERROR", "error": result.error, "payload": result.body}

@@ -1,4 +1,4 @@
-"""The tasks of one message, however it came: each is done for itself."""
+"""Batch of tasks: those of one message, however it came; each is done for itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from studio.gateway.runware.responses import Item
 from studio.gateway.runware.tasks import Caller, do
 
 NO_ARRAY = "The request body must be an array of task objects."
-TASKS_AT_ONCE = 100
+MAX_TASKS = 100
 AUTHENTICATION = "authentication"
 READS = (AUTHENTICATION, "ping", "getResponse", "getTaskDetails", "accountManagement")
 
@@ -33,13 +33,13 @@ def checked(read: Any) -> list[dict[str, Any]]:
     """The tasks that a message has. Raises TaskError."""
     if not isinstance(read, list) or not read or not all(isinstance(task, dict) for task in read):
         raise TaskError("invalidRequestBody", NO_ARRAY)
-    if len(read) > TASKS_AT_ONCE:
-        raise TaskError("arrayTooLong", f"One request has at most {TASKS_AT_ONCE} tasks. Send the rest in another.")
+    if len(read) > MAX_TASKS:
+        raise TaskError("arrayTooLong", f"One request has at most {MAX_TASKS} tasks. Send the rest in another.")
     return read
 
 
-def only_reads(asked: list[dict[str, Any]]) -> bool:
-    return all(task.get("taskType") in READS for task in asked)
+def only_reads(tasks: list[dict[str, Any]]) -> bool:
+    return all(task.get("taskType") in READS for task in tasks)
 
 
 def named_token(first: dict[str, Any]) -> ApiToken | None:
@@ -56,11 +56,11 @@ def no_key() -> TaskError:
     return TaskError("invalidApiKey", "Invalid API key.", "apiKey", status=401, taskType=AUTHENTICATION)
 
 
-def answer(asked: list[dict[str, Any]], caller: Caller) -> Answers:
+def answer(tasks: list[dict[str, Any]], caller: Caller) -> Answers:
     answers = Answers()
     first_error: TaskError | None = None
     has_worked = False
-    for task in asked:
+    for task in tasks:
         if task.get("taskType") == AUTHENTICATION:
             session = str(caller.session or uuid4())
             answers.data.append({"taskType": AUTHENTICATION, "connectionSessionUUID": session})

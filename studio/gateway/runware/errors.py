@@ -1,4 +1,4 @@
-"""Runware's error codes for what goes wrong here."""
+"""Errors in Runware's words: its codes for what goes wrong here."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class TaskError(Exception):
 
 
 def say(_request: HttpRequest, status: int, sentence: str) -> JsonResponse:
-    """What the door refuses before a view of it has looked."""
+    """Response to what is refused before a view has looked."""
     return refused(TaskError(BY_STATUS.get(status, "invalidRequestBody"), sentence, status=status))
 
 

@@ -1,4 +1,4 @@
-"""What a frame of a client says, done, and the frames that answer it."""
+"""Frames of a WebSocket: what a client's says is done, and the frames that answer it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from avatarsite.http.json_body import NotJson
 from studio.gateway.http import BodyTooLarge, NoToken, TooOften, check_rate, json_of, known_token
 from studio.gateway.runware import batch
 from studio.gateway.runware.errors import TaskError
-from studio.gateway.runware.pushes import may_be_told
+from studio.gateway.runware.pushes import may_read
 from studio.gateway.runware.tasks import Caller
 
 Frame = dict[str, Any]
@@ -26,39 +26,39 @@ class Known:
     token_id: str
     workspace_id: str
     session: UUID
-    may_be_told: bool
+    gets_pushes: bool
 
 
 def is_ping(text: str) -> bool:
     if len(text) > PING_CHARACTERS:
         return False
     try:
-        asked = _tasks_of(text)
+        tasks = _tasks_of(text)
     except TaskError:
         return False
-    return all(task.get("taskType") == "ping" for task in asked)
+    return all(task.get("taskType") == "ping" for task in tasks)
 
 
 def converse(text: str, known: Known | None) -> tuple[Known | None, list[Frame]]:
     """Do what a frame asks for. The answer says who the client is now: nobody, if the key does not work any more."""
-    asked: list[dict[str, Any]] = [{}]
+    tasks: list[dict[str, Any]] = [{}]
     try:
-        asked = _tasks_of(text)
-        known, caller = _caller(asked[0], known)
-        check_rate(caller.token, reads=batch.only_reads(asked))
+        tasks = _tasks_of(text)
+        known, caller = _caller(tasks[0], known)
+        check_rate(caller.token, reads=batch.only_reads(tasks))
     except TaskError as error:
-        return None if error.code == "invalidApiKey" else known, refused(asked, error)
+        return None if error.code == "invalidApiKey" else known, refused(tasks, error)
     except TooOften as error:
-        return known, refused(asked, TaskError("rateLimitExceeded", str(error), status=429))
-    answers = batch.answer(asked, caller)
+        return known, refused(tasks, TaskError("rateLimitExceeded", str(error), status=429))
+    answers = batch.answer(tasks, caller)
     # Clients take the first error of a frame for their own task's, whichever it is about: so each has its own.
     data: list[Frame] = [{"data": answers.data}] if answers.data or not answers.errors else []
     return known, data + [{"errors": [error]} for error in answers.errors]
 
 
-def refused(asked: list[dict[str, Any]], error: TaskError) -> list[Frame]:
+def refused(tasks: list[dict[str, Any]], error: TaskError) -> list[Frame]:
     """The same error for each task: a client tells by the task's id whom it concerns."""
-    return [{"errors": [error.entry(task)]} for task in asked]
+    return [{"errors": [error.entry(task)]} for task in tasks]
 
 
 def refused_unread(text: str, error: TaskError) -> list[Frame]:
@@ -82,7 +82,7 @@ def _caller(first: dict[str, Any], known: Known | None) -> tuple[Known, Caller]:
     if token := batch.named_token(first):
         session = _uuid(first.get("connectionSessionUUID")) or (known.session if known else uuid4())
         secret = str(first["apiKey"])
-        return Known(secret, token.pk, token.workspace_id, session, may_be_told(token)), Caller(token, session)
+        return Known(secret, token.pk, token.workspace_id, session, may_read(token)), Caller(token, session)
     if known is None:
         raise batch.no_key()
     try:

@@ -1,4 +1,4 @@
-"""All connections of this process: their threads, their limits, and one look each second at what they wait for."""
+"""Hub of all connections of this process: their threads, their limits, and one look each second for their pushes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ KEY_DIED = "The key does not work any more."
 
 
 class Listener(Protocol):
-    """A connection, as the hub sees it. ``told`` is when each request was told of."""
+    """A connection, as the hub sees it. ``delivered`` is when each request's result was."""
 
     known: Known | None
-    told: dict[str, float]
+    delivered: dict[str, float]
 
-    async def tell(self, push: Push) -> None: ...
+    async def push(self, push: Push) -> None: ...
 
     async def close(self, reason: str) -> None: ...
 
@@ -87,29 +87,29 @@ class Hub:
         await asyncio.gather(*(each.close(KEY_DIED) for each, who in known if who.token_id in dead))
         listening: dict[tuple[UUID, str], list[Listener]] = {}
         for each, who in known:
-            if who.may_be_told and who.token_id not in dead:
+            if who.gets_pushes and who.token_id not in dead:
                 listening.setdefault((who.session, who.workspace_id), []).append(each)
-        told = {
-            name for all_of_it in listening.values() for name in set.intersection(*(set(c.told) for c in all_of_it))
-        }
-        found = await self.in_thread("", pushes, {session for session, _ in listening}, told)
-        to_tell = [
-            each.tell(push)
+        delivered: set[str] = set()
+        for together in listening.values():
+            delivered |= set.intersection(*(set(each.delivered) for each in together))
+        found = await self.in_thread("", pushes, {session for session, _ in listening}, delivered)
+        sending = [
+            each.push(push)
             for push in found
             for each in listening.get((push.session, push.workspace_id), [])
-            if push.request_id not in each.told
+            if push.request_id not in each.delivered
         ]
-        await asyncio.gather(*to_tell)
+        await asyncio.gather(*sending)
         for each, _ in known:
             await self._forget(each)
 
     async def _forget(self, connection: Listener) -> None:
         since = time.monotonic() - SURE_SECONDS
-        sure = [request_id for request_id, at in connection.told.items() if at < since]
+        sure = [request_id for request_id, at in connection.delivered.items() if at < since]
         if sure and connection in self._connections:
             await self.in_thread("", forget, sure)
             for request_id in sure:
-                del connection.told[request_id]
+                del connection.delivered[request_id]
 
 
 def _with_database(work: Callable[..., T], *given: Any) -> T:

@@ -1,4 +1,4 @@
-"""Media that a client stores here ahead of its tasks."""
+"""Media storage: what a client stores here ahead of its tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the open connections are told without having asked: read from the rows of all of them together."""
+"""Pushes: results that open connections get without having asked, read from the rows of all of them together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from studio.gateway.status import Phase, status_of
 from studio.models import Render
 from studio.models.renders import ENDED
 
-EACH_LOOK = 20  # of one session, so that one with thousands keeps nobody else waiting
+MAX_PUSHES = 20  # of one session, so that one with thousands keeps nobody else waiting
 _UNENDED = Render.objects.filter(group_id=OuterRef("render__group_id")).exclude(state__in=ENDED)
 _OVER = (
     Q(state__in=(RequestState.REFUSED, RequestState.CANCELLED))
@@ -34,7 +34,7 @@ class Push:
     """An ended request of a session. ``items`` are its videos.
 
     There are none if it has failed: clients take an error about a task that they no longer wait for as everybody's, so
-    that is told to whoever asks.
+    that is for whoever asks.
     """
 
     request_id: str
@@ -43,13 +43,13 @@ class Push:
     items: list[Item]
 
 
-def pushes(sessions: Iterable[UUID], told: Collection[str]) -> list[Push]:
-    """What there is to tell of, but for the requests that were told of already."""
+def pushes(sessions: Iterable[UUID], delivered: Collection[str]) -> list[Push]:
+    """What there is to push, but for the requests whose results were delivered already."""
     rows = (
         GatewayRequest.objects.filter(_OVER, session__in=list(sessions))
-        .exclude(pk__in=list(told))
+        .exclude(pk__in=list(delivered))
         .annotate(nth=Window(RowNumber(), partition_by=[F("session"), F("workspace")], order_by="pk"))
-        .filter(nth__lte=EACH_LOOK)
+        .filter(nth__lte=MAX_PUSHES)
         .select_related("render")
         .order_by("pk")
     )
@@ -57,7 +57,7 @@ def pushes(sessions: Iterable[UUID], told: Collection[str]) -> list[Push]:
 
 
 def forget(request_ids: Collection[str]) -> None:
-    """Their clients have surely been told."""
+    """Their results have surely been delivered."""
     GatewayRequest.objects.filter(pk__in=list(request_ids)).update(session=None)
 
 
@@ -67,7 +67,7 @@ def dead_tokens(token_ids: Collection[str]) -> set[str]:
     return set(token_ids) - {token.pk for token in tokens if is_live(token)}
 
 
-def may_be_told(token: ApiToken) -> bool:
+def may_read(token: ApiToken) -> bool:
     try:
         demand_of_token(token, Action.VIEW)
     except NotAllowed:

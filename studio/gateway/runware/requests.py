@@ -1,4 +1,4 @@
-"""What Runware refuses about a task before it starts, and what is asked of us by one that is right."""
+"""Requests of Runware's clients: a task's parameters, checked, and under our names."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def options_of(task: Task) -> dict[str, Any]:
     """The task's options under our names; what it leaves out is left out here, too."""
     safety = task.get("safety", {})
     mode = safety.get("mode") or ("fast" if safety.get("checkContent") else "none")
-    wished = {
+    named = {
         "output_format": task["outputFormat"].lower() if "outputFormat" in task else None,
         "output_quality": task.get("outputQuality"),
         "takes": task.get("numberResults"),
@@ -115,7 +115,7 @@ def options_of(task: Task) -> dict[str, Any]:
         "content_check": mode if safety else None,
         "upload_endpoint": task.get("uploadEndpoint"),
     }
-    return {name: value for name, value in wished.items() if value is not None}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _check_options(given: Task, options: dict[str, tuple[Check, str]], path: str) -> None:

@@ -1,4 +1,4 @@
-"""The items that a client gets about its task, by poll and by webhook alike."""
+"""Responses of Runware: the items that a client gets about its task, by poll and by webhook alike."""
 
 from __future__ import annotations
 

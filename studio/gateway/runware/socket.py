@@ -1,6 +1,6 @@
-"""Runware's protocol over a WebSocket: what HTTP carries as bodies comes and goes as frames, and results are pushed.
+"""WebSocket of Runware's protocol: what HTTP carries as bodies comes and goes as frames, and results are pushed.
 
-The socket only carries. Tasks are done by the code of the HTTP door, in a few threads; none waits for a result.
+The socket only carries. Tasks are done by the code that serves HTTP, in a few threads; none waits for a result.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Connection:
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self.known: Known | None = None
-        self.told: dict[str, float] = {}
+        self.delivered: dict[str, float] = {}
         self._places = asyncio.Semaphore(FRAMES_AT_ONCE)
         self._under_way: dict[asyncio.Task[None], str] = {}
         self._answered: deque[str] = deque(maxlen=ANSWERED)
@@ -77,20 +77,20 @@ class Connection:
             for task in self._under_way:
                 task.cancel()
 
-    async def tell(self, push: Push) -> None:
+    async def push(self, push: Push) -> None:
         """Whoever does not take a result in time finds it when he resumes the session.
 
         What an answer carries is not pushed beside it: @runware/sdk-js would give its caller two videos.
         """
         if any(item["taskUUID"] in text for item in push.items for text in self._under_way.values()):
-            return  # the next look sees whether that frame's answer has told it
+            return  # the next look sees whether that frame's answer has carried it
         if not all(item["videoUUID"] in self._answered for item in push.items):
             try:
                 async with asyncio.timeout(SEND_SECONDS):
-                    await self._say([{"data": push.items}])
+                    await self._send_frames([{"data": push.items}])
             except (OSError, TimeoutError):
                 return
-        self.told[push.request_id] = time.monotonic()
+        self.delivered[push.request_id] = time.monotonic()
 
     async def close(self, reason: str) -> None:
         try:
@@ -111,13 +111,13 @@ class Connection:
     async def _take(self, text: str) -> None:
         """Begin what a frame asks for, and read on. A ping waits for nothing."""
         if is_ping(text):
-            await self._say([PONG])
+            await self._send_frames([PONG])
             return
         try:
             async with asyncio.timeout(PLACE_SECONDS):
                 await self._places.acquire()
         except TimeoutError:
-            await self._say(refused_unread(text, TaskError("rateLimitExceeded", CROWDED, status=429)))
+            await self._send_frames(refused_unread(text, TaskError("rateLimitExceeded", CROWDED, status=429)))
             return
         task = asyncio.create_task(self._answer(text))
         self._under_way[task] = text
@@ -137,12 +137,12 @@ class Connection:
             known, frames = None, refused_unread(text, TaskError("rateLimitExceeded", TOO_MANY, status=429))
         if known != before:
             self.known = known
-        told = [item for frame in frames for item in frame.get("data", ())]
-        self._answered.extend(item["videoUUID"] for item in told if "videoUUID" in item)
-        await self._say(frames)
+        items = [item for frame in frames for item in frame.get("data", ())]
+        self._answered.extend(item["videoUUID"] for item in items if "videoUUID" in item)
+        await self._send_frames(frames)
         if before and known is None:
             await self.close(KEY_DIED)
 
-    async def _say(self, frames: list[Frame]) -> None:
+    async def _send_frames(self, frames: list[Frame]) -> None:
         for frame in frames:
             await self._send({"type": "websocket.send", "text": json.dumps(frame, cls=DjangoJSONEncoder)})

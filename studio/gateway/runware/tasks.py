@@ -1,9 +1,8 @@
-"""Each kind of task that a client can send, done."""
+"""Tasks: one function for each kind that a client can send."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -34,9 +33,6 @@ class Caller(NamedTuple):
 
     token: ApiToken
     session: UUID | None = None
-
-
-MEDIA_LIFE = timedelta(days=30)
 
 
 def do(task: Task, caller: Caller) -> Parts:
@@ -165,13 +161,13 @@ def _text(task: Task, name: str) -> str:
     return value
 
 
-LOOK, ASK = (Action.VIEW,), (Action.RENDER,)
+READ, WRITE = (Action.VIEW,), (Action.RENDER,)
 KINDS: dict[str, tuple[tuple[Action, ...], Callable[[Task, Caller], Parts]]] = {
-    "ping": (LOOK, _ping),
-    "videoInference": (ASK, _submit),
-    "getResponse": (LOOK, _poll),
-    "getTaskDetails": (LOOK, _details),
-    "mediaStorage": (ASK, _media),
-    "imageUpload": (ASK, _image),
+    "ping": (READ, _ping),
+    "videoInference": (WRITE, _submit),
+    "getResponse": (READ, _poll),
+    "getTaskDetails": (READ, _details),
+    "mediaStorage": (WRITE, _media),
+    "imageUpload": (WRITE, _image),
     "accountManagement": ((Action.MANAGE_BILLING, Action.VIEW), _account),
 }

@@ -1,4 +1,4 @@
-"""What a client can ask about its account."""
+"""Usage of a workspace, as its client can ask for it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
+"""View of Runware's one address: an array of tasks by POST, answered task by task."""
+
 from __future__ import annotations
 
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
-from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from avatarsite.http.json_body import NotJson
@@ -20,18 +21,18 @@ def tasks(request: HttpRequest) -> JsonResponse:
         return refused(TaskError("methodNotAllowed", "Send tasks with POST.", status=405))
     try:
         bearer = _bearer(request) if "Authorization" in request.headers else None
-        asked = _tasks_in(request)
-        token = batch.named_token(asked[0]) or bearer
+        sent = _tasks_in(request)
+        token = batch.named_token(sent[0]) or bearer
         if token is None:
             raise batch.no_key()
-        check_rate(token, reads=batch.only_reads(asked))
+        check_rate(token, reads=batch.only_reads(sent))
     except TaskError as error:
         return refused(error)
     except TooOften as error:
         refusal = refused(TaskError("rateLimitExceeded", str(error), status=429))
         refusal.headers["Retry-After"] = error.retry_after["Retry-After"]
         return refusal
-    return _answer(asked, token)
+    return _answer(sent, token)
 
 
 def _tasks_in(request: HttpRequest) -> list[dict[str, Any]]:
@@ -50,12 +51,9 @@ def _bearer(request: HttpRequest) -> ApiToken:
         raise batch.no_key() from None
 
 
-def _answer(asked: list[dict[str, Any]], token: ApiToken) -> JsonResponse:
+def _answer(sent: list[dict[str, Any]], token: ApiToken) -> JsonResponse:
     """The status is an error's only if nothing has worked."""
-    answers = batch.answer(asked, Caller(token))
+    answers = batch.answer(sent, Caller(token))
     body: dict[str, Any] = {"data": answers.data} if answers.status == 200 else {}
     body |= {"errors": answers.errors} if answers.errors else {}
     return JsonResponse(body, status=answers.status, headers=answers.headers)
-
-
-urlpatterns = [path("v1", tasks, name="gateway_runware")]

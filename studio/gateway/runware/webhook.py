@@ -1,4 +1,4 @@
-"""Runware's webhook: the task's item, flat, one call for each result."""
+"""Body of Runware's webhook: the task's item, flat, one call for each result."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def body_of(row: GatewayRequest, render: Render | None) -> dict[str, Any]:
     status = status_of(row)
     take = take_of(row, render) if render else status.first if status else None
     if take and take.error:
-        said = failure(take.error)
+        error = failure(take.error)
         head = {"taskType": "videoInference", "taskUUID": row.reference, "status": "error"}
-        return head | {"code": said["code"], "message": said["message"]}
+        return head | {"code": error["code"], "message": error["message"]}
     assert take is not None  # noqa: S101 -- a webhook is written about what has ended
     return success(row, take)

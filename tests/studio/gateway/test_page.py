@@ -27,7 +27,7 @@ def asked(workspace: Workspace, *states: WebhookState, **also: Any) -> GatewayRe
 
 
 def page(cast: Cast) -> str:
-    url = reverse("drop_in", kwargs={"workspace": cast.workspace.slug})
+    url = reverse("gateway", kwargs={"workspace": cast.workspace.slug})
     return cast.browser(cast.bob).get(url).content.decode()
 
 

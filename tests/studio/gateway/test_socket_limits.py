@@ -16,7 +16,7 @@ from avatarsite.workspaces.models import Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
 from studio.gateway.models import GatewayRequest, Protocol, RequestState
 from studio.gateway.runware import frames, hub, socket
-from studio.gateway.runware.pushes import EACH_LOOK, Push, dead_tokens, forget, pushes
+from studio.gateway.runware.pushes import MAX_PUSHES, Push, dead_tokens, forget, pushes
 from tests.conftest import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -40,14 +40,14 @@ def key_of(workspace: Workspace, user: User, *scopes: Scope) -> str:
 
 def test_one_look_tells_each_session_of_its_own_and_of_at_most_twenty(cast: Cast) -> None:
     quiet, stranger = uuid4(), cast.charlie.workspaces.get()
-    mine = [asked(cast.workspace, SESSION) for _ in range(EACH_LOOK + 5)]
+    mine = [asked(cast.workspace, SESSION) for _ in range(MAX_PUSHES + 5)]
     one, foreign = asked(cast.workspace, quiet), asked(stranger, SESSION)
     asked(cast.workspace, SESSION, RequestState.FETCHING)
     asked(cast.workspace, uuid4())
     found = pushes([SESSION, quiet], [])
-    assert [push.request_id for push in found] == [*mine[:EACH_LOOK], one, foreign]
+    assert [push.request_id for push in found] == [*mine[:MAX_PUSHES], one, foreign]
     told = [push.request_id for push in found]
-    assert [push.request_id for push in pushes([SESSION, quiet], told)] == mine[EACH_LOOK:]
+    assert [push.request_id for push in pushes([SESSION, quiet], told)] == mine[MAX_PUSHES:]
     forget(mine)
     assert {push.request_id for push in pushes([SESSION, quiet], [])} == {one, foreign}
 
@@ -88,15 +88,15 @@ class Listener:
 
     def __init__(self, who: frames.Known, *, deaf: bool = False) -> None:
         self.known: frames.Known | None = who
-        self.told: dict[str, float] = {}
+        self.delivered: dict[str, float] = {}
         self.heard: list[str] = []
         self.closed = ""
         self.deaf = deaf
 
-    async def tell(self, push: Push) -> None:
+    async def push(self, push: Push) -> None:
         self.heard.append(push.request_id)
         if not self.deaf:
-            self.told[push.request_id] = asyncio.get_running_loop().time()
+            self.delivered[push.request_id] = asyncio.get_running_loop().time()
 
     async def close(self, reason: str) -> None:
         self.closed = reason
@@ -144,10 +144,10 @@ def test_a_request_leaves_its_session_when_it_was_surely_told_of(cast: Cast) -> 
         here.leave(well)
 
     def pending() -> bool:
-        return bool(well.told) or not well.heard
+        return bool(well.delivered) or not well.heard
 
     in_hub(work)
-    assert (well.heard, well.told) == ([row], {})
+    assert (well.heard, well.delivered) == ([row], {})
     assert GatewayRequest.objects.get(pk=row).session is None
 
 
@@ -236,8 +236,8 @@ def test_a_video_is_sent_once_though_it_is_asked_for_when_it_would_be_pushed(
     monkeypatch.setattr(socket, "IDLE_SECONDS", 0.5)
 
     async def look() -> None:
-        await here.connections[0].tell(Push("gwr_1", SESSION, "ws_1", [VIDEO]))
-        counted.append(list(here.connections[0].told))
+        await here.connections[0].push(Push("gwr_1", SESSION, "ws_1", [VIDEO]))
+        counted.append(list(here.connections[0].delivered))
 
     async def talk(wire: Wire) -> None:
         wire.say(json.dumps([{"taskType": "authentication", "apiKey": "secret"}]))

@@ -84,7 +84,7 @@ def test_uploads_count_among_what_a_token_may_write(uploader: Uploader, settings
 
 @pytest.mark.parametrize("way", ["whole", "part"])
 def test_a_file_has_a_limit(uploader: Uploader, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.gateway.stored_files.MOST_BYTES", 10)
+    monkeypatch.setattr("studio.gateway.stored_files.MAX_BYTES", 10)
     monkeypatch.setattr("studio.gateway.stored_files.PART_BYTES", 10)
     method, url = ("POST", f"{uploader.cdn}/files/upload") if way == "whole" else ("PUT", f"{uploader.address}/1")
     answer = uploader.ask(method, url, content=b"x" * 11)

@@ -27,11 +27,11 @@ from tests.conftest import Cast
 pytestmark = [pytest.mark.django_db]
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 # They hold nobody's secret: whoever has the link itself, or asks for what all may know.
-FOR_EVERYBODY = {"gateway_video", "gateway_file", "gateway_fal_put", "gateway_fal_put_part", "gateway_fal_put_end",
-                 "gateway_fal_jwks", "gateway_aimlapi_models"}  # fmt: skip
+FOR_EVERYBODY = {"gateway_video", "gateway_file", "gateway_fal_upload_signed", "gateway_fal_upload_signed_part",
+                 "gateway_fal_upload_signed_complete", "gateway_fal_jwks", "gateway_aimlapi_models"}  # fmt: skip
 # What a caller's own is, and so has no other's in it.
-OF_THE_CALLER = {"gateway_aimlapi_balance", "gateway_fal_token", "gateway_fal_initiate", "gateway_fal_upload",
-                 "gateway_fal_parts", "gateway_fal_initiate_parts"}  # fmt: skip
+OF_THE_CALLER = {"gateway_aimlapi_balance", "gateway_fal_upload_token", "gateway_fal_initiate", "gateway_fal_upload",
+                 "gateway_fal_multipart", "gateway_fal_initiate_multipart"}  # fmt: skip
 NO = {401, 403, 404, 405}
 UPLOAD_TOKEN = "/compat/fal/rest/storage/auth/token?storage_type=fal-cdn-v3"
 
@@ -65,11 +65,11 @@ class Things:
             **{f"gateway_fal_{word}": asked for word in words},
             **{f"gateway_fal_{word}": {"model": "fal-ai/flux/dev"} for word in ("submit", "run")},
             "gateway_aimlapi_unknown": {"rest": "v2/nowhere"},
-            "gateway_fal_part": {**part, "number": 1},
-            "gateway_fal_parts_end": part,
+            "gateway_fal_multipart_part": {**part, "number": 1},
+            "gateway_fal_multipart_complete": part,
         }
         query = {"gateway_aimlapi": f"?generation_id={self.row['aimlapi'].reference}"}
-        query["gateway_fal_initiate"] = query["gateway_fal_token"] = "?storage_type=fal-cdn-v3"
+        query["gateway_fal_initiate"] = query["gateway_fal_upload_token"] = "?storage_type=fal-cdn-v3"
         return reverse(name, kwargs=fill.get(name)) + query.get(name, "")
 
     @property

@@ -1,4 +1,4 @@
-"""The seal on webhooks in fal's words: ED25519, with a key that derives from SECRET_KEY and so needs no keeping.
+"""Signature of fal's webhooks: ED25519, with a key that derives from SECRET_KEY and so needs no keeping.
 
 fal's page on webhooks has the text that is signed and the form of the key list.
 """
