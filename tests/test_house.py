@@ -17,7 +17,7 @@ from tests.support.paths import ROOT
 APPS = ("avatarsite", "billing", "studio")
 MAX_FILES = 20
 MAX_FILES_OF_BILLING = 12
-CONTRACTS = 6  # as many as there are; ``lint-imports`` says whether they hold
+CONTRACTS = 7  # as many as there are; ``lint-imports`` says whether they hold
 
 FOLDERS = (*APPS, "benchmarks", "docs", "static", "templates", "tests")
 PAGES = ("docs/architecture.md", "docs/glossary.md")
