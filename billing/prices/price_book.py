@@ -147,7 +147,7 @@ def _listings() -> Iterator[Listing]:
     for file in sorted(PRICEBOOK.glob("*.toml")):
         for offer in tomllib.loads(file.read_text(encoding="utf-8"))["offer"]:
             cost = micros_of(Decimal(offer["cost_per_second"]))
-            yield Listing(offer["id"], cost, selling_price(cost, markup), offer["source"], offer["derived"])
+            yield Listing(offer["id"], cost, selling_price(cost, markup), offer["source"], offer.get("derived", False))
     # Our own machine sends no bill, so the draft engine has a price without a cost.
     draft = micros_of(settings.DRAFT_PRICE_PER_SECOND)
     yield Listing(DRAFT, 0, draft, "The setting DRAFT_PRICE_PER_SECOND", derived=False)
