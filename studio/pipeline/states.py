@@ -27,7 +27,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 # How long each state may take before the sweep ends it and gives the money back. Long, because a provider that is
-# slow still delivers; research/product.md 4.4 is why an unknown submit is waited for and not given up at once.
+# slow still delivers, and an unknown submit that is given up at once may yet be made, and cost us.
 DEADLINES: dict[str, timedelta] = {
     S.QUEUED: timedelta(hours=24),
     # fal starts a job within 45 minutes or never, so one that was taken has ended by then and is on its list.

@@ -1,4 +1,4 @@
-"""Traps that others fell into while a video is made, by their number in research/product.md, section 7.
+"""Traps that others fell into while a video is made, each by the number that our notes on other products gave it.
 
 Those about credit alone are in tests/billing/stripe/test_traps.py.
 """

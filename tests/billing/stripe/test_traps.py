@@ -1,4 +1,4 @@
-"""Traps that others fell into with money, by their number in research/product.md, section 7."""
+"""Traps that others fell into with money, each by the number that our notes on other products gave it."""
 
 from __future__ import annotations
 
