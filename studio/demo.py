@@ -15,7 +15,8 @@ from avatarsite.workspaces.models import Member, Role, User, Workspace
 from billing.ledger import posting
 from billing.prices import price_book
 from studio.models import Render, RenderState
-from studio.pipeline.request.take import request_render, retry_render
+from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.take import retry_render, take
 from studio.projects import project_for_new_video
 from studio.uploads.samples import add_samples
 
@@ -62,16 +63,8 @@ def first_video(workspace: Workspace) -> Render:
     """Ask for the sample video; asking again gives the same one."""
     portrait, voice = add_samples(workspace)
     owner = User.objects.get(email=PEOPLE[0].email)
-    render = request_render(
-        workspace=workspace,
-        project=project_for_new_video(workspace),
-        user=owner,
-        portrait=portrait,
-        voice=voice,
-        model="draft",
-        title="Welcome aboard",
-        idempotency_key=FIRST_VIDEO_KEY,
-    )
+    request = RenderRequest(workspace, project_for_new_video(workspace), portrait, voice, title="Welcome aboard")
+    render = take(request, user=owner, idempotency_key=FIRST_VIDEO_KEY)[0]
     while render.ended and render.state != RenderState.READY:
         render = retry_render(render, user=owner, idempotency_key=f"demo:after:{render.pk}")
     return render

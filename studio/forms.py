@@ -142,7 +142,7 @@ class VideoForm(OptionFields):
     model = forms.ChoiceField(required=False, choices=[(model.slug, model.name) for model in MODELS.values()])
     routing = forms.ChoiceField(
         required=False,
-        choices=[(wish, wish) for wish in (CHEAPEST, FASTEST, *PROVIDERS)],
+        choices=[(routing, routing) for routing in (CHEAPEST, FASTEST, *PROVIDERS)],
         error_messages={"invalid_choice": "There is no provider %(value)s. Choose how the provider is picked again."},
     )
     # A hidden "no" goes before the box's "yes", so that a form that says nothing leaves it allowed.
@@ -181,15 +181,15 @@ class VideoForm(OptionFields):
         return self.cleaned_data
 
 
-def known_routing(model: str, wish: str) -> str:
-    """The wish, as far as it makes sense for this model: a provider that was pinned for another model no longer is.
+def known_routing(model: str, routing: str) -> str:
+    """The routing, as far as it makes sense for this model: a provider that was pinned for another model no longer is.
 
     An older video may name a single offer; the form knows its provider.
     """
-    named = find(wish)
-    wish = named.provider if named else wish
-    if wish == FASTEST or wish in {offer.provider for offer in offers_of(model)}:
-        return wish
+    named = find(routing)
+    routing = named.provider if named else routing
+    if routing == FASTEST or routing in {offer.provider for offer in offers_of(model)}:
+        return routing
     return CHEAPEST
 
 

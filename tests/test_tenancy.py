@@ -21,7 +21,8 @@ from billing.ledger import posting
 from billing.models import CardSetup, StripeCustomer, TopUp
 from billing.prices import price_book
 from studio.models import Render
-from studio.pipeline.request.take import request_render
+from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
 from studio.uploads.samples import add_samples
 from tests.conftest import Cast
@@ -198,13 +199,8 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
     price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=10_000, source="test")
     posting.grant(workspace, 5_000_000, key="tenancy", reason="test")
     portrait, voice = add_samples(workspace)
-    render = request_render(
-        workspace=workspace,
-        project=project_for_new_video(workspace),
-        user=cast.alice,
-        portrait=portrait,
-        voice=voice,
-    )
+    request = RenderRequest(workspace, project_for_new_video(workspace), portrait, voice)
+    render = take(request, user=cast.alice)[0]
     invitation = Invitation.objects.create(
         workspace=workspace,
         email="somebody@example.org",

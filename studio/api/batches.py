@@ -16,7 +16,6 @@ from studio.api import inputs
 from studio.api.bodies import BatchAskedBody, BatchBody
 from studio.api.renders import PAYMENT, RenderView
 from studio.api.serializers import BatchQuoteShape, BatchShape, batch_quote_shape, batch_shape
-from studio.api.wishes import wish_of
 from studio.models import UploadKind
 from studio.pipeline.request.batches import (
     BatchRefused,
@@ -29,28 +28,28 @@ from studio.pipeline.request.batches import (
     total_micros,
 )
 from studio.pipeline.request.kept_quotes import as_quoted_batch, sign_batch_quote
-from studio.pipeline.request.render_request import RequestRefused, Wish
+from studio.pipeline.request.render_request import RenderRequest, RequestRefused
 
 TAGS = ["Batches"]
 
 
 class BatchView(RenderView):
-    def wishes(self, asked: dict[str, Any]) -> list[Wish]:
-        """Every item as a wish. Raises BatchRefused with each item whose uploads are not there."""
+    def requests(self, asked: dict[str, Any]) -> list[RenderRequest]:
+        """Every item as a request. Raises BatchRefused with each item whose uploads are not there."""
         project = inputs.project(self.workspace, asked.get("project"))
         items = asked["items"]
         known = inputs.known_uploads(self.workspace, [item[kind.value] for item in items for kind in UploadKind])
-        wishes, refused = [], []
+        requests, refused = [], []
         for index, item in enumerate(items):
             try:
                 portrait, voice = (inputs.of_kind(known, kind, item[kind.value]) for kind in UploadKind)
                 item["notify"] = asked.get("notify", False)
-                wishes.append(wish_of(self.token, item, project=project, portrait=portrait, voice=voice))
+                requests.append(inputs.from_body(self.token, item, project=project, portrait=portrait, voice=voice))
             except RequestRefused as refusal:
                 refused.append(ItemRefused(index, refusal))
         if refused:
             raise BatchRefused(refused, len(items))
-        return wishes
+        return requests
 
 
 class Batches(BatchView):
@@ -85,10 +84,10 @@ class Batches(BatchView):
         asked = self.body(BatchAskedBody)
 
         def deed() -> Response:
-            wishes, most = self.wishes(asked), asked.get("max_amount_micros")
+            requests, most = self.requests(asked), asked.get("max_amount_micros")
             if "quote" in asked:
-                wishes, most = as_quoted_batch(self.workspace, wishes, asked["quote"], most)
-            group = request_batch(self.workspace, wishes, user=self.user, max_amount_micros=most)
+                requests, most = as_quoted_batch(self.workspace, requests, asked["quote"], most)
+            group = request_batch(self.workspace, requests, user=self.user, max_amount_micros=most)
             location = reverse("api_batch", kwargs={"batch": group.pk})
             return Response(batch_shape(status_of(group)), status=201, headers={"Location": location})
 
@@ -109,9 +108,9 @@ class BatchQuotes(BatchView):
         asked = self.body(BatchBody)
 
         def deed() -> Response:
-            wishes = self.wishes(asked)
-            priced = price_batch(wishes)
-            quote_id, ends = sign_batch_quote(self.workspace, wishes, [one.quote for one in priced])
+            requests = self.requests(asked)
+            priced = price_batch(requests)
+            quote_id, ends = sign_batch_quote(self.workspace, requests, [one.quote for one in priced])
             items = [{"index": index, "ceiling": one.quote.ceiling_micros} for index, one in enumerate(priced)]
             quote = {"size": len(priced), "ceiling": total_micros(priced), "items": items}
             return Response(batch_quote_shape(quote | {"id": quote_id, "expires_at": ends}), status=201)

@@ -1,16 +1,36 @@
-"""What a request names, found in its workspace: media by id, address or data URI; projects by id."""
+"""A body as a request to the pipeline, and what it names: media by id, address or data URI; projects by id."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from avatarsite.workspaces.models import User, Workspace
+from avatarsite.workspaces.models import ApiToken, User, Workspace
 from studio.models import Project, Upload, UploadKind
-from studio.pipeline.request.render_request import RequestRefused
+from studio.pipeline.request.render_request import RenderRequest, RequestRefused
 from studio.projects import open_projects, project_for_new_video
 from studio.uploads.fetch import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
 
 PREFIX = "upl_"
+NAMED = ("model", "routing", "fallback", "prompt", "title", "reference", "metadata", "max_amount_micros", "notify")
+
+
+def from_body(
+    token: ApiToken, asked: Mapping[str, Any], *, project: Project, portrait: Upload, voice: Upload
+) -> RenderRequest:
+    """A body as the request that the pipeline takes."""
+    options = dict(asked.get("options", {}))
+    if "takes" in asked:
+        options["takes"] = asked["takes"]
+    return RenderRequest(
+        workspace=token.workspace,
+        project=project,
+        portrait=portrait,
+        voice=voice,
+        options=options,
+        token=token,
+        **{name: asked[name] for name in NAMED if name in asked},
+    )
 
 
 def media(workspace: Workspace, asked: Mapping[str, str], *, user: User | None) -> tuple[Upload, Upload]:

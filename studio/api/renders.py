@@ -27,7 +27,6 @@ from studio.api.asked import listing, shown
 from studio.api.bodies import RenderBody, RendersQuery, WaitQuery
 from studio.api.serializers import EventShape, LinkedOutputShape, RenderShape, event_shape, outputs_of, render_shape
 from studio.api.waiting import until_ended
-from studio.api.wishes import wish_of
 from studio.library import delete_video
 from studio.models import Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
@@ -85,7 +84,7 @@ class Renders(RenderView):
         portrait, voice = inputs.media(self.workspace, asked, user=self.user)
 
         def deed() -> Response:
-            wish = wish_of(
+            request = inputs.from_body(
                 self.token,
                 asked,
                 project=inputs.project(self.workspace, asked.get("project")),
@@ -93,8 +92,8 @@ class Renders(RenderView):
                 voice=voice,
             )
             if "quote" in asked:
-                wish = as_quoted(wish, asked)
-            return _made(take_within(wish, user=self.user)[0])
+                request = as_quoted(request, asked)
+            return _made(take_within(request, user=self.user)[0])
 
         return self.asking(deed)
 

@@ -30,7 +30,8 @@ from studio.pipeline.cancel import finish_cancelled, request_cancel
 from studio.pipeline.request import limits
 from studio.pipeline.request.options import check_offered, checked_options
 from studio.pipeline.request.quote import Quote, quote_render
-from studio.pipeline.request.take import request_takes
+from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.take import take
 from studio.pipeline.states import backoff
 from studio.projects import project_for_new_video
 from studio.providers import registry
@@ -270,10 +271,8 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
         with transaction.atomic():
             if not _move(row, state=RequestState.SUBMITTED, next_try_at=None):
                 return False
-            renders = request_takes(
-                user=None,
+            request = RenderRequest(
                 token=row.token,
-                idempotency_key=f"gateway:{row.pk}",
                 workspace=row.workspace,
                 project=project_for_new_video(row.workspace),
                 portrait=portrait,
@@ -284,6 +283,7 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
                 fallback=params["fallback"],
                 reference=row.client_reference or row.reference,
             )
+            renders = take(request, user=None, idempotency_key=f"gateway:{row.pk}")
             done_with = {} if row.body else {"params": {"digest": params.get("digest", "")}}  # X-Fal-Store-IO: 0
             GatewayRequest.objects.filter(pk=row.pk).update(render=renders[0], **done_with)
     except DomainError as refusal:

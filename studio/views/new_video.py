@@ -25,8 +25,9 @@ from studio.models import Project, Render, Upload, UploadKind
 from studio.pipeline.request.kept_quotes import as_shown
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import CHEAPEST, is_pinned
+from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.scopes import scopes_of
-from studio.pipeline.request.take import Wish, take
+from studio.pipeline.request.take import take
 from studio.projects import FIRST_PROJECT, first_project, open_projects, project_for_new_video
 from studio.uploads.add import add_upload
 from studio.uploads.samples import samples_to_start_with
@@ -61,16 +62,16 @@ def video_new(request: WorkspaceRequest) -> HttpResponse:
 def video_quote(request: WorkspaceRequest) -> HttpResponse:
     form = VideoForm(request.workspace, request.POST)
     form.is_valid()
-    wish = form.cleaned_data
+    values = form.cleaned_data
     panel = price_panel(
         request.workspace,
-        portrait=wish.get("portrait"),
-        voice=wish.get("voice"),
-        model=wish.get("model") or form.initial["model"],
-        routing=wish.get("routing") or CHEAPEST,
-        fallback=wish.get("fallback", True),
-        options={name: wish.get(name) or DEFAULTS[name] for name in PRICED},
-        scopes=_scopes(request, wish.get("project")),
+        portrait=values.get("portrait"),
+        voice=values.get("voice"),
+        model=values.get("model") or form.initial["model"],
+        routing=values.get("routing") or CHEAPEST,
+        fallback=values.get("fallback", True),
+        options={name: values.get(name) or DEFAULTS[name] for name in PRICED},
+        scopes=_scopes(request, values.get("project")),
     )
     return render(request, "studio/partials/price.html", {"panel": panel, **_paying(request, form, panel)})
 
@@ -128,23 +129,23 @@ def _upload(request: WorkspaceRequest, form: VideoForm, kind: UploadKind) -> Upl
 
 def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Upload) -> Render | None:
     """The render, or None when the form has got the reason."""
-    wish = form.cleaned_data
+    values = form.cleaned_data
     try:
-        asked = Wish(
+        asked = RenderRequest(
             workspace=request.workspace,
-            project=wish["project"] or project_for_new_video(request.workspace),
+            project=values["project"] or project_for_new_video(request.workspace),
             portrait=portrait,
             voice=voice,
-            model=wish["model"],
-            routing=wish["routing"],
-            fallback=may_move(wish["routing"], fallback=wish["fallback"]),
-            prompt=wish["prompt"],
+            model=values["model"],
+            routing=values["routing"],
+            fallback=may_move(values["routing"], fallback=values["fallback"]),
+            prompt=values["prompt"],
             options=form.options(),
-            title=wish["title"],
-            max_amount_micros=wish["max_amount_micros"],
+            title=values["title"],
+            max_amount_micros=values["max_amount_micros"],
         )
-        key = wish["idempotency_key"] or None
-        return take(as_shown(asked, wish["quote"]), user=request.user, idempotency_key=key)[0]
+        key = values["idempotency_key"] or None
+        return take(as_shown(asked, values["quote"]), user=request.user, idempotency_key=key)[0]
     except DomainError as refusal:
         form.add_error(refusal.field if refusal.field in SHOWN else None, str(refusal))
     return None
@@ -165,7 +166,7 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
     )
     context = {
         "form": form,
-        # Whatever came before was refused or made; the next press is a new wish.
+        # Whatever came before was refused or made; the next press is a new request.
         "key": new_id("ask"),
         "portrait_slot": Slot(UploadKind.PORTRAIT, portrait, _errors(form, UploadKind.PORTRAIT)),
         "voice_slot": Slot(UploadKind.VOICE, voice, _errors(form, UploadKind.VOICE)),

@@ -36,7 +36,8 @@ from billing.models import StripeCustomer, TopUp, TopUpState  # noqa: E402
 from billing.prices import price_book  # noqa: E402
 from studio.models import Render, UploadKind  # noqa: E402
 from studio.pipeline.cancel import request_cancel  # noqa: E402
-from studio.pipeline.request.take import request_render  # noqa: E402
+from studio.pipeline.request.render_request import RenderRequest  # noqa: E402
+from studio.pipeline.request.take import take  # noqa: E402
 from studio.projects import archive_project, change_project, create_project, project_for_new_video  # noqa: E402
 from studio.uploads.add import add_upload  # noqa: E402
 from studio.uploads.samples import VOICE, add_samples  # noqa: E402
@@ -71,14 +72,10 @@ def ask_for(slug: str, *titles: str, until: str) -> list[dict[str, str]]:
     workspace = Workspace.objects.get(slug=slug)
     portrait, voice = add_samples(workspace)
     renders = [
-        request_render(
-            workspace=workspace,
-            project=project_for_new_video(workspace),
+        take(
+            RenderRequest(workspace, project_for_new_video(workspace), portrait, voice, title=title),
             user=_owner(slug).user,
-            portrait=portrait,
-            voice=voice,
-            title=title,
-        )
+        )[0]
         for title in titles
     ]
     return [facts(_once(render.pk, until)) for render in renders]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import wave
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.core.files.base import ContentFile
@@ -14,7 +15,8 @@ from avatarsite.workspaces.models import Workspace
 from billing.ledger import posting
 from billing.prices import price_book
 from studio.models import JobStatus, Outcome, Project, ProviderJob, Render, RenderState, Upload, UploadKind
-from studio.pipeline.request.take import request_render
+from studio.pipeline.request import take
+from studio.pipeline.request.render_request import RenderRequest
 from studio.projects import project_for_new_video
 from studio.uploads.add import add_upload
 from studio.uploads.samples import PORTRAIT
@@ -51,18 +53,11 @@ def make_studio(
     )
 
 
-def ask(studio: Studio, *, key: str | None = None, **also: object) -> Render:
+def ask(studio: Studio, *, key: str | None = None, **also: Any) -> Render:
     """What names its offer stays with it, unless it says otherwise: so what became of that one can be told."""
     also.setdefault("fallback", "offer" not in also)
-    return request_render(
-        user=None,
-        idempotency_key=key,
-        workspace=studio.workspace,
-        project=studio.project,
-        portrait=studio.portrait,
-        voice=studio.voice,
-        **also,
-    )
+    request = RenderRequest(studio.workspace, studio.project, studio.portrait, studio.voice, **also)
+    return take.take(request, user=None, idempotency_key=key)[0]
 
 
 def done_at_provider(render: Render, url: str) -> None:

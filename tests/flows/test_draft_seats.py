@@ -28,12 +28,12 @@ MOST_BYTES = 700_000_000
 
 ASK = """
 from studio.pipeline.request.batches import request_batch
-from studio.pipeline.request.render_request import Wish
+from studio.pipeline.request.render_request import RenderRequest
 from tests.flows.cast import make_studio
 def ask(slug, count, seconds):
     studio = make_studio(slug=slug, balance_micros=0, price_micros=0, voice_seconds=seconds)
-    wish = Wish(studio.workspace, studio.project, studio.portrait, studio.voice)
-    request_batch(studio.workspace, [wish] * count, user=None)
+    request = RenderRequest(studio.workspace, studio.project, studio.portrait, studio.voice)
+    request_batch(studio.workspace, [request] * count, user=None)
     print(json.dumps(None))
 """
 # Asked many times, and to start Python for each would take longer than a draft.

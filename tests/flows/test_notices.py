@@ -15,7 +15,7 @@ from studio.models import Render, RenderGroup, RenderState
 from studio.pipeline.cancel import request_cancel
 from studio.pipeline.failures import fail_render
 from studio.pipeline.request.batches import request_batch
-from studio.pipeline.request.render_request import Wish
+from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.pipeline.settle import settle_render
 from studio.pipeline.states import advance
@@ -62,14 +62,14 @@ def asked(studio: Studio, *, by_token: bool, count: int, one_by_one: bool = Fals
     """Renders that began an hour ago."""
     maker = User.objects.get(email="maker@example.com")
     token = make_token(studio.workspace, user=maker, name="CI", scopes=[Scope.RENDER])[0] if by_token else None
-    wish = Wish(
+    request = RenderRequest(
         workspace=studio.workspace, project=studio.project, portrait=studio.portrait, voice=studio.voice,
         token=token, **also,  # type: ignore[arg-type]
     )  # fmt: skip
     if one_by_one:
-        renders = [take(wish, user=maker, idempotency_key=None)[0] for _ in range(count)]
+        renders = [take(request, user=maker, idempotency_key=None)[0] for _ in range(count)]
     else:
-        renders = list(request_batch(studio.workspace, [wish] * count, user=maker).renders.order_by("pk"))
+        renders = list(request_batch(studio.workspace, [request] * count, user=maker).renders.order_by("pk"))
     Render.objects.update(created_at=timezone.now() - timedelta(hours=1))
     RenderGroup.objects.update(created_at=timezone.now() - timedelta(hours=1))
     return list(Render.objects.filter(pk__in=[one.pk for one in renders]).order_by("pk"))
@@ -131,11 +131,11 @@ def test_what_was_cancelled_altogether_is_told_to_nobody(studio: Studio) -> None
 
 def test_takes_of_the_page_are_one_mail(studio: Studio) -> None:
     maker = User.objects.get(email="maker@example.com")
-    wish = Wish(
+    request = RenderRequest(
         workspace=studio.workspace, project=studio.project, portrait=studio.portrait, voice=studio.voice,
         options={"takes": 3},
     )  # fmt: skip
-    takes = take(wish, user=maker, idempotency_key=None)
+    takes = take(request, user=maker, idempotency_key=None)
     RenderGroup.objects.update(created_at=timezone.now() - timedelta(hours=1))
     for render in takes:
         end(render)

@@ -23,7 +23,8 @@ from studio.models import Delivery, DeliveryState, Render, RenderGroup, RenderSt
 from studio.pipeline.deliver import MAX_TRIES, deliver_video
 from studio.pipeline.drive import drive
 from studio.pipeline.expire import delete_due_files
-from studio.pipeline.request.take import RequestRefused, request_takes
+from studio.pipeline.request.render_request import RenderRequest, RequestRefused
+from studio.pipeline.request.take import take
 from studio.providers import registry
 from tests.flows.cast import Studio, ask, make_studio
 from tests.simulators.fixture import Inbox, Simulators
@@ -204,10 +205,7 @@ def test_a_content_check_leaves_out_providers_without_one(studio: Studio) -> Non
 )
 def test_what_is_no_value_is_refused_by_name(options: dict[str, Any], sentence: str, studio: Studio) -> None:
     with pytest.raises(RequestRefused, match=sentence) as refused:
-        request_takes(
-            user=None, workspace=studio.workspace, project=studio.project, portrait=studio.portrait,
-            voice=studio.voice, options=options,
-        )  # fmt: skip
+        take(RenderRequest(studio.workspace, studio.project, studio.portrait, studio.voice, options=options), user=None)
     assert refused.value.field == next(iter(options))
 
 

@@ -21,7 +21,7 @@ from studio.pipeline.cancel import cancel_at_provider, request_cancel
 from studio.pipeline.failures import SENTENCES
 from studio.pipeline.overdue import sweep
 from studio.pipeline.request.quote import quote_render
-from studio.pipeline.request.take import RequestRefused
+from studio.pipeline.request.render_request import RequestRefused
 from tests.conftest import Cast, person
 from tests.flows.cast import Studio, ask
 from tests.flows.pace import drive_for, let_time_pass

@@ -23,7 +23,8 @@ from studio.pipeline.drive import drive
 from studio.pipeline.failures import fail_render
 from studio.pipeline.ingest.receive import ingest_render
 from studio.pipeline.request.quote import ceiling_ms, quote_render
-from studio.pipeline.request.take import RequestRefused, retry_render
+from studio.pipeline.request.render_request import RequestRefused
+from studio.pipeline.request.take import retry_render
 from studio.pipeline.submit import submit_render
 from studio.pipeline.watch import lease
 from studio.pipeline.watch.loop import check_now, watch

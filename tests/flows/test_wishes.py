@@ -15,7 +15,8 @@ from studio.models import Render, RenderState
 from studio.pipeline.drive import drive
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import quote_render
-from studio.pipeline.request.take import RequestRefused, retry_render
+from studio.pipeline.request.render_request import RequestRefused
+from studio.pipeline.request.take import retry_render
 from tests.flows.cast import Studio, ask, make_studio
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,7 +10,8 @@ from billing.prices import price_book
 from studio.models import Outcome, Project, ProviderJob, Render, RenderState, Upload, UploadKind
 from studio.pipeline.cancel import finish_cancelled
 from studio.pipeline.failures import fail_by_provider
-from studio.pipeline.request.take import request_render
+from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.take import take
 from studio.pipeline.settle import settle_render
 from studio.pipeline.states import advance
 from studio.projects import project_for_new_video
@@ -54,17 +55,23 @@ def _upload(workspace: Workspace, kind: UploadKind, name: str, **facts: Any) -> 
     return upload
 
 
-def asked(workspace: Workspace, title: str = "A video", *, project: Project | None = None, **also: Any) -> Render:
+def asked(
+    workspace: Workspace,
+    title: str = "A video",
+    *,
+    project: Project | None = None,
+    **also: Any,
+) -> Render:
     """A queued render."""
-    return request_render(
+    request = RenderRequest(
         workspace=workspace,
-        user=None,
         project=project or project_for_new_video(workspace),
         portrait=portrait_of(workspace),
         voice=voice_of(workspace),
         title=title,
         **also,
     )
+    return take(request, user=None)[0]
 
 
 def rendering(workspace: Workspace, title: str = "A video", *, percent: int | None = None, **also: Any) -> Render:

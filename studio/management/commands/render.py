@@ -18,7 +18,8 @@ from studio.models import Render, RenderState, UploadKind
 from studio.pipeline.drive import drive
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
 from studio.pipeline.request.quote import CHEAPEST, FASTEST
-from studio.pipeline.request.take import request_render
+from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
 from studio.providers import registry
 from studio.terminal import StageBars
@@ -81,10 +82,9 @@ class Command(BaseCommand):
             raise CommandError(f"There is no workspace {options['workspace']!r}.")
         offer = options["offer"] or (None if options["model"] else DRAFT)
         try:
-            return request_render(
+            request = RenderRequest(
                 workspace=workspace,
                 project=project_for_new_video(workspace),
-                user=None,
                 portrait=_upload(workspace, UploadKind.PORTRAIT, options["portrait"]),
                 voice=_upload(workspace, UploadKind.VOICE, options["voice"]),
                 model=options["model"] or registry.offer(offer or DRAFT).model,
@@ -95,6 +95,7 @@ class Command(BaseCommand):
                 title=options["title"],
                 options={name: options[name] for name in OPTIONS},
             )
+            return take(request, user=None)[0]
         except DomainError as refusal:
             raise CommandError(f"{refusal.field}: {refusal}" if refusal.field else str(refusal)) from refusal
 

@@ -15,8 +15,8 @@ from billing.money import usd
 from studio.models import Render, RenderGroup, RenderState
 from studio.pipeline.request import limits
 from studio.pipeline.request.quote import Quote
-from studio.pipeline.request.render_request import TITLE_LIMIT, RequestRefused, Wish, checked
-from studio.pipeline.request.take import price_wish, title_of, write_render
+from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, RequestRefused, validate
+from studio.pipeline.request.take import price_request, title_of, write_render
 
 MOST_ITEMS = 1_000
 
@@ -41,9 +41,9 @@ class BatchRefused(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """A wish with its complete options and what it would cost."""
+    """A request with its complete options and what it would cost."""
 
-    wish: Wish
+    request: RenderRequest
     options: Mapping[str, Any]
     quote: Quote
 
@@ -67,17 +67,17 @@ class BatchStatus:
         return not any(self.states[state] for state in alive)
 
 
-def price_batch(wishes: Sequence[Wish]) -> list[Priced]:
+def price_batch(requests: Sequence[RenderRequest]) -> list[Priced]:
     """What each would cost; writes nothing. Raises BatchRefused with every item that can't be made."""
     priced, refused = [], []
     quotes: dict[Any, Quote] = {}
-    for index, wish in enumerate(wishes):
+    for index, request in enumerate(requests):
         try:
-            priced.append(_priced(wish, quotes))
+            priced.append(_priced(request, quotes))
         except RequestRefused as refusal:
             refused.append(ItemRefused(index, refusal))
     if refused:
-        raise BatchRefused(refused, len(wishes))
+        raise BatchRefused(refused, len(requests))
     return priced
 
 
@@ -87,14 +87,14 @@ def total_micros(priced: Sequence[Priced]) -> int:
 
 
 def request_batch(
-    workspace: Workspace, wishes: Sequence[Wish], *, user: User | None, max_amount_micros: int | None = None
+    workspace: Workspace, requests: Sequence[RenderRequest], *, user: User | None, max_amount_micros: int | None = None
 ) -> RenderGroup:
     """Take them all, each with a hold of its own, in one transaction.
 
     Raises BatchRefused, RequestRefused, DraftsLimited, holds.InsufficientCredit, holds.WalletFrozen or
     holds.BudgetReached; then nothing was written.
     """
-    priced = price_batch(wishes)
+    priced = price_batch(requests)
     total = total_micros(priced)
     if max_amount_micros is not None and total > max_amount_micros:
         raise RequestRefused(
@@ -104,10 +104,10 @@ def request_batch(
             "Ask for a quote again, or allow more.",
         )
     with transaction.atomic():
-        limits.admit(workspace, wishes[0].token if wishes else None, [one.quote for one in priced])
+        limits.admit(workspace, requests[0].token if requests else None, [one.quote for one in priced])
         group = RenderGroup.objects.create(workspace=workspace, is_batch=True)
         for one in priced:
-            write_render(one.wish, dict(one.options), one.quote, user, None, group)
+            write_render(one.request, dict(one.options), one.quote, user, None, group)
     return group
 
 
@@ -134,16 +134,16 @@ def statuses_of(groups: Sequence[RenderGroup]) -> list[BatchStatus]:
     return [BatchStatus(group, found[group.pk][0], *found[group.pk][1]) for group in groups]
 
 
-def _priced(wish: Wish, quotes: dict[Any, Quote]) -> Priced:
-    options = checked(wish)
+def _priced(request: RenderRequest, quotes: dict[Any, Quote]) -> Priced:
+    options = validate(request)
     if options["takes"] != 1:
         raise RequestRefused("takes", "bad_option", "An item of a batch is one take.", "Repeat the item instead.")
     # A thousand items are seldom more than a few different prices.
     same = (
-        *(wish.model, wish.voice.duration_ms, wish.offer, wish.routing, wish.fallback, wish.terms),
+        *(request.model, request.voice.duration_ms, request.offer, request.routing, request.fallback, request.terms),
         options["content_check"],
     )
     if same not in quotes:
-        quotes[same] = price_wish(wish, options)
-    title = wish.title.strip() or title_of(wish.voice)
-    return Priced(replace(wish, title=title[:TITLE_LIMIT]), options, quotes[same])
+        quotes[same] = price_request(request, options)
+    title = request.title.strip() or title_of(request.voice)
+    return Priced(replace(request, title=title[:TITLE_LIMIT]), options, quotes[same])

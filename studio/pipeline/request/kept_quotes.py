@@ -18,7 +18,7 @@ from django.utils import timezone
 from avatarsite.workspaces.models import Workspace
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote, Terms
-from studio.pipeline.request.render_request import RequestRefused, Wish
+from studio.pipeline.request.render_request import RenderRequest, RequestRefused
 
 LIFE = timedelta(minutes=30)
 PREFIX, BATCH_PREFIX = "quo_", "qub_"
@@ -57,9 +57,9 @@ def read_quote(workspace: Workspace, quote: str) -> Agreed:
     return Agreed(*[*facts[:-1], _terms(facts[-1])])
 
 
-def as_quoted(wish: Wish, asked: Mapping[str, Any]) -> Wish:
-    """The wish, held to its quote. Raises RequestRefused when it is another wish, or the quote is too old."""
-    agreed = read_quote(wish.workspace, asked["quote"])
+def as_quoted(request: RenderRequest, asked: Mapping[str, Any]) -> RenderRequest:
+    """The request, held to its quote. Raises RequestRefused when it differs from that, or the quote is too old."""
+    agreed = read_quote(request.workspace, asked["quote"])
     said = {"model": agreed.model, "routing": agreed.routing, "takes": agreed.takes}
     if not agreed.fallback:
         said["fallback"] = False  # to stay although it might have moved on asks for less than was quoted
@@ -67,73 +67,81 @@ def as_quoted(wish: Wish, asked: Mapping[str, Any]) -> Wish:
         if asked.get(name, value) != value:
             found = f"The quote was for {name} {value!r}, and the request says {asked[name]!r}."
             raise RequestRefused(name, "quote_differs", found, "Leave it out, or ask for another quote.")
-    if agreed.test != wish.test:
+    if agreed.test != request.test:
         raise RequestRefused("quote", "quote_differs", _other_kind(test=agreed.test), ASK_AGAIN)
-    if (wish.voice.duration_ms or 0) > agreed.voice_ms:
+    if (request.voice.duration_ms or 0) > agreed.voice_ms:
         found = f"The quote was for {agreed.voice_ms / 1000:g} s of voice; this one is longer."
         raise RequestRefused("voice", "quote_differs", found, ASK_AGAIN)
     return replace(
-        wish,
+        request,
         model=agreed.model,
         routing=agreed.routing,
         fallback=bool(asked.get("fallback", agreed.fallback)),
-        options=dict(wish.options) | {"takes": agreed.takes},
-        max_amount_micros=_least(agreed.ceiling_micros, wish.max_amount_micros),
+        options=dict(request.options) | {"takes": agreed.takes},
+        max_amount_micros=_least(agreed.ceiling_micros, request.max_amount_micros),
         terms=agreed.terms,
     )
 
 
-def as_shown(wish: Wish, quote: str) -> Wish:
-    """The wish of a page, held to the price that stood there; as it is when the page showed none, or it has expired.
+def as_shown(request: RenderRequest, quote: str) -> RenderRequest:
+    """A page's request, held to the price that stood there; as it is when the page showed none, or it has expired.
 
     Then the amount that the page showed still is the most that we hold.
     """
-    takes = wish.options.get("takes", DEFAULTS["takes"])
-    asked = {"quote": quote, "model": wish.model, "routing": wish.routing, "takes": takes, "fallback": wish.fallback}
+    takes = request.options.get("takes", DEFAULTS["takes"])
+    asked = {
+        "quote": quote,
+        "model": request.model,
+        "routing": request.routing,
+        "takes": takes,
+        "fallback": request.fallback,
+    }
     try:
-        held = as_quoted(wish, asked)
+        held = as_quoted(request, asked)
     except RequestRefused:
-        return wish
-    return held if held.terms and held.terms.chain else wish
+        return request
+    return held if held.terms and held.terms.chain else request
 
 
 # --- Batches ----------------------------------------------------------------------------------------------------------
 
 
-def sign_batch_quote(workspace: Workspace, wishes: Sequence[Wish], quotes: Sequence[Quote]) -> tuple[str, datetime]:
+def sign_batch_quote(
+    workspace: Workspace, requests: Sequence[RenderRequest], quotes: Sequence[Quote]
+) -> tuple[str, datetime]:
     """As ``sign_quote``, of many: the different terms once each, and of which each item is."""
     terms = list(dict.fromkeys(quote.terms for quote in quotes))
     which = [terms.index(quote.terms) for quote in quotes]
     ceiling = sum(quote.ceiling_micros for quote in quotes)
-    return _sign(BATCH_PREFIX, workspace, [_digest(wishes), ceiling, [astuple(each) for each in terms], which])
+    return _sign(BATCH_PREFIX, workspace, [_digest(requests), ceiling, [astuple(each) for each in terms], which])
 
 
 def as_quoted_batch(
-    workspace: Workspace, wishes: Sequence[Wish], quote: str, most: int | None
-) -> tuple[list[Wish], int]:
-    """The wishes, held to their quote, and the most that they may cost together. Raises RequestRefused."""
+    workspace: Workspace, requests: Sequence[RenderRequest], quote: str, most: int | None
+) -> tuple[list[RenderRequest], int]:
+    """The requests, held to their quote, and the most that they may cost together. Raises RequestRefused."""
     digest, ceiling, terms, which = _read(BATCH_PREFIX, workspace, quote)
-    if digest != _digest(wishes):
+    if digest != _digest(requests):
         found = "The items are not those that were quoted, in their order."
         raise RequestRefused("items", "quote_differs", found, "Send what was quoted, or ask for another quote.")
     known = [_terms(each) for each in terms]
-    held = [replace(wish, terms=known[number]) for wish, number in zip(wishes, which, strict=True)]
+    held = [replace(request, terms=known[number]) for request, number in zip(requests, which, strict=True)]
     return held, _least(ceiling, most)
 
 
-def _digest(wishes: Sequence[Wish]) -> str:
+def _digest(requests: Sequence[RenderRequest]) -> str:
     """Of what bears on the price, item by item."""
     told = [
         (
-            *(wish.voice.pk, wish.model, wish.routing, wish.fallback, wish.test),
-            wish.options.get("content_check", DEFAULTS["content_check"]),
+            *(request.voice.pk, request.model, request.routing, request.fallback, request.test),
+            request.options.get("content_check", DEFAULTS["content_check"]),
         )
-        for wish in wishes
+        for request in requests
     ]
     return sha256(json.dumps(told).encode()).hexdigest()
 
 
-# --- Signing ----------------------------------------------------------------------------------------------------------
+# --- Signature --------------------------------------------------------------------------------------------------------
 
 
 def _sign(prefix: str, workspace: Workspace, facts: Sequence[Any]) -> tuple[str, datetime]:

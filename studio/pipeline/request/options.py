@@ -52,14 +52,14 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return full
 
 
-def check_offered(options: Mapping[str, Any], model: str, wish: str) -> None:
-    """Refuse what none of the offers that ``wish`` allows can do; a routing or an offer, or "" for every offer.
+def check_offered(options: Mapping[str, Any], model: str, routing: str) -> None:
+    """Refuse what none of the offers that ``routing`` allows can do; a routing or an offer, or "" for every offer.
 
     Raises OptionRefused with the name of the option and who offers it.
     """
     if options["content_check"] == "none":
         return
-    named = [offer for offer in registry.offers_of(model) if wish in (offer.id, offer.provider)]
+    named = [offer for offer in registry.offers_of(model) if routing in (offer.id, offer.provider)]
     asked = named or registry.offers_of(model)
     if any(not why_not_offered(options, offer.provider) for offer in asked):
         return

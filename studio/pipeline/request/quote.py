@@ -87,7 +87,7 @@ class Quote:
         return max((line.ceiling_ms for line in self.chain), default=0)
 
 
-def quote_render(  # noqa: PLR0913 -- the parts of a wish that bear on its price
+def quote_render(  # noqa: PLR0913 -- the parts of a request that bear on its price
     *,
     model: str,
     voice_ms: int,
@@ -203,24 +203,24 @@ def _ordered(lines: list[QuoteLine], routing: str, *, fallback: bool) -> list[Qu
     if routing == FASTEST:
         slowest = float("inf")
         return sorted(able, key=lambda line: (line.expected_seconds or slowest, *price(line)))
-    named = _wished(lines, routing)
-    chain = sorted(_wished(able, routing), key=price)
+    named = _named(lines, routing)
+    chain = sorted(_named(able, routing), key=price)
     return chain + sorted((line for line in able if line not in named), key=price) if named and fallback else chain
 
 
-def _wished(lines: list[QuoteLine], routing: str) -> list[QuoteLine]:
+def _named(lines: list[QuoteLine], routing: str) -> list[QuoteLine]:
     """The lines of one provider, or of one offer."""
     return [line for line in lines if routing in (line.offer, line.provider)]
 
 
 def _why(lines: list[QuoteLine], chain: list[QuoteLine], routing: str) -> str:
     if not chain:
-        wanted = _wished(lines, routing) if is_pinned(routing) else lines
+        wanted = _named(lines, routing) if is_pinned(routing) else lines
         return wanted[0].why_not if wanted else "There is no such offer."
     if routing == registry.TEST_OFFER:
         return "A test token renders drafts, for nothing."
     if is_pinned(routing):
-        chosen = _wished(chain[:1], routing)
+        chosen = _named(chain[:1], routing)
         return "You chose this provider." if chosen else "What you chose can't take it now; the cheapest other does."
     if len(chain) == 1:
         return "The only provider that is available now."

@@ -1,4 +1,4 @@
-"""What somebody asks for, and whether it can be asked."""
+"""A request for a video, and whether it is valid."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class RequestRefused(DomainError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What somebody asks for. ``max_amount_micros`` is the price that they saw, of all takes: the most we hold.
+class RenderRequest:
+    """A request for a video. ``max_amount_micros`` is the price that they saw, of all takes: the most we hold.
 
     ``reference`` and ``metadata`` are the customer's own words, kept and given back. ``token`` is the API token that
     asks; one for tests gets the draft engine whatever the model, and no money moves. ``terms`` are those of the quote
@@ -64,45 +64,45 @@ class Wish:
         return self.token is not None and self.token.test
 
 
-def checked(wish: Wish) -> dict[str, Any]:
-    """The request's options, complete. Raises RequestRefused with the first thing that is wrong with the request."""
-    _check_names(wish)
-    _check_texts(wish)
+def validate(request: RenderRequest) -> dict[str, Any]:
+    """The request's options, complete. Raises RequestRefused with the first thing that is wrong with it."""
+    _check_names(request)
+    _check_texts(request)
     try:
-        check_pair(wish.portrait, wish.voice)
-        options = checked_options(wish.options)
-        if not wish.test:
-            check_offered(options, wish.model, wish.offer or wish.routing)
+        check_pair(request.portrait, request.voice)
+        options = checked_options(request.options)
+        if not request.test:
+            check_offered(options, request.model, request.offer or request.routing)
     except (UploadRefused, OptionRefused) as refusal:
         raise RequestRefused(refusal.field, refusal.code, refusal.message, refusal.remedy) from refusal
     return options
 
 
-def _check_names(wish: Wish) -> None:
+def _check_names(request: RenderRequest) -> None:
     """That everything named exists, and in this workspace."""
-    if wish.model not in registry.MODELS:
+    if request.model not in registry.MODELS:
         choices = ", ".join(registry.MODELS)
-        found = f"There is no model {wish.model!r}."
+        found = f"There is no model {request.model!r}."
         raise RequestRefused("model", "unknown_model", found, f"Choose one of {choices}.")
-    if wish.portrait.kind != UploadKind.PORTRAIT or wish.portrait.workspace_id != wish.workspace.pk:
+    if request.portrait.kind != UploadKind.PORTRAIT or request.portrait.workspace_id != request.workspace.pk:
         found = "This is not a portrait of this workspace."
         raise RequestRefused("portrait", "not_a_portrait", found, "Choose another.")
-    if wish.voice.kind != UploadKind.VOICE or wish.voice.workspace_id != wish.workspace.pk:
+    if request.voice.kind != UploadKind.VOICE or request.voice.workspace_id != request.workspace.pk:
         raise RequestRefused("voice", "not_a_voice", "This is not a voice track of this workspace.", "Choose another.")
-    if wish.project.workspace_id != wish.workspace.pk or wish.project.archived_at:
+    if request.project.workspace_id != request.workspace.pk or request.project.archived_at:
         raise RequestRefused("project", "no_such_project", "This project can't take videos.", "Choose another.")
 
 
-def _check_texts(wish: Wish) -> None:
+def _check_texts(request: RenderRequest) -> None:
     """That the customer's own words are within their limits, and can be stored."""
-    _check_length("prompt", wish.prompt.strip(), PROMPT_LIMIT)
-    _check_length("reference", wish.reference, REFERENCE_LIMIT)
-    if len(wish.metadata) > METADATA_LIMIT:
-        found = f"The metadata has {len(wish.metadata)} entries; the limit is {METADATA_LIMIT}."
+    _check_length("prompt", request.prompt.strip(), PROMPT_LIMIT)
+    _check_length("reference", request.reference, REFERENCE_LIMIT)
+    if len(request.metadata) > METADATA_LIMIT:
+        found = f"The metadata has {len(request.metadata)} entries; the limit is {METADATA_LIMIT}."
         raise RequestRefused(
             "metadata", "metadata_too_large", found, "Keep the rest on your side, under the reference."
         )
-    for name, value in wish.metadata.items():
+    for name, value in request.metadata.items():
         if not isinstance(name, str) or not isinstance(value, str):
             found = f"The metadata's {name!r} is not a text."
             raise RequestRefused("metadata", "metadata_not_text", found, "Send names and values as strings.")

@@ -21,65 +21,41 @@ from studio.pipeline.events import record_news
 from studio.pipeline.request import limits
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote, quote_render
-from studio.pipeline.request.render_request import TITLE_LIMIT, RequestRefused, Wish, checked
+from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, RequestRefused, validate
 from studio.pipeline.request.scopes import scopes_of
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
 
-__all__ = [
-    "RequestRefused",
-    "Wish",
-    "price_wish",
-    "request_render",
-    "request_takes",
-    "retry_render",
-    "take",
-    "take_key",
-    "take_within",
-    "title_of",
-    "write_render",
-]
 
+def take(request: RenderRequest, *, user: User | None, idempotency_key: str | None = None) -> list[Render]:
+    """Take a request: as many renders as ``options["takes"]`` says, each with a hold of its own, queued; all or none.
 
-def request_render(*, user: User | None, idempotency_key: str | None = None, **wish: Any) -> Render:
-    """Take a request: one render, one hold, queued. The same key again gives the same render.
-
-    Several takes are as many renders in one group, asked for by ``request_takes``; this gives the first of them.
-    Raises RequestRefused, DraftsLimited, holds.InsufficientCredit, holds.WalletFrozen or holds.BudgetReached; then
-    nothing is held.
+    The same key again gives the same renders. Raises RequestRefused, DraftsLimited, holds.InsufficientCredit,
+    holds.WalletFrozen or holds.BudgetReached; then nothing is held.
     """
-    return request_takes(user=user, idempotency_key=idempotency_key, **wish)[0]
-
-
-def request_takes(*, user: User | None, idempotency_key: str | None = None, **wish: Any) -> list[Render]:
-    """As many renders as ``options["takes"]`` says, each with a hold of its own; all of them or none."""
-    return take(Wish(**wish), user=user, idempotency_key=idempotency_key)
-
-
-def take(wish: Wish, *, user: User | None, idempotency_key: str | None) -> list[Render]:
-    if idempotency_key and (known := _known(wish, idempotency_key)):
+    if idempotency_key and (known := _known(request, idempotency_key)):
         return known
-    terms = _terms(wish)
+    terms = _terms(request)
     try:
         with transaction.atomic():
-            return _write_all(wish, *terms, user, idempotency_key)
+            return _write_all(request, *terms, user, idempotency_key)
     except (IntegrityError, holds.InsufficientCredit, holds.BudgetReached, limits.DraftsLimited) as refusal:
         # Somebody else was first with the same key, and has committed by now; theirs may be what took credit or room.
-        if idempotency_key and (known := _known(wish, idempotency_key)):
+        if idempotency_key and (known := _known(request, idempotency_key)):
             return known
         if isinstance(refusal, holds.BudgetReached):
-            note_refusal(wish.workspace, refusal)
+            note_refusal(request.workspace, refusal)
         raise
 
 
-def take_within(wish: Wish, *, user: User | None) -> list[Render]:
+def take_within(request: RenderRequest, *, user: User | None) -> list[Render]:
     """As ``take`` without a key, in the caller's transaction, which must end with a refusal: nothing is undone here."""
-    return _write_all(wish, *_terms(wish), user, None)
+    return _write_all(request, *_terms(request), user, None)
 
 
-def _terms(wish: Wish) -> tuple[dict[str, Any], Quote]:
+def _terms(request: RenderRequest) -> tuple[dict[str, Any], Quote]:
     """The complete options, and the quote that binds."""
-    options = checked(wish)
-    return options, price_wish(wish, options)
+    options = validate(request)
+    return options, price_request(request, options)
 
 
 def retry_render(
@@ -88,7 +64,7 @@ def retry_render(
     """Ask again for what an ended render asked for: a new render with a hold of its own, at today's price."""
     if not render.ended:
         raise RequestRefused("render", "still_running", "This video is still being made.", "Wait for it or cancel it.")
-    wish = Wish(
+    request = RenderRequest(
         workspace=render.workspace,
         project=render.project,
         portrait=render.portrait,
@@ -104,7 +80,7 @@ def retry_render(
         reference=render.reference,
         metadata=render.metadata,
     )
-    return take(wish, user=user, idempotency_key=idempotency_key)[0]
+    return take(request, user=user, idempotency_key=idempotency_key)[0]
 
 
 def take_key(key: str, number: int) -> str:
@@ -112,23 +88,23 @@ def take_key(key: str, number: int) -> str:
     return key if number == 1 else f"take{number}:{sha256(key.encode()).hexdigest()}"
 
 
-def _known(wish: Wish, key: str) -> list[Render] | None:
+def _known(request: RenderRequest, key: str) -> list[Render] | None:
     """The renders that this key made before, if it was for the same thing."""
-    found = Render.objects.for_workspace(wish.workspace).filter(idempotency_key=key).first()
+    found = Render.objects.for_workspace(request.workspace).filter(idempotency_key=key).first()
     if found is None:
         return None
     takes = list(found.group.renders.order_by("pk")) if found.group else [found]
     named = (found.portrait_id, found.voice_id, found.model, found.routing, found.fallback, found.prompt)
     same = (*named, DEFAULTS | found.options) == (
-        wish.portrait.pk,
-        wish.voice.pk,
-        wish.model,
-        wish.offer or wish.routing,
-        wish.fallback,
-        wish.prompt.strip(),
-        DEFAULTS | dict(wish.options) | {"takes": DEFAULTS["takes"]},
+        request.portrait.pk,
+        request.voice.pk,
+        request.model,
+        request.offer or request.routing,
+        request.fallback,
+        request.prompt.strip(),
+        DEFAULTS | dict(request.options) | {"takes": DEFAULTS["takes"]},
     )
-    if not same or len(takes) != wish.options.get("takes", DEFAULTS["takes"]):
+    if not same or len(takes) != request.options.get("takes", DEFAULTS["takes"]):
         raise RequestRefused(
             "idempotency_key",
             "idempotency_conflict",
@@ -138,30 +114,30 @@ def _known(wish: Wish, key: str) -> list[Render] | None:
     return takes
 
 
-def price_wish(wish: Wish, options: Mapping[str, Any]) -> Quote:
+def price_request(request: RenderRequest, options: Mapping[str, Any]) -> Quote:
     """The quote that binds, of one take. Raises RequestRefused when nobody can make it, or not for what is allowed."""
     quote = quote_render(
-        model=wish.model,
-        voice_ms=wish.voice.duration_ms or 0,
-        offer=wish.offer,
-        routing=wish.routing,
-        fallback=wish.fallback,
+        model=request.model,
+        voice_ms=request.voice.duration_ms or 0,
+        offer=request.offer,
+        routing=request.routing,
+        fallback=request.fallback,
         options=options,
-        test=wish.test,
-        terms=wish.terms,
+        test=request.test,
+        terms=request.terms,
     )
-    return _affordable(wish, quote, options["takes"])
+    return _affordable(request, quote, options["takes"])
 
 
-def _affordable(wish: Wish, quote: Quote, takes: int) -> Quote:
+def _affordable(request: RenderRequest, quote: Quote, takes: int) -> Quote:
     """The quote of each take, cut to what the customer allows for all of them."""
-    if quote.chosen is None and wish.terms:
+    if quote.chosen is None and request.terms:
         raise RequestRefused(
             "quote", "quote_unavailable", f"What was quoted can't be had now. {quote.why}", "Ask for a new price."
         )
     if quote.chosen is None:
         raise RequestRefused("model", "no_offer", f"This model can't be had now. {quote.why}", "Choose another model.")
-    most = wish.max_amount_micros
+    most = request.max_amount_micros
     if most is not None and quote.chosen.ceiling_micros * takes > most:
         raise RequestRefused(
             "max_amount_micros",
@@ -175,26 +151,26 @@ def _affordable(wish: Wish, quote: Quote, takes: int) -> Quote:
 
 
 def _write_all(
-    wish: Wish, options: dict[str, Any], quote: Quote, user: User | None, idempotency_key: str | None
+    request: RenderRequest, options: dict[str, Any], quote: Quote, user: User | None, idempotency_key: str | None
 ) -> list[Render]:
     """A render for each take; what each keeps of the options is one take, so that asking again asks for one."""
     takes = options["takes"]
-    limits.admit(wish.workspace, wish.token, [quote] * takes)
-    title = wish.title.strip() or title_of(wish.voice)
+    limits.admit(request.workspace, request.token, [quote] * takes)
+    title = request.title.strip() or title_of(request.voice)
     if takes == 1:
-        return [write_render(replace(wish, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
-    group = RenderGroup.objects.create(workspace=wish.workspace)
+        return [write_render(replace(request, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
+    group = RenderGroup.objects.create(workspace=request.workspace)
     each = options | {"takes": DEFAULTS["takes"]}
     renders = []
     for number in range(1, takes + 1):
-        named = replace(wish, title=f"{title[: TITLE_LIMIT - 8]}, take {number}")
+        named = replace(request, title=f"{title[: TITLE_LIMIT - 8]}, take {number}")
         key = take_key(idempotency_key, number) if idempotency_key else None
         renders.append(write_render(named, each, quote, user, key, group, number))
     return renders
 
 
 def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was found out about it
-    wish: Wish,
+    request: RenderRequest,
     options: dict[str, Any],
     quote: Quote,
     user: User | None,
@@ -208,27 +184,27 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
     now = timezone.now()
     render = Render(
         id=render_id(),
-        workspace=wish.workspace,
-        project=wish.project,
+        workspace=request.workspace,
+        project=request.project,
         requested_by=user,
         idempotency_key=idempotency_key,
         group=group,
         take=take,
-        title=wish.title,
-        portrait=wish.portrait,
-        voice=wish.voice,
-        model=wish.model,
+        title=request.title,
+        portrait=request.portrait,
+        voice=request.voice,
+        model=request.model,
         offer=first.offer,
-        routing=wish.offer or wish.routing,
-        fallback=wish.fallback,
-        token=wish.token,
-        notify=wish.mails,
-        test=wish.test,
-        reference=wish.reference,
-        metadata=dict(wish.metadata),
+        routing=request.offer or request.routing,
+        fallback=request.fallback,
+        token=request.token,
+        notify=request.mails,
+        test=request.test,
+        reference=request.reference,
+        metadata=dict(request.metadata),
         why=quote.why,
         fallbacks=[{"offer": line.offer, "price": line.price.pk} for line in others if line.price],
-        prompt=wish.prompt.strip(),
+        prompt=request.prompt.strip(),
         options=options,
         price=first.price,
         ceiling_ms=quote.ceiling_ms,
@@ -238,12 +214,12 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
         next_try_at=now,
     )
     render.hold = holds.place_hold(
-        wish.workspace,
+        request.workspace,
         quote.ceiling_micros,
         key=f"render:{render.pk}:hold",
         subject=f"render:{render.pk}",
         deadline_at=now + HOLD_LIFE,
-        budgets=scopes_of(wish.project, user, wish.token),
+        budgets=scopes_of(request.project, user, request.token),
         beside=partial(_queue, render),
     )
     return render

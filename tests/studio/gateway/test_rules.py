@@ -174,11 +174,11 @@ def test_a_start_may_run_twice_late_or_after_a_crash(gateway: Gateway, monkeypat
     submitted(gateway)
     row = GatewayRequest.objects.get()
 
-    def die(**_: Any) -> None:
+    def die(*_: Any, **__: Any) -> None:
         raise RuntimeError("the worker was killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(intake, "request_takes", die)
+        patched.setattr(intake, "take", die)
         with pytest.raises(RuntimeError):
             start_request(row.pk)
     row.refresh_from_db()

@@ -21,7 +21,8 @@ from billing.verify import verification
 from studio.models import Render, RenderGroup
 from studio.pipeline.giving_back import give_charge_back
 from studio.pipeline.request.batches import status_of
-from studio.pipeline.request.take import request_takes, retry_render
+from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.take import retry_render, take
 from tests.conftest import PASSWORD, Cast
 from tests.studio import shop
 
@@ -150,10 +151,10 @@ def test_verify_finds_a_render_that_says_otherwise(house: Workspace, alice: User
 
 
 def test_takes_keep_their_numbers(house: Workspace, cast: Cast) -> None:
-    wish = {"portrait": shop.portrait_of(house), "voice": shop.voice_of(house), "options": {"takes": 3}}
     project = house.projects.create(name="P")
-    takes = request_takes(user=cast.alice, workspace=house, project=project, **wish)
-    assert [take.take for take in takes] == [1, 2, 3]
+    request = RenderRequest(house, project, shop.portrait_of(house), shop.voice_of(house), options={"takes": 3})
+    takes = take(request, user=cast.alice)
+    assert [one.take for one in takes] == [1, 2, 3]
     owner = cast.browser(cast.alice)
     route = {"render": takes[1].pk}
     assert '<dt>Takes</dt><dd><a href="' in read(owner, "video", house, **route)

@@ -25,7 +25,7 @@ from studio.models import OfferHealth, Render, RenderState, Upload, UploadKind
 from studio.pipeline.request import kept_quotes
 from studio.pipeline.request.kept_quotes import agreed_of, as_quoted, read_quote, sign_quote
 from studio.pipeline.request.quote import Terms, quote_render
-from studio.pipeline.request.render_request import RequestRefused, Wish
+from studio.pipeline.request.render_request import RenderRequest, RequestRefused
 from studio.pipeline.request.take import take
 from studio.pipeline.settle import settle_render
 from studio.pipeline.states import advance
@@ -307,8 +307,10 @@ def test_a_charge_is_by_the_quote_and_never_above_it(  # noqa: PLR0917 -- what m
     quote_id, _ = sign_quote(house, agreed_of(quote, routing=routing, fallback=fallback, takes=1))
     for both in changes:
         set_prices(both)
-    wish = Wish(house, project_for_new_video(house), shop.portrait_of(house), voice(house, quoted_ms - shorter_ms))
-    bound = as_quoted(wish, {"quote": quote_id})
+    request = RenderRequest(
+        house, project_for_new_video(house), shop.portrait_of(house), voice(house, quoted_ms - shorter_ms)
+    )
+    bound = as_quoted(request, {"quote": quote_id})
     (render,) = take(bound, user=None, idempotency_key=None)
     for both in later:
         set_prices(both)

@@ -15,7 +15,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from avatarsite.workspaces.models import User, Workspace
 from billing.prices import price_book
 from studio.models import Project, Upload, UploadKind
-from studio.pipeline.request.take import request_render
+from studio.pipeline.request import take as taking
+from studio.pipeline.request.render_request import RenderRequest
 from studio.storage.filenames import clean_name, download_name
 from studio.storage.local import PrivateFiles
 from studio.uploads import add
@@ -236,9 +237,7 @@ def test_what_a_video_was_made_of_is_kept(workspace: Workspace, media: Path) -> 
     price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=0, source="a test")
     project = Project.objects.create(workspace=workspace, name="Spring")
     for number in (1, 2):
-        request_render(
-            workspace=workspace, project=project, user=None, portrait=portrait, voice=voice, title=f"Video {number}"
-        )
+        taking.take(RenderRequest(workspace, project, portrait, voice, title=f"Video {number}"), user=None)
     expected = {
         portrait: (Refusal.PORTRAIT_IN_USE, "The portrait “face.jpg” is used by 2 videos. Delete those first."),
         voice: (Refusal.VOICE_IN_USE, "The voice “hi.mp3” is used by 2 videos. Delete those first."),
