@@ -24,6 +24,7 @@ __all__ = [
     "AddressRefused",
     "UnknownHost",
     "check_by_name",
+    "host_of",
     "is_at_host",
     "is_loopback",
     "is_public",
@@ -146,6 +147,12 @@ def origin_of(url: str) -> Origin | None:
     if url_read is None or url_read.scheme not in PORTS or url_read.userinfo:
         return None
     return url_read.scheme, url_read.host, url_read.port or PORTS[url_read.scheme]
+
+
+def host_of(url: str) -> str:
+    """What may be shown of an address: what stands behind its host may be a signature."""
+    url_read = parsed(url)
+    return url_read.host if url_read else "the address"
 
 
 def is_at_host(url: str, hosts: Iterable[str]) -> bool:

@@ -9,16 +9,8 @@ from django.db.models import QuerySet
 
 from avatarsite.workspaces.models import Workspace
 from studio.models import Render
+from studio.representation import COLUMNS
 
-# What ``render_shape`` shows. A render has half as many columns again, which would be fetched for nothing.
-SHOWN = (
-    *("id", "state", "title", "project", "group", "portrait", "voice", "model", "offer", "routing", "fallback", "why"),
-    *("prompt", "options", "reference", "metadata", "test", "token", "ceiling_micros", "charge_micros", "measured_ms"),
-    *("returned_micros", "returned_at", "returned_reason"),
-    *("width", "height", "seed", "nsfw_content", "tries"),
-    *("video_bytes", "video_sha256", "video", "poster", "failure_code", "failure_message"),
-    *("created_at", "finished_at", "cancel_requested_at", "delete_at", "files_deleted_at"),
-)
 FILTERS = {"state": "state", "project": "project_id", "group": "group_id", "reference": "reference", "cursor": "id__lt"}
 
 
@@ -29,4 +21,4 @@ def listing(workspace: Workspace, asked: Mapping[str, Any], *, most: int) -> Que
 
 
 def shown(workspace: Workspace) -> QuerySet[Render]:
-    return Render.objects.for_workspace(workspace).only(*SHOWN)
+    return Render.objects.for_workspace(workspace).only(*COLUMNS)

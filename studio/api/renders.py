@@ -25,7 +25,7 @@ from billing.errors import BudgetReached
 from studio.api import inputs
 from studio.api.asked import listing, shown
 from studio.api.bodies import RenderBody, RendersQuery, WaitQuery
-from studio.api.serializers import EventShape, LinkedOutputShape, RenderShape, event_shape, outputs_of, render_shape
+from studio.api.serializers import EventShape, LinkedOutputShape, RenderShape, event_shape
 from studio.api.waiting import until_ended
 from studio.library import delete_video
 from studio.models import Render
@@ -33,6 +33,7 @@ from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
+from studio.representation import outputs_of, render_shape
 from studio.storage.local import signed_link
 
 TAGS = ["Renders"]

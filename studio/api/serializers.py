@@ -8,13 +8,11 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from avatarsite.api.serializers import moment, site_link
-from billing.api.money import Money, money
+from avatarsite.api.serializers import site_link
+from billing.api.money import Money
 from studio.models import Project, Render, RenderState, Upload, UploadKind
-from studio.pipeline.deliver import host_of
-from studio.pipeline.progress import is_unconfirmed
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
-from studio.storage.types import content_type_of
+from studio.representation import charge_return_of, failure_of, options_of, outputs_of, state_detail_of
 
 Shape = serializers.Serializer[Any]
 
@@ -65,14 +63,7 @@ class OptionsShape(Shape):
     upload_host = serializers.CharField(allow_null=True, help_text="Host of the address that the video is sent to.")
 
     def to_representation(self, instance: dict[str, Any]) -> dict[str, Any]:
-        endpoint = instance.get("upload_endpoint")
-        return {
-            "output_format": instance.get("output_format", "mp4"),
-            "output_quality": instance.get("output_quality", 95),
-            "content_check": instance.get("content_check", "none"),
-            "ttl_seconds": instance.get("ttl_seconds"),
-            "upload_host": host_of(endpoint) if endpoint else None,
-        }
+        return options_of(instance)
 
 
 class FailureShape(Shape):
@@ -147,13 +138,11 @@ class RenderShape(Shape):
 
     @extend_schema_field(ChargeReturnShape(allow_null=True))
     def get_charge_return(self, render: Render) -> dict[str, Any] | None:
-        return charge_return(render)
+        return charge_return_of(render)
 
     @extend_schema_field(FailureShape(allow_null=True))
     def get_failure(self, render: Render) -> dict[str, str] | None:
-        if render.state != RenderState.FAILED:
-            return None
-        return {"code": render.failure_code, "message": render.failure_message}
+        return failure_of(render)
 
 
 class EventShape(Shape):
@@ -267,75 +256,7 @@ class QuoteShape(Shape):
     expires_at = serializers.DateTimeField()
 
 
-def outputs_of(render: Render) -> list[dict[str, str]]:
-    found = []
-    for kind in ("video", "poster"):
-        name = getattr(render, kind).name
-        if name:
-            url = site_link(reverse("api_render_output", kwargs={"render": render.pk, "output": kind}))
-            found.append({"kind": kind, "url": url, "content_type": content_type_of(name)})
-    return found
-
-
-def charge_return(render: Render) -> dict[str, Any] | None:
-    if render.returned_at is None:
-        return None
-    return {
-        "amount": money(render.returned_micros),
-        "reason": render.returned_reason,
-        "at": moment(render.returned_at),
-    }
-
-
-def state_detail_of(render: Render) -> str | None:
-    return "unconfirmed" if is_unconfirmed(render) else None
-
-
-def render_shape(render: Render) -> dict[str, Any]:
-    """As ``RenderShape`` says, which a test holds it to; by hand, because a list makes twenty or more."""
-    failed = render.state == RenderState.FAILED
-    return {
-        "id": render.pk,
-        "state": render.state,
-        "state_detail": state_detail_of(render),
-        "title": render.title,
-        "project": render.project_id,
-        "group": render.group_id,
-        "portrait": render.portrait_id,
-        "voice": render.voice_id,
-        "model": render.model,
-        "offer": render.offer,
-        "routing": render.routing,
-        "fallback": render.fallback,
-        "why": render.why,
-        "prompt": render.prompt,
-        "options": _OPTIONS.to_representation(render.options),
-        "reference": render.reference,
-        "metadata": render.metadata,
-        "test": render.test,
-        "token": render.token_id,
-        "ceiling": money(render.ceiling_micros),
-        "charge": None if render.charge_micros is None else money(render.charge_micros),
-        "charge_return": charge_return(render),
-        "duration_ms": render.measured_ms,
-        "width": render.width,
-        "height": render.height,
-        "seed": render.seed,
-        "nsfw_content": render.nsfw_content,
-        "bytes": render.video_bytes,
-        "sha256": render.video_sha256,
-        "outputs": outputs_of(render),
-        "failure": {"code": render.failure_code, "message": render.failure_message} if failed else None,
-        "created_at": moment(render.created_at),
-        "finished_at": moment(render.finished_at),
-        "cancel_requested_at": moment(render.cancel_requested_at),
-        "files_delete_at": moment(render.delete_at),
-        "files_deleted_at": moment(render.files_deleted_at),
-    }
-
-
 # One of each for the process: making a serializer costs more than using it.
-_OPTIONS = OptionsShape()
 upload_shape = UploadShape().to_representation
 slot_shape = SlotShape().to_representation
 event_shape = EventShape().to_representation

@@ -158,6 +158,11 @@ class Render(models.Model):
         return self.state in ENDED
 
     @property
+    def unconfirmed(self) -> bool:
+        """Whether it was sent, and nobody has confirmed yet that it was taken."""
+        return self.state == RenderState.SUBMITTING and self.tries > 1
+
+    @property
     def paid_micros(self) -> int:
         """What the customer has paid for it in the end: nothing before it is charged, or after it was given back."""
         return (self.charge_micros or 0) - self.returned_micros

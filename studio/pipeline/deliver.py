@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from avatarsite.http.public_addresses import parsed
+from avatarsite.http.public_addresses import host_of
 from studio.models import Delivery, DeliveryState, Render
 from studio.pipeline.request.options import trusted_endpoints
 from studio.pipeline.states import backoff, note
@@ -61,12 +61,6 @@ def due_deliveries() -> list[str]:
     """Ids of renders whose delivery is due; asked by the sweep."""
     due = Delivery.objects.filter(state=DeliveryState.WAITING, next_try_at__lte=timezone.now())
     return list(due.order_by("next_try_at").values_list("render_id", flat=True)[:BATCH])
-
-
-def host_of(url: str) -> str:
-    """What may be shown of an address: what stands behind its host may be a signature."""
-    named = parsed(url)
-    return named.host if named else "the address"
 
 
 def _answered(delivery: Delivery, status: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from avatarsite.outbox.events import record_event
 from studio.models import Render, RenderState
+from studio.representation import render_shape
 
 KINDS: dict[str, str] = {
     RenderState.QUEUED: "render.queued",
@@ -18,8 +19,6 @@ NO_NEWS = frozenset({(RenderState.SUBMITTING, RenderState.QUEUED), (RenderState.
 
 def record_news(render: Render, *, was: str = "") -> None:
     """Record the render as the API would give it now; what is only between two states is no news."""
-    from studio.api.serializers import render_shape  # noqa: PLC0415 -- the API stands above the pipeline
-
     kind = KINDS.get(render.state)
     if kind and (was, render.state) not in NO_NEWS:
         record_event(render.workspace_id, kind, subject=f"render:{render.pk}", data=render_shape(render))

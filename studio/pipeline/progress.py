@@ -115,13 +115,8 @@ def _stage(
     return Stage(name, LABELS[name], NOW, started, None, _note(render, name, job), _percent(name, job))
 
 
-def is_unconfirmed(render: Render) -> bool:
-    """Whether it was sent, and nobody has confirmed yet that it was taken."""
-    return render.state == RenderState.SUBMITTING and render.tries > 1
-
-
 def _note(render: Render, name: str, job: ProviderJob | None) -> str:
-    if name == RenderState.SUBMITTING and is_unconfirmed(render):
+    if name == RenderState.SUBMITTING and render.unconfirmed:
         return _in_doubt(render)
     if name == RenderState.QUEUED:
         return _in_the_queue(render, job)

@@ -9,10 +9,10 @@ from django.views.decorators.http import require_POST
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
-from studio.api.snippets import Draft, snippets
 from studio.forms import VideoForm
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import CHEAPEST
+from studio.snippets import Draft, snippets
 
 
 @workspace_view(Action.RENDER)

@@ -14,13 +14,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.errors import DomainError
+from avatarsite.http.public_addresses import host_of
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.forms import TitleForm
 from studio.library import StillNeeded, delete_video, rename_video
 from studio.models import Delivery, Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
-from studio.pipeline.deliver import host_of
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.inputs import kept_copy
 from studio.pipeline.progress import moves, stages

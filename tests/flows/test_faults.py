@@ -19,7 +19,6 @@ from billing.models import Usage
 from billing.money import charge_micros, usd
 from billing.prices import price_book
 from billing.verify import verification
-from studio.api.serializers import render_shape
 from studio.models import Outcome as Answer
 from studio.models import Render, RenderState
 from studio.pipeline.cancel import ASKED_TO_STOP, abandon, cancel_at_provider, give_up, request_cancel, stop_overdue
@@ -28,6 +27,7 @@ from studio.pipeline.failures import COPY_FAILED, SENTENCES
 from studio.pipeline.overdue import STOPS, sweep
 from studio.pipeline.progress import stages
 from studio.providers import remote
+from studio.representation import render_shape
 from tests.flows.cast import Studio, ask, make_studio
 from tests.flows.outcomes import Outcome
 from tests.flows.pace import STEPS, drive_for, let_a_deadline_pass, let_deadlines_pass, let_jobs_age, let_time_pass

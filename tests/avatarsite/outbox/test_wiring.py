@@ -12,9 +12,9 @@ from avatarsite.outbox.retries import WAITS
 from avatarsite.workspaces.models import Workspace
 from billing.ledger import posting
 from billing.topups.low_balance import check_low_balance
-from studio.api.serializers import render_shape
 from studio.pipeline.cancel import request_cancel
 from studio.pipeline.drive import drive
+from studio.representation import render_shape
 from tests.flows.cast import ask, make_studio
 
 pytestmark = pytest.mark.django_db(transaction=True)

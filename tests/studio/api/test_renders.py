@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from billing.ledger import posting
 from billing.money import usd_at_most
-from studio.api.serializers import RenderShape, render_shape
+from studio.api.serializers import RenderShape
 from studio.models import Render, RenderGroup, RenderState
 from studio.pipeline.states import advance, note
+from studio.representation import render_shape
 from studio.uploads.samples import PORTRAIT
 from tests.conftest import Cast
 from tests.studio import shop

@@ -1,4 +1,4 @@
-"""A wish as code that asks for it: what stands on the form, to be pasted and run."""
+"""A request as code that makes it: what stands on the form, to be pasted and run."""
 
 from __future__ import annotations
 
