@@ -1,8 +1,8 @@
-"""What customers' programs are told of a render, recorded in the transaction in which it happens."""
+"""Events of a render for customers' webhooks, recorded in the transaction in which they happen."""
 
 from __future__ import annotations
 
-from avatarsite.outbox.events import record_event
+from avatarsite.outbox import events
 from studio.models import Render, RenderState
 from studio.representation import render_shape
 
@@ -14,11 +14,13 @@ KINDS: dict[str, str] = {
     RenderState.CANCELLED: "render.cancelled",
 }
 # Steps back: another provider is tried, or the copy is fetched anew. The customer was told before.
-NO_NEWS = frozenset({(RenderState.SUBMITTING, RenderState.QUEUED), (RenderState.INGESTING, RenderState.RENDERING)})
+SILENT_TRANSITIONS = frozenset(
+    {(RenderState.SUBMITTING, RenderState.QUEUED), (RenderState.INGESTING, RenderState.RENDERING)}
+)
 
 
-def record_news(render: Render, *, was: str = "") -> None:
-    """Record the render as the API would give it now; what is only between two states is no news."""
+def record_event(render: Render, *, was: str = "") -> None:
+    """Record the render as the API would give it now; what is only between two states is no event."""
     kind = KINDS.get(render.state)
-    if kind and (was, render.state) not in NO_NEWS:
-        record_event(render.workspace_id, kind, subject=f"render:{render.pk}", data=render_shape(render))
+    if kind and (was, render.state) not in SILENT_TRANSITIONS:
+        events.record_event(render.workspace_id, kind, subject=f"render:{render.pk}", data=render_shape(render))

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 # By hand: through the ORM it costs three times as much, because each number of ids makes another statement. What a
 # report leaves out stays as it was, and an ended job says nothing new.
-_NEWS = f"""
+_UPDATE_PROGRESS = f"""
     UPDATE {ProviderJob._meta.db_table}
     SET status = %s, progress = COALESCE(%s, progress), queue_position = COALESCE(%s, queue_position)
     WHERE id = %s AND next_check_at IS NOT NULL
@@ -41,7 +41,7 @@ def apply_report(job_id: str, report: JobReport) -> bool:
         raise_alert(
             "unknown_status", job.offer, f"{job.offer} says of {job.pk} what we do not know: {report.raw}"[:1000]
         )
-    fields = _news(job, report)
+    fields = _changed_fields(job, report)
     if not fields:
         return False
     with transaction.atomic():
@@ -59,7 +59,7 @@ def apply_report(job_id: str, report: JobReport) -> bool:
     return True
 
 
-def store_news(reports: Mapping[str, JobReport]) -> None:
+def store_progress(reports: Mapping[str, JobReport]) -> None:
     """Store how far jobs are that have not ended, by their ids."""
     rows = [
         # In one order everywhere, so that two watches that meet here never wait for each other.
@@ -67,7 +67,7 @@ def store_news(reports: Mapping[str, JobReport]) -> None:
         for job_id, report in sorted(reports.items())
     ]
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(_NEWS, rows)
+        cursor.executemany(_UPDATE_PROGRESS, rows)
 
 
 def note_refusal(offer: str, failure: Failure, asked_at: datetime) -> None:
@@ -76,7 +76,7 @@ def note_refusal(offer: str, failure: Failure, asked_at: datetime) -> None:
         health.note_failure(offer, failure, asked_at=asked_at)
 
 
-def _news(job: ProviderJob, report: JobReport) -> dict[str, Any]:
+def _changed_fields(job: ProviderJob, report: JobReport) -> dict[str, Any]:
     """The columns that differ from what is stored; an unfinished report without news writes nothing."""
     said: dict[str, Any] = {"status": report.status.value}
     if report.progress is not None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from avatarsite.queue import jobs
 from studio.models import Render, RenderEvent, RenderState
 from studio.models.renders import ALIVE
-from studio.pipeline.events import record_news
+from studio.pipeline.events import record_event
 
 S = RenderState
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -73,7 +73,7 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
             jobs.enqueue("studio.tell", render_id=render.pk)  # a program may wait for word of it
         for name, value in fields.items():
             setattr(render, name, value)
-        record_news(render, was=was)
+        record_event(render, was=was)
     return True
 
 

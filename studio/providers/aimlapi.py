@@ -19,7 +19,7 @@ from studio.providers.remote import (
     data_uri,
     failure,
     is_late,
-    refused,
+    rejected_submission,
     scaled,
     told_nothing,
 )
@@ -108,7 +108,7 @@ class AimlapiProvider(RemoteProvider):
         )
         answer = _honest(answer)
         if not answer.ok:
-            return refused(answer, why(answer))
+            return rejected_submission(answer, why(answer))
         # A header has the id, too.
         job_id = text_at(answer.body, "id", "generation_id") or answer.headers.get("x-inference-id", "")
         if not job_id:

@@ -180,7 +180,7 @@ def failure(fault: Fault, code: str, message: str, *, retryable: bool | None = N
     return Failure(fault, code[:60], message[:2_000], retryable=can_retry)
 
 
-def refused(answer: http.Answer, why: Failure) -> Submission:
+def rejected_submission(answer: http.Answer, why: Failure) -> Submission:
     """REJECTED if the status proves that nothing was created, else UNKNOWN."""
     outcome = Outcome.REJECTED if answer.status in REFUSALS else Outcome.UNKNOWN
     return Submission(outcome, failure=why, raw=answer.raw, retry_after_seconds=answer.retry_after_seconds)

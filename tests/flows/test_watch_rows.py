@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from studio.models import Outcome, ProviderJob, Render, RenderState
-from studio.pipeline.reports import store_news
+from studio.pipeline.reports import store_progress
 from studio.pipeline.submit import due_submits
 from studio.pipeline.watch.rows import load_due
 from studio.providers.types import JobReport, JobStatus
@@ -36,7 +36,7 @@ def test_how_far_jobs_are_is_stored_and_what_is_left_out_stays() -> None:
     ended = job(ask(studio), status="done", progress=100)
     let_go = job(ask(studio), status="running", progress=10, next_check_at=None)
     running = JobReport(JobStatus.RUNNING, progress=40)
-    store_news({found.pk: running for found in (first, ended, let_go)} | {second.pk: JobReport(JobStatus.QUEUED)})
+    store_progress({found.pk: running for found in (first, ended, let_go)} | {second.pk: JobReport(JobStatus.QUEUED)})
     for found, said in (
         (first, ("running", 40, 3)),
         (second, ("queued", 10, None)),

@@ -17,7 +17,7 @@ from billing.budgets.notices import note_refusal
 from billing.holds import holds
 from studio.models import Render, RenderEvent, RenderGroup, RenderState, Upload
 from studio.models.renders import render_id
-from studio.pipeline.events import record_news
+from studio.pipeline.events import record_event
 from studio.pipeline.request import limits
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote, quote_render
@@ -229,7 +229,7 @@ def _queue(render: Render, hold_id: int) -> None:
     render.hold_id = hold_id
     render.save(force_insert=True)
     RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=render.state_since)
-    record_news(render)
+    record_event(render)
     jobs.enqueue("studio.watch")
 
 

@@ -17,7 +17,7 @@ from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline.orders import handle_of
 from studio.pipeline.places import next_in_turn
-from studio.pipeline.reports import apply_report, note_refusal, store_news
+from studio.pipeline.reports import apply_report, note_refusal, store_progress
 from studio.pipeline.submit import Claimed, claim, due_submits, record
 from studio.pipeline.watch import lease
 from studio.pipeline.watch.lease import Alarm
@@ -189,7 +189,7 @@ def _store(news: Mapping[str, JobReport]) -> None:
     """All at once, and one by one where one of them can't be stored."""
 
     def store_each(*_: object) -> None:
-        each(news.items(), lambda one: store_news(dict([one])), "Storing how far a job is")
+        each(news.items(), lambda one: store_progress(dict([one])), "Storing how far a job is")
 
     with contained("Storing how far jobs are", len(news), store_each):
-        store_news(news)
+        store_progress(news)

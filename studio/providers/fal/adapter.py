@@ -32,7 +32,7 @@ from studio.providers.remote import (
     accepted,
     failure,
     is_late,
-    refused,
+    rejected_submission,
     scaled,
     told_nothing,
 )
@@ -97,7 +97,7 @@ class FalProvider(RemoteProvider):
             fresh=True,
         )
         if not answer.ok:
-            return refused(answer, why(answer))
+            return rejected_submission(answer, why(answer))
         request_id = text_at(answer.body, "request_id")
         if not request_id:
             no_id = failure(Fault.UNKNOWN, "no_request_id", "It took the request and gave no id.")

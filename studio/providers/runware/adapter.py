@@ -10,7 +10,16 @@ from typing import Any
 from studio.providers import http
 from studio.providers.base import check_webhook_token
 from studio.providers.http.answers import objects_at, text_at
-from studio.providers.remote import LASTING, RemoteProvider, accepted, data_uri, failure, is_late, refused, told_nothing
+from studio.providers.remote import (
+    LASTING,
+    RemoteProvider,
+    accepted,
+    data_uri,
+    failure,
+    is_late,
+    rejected_submission,
+    told_nothing,
+)
 from studio.providers.runware import tasks
 from studio.providers.runware.codes import CONFLICT, FAULTS, CodeClass, class_of, parameters_of, why_at_all
 from studio.providers.runware.reading import (
@@ -92,7 +101,7 @@ class RunwareProvider(RemoteProvider):
         if is_known or (answer.ok and items_of(answer.body, reference)):
             return accepted(reference, answer.raw)
         if not answer.ok:
-            return refused(answer, why_at_all(answer, errors))
+            return rejected_submission(answer, why_at_all(answer, errors))
         if not errors:
             no_ack = failure(Fault.UNKNOWN, "no_acknowledgement", "It took the request and did not name our task.")
             return Submission(Outcome.UNKNOWN, failure=no_ack, raw=answer.raw)
