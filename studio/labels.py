@@ -20,7 +20,7 @@ def register_studio_names() -> None:
     register_names("project", projects)
     register_names("offer", offers)
     register_names("provider", providers)
-    register_list("project", shelves)
+    register_list("project", project_choices)
 
 
 def renders(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
@@ -33,7 +33,7 @@ def projects(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
     return {pk: Named(name, reverse("project", args=[workspace.slug, pk])) for pk, name in names}
 
 
-def shelves(workspace: Workspace) -> dict[str, Named]:
+def project_choices(workspace: Workspace) -> dict[str, Named]:
     """The projects that take videos."""
     names = open_projects(workspace).values_list("pk", "name")[:MOST_PROJECTS]
     return {pk: Named(name, reverse("project", args=[workspace.slug, pk])) for pk, name in names}

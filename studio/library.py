@@ -12,7 +12,7 @@ from studio.models.renders import ALIVE
 from studio.storage import ledger
 
 # The states that the list of videos can be narrowed to.
-SHELVES: dict[str, tuple[str, ...]] = {
+STATE_FILTERS: dict[str, tuple[str, ...]] = {
     "running": ALIVE,
     "ready": (RenderState.READY,),
     "failed": (RenderState.FAILED,),
@@ -28,12 +28,12 @@ class StillNeeded(DomainError):
 
 
 def find_videos(
-    workspace: Workspace, *, shelf: str = "", project: Project | None = None, words: str = ""
+    workspace: Workspace, *, state: str = "", project: Project | None = None, words: str = ""
 ) -> QuerySet[Render]:
-    """Newest first. ``shelf`` is a key of SHELVES or nothing; every one of ``words`` has to be in the title."""
+    """Newest first. ``state`` is a key of STATE_FILTERS or nothing; every one of ``words`` has to be in the title."""
     found = Render.objects.for_workspace(workspace).select_related("portrait", "project", "hold").order_by("-id")
-    if shelf in SHELVES:
-        found = found.filter(state__in=SHELVES[shelf])
+    if state in STATE_FILTERS:
+        found = found.filter(state__in=STATE_FILTERS[state])
     if project:
         found = found.filter(project=project)
     wanted = Q()

@@ -1,4 +1,4 @@
-"""Projects: shelves for videos, with the portrait and the options that new ones start from."""
+"""Projects: videos that belong together, with the portrait and the options that new ones start from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_projects(workspace: Workspace) -> QuerySet[Project]:
     return Project.objects.for_workspace(workspace).filter(archived_at=None).order_by("-id")
 
 
-def shelf(workspace: Workspace, *, archived: bool = False) -> QuerySet[Project]:
+def list_projects(workspace: Workspace, *, archived: bool = False) -> QuerySet[Project]:
     """Newest first, each with ``videos``, the number of its renders, and ``cover``, the newest poster's file name."""
     posters = Render.objects.filter(project=OuterRef("pk")).exclude(poster=None).exclude(poster="").order_by("-id")
     return (

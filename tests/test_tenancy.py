@@ -43,7 +43,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "statement_file": (200, 200, 405, 405),
     "summary_choice": (405, 405, 302, 302),
     "usage": (200, 200, 405, 405),
-    "bench": (200, 200, 405, 405),
+    "header_status": (200, 200, 405, 405),
     "billing_portal": (405, 403, 403, 302),
     "card_back": (302, 403, 403, 405),
     "card_new": (405, 403, 403, 302),

@@ -1,4 +1,4 @@
-"""Projects: shelves for videos."""
+"""Projects."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ def project_id() -> str:
 
 
 class Project(models.Model):
-    """A shelf for videos that belong together, with the portrait and options that new ones start from."""
+    """Videos that belong together, with the portrait and options that new ones start from."""
 
     id = models.CharField(primary_key=True, max_length=LENGTH, default=project_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="projects")

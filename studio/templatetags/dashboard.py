@@ -55,7 +55,7 @@ BADGES: dict[str, tuple[str, str, bool]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class HeaderStatus:
     """The header: how many videos are being made, and the credit."""
 
     running: int
@@ -63,8 +63,8 @@ class Bench:
 
 
 @register.simple_tag
-def bench_of(workspace: Workspace) -> Bench:
-    return Bench(running_count(workspace), posting.balance(workspace))
+def header_status_of(workspace: Workspace) -> HeaderStatus:
+    return HeaderStatus(running_count(workspace), posting.balance(workspace))
 
 
 @register.simple_tag

@@ -1,4 +1,4 @@
-"""Projects: the shelves, one shelf, and its settings."""
+"""Projects: the list, one project, and its settings."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from studio.projects import (
     archive_project,
     change_project,
     create_project,
+    list_projects,
     restore_project,
-    shelf,
 )
 from studio.views.paging import page_of
 from studio.views.query_values import word
@@ -30,7 +30,7 @@ PAGE = 24
 @require_safe
 def projects(request: WorkspaceRequest) -> HttpResponse:
     archived = request.GET.get("archived") == "1"
-    page = page_of(shelf(request.workspace, archived=archived), before=word(request.GET, "before"), size=PAGE)
+    page = page_of(list_projects(request.workspace, archived=archived), before=word(request.GET, "before"), size=PAGE)
     return render(request, "studio/projects.html", {"page": page, "archived": archived})
 
 

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
-from studio.library import SHELVES, find_videos
+from studio.library import STATE_FILTERS, find_videos
 from studio.models import Project
 from studio.projects import open_projects
 from studio.views.paging import page_of
@@ -28,19 +28,19 @@ def workspace_home(request: WorkspaceRequest) -> HttpResponse:
 @require_safe
 def videos(request: WorkspaceRequest) -> HttpResponse:
     asked = request.GET
-    shelf = word(asked, "state") if word(asked, "state") in SHELVES else ""
+    state = word(asked, "state") if word(asked, "state") in STATE_FILTERS else ""
     project = named(Project.objects.for_workspace(request.workspace), word(asked, "project"))
     words = word(asked, "q")
-    found = find_videos(request.workspace, shelf=shelf, project=project, words=words)
+    found = find_videos(request.workspace, state=state, project=project, words=words)
     page = page_of(found, before=word(asked, "before"), size=PAGE)
     context = {
         "page": page,
-        "shelf": shelf,
-        "shelves": SHELVES,
+        "state": state,
+        "states": STATE_FILTERS,
         "project": project,
         "projects": open_projects(request.workspace)[:100],
         "search": words,
-        "narrowed": bool(shelf or project or words),
+        "narrowed": bool(state or project or words),
     }
     return render(request, "studio/videos.html", context)
 
@@ -56,6 +56,6 @@ def videos_live(request: WorkspaceRequest) -> HttpResponse:
 
 @workspace_view(Action.VIEW)
 @require_safe
-def bench(request: WorkspaceRequest) -> HttpResponse:
+def header_status(request: WorkspaceRequest) -> HttpResponse:
     """The header's running count and balance."""
-    return render(request, "components/status.html")
+    return render(request, "components/header_status.html")

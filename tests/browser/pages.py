@@ -95,7 +95,7 @@ NO_PAGES = {
     "account_set_password",
     "api_document",
     "api_missing",
-    "bench",
+    "header_status",
     "billing_portal",
     "card_back",
     "card_new",

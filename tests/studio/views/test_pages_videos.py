@@ -153,11 +153,11 @@ def test_live_cards_of_another_workspace_stay_hidden(cast: Cast, house: Workspac
 
 
 def test_the_header_counts_what_runs_and_tells_what_is_left(owner: Client, house: Workspace) -> None:
-    quiet = owner.get(url("bench", house)).content.decode()
+    quiet = owner.get(url("header_status", house)).content.decode()
     assert "hx-trigger" not in quiet
     assert "$50.00" in quiet
     shop.rendering(house)
-    busy = owner.get(url("bench", house)).content.decode()
+    busy = owner.get(url("header_status", house)).content.decode()
     assert 'hx-trigger="load delay:5s, retry"' in busy
     assert '<span class="figures">1</span>' in busy
     assert "$48.99" in busy
