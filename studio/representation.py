@@ -1,6 +1,6 @@
 """A render as the API and our webhooks give it: plain values, from one table of names, columns and getters.
 
-A new field is a line of FIELDS, and one of ``RenderShape`` in ``studio/api/serializers.py``, which documents it.
+A new field is a line of FIELDS, and one of ``RenderSerializer`` in ``studio/api/serializers.py``, which documents it.
 """
 
 from __future__ import annotations
@@ -123,6 +123,6 @@ FIELDS = (
 COLUMNS = tuple(dict.fromkeys(column for field in FIELDS for column in field.columns))
 
 
-def render_shape(render: Render) -> dict[str, Any]:
-    """As ``RenderShape`` documents it, which a test holds it to; not by it, because a list makes twenty or more."""
+def serialize_render(render: Render) -> dict[str, Any]:
+    """As ``RenderSerializer`` documents it, which a test holds it to; not by it: a list makes twenty or more."""
     return {field.name: field.value(render) for field in FIELDS}

@@ -114,7 +114,18 @@ class _OurBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
         return {**found, "additionalProperties": False}
 
 
+# What classes of ours end in, and their components of the document, whose names programs know.
+ENDINGS = {"Serializer": "Shape", "Input": "Body"}
+
+
 class ApiSchema(AutoSchema):
+    def get_serializer_name(self, serializer: Any, direction: Direction) -> str:
+        name = super().get_serializer_name(serializer, direction)
+        for ending, published in ENDINGS.items():
+            if name.endswith(ending):
+                return name.removesuffix(ending) + published
+        return name
+
     def get_override_parameters(self) -> list[Any]:
         if self.method.lower() in READS:
             return []

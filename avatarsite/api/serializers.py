@@ -37,7 +37,7 @@ class NoQuery(Query):
 @cache
 def page_shape(shape: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
     """The envelope of a list of ``shape``."""
-    name = f"{shape.__name__.removesuffix('Shape')}List"
+    name = f"{shape.__name__.removesuffix('Shape').removesuffix('Serializer')}List"
     fields = {
         "data": shape(many=True),
         "has_more": serializers.BooleanField(),

@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from avatarsite.api.pagination import listed
 from avatarsite.api.serializers import NoQuery, PageQuery, page_shape
 from studio.api import inputs
-from studio.api.bodies import BatchAskedBody, BatchBody
+from studio.api.bodies import BatchAskedInput, BatchInput
 from studio.api.renders import PAYMENT, RenderView
-from studio.api.serializers import BatchQuoteShape, BatchShape, batch_quote_shape, batch_shape
+from studio.api.serializers import BatchQuoteSerializer, BatchSerializer, serialize_batch, serialize_batch_quote
 from studio.models import UploadKind
 from studio.pipeline.request.batches import (
     BatchRefused,
@@ -58,7 +58,7 @@ class Batches(BatchView):
         tags=TAGS,
         summary="List batches, newest first",
         parameters=[PageQuery],
-        responses=page_shape(BatchShape),
+        responses=page_shape(BatchSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(PageQuery)
@@ -68,7 +68,7 @@ class Batches(BatchView):
         groups = list(rows[: asked["limit"] + 1])
         shown = groups[: asked["limit"]]
         after = shown[-1].pk if len(groups) > len(shown) else None
-        return Response(listed([batch_shape(status) for status in statuses_of(shown)], next_cursor=after))
+        return Response(listed([serialize_batch(status) for status in statuses_of(shown)], next_cursor=after))
 
     @extend_schema(
         operation_id="create_batch",
@@ -76,12 +76,12 @@ class Batches(BatchView):
         summary="Ask for many videos at once",
         description="All items are taken, or none: then the answer is 422 and its `items` say for each that can’t be "
         "made what is wrong with it. Follow it by the batch, or by `/renders?group=…`.",
-        request=BatchAskedBody,
-        responses={201: BatchShape, **PAYMENT},
+        request=BatchAskedInput,
+        responses={201: BatchSerializer, **PAYMENT},
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(BatchAskedBody)
+        asked = self.body(BatchAskedInput)
 
         def deed() -> Response:
             requests, most = self.requests(asked), asked.get("max_amount_micros")
@@ -89,7 +89,7 @@ class Batches(BatchView):
                 requests, most = as_quoted_batch(self.workspace, requests, asked["quote"], most)
             group = request_batch(self.workspace, requests, user=self.user, max_amount_micros=most)
             location = reverse("api_batch", kwargs={"batch": group.pk})
-            return Response(batch_shape(status_of(group)), status=201, headers={"Location": location})
+            return Response(serialize_batch(status_of(group)), status=201, headers={"Location": location})
 
         return self.asking(deed)
 
@@ -100,12 +100,12 @@ class BatchQuotes(BatchView):
         tags=TAGS,
         summary="Price a batch",
         description="Holds and charges nothing. Its `id`, sent with the same items, binds us for half an hour.",
-        request=BatchBody,
-        responses={201: BatchQuoteShape},
+        request=BatchInput,
+        responses={201: BatchQuoteSerializer},
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(BatchBody)
+        asked = self.body(BatchInput)
 
         def deed() -> Response:
             requests = self.requests(asked)
@@ -113,13 +113,15 @@ class BatchQuotes(BatchView):
             quote_id, ends = sign_batch_quote(self.workspace, requests, [one.quote for one in priced])
             items = [{"index": index, "ceiling": one.quote.ceiling_micros} for index, one in enumerate(priced)]
             quote = {"size": len(priced), "ceiling": total_micros(priced), "items": items}
-            return Response(batch_quote_shape(quote | {"id": quote_id, "expires_at": ends}), status=201)
+            return Response(serialize_batch_quote(quote | {"id": quote_id, "expires_at": ends}), status=201)
 
         return self.once(deed)
 
 
 class OneBatch(BatchView):
-    @extend_schema(operation_id="get_batch", tags=TAGS, summary="Get a batch and how far it is", responses=BatchShape)
+    @extend_schema(
+        operation_id="get_batch", tags=TAGS, summary="Get a batch and how far it is", responses=BatchSerializer
+    )
     def get(self, _request: Any, batch: str) -> Response:
         self.query(NoQuery)
-        return Response(batch_shape(status_of(get_object_or_404(batches_of(self.workspace), pk=batch))))
+        return Response(serialize_batch(status_of(get_object_or_404(batches_of(self.workspace), pk=batch))))

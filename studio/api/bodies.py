@@ -28,7 +28,7 @@ ID_LENGTH = 40
 MEDIA = "Id of an upload, an https address of a public file, or the file itself as a data URI."
 
 
-class OptionsBody(Body):
+class OptionsInput(Body):
     output_format = Choice(choices=OUTPUT_FORMATS, required=False)
     output_quality = Whole(required=False, min_value=QUALITY[0], max_value=QUALITY[1])
     content_check = Choice(choices=CONTENT_CHECKS, required=False)
@@ -44,14 +44,14 @@ class OptionsBody(Body):
     )
 
 
-class WishBody(Body):
+class VideoInput(Body):
     """What bears on how a video is made, wherever one is asked for."""
 
     model = Text(required=False, max_length=60, help_text="See /models. Left out: the draft.")
     routing = Text(required=False, max_length=120, help_text="`cheapest` (usual), `fastest`, a provider or an offer.")
     fallback = Flag(required=False, help_text="Whether other offers may make it when the first will not. Usually true.")
     prompt = Text(required=False, max_length=PROMPT_LIMIT, help_text="Mood and movement; the voice says the words.")
-    options = OptionsBody(required=False)
+    options = OptionsInput(required=False)
     title = Text(required=False, max_length=TITLE_LIMIT)
     reference = Text(required=False, max_length=REFERENCE_LIMIT, help_text="Your own name for it.")
     metadata = Notes(required=False, help_text=f"Up to {METADATA_LIMIT} notes of yours, given back as they are.")
@@ -60,7 +60,7 @@ class WishBody(Body):
 NOTIFY = "Mail whoever made the token once all of it has ended. Left out: no mail."
 
 
-class RenderBody(WishBody):
+class RenderInput(VideoInput):
     portrait = Text(min_length=1, help_text=MEDIA)
     voice = Text(min_length=1, help_text=MEDIA)
     project = Text(required=False, max_length=ID_LENGTH, help_text="Left out: the first open project.")
@@ -72,7 +72,7 @@ class RenderBody(WishBody):
     quote = Text(required=False, min_length=1, max_length=2_000, help_text="Id of a quote: its prices bind.")
 
 
-class QuoteBody(Body):
+class QuoteInput(Body):
     """Either a voice or its seconds."""
 
     portrait = Text(required=False, max_length=ID_LENGTH, help_text="Id of an upload; checked with the voice.")
@@ -85,13 +85,13 @@ class QuoteBody(Body):
     content_check = Choice(choices=CONTENT_CHECKS, required=False)
 
 
-class ItemBody(WishBody):
+class ItemInput(VideoInput):
     portrait = Text(min_length=1, max_length=ID_LENGTH, help_text="Id of an upload.")
     voice = Text(min_length=1, max_length=ID_LENGTH, help_text="Id of an upload.")
 
 
-class BatchBody(Body):
-    items = serializers.ListField(child=ItemBody(), min_length=1, max_length=MOST_ITEMS)
+class BatchInput(Body):
+    items = serializers.ListField(child=ItemInput(), min_length=1, max_length=MOST_ITEMS)
     project = Text(required=False, max_length=ID_LENGTH)
     max_amount_micros = Whole(
         required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for the whole batch."
@@ -99,11 +99,11 @@ class BatchBody(Body):
     notify = Flag(required=False, help_text=NOTIFY)
 
 
-class BatchAskedBody(BatchBody):
+class BatchAskedInput(BatchInput):
     quote = Text(required=False, min_length=1, max_length=20_000, help_text="Id of a quote of these very items.")
 
 
-class FetchBody(Body):
+class FetchInput(Body):
     """A file that is fetched from `url`, or spelt out in `data`."""
 
     kind = Choice(choices=UploadKind.values)
@@ -113,12 +113,12 @@ class FetchBody(Body):
     )
 
 
-class FileBody(serializers.Serializer[Any]):
+class FileInput(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=UploadKind.values)
     file = serializers.FileField()
 
 
-class SlotBody(Body):
+class SlotInput(Body):
     kind = Choice(choices=UploadKind.values)
     name = Text(required=False, max_length=200, help_text="The file’s name, for your own lists.")
     bytes = Whole(
@@ -129,11 +129,11 @@ class SlotBody(Body):
     )
 
 
-class ProjectBody(Body):
+class ProjectInput(Body):
     name = Text(min_length=1, max_length=80)
 
 
-class ProjectChangeBody(Body):
+class ProjectChangeInput(Body):
     name = Text(required=False, min_length=1, max_length=80)
     portrait = Text(required=False, allow_null=True, max_length=ID_LENGTH, help_text="Id of an upload, or null.")
     archived = Flag(required=False, help_text="An archived project takes no new videos.")

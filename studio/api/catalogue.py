@@ -14,8 +14,15 @@ from avatarsite.api.serializers import NoQuery, page_shape
 from avatarsite.api.views import ApiView
 from avatarsite.workspaces.access import Action
 from studio.api import inputs
-from studio.api.bodies import OffersQuery, QuoteBody
-from studio.api.serializers import FullOfferShape, ModelShape, QuoteShape, full_offer_shape, model_shape, quote_shape
+from studio.api.bodies import OffersQuery, QuoteInput
+from studio.api.serializers import (
+    FullOfferSerializer,
+    ModelSerializer,
+    QuoteSerializer,
+    serialize_full_offer,
+    serialize_model,
+    serialize_quote,
+)
 from studio.models import UploadKind
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.options import OUTPUT_FORMATS
@@ -31,21 +38,21 @@ ANYBODY = tuple(Action)
 class Models(ApiView):
     reads = ANYBODY
 
-    @extend_schema(operation_id="list_models", tags=TAGS, summary="List models", responses=page_shape(ModelShape))
+    @extend_schema(operation_id="list_models", tags=TAGS, summary="List models", responses=page_shape(ModelSerializer))
     def get(self, _request: Any) -> Response:
         self.query(NoQuery)
-        return Response(listed([model_shape(model) for model in registry.MODELS.values()]))
+        return Response(listed([serialize_model(model) for model in registry.MODELS.values()]))
 
 
 class OneModel(ApiView):
     reads = ANYBODY
 
-    @extend_schema(operation_id="get_model", tags=TAGS, summary="Get a model", responses=ModelShape)
+    @extend_schema(operation_id="get_model", tags=TAGS, summary="Get a model", responses=ModelSerializer)
     def get(self, _request: Any, model: str) -> Response:
         self.query(NoQuery)
         if model not in registry.MODELS:
             raise Http404
-        return Response(model_shape(registry.MODELS[model]))
+        return Response(serialize_model(registry.MODELS[model]))
 
 
 class Offers(ApiView):
@@ -56,7 +63,7 @@ class Offers(ApiView):
         tags=TAGS,
         summary="List offers: a model at a provider, with price, limits and health",
         parameters=[OffersQuery],
-        responses=page_shape(FullOfferShape),
+        responses=page_shape(FullOfferSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(OffersQuery)
@@ -64,7 +71,7 @@ class Offers(ApiView):
         models = [slug for slug in registry.MODELS if wanted in (None, slug)]
         quotes = [quote_render(model=slug, voice_ms=asked["seconds"] * 1000) for slug in models]
         lines = [(quote.model, line) for quote in quotes for line in quote.lines]
-        return Response(listed([full_offer_shape(_full(model, line)) for model, line in lines]))
+        return Response(listed([serialize_full_offer(_full(model, line)) for model, line in lines]))
 
 
 class Quotes(ApiView):
@@ -76,13 +83,13 @@ class Quotes(ApiView):
         summary="Price a voice at every offer",
         description="Holds and charges nothing. Its `id`, sent with a render, binds us for half an hour: these offers, "
         "their prices a second, this ceiling.",
-        request=QuoteBody,
-        responses={201: QuoteShape},
+        request=QuoteInput,
+        responses={201: QuoteSerializer},
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(QuoteBody)
-        return self.once(lambda: Response(quote_shape(self._quoted(asked)), status=201))
+        asked = self.body(QuoteInput)
+        return self.once(lambda: Response(serialize_quote(self._quoted(asked)), status=201))
 
     def _quoted(self, asked: dict[str, Any]) -> dict[str, Any]:
         takes, model = asked.get("takes", 1), asked.get("model", "draft")

@@ -14,8 +14,8 @@ from avatarsite.api.pagination import page_of
 from avatarsite.api.serializers import NoQuery, page_shape
 from avatarsite.api.views import ApiView
 from studio.api import inputs
-from studio.api.bodies import ProjectBody, ProjectChangeBody, ProjectsQuery
-from studio.api.serializers import ProjectShape, project_shape
+from studio.api.bodies import ProjectChangeInput, ProjectInput, ProjectsQuery
+from studio.api.serializers import ProjectSerializer, serialize_project
 from studio.models import Project, UploadKind
 from studio.projects import ProjectRefused, archive_project, change_project, create_project, restore_project
 
@@ -28,57 +28,57 @@ class Projects(ApiView):
         tags=TAGS,
         summary="List projects, newest first",
         parameters=[ProjectsQuery],
-        responses=page_shape(ProjectShape),
+        responses=page_shape(ProjectSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(ProjectsQuery)
         rows = Project.objects.for_workspace(self.workspace)
         if "archived" in asked:
             rows = rows.filter(archived_at__isnull=not asked["archived"])
-        return Response(page_of(rows, project_shape, cursor=asked.get("cursor", ""), limit=asked["limit"]))
+        return Response(page_of(rows, serialize_project, cursor=asked.get("cursor", ""), limit=asked["limit"]))
 
     @extend_schema(
         operation_id="create_project",
         tags=TAGS,
         summary="Make a project",
-        request=ProjectBody,
-        responses={201: ProjectShape},
+        request=ProjectInput,
+        responses={201: ProjectSerializer},
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(ProjectBody)
+        asked = self.body(ProjectInput)
 
         def deed() -> Response:
             project = create_project(self.workspace, _name(asked["name"]))
             location = reverse("api_project", kwargs={"project": project.pk})
-            return Response(project_shape(project), status=201, headers={"Location": location})
+            return Response(serialize_project(project), status=201, headers={"Location": location})
 
         return self.once(deed)
 
 
 class OneProject(ApiView):
-    @extend_schema(operation_id="get_project", tags=TAGS, summary="Get a project", responses=ProjectShape)
+    @extend_schema(operation_id="get_project", tags=TAGS, summary="Get a project", responses=ProjectSerializer)
     def get(self, _request: Any, project: str) -> Response:
         self.query(NoQuery)
-        return Response(project_shape(get_object_or_404(Project.objects.for_workspace(self.workspace), pk=project)))
+        return Response(serialize_project(get_object_or_404(Project.objects.for_workspace(self.workspace), pk=project)))
 
     @extend_schema(
         operation_id="change_project",
         tags=TAGS,
         summary="Rename, archive or restore a project, or give it another portrait",
-        request=ProjectChangeBody,
-        responses=ProjectShape,
+        request=ProjectChangeInput,
+        responses=ProjectSerializer,
     )
     def patch(self, _request: Any, project: str) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(ProjectChangeBody)
+        asked = self.body(ProjectChangeInput)
 
         def deed() -> Response:
             row = get_object_or_404(Project.objects.for_workspace(self.workspace).select_for_update(), pk=project)
-            self.demand_unchanged(project_shape(row))
+            self.demand_unchanged(serialize_project(row))
             self._change(row, asked)
             row.refresh_from_db()
-            return Response(project_shape(row))
+            return Response(serialize_project(row))
 
         return self.once(deed)
 

@@ -24,8 +24,8 @@ from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import inputs
 from studio.api.asked import listing, shown
-from studio.api.bodies import RenderBody, RendersQuery, WaitQuery
-from studio.api.serializers import EventShape, LinkedOutputShape, RenderShape, event_shape
+from studio.api.bodies import RenderInput, RendersQuery, WaitQuery
+from studio.api.serializers import EventSerializer, LinkedOutputSerializer, RenderSerializer, serialize_event
 from studio.api.waiting import until_ended
 from studio.library import delete_video
 from studio.models import Render
@@ -33,7 +33,7 @@ from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
-from studio.representation import outputs_of, render_shape
+from studio.representation import outputs_of, serialize_render
 from studio.storage.local import signed_link
 
 TAGS = ["Renders"]
@@ -60,13 +60,13 @@ class Renders(RenderView):
         tags=TAGS,
         summary="List renders, newest first",
         parameters=[RendersQuery],
-        responses=page_shape(RenderShape),
+        responses=page_shape(RenderSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(RendersQuery)
         limit = asked.pop("limit")
         rows = list(listing(self.workspace, asked, most=limit + 1))
-        return Response(page(rows, render_shape, limit=limit))
+        return Response(page(rows, serialize_render, limit=limit))
 
     @extend_schema(
         operation_id="create_render",
@@ -75,12 +75,12 @@ class Renders(RenderView):
         description="The most that it can cost is held at once and settled when it is ready; a video that fails costs "
         "nothing. With an Idempotency-Key a repeat never makes, holds or charges a second time. With several takes "
         "the answer is the first of them; the others share its `group`.",
-        request=RenderBody,
-        responses={201: RenderShape, **PAYMENT},
+        request=RenderInput,
+        responses={201: RenderSerializer, **PAYMENT},
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(RenderBody)
+        asked = self.body(RenderInput)
         # Files may have to be fetched, which is no work for a transaction.
         portrait, voice = inputs.media(self.workspace, asked, user=self.user)
 
@@ -105,7 +105,7 @@ class OneRender(RenderView):
         tags=TAGS,
         summary="Get a render, or wait for its end",
         parameters=[WaitQuery],
-        responses=RenderShape,
+        responses=RenderSerializer,
     )
     def get(self, _request: Any, render: str) -> Response:
         asked = self.query(WaitQuery)
@@ -113,7 +113,7 @@ class OneRender(RenderView):
         if asked["wait"] and not row.ended:
             with suppress(NoPlace):  # then as it stands, at once
                 row = until_ended(row, seconds=asked["wait"])
-        return Response(render_shape(row))
+        return Response(serialize_render(row))
 
     @extend_schema(
         operation_id="delete_render",
@@ -124,7 +124,7 @@ class OneRender(RenderView):
     def delete(self, _request: Any, render: str) -> HttpResponseBase:
         self.query(NoQuery)
         row = get_object_or_404(self.renders(), pk=render)
-        self.demand_unchanged(render_shape(row))
+        self.demand_unchanged(serialize_render(row))
 
         def deed() -> Response:
             delete_video(row)
@@ -145,7 +145,7 @@ class CancelRender(RenderView):
         summary="Stop a render, or ask its provider to",
         description="What is held comes back when it stops. A render that has been cancelled is answered as it is.",
         request=None,
-        responses=RenderShape,
+        responses=RenderSerializer,
     )
     def post(self, _request: Any, render: str) -> HttpResponseBase:
         self.query(NoQuery)
@@ -156,7 +156,7 @@ class CancelRender(RenderView):
                 row.refresh_from_db()
                 raise Problem("cannot_cancel", cancel_terms(row).sentence, field="render")
             row.refresh_from_db()
-            return Response(render_shape(row))
+            return Response(serialize_render(row))
 
         return self.once(deed)
 
@@ -168,7 +168,7 @@ class RetryRender(RenderView):
         summary="Ask again for what an ended render asked for",
         description="A new render with a hold of its own, at today’s price.",
         request=None,
-        responses={201: RenderShape, **PAYMENT},
+        responses={201: RenderSerializer, **PAYMENT},
     )
     def post(self, _request: Any, render: str) -> HttpResponseBase:
         self.query(NoQuery)
@@ -181,12 +181,12 @@ class RenderEvents(RenderView):
         operation_id="list_render_events",
         tags=TAGS,
         summary="What has happened to a render, oldest first",
-        responses=page_shape(EventShape),
+        responses=page_shape(EventSerializer),
     )
     def get(self, _request: Any, render: str) -> Response:
         self.query(NoQuery)
         row = get_object_or_404(self.renders(), pk=render)
-        return Response(listed([event_shape(event) for event in row.events.all()]))
+        return Response(listed([serialize_event(event) for event in row.events.all()]))
 
 
 class RenderOutputs(RenderView):
@@ -194,7 +194,7 @@ class RenderOutputs(RenderView):
         operation_id="list_render_outputs",
         tags=TAGS,
         summary="The files of a render, with links for whoever has no token",
-        responses=page_shape(LinkedOutputShape),
+        responses=page_shape(LinkedOutputSerializer),
     )
     def get(self, _request: Any, render: str) -> Response:
         self.query(NoQuery)
@@ -223,7 +223,7 @@ class RenderOutput(RenderView):
 
 def _made(render: Render) -> Response:
     location = reverse("api_render", kwargs={"render": render.pk})
-    return Response(render_shape(render), status=201, headers={"Location": location})
+    return Response(serialize_render(render), status=201, headers={"Location": location})
 
 
 def _linked(render: Render, output: dict[str, str]) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from studio.models import Project, Render, RenderState, Upload, UploadKind
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
 from studio.representation import charge_return_of, failure_of, options_of, outputs_of, state_detail_of
 
-Shape = serializers.Serializer[Any]
+Serializer = serializers.Serializer[Any]
 
 
-class UploadShape(Shape):
+class UploadSerializer(Serializer):
     id = serializers.CharField()
     kind = serializers.ChoiceField(choices=UploadKind.values)
     name = serializers.CharField(help_text="The file’s name as it came.")
@@ -45,7 +45,7 @@ class UploadShape(Shape):
         return site_link(reverse("api_upload_file", kwargs={"upload": upload.pk}))
 
 
-class SlotShape(Shape):
+class SlotSerializer(Serializer):
     id = serializers.CharField()
     kind = serializers.ChoiceField(choices=UploadKind.values)
     method = serializers.ChoiceField(choices=["PUT"])
@@ -55,7 +55,7 @@ class SlotShape(Shape):
     expires_at = serializers.DateTimeField()
 
 
-class OptionsShape(Shape):
+class OptionsSerializer(Serializer):
     output_format = serializers.ChoiceField(choices=OUTPUT_FORMATS)
     output_quality = serializers.IntegerField()
     content_check = serializers.ChoiceField(choices=CONTENT_CHECKS)
@@ -66,18 +66,18 @@ class OptionsShape(Shape):
         return options_of(instance)
 
 
-class FailureShape(Shape):
+class FailureSerializer(Serializer):
     code = serializers.CharField()
     message = serializers.CharField(help_text="What went wrong, in a sentence. Nothing was charged.")
 
 
-class OutputShape(Shape):
+class OutputSerializer(Serializer):
     kind = serializers.ChoiceField(choices=["video", "poster"])
     url = serializers.URLField(help_text="A stable link; it needs a token, and leads to the file.")
     content_type = serializers.CharField()
 
 
-class ChargeReturnShape(Shape):
+class ChargeReturnSerializer(Serializer):
     """Whoever runs the service has given the charge back, whole."""
 
     amount = Money()
@@ -85,7 +85,7 @@ class ChargeReturnShape(Shape):
     at = serializers.DateTimeField()
 
 
-class RenderShape(Shape):
+class RenderSerializer(Serializer):
     id = serializers.CharField()
     state = serializers.ChoiceField(choices=RenderState.values)
     state_detail = serializers.SerializerMethodField(
@@ -103,7 +103,7 @@ class RenderShape(Shape):
     fallback = serializers.BooleanField()
     why = serializers.CharField(help_text="Why this offer.")
     prompt = serializers.CharField()
-    options = OptionsShape()
+    options = OptionsSerializer()
     reference = serializers.CharField()
     metadata = serializers.DictField(child=serializers.CharField())
     test = serializers.BooleanField(help_text="Asked for with a test token: a draft that costs nothing.")
@@ -132,32 +132,32 @@ class RenderShape(Shape):
     def get_state_detail(self, render: Render) -> str | None:
         return state_detail_of(render)
 
-    @extend_schema_field(OutputShape(many=True))
+    @extend_schema_field(OutputSerializer(many=True))
     def get_outputs(self, render: Render) -> list[dict[str, str]]:
         return outputs_of(render)
 
-    @extend_schema_field(ChargeReturnShape(allow_null=True))
+    @extend_schema_field(ChargeReturnSerializer(allow_null=True))
     def get_charge_return(self, render: Render) -> dict[str, Any] | None:
         return charge_return_of(render)
 
-    @extend_schema_field(FailureShape(allow_null=True))
+    @extend_schema_field(FailureSerializer(allow_null=True))
     def get_failure(self, render: Render) -> dict[str, str] | None:
         return failure_of(render)
 
 
-class EventShape(Shape):
+class EventSerializer(Serializer):
     at = serializers.DateTimeField()
     from_state = serializers.CharField(allow_blank=True, help_text="Empty for the first.")
     to_state = serializers.ChoiceField(choices=RenderState.values)
     reason = serializers.CharField()
 
 
-class LinkedOutputShape(OutputShape):
+class LinkedOutputSerializer(OutputSerializer):
     download_url = serializers.URLField(help_text="The file itself, for whoever has the link, until expires_at.")
     expires_at = serializers.DateTimeField()
 
 
-class ProjectShape(Shape):
+class ProjectSerializer(Serializer):
     id = serializers.CharField()
     name = serializers.CharField()
     portrait = serializers.CharField(source="portrait_id", allow_null=True)
@@ -170,7 +170,7 @@ class ProjectShape(Shape):
         return {name: value for name, value in project.defaults.items() if name != "upload_endpoint"}
 
 
-class CountsShape(Shape):
+class CountsSerializer(Serializer):
     """How many renders are in each state."""
 
     queued = serializers.IntegerField()
@@ -182,36 +182,36 @@ class CountsShape(Shape):
     cancelled = serializers.IntegerField()
 
 
-class BatchShape(Shape):
+class BatchSerializer(Serializer):
     id = serializers.CharField(source="group.pk")
     size = serializers.IntegerField()
     ended = serializers.BooleanField(help_text="Whether every render of it has ended.")
-    states = CountsShape()
+    states = CountsSerializer()
     ceiling = Money(source="ceiling_micros", help_text="The most that all of it is charged.")
     charged = Money(source="charged_micros", help_text="What has been charged so far.")
     created_at = serializers.DateTimeField(source="group.created_at")
 
 
-class ItemQuoteShape(Shape):
+class ItemQuoteSerializer(Serializer):
     index = serializers.IntegerField(help_text="Counts from 0.")
     ceiling = Money()
 
 
-class BatchQuoteShape(Shape):
+class BatchQuoteSerializer(Serializer):
     id = serializers.CharField(help_text="Send it as `quote` with the same items: prices and ceiling bind us.")
     size = serializers.IntegerField()
     ceiling = Money(help_text="The most that all of it would be charged.")
-    items = ItemQuoteShape(many=True)
+    items = ItemQuoteSerializer(many=True)
     expires_at = serializers.DateTimeField()
 
 
-class ModelShape(Shape):
+class ModelSerializer(Serializer):
     id = serializers.CharField(source="slug")
     name = serializers.CharField()
     summary = serializers.CharField()
 
 
-class OfferShape(Shape):
+class OfferSerializer(Serializer):
     """An offer as it stands, priced for the seconds that were asked about."""
 
     id = serializers.CharField()
@@ -225,13 +225,13 @@ class OfferShape(Shape):
     expected_seconds = serializers.FloatField(allow_null=True, help_text="Until it is ready, by our last renders.")
 
 
-class HealthShape(Shape):
+class HealthSerializer(Serializer):
     state = serializers.ChoiceField(choices=["good", "shaky", "paused"])
     recent_renders = serializers.IntegerField()
     recent_done = serializers.IntegerField()
 
 
-class LimitsShape(Shape):
+class LimitsSerializer(Serializer):
     voice_min_ms = serializers.IntegerField()
     voice_max_ms = serializers.IntegerField()
     output_formats = serializers.ListField(child=serializers.CharField(), help_text="Every one works; some by us.")
@@ -239,12 +239,12 @@ class LimitsShape(Shape):
     can_cancel = serializers.BooleanField(help_text="Whether a job that is running can be stopped.")
 
 
-class FullOfferShape(OfferShape):
-    limits = LimitsShape()
-    health = HealthShape()
+class FullOfferSerializer(OfferSerializer):
+    limits = LimitsSerializer()
+    health = HealthSerializer()
 
 
-class QuoteShape(Shape):
+class QuoteSerializer(Serializer):
     id = serializers.CharField(help_text="Send it as `quote` with a render: offers, prices and ceiling bind us.")
     model = serializers.CharField()
     voice_ms = serializers.IntegerField()
@@ -252,18 +252,17 @@ class QuoteShape(Shape):
     chosen = serializers.CharField(allow_null=True, help_text="The offer that would make it now.")
     why = serializers.CharField()
     ceiling = Money(help_text="The most that all takes are charged together, whichever offer makes them.")
-    offers = OfferShape(many=True)
+    offers = OfferSerializer(many=True)
     expires_at = serializers.DateTimeField()
 
 
 # One of each for the process: making a serializer costs more than using it.
-upload_shape = UploadShape().to_representation
-slot_shape = SlotShape().to_representation
-event_shape = EventShape().to_representation
-project_shape = ProjectShape().to_representation
-batch_shape = BatchShape().to_representation
-batch_quote_shape = BatchQuoteShape().to_representation
-model_shape = ModelShape().to_representation
-offer_shape = OfferShape().to_representation
-full_offer_shape = FullOfferShape().to_representation
-quote_shape = QuoteShape().to_representation
+serialize_upload = UploadSerializer().to_representation
+serialize_slot = SlotSerializer().to_representation
+serialize_event = EventSerializer().to_representation
+serialize_project = ProjectSerializer().to_representation
+serialize_batch = BatchSerializer().to_representation
+serialize_batch_quote = BatchQuoteSerializer().to_representation
+serialize_model = ModelSerializer().to_representation
+serialize_full_offer = FullOfferSerializer().to_representation
+serialize_quote = QuoteSerializer().to_representation

@@ -13,7 +13,7 @@ from avatarsite.api.views import ApiView
 from studio.storage.ledger import room_of
 
 
-class StorageShape(serializers.Serializer[Any]):
+class StorageSerializer(serializers.Serializer[Any]):
     used_bytes = serializers.IntegerField(
         source="used", help_text="Of all files: uploads, videos, what is made of them, and what is being uploaded."
     )
@@ -23,7 +23,9 @@ class StorageShape(serializers.Serializer[Any]):
 
 
 class Storage(ApiView):
-    @extend_schema(operation_id="get_storage", tags=["Uploads"], summary="The room for files", responses=StorageShape)
+    @extend_schema(
+        operation_id="get_storage", tags=["Uploads"], summary="The room for files", responses=StorageSerializer
+    )
     def get(self, _request: Any) -> Response:
         self.query(NoQuery)
-        return Response(StorageShape().to_representation(room_of(self.workspace)))
+        return Response(StorageSerializer().to_representation(room_of(self.workspace)))

@@ -19,8 +19,8 @@ from avatarsite.api.parsers import Form, StrictJSON
 from avatarsite.api.problems import Problem
 from avatarsite.api.serializers import NoQuery, page_shape
 from avatarsite.api.views import ApiView, LeadsToFile
-from studio.api.bodies import FetchBody, FileBody, SlotBody, UploadsQuery
-from studio.api.serializers import SlotShape, UploadShape, slot_shape, upload_shape
+from studio.api.bodies import FetchInput, FileInput, SlotInput, UploadsQuery
+from studio.api.serializers import SlotSerializer, UploadSerializer, serialize_slot, serialize_upload
 from studio.models import Upload, UploadKind, UploadSlot
 from studio.pipeline.request.render_request import RequestRefused
 from studio.storage.ledger import check_room
@@ -41,14 +41,14 @@ class Uploads(ApiView):
         tags=TAGS,
         summary="List uploads",
         parameters=[UploadsQuery],
-        responses=page_shape(UploadShape),
+        responses=page_shape(UploadSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(UploadsQuery)
         rows = Upload.objects.for_workspace(self.workspace)
         if "kind" in asked:
             rows = rows.filter(kind=asked["kind"])
-        return Response(page_of(rows, upload_shape, cursor=asked.get("cursor", ""), limit=asked["limit"]))
+        return Response(page_of(rows, serialize_upload, cursor=asked.get("cursor", ""), limit=asked["limit"]))
 
     @extend_schema(
         operation_id="create_upload",
@@ -56,8 +56,8 @@ class Uploads(ApiView):
         summary="Upload a portrait or a voice",
         description="As a multipart form with `kind` and `file`, or as JSON with `kind` and either `url`, a public "
         "address that we fetch, or `data`, the file itself as a data URI. The same bytes twice are one upload.",
-        request={"multipart/form-data": FileBody, "application/json": FetchBody},
-        responses={201: UploadShape},
+        request={"multipart/form-data": FileInput, "application/json": FetchInput},
+        responses={201: UploadSerializer},
     )
     def post(self, request: Any) -> HttpResponseBase:
         self.query(NoQuery)
@@ -65,13 +65,13 @@ class Uploads(ApiView):
         return self.once(lambda: _made(upload))
 
     def _sent(self) -> Upload:
-        sent = FileBody(data=self.request.data)
+        sent = FileInput(data=self.request.data)
         sent.is_valid(raise_exception=True)
         file, kind = sent.validated_data["file"], UploadKind(sent.validated_data["kind"])
         return add_upload(self.workspace, kind=kind, file=file, name=file.name or "", user=self.user)
 
     def _named(self) -> Upload:
-        asked = self.body(FetchBody)
+        asked = self.body(FetchInput)
         kind = UploadKind(asked["kind"])
         if ("url" in asked) == ("data" in asked):
             found_wrong = "The file comes from “url” or from “data”, and it needs exactly one of them."
@@ -82,10 +82,10 @@ class Uploads(ApiView):
 
 
 class OneUpload(ApiView):
-    @extend_schema(operation_id="get_upload", tags=TAGS, summary="Get an upload", responses=UploadShape)
+    @extend_schema(operation_id="get_upload", tags=TAGS, summary="Get an upload", responses=UploadSerializer)
     def get(self, _request: Any, upload: str) -> Response:
         self.query(NoQuery)
-        return Response(upload_shape(get_object_or_404(Upload.objects.for_workspace(self.workspace), pk=upload)))
+        return Response(serialize_upload(get_object_or_404(Upload.objects.for_workspace(self.workspace), pk=upload)))
 
     @extend_schema(
         operation_id="delete_upload", tags=TAGS, summary="Delete an upload that no video uses", responses={204: None}
@@ -93,7 +93,7 @@ class OneUpload(ApiView):
     def delete(self, _request: Any, upload: str) -> HttpResponseBase:
         self.query(NoQuery)
         row = get_object_or_404(Upload.objects.for_workspace(self.workspace), pk=upload)
-        self.demand_unchanged(upload_shape(row))
+        self.demand_unchanged(serialize_upload(row))
 
         def deed() -> Response:
             delete_upload(row)
@@ -120,19 +120,19 @@ class Slots(ApiView):
         description="Send the bytes to the slot’s `url` with PUT and the slot’s `headers`, then complete the slot. "
         "Announce the file’s size as `bytes`: at a bucket the bytes then go straight there, and the room that they "
         "need is kept for them.",
-        request=SlotBody,
-        responses={201: SlotShape},
+        request=SlotInput,
+        responses={201: SlotSerializer},
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(SlotBody)
+        asked = self.body(SlotInput)
 
         def deed() -> Response:
             kind, name = UploadKind(asked["kind"]), asked.get("name", "")
             slot = open_slot(
                 self.workspace, kind=kind, name=name, user=self.user, token=self.token, size=asked.get("bytes")
             )
-            return Response(slot_shape(slot), status=201)
+            return Response(serialize_slot(slot), status=201)
 
         return self.once(deed)
 
@@ -143,7 +143,7 @@ class CompleteSlot(ApiView):
         tags=TAGS,
         summary="Make an upload of what was sent to a slot",
         request=None,
-        responses={201: UploadShape},
+        responses={201: UploadSerializer},
     )
     def post(self, _request: Any, slot: str) -> HttpResponseBase:
         self.query(NoQuery)
@@ -195,4 +195,4 @@ def _copy(request: Any, into: Any, most: int) -> int:
 
 def _made(upload: Upload) -> Response:
     location = reverse("api_upload", kwargs={"upload": upload.pk})
-    return Response(upload_shape(upload), status=201, headers={"Location": location})
+    return Response(serialize_upload(upload), status=201, headers={"Location": location})

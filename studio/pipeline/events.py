@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from avatarsite.outbox import events
 from studio.models import Render, RenderState
-from studio.representation import render_shape
+from studio.representation import serialize_render
 
 KINDS: dict[str, str] = {
     RenderState.QUEUED: "render.queued",
@@ -23,4 +23,4 @@ def record_event(render: Render, *, was: str = "") -> None:
     """Record the render as the API would give it now; what is only between two states is no event."""
     kind = KINDS.get(render.state)
     if kind and (was, render.state) not in SILENT_TRANSITIONS:
-        events.record_event(render.workspace_id, kind, subject=f"render:{render.pk}", data=render_shape(render))
+        events.record_event(render.workspace_id, kind, subject=f"render:{render.pk}", data=serialize_render(render))

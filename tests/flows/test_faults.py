@@ -27,7 +27,7 @@ from studio.pipeline.failures import COPY_FAILED, SENTENCES
 from studio.pipeline.overdue import STOPS, sweep
 from studio.pipeline.progress import stages
 from studio.providers import remote
-from studio.representation import render_shape
+from studio.representation import serialize_render
 from tests.flows.cast import Studio, ask, make_studio
 from tests.flows.outcomes import Outcome
 from tests.flows.pace import STEPS, drive_for, let_a_deadline_pass, let_deadlines_pass, let_jobs_age, let_time_pass
@@ -313,7 +313,7 @@ def test_the_page_says_what_is_done_about_an_answer_that_was_lost(studio: Studio
         still_site.fal.fault(name)
     render = drive_for(ask_of(studio, "fal"), still_site.fal, steps=3)
     assert stand(render) == "waits in submitting"
-    assert render_shape(render)["state_detail"] == "unconfirmed"
+    assert serialize_render(render)["state_detail"] == "unconfirmed"
     [note] = [stage.note for stage in stages(render) if stage.note]
     assert note == (
         "fal has not confirmed yet that it took the video. It is asked again, and nothing is sent twice. "

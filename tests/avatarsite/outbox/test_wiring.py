@@ -14,7 +14,7 @@ from billing.ledger import posting
 from billing.topups.low_balance import check_low_balance
 from studio.pipeline.cancel import request_cancel
 from studio.pipeline.drive import drive
-from studio.representation import render_shape
+from studio.representation import serialize_render
 from tests.flows.cast import ask, make_studio
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,7 +27,7 @@ def told() -> list[tuple[str, str]]:
 def test_a_render_is_told_from_the_queue_to_the_end() -> None:
     render = ask(make_studio(balance_micros=5_000_000, price_micros=10_000))
     first = Event.objects.get()
-    assert first.data == render_shape(render)
+    assert first.data == serialize_render(render)
     render = drive(render.pk)
     subject = f"render:{render.pk}"
     assert told() == [("render.queued", subject), ("render.rendering", subject), ("render.ready", subject)]

@@ -6,7 +6,7 @@ import pytest
 from django.test.utils import CaptureQueriesContext
 
 from studio.api.asked import listing, shown
-from studio.api.serializers import render_shape
+from studio.representation import serialize_render
 from studio.models import Render
 from tests.flows.cast import ask, make_studio
 
@@ -20,8 +20,8 @@ def test_a_listed_render_is_shown_without_a_further_query(
     render = ask(studio, reference="mine", metadata={"shelf": "7"})
     with django_assert_num_queries(2):
         listed = listing(studio.workspace, {"state": "queued", "reference": "mine"}, most=20)
-        shapes = [render_shape(row) for row in (*listed, shown(studio.workspace).get(pk=render.pk))]
-    assert shapes == [render_shape(Render.objects.get())] * 2
+        shapes = [serialize_render(row) for row in (*listed, shown(studio.workspace).get(pk=render.pk))]
+    assert shapes == [serialize_render(Render.objects.get())] * 2
     assert not listing(studio.workspace, {"state": "ready"}, most=20)
 
 

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from billing.ledger import posting
 from billing.money import usd_at_most
-from studio.api.serializers import RenderShape
+from studio.api.serializers import RenderSerializer
 from studio.models import Render, RenderGroup, RenderState
 from studio.pipeline.states import advance, note
-from studio.representation import render_shape
+from studio.representation import serialize_render
 from studio.uploads.samples import PORTRAIT
 from tests.conftest import Cast
 from tests.studio import shop
@@ -231,7 +231,7 @@ def test_a_render_is_given_as_its_shape_says(api: Caller, inputs: dict[str, str]
         row.charge_micros, row.measured_ms, row.video, row.poster = 5, 8417, "w/x/video.mp4", "w/x/poster.jpg"
         row.options = {**row.options, "upload_endpoint": "https://bucket.example.org/x?signature=y"}
         row.delete_at = timezone.now()
-    by_hand, by_shape = render_shape(row), RenderShape().to_representation(row)
+    by_hand, by_shape = serialize_render(row), RenderSerializer().to_representation(row)
     assert list(by_hand.items()) == list(by_shape.items())
 
 
