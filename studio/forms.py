@@ -14,8 +14,8 @@ from studio.models import Project, Upload, UploadKind
 from studio.pipeline.request.options import (
     DEFAULTS,
     ENDPOINT_LIMIT,
-    LEAST_LIFE_SECONDS,
-    MOST_LIFE_SECONDS,
+    MAX_LIFE_SECONDS,
+    MIN_LIFE_SECONDS,
     QUALITY,
     TAKES,
 )
@@ -106,13 +106,13 @@ class VideoForm(OptionFields):
     ttl_seconds = forms.IntegerField(
         label="Delete the files after",
         required=False,
-        min_value=LEAST_LIFE_SECONDS,
-        max_value=MOST_LIFE_SECONDS,
+        min_value=MIN_LIFE_SECONDS,
+        max_value=MAX_LIFE_SECONDS,
         widget=forms.NumberInput(attrs={"inputmode": "numeric", "placeholder": "Kept until you delete them"}),
         help_text="Seconds from when the video is ready: 3,600 is an hour, 86,400 a day. The receipt stays.",
         error_messages=dict.fromkeys(
             ("invalid", "min_value", "max_value"),
-            f"Write a whole number of seconds from {LEAST_LIFE_SECONDS} to {MOST_LIFE_SECONDS:,}, or nothing.",
+            f"Write a whole number of seconds from {MIN_LIFE_SECONDS} to {MAX_LIFE_SECONDS:,}, or nothing.",
         ),
     )
     upload_endpoint = forms.CharField(

@@ -12,7 +12,7 @@ from studio.models import Project, Render
 from studio.projects import open_projects
 from studio.providers import registry
 
-MOST_PROJECTS = 200
+MAX_PROJECTS = 200
 
 
 def register_studio_names() -> None:
@@ -35,7 +35,7 @@ def projects(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
 
 def project_choices(workspace: Workspace) -> dict[str, Named]:
     """The projects that take videos."""
-    names = open_projects(workspace).values_list("pk", "name")[:MOST_PROJECTS]
+    names = open_projects(workspace).values_list("pk", "name")[:MAX_PROJECTS]
     return {pk: Named(name, reverse("project", args=[workspace.slug, pk])) for pk, name in names}
 
 

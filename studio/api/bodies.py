@@ -11,19 +11,19 @@ from avatarsite.api.fields import Body, Choice, Flag, Notes, Query, QueryFlag, Q
 from avatarsite.api.serializers import PageQuery
 from billing.money import MAX_MICROS
 from studio.models import RenderState, UploadKind
-from studio.pipeline.request.batches import MOST_ITEMS
+from studio.pipeline.request.batches import MAX_ITEMS
 from studio.pipeline.request.options import (
     CONTENT_CHECKS,
     ENDPOINT_LIMIT,
-    LEAST_LIFE_SECONDS,
-    MOST_LIFE_SECONDS,
+    MAX_LIFE_SECONDS,
+    MIN_LIFE_SECONDS,
     OUTPUT_FORMATS,
     QUALITY,
     TAKES,
 )
 from studio.pipeline.request.render_request import METADATA_LIMIT, PROMPT_LIMIT, REFERENCE_LIMIT, TITLE_LIMIT
 
-LONGEST_VOICE_SECONDS = 24 * 3600
+MAX_VOICE_SECONDS = 24 * 3600
 ID_LENGTH = 40
 MEDIA = "Id of an upload, an https address of a public file, or the file itself as a data URI."
 
@@ -35,8 +35,8 @@ class OptionsInput(Body):
     ttl_seconds = Whole(
         required=False,
         allow_null=True,
-        min_value=LEAST_LIFE_SECONDS,
-        max_value=MOST_LIFE_SECONDS,
+        min_value=MIN_LIFE_SECONDS,
+        max_value=MAX_LIFE_SECONDS,
         help_text="Delete the files so long after they are ready; null keeps them.",
     )
     upload_endpoint = Text(
@@ -77,7 +77,7 @@ class QuoteInput(Body):
 
     portrait = Text(required=False, max_length=ID_LENGTH, help_text="Id of an upload; checked with the voice.")
     voice = Text(required=False, max_length=ID_LENGTH, help_text="Id of an upload.")
-    seconds = Whole(required=False, min_value=1, max_value=LONGEST_VOICE_SECONDS)
+    seconds = Whole(required=False, min_value=1, max_value=MAX_VOICE_SECONDS)
     model = Text(required=False, max_length=60)
     routing = Text(required=False, max_length=120)
     fallback = Flag(required=False)
@@ -91,7 +91,7 @@ class ItemInput(VideoInput):
 
 
 class BatchInput(Body):
-    items = serializers.ListField(child=ItemInput(), min_length=1, max_length=MOST_ITEMS)
+    items = serializers.ListField(child=ItemInput(), min_length=1, max_length=MAX_ITEMS)
     project = Text(required=False, max_length=ID_LENGTH)
     max_amount_micros = Whole(
         required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for the whole batch."
@@ -167,5 +167,5 @@ class WaitQuery(Query):
 class OffersQuery(Query):
     model = Text(required=False, max_length=60)
     seconds = QueryWhole(
-        required=False, default=10, min_value=1, max_value=LONGEST_VOICE_SECONDS, help_text="Length of the voice."
+        required=False, default=10, min_value=1, max_value=MAX_VOICE_SECONDS, help_text="Length of the voice."
     )

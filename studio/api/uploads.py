@@ -27,7 +27,7 @@ from studio.storage.ledger import check_room
 from studio.storage.local import signed_link
 from studio.uploads.add import add_upload, delete_upload
 from studio.uploads.direct import check_sent, complete_slot, fill_slot, open_slot, slot_of
-from studio.uploads.fetch import MOST_BYTES, fetch_upload, inline_upload
+from studio.uploads.fetch import MAX_BYTES, fetch_upload, inline_upload
 
 TAGS = ["Uploads"]
 REDIRECT = OpenApiResponse(description="Leads to the file, by a link that ends.")
@@ -166,7 +166,7 @@ class SlotFile(ApiView):
             raise Problem("slot_gone", "This address is not valid any more, or never was.")
         _check_announced(request, slot)
         with tempfile.TemporaryFile(prefix="slot-") as copy:
-            if not _copy(request, copy, MOST_BYTES[UploadKind(slot.kind)]):
+            if not _copy(request, copy, MAX_BYTES[UploadKind(slot.kind)]):
                 raise Problem("empty_body", "The body is empty, and nothing was kept.")
             copy.seek(0)
             fill_slot(slot, File(copy, name=slot.name))

@@ -8,7 +8,7 @@ from avatarsite.web.places import Place
 from studio.models import Render
 from studio.models.renders import ENDED
 
-FIRST, LONGEST = 0.2, 2.0
+INITIAL_PAUSE, MAX_PAUSE = 0.2, 2.0
 
 
 def until_ended(render: Render, *, seconds: float) -> Render:
@@ -16,10 +16,10 @@ def until_ended(render: Render, *, seconds: float) -> Render:
 
     As it was before if it is deleted meanwhile. Raises NoPlace.
     """
-    until, pause = time.monotonic() + seconds, FIRST
+    until, pause = time.monotonic() + seconds, INITIAL_PAUSE
     with Place(render.workspace_id) as place:
         while (left := until - time.monotonic()) > 0 and place.pause(min(pause, left)):
-            pause = min(pause * 1.3, LONGEST)
+            pause = min(pause * 1.3, MAX_PAUSE)
             if _has_ended(render):
                 break
     return Render.objects.filter(pk=render.pk).first() or render

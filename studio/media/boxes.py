@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-MOST_BOXES = 100_000
+MAX_BOXES = 100_000
 # What a file is made of, one after the other. Whatever else ends beyond it is a tag or a line behind the last box.
 KINDS = frozenset(
     b"ftyp styp moov moof mfra mdat free skip wide uuid meta meco udta sidx ssix pdin pnot prft emsg".split()
@@ -46,7 +46,7 @@ def top_boxes(file: BinaryIO) -> Iterator[Box]:
     """Up to the end of the file, or to where there are no more boxes."""
     limit = file.seek(0, os.SEEK_END)
     at = 0
-    for _ in range(MOST_BOXES):
+    for _ in range(MAX_BOXES):
         if at >= limit:
             return
         file.seek(at)

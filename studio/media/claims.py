@@ -15,10 +15,10 @@ import numpy as np
 from studio.media.boxes import Box, all_boxes
 from studio.media.signatures import Content
 
-MOST_SCANS = 100  # of a JPEG; programs write 10
-MOST_COEFFICIENT_BYTES = 400_000_000  # a JPEG of several scans is held whole, two bytes for each value
-MOST_PIECES = 100_000  # segments, chunks or boxes
-MOST_TRACKS = 100
+MAX_SCANS = 100  # of a JPEG; programs write 10
+MAX_COEFFICIENT_BYTES = 400_000_000  # a JPEG of several scans is held whole, two bytes for each value
+MAX_PIECES = 100_000  # segments, chunks or boxes
+MAX_TRACKS = 100
 # Tables whose count stands behind a version and flags, or behind one more number.
 COUNTED_AT = {
     **dict.fromkeys((b"stco", b"co64", b"stss", b"stps", b"ctts", b"stts", b"stsc", b"elst", b"trun"), 4),
@@ -45,9 +45,9 @@ def _of_mp4(data: mmap.mmap) -> str:
     tracks = 0
     for boxes, box in enumerate(all_boxes(data)):
         tracks += box.kind == b"trak"
-        if tracks > MOST_TRACKS:
-            return f"has more than {MOST_TRACKS} tracks"
-        if boxes > MOST_PIECES:
+        if tracks > MAX_TRACKS:
+            return f"has more than {MAX_TRACKS} tracks"
+        if boxes > MAX_PIECES:
             return _many("boxes")
         if box.kind in COUNTED_AT and (claimed := _samples(data, box)) > len(data):
             return f"has a table of {claimed:,} samples, which {len(data):,} bytes can’t hold"
@@ -69,14 +69,14 @@ def _samples(data: mmap.mmap, box: Box) -> int:
 def _of_jpeg(data: mmap.mmap) -> str:
     scans, is_progressive, held = 0, False, 0
     for number, (kind, start) in enumerate(_segments(data)):
-        if number > MOST_PIECES:
+        if number > MAX_PIECES:
             return _many("segments")
         if kind in FRAMES:
             is_progressive, held = kind in PROGRESSIVE, _coefficient_bytes(data[start + 4 : start + 40])
         scans += kind == START_OF_SCAN
-        if scans > MOST_SCANS:
-            return f"is a JPEG of more than {MOST_SCANS} scans"
-        if is_progressive and held > MOST_COEFFICIENT_BYTES:
+        if scans > MAX_SCANS:
+            return f"is a JPEG of more than {MAX_SCANS} scans"
+        if is_progressive and held > MAX_COEFFICIENT_BYTES:
             return "is a progressive JPEG that takes too much memory to read"
     return ""
 
@@ -103,7 +103,7 @@ def _coefficient_bytes(frame: bytes) -> int:
 
 def _of_png(data: mmap.mmap) -> str:
     at = 8
-    for _ in range(MOST_PIECES):
+    for _ in range(MAX_PIECES):
         if at >= len(data):
             return ""
         at += 12 + int.from_bytes(data[at : at + 4])
@@ -113,13 +113,13 @@ def _of_png(data: mmap.mmap) -> str:
 def _of_ogg(data: mmap.mmap) -> str:
     """Each stream begins with a page that says so."""
     for number, _ in enumerate(FIRST_OGG_PAGE.finditer(data)):
-        if number >= MOST_TRACKS:
-            return f"has more than {MOST_TRACKS} streams"
+        if number >= MAX_TRACKS:
+            return f"has more than {MAX_TRACKS} streams"
     return ""
 
 
 def _many(pieces: str) -> str:
-    return f"is made of more than {MOST_PIECES:,} {pieces}"
+    return f"is made of more than {MAX_PIECES:,} {pieces}"
 
 
 _CHECKS = {Content.MP4: _of_mp4, Content.JPEG: _of_jpeg, Content.PNG: _of_png, Content.OGG: _of_ogg}

@@ -22,7 +22,7 @@ from studio.media.signatures import Content, recognise
 from studio.media.voices.sound import DEMUXERS, open_sound
 from studio.media.voices.tags import without_tags
 
-LEAST_SIDE, MOST_SIDE = 512, 2048
+MIN_SIDE, MAX_SIDE = 512, 2048
 PORTRAIT_BYTES = 10_000_000
 VOICE_BYTES = 5_000_000
 JPEG_QUALITIES = (95, 88, 75, 60)
@@ -33,8 +33,8 @@ SOUNDS = {("audio/mpeg", "mp3"), ("audio/mp4", "aac"), ("audio/aac", "aac")}
 SOUND_NAMES = {"audio/mpeg": "MP3", "audio/mp4": "M4A", "audio/aac": "AAC"}
 MPEG_1, MPEG_2 = (32_000, 44_100, 48_000), (16_000, 22_050, 24_000)
 # Above these nobody hears a difference in speech; MP3 of low sampling rates has no more than 160.
-MOST_KBITS = {1: 160, 2: 256}
-MOST_KBITS_MPEG_2 = 160
+MAX_KBITS = {1: 160, 2: 256}
+MAX_KBITS_MPEG_2 = 160
 KBITS = (256, 224, 192, 160, 128, 112, 96, 80, 64, 48, 40, 32)
 # Tags, the first frame that tells how long the rest is, and a frame of padding.
 OVERHEAD_BYTES = 8_000
@@ -91,8 +91,8 @@ def normalise_portrait(source: Path, folder: Path) -> Normalised:
 
 def _fitting(width: int, height: int) -> tuple[int, int]:
     """The nearest size of the same shape with both sides within the limits, or else the longer one."""
-    scale = max(1.0, LEAST_SIDE / min(width, height))
-    scale = min(scale, MOST_SIDE / max(width, height))
+    scale = max(1.0, MIN_SIDE / min(width, height))
+    scale = min(scale, MAX_SIDE / max(width, height))
     return round(width * scale), round(height * scale)
 
 
@@ -195,7 +195,7 @@ def _converted(source: Path, content: Content, target: Path, heard: _Heard, chan
 
 def best_kbits(seconds: float, *, rate: int, channels: int) -> int:
     """The highest constant rate that nobody could wish higher, and that fits. Raises NormaliseFailed if none does."""
-    most = MOST_KBITS[channels] if rate in MPEG_1 else min(MOST_KBITS[channels], MOST_KBITS_MPEG_2)
+    most = MAX_KBITS[channels] if rate in MPEG_1 else min(MAX_KBITS[channels], MAX_KBITS_MPEG_2)
     room = (VOICE_BYTES - OVERHEAD_BYTES) * 8 / 1000 / max(seconds, 0.1)
     for kbits in KBITS:
         if kbits <= min(most, room):

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=120)  # renewed while the file goes out
 MAX_TRIES = 12  # over about nine hours
-FIRST_WAIT, LONGEST_WAIT = 5, 2 * 3600
+INITIAL_WAIT, MAX_WAIT = 5, 2 * 3600
 # The customer's address has understood and will not take it, however often it is asked.
 LASTING = frozenset({400, 401, 403, 404, 405, 409, 410, 411, 412, 413, 414, 415, 422, 501, 505})
 REDIRECTS = range(300, 400)
@@ -107,7 +107,7 @@ def _renewing(delivery: Delivery) -> Callable[[], Awaitable[None]]:
 def _again(delivery: Delivery, answer: str) -> bool:
     if delivery.tries >= MAX_TRIES:
         return _end(delivery, DeliveryState.GIVEN_UP, f"{answer} It was tried {delivery.tries} times.")
-    wait = backoff(delivery.tries, first=FIRST_WAIT, most=LONGEST_WAIT)
+    wait = backoff(delivery.tries, first=INITIAL_WAIT, most=MAX_WAIT)
     _move(delivery, next_try_at=timezone.now() + wait, last_answer=answer[:300])
     return False
 

@@ -20,14 +20,14 @@ from studio.providers.types import Failure, Fault
 logger = logging.getLogger(__name__)
 
 FAILURES_TO_OPEN = 5
-FIRST_PAUSE = timedelta(seconds=60)
-LONGEST_PAUSE = timedelta(minutes=30)
+INITIAL_PAUSE = timedelta(seconds=60)
+MAX_PAUSE = timedelta(minutes=30)
 OUR_PAUSE = timedelta(minutes=10)  # no credit or a bad key there: somebody has to act
 PROBE = timedelta(seconds=60)  # how long the others wait for the one that tries
 COUNTED = frozenset({Fault.PROVIDER, Fault.TIMEOUT, Fault.UNKNOWN})
 
 RECENT = 50
-FEWEST = 3
+MIN_RENDERS = 3
 BOARD_SECONDS = 30
 
 
@@ -109,7 +109,7 @@ def note_failure(offer: str, failure: Failure, *, asked_at: datetime | None = No
     if failure.fault.is_ours:
         _pause_provider(offer, failure, asked_at)
     elif failure.fault in COUNTED and (failures := _count(offer, asked_at)) >= FAILURES_TO_OPEN:
-        pause = min(FIRST_PAUSE * 2 ** min(failures - FAILURES_TO_OPEN, 8), LONGEST_PAUSE)
+        pause = min(INITIAL_PAUSE * 2 ** min(failures - FAILURES_TO_OPEN, 8), MAX_PAUSE)
         _open(offer, pause, f"{failures} failures in a row, the last: {failure.code} {failure.message}")
 
 
@@ -166,7 +166,7 @@ def _read_record(offer: str) -> Record:
         for status, accepted, finished, voice_ms in rows
         if status == JobStatus.DONE and voice_ms and finished and accepted
     ]
-    if len(rates) < FEWEST:
+    if len(rates) < MIN_RENDERS:
         return Record(len(rows), len(rates))
     tenths = quantiles(rates, n=10, method="inclusive")
     return Record(len(rows), len(rates), p50=tenths[4], p90=tenths[8])

@@ -40,7 +40,7 @@ from studio.providers.types import (
 GENERATIONS = "/v2/video/generations"
 LOGS = "/v2/logs"
 PAGE = 100
-MOST_PAGES = 20
+MAX_PAGES = 20
 # 2,000,000 credits are a dollar.
 MICROS_PER_CREDIT = Decimal(1_000_000) / Decimal(2_000_000)
 LATE_SECONDS = 3600.0
@@ -119,7 +119,7 @@ class AimlapiProvider(RemoteProvider):
     async def _recover(self, order: RenderOrder) -> Submission:
         """Search the log of the last day. It's written late, so not being in it proves nothing."""
         params = {"period": "24h", "model": order.model, "limit": str(PAGE)}
-        for page in range(MOST_PAGES):
+        for page in range(MAX_PAGES):
             answer = await self._get(LOGS, params | {"offset": str(page * PAGE)})
             if not answer.ok:
                 raise told_nothing(answer, why(answer))

@@ -37,7 +37,7 @@ CREATE_SECONDS = 45.0
 # A job that its provider does not know this long after it took it will not show any more.
 LATE_SECONDS = 600.0
 # A provider keeps a file for at least this long, however short our own copy's life: longer than we try to copy it.
-LEAST_FILE_LIFE = 24 * 3600
+MIN_FILE_LIFE = 24 * 3600
 
 # What an HTTP status says when there is nothing else to go by. The same table for all three: none departs from it.
 HTTP_FAULTS: Mapping[int, Fault] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-LONGEST = 150
+MAX_LENGTH = 150
 # What Windows, macOS or a shell can't take in a name.
 FORBIDDEN = frozenset('/\\:*?"<>|')
 
@@ -29,9 +29,9 @@ def _visible(name: str) -> str:
 
 def _limited(name: str) -> str:
     name = name.strip(". ")
-    if len(name) <= LONGEST:
+    if len(name) <= MAX_LENGTH:
         return name
     stem, dot, extension = name.rpartition(".")
     if not dot or len(extension) > 10:
-        return name[:LONGEST].rstrip()
-    return f"{stem[: LONGEST - len(extension) - 1].rstrip()}.{extension}"
+        return name[:MAX_LENGTH].rstrip()
+    return f"{stem[: MAX_LENGTH - len(extension) - 1].rstrip()}.{extension}"

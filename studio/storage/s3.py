@@ -31,7 +31,7 @@ from studio.storage.s3_errors import in_our_words
 from studio.storage.s3_parts import PART, Parts, clear_forgotten
 from studio.storage.types import Listed, Window, content_type_of
 
-LONGEST_PRESIGNED = 7 * 24 * 3600
+MAX_PRESIGNED = 7 * 24 * 3600
 PATIENCE = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 # A bucket that hangs takes a connection and says nothing: for how long a sign of life is believed, and waited for.
 SIGN_SECONDS = 0.5
@@ -153,7 +153,7 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
         return self.signed_link(name, download_as="", seconds=expire or self.querystring_expire)
 
     def signed_link(self, name: str, *, download_as: str, seconds: int) -> str:
-        window = Window.around_now(min(seconds, LONGEST_PRESIGNED * 4 // 5))
+        window = Window.around_now(min(seconds, MAX_PRESIGNED * 4 // 5))
         client, credentials, region = self._linker
         wishes = {"ResponseContentDisposition": content_disposition_header(True, download_as)} if download_as else {}
         key = self._normalize_name(clean_name(name))

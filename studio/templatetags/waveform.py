@@ -15,7 +15,7 @@ register = template.Library()
 BARS = 120
 STEP = 3  # the width of a bar and its gap, in the drawing's own units
 HEIGHT = 100
-LEAST = 4  # silence is a dot and not a hole
+MIN_PERCENT = 4  # silence is a dot and not a hole
 
 
 @register.inclusion_tag("components/waveform.html")
@@ -55,6 +55,6 @@ def path_of(peaks: Sequence[float]) -> str:
     """One SVG path with an upright line for each peak (0 to 100), around the middle."""
     lines = []
     for index, peak in enumerate(peaks):
-        half = max(min(float(peak), 100.0), LEAST) / 100 * (HEIGHT / 2 - 2)
+        half = max(min(float(peak), 100.0), MIN_PERCENT) / 100 * (HEIGHT / 2 - 2)
         lines.append(f"M{index * STEP + STEP / 2:g} {HEIGHT / 2 - half:.4g}V{HEIGHT / 2 + half:.4g}")
     return "".join(lines)

@@ -17,8 +17,8 @@ HEAD = re.compile(r'data:((?:[^,"]|"(?:[^"\\]|\\.)*")*),', re.IGNORECASE | re.DO
 MARK = re.compile(r";\s*base64\s*(?:;|$)", re.IGNORECASE)
 ALPHABET = re.compile(rb"[A-Za-z0-9+/_=\s-]*")
 BREAKS = re.compile(r"[\r\n\t\f\v]+")
-MOST_LAYERS = 3  # of percent-encoding
-LEAST_LINE = 16
+MAX_LAYERS = 3  # of percent-encoding
+MIN_LINE = 16
 URL_SAFE = str.maketrans("-_", "+/")
 CUT = "is base64 that lacks its end. Send all of it."
 LOST_PLUS = "has spaces where “+” may have stood, so its bytes aren’t certain. Send “+” as %2B in a form, or use JSON."
@@ -57,7 +57,7 @@ def read(text: str) -> bytes:
 
 
 def _base64(text: str) -> bytes:
-    for _ in range(MOST_LAYERS):
+    for _ in range(MAX_LAYERS):
         if "%" not in text:
             break
         text = unquote(text)
@@ -98,4 +98,4 @@ def _is_in_lines(text: str) -> bool:
     """Whether single spaces stand between pieces of one length, and a last one that is not longer."""
     *lines, last = text.split(" ")
     width = len(lines[0])
-    return width >= LEAST_LINE and all(len(line) == width for line in lines) and 0 < len(last) <= width
+    return width >= MIN_LINE and all(len(line) == width for line in lines) and 0 < len(last) <= width

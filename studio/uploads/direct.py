@@ -27,7 +27,7 @@ from studio.pipeline.request.render_request import RequestRefused
 from studio.storage import ledger
 from studio.storage.filenames import clean_name
 from studio.uploads.add import add_upload, check_size
-from studio.uploads.fetch import MOST_BYTES
+from studio.uploads.fetch import MAX_BYTES
 
 if TYPE_CHECKING:
     from studio.storage.s3 import PrivateBucket
@@ -88,7 +88,7 @@ def open_slot(  # noqa: PLR0913 -- they are what is known of it
             expires_at=timezone.now() + LIFE,
         )
     headers = {} if size is None else {"Content-Length": str(size)}
-    most = MOST_BYTES[kind] if size is None else size
+    most = MAX_BYTES[kind] if size is None else size
     return Slot(row.pk, row.kind, _address(row), most, row.expires_at, headers=headers)
 
 

@@ -39,7 +39,7 @@ SECONDS = 60.0
 URL_LIMIT = 4_000
 PUT_WHERE = "Put it where it can be fetched from by anybody, or send the file itself."
 WRITE_IT = "Write it as data:<type>;base64,<the file>, or give an address."
-MOST_BYTES = {UploadKind.PORTRAIT: portraits.MAX_BYTES, UploadKind.VOICE: voices.MAX_BYTES}
+MAX_BYTES = {UploadKind.PORTRAIT: portraits.MAX_BYTES, UploadKind.VOICE: voices.MAX_BYTES}
 UNREACHABLE = {UploadKind.PORTRAIT: Refusal.PORTRAIT_UNREACHABLE, UploadKind.VOICE: Refusal.VOICE_UNREACHABLE}
 UNREADABLE = {UploadKind.PORTRAIT: Refusal.PORTRAIT_UNREADABLE, UploadKind.VOICE: Refusal.VOICE_UNREADABLE}
 
@@ -90,7 +90,7 @@ def read_data_uri(text: str, *, kind: UploadKind) -> bytes:
     """The bytes of a data URI, or of bare base64. Raises UploadRefused when they can't be read or are too many."""
     kind = UploadKind(kind)
     spelt = data_uris.spelt_bytes(text)
-    if spelt > MOST_BYTES[kind]:
+    if spelt > MAX_BYTES[kind]:
         _check_bytes(kind)(spelt)
     try:
         return data_uris.read(text)

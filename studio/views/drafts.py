@@ -32,7 +32,7 @@ TYPED = (
     "ttl_seconds",
 )
 # Request lines of 4,000 bytes pass everywhere, and this one is wrapped into another's.
-LONGEST = 1500
+MAX_QUERY = 1500
 
 
 def starting_with(workspace: Workspace, portrait: Upload, voice: Upload) -> str:
@@ -57,4 +57,4 @@ def query(form: VideoForm, *, portrait: Upload | None, voice: Upload | None) -> 
         said[name] = str(getattr(value, "pk", value) or "")
     told = {name: value for name, value in said.items() if value != usual[name]}
     encoded = urlencode({MARK: "1", **told})
-    return encoded if len(encoded) <= LONGEST else urlencode({MARK: "1", **told, "prompt": ""})
+    return encoded if len(encoded) <= MAX_QUERY else urlencode({MARK: "1", **told, "prompt": ""})

@@ -9,12 +9,12 @@ from django.http import QueryDict
 
 M = TypeVar("M", bound=Model)
 
-LONGEST = 120
+MAX_LENGTH = 120
 
 
 def word(asked: QueryDict, name: str) -> str:
     """One value, short, and without the NUL that PostgreSQL takes in no string."""
-    return str(asked.get(name, "")).replace("\0", "").strip()[:LONGEST]
+    return str(asked.get(name, "")).replace("\0", "").strip()[:MAX_LENGTH]
 
 
 def named(among: QuerySet[M], pk: str) -> M | None:

@@ -17,7 +17,7 @@ from studio.gateway.http import shortened
 from studio.gateway.incoming import IncomingRequest
 from studio.gateway.model_names import models_of
 from studio.gateway.models import Protocol
-from studio.pipeline.request.options import LEAST_LIFE_SECONDS, MOST_LIFE_SECONDS
+from studio.pipeline.request.options import MAX_LIFE_SECONDS, MIN_LIFE_SECONDS
 from studio.pipeline.request.render_request import PROMPT_LIMIT
 
 YES = frozenset({"1", "true", "yes"})
@@ -112,7 +112,7 @@ def _seconds(header: str | None) -> float | None:
 
 def _life(header: str | None) -> int | None:
     """Seconds until the video is deleted, if the client wants an end."""
-    return lifecycle(header, "X-Fal-Object-Lifecycle-Preference", least=LEAST_LIFE_SECONDS)
+    return lifecycle(header, "X-Fal-Object-Lifecycle-Preference", least=MIN_LIFE_SECONDS)
 
 
 def lifecycle(header: str | None, name: str, *, least: int = 1) -> int | None:
@@ -127,6 +127,6 @@ def lifecycle(header: str | None, name: str, *, least: int = 1) -> int | None:
     seconds = wanted.get("expiration_duration_seconds")
     if not seconds:
         return None
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or not least <= seconds <= MOST_LIFE_SECONDS:
-        raise HeaderRefused(f"{name}: expiration_duration_seconds must be {least} to {MOST_LIFE_SECONDS}")
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not least <= seconds <= MAX_LIFE_SECONDS:
+        raise HeaderRefused(f"{name}: expiration_duration_seconds must be {least} to {MAX_LIFE_SECONDS}")
     return seconds

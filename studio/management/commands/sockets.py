@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from studio.gateway.http import BODY_LIMIT
 
 # What is a little above the limit is read and refused by name; what is far above ends its connection.
-LONGEST_FRAME = BODY_LIMIT + 10_000_000
+MAX_FRAME_BYTES = BODY_LIMIT + 10_000_000
 CONNECTIONS = 1_000  # of one process
 STOP_SECONDS = 10  # for answers that are under way
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             host=options["host"],
             port=options["port"],
             ws="websockets-sansio",
-            ws_max_size=LONGEST_FRAME,
+            ws_max_size=MAX_FRAME_BYTES,
             ws_per_message_deflate=False,  # a small frame could become a large one
             limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=STOP_SECONDS,

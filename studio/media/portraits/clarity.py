@@ -13,8 +13,8 @@ from studio.media.signatures import Content
 from studio.media.voices.sound import Sound
 
 GOES_OUT = frozenset({Content.MP3, Content.AAC, Content.MP4})
-MOST_APART = Fraction(1, 20)  # seconds
-LARGEST_TABLE = 16_000_000
+MAX_APART = Fraction(1, 20)  # seconds
+MAX_TABLE = 16_000_000
 BRANDS = frozenset({b"M4A ", b"M4B ", b"mp41", b"mp42", b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"dash"})
 # An edit list or a note on padding says that not all of the sound is to be heard, which not everybody reads.
 SAYS_OTHERWISE = (b"elst", b"iTunSMPB")
@@ -37,7 +37,7 @@ def is_clear(path: Path, sound: Sound, seconds: Fraction) -> bool:
 
 def _track_agrees(sound: Sound, seconds: Fraction) -> bool:
     said, tick = sound.stream.duration, sound.stream.time_base
-    return said is not None and tick is not None and abs(said * tick - seconds) <= MOST_APART
+    return said is not None and tick is not None and abs(said * tick - seconds) <= MAX_APART
 
 
 def _table_is_clear(path: Path, seconds: Fraction) -> bool:
@@ -50,12 +50,12 @@ def _table_is_clear(path: Path, seconds: Fraction) -> bool:
         is_named = kinds[:1] == [b"ftyp"] and file.read(4) in BRANDS
         if not is_named or table is None or kinds.count(b"moov") > 1 or b"moof" in kinds:
             return False
-        if boxes[-1].end != path.stat().st_size or table.size > LARGEST_TABLE:
+        if boxes[-1].end != path.stat().st_size or table.size > MAX_TABLE:
             return False
         file.seek(table.start)
         data = file.read(table.size)
     said = _length_of(data, table)
-    return not any(mark in data for mark in SAYS_OTHERWISE) and abs(said - seconds) <= MOST_APART
+    return not any(mark in data for mark in SAYS_OTHERWISE) and abs(said - seconds) <= MAX_APART
 
 
 def _length_of(data: bytes, table: Box) -> Fraction:

@@ -9,7 +9,7 @@ import numpy as np
 
 # The cascade is asked at this size: bigger costs time and finds faces in curtains.
 SEARCH_SIDE = 640
-LEAST_FACE = 0.12  # of the shorter side
+MIN_FACE = 0.12  # of the shorter side
 
 Box = tuple[int, int, int, int]
 
@@ -23,7 +23,7 @@ def find_face(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Box | None:
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     grey = cv2.equalizeHist(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
     cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
-    least = int(LEAST_FACE * min(grey.shape))
+    least = int(MIN_FACE * min(grey.shape))
     found = cascade.detectMultiScale(grey, scaleFactor=1.1, minNeighbors=6, minSize=(least, least))
     if len(found) == 0:
         return None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 FREE_SECONDS = 15.0  # that nobody is held against
 HALVED_EVERY = 60.0  # seconds, until half of what somebody has used is forgotten
-LEAST, MOST = 5, 19  # above the sandbox's own: pages and calls go first
+MIN_NICENESS, MAX_NICENESS = 5, 19  # above the sandbox's own: pages and calls go first
 STEP = 5  # for each doubling: a third of the weight that the kernel gives
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -32,10 +32,10 @@ class Use:
         self.seconds[owner] = self.seconds.get(owner, 0.0) + seconds
 
     def niceness(self, owner: str) -> int:
-        """From LEAST to MOST; jobs of nobody in particular are not slowed for one another."""
+        """From MIN_NICENESS to MAX_NICENESS; jobs of nobody in particular are not slowed for one another."""
         self._forget()
         used = self.seconds.get(owner, 0.0) if owner else 0.0
-        return min(MOST, LEAST + round(STEP * math.log2(max(1.0, used / FREE_SECONDS))))
+        return min(MAX_NICENESS, MIN_NICENESS + round(STEP * math.log2(max(1.0, used / FREE_SECONDS))))
 
     def _forget(self) -> None:
         now = time.monotonic()

@@ -11,8 +11,8 @@ import numpy as np
 from studio.media.boxes import Box, read_box, top_boxes
 from studio.media.video.growing_file import Growing
 
-LARGEST_TABLE = 64_000_000
-MOST_FRONT_BOXES = 16
+MAX_TABLE = 64_000_000
+MAX_FRONT_BOXES = 16
 # The way from the table of contents down to where each chunk of a track begins.
 WAY = (b"trak", b"mdia", b"minf", b"stbl")
 OFFSET_BYTES = {b"stco": 4, b"co64": 8}
@@ -46,7 +46,7 @@ def fast_start(path: Path) -> None:
 def has_table_in_front(growing: Growing) -> bool:
     """Whether what comes is an MP4 that can be read on the way, judged as soon as its first boxes are there."""
     at, head = 0, bytearray(16)
-    for _ in range(MOST_FRONT_BOXES):
+    for _ in range(MAX_FRONT_BOXES):
         box = read_box(bytes(head[: growing.read_into(head, at)]), at, at)
         if box is None or (at == 0 and box.kind != b"ftyp") or box.kind == b"mdat":
             return False
@@ -65,7 +65,7 @@ def _late_table(boxes: list[Box], length: int) -> Box | None:
         return None
     moov = boxes[kinds.index(b"moov")]
     late = moov.start > boxes[kinds.index(b"mdat")].start
-    return moov if late and moov.size <= LARGEST_TABLE else None
+    return moov if late and moov.size <= MAX_TABLE else None
 
 
 def _shift_offsets(table: bytearray, moov: Box) -> bool:

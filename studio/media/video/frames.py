@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from typing import BinaryIO
 
-MOST_TAGS = 8
+MAX_TAGS = 8
 ID3V1_BYTES = 128
 LAYER_3 = 1
 KBITS = {
@@ -19,7 +19,7 @@ RATES = {MPEG_1: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_0
 def skip_tags(file: BinaryIO) -> bool:
     """Move behind the ID3 tags that stand at this point. True if there was one."""
     first = start = file.tell()
-    for _ in range(MOST_TAGS):
+    for _ in range(MAX_TAGS):
         file.seek(start)
         head = file.read(10)
         if len(head) < 10 or not head.startswith(b"ID3"):
@@ -39,7 +39,7 @@ def _id3_bytes(head: bytes) -> int:
 
 def tag_end(data: bytes | mmap.mmap, at: int) -> int:
     """Behind the tags and zeros that stand at this point; the point itself if there are none."""
-    for _ in range(MOST_TAGS):
+    for _ in range(MAX_TAGS):
         after = _one_tag_end(data, at)
         if after == at:
             break

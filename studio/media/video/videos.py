@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from studio.media.claims import overclaim
 from studio.media.signatures import Content, recognise
 from studio.media.video.faststart import fast_start
-from studio.media.video.posters import MOST_FRAMES, PosterPicker, poster_of
+from studio.media.video.posters import MAX_FRAMES, PosterPicker, poster_of
 from studio.media.voices.truncation import ends_inside_element, is_cut, samples_are_cut
 
 __all__ = [
@@ -44,9 +44,9 @@ DEMUXERS = {Content.MP4: "mov", Content.WEBM: "matroska"}
 WORK_SECONDS = 60.0
 WARM_UP_FRAMES = 25  # decoded one after the other at the beginning; after them a key frame every two seconds
 KEY_FRAME_SECONDS = 2
-MOST_KEY_FRAMES = 60  # of a long video: then they are further apart
+MAX_KEY_FRAMES = 60  # of a long video: then they are further apart
 THREADS = 2  # of one video: each holds pictures of its own, and others are looked at beside it
-MOST_STILL = 1  # seconds that the last picture may stay, if the sound doesn't
+MAX_STILL = 1  # seconds that the last picture may stay, if the sound doesn't
 
 
 class VideoFault(StrEnum):
@@ -147,12 +147,12 @@ class _Track:
         usual = Fraction(self.last - (self.first or 0), self.frames - 1)
         if self.stop == self.last:
             self.stop += usual
-        elif (self.stop - self.last) * self.tick > MOST_STILL:
+        elif (self.stop - self.last) * self.tick > MAX_STILL:
             self.stop = min(Fraction(self.stop), max(self.last + usual, self.sound_end / self.tick))
 
     def wants(self, at: int, *, is_key: bool) -> bool:
         """Whether the picture that was just added is to be decoded."""
-        if self.frames <= WARM_UP_FRAMES or (not self.picker.is_content and self.frames <= 2 * MOST_FRAMES):
+        if self.frames <= WARM_UP_FRAMES or (not self.picker.is_content and self.frames <= 2 * MAX_FRAMES):
             return True
         if not is_key or at - self.decoded_at < self.rest:
             return False
@@ -246,7 +246,7 @@ def _look(container: InputContainer, path: Path) -> Sight:
 
 def _read(container: InputContainer, picture: VideoStream, sound: AudioStream | None) -> _Track:
     tick, sound_tick = (_tick(stream) for stream in (picture, sound))
-    apart = max(Fraction(KEY_FRAME_SECONDS), Fraction(container.duration or 0, av.time_base * MOST_KEY_FRAMES))
+    apart = max(Fraction(KEY_FRAME_SECONDS), Fraction(container.duration or 0, av.time_base * MAX_KEY_FRAMES))
     track = _Track(tick, sound_tick, apart / tick)
     picture.thread_type, picture.codec_context.thread_count = "AUTO", THREADS
     stop_at = time.monotonic() + WORK_SECONDS

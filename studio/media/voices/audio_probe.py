@@ -22,8 +22,8 @@ CODECS = frozenset({"mp3", "aac", "alac", "vorbis", "opus", "flac"})
 DECODE_SECONDS = 360  # of sound; what is beyond is counted by its packets, without decoding
 COUNT_SECONDS = 3600
 WORK_SECONDS = 20.0  # of our time
-LEAST_RATE, MOST_RATE = 4_000, 384_000
-MOST_CHANNELS = 16
+MIN_RATE, MAX_RATE = 4_000, 384_000
+MAX_CHANNELS = 16
 # How much may be missing of a WAV: some programs count their own header, or whole blocks.
 SHORTFALL_SECONDS = Fraction(1, 4)
 SHORTFALL_BYTES = 4096
@@ -115,10 +115,10 @@ def _take(frame: av.AudioFrame, heard: Heard) -> None:
 def _check_form(frame: av.AudioFrame) -> None:
     """Whether a voice can be sampled so. Each frame is asked, because a file may change it on the way."""
     rate, channels = frame.sample_rate, frame.layout.nb_channels
-    if not LEAST_RATE <= rate <= MOST_RATE:
-        found = f"has {rate:,} samples a second; a voice has {LEAST_RATE:,} to {MOST_RATE:,}"
-    elif channels > MOST_CHANNELS:
-        found = f"has {channels:,} channels; the limit is {MOST_CHANNELS}"
+    if not MIN_RATE <= rate <= MAX_RATE:
+        found = f"has {rate:,} samples a second; a voice has {MIN_RATE:,} to {MAX_RATE:,}"
+    elif channels > MAX_CHANNELS:
+        found = f"has {channels:,} channels; the limit is {MAX_CHANNELS}"
     else:
         return
     raise UploadRefused(Refusal.VOICE_CODEC, f"The sound in the voice file {found}.", EXPORT)

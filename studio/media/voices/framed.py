@@ -12,7 +12,7 @@ from studio.media.signatures import Content
 from studio.media.video.frames import ID3V1_BYTES, adts_frame_bytes, family_of, mp3_frame_bytes, tag_end
 
 CHAIN = 3  # frames that follow each other are no chance
-MOST_GUESSES = 500_000  # places that look like a frame and are none; a file made of them is not searched on
+MAX_GUESSES = 500_000  # places that look like a frame and are none; a file made of them is not searched on
 HEAD_BYTES = 56  # up to where encoders leave their count
 VBRI = b"VBRI"
 HAS_FRAMES, HAS_BYTES = 1, 2
@@ -106,7 +106,7 @@ class _Walk:
     def __init__(self, data: mmap.mmap, *, is_mp3: bool) -> None:
         self._data, self._size, self._is_mp3 = data, len(data), is_mp3
         self._frame_bytes = mp3_frame_bytes if is_mp3 else adts_frame_bytes
-        self._guesses = MOST_GUESSES
+        self._guesses = MAX_GUESSES
         self._family = b""
         self._kbits: int | None = None
         self.found = Frames()

@@ -34,8 +34,8 @@ DEMUXERS = {
 FRAMED = frozenset({Content.MP3, Content.AAC})
 # These have a clock beside their sound: where it leaps, nothing was recorded, and players are silent for as long.
 CLOCKED = frozenset({Content.OGG, Content.WEBM, Content.MP4})
-MOST_UNUSUAL = 4
-LEAST_PAUSE = 0.05  # seconds; clocks jitter by less
+MAX_UNUSUAL = 4
+MIN_PAUSE = 0.05  # seconds; clocks jitter by less
 
 
 class Sound:
@@ -163,11 +163,11 @@ def _pauses(container: InputContainer) -> dict[int, float]:
     lasting[lasting == 0] = np.median(np.diff(at))
     # In an MP4 the last sample before a pause is said to last as long as it.
     usual = np.median(lasting)
-    lasting[lasting > MOST_UNUSUAL * usual] = usual
+    lasting[lasting > MAX_UNUSUAL * usual] = usual
     lead = at - np.concatenate([[0], np.cumsum(lasting[:-1])])
     for_good = np.minimum.accumulate(lead[::-1])[::-1]
     leaps = np.diff(for_good) * tick
-    return {int(number) + 1: float(leaps[number]) for number in np.flatnonzero(leaps > LEAST_PAUSE)}
+    return {int(number) + 1: float(leaps[number]) for number in np.flatnonzero(leaps > MIN_PAUSE)}
 
 
 def _silence(like: av.AudioFrame, seconds: float) -> Iterator[av.AudioFrame]:

@@ -18,7 +18,7 @@ from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, RequestRefused, validate
 from studio.pipeline.request.take import price_request, title_of, write_render
 
-MOST_ITEMS = 1_000
+MAX_ITEMS = 1_000
 
 
 @dataclass(frozen=True, slots=True)

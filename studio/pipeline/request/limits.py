@@ -18,7 +18,7 @@ from studio.providers import registry
 
 DRAFTS = f"{registry.offer(registry.TEST_OFFER).provider}:"
 DRAFT_SECONDS = 5  # what one takes, about: for saying when there is room again
-LONGEST_WAIT = 3_600
+MAX_WAIT = 3_600
 
 
 class DraftsLimited(DomainError):
@@ -79,7 +79,7 @@ def _check_waiting(workspace: Workspace, parties: Sequence[Party], drafts: int) 
 
 
 def _too_many(party: Party, most: int, waiting: int, drafts: int) -> DraftsLimited:
-    wait = min(max(waiting + drafts - most, 1) * DRAFT_SECONDS, LONGEST_WAIT)
+    wait = min(max(waiting + drafts - most, 1) * DRAFT_SECONDS, MAX_WAIT)
     room = "1 draft" if most == 1 else f"{most:,} drafts"
     told = f"At most {room} of {party.whose} may wait; with {waiting:,} waiting now, this asks for {drafts:,} more."
     remedy = f"Ask for at most {most:,} at once." if drafts > most else f"Ask again in {wait:,} s."

@@ -16,7 +16,7 @@ OUTPUT_FORMATS = ("mp4", "webm", "mov")
 QUALITY = (20, 99)
 TAKES = (1, 4)
 CONTENT_CHECKS = ("none", "fast", "full")
-LEAST_LIFE_SECONDS, MOST_LIFE_SECONDS = 60, 365 * 24 * 3600
+MIN_LIFE_SECONDS, MAX_LIFE_SECONDS = 60, 365 * 24 * 3600
 ENDPOINT_LIMIT = 2_000
 DEFAULTS: dict[str, Any] = {
     "output_format": "mp4",
@@ -46,7 +46,7 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
     _check_number(full, "takes", "a number of takes", TAKES)
     _check_choice(full, "content_check", "a content check", CONTENT_CHECKS)
     if full["ttl_seconds"] is not None:
-        _check_number(full, "ttl_seconds", "a number of seconds", (LEAST_LIFE_SECONDS, MOST_LIFE_SECONDS))
+        _check_number(full, "ttl_seconds", "a number of seconds", (MIN_LIFE_SECONDS, MAX_LIFE_SECONDS))
     if full["upload_endpoint"] != "":
         _check_endpoint(full["upload_endpoint"])
     return full

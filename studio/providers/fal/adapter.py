@@ -27,7 +27,7 @@ from studio.providers.fal.links import given_links, links_of, marked
 from studio.providers.fal.webhook_signature import check_signature
 from studio.providers.http.answers import count_at, text_at
 from studio.providers.remote import (
-    LEAST_FILE_LIFE,
+    MIN_FILE_LIFE,
     RemoteProvider,
     accepted,
     failure,
@@ -222,7 +222,7 @@ def _is_of_the_model(answer: http.Answer) -> bool:
 def _wishes(order: RenderOrder) -> dict[str, str]:
     wishes = {"X-Fal-Request-Timeout": str(START_WITHIN_SECONDS)}
     if life := order.options.get("ttl_seconds"):
-        kept = {"expiration_duration_seconds": max(int(life), LEAST_FILE_LIFE)}
+        kept = {"expiration_duration_seconds": max(int(life), MIN_FILE_LIFE)}
         wishes["X-Fal-Object-Lifecycle-Preference"] = json.dumps(kept)
     return wishes
 

@@ -18,9 +18,9 @@ logger = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(hours=24)
 PAGE = 100
-MOST_PAGES = 50
+MAX_PAGES = 50
 # Other users of the account may send whole files inside their requests, and this list repeats them.
-MOST_BYTES = 64_000_000
+MAX_BYTES = 64_000_000
 
 
 async def find_by_reference(model: str, reference: str, *, headers: dict[str, str]) -> dict[str, Any] | None:
@@ -43,14 +43,14 @@ async def _items(model: str, filters: dict[str, str], *, headers: dict[str, str]
     """Every listed request of this model, newest end first. Raises ProviderError."""
     start = (datetime.now(UTC) - LOOK_BACK).strftime("%Y-%m-%dT%H:%M:%SZ")
     params = {"endpoint_id": model, "start": start, "expand": "payloads", "limit": str(PAGE)} | filters
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         page = await http.ask(
             "GET",
             f"{settings.FAL_PLATFORM_URL}/models/requests/by-endpoint",
             headers=headers,
             params=params,
             repeatable=True,
-            most_bytes=MOST_BYTES,
+            most_bytes=MAX_BYTES,
         )
         if not page.ok or not isinstance(page.body.get("items"), list):
             # A page of a proxy with status 200 is no list without our request.
@@ -61,4 +61,4 @@ async def _items(model: str, filters: dict[str, str], *, headers: dict[str, str]
         if not cursor or page.body.get("has_more") is False:
             return
         params["cursor"] = cursor
-    logger.warning("fal lists more than %s requests of %s; the older ones were not looked at", MOST_PAGES * PAGE, model)
+    logger.warning("fal lists more than %s requests of %s; the older ones were not looked at", MAX_PAGES * PAGE, model)

@@ -51,7 +51,7 @@ UPLOAD_SECONDS = 80.0
 # A job that polls say nothing of for this long is looked up in the archive too.
 ARCHIVE_AFTER_SECONDS = 60.0
 # The archive repeats the request, and with it whole files where they went into the task.
-MOST_ARCHIVED_BYTES = 64_000_000
+MAX_ARCHIVED_BYTES = 64_000_000
 # An error in the place of the acknowledgement, with status 200, after which the task may run all the same.
 IN_DOUBT = frozenset({CodeClass.TIMEOUT, CodeClass.SERVER, CodeClass.PROVIDER})
 # A question about many jobs that was answered like this is not asked for each of them.
@@ -176,7 +176,7 @@ class RunwareProvider(RemoteProvider):
 
     async def _check_archive(self, job: JobHandle) -> JobReport:
         """An empty answer is no verdict. That the archive does not know the job is one, once it must have got there."""
-        answer = await self._post(tasks.archive(job.reference), repeatable=True, most_bytes=MOST_ARCHIVED_BYTES)
+        answer = await self._post(tasks.archive(job.reference), repeatable=True, most_bytes=MAX_ARCHIVED_BYTES)
         answer = answer.part(_without_requests(answer.body)) if answer.body else answer
         for item in items_of(answer.body, job.reference):
             for body in _bodies(item.get("response"), job.reference):

@@ -132,7 +132,7 @@ def _rank(item: dict[str, Any]) -> int:
     return 2 if item.get("videoURL") else 1 if item.get("status") in ("success", "error") else 0
 
 
-MOST_SEED = 2**63 - 1  # what a database keeps
+MAX_SEED = 2**63 - 1  # what a database keeps
 
 
 def _of_item(item: dict[str, Any], reference: str, answer: http.Answer) -> JobReport:
@@ -152,7 +152,7 @@ def _of_item(item: dict[str, Any], reference: str, answer: http.Answer) -> JobRe
         progress=count_at(item, "progress", 100),
         result_url="" if why_not or status is not JobStatus.DONE else url,
         reported_cost_micros=cost,
-        seed=count_at(item, "seed", MOST_SEED),
+        seed=count_at(item, "seed", MAX_SEED),
         nsfw_content=item["NSFWContent"] if isinstance(item.get("NSFWContent"), bool) else None,
         failure=why_not,
         raw=answer.raw,

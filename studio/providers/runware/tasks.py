@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from studio.providers.remote import LEAST_FILE_LIFE
+from studio.providers.remote import MIN_FILE_LIFE
 from studio.providers.types import RenderOrder
 
 VIDEO = "videoInference"
@@ -39,7 +39,7 @@ def video(order: RenderOrder, *, prompt: str) -> dict[str, Any]:
         task["safety"] = {"checkContent": check != "none", "mode": check}
     if life := order.options.get("ttl_seconds"):
         # Theirs has to live until ours is here, even if ours is to vanish a minute later.
-        task["ttl"] = max(int(life), LEAST_FILE_LIFE)
+        task["ttl"] = max(int(life), MIN_FILE_LIFE)
     return task
 
 

@@ -106,7 +106,7 @@ def test_a_slot_takes_bytes_at_its_own_address_and_becomes_an_upload(api: Caller
 
 
 def test_a_slot_takes_no_more_than_it_says(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.api.uploads.MOST_BYTES", dict.fromkeys(("portrait", "voice"), 100))
+    monkeypatch.setattr("studio.api.uploads.MAX_BYTES", dict.fromkeys(("portrait", "voice"), 100))
     path = api.post("uploads/slots", {"kind": "voice"}).json()["url"].removeprefix("http://127.0.0.1:8000")
     answer = Client().put(path, b"x" * 101, content_type="application/octet-stream")
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")

@@ -16,7 +16,7 @@ import pytest
 from studio.media.sandbox import niceness, server
 from studio.media.sandbox.client import run
 from studio.media.sandbox.limits import Lane
-from studio.media.sandbox.niceness import HALVED_EVERY, LEAST, Use, give_way, seconds_of
+from studio.media.sandbox.niceness import HALVED_EVERY, MIN_NICENESS, Use, give_way, seconds_of
 from tests.studio.media import sandboxed
 from tests.support.paths import ROOT
 
@@ -103,10 +103,12 @@ def test_a_long_job_gives_way_while_it_runs(
     monkeypatch.setattr(server, "seconds_of", lambda _pid: 60.0)
     for _ in range(2):  # what has been noted is not noted again
         house._weigh()
-        assert [os.getpriority(os.PRIO_PROCESS, thread.id) for thread in busy.threads()] == [OURS + LEAST + 10] * 2
+        assert [os.getpriority(os.PRIO_PROCESS, thread.id) for thread in busy.threads()] == [
+            OURS + MIN_NICENESS + 10
+        ] * 2
     for each in (ours, theirs, house._door, house._events):
         each.close()
 
 
 def test_whoever_has_used_little_has_the_least() -> None:
-    assert run(sandboxed.niceness_of_this, owner="little", reads=[ROOM]) == OURS + LEAST
+    assert run(sandboxed.niceness_of_this, owner="little", reads=[ROOM]) == OURS + MIN_NICENESS

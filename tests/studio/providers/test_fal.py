@@ -12,7 +12,7 @@ import pytest
 from studio.providers import http
 from studio.providers.fal import FalProvider
 from studio.providers.fal.links import app_of, links_of, made_links, marked
-from studio.providers.remote import LEAST_FILE_LIFE
+from studio.providers.remote import MIN_FILE_LIFE
 from studio.providers.types import (
     CancelAnswer,
     Failure,
@@ -103,7 +103,7 @@ def test_without_a_prompt_the_models_own_default_is_sent(simulators: Simulators,
 def test_a_short_life_of_our_copy_does_not_shorten_theirs_below_a_day(simulators: Simulators, fal: FalProvider) -> None:
     job = accepted(fal, order_for(PRO, simulators=simulators, options={"ttl_seconds": 60}))
     wish = simulators.fal.job(job.provider_job_id)["headers"]["x-fal-object-lifecycle-preference"]
-    assert json.loads(wish) == {"expiration_duration_seconds": LEAST_FILE_LIFE}
+    assert json.loads(wish) == {"expiration_duration_seconds": MIN_FILE_LIFE}
 
 
 def test_a_job_that_does_not_start_in_time_never_does_and_says_so(simulators: Simulators, fal: FalProvider) -> None:

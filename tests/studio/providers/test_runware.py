@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from studio.providers import http
 from studio.providers.base import InvalidSignature, webhook_token
 from studio.providers.http import Answer
-from studio.providers.remote import LEAST_FILE_LIFE, scaled
+from studio.providers.remote import MIN_FILE_LIFE, scaled
 from studio.providers.runware import RunwareProvider, tasks
 from studio.providers.runware.adapter import _bodies
 from studio.providers.runware.reading import report_of
@@ -117,7 +117,7 @@ def test_every_field_of_the_request_page_comes_from_our_option(
         ({}, {}),
         ({"content_check": "none"}, {"safety": {"checkContent": False, "mode": "none"}}),
         ({"content_check": "fast"}, {"safety": {"checkContent": True, "mode": "fast"}}),
-        ({"ttl_seconds": 60}, {"ttl": LEAST_FILE_LIFE}),
+        ({"ttl_seconds": 60}, {"ttl": MIN_FILE_LIFE}),
         ({"ttl_seconds": None, "content_check": None}, {}),
     ],
 )
