@@ -69,7 +69,7 @@ class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
     actions = ("retry", "cancel", "fail_and_release", "give_charge_back")
     readonly_fields = ("watch_it", "money")
 
-    @admin.display(description="at most")
+    @admin.display(description="maximum charge")
     def held(self, render: Render) -> str:
         return usd(render.ceiling_micros)
 
@@ -183,7 +183,7 @@ class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
     search_fields = ("=id", "name", "=sha256", *customer())
     list_select_related = ("workspace", "created_by")
 
-    @admin.display(description="measures")
+    @admin.display(description="size or length")
     def size(self, upload: Upload) -> str:
         if upload.duration_ms is not None:
             return f"{upload.duration_ms / 1000:.3f} s"
@@ -215,30 +215,30 @@ class OfferHealthAdmin(ActionsOnly, admin.ModelAdmin[OfferHealth]):
         "failures",
         "open_until",
         "reason",
-        "half_take",
-        "most_take",
-        "came",
+        "median",
+        "p90",
+        "success",
         "changed_at",
     )
     search_fields = ("offer", "reason")
     ordering = ("offer",)
     actions = ("close_now",)
-    readonly_fields = ("circuit", "half_take", "most_take", "came")
+    readonly_fields = ("circuit", "median", "p90", "success")
 
     @admin.display(description="circuit")
     def circuit(self, row: OfferHealth) -> str:
         return health.state_word(row)
 
-    @admin.display(description="half take, for a second of video")
-    def half_take(self, row: OfferHealth) -> str:
+    @admin.display(description="median s/s")
+    def median(self, row: OfferHealth) -> str:
         return _pace(health.record_of(row.offer).p50)
 
-    @admin.display(description="nine in ten take")
-    def most_take(self, row: OfferHealth) -> str:
+    @admin.display(description="p90 s/s")
+    def p90(self, row: OfferHealth) -> str:
         return _pace(health.record_of(row.offer).p90)
 
-    @admin.display(description="came, of the last week's latest")
-    def came(self, row: OfferHealth) -> str:
+    @admin.display(description="success, 7 days")
+    def success(self, row: OfferHealth) -> str:
         record = health.record_of(row.offer)
         return f"{record.done} of {record.ended} ({record.done / record.ended:.0%})" if record.ended else "–"
 

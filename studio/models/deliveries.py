@@ -15,12 +15,12 @@ class Delivery(models.Model):
     """Sending the finished file of one render to the address that its customer named."""
 
     render = models.OneToOneField(Render, models.CASCADE, related_name="delivery")
-    url = models.TextField("where to; may carry a signature, so only its host is shown")
+    url = models.TextField("address")  # may carry a signature, so only its host is shown
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.WAITING)
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
-    last_status = models.PositiveSmallIntegerField("the last answer, as an HTTP status", null=True, blank=True)
-    last_answer = models.CharField("in a sentence", max_length=300, blank=True)
+    last_status = models.PositiveSmallIntegerField("last HTTP status", null=True, blank=True)
+    last_answer = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 

@@ -27,14 +27,14 @@ class FileState(models.TextChoices):
 class StoredFile(models.Model):
     """An object in the store. The row is there before its bytes come, and goes after they have gone."""
 
-    name = models.CharField("name in the store", primary_key=True, max_length=200)
+    name = models.CharField("storage name", primary_key=True, max_length=200)
     # Of a workspace that is gone the bytes are still to be deleted.
     workspace = models.ForeignKey(Workspace, models.SET_NULL, null=True, related_name="+")
     kind = models.CharField(max_length=10, choices=FileKind.choices)
     state = models.CharField(max_length=10, choices=FileState.choices, default=FileState.COMING)
     bytes = models.PositiveBigIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
-    touched_at = models.DateTimeField("when its bytes or its state were last written")
+    touched_at = models.DateTimeField("last written at")
 
     objects = OwnedQuerySet["StoredFile"].as_manager()
 
@@ -59,7 +59,7 @@ class StorageUse(models.Model):
     quota_gb = models.PositiveIntegerField(
         "quota in GB", null=True, blank=True, help_text="Empty for what STORAGE_QUOTA_GB says; 0 for no limit."
     )
-    quota_reason = models.CharField("why it has a quota of its own", max_length=150, blank=True)
+    quota_reason = models.CharField("reason for the quota", max_length=150, blank=True)
     # What came in the minute that began at ``minute``, in minutes since 1970.
     minute = models.PositiveBigIntegerField(default=0)
     minute_bytes = models.PositiveBigIntegerField(default=0)

@@ -49,15 +49,15 @@ class ProviderJob(models.Model):
     render = models.ForeignKey(Render, models.CASCADE, related_name="jobs")
     attempt = models.PositiveSmallIntegerField()
     offer = models.CharField(max_length=120)
-    reference = models.CharField("our id at the provider, UUID v4", max_length=36, unique=True, default=job_reference)
+    reference = models.CharField(max_length=36, unique=True, default=job_reference)
 
     # Written right before the request that creates the job: without it, nothing can have been created.
     sent_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.PENDING)
     status = models.CharField(max_length=10, choices=JobStatus.choices, default=JobStatus.UNKNOWN)
     provider_job_id = models.CharField(max_length=200, blank=True)
-    handle = models.JSONField("what the adapter needs to ask again", default=dict, blank=True)
-    progress = models.PositiveSmallIntegerField("percent, when the provider says", null=True, blank=True)
+    handle = models.JSONField("adapter handle", default=dict, blank=True)
+    progress = models.PositiveSmallIntegerField("progress (%)", null=True, blank=True)
     queue_position = models.PositiveIntegerField(null=True, blank=True)
 
     result_url = models.TextField(blank=True)
@@ -65,7 +65,7 @@ class ProviderJob(models.Model):
     reported_cost_micros = models.BigIntegerField(null=True, blank=True)
     failure_code = models.CharField(max_length=60, blank=True)
     failure_message = models.TextField(blank=True)
-    raw = models.JSONField("the last answer as it came", default=dict, blank=True)
+    raw = models.JSONField("last answer", default=dict, blank=True)
 
     created_at = models.DateTimeField(auto_now_add=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
@@ -113,12 +113,12 @@ class OfferHealth(models.Model):
     """The circuit of one offer: closed while it works, open for a while after failures, then probed."""
 
     offer = models.CharField(primary_key=True, max_length=120)
-    failures = models.PositiveIntegerField("in a row", default=0)
+    failures = models.PositiveIntegerField("failures in a row", default=0)
     open_until = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     # Answers may come in another order than their questions: what was asked before these says nothing of them.
-    turned_at = models.DateTimeField("when the circuit last opened or closed", null=True, blank=True)
-    failed_at = models.DateTimeField("when the newest question that failed was asked", null=True, blank=True)
+    turned_at = models.DateTimeField("circuit changed at", null=True, blank=True)
+    failed_at = models.DateTimeField("last failure asked at", null=True, blank=True)
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:

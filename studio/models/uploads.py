@@ -27,14 +27,14 @@ class Upload(models.Model):
     id = models.CharField(primary_key=True, max_length=LENGTH, default=upload_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="uploads")
     kind = models.CharField(max_length=10, choices=UploadKind.choices)
-    name = models.CharField("file name as it came", max_length=200)
-    sha256 = models.CharField("SHA-256 of the bytes as they came", max_length=64)
+    name = models.CharField("file name", max_length=200)
+    sha256 = models.CharField("SHA-256", max_length=64)
     file = models.FileField(max_length=200)
-    content_type = models.CharField("of the stored file", max_length=60)
-    bytes = models.PositiveBigIntegerField("size of the stored file")
+    content_type = models.CharField(max_length=60)
+    bytes = models.PositiveBigIntegerField("size in bytes")
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
-    duration_ms = models.PositiveIntegerField("length by decoding", null=True, blank=True)
+    duration_ms = models.PositiveIntegerField("length (ms)", null=True, blank=True)
     # Portrait: format, face ([x, y, width, height] in pixels, or null), changes (sentences: what was altered on the
     # way in), thumbnail (a file's name). Voice: codec, sample_rate, channels, peaks (numbers 0-100 for the waveform),
     # changes.
@@ -65,9 +65,9 @@ class UploadSlot(models.Model):
     id = models.CharField(primary_key=True, max_length=LENGTH, default=slot_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
     kind = models.CharField(max_length=10, choices=UploadKind.choices)
-    name = models.CharField("file name as announced", max_length=200)
-    file = models.CharField("where the bytes go", max_length=200)
-    bytes = models.PositiveBigIntegerField("size as announced", null=True, blank=True)
+    name = models.CharField("file name", max_length=200)
+    file = models.CharField("storage name", max_length=200)
+    bytes = models.PositiveBigIntegerField("announced size in bytes", null=True, blank=True)
     upload = models.ForeignKey(Upload, models.SET_NULL, null=True, blank=True, related_name="+")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     # Its address ends with the token that asked for it.

@@ -107,9 +107,9 @@ def test_the_health_of_an_offer_tells_its_circuit_and_its_record(operator: Clien
         "circuit": "open",
         "failures": "5",
         "reason": "5 failures in a row",
-        "half_take": "3.0 s",
-        "most_take": "3.8 s",
-        "came": "3 of 4 (75%)",
+        "median": "3.0 s",
+        "p90": "3.8 s",
+        "success": "3 of 4 (75%)",
     }
     for name, value in cells.items():
         assert f'<td class="field-{name}">{value}</td>' in page, name
