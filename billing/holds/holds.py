@@ -7,7 +7,7 @@ else's, and is written first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import IntegrityError
@@ -58,14 +58,12 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
     subject: str,
     deadline_at: datetime | None = None,
     budgets: Sequence[str] = (),
-    beside: Callable[[int], None] | None = None,
 ) -> Hold:
     """Set credit aside from the lots in burn order. An amount of 0 moves nothing and is a hold like any other.
 
     ``budgets`` says for whom (``["project:prj_…", "member:12", "token:tok_…"]``); the monthly budgets of these and
-    of the workspace bear on it. Once credit is taken, all others of the wallet wait for the commit; so what belongs
-    to the hold is written before, by ``beside``, which is given the hold's id and undone when the hold is refused.
-    A repeat with the same key returns the first hold, as it now stands. Raises InsufficientCredit, WalletFrozen,
+    of the workspace bear on it. Once credit is taken, all others of the wallet wait for the commit. A
+    repeat with the same key returns the first hold, as it now stands. Raises InsufficientCredit, WalletFrozen,
     BudgetReached, or KeyConflict when the key came with another workspace, amount or subject, or the subject has
     another open hold.
     """
@@ -75,7 +73,7 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
     for _ in range(TRIES):
         try:
             with raw.atomically() as sql:
-                return _place(sql, workspace, amount_micros, key, subject, deadline_at, parties, beside)
+                return _place(sql, workspace, amount_micros, key, subject, deadline_at, parties)
         except (_NotPlacedError, BudgetFullError, IntegrityError) as error:
             refusal = error
         if before := _placed_before(workspace, amount_micros, key, subject):
@@ -84,7 +82,7 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
             raise budget_reached_error(workspace, refusal, amount_micros) from None
         broken = broken + 1 if isinstance(refusal, IntegrityError) else 0
         if broken > 1:
-            raise refusal  # what a second look has not settled is a rule that ``beside`` breaks
+            raise refusal  # what a second look has not settled is no race
         available = _available(workspace)
         if available < amount_micros:
             break
@@ -110,13 +108,10 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
     subject: str,
     deadline_at: datetime | None,
     parties: Parties,
-    beside: Callable[[int], None] | None,
 ) -> Hold:
     code, now = accounts.wallet_code(workspace), timezone.now()
     whose = [parties.project, parties.member, parties.token]
     ((hold_id,),) = sql.run(_OPEN, [code, key, subject, amount, sql.stamp(deadline_at), *whose, sql.stamp(now)])
-    if beside:
-        beside(hold_id)
     reserved = sql.run(_RESERVE, [amount, code, amount])
     if not reserved:
         raise _NotPlacedError

@@ -18,7 +18,7 @@ from studio.media.sandbox import Limits, OverLimit, run
 from studio.media.sandbox.limits import Lane
 from studio.media.video import transcode, videos
 from studio.media.video.transcode import Conversion, ConversionFailed
-from studio.media.video.videos import Sight, UnreadableVideo, VideoFault
+from studio.media.video.videos import UnreadableVideo, VideoFault, VideoProbe
 from studio.media.voices import voices
 from studio.media.voices.voices import Voice
 
@@ -60,7 +60,7 @@ def copy_for_providers(
         raise NormaliseFailed(f"The file {over}.") from over
 
 
-def video(path: Path, *, owner: str) -> Sight:
+def video(path: Path, *, owner: str) -> VideoProbe:
     """What is seen of a finished video, which is put in order for players first. Raises UnreadableVideo."""
     try:
         return run(videos.put_in_order, path, owner=owner, limits=VIDEO, writes=[path.parent])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -25,7 +24,6 @@ from studio.providers.types import CancelAnswer, ProviderError
 
 logger = logging.getLogger(__name__)
 
-ASK_AGAIN_AFTER = timedelta(seconds=30)
 LOOKS = 3
 ANSWERED = "the provider's answer to the cancel: "
 TOO_LATE = [f"{ANSWERED}{answer}" for answer in (CancelAnswer.TOO_LATE, CancelAnswer.IMPOSSIBLE)]

@@ -167,15 +167,8 @@ def is_late(job: JobHandle, seconds: float = LATE_SECONDS) -> bool:
     return time.time() - (since if isinstance(since, (int, float)) else 0) > seconds
 
 
-def failure_of(
-    answer: http.Answer, *, code: str = "", message: str = "", fault: Fault | None = None, retryable: bool | None = None
-) -> Failure:
-    """A failure by the provider's words, or by the HTTP status where it has none. Cut to what our columns hold."""
-    fault = fault or HTTP_FAULTS.get(answer.status, Fault.PROVIDER if answer.status >= 500 else Fault.UNKNOWN)
-    return failure(fault, code or f"http_{answer.status}", message or answer.text, retryable=retryable)
-
-
 def failure(fault: Fault, code: str, message: str, *, retryable: bool | None = None) -> Failure:
+    """Cut to what our columns hold."""
     can_retry = fault not in LASTING if retryable is None else retryable
     return Failure(fault, code[:60], message[:2_000], retryable=can_retry)
 

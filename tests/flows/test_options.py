@@ -18,7 +18,7 @@ from billing.money import charge_micros
 from billing.prices import price_book
 from billing.verify import verification
 from studio.media.video.transcode import KEPT_FROM_QUALITY, container_of
-from studio.media.video.videos import VideoFacts, measure_video
+from studio.media.video.videos import VideoFacts
 from studio.models import Delivery, DeliveryState, Render, RenderGroup, RenderState
 from studio.pipeline.deliver import MAX_TRIES, deliver_video
 from studio.pipeline.drive import drive
@@ -28,6 +28,7 @@ from studio.pipeline.request.take import take
 from studio.providers import registry
 from tests.flows.cast import Studio, ask, make_studio
 from tests.simulators.fixture import Inbox, Simulators
+from tests.support.videos import measure_video
 
 pytest_plugins = ["tests.simulators.fixture"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.process]

@@ -26,15 +26,14 @@ from studio.media.video.posters import MAX_FRAMES, PosterPicker, poster_of
 from studio.media.voices.truncation import ends_inside_element, is_cut, samples_are_cut
 
 __all__ = [
-    "Sight",
     "UnreadableVideo",
     "VideoFacts",
     "VideoFault",
+    "VideoProbe",
     "fast_start",
-    "look_at",
-    "measure_video",
     "opened",
     "picture_of",
+    "probe_video",
     "put_in_order",
     "sha256_of",
 ]
@@ -91,8 +90,8 @@ class VideoFacts(_Seen):
 
 
 @dataclass(frozen=True, slots=True)
-class Sight(_Seen):
-    """What one look at a whole video has shown; ``poster`` is a JPEG."""
+class VideoProbe(_Seen):
+    """What reading a whole video has shown; ``poster`` is a JPEG."""
 
     poster: bytes
 
@@ -160,29 +159,24 @@ class _Track:
         return True
 
 
-def measure_video(path: Path) -> VideoFacts:
-    """Raises UnreadableVideo for anything that isn't a whole MP4, MOV or WebM video."""
-    return look_at(path).facts(path.stat().st_size, sha256_of(path))
-
-
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def look_at(path: Path) -> Sight:
+def probe_video(path: Path) -> VideoProbe:
     """Read every packet, decode enough to know that the rest can be, and compare with what the header promises.
 
     Raises UnreadableVideo for anything that isn't a whole MP4, MOV or WebM video.
     """
     with _in_our_words(), opened(path) as container:
-        return _look(container, path)
+        return _probe(container, path)
 
 
-def put_in_order(path: Path) -> Sight:
+def put_in_order(path: Path) -> VideoProbe:
     """The same for a file that may be changed: its table of contents goes to the front. Raises UnreadableVideo."""
     fast_start(path)
-    return look_at(path)
+    return probe_video(path)
 
 
 @contextmanager
@@ -222,7 +216,7 @@ def picture_of(container: InputContainer) -> VideoStream:
     raise UnreadableVideo(VideoFault.WITHOUT_PICTURE, "The video has no picture track that can be read.")
 
 
-def _look(container: InputContainer, path: Path) -> Sight:
+def _probe(container: InputContainer, path: Path) -> VideoProbe:
     picture = picture_of(container)
     sound = next((stream for stream in container.streams.audio if _is_known(stream)), None)
     track = _read(container, picture, sound)
@@ -232,7 +226,7 @@ def _look(container: InputContainer, path: Path) -> Sight:
         raise _damaged()
     if track.size is None or track.picker.frame is None:
         raise _damaged()
-    return Sight(
+    return VideoProbe(
         duration_ms=int(track.seconds * 1000),
         width=track.size[0],
         height=track.size[1],

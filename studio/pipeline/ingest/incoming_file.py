@@ -17,7 +17,7 @@ from studio.storage.local import hurry, store_early, store_file
 WRITE_BACK = 64_000_000
 
 
-class Arrival:
+class IncomingFile:
     """Filled by ``add``, judged by ``check``. On leaving, whoever was still at it has ended."""
 
     def __init__(self, path: Path, *, owner: str, early: str | None = None) -> None:
@@ -28,12 +28,12 @@ class Arrival:
         with ExitStack() as stack:
             self._growing = Growing(self._path)
             stack.callback(self._growing.close)
-            beside = stack.enter_context(ThreadPoolExecutor(3))
+            pool = stack.enter_context(ThreadPoolExecutor(3))
             self._parts = stack.enter_context(store_early(self._growing, self._early)) if self._early else None
             stack.enter_context(self._growing.kept())
-            self._sha256 = beside.submit(_sha256_of, self._growing)
-            self._flushed = beside.submit(_write_back, self._growing)
-            self.beside = beside.submit
+            self._sha256 = pool.submit(_sha256_of, self._growing)
+            self._flushed = pool.submit(_write_back, self._growing)
+            self.submit = pool.submit
             self._as_it_came = True
             self._left = stack.pop_all()
         return self
@@ -52,12 +52,12 @@ class Arrival:
         """The whole file, what was found of it, and its poster. Raises UnreadableVideo."""
         self._growing.end()
         came, before = self._path, self._path.stat().st_ino
-        sight = judge.video(came, owner=self._owner)
+        probe = judge.video(came, owner=self._owner)
         sha256 = self._sha256.result()
         if came.stat().st_ino != before:  # put in order, which makes another file of it
             self._as_it_came, sha256 = False, sha256_of(came)
-            self._flushed = self.beside(hurry, came)
-        return came, sight.facts(came.stat().st_size, sha256), sight.poster
+            self._flushed = self.submit(hurry, came)
+        return came, probe.facts(came.stat().st_size, sha256), probe.poster
 
     def store(self, path: Path, name: str) -> str:
         """Store what became of the file. Raises OSError."""

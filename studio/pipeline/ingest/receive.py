@@ -18,7 +18,7 @@ from studio.media.video.videos import UnreadableVideo, VideoFacts, sha256_of
 from studio.models import FileKind, JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline import states
 from studio.pipeline.failures import COPY_FAILED, fail_render
-from studio.pipeline.ingest.incoming_file import Arrival
+from studio.pipeline.ingest.incoming_file import IncomingFile
 from studio.pipeline.orders import handle_of
 from studio.pipeline.reports import reopen
 from studio.pipeline.settle import settle_render
@@ -84,9 +84,9 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any
     base = f"w/{render.workspace_id}/renders/{render.pk}"
     name = f"{base}/video.{render.options.get('output_format', 'mp4')}"
     early = name if _may_stay_as_it_is(render, job) else None
-    with Arrival(folder / "came", owner=render.workspace_id, early=early) as arrival:
-        _download(render, job, arrival)
-        came, made, picture = arrival.check()
+    with IncomingFile(folder / "came", owner=render.workspace_id, early=early) as incoming:
+        _download(render, job, incoming)
+        came, made, picture = incoming.check()
         _check(made, render)
         path, facts, picture = _as_asked_for(render, job, came, made, picture)
         if not states.keep(render, lease=LEASE):
@@ -94,8 +94,8 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any
         ledger.expect(render.workspace, name, facts.bytes, FileKind.VIDEO)
         ledger.expect(render.workspace, f"{base}/poster.jpg", len(picture), FileKind.POSTER)
         # At once: a disk and a bucket have to be waited for, whatever the size of the file.
-        poster = arrival.beside(default_storage.save, f"{base}/poster.jpg", ContentFile(picture))
-        video = arrival.store(path, name)
+        poster = incoming.submit(default_storage.save, f"{base}/poster.jpg", ContentFile(picture))
+        video = incoming.store(path, name)
         stored = {"video": video, "poster": poster.result()}
     return {
         **stored,
@@ -127,12 +127,12 @@ def _as_asked_for(
     if conversion is None:
         return came, made, poster
     path = _converted(render, came, conversion)
-    sight = judge.video(path, owner=render.workspace_id)
-    facts = sight.facts(path.stat().st_size, sha256_of(path))
+    probe = judge.video(path, owner=render.workspace_id)
+    facts = probe.facts(path.stat().st_size, sha256_of(path))
     if not facts.has_audio or abs(facts.duration_ms - made.duration_ms) > CONVERSION_DRIFT_MS:
         raise ConversionFailed(f"The conversion made {facts.duration_ms} ms of {made.duration_ms} ms.")
     states.note(render, "converted by us", detail={"conversion": conversion.sentence})
-    return path, facts, sight.poster
+    return path, facts, probe.poster
 
 
 def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
@@ -150,19 +150,19 @@ def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
     return path
 
 
-def _download(render: Render, job: ProviderJob, arrival: Arrival) -> None:
+def _download(render: Render, job: ProviderJob, incoming: IncomingFile) -> None:
     """Stream the provider's file in constant memory, and keep the claim while it comes."""
     renewed = time.monotonic()
     with registry.provider_of(job.offer).stream(job.result_url) as chunks:
         for chunk in chunks:
-            arrival.add(chunk)
-            if arrival.size > MAX_BYTES:
+            incoming.add(chunk)
+            if incoming.size > MAX_BYTES:
                 raise CopyFailed(f"The file is larger than {MAX_BYTES:,} bytes.")
             if time.monotonic() - renewed > RENEW_SECONDS:
                 renewed = time.monotonic()
                 if not states.keep(render, lease=LEASE):
                     raise CopyFailed("Somebody else has taken the copy over.")
-    if not arrival.size:
+    if not incoming.size:
         raise CopyFailed("The file is empty.")
 
 

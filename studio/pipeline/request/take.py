@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -220,17 +219,12 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
         subject=f"render:{render.pk}",
         deadline_at=now + HOLD_LIFE,
         budgets=scopes_of(request.project, user, request.token),
-        beside=partial(_queue, render),
     )
-    return render
-
-
-def _queue(render: Render, hold_id: int) -> None:
-    render.hold_id = hold_id
     render.save(force_insert=True)
-    RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=render.state_since)
+    RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=now)
     record_event(render)
     jobs.enqueue("studio.watch")
+    return render
 
 
 def title_of(voice: Upload) -> str:

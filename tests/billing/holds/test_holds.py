@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from billing.errors import HoldAlreadyClosed, InsufficientCredit, KeyConflict
@@ -47,28 +47,6 @@ def test_a_hold_placed_twice_is_one_hold() -> None:
     holds.settle_hold(first, DOLLAR)
     assert hold(workspace, 9 * DOLLAR, "one").state == "settled"
     assert Hold.objects.count() == 1
-
-
-def test_what_belongs_to_a_hold_is_there_with_it() -> None:
-    workspace, told = make_rich(10), list[int]()
-    placed = holds.place_hold(workspace, 4 * DOLLAR, key="k", subject="render:1", beside=told.append)
-    again = holds.place_hold(workspace, 4 * DOLLAR, key="k", subject="render:1", beside=told.append)
-    assert (again, told[0], Hold.objects.count()) == (placed, placed.pk, 1)
-
-
-@pytest.mark.parametrize("broken", [IntegrityError, ZeroDivisionError])
-def test_what_breaks_beside_a_hold_undoes_it_and_is_soon_told(broken: type[Exception]) -> None:
-    workspace, told = make_rich(10), list[int]()
-
-    def beside(hold_id: int) -> None:
-        told.append(hold_id)
-        raise broken
-
-    with pytest.raises(broken):
-        holds.place_hold(workspace, 4 * DOLLAR, key="k", subject="render:1", beside=beside)
-    # A rule of the database's may have been broken by a race, which a second look settles.
-    assert (len(told), Hold.objects.count()) == (2 if broken is IntegrityError else 1, 0)
-    assert posting.balance(workspace).available_micros == 10 * DOLLAR
 
 
 def test_the_same_key_with_another_hold_is_a_conflict() -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from studio.media.video.transcode import ConversionFailed, container_of, conversion_of, transcode
-from studio.media.video.videos import UnreadableVideo, measure_video
+from studio.media.video.videos import UnreadableVideo
 from tests.simulators.media import Film, make_film
+from tests.support.videos import measure_video
 
 FORMATS = ["mp4", "mov", "webm"]
 

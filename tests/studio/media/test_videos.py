@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from studio.media.video import videos
-from studio.media.video.videos import UnreadableVideo, VideoFacts, VideoFault, fast_start, look_at, measure_video
+from studio.media.video.videos import UnreadableVideo, VideoFacts, VideoFault, fast_start, probe_video
 from tests.corpus import films, pictures, sounds
 from tests.corpus.odd_sounds import TAILS
 from tests.studio.conftest import PlaceFile
+from tests.support.videos import measure_video
 
 FAST = "+faststart"
 FRAGMENTS = "frag_keyframe+empty_moov"
@@ -159,19 +160,19 @@ def test_fast_start_leaves_what_it_cannot_help(data: bytes, place: PlaceFile) ->
 
 
 def test_a_poster_shows_the_picture_after_a_second(place: PlaceFile) -> None:
-    poster = Image.open(io.BytesIO(look_at(place(films.film(seconds=3))).poster))
+    poster = Image.open(io.BytesIO(probe_video(place(films.film(seconds=3))).poster))
     assert (poster.format, poster.size) == ("JPEG", (320, 240))
     grey = np.asarray(poster.convert("L"))[100:200, 100:200].mean()
     assert abs(grey - (40 + 25)) < 4  # the film brightens by one each frame
 
 
 def test_a_poster_of_a_short_video_shows_its_last_picture(place: PlaceFile) -> None:
-    poster = Image.open(io.BytesIO(look_at(place(films.film(seconds=0.4))).poster))
+    poster = Image.open(io.BytesIO(probe_video(place(films.film(seconds=0.4))).poster))
     assert abs(np.asarray(poster.convert("L"))[100:200, 100:200].mean() - (40 + 9)) < 4
 
 
 def test_a_large_poster_is_scaled_down(place: PlaceFile) -> None:
-    poster = Image.open(io.BytesIO(look_at(place(films.film(seconds=0.2, size=(720, 1280)))).poster))
+    poster = Image.open(io.BytesIO(probe_video(place(films.film(seconds=0.2, size=(720, 1280)))).poster))
     assert poster.size == (540, 960)
 
 

@@ -17,17 +17,18 @@ from pytest_django import Settings
 
 from billing.prices import price_book
 from studio.media.video.growing_file import BrokenOff, Growing
-from studio.media.video.videos import UnreadableVideo, measure_video
+from studio.media.video.videos import UnreadableVideo
 from studio.models import Render, RenderState
 from studio.pipeline import states
 from studio.pipeline.ingest import receive
-from studio.pipeline.ingest.incoming_file import Arrival
+from studio.pipeline.ingest.incoming_file import IncomingFile
 from studio.storage.local import clear_forgotten
 from tests.corpus import films
 from tests.flows.cast import ask, done_at_provider, make_studio
 from tests.studio.conftest import PlaceFile, use_storage
 from tests.studio.providers.wire import Act, answer, wire
 from tests.support.servers import S3Server
+from tests.support.videos import measure_video
 
 FAST = "+faststart"
 PIECE = 100_000
@@ -58,18 +59,18 @@ def bad() -> bytes:
 
 @pytest.mark.parametrize("missing", [1, 2000, 20_000])
 def test_a_video_whose_end_is_missing_is_found_out(missing: int, media: Path, tmp_path: Path) -> None:
-    with Arrival(tmp_path / "came", owner="w") as arrival:
-        arrival.add(films.film(movflags=FAST)[:-missing])
+    with IncomingFile(tmp_path / "came", owner="w") as incoming:
+        incoming.add(films.film(movflags=FAST)[:-missing])
         with pytest.raises(UnreadableVideo, match="the end of its file is missing"):
-            arrival.check()
+            incoming.check()
 
 
 @pytest.mark.parametrize("options", [{"movflags": "frag_keyframe+empty_moov"}, {"movflags": FAST}, {}])
 def test_a_video_of_any_make_is_measured_as_ever(options: dict[str, str], media: Path, tmp_path: Path) -> None:
     data = films.film(seconds=2, **options)
-    with Arrival(tmp_path / "came", owner="w") as arrival:
-        arrival.add(data)
-        path, facts, _ = arrival.check()
+    with IncomingFile(tmp_path / "came", owner="w") as incoming:
+        incoming.add(data)
+        path, facts, _ = incoming.check()
     assert facts == measure_video(path)
 
 
@@ -84,9 +85,9 @@ def test_who_waits_for_more_is_told_when_nothing_more_comes(tmp_path: Path) -> N
 
 def test_a_table_behind_the_pictures_is_moved_and_hashed_where_it_is_then(media: Path, tmp_path: Path) -> None:
     data = films.film()
-    with Arrival(tmp_path / "came", owner="w") as arrival:
-        arrival.add(data)
-        path, facts, _ = arrival.check()
+    with IncomingFile(tmp_path / "came", owner="w") as incoming:
+        incoming.add(data)
+        path, facts, _ = incoming.check()
     kept = path.read_bytes()
     assert kept.index(b"moov") < kept.index(b"mdat")
     assert (facts.sha256, facts.bytes) == (hashlib.sha256(kept).hexdigest(), len(kept))
@@ -97,10 +98,10 @@ def test_a_large_video_takes_no_more_memory_than_a_small_one(size: int, media: P
     head, left = large(films.film(movflags=FAST), size), bytes(PIECE)
     data = memoryview(head)
     tracemalloc.start()
-    with Arrival(tmp_path / "came", owner="w") as arrival:
+    with IncomingFile(tmp_path / "came", owner="w") as incoming:
         for start in range(0, len(data), len(left)):
-            arrival.add(bytes(data[start : start + PIECE]))
-        arrival.check()
+            incoming.add(bytes(data[start : start + PIECE]))
+        incoming.check()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 6_000_000

@@ -74,7 +74,7 @@ def test_a_running_video_shows_its_stages_and_its_hold(owner: Client, house: Wor
 
 def test_a_free_video_holds_nothing_and_says_so(cast: Cast) -> None:
     free = shop.open_shop(cast.workspace, dollars=0)
-    shop.pricing.set_price(shop.OFFER, cost_micros_per_second=0, price_micros_per_second=0, source="free")
+    shop.price_book.set_price(shop.OFFER, cost_micros_per_second=0, price_micros_per_second=0, source="free")
     video = shop.asked(free)
     assert "This video costs nothing; nothing is held." in text(cast.browser(cast.alice).get(url("video", video)))
 
