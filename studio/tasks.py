@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from avatarsite.queue.stopping import stopping
+from studio import storage_audit
 from studio.gateway import intake, webhooks
 from studio.gateway import sweep as sweeping
 from studio.pipeline import cancel as cancelling
@@ -10,7 +11,7 @@ from studio.pipeline import deliver as delivering
 from studio.pipeline import overdue
 from studio.pipeline.ingest import receive as ingesting
 from studio.pipeline.watch import loop as watching
-from studio.storage import audit, ledger, local
+from studio.storage import ledger, local
 from studio.uploads import direct, thumbnails
 
 
@@ -67,7 +68,7 @@ def sweep_files() -> None:
 
 
 def verify_storage() -> None:
-    audit.look_at_storage()
+    storage_audit.check_storage()
 
 
 def sweep_thumbnails() -> None:

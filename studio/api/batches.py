@@ -16,6 +16,7 @@ from studio.api import inputs
 from studio.api.bodies import BatchAskedInput, BatchInput
 from studio.api.renders import PAYMENT, RenderView
 from studio.api.serializers import BatchQuoteSerializer, BatchSerializer, serialize_batch, serialize_batch_quote
+from studio.errors import RequestRefused
 from studio.models import UploadKind
 from studio.pipeline.request.batches import (
     BatchRefused,
@@ -28,7 +29,7 @@ from studio.pipeline.request.batches import (
     total_micros,
 )
 from studio.pipeline.request.kept_quotes import as_quoted_batch, sign_batch_quote
-from studio.pipeline.request.render_request import RenderRequest, RequestRefused
+from studio.pipeline.request.render_request import RenderRequest
 
 TAGS = ["Batches"]
 

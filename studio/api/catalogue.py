@@ -23,11 +23,11 @@ from studio.api.serializers import (
     serialize_model,
     serialize_quote,
 )
+from studio.errors import RequestRefused
 from studio.models import UploadKind
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.options import OUTPUT_FORMATS
 from studio.pipeline.request.quote import CHEAPEST, Quote, QuoteLine, quote_render
-from studio.pipeline.request.render_request import RequestRefused
 from studio.providers import registry
 from studio.uploads.add import check_pair
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from avatarsite.workspaces.models import ApiToken, User, Workspace
+from studio.errors import RequestRefused
 from studio.models import Project, Upload, UploadKind
-from studio.pipeline.request.render_request import RenderRequest, RequestRefused
+from studio.pipeline.request.render_request import RenderRequest
 from studio.projects import open_projects, project_for_new_video
 from studio.uploads.fetch import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
 

@@ -21,8 +21,8 @@ from avatarsite.api.serializers import NoQuery, page_shape
 from avatarsite.api.views import ApiView, LeadsToFile
 from studio.api.bodies import FetchInput, FileInput, SlotInput, UploadsQuery
 from studio.api.serializers import SlotSerializer, UploadSerializer, serialize_slot, serialize_upload
+from studio.errors import RequestRefused
 from studio.models import Upload, UploadKind, UploadSlot
-from studio.pipeline.request.render_request import RequestRefused
 from studio.storage.ledger import check_room
 from studio.storage.local import signed_link
 from studio.uploads.add import add_upload, delete_upload

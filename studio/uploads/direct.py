@@ -21,9 +21,9 @@ from django.utils import timezone
 from avatarsite.queue.sweeping import each
 from avatarsite.workspaces.models import ApiToken, User, Workspace
 from avatarsite.workspaces.tokens import stands
+from studio.errors import RequestRefused
 from studio.models import FileKind, Upload, UploadKind, UploadSlot
 from studio.models.uploads import slot_id
-from studio.pipeline.request.render_request import RequestRefused
 from studio.storage import ledger
 from studio.storage.filenames import clean_name
 from studio.uploads.add import add_upload, check_size

@@ -17,13 +17,14 @@ from billing.ledger import posting
 from billing.money import charge_micros
 from billing.prices import price_book
 from billing.verify import verification
+from studio.errors import RequestRefused
 from studio.media.video.transcode import KEPT_FROM_QUALITY, container_of
 from studio.media.video.videos import VideoFacts
 from studio.models import Delivery, DeliveryState, Render, RenderGroup, RenderState
 from studio.pipeline.deliver import MAX_TRIES, deliver_video
 from studio.pipeline.drive import drive
 from studio.pipeline.expire import delete_due_files
-from studio.pipeline.request.render_request import RenderRequest, RequestRefused
+from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.providers import registry
 from tests.flows.cast import Studio, ask, make_studio

@@ -16,12 +16,12 @@ from avatarsite.workspaces.tokens import make_token, revoke_token, take_over_tok
 from billing.ledger import posting
 from billing.models import Usage
 from billing.money import charge_micros
+from studio.errors import RequestRefused
 from studio.models import Render
 from studio.pipeline.cancel import cancel_at_provider, request_cancel
 from studio.pipeline.failures import SENTENCES
 from studio.pipeline.overdue import sweep
 from studio.pipeline.request.quote import quote_render
-from studio.pipeline.request.render_request import RequestRefused
 from tests.conftest import Cast, person
 from tests.flows.cast import Studio, ask
 from tests.flows.pace import drive_for, let_time_pass

@@ -16,6 +16,7 @@ from billing.ledger import posting
 from billing.models import Hold, Transfer, Usage
 from billing.money import charge_micros
 from billing.verify import verification
+from studio.errors import RequestRefused
 from studio.models import ProviderJob, Render, RenderEvent, RenderState
 from studio.pipeline import overdue, states
 from studio.pipeline.cancel import cancel_at_provider, cancel_terms, request_cancel, stop_overdue
@@ -23,7 +24,6 @@ from studio.pipeline.drive import drive
 from studio.pipeline.failures import fail_render
 from studio.pipeline.ingest.receive import ingest_render
 from studio.pipeline.request.quote import ceiling_ms, quote_render
-from studio.pipeline.request.render_request import RequestRefused
 from studio.pipeline.request.take import retry_render
 from studio.pipeline.submit import submit_render
 from studio.pipeline.watch import lease

@@ -11,11 +11,11 @@ from avatarsite.workspaces.tokens import make_token
 from billing.models import Transfer, Usage
 from billing.prices import price_book
 from billing.verify import verification
+from studio.errors import RequestRefused
 from studio.models import Render, RenderState
 from studio.pipeline.drive import drive
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import quote_render
-from studio.pipeline.request.render_request import RequestRefused
 from studio.pipeline.request.take import retry_render
 from tests.flows.cast import Studio, ask, make_studio
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from studio.storage.audit import verify_storage
+from studio.storage_audit import verify_storage
 
 
 class Command(BaseCommand):

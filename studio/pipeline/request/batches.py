@@ -12,10 +12,11 @@ from django.db.models import Count, F, QuerySet, Sum
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import User, Workspace
 from billing.money import usd
+from studio.errors import RequestRefused
 from studio.models import Render, RenderGroup, RenderState
 from studio.pipeline.request import limits
 from studio.pipeline.request.quote import Quote
-from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, RequestRefused, validate
+from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, validate
 from studio.pipeline.request.take import price_request, title_of, write_render
 
 MAX_ITEMS = 1_000

@@ -16,9 +16,10 @@ from django.core import signing
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
+from studio.errors import RequestRefused
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote, Terms
-from studio.pipeline.request.render_request import RenderRequest, RequestRefused
+from studio.pipeline.request.render_request import RenderRequest
 
 LIFE = timedelta(minutes=30)
 PREFIX, BATCH_PREFIX = "quo_", "qub_"

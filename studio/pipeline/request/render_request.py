@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import ApiToken, Workspace
+from studio.errors import RequestRefused
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.request.options import OptionRefused, check_offered, checked_options
 from studio.pipeline.request.quote import Terms
@@ -18,13 +18,6 @@ PROMPT_LIMIT = 2_500
 TITLE_LIMIT = 120
 REFERENCE_LIMIT = 200
 METADATA_LIMIT, METADATA_NAME_LIMIT, METADATA_VALUE_LIMIT = 50, 40, 500
-
-
-class RequestRefused(DomainError):
-    """The request can't be taken as it is. Nothing was written and nothing is held."""
-
-    def __init__(self, field: str, code: str, message: str, remedy: str = "") -> None:
-        super().__init__(code, message, field=field, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from avatarsite.queue import jobs
 from avatarsite.workspaces.models import ApiToken, User
 from billing.budgets.notices import note_refusal
 from billing.holds import holds
+from studio.errors import RequestRefused
 from studio.models import Render, RenderEvent, RenderGroup, RenderState, Upload
 from studio.models.renders import render_id
 from studio.pipeline.events import record_event
 from studio.pipeline.request import limits
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote, quote_render
-from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, RequestRefused, validate
+from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, validate
 from studio.pipeline.request.scopes import scopes_of
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
 

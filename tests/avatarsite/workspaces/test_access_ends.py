@@ -19,9 +19,9 @@ from avatarsite.workspaces.invitations import invitations
 from avatarsite.workspaces.members import change_role, leave_workspace, remove_member
 from avatarsite.workspaces.models import AccessEvent, ApiToken, Invitation, Member, Role, Scope, User
 from avatarsite.workspaces.tokens import make_token, rotate_token, take_over_token, token_of
+from studio.errors import RequestRefused
 from studio.gateway import stored_files
 from studio.models import UploadKind
-from studio.pipeline.request.render_request import RequestRefused
 from studio.uploads.direct import complete_slot, open_slot, slot_of
 from tests.conftest import Cast
 

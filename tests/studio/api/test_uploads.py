@@ -15,8 +15,8 @@ from django.test import Client
 from django.utils import timezone
 
 from studio.models import StoredFile, Upload, UploadSlot
-from studio.storage.audit import verify_storage
 from studio.storage.ledger import DELETE_SOMETHING, sweep_files
+from studio.storage_audit import verify_storage
 from studio.uploads.samples import PORTRAIT, VOICE
 from tests.studio.api.conftest import Caller
 from tests.studio.uploads.test_fetch import shelf

@@ -18,7 +18,7 @@ from django.utils import timezone
 from studio.gateway.models import GatewayFile
 from studio.gateway.stored_files import delete_expired
 from studio.models import StoredFile
-from studio.storage.audit import verify_storage
+from studio.storage_audit import verify_storage
 from tests.simulators import loopback
 from tests.studio.gateway.conftest import Gateway
 

@@ -21,11 +21,12 @@ from billing.models import Hold, Price, Transfer, Usage
 from billing.money import charge_micros
 from billing.prices import price_book
 from billing.verify import verification
+from studio.errors import RequestRefused
 from studio.models import OfferHealth, Render, RenderState, Upload, UploadKind
 from studio.pipeline.request import kept_quotes
 from studio.pipeline.request.kept_quotes import agreed_of, as_quoted, read_quote, sign_quote
 from studio.pipeline.request.quote import Terms, quote_render
-from studio.pipeline.request.render_request import RenderRequest, RequestRefused
+from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.pipeline.settle import settle_render
 from studio.pipeline.states import advance

@@ -28,11 +28,11 @@ from billing.ledger import accounts, posting
 from billing.models import BudgetNotice, Hold, Price
 from billing.prices import price_book
 from billing.verify import verification
+from studio.errors import RequestRefused
 from studio.gateway import intake
 from studio.gateway.model_names import DRAFTS
 from studio.gateway.models import GatewayRequest, Protocol
 from studio.models import OfferHealth, Project, Render, Upload
-from studio.pipeline.request.render_request import RequestRefused
 from studio.projects import archive_project, create_project, project_for_new_video
 from studio.providers import registry
 from studio.uploads.samples import PORTRAIT, VOICE, add_samples

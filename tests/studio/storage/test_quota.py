@@ -28,8 +28,8 @@ from studio.models import FileKind, FileState, Render, StorageUse, StoredFile, U
 from studio.pipeline.drive import drive
 from studio.pipeline.expire import delete_if_due
 from studio.storage import ledger
-from studio.storage.audit import look_at_storage, verify_storage
 from studio.storage.ledger import StorageFull, StorageTooFast, room_of, spelt
+from studio.storage_audit import check_storage, verify_storage
 from studio.uploads.add import add_upload, delete_upload
 from studio.uploads.samples import PORTRAIT, VOICE, add_samples
 from tests.conftest import Cast
@@ -259,7 +259,7 @@ def test_the_look_finds_what_differs_and_mends_the_count(house: Workspace, media
         ("size_differs", thumbnail),
         ("sum_differs", ""),
     }
-    assert look_at_storage() == 6
+    assert check_storage() == 6
     assert {*Alert.objects.filter(closed_at=None).values_list("key", flat=True)} == {code for code, _ in found}
     # What is lost is lost, and told every night; all else is counted as it is.
     assert [(one.code, one.name) for one in verify_storage()] == [("row_without_file", portrait.file.name)]
@@ -268,8 +268,8 @@ def test_the_look_finds_what_differs_and_mends_the_count(house: Workspace, media
     StoredFile.objects.filter(state=FileState.COMING).update(touched_at=timezone.now() - timedelta(days=2))
     assert (ledger.sweep_files(), default_storage.exists(stray), default_storage.exists(unnamed)) == (2, False, False)
     lost.write_bytes(PORTRAIT.read_bytes())
-    look_at_storage()
-    assert (look_at_storage(), Alert.objects.filter(closed_at=None).count(), used(house)) == (0, 0, on_disk(media))
+    check_storage()
+    assert (check_storage(), Alert.objects.filter(closed_at=None).count(), used(house)) == (0, 0, on_disk(media))
 
 
 def test_the_command_says_what_differs(house: Workspace, media: Path) -> None:

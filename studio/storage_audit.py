@@ -56,7 +56,7 @@ def verify_storage(*, mend: bool = False) -> list[Finding]:
     return list(chain.from_iterable(each(ids, lambda one: _verified(one, mend=mend), look)))
 
 
-def look_at_storage() -> int:
+def check_storage() -> int:
     """Verify and mend, and raise an alert for each kind of difference; close those that are no more. How many."""
     findings = sorted(verify_storage(mend=True), key=lambda finding: finding.code)
     found = set()

@@ -1,0 +1,12 @@
+"""Refusals that several of the studio's rooms raise."""
+
+from __future__ import annotations
+
+from avatarsite.errors import DomainError
+
+
+class RequestRefused(DomainError):
+    """The request can't be taken as it is. Nothing was written and nothing is held."""
+
+    def __init__(self, field: str, code: str, message: str, remedy: str = "") -> None:
+        super().__init__(code, message, field=field, remedy=remedy)
