@@ -20,6 +20,7 @@ from avatarsite.alerts import close_alert, raise_alert
 from avatarsite.models import Alert
 from avatarsite.queue.sweeping import each
 from avatarsite.workspaces.models import Workspace
+from studio.gateway.models import GatewayFile
 from studio.models import FileKind, FileState, Render, StorageUse, StoredFile, Upload
 from studio.pipeline import inputs
 from studio.storage import ledger
@@ -196,8 +197,6 @@ def _folders() -> list[str]:
 
 def _names(workspace_id: str) -> dict[str, str]:
     """The names of files that rows of the workspace hold, and what each is of."""
-    from studio.gateway.models import GatewayFile  # noqa: PLC0415 -- the gateway's models need ours first
-
     found: dict[str, str] = {}
     for upload in Upload.objects.filter(workspace=workspace_id).only("pk", "file", "details"):
         sent = upload.details.get(inputs.KEPT_AS, {}).get("name")
