@@ -1,3 +1,5 @@
+"""The studio's rows. They are imported from here, whatever file they stand in."""
+
 from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.files import FileKind, FileState, StorageUse, StoredFile
 from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob, WatchLease
