@@ -6,8 +6,8 @@ import pytest
 from django.test.utils import CaptureQueriesContext
 
 from studio.api.asked import listing, shown
-from studio.representation import serialize_render
 from studio.models import Render
+from studio.representation import serialize_render
 from tests.flows.cast import ask, make_studio
 
 pytestmark = pytest.mark.django_db
