@@ -1,4 +1,4 @@
-"""What the studio's things are called, for billing's pages: it knows them as ``render:rnd_…`` and ``project:prj_…``."""
+"""Labels of the studio's things for billing's pages, which know them as ``render:rnd_…`` and ``project:prj_…``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a workspace has: finding videos and uploads, renaming them, and deleting them for good."""
+"""Library of a workspace: finding videos and uploads, renaming them, and deleting them for good."""
 
 from __future__ import annotations
 

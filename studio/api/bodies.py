@@ -1,4 +1,4 @@
-"""What the API takes: the form of it. Whether it can be done is the pipeline's to say."""
+"""Inputs: the form of what the API takes. Whether it can be done is the pipeline's to say."""
 
 from __future__ import annotations
 

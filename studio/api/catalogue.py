@@ -1,4 +1,4 @@
-"""What can be made, where, for how much: models, offers and quotes."""
+"""Models, offers and quotes: what can be made, where, for how much."""
 
 from __future__ import annotations
 

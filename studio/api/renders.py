@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -20,10 +21,10 @@ from avatarsite.api.problems import Problem
 from avatarsite.api.serializers import NoQuery, page_shape, site_link
 from avatarsite.api.views import ApiView, LeadsToFile
 from avatarsite.web.places import NoPlace
+from avatarsite.workspaces.models import Workspace
 from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import inputs
-from studio.api.asked import listing, shown
 from studio.api.bodies import RenderInput, RendersQuery, WaitQuery
 from studio.api.serializers import EventSerializer, LinkedOutputSerializer, RenderSerializer, serialize_event
 from studio.api.waiting import until_ended
@@ -33,12 +34,23 @@ from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
-from studio.representation import outputs_of, serialize_render
+from studio.representation import COLUMNS, outputs_of, serialize_render
 from studio.storage.local import signed_link
 
 TAGS = ["Renders"]
 PAYMENT = {402: OpenApiResponse(description="Too little credit, or a budget is used up.")}
 OUTPUT = OpenApiParameter("output", str, OpenApiParameter.PATH, enum=["video", "poster"])
+FILTERS = {"state": "state", "project": "project_id", "group": "group_id", "reference": "reference", "cursor": "id__lt"}
+
+
+def listing(workspace: Workspace, asked: Mapping[str, Any], *, most: int) -> QuerySet[Render]:
+    """The workspace's newest renders, by those of FILTERS that are ``asked`` for."""
+    wanted = {FILTERS[name]: value for name, value in asked.items()}
+    return shown(workspace).filter(**wanted).order_by("-id")[:most]
+
+
+def shown(workspace: Workspace) -> QuerySet[Render]:
+    return Render.objects.for_workspace(workspace).only(*COLUMNS)
 
 
 class RenderView(ApiView):

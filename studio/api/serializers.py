@@ -1,4 +1,4 @@
-"""What the API gives of the studio's rows. Each shape is both the answer and its documentation."""
+"""Serializers of the studio's rows. Each is both the answer and its documentation."""
 
 from __future__ import annotations
 

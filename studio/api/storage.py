@@ -1,4 +1,4 @@
-"""How much room a workspace has."""
+"""Storage: how much room a workspace has."""
 
 from __future__ import annotations
 

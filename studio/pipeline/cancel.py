@@ -1,4 +1,4 @@
-"""Stopping a render, and telling the truth about the money before anybody confirms."""
+"""Cancellation of a render, and the truth about the money before anybody confirms it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def can_stop(offer_id: str) -> bool:
 
 
 def request_cancel(render: Render, *, user: User | None) -> bool:
-    """Stop the render, or pass the wish on to its provider. False if that is not possible (any more)."""
+    """Stop the render, or pass the request on to its provider. False if that is not possible (any more)."""
     who = user.get_full_name() if user else "the server"
     for _ in range(LOOKS):
         if not cancel_terms(render).possible:
@@ -92,20 +92,20 @@ def request_cancel(render: Render, *, user: User | None) -> bool:
 
 
 def _pass_on(render: Render, who: str) -> bool:
-    """Store the wish of one whose render is at a provider, or on the way there."""
+    """Store the request for one whose render is at a provider, or on the way there."""
     with transaction.atomic():
-        wished = Render.objects.filter(
+        requested = Render.objects.filter(
             pk=render.pk, state__in=(RenderState.SUBMITTING, RenderState.RENDERING), cancel_requested_at=None
         ).update(cancel_requested_at=timezone.now())
-        if wished:
+        if requested:
             render.refresh_from_db()
             note(render, f"cancel asked for by {who}")
             jobs.enqueue("studio.cancel", render_id=render.pk)
-    return bool(wished)
+    return bool(requested)
 
 
 def cancel_at_provider(render_id: str) -> bool:
-    """Pass a stored wish on. A render that is still being sent is cancelled by the submit step, once it's accepted."""
+    """Pass a stored request on. A render that is being sent is cancelled by the submit step, once it's accepted."""
     job = job_in_flight(render_id)
     return job is not None and job.render.cancel_requested_at is not None and _stop(job)
 
@@ -135,7 +135,7 @@ def was_asked_to_stop(render: Render) -> bool:
 
 
 def end_stopped(render: Render) -> bool:
-    """The provider has stopped it: because its customer wished so, or because nobody waits for it any more."""
+    """The provider has stopped it: because its customer asked for it, or because nobody waits for it any more."""
     if render.cancel_requested_at is None and was_asked_to_stop(render):
         return fail_render(render, code="overdue", message=OVERDUE, reason="too long rendering, and stopped")
     return finish_cancelled(render, reason="the provider stopped it")

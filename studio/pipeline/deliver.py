@@ -1,4 +1,4 @@
-"""Sending a finished video to the address that its customer named, until it is taken or it is time to give up."""
+"""Delivery of a finished video to the address that its customer named, until it is taken or it is time to give up."""
 
 from __future__ import annotations
 

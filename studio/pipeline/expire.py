@@ -1,4 +1,4 @@
-"""Deleting a video's files when their time is over, as its customer wished. The row and the receipt stay."""
+"""Expiry of a video: its files are deleted when the time its customer set is over. The row and the receipt stay."""
 
 from __future__ import annotations
 

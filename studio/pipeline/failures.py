@@ -1,4 +1,4 @@
-"""How a render ends without a video, and what the customer reads then."""
+"""Failure of a render: how it ends without a video, and what the customer reads then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The charge of a video given back by an operator: once, by the ledger's reversal, with a reason that is told."""
+"""Return of a video's charge by an operator: once, by the ledger's reversal, with a reason that is told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each offer has done of late: a circuit that failures open and a probe closes, and times from our own renders."""
+"""Health of each offer: a circuit that failures open and a probe closes, and times from our own last renders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What providers elsewhere get of an upload: the file itself, or a copy that all of them take, made once and kept."""
+"""Input files for remote providers: the upload itself, or a copy that all of them take, made once and kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our rows as the frozen order that an adapter takes."""
+"""Orders: our rows as the frozen value that an adapter takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one sweep: finds whatever was dropped, nudges it on, and ends what has outlived its deadline."""
+"""The sweep of renders: finds whatever was dropped, nudges it on, and ends what has outlived its deadline."""
 
 from __future__ import annotations
 
@@ -76,8 +76,10 @@ def _nudge_ingests() -> int:
 
 
 def _nudge_cancels() -> int:
-    wished = Render.objects.filter(state=RenderState.RENDERING, cancel_requested_at__lt=timezone.now() - SETTLED_LATE)
-    return _nudge(wished, "studio.cancel")
+    requested = Render.objects.filter(
+        state=RenderState.RENDERING, cancel_requested_at__lt=timezone.now() - SETTLED_LATE
+    )
+    return _nudge(requested, "studio.cancel")
 
 
 def _watch_again() -> int:

@@ -1,4 +1,4 @@
-"""Whose turn it is: every provider has so many places for jobs of ours, and they go round by workspace."""
+"""Concurrency limits of providers: each has so many places for jobs of ours, and they go round by workspace."""
 
 from __future__ import annotations
 

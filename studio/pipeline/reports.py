@@ -1,4 +1,4 @@
-"""What a provider says of a job, written down. Reports are absolute facts, so a repeat changes nothing."""
+"""Reports of a job, written down as its provider gave them. They are absolute facts, so a repeat changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The charge and ``ready``, in one transaction: neither can exist without the other."""
+"""Settlement: the charge and ``ready`` in one transaction, so that neither can exist without the other."""
 
 from __future__ import annotations
 

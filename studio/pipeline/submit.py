@@ -202,7 +202,7 @@ def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
         )
         if won:
             notify_watcher()
-            if _cancel_wished(render):
+            if _cancel_requested(render):
                 jobs.enqueue("studio.cancel", render_id=render.pk)
         elif stored:
             leave(job)
@@ -229,7 +229,7 @@ def _rejected(claimed: Claimed, submission: Submission) -> bool:
         )
         if not stored:
             return False
-        if _cancel_wished(render):
+        if _cancel_requested(render):
             return finish_cancelled(render, reason="cancelled before a provider took it")
         if _is_final(job, failure):
             return fail_by_provider(render, failure)
@@ -256,7 +256,7 @@ def _back_to_the_queue(render: Render, job: ProviderJob, failure: Failure, retry
         # However often it is turned away, it has waited since it was asked for.
         deadline_at=render.created_at + states.DEADLINES[RenderState.QUEUED],
     )
-    if moved and _cancel_wished(render):
+    if moved and _cancel_requested(render):
         return finish_cancelled(render, reason="cancelled before a provider took it")
     if moved and other:
         fall_over(render, reason="the next provider is tried")
@@ -265,8 +265,8 @@ def _back_to_the_queue(render: Render, job: ProviderJob, failure: Failure, retry
     return moved
 
 
-def _cancel_wished(render: Render) -> bool:
-    """Asked of the row: the wish may have come while the provider was being talked to."""
+def _cancel_requested(render: Render) -> bool:
+    """Asked of the row: the request may have come while the provider was being talked to."""
     return Render.objects.filter(pk=render.pk, cancel_requested_at__isnull=False).exists()
 
 

@@ -97,13 +97,13 @@ class AimlapiProvider(RemoteProvider):
     # --- Submit ----------------------------------------------------------------------------------------------------
 
     async def _create(self, order: RenderOrder) -> Submission:
-        wish = {"model": order.model, "image_url": order.portrait.url, "audio_url": order.voice.url}
+        body = {"model": order.model, "image_url": order.portrait.url, "audio_url": order.voice.url}
         prompt = order.prompt.strip()
         answer = await http.ask(
             "POST",
             f"{settings.AIMLAPI_URL}{GENERATIONS}",
             headers=self._headers | {"X-Client-Request-Id": order.reference},
-            json=wish | ({"prompt": prompt} if prompt else {}),
+            json=body | ({"prompt": prompt} if prompt else {}),
             fresh=True,
         )
         answer = _honest(answer)

@@ -30,7 +30,7 @@ class JobStatus(StrEnum):
 
 class CancelAnswer(StrEnum):
     CANCELLED = "cancelled"  # it is over and nothing will come
-    REQUESTED = "requested"  # the wish was passed on; the next checks tell
+    REQUESTED = "requested"  # the request was passed on; the next checks tell
     TOO_LATE = "too_late"  # it had ended before
     IMPOSSIBLE = "impossible"  # the provider has no way to stop a job
 

@@ -155,9 +155,13 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
     def signed_link(self, name: str, *, download_as: str, seconds: int) -> str:
         window = Window.around_now(min(seconds, MAX_PRESIGNED * 4 // 5))
         client, credentials, region = self._linker
-        wishes = {"ResponseContentDisposition": content_disposition_header(True, download_as)} if download_as else {}
+        disposition = (
+            {"ResponseContentDisposition": content_disposition_header(True, download_as)} if download_as else {}
+        )
         key = self._normalize_name(clean_name(name))
-        address = client.generate_presigned_url("get_object", Params={"Bucket": self.bucket_name, "Key": key, **wishes})
+        address = client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.bucket_name, "Key": key, **disposition}
+        )
         return _presigned(address, credentials.get_frozen_credentials(), region, window)
 
     def upload_link(self, name: str, *, size: int, seconds: int) -> str:

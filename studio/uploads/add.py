@@ -1,4 +1,4 @@
-"""Taking a portrait or a voice into a workspace, and letting it go again."""
+"""Uploads: a portrait or a voice taken into a workspace, and deleted again."""
 
 from __future__ import annotations
 

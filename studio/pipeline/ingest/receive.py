@@ -1,4 +1,4 @@
-"""Bringing the finished file home: copy, check, measure, poster, store. Only then is it charged."""
+"""Ingest of a finished file: copy, check, measure, poster, store. Only then is it charged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many videos asked for in one breath: all of them are taken, or none, and each reason is told by its number."""
+"""Batches: many requests at once, of which all are taken or none, and each refusal has its item's number."""
 
 from __future__ import annotations
 

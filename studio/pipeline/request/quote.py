@@ -1,4 +1,4 @@
-"""What a render would cost, before anything is asked for. Pure: reads prices and health, writes nothing."""
+"""Quotes: what a render would cost, before it is requested. Pure: reads prices and health, writes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For whom a render is, in the words of ``billing/budgets/budgets.py``: the caps that bear on it."""
+"""Budget scopes of a render, in the words of ``billing/budgets/budgets.py``: the caps that bear on it."""
 
 from __future__ import annotations
 

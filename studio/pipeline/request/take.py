@@ -1,4 +1,4 @@
-"""Asking for a video: the render, its hold and its place in the queue are one transaction."""
+"""Taking a request: the render, its hold and its place in the queue are one transaction."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class FalProvider(RemoteProvider):
         answer = await http.ask(
             "POST",
             f"{settings.FAL_QUEUE_URL}/{order.model}",
-            headers=self._headers | _wishes(order),
+            headers=self._headers | _preferences(order),
             params={"fal_webhook": order.webhook_url} if order.webhook_url else None,
             json={
                 "image_url": order.portrait.url,
@@ -219,12 +219,12 @@ def _is_of_the_model(answer: http.Answer) -> bool:
     return any(text_at(item, "type") for item in details_of(answer.body)) or answer.status in (400, 422)
 
 
-def _wishes(order: RenderOrder) -> dict[str, str]:
-    wishes = {"X-Fal-Request-Timeout": str(START_WITHIN_SECONDS)}
+def _preferences(order: RenderOrder) -> dict[str, str]:
+    headers = {"X-Fal-Request-Timeout": str(START_WITHIN_SECONDS)}
     if life := order.options.get("ttl_seconds"):
         kept = {"expiration_duration_seconds": max(int(life), MIN_FILE_LIFE)}
-        wishes["X-Fal-Object-Lifecycle-Preference"] = json.dumps(kept)
-    return wishes
+        headers["X-Fal-Object-Lifecycle-Preference"] = json.dumps(kept)
+    return headers
 
 
 def _of_result(job: JobHandle, result: Mapping[str, Any], raw: Any) -> JobReport:

@@ -57,11 +57,11 @@ async def _with_token(media: MediaInput, content: bytes, headers: dict[str, str]
 async def _by_initiating(media: MediaInput, content: bytes, headers: dict[str, str], bases: http.Bases) -> str:
     """Ask where to put the file, and put it there. Two storages are asked for: the present and the former one."""
     address = f"{settings.FAL_REST_URL}/storage/upload/initiate"
-    wish = {"file_name": media.name, "content_type": media.content_type}
+    body = {"file_name": media.name, "content_type": media.content_type}
     for kind in ("fal-cdn-v3", "gcs"):
         params = {"storage_type": kind}
         place = await http.ask(
-            "POST", address, headers=headers, params=params, json=wish, repeatable=True, seconds=SECONDS
+            "POST", address, headers=headers, params=params, json=body, repeatable=True, seconds=SECONDS
         )
         if place.ok or place.status not in (400, 404, 422):
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test.utils import CaptureQueriesContext
 
-from studio.api.asked import listing, shown
+from studio.api.renders import listing, shown
 from studio.models import Render
 from studio.representation import serialize_render
 from tests.flows.cast import ask, make_studio
