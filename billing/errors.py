@@ -1,4 +1,4 @@
-"""What billing refuses, and why, in sentences for whoever asked."""
+"""Errors of billing, in sentences for whoever asked."""
 
 from __future__ import annotations
 

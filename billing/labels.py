@@ -1,4 +1,4 @@
-"""Names and addresses of what billing knows only as a string: ``render:rnd_…``, ``project:prj_…``, ``member:12``.
+"""Labels and addresses of what billing knows only as a string: ``render:rnd_…``, ``project:prj_…``, ``member:12``.
 
 Whoever owns the things registers how they are called; a page asks once for all that it shows.
 """

@@ -1,4 +1,4 @@
-"""What the queue may ask of billing: each loads nothing, makes one call, and may run any number of times."""
+"""Tasks of billing: each loads nothing, makes one call, and may run any number of times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a wallet is frozen by the rules: a payment is disputed or was lost to a dispute, or something is owed.
+"""Freezes of a wallet by the rules: a payment is disputed or was lost to a dispute, or something is owed.
 
 An operator's own freeze is told by its reason and is never lifted here.
 """

@@ -1,4 +1,4 @@
-"""What a workspace owes: paid credit that was refunded or disputed after it had been spent.
+"""Receivables: paid credit that was refunded or disputed after it had been spent.
 
 ``receivable:<workspace>`` is debited with what is owed and credited with what is collected. While something is owed
 the wallet is frozen; free paid credit, such as the next top-up, pays it first, and staff may give it up

@@ -1,4 +1,4 @@
-"""Credit set aside for a subject, then settled up to its amount or released, once.
+"""Holds: credit reserved for a subject, then settled up to its amount or released, once.
 
 Each operation is one transaction (or a savepoint of the caller's) and safe to repeat and to race: conditional UPDATEs
 decide, CHECKs stand behind them. Locks are taken in one order: account, lots by id, hold; a hold that is new is nobody
@@ -59,13 +59,12 @@ def place_hold(  # noqa: PLR0913 -- the columns of the row
     deadline_at: datetime | None = None,
     budgets: Sequence[str] = (),
 ) -> Hold:
-    """Set credit aside from the lots in burn order. An amount of 0 moves nothing and is a hold like any other.
+    """Place a hold: credit reserved from the lots in burn order. One of 0 moves nothing and is a hold like any other.
 
     ``budgets`` says for whom (``["project:prj_…", "member:12", "token:tok_…"]``); the monthly budgets of these and
-    of the workspace bear on it. Once credit is taken, all others of the wallet wait for the commit. A
-    repeat with the same key returns the first hold, as it now stands. Raises InsufficientCredit, WalletFrozen,
-    BudgetReached, or KeyConflict when the key came with another workspace, amount or subject, or the subject has
-    another open hold.
+    of the workspace bear on it. Once credit is taken, all others of the wallet wait for the commit. A repeat with the
+    same key returns the first hold, as it now stands. Raises InsufficientCredit, WalletFrozen, BudgetReached, or
+    KeyConflict when the key came with another workspace, amount or subject, or the subject has another open hold.
     """
     _validate(amount_micros, key, subject)
     parties = Parties.of(budgets)

@@ -1,4 +1,4 @@
-"""Who has money: wallets of workspaces, and the platform's own accounts."""
+"""Ledger accounts: wallets of workspaces, and the platform's own; a wallet's balance, and its freeze."""
 
 from __future__ import annotations
 

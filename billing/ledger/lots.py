@@ -1,4 +1,4 @@
-"""Credit comes in as lots and, where it has a date, goes out by expiry."""
+"""Lots of credit: granted or bought, and expired where they have a date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What providers say that a job cost, held against what our price book makes of it: a wrong price shows here first."""
+"""Cost drift: what providers report for a job, against our price book. A wrong price shows here first."""
 
 from __future__ import annotations
 

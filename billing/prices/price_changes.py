@@ -1,4 +1,4 @@
-"""A new price is seen before it is set: what the last weeks would have earned at it, against what they did earn."""
+"""Price changes, previewed: what the last weeks would have earned at a price, against what they did earn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cardholder's bank takes a payment back, or asks about it. docs/billing.md has the rules.
+"""Disputes: a cardholder's bank takes a payment back, or asks about it. docs/billing.md has the rules.
 
 Opened: the wallet is frozen, and the credit moves to ``disputes`` until it is decided. Won: it comes back. Lost: it is
 gone. An inquiry moves nothing.

@@ -1,4 +1,4 @@
-"""Money that goes back: asked for by staff here, or in Stripe's own dashboard.
+"""Refunds: money that goes back, asked for by staff here, or in Stripe's own dashboard.
 
 The credit is taken when the refund is known, before Stripe is asked, so that it can't be spent meanwhile; and given
 back if the refund fails. docs/billing.md has the rules.

@@ -1,4 +1,4 @@
-"""An end for a top-up that does not look as it should: staff look at it with Stripe's object beside it, and say why.
+"""Review of a top-up that does not look as it should: staff see it beside Stripe's object, decide, and say why.
 
 It is credited, if the money is at Stripe and nobody else's, or closed without credit, if no money is or will be there.
 Whatever can be booked without them is booked first. docs/billing.md has the rules.

@@ -1,4 +1,4 @@
-"""Walking Stripe's own lists: what a lost webhook left out is booked, and what then still differs is told.
+"""Reconciliation with Stripe's own lists: what a lost webhook left out is booked, and what then still differs is told.
 
 It reads sessions, payments, refunds and disputes from a date on, and every row of ours that is not settled, however
 old. Booking is what the webhooks do, so that running it at any time, also beside them, changes nothing twice.

@@ -1,4 +1,4 @@
-"""What the queue may ask about Stripe: ids in, one call, nothing out. Every one may run twice, late or never."""
+"""Tasks about Stripe: ids in, one call, nothing out. Every one may run twice, late or never."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Stripe's webhooks do here: each makes us look at the object that it names, as it stands now.
+"""Handlers of Stripe's webhooks: each makes us look at the object that it names, as it stands now.
 
 Each is stored raw before it is read (``avatarsite/inbox``), under Stripe's id of the event only if its signature is
 valid on arrival, so that nobody can take an event's place by guessing its id.

@@ -1,4 +1,4 @@
-"""Credit that buys itself: below a threshold, an amount from the saved card, at most so much a month.
+"""Automatic top-up: below a threshold, an amount from the saved card, at most so much a month.
 
 One attempt at a time (the database refuses a second), what is on its way counts as if it were here, and what is not
 yet paid counts against the month. The row is made first and the card is charged after the commit.
@@ -20,7 +20,7 @@ from avatarsite.alerts import raise_alert
 from avatarsite.queue import jobs
 from avatarsite.workspaces.models import User, Workspace
 from billing.ledger import accounts
-from billing.models import AutoTopUp, LedgerAccount, Origin, StripeCustomer, TopUp, TopUpState
+from billing.models import AutoTopUp, LedgerAccount, Origin, TopUp, TopUpState
 from billing.models.ledger import MEMO_LENGTH
 from billing.models.stripe import COMMITTED, UNDER_WAY
 from billing.money import usd
@@ -39,7 +39,6 @@ INITIAL_PAUSE = timedelta(hours=1)
 # Stripe keeps keys of idempotency for a day at least; after that its list says whether the card was charged.
 KEY_LASTS = timedelta(hours=20)
 UNCONFIRMED_LASTS = timedelta(days=3)
-CEILING_REACHED = "ceiling"
 
 
 class Rules(NamedTuple):
@@ -311,9 +310,3 @@ def give_up_waiting(top_up: TopUp) -> str:
 
 def is_stale(top_up: TopUp) -> bool:
     return top_up.state == TopUpState.NEEDS_ACTION and top_up.created_at < timezone.now() - UNCONFIRMED_LASTS
-
-
-def card_of(workspace: Workspace) -> StripeCustomer | None:
-    """The customer if it has a saved card."""
-    customer = known_customer(workspace)
-    return customer if customer and customer.card_id else None

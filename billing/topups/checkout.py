@@ -1,4 +1,4 @@
-"""Buying credit: a row of ours, a visit to Stripe's page, and credit when Stripe says of the object that it is paid.
+"""Checkout of a top-up: a row of ours, a visit to Stripe's page, and credit when Stripe says that it is paid.
 
 Whatever comes (a webhook, somebody who waits on the return page, the sweep, a reconciliation) ends in ``check_top_up``
 or in ``book_session`` and ``book_payment``: they look at the object as it now stands, hold it against our row, and

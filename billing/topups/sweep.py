@@ -1,4 +1,4 @@
-"""What brings home whatever was dropped: each clause is one indexed query with a limit, and only nudges."""
+"""Sweep of top-ups, refunds and debts that are due: each clause is one indexed query with a limit, and only nudges."""
 
 from __future__ import annotations
 

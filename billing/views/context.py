@@ -1,4 +1,4 @@
-"""What all pages of buying credit know, and the addresses at which Stripe finds them."""
+"""Template context of all pages about top-ups, and the addresses at which Stripe finds them."""
 
 from __future__ import annotations
 
