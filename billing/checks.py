@@ -98,4 +98,4 @@ def stripe_is_set_up_whole(**_: Any) -> list[CheckMessage]:
             "W005",
         ),
     )
-    return [Warning(told, hint=hint, id=f"billing.{number}") for is_so, told, hint, number in gaps if is_so]
+    return [Warning(message, hint=hint, id=f"billing.{number}") for is_so, message, hint, number in gaps if is_so]

@@ -31,8 +31,8 @@ class WalletFrozen(DomainError):
     """The operator has frozen the wallet: nothing new is held, what is open is still settled or released."""
 
     def __init__(self, reason: str) -> None:
-        told = f"This workspace's credit is frozen ({reason or 'no reason given'}). Write to support."
-        super().__init__("wallet_frozen", told)
+        message = f"This workspace's credit is frozen ({reason or 'no reason given'}). Write to support."
+        super().__init__("wallet_frozen", message)
         self.reason = reason
 
 

@@ -21,18 +21,18 @@ def form_page(  # noqa: PLR0913 -- they are what the template shows
     form: forms.Form,
     *,
     title: str,
-    told: list[str],
+    sentences: list[str],
     act: str,
     row: models.Model,
     template: str = "admin/billing/act.html",
     **more: Any,
 ) -> HttpResponse:
-    """``told`` are the sentences above the form, ``act`` its button; ``more`` is for a template that extends it."""
+    """``sentences`` stand above the form, ``act`` its button; ``more`` is for a template that extends it."""
     context = {
         **page.admin_site.each_context(request),
         "title": title,
         "opts": page.opts,
-        "told": told,
+        "sentences": sentences,
         "act": act,
         "row": row,
         "list_url": reverse(admin_urlname(page.opts, SafeString("changelist"))),
@@ -52,7 +52,7 @@ def acted_before(row: models.Model, token: str) -> bool:
     return LogEntry.objects.filter(object_id=row.pk, change_message__contains=token).exists()
 
 
-def log_once(page: admin.ModelAdmin[Any], request: HttpRequest, row: models.Model, told: str, token: str) -> None:
+def log_once(page: admin.ModelAdmin[Any], request: HttpRequest, row: models.Model, message: str, token: str) -> None:
     """The same form sent twice is one act, and so one entry."""
     if not acted_before(row, token):
-        page.log_change(request, row, f"{told} ({token})")
+        page.log_change(request, row, f"{message} ({token})")

@@ -120,13 +120,13 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
         lot = self._grant(request, form, account, workspace) if form.is_valid() else None
         if lot:
             available = usd(posting.balance(workspace).available_micros)
-            told = f"Granted {usd(lot.granted)} to {workspace}; {available} is available."
-            self.message_user(request, told, messages.SUCCESS)
+            message = f"Granted {usd(lot.granted)} to {workspace}; {available} is available."
+            self.message_user(request, message, messages.SUCCESS)
             return HttpResponseRedirect(row_url(account))
         balance = posting.balance(workspace)
-        told = f"{usd(balance.available_micros)} is available, {usd(balance.held_micros)} is on hold."
+        message = f"{usd(balance.available_micros)} is available, {usd(balance.held_micros)} is on hold."
         title = f"Grant credit to {workspace}"
-        return form_page(self, request, form, title=title, told=[told], act="Grant credit", row=account)
+        return form_page(self, request, form, title=title, sentences=[message], act="Grant credit", row=account)
 
     def _grant(
         self, request: HttpRequest, form: GrantForm, account: LedgerAccount, workspace: Workspace
@@ -257,7 +257,7 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
             if price:
                 return HttpResponseRedirect(row_url(price))
         price = price_book.price_of(offer)
-        told = (
+        message = (
             f"{offer} costs {usd(price.cost_micros_per_second)} and sells for {usd(price.price_micros_per_second)} "
             "a second. Videos that were asked for before a change keep their price."
         )
@@ -266,7 +266,7 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
             request,
             form,
             title=f"New price of {offer}",
-            told=[told],
+            sentences=[message],
             act="New price",
             row=price,
             template="admin/billing/price/new.html",
@@ -287,14 +287,14 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
         try:
             with transaction.atomic():
                 price = confirm_price(change, form.cleaned_data["fingerprint"], actor=cast("User", request.user))
-                told = (
+                prices = (
                     f"{usd(change.price_micros_per_second)} a second at a cost of {usd(change.cost_micros_per_second)}"
                 )
-                self.log_addition(request, price, f"Set {told}, after {usd(preview.current.price_micros_per_second)}")
+                self.log_addition(request, price, f"Set {prices}, after {usd(preview.current.price_micros_per_second)}")
         except ValueError as error:
             form.add_error(None, str(error))
             return None
-        self.message_user(request, f"From now on {change.offer} sells for {told}.", messages.SUCCESS)
+        self.message_user(request, f"From now on {change.offer} sells for {prices}.", messages.SUCCESS)
         return price
 
 

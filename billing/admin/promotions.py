@@ -211,12 +211,12 @@ class PromotionCodeAdmin(admin.ModelAdmin[PromotionCode]):
             self._stop(request, code, form.cleaned_data["reason"])
             return HttpResponseRedirect(row_url(code))
         several = "workspace" if code.redeemed == 1 else "workspaces"
-        told = (
+        message = (
             "Nobody can redeem it from then on. "
             f"What it has given stays with the {code.redeemed} {several} that redeemed it."
         )
         return form_page(
-            self, request, form, title=f"Stop the code {code}", told=[told], act="Stop this code", row=code
+            self, request, form, title=f"Stop the code {code}", sentences=[message], act="Stop this code", row=code
         )
 
     def _stop(self, request: HttpRequest, code: PromotionCode, reason: str) -> None:
@@ -224,5 +224,5 @@ class PromotionCodeAdmin(admin.ModelAdmin[PromotionCode]):
             stopped = promotions.stop(code)
             if stopped:
                 self.log_change(request, code, f"Stopped: {reason}")
-        told = f"Nobody can redeem {code} from now on." if stopped else f"{code} was stopped before."
-        self.message_user(request, told, messages.SUCCESS if stopped else messages.WARNING)
+        message = f"Nobody can redeem {code} from now on." if stopped else f"{code} was stopped before."
+        self.message_user(request, message, messages.SUCCESS if stopped else messages.WARNING)

@@ -148,11 +148,11 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
     def ask_stripe(self, request: HttpRequest, rows: QuerySet[TopUp]) -> None:
         for top_up in rows.select_related("customer", "workspace"):
             try:
-                told = f"{top_up}: {resume(top_up)}"
+                message = f"{top_up}: {resume(top_up)}"
             except StripeProblem as error:
                 self.message_user(request, f"{top_up}: {error}", messages.ERROR)
             else:
-                self.message_user(request, told)
+                self.message_user(request, message)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -177,12 +177,14 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
         form = RefundForm(request.POST or None, initial=first)
         refund = form.refund(top_up, cast("User", request.user)) if form.is_valid() else None
         if refund:
-            told = f"Refund {refund} of {usd(refund.credit_micros)}: {refund.reason}"
-            log_once(self, request, top_up, told, str(refund.token))
+            message = f"Refund {refund} of {usd(refund.credit_micros)}: {refund.reason}"
+            log_once(self, request, top_up, message, str(refund.token))
             self.message_user(request, f"{usd(refund.credit_micros)} is on its way back.", messages.SUCCESS)
             return HttpResponseRedirect(row_url(top_up))
-        told = f"{usd(most)} of {usd(top_up.amount_micros)} is unspent and not held; {usd(left)} was not refunded yet."
-        return form_page(self, request, form, title=f"Refund top-up {top_up}", told=[told], act="Refund", row=top_up)
+        text = f"{usd(most)} of {usd(top_up.amount_micros)} is unspent and not held; {usd(left)} was not refunded yet."
+        return form_page(
+            self, request, form, title=f"Refund top-up {top_up}", sentences=[text], act="Refund", row=top_up
+        )
 
     def review_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Decide on a top-up that does not look as it should."""
@@ -193,14 +195,16 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
             raise Http404
         if top_up.state != TopUpState.REVIEW:
             return HttpResponseRedirect(row_url(top_up))
-        found, told = _reviewed(top_up)
+        found, sentences = _reviewed(top_up)
         form = ReviewForm(request.POST or None, initial={"token": uuid.uuid4()}, found=found)
         done = form.decide(top_up) if form.is_valid() else ""
         if done:
             log_once(self, request, top_up, f"{done}: {form.cleaned_data['reason']}", str(form.cleaned_data["token"]))
             self.message_user(request, f"Top-up {top_up}: {done}.", messages.SUCCESS)
             return HttpResponseRedirect(row_url(top_up))
-        return form_page(self, request, form, title=f"Decide on top-up {top_up}", told=told, act="Decide", row=top_up)
+        return form_page(
+            self, request, form, title=f"Decide on top-up {top_up}", sentences=sentences, act="Decide", row=top_up
+        )
 
 
 def _reviewed(top_up: TopUp) -> tuple[topup_review.Review | None, list[str]]:
@@ -348,7 +352,9 @@ def freeze_view(page: admin.ModelAdmin[LedgerAccount], request: HttpRequest, obj
             log_once(page, request, account, f"{LABELS[facts['act']]}, {done}: {facts['reason']}", str(facts["token"]))
             page.message_user(request, f"{workspace}: {done}.", messages.SUCCESS)
             return back
-    told = [f"Frozen: {account.frozen_reason}." if account.frozen_at else "Not frozen."]
-    told += [f"{usd(owed)} is owed." for owed in [receivables.owed_micros(workspace)] if owed]
-    told += [] if possible else ["There is nothing to do here that you may do; an open dispute is answered in Stripe."]
-    return form_page(page, request, form, title=f"Freeze of {workspace}", told=told, act="Do it", row=account)
+    sentences = [f"Frozen: {account.frozen_reason}." if account.frozen_at else "Not frozen."]
+    sentences += [f"{usd(owed)} is owed." for owed in [receivables.owed_micros(workspace)] if owed]
+    sentences += (
+        [] if possible else ["There is nothing to do here that you may do; an open dispute is answered in Stripe."]
+    )
+    return form_page(page, request, form, title=f"Freeze of {workspace}", sentences=sentences, act="Do it", row=account)

@@ -159,8 +159,8 @@ def _open(  # noqa: PLR0913 -- the row, and what it counts
     ((spent, reserved),) = sql.run(_COUNT.format(mine=mine), [code, first, following, but_for, *names])
     spent, reserved = int(spent), int(reserved)
     beyond = max(spent + reserved - cap, 0)
-    told = notices.level(cap, spent + reserved)
-    sql.change(_OPEN, [workspace.pk, scope, first, following, cap, beyond, spent, reserved, told])
+    percent = notices.level(cap, spent + reserved)
+    sql.change(_OPEN, [workspace.pk, scope, first, following, cap, beyond, spent, reserved, percent])
 
 
 _COUNT = """

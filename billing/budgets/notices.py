@@ -62,8 +62,8 @@ def _note(  # noqa: PLR0913, PLR0917 -- the columns of the row
     *,
     refused: int | None = None,
 ) -> None:
-    told = [use.cap_micros, use.spent_micros, use.reserved_micros, refused, sql.stamp(timezone.now())]
-    written = sql.run(_NOTE, [workspace.pk, scope, sql.stamp(starts_at), percent, *told])
+    facts = [use.cap_micros, use.spent_micros, use.reserved_micros, refused, sql.stamp(timezone.now())]
+    written = sql.run(_NOTE, [workspace.pk, scope, sql.stamp(starts_at), percent, *facts])
     if written:
         month = (starts_at, (starts_at + timedelta(days=32)).replace(day=1))
         micros = {**use._asdict(), "refused_micros": refused}

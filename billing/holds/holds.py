@@ -126,8 +126,8 @@ def _place(  # noqa: PLR0913, PLR0917 -- the columns of the row
         sql.change(f"{_ALLOCATE} {values}", [value for part in allocations for value in (hold_id, *part)])
     if left < accounts.low_mark_of(mark) <= left + amount:  # this hold has brought it below
         jobs.enqueue("billing.check_low_balance", workspace_id=workspace.pk)
-    told = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, 0, deadline_at, "", *whose, now, None]
-    return Hold.from_db("default", _COLUMNS, told)
+    row = [hold_id, account_id, key, subject, amount, HoldState.OPEN, None, 0, deadline_at, "", *whose, now, None]
+    return Hold.from_db("default", _COLUMNS, row)
 
 
 _COLUMNS = (
@@ -155,8 +155,8 @@ def _placed_before(workspace: Workspace, amount: int, key: str, subject: str) ->
         if Hold.objects.filter(subject=subject, state=HoldState.OPEN).exists():
             raise KeyConflict(key, f"or rather its subject {subject} has an open hold under another key")
         return None
-    told = (before.account.code, before.amount_micros, before.subject)
-    if told != (accounts.wallet_code(workspace), amount, subject):
+    first = (before.account.code, before.amount_micros, before.subject)
+    if first != (accounts.wallet_code(workspace), amount, subject):
         raise KeyConflict(key, f"for {usd(before.amount_micros)} and {before.subject}")
     return before
 

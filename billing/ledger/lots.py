@@ -111,8 +111,8 @@ def _added_before(lot: CreditLot, *, source: LedgerAccount, kind: str) -> Credit
     if not first:
         return None
     same = (first.kind, first.debit_id, first.credit_id) == (kind, source.pk, lot.account_id)
-    told = ("granted", "category", "expires_at", "priority", "memo")
-    if not first.lot or not same or any(getattr(first.lot, name) != getattr(lot, name) for name in told):
+    compared = ("granted", "category", "expires_at", "priority", "memo")
+    if not first.lot or not same or any(getattr(first.lot, name) != getattr(lot, name) for name in compared):
         raise KeyConflict(lot.source_key, f"for {usd(first.amount_micros)} ({first.memo or first.kind})")
     return first.lot
 

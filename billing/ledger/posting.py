@@ -126,8 +126,8 @@ WHERE id = %s AND account_id = %s AND remaining + %s >= held AND remaining + %s 
 
 def _posted_before(entry: Entry) -> Transfer | None:
     first = Transfer.objects.filter(key=entry.key).first()
-    told = [name for name in Entry._fields if name != "actor_id"]
-    if first and any(getattr(first, name) != getattr(entry, name) for name in told):
+    compared = [name for name in Entry._fields if name != "actor_id"]
+    if first and any(getattr(first, name) != getattr(entry, name) for name in compared):
         raise KeyConflict(entry.key, f"for {usd(first.amount_micros)} ({first.memo or first.kind})")
     return first
 

@@ -112,8 +112,8 @@ def offer_drifts(begin: datetime, end: datetime) -> list[OfferDrift]:
             theirs=Sum("reported_cost_micros", filter=_REPORTS, default=0),
         )
     )
-    told = rows.values_list("offer", "videos", "silent", "alarming", "ours", "theirs").order_by("offer")
-    return sorted((OfferDrift(*row) for row in told), key=lambda drift: (-abs(drift.drift_micros), drift.offer))
+    sums = rows.values_list("offer", "videos", "silent", "alarming", "ours", "theirs").order_by("offer")
+    return sorted((OfferDrift(*row) for row in sums), key=lambda drift: (-abs(drift.drift_micros), drift.offer))
 
 
 def worst_jobs(begin: datetime, end: datetime, *, offer: str = "", alarming: bool = False) -> list[DriftedJob]:

@@ -95,8 +95,8 @@ def _validate(price: Price) -> None:
 
 def _set_before(price: Price) -> Price | None:
     first = Price.objects.filter(offer=price.offer, effective_from=price.effective_from).first()
-    told = ("cost_micros_per_second", "price_micros_per_second", "source", "derived")
-    if first and any(getattr(first, name) != getattr(price, name) for name in told):
+    compared = ("cost_micros_per_second", "price_micros_per_second", "source", "derived")
+    if first and any(getattr(first, name) != getattr(price, name) for name in compared):
         sells = usd(first.price_micros_per_second)
         raise KeyConflict(f"{price.offer} from {price.effective_from.isoformat()}", f"for {sells} a second")
     return first

@@ -107,5 +107,5 @@ def _change_of(price: Price) -> PriceChange:
 
 
 def _fingerprint(change: PriceChange, current: Price, rows: Iterable[Usage]) -> str:
-    told = (change, current.pk, [row.pk for row in rows])
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+    numbers = (change, current.pk, [row.pk for row in rows])
+    return hashlib.sha256(repr(numbers).encode()).hexdigest()[:32]

@@ -52,8 +52,8 @@ def book_dispute(facts: DisputeFacts) -> str:
     if top_up is None:
         return f"{facts.id} is of no payment that was credited here"
     if (facts.currency, facts.livemode) != (top_up.currency, client.livemode()):
-        told = f"Dispute {facts.id} of {top_up} is in {facts.currency}, livemode {facts.livemode}. Nothing was taken."
-        raise_alert(MISMATCH, facts.id, told)
+        text = f"Dispute {facts.id} of {top_up} is in {facts.currency}, livemode {facts.livemode}. Nothing was taken."
+        raise_alert(MISMATCH, facts.id, text)
         return f"{facts.id} is not of ours"
     if not Dispute.objects.filter(stripe_id=facts.id, booked_at__isnull=False).exists():
         # What was refunded before is not disputed: told in the other order, the dispute would take it as well, and a
@@ -66,19 +66,19 @@ def book_dispute(facts: DisputeFacts) -> str:
         dispute = dispute or Dispute(
             top_up=locked, stripe_id=facts.id, state=DisputeState.INQUIRY, amount_cents=facts.amount
         )
-        told = _advance(dispute, facts)
+        outcome = _advance(dispute, facts)
         _book_fee(dispute, facts.fee)
         apply_freeze(locked.workspace)
     _tell_operator(dispute)
-    return told
+    return outcome
 
 
 def _advance(dispute: Dispute, facts: DisputeFacts) -> str:
     state = _STATES[facts.status]
     if _RANK[state] < _RANK[DisputeState(dispute.state)]:
         if dispute.state == DisputeState.WON and state == DisputeState.LOST:
-            told = f"Dispute {dispute} was won, and now Stripe says that it is lost. Nothing was taken; look at both."
-            raise_alert(MISMATCH, dispute.stripe_id, told, dispute=dispute.pk)
+            text = f"Dispute {dispute} was won, and now Stripe says that it is lost. Nothing was taken; look at both."
+            raise_alert(MISMATCH, dispute.stripe_id, text, dispute=dispute.pk)
         return f"{dispute} is {dispute.get_state_display().lower()}"
     if state in {DisputeState.OPEN, DisputeState.LOST} and not dispute.booked_at:
         _take(dispute)
@@ -153,11 +153,11 @@ def _tell_operator(dispute: Dispute) -> None:
         close_alert("stripe_dispute", dispute.stripe_id)
         return
     due = f" Answer it in Stripe by {dispute.evidence_due_at:%Y-%m-%d %H:%M} UTC." if dispute.evidence_due_at else ""
-    told = {
+    message = {
         DisputeState.OPEN: f"is disputed ({dispute.reason}), its wallet is frozen.{due}",
         DisputeState.LOST: "was lost to a dispute; its wallet stays frozen until you let it go on.",
     }.get(DisputeState(dispute.state), f"is asked about by the bank ({dispute.reason}); nothing has moved.{due}")
-    raise_alert("stripe_dispute", dispute.stripe_id, f"Top-up {dispute.top_up_id} {told}", dispute=dispute.pk)
+    raise_alert("stripe_dispute", dispute.stripe_id, f"Top-up {dispute.top_up_id} {message}", dispute=dispute.pk)
 
 
 def lost_of(workspace: Workspace) -> QuerySet[Dispute]:

@@ -71,12 +71,12 @@ def claw_back_top_up(  # noqa: PLR0913 -- they are the columns of the rows
 
     Within the caller's transaction, which knows that it happens once.
     """
-    told: Any = {"kind": kind, "subject": subject, "memo": memo, "actor": actor}
-    taken = claw_back(top_up.workspace, credit_micros, to=to, key=key, first=top_up.lot, **told)
+    facts: Any = {"kind": kind, "subject": subject, "memo": memo, "actor": actor}
+    taken = claw_back(top_up.workspace, credit_micros, to=to, key=key, first=top_up.lot, **facts)
     spent = credit_micros - taken
     if spent:
         source = accounts.platform(accounts.WRITE_OFF) if write_off else receivable(top_up.workspace)
-        posting.post(debit=source, credit=to, amount_micros=spent, key=f"{key}:spent", **told)
+        posting.post(debit=source, credit=to, amount_micros=spent, key=f"{key}:spent", **facts)
     return spent if write_off else 0
 
 

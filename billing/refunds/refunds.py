@@ -103,9 +103,9 @@ def _validate(top_up: TopUp, credit_micros: int, reason: str, forgive_spent: boo
     most = refundable_micros(top_up, forgive_spent=forgive_spent)
     if credit_micros > most:
         left = refundable_micros(top_up, forgive_spent=True)
-        told = "was not refunded yet" if forgive_spent else "is unspent and not held"
+        why = "was not refunded yet" if forgive_spent else "is unspent and not held"
         more = f" Up to {usd(left)} if what was spent is given up." if left > most else ""
-        raise ValueError(f"{usd(credit_micros)} can't be refunded: {usd(most)} of it {told}.{more}")
+        raise ValueError(f"{usd(credit_micros)} can't be refunded: {usd(most)} of it {why}.{more}")
 
 
 def _cents(top_up: TopUp, credit_micros: int) -> int:
@@ -181,8 +181,8 @@ def _row(top_up: TopUp, facts: RefundFacts) -> Refund:
     refund.stripe_id = facts.id
     refund.save()
     if refund.amount_cents != facts.amount:
-        told = f"Refund {facts.id} is of {facts.amount} cents, and {refund} asked for {refund.amount_cents}."
-        raise_alert(MISMATCH, facts.id, told, refund=refund.pk)
+        message = f"Refund {facts.id} is of {facts.amount} cents, and {refund} asked for {refund.amount_cents}."
+        raise_alert(MISMATCH, facts.id, message, refund=refund.pk)
     return refund
 
 
@@ -262,5 +262,5 @@ def _end(refund: Refund, state: str, problem: str) -> None:
     refund.state, refund.problem, refund.next_try_at = state, problem[:MEMO_LENGTH], None
     refund.save()
     apply_freeze(refund.top_up.workspace)
-    told = f"Refund {refund.stripe_id or refund.pk} of top-up {refund.top_up_id} came to nothing: {problem or state}."
-    raise_alert("stripe_refund", refund.pk, told, refund=refund.pk)
+    text = f"Refund {refund.stripe_id or refund.pk} of top-up {refund.top_up_id} came to nothing: {problem or state}."
+    raise_alert("stripe_refund", refund.pk, text, refund=refund.pk)

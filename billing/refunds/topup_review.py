@@ -55,11 +55,11 @@ class Review:
             return ["Stripe has no payment for it."]
         payment = self.payment
         received = f"{payment.amount_received / 100:,.2f} {payment.currency.upper()}"
-        told = [f"{payment.id} at Stripe: {payment.status.replace('_', ' ')}, {received} received."]
+        sentences = [f"{payment.id} at Stripe: {payment.status.replace('_', ' ')}, {received} received."]
         if self.returned_cents:
-            told.append(f"{self.returned_cents / 100:,.2f} {payment.currency.upper()} of it went back.")
+            sentences.append(f"{self.returned_cents / 100:,.2f} {payment.currency.upper()} of it went back.")
         wrong = _differences(self.top_up, self.session, payment)
-        return [*told, *([f"What differs: {'; '.join(wrong)}."] if wrong else [])]
+        return [*sentences, *([f"What differs: {'; '.join(wrong)}."] if wrong else [])]
 
     @property
     def why_no_credit(self) -> str:

@@ -50,8 +50,8 @@ def _oldest_first(span: Span) -> Iterator[list[Transfer]]:
 
 
 def _parties(line: Transfer) -> dict[str, str]:
-    told = {"project": line.project, "member": line.member, "token": line.token}
-    return {kind: f"{kind}:{name}" if name else "" for kind, name in told.items()}
+    parties = {"project": line.project, "member": line.member, "token": line.token}
+    return {kind: f"{kind}:{name}" if name else "" for kind, name in parties.items()}
 
 
 def _row(line: Transfer, names: dict[str, str]) -> Iterable[object]:

@@ -136,12 +136,12 @@ def _ask(call: Callable[[], T]) -> T:
 
 def _declined(error: stripe.CardError) -> CardDeclined:
     body: Any = error.json_body or {}
-    told = body.get("error", {}) if isinstance(body, dict) else {}
-    payment = told.get("payment_intent") or {}
+    details = body.get("error", {}) if isinstance(body, dict) else {}
+    payment = details.get("payment_intent") or {}
     return CardDeclined(
         error.user_message or "The card was declined.",
         code=error.code or "",
-        decline_code=str(told.get("decline_code") or ""),
+        decline_code=str(details.get("decline_code") or ""),
         payment_id=str(payment.get("id") or ""),
     )
 

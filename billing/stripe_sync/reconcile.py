@@ -105,9 +105,9 @@ def _book(report: Report, name: str, things: Iterable[T], book: Callable[[T], st
     for count, thing in enumerate(things, start=1):  # noqa: B007 -- how many there were
         with contained(f"Comparing a {name} with Stripe", getattr(thing, "id", thing), tell, savepoint=False):
             before = stands(thing)
-            told = book(thing)
+            outcome = book(thing)
             if stands(thing) != before:
-                report.booked.append(f"{name}: {told}")
+                report.booked.append(f"{name}: {outcome}")
     report.looked_at[name] = count
 
 
@@ -201,6 +201,6 @@ def reconcile_nightly() -> Report:
     if report.is_clean:
         close_alert(ALERT, KEY)
         return report
-    told = [*(f"Booked late, so a webhook was lost: {line}" for line in report.booked), *report.differences]
-    raise_alert(ALERT, KEY, "Stripe and the ledger differed. " + " ".join(told[:20]), count=len(told))
+    sentences = [*(f"Booked late, so a webhook was lost: {line}" for line in report.booked), *report.differences]
+    raise_alert(ALERT, KEY, "Stripe and the ledger differed. " + " ".join(sentences[:20]), count=len(sentences))
     return report

@@ -31,11 +31,11 @@ BACK = "https://example.org/rehearsal"
 
 
 class Step(NamedTuple):
-    """``told`` is what was seen, or why it went wrong."""
+    """``outcome`` is what was seen, or why it went wrong."""
 
     name: str
     went_well: bool
-    told: str
+    outcome: str
 
 
 class Rehearsal:
@@ -112,9 +112,9 @@ class Rehearsal:
     def _dispute(self) -> str:
         top_up = self._buy("pm_card_createDispute")
         found = _wait_for(lambda: client.disputes_of(top_up.payment_intent_id or ""))
-        told = disputes.book_dispute(found[0])
+        outcome = disputes.book_dispute(found[0])
         frozen = posting.balance(self._workspace).frozen_at is not None
-        return _demand(frozen, f"{told}; the wallet is {'frozen' if frozen else 'not frozen'}")
+        return _demand(frozen, f"{outcome}; the wallet is {'frozen' if frozen else 'not frozen'}")
 
     def _portal(self) -> str:
         customer = customers.customer_of(self._workspace, self._user)
@@ -151,16 +151,16 @@ class Rehearsal:
 
 def _taken(name: str, act: Callable[[], str]) -> Step:
     try:
-        return Step(name, went_well=True, told=act())
+        return Step(name, went_well=True, outcome=act())
     except Exception as error:  # noqa: BLE001 -- the next steps are worth seeing, whatever this one met
         kind = "" if isinstance(error, (StripeProblem, ValueError)) else f"{type(error).__name__}: "
-        return Step(name, went_well=False, told=f"{kind}{error}")
+        return Step(name, went_well=False, outcome=f"{kind}{error}")
 
 
-def _demand(is_so: bool, told: str) -> str:
+def _demand(is_so: bool, outcome: str) -> str:
     if not is_so:
-        raise ValueError(told)
-    return told
+        raise ValueError(outcome)
+    return outcome
 
 
 def _wait_for(ask: Callable[[], list[DisputeFacts]]) -> list[DisputeFacts]:

@@ -46,15 +46,15 @@ def act(webhook: InboundEvent) -> str:
     if event.get("object") != "event":
         return _unknown(event)
     if bool(event.get("livemode")) != client.livemode():
-        told = f"Event {event.get('id')} is of the other mode than our key. Nothing was done."
-        raise_alert(MISMATCH, "livemode", told)
-        return told
+        message = f"Event {event.get('id')} is of the other mode than our key. Nothing was done."
+        raise_alert(MISMATCH, "livemode", message)
+        return message
     if event.get("api_version") != client.API_VERSION:
-        told = (
+        message = (
             f"Stripe's webhook endpoint sends events of API version {event.get('api_version')}; "
             f"set it to {client.API_VERSION}."
         )
-        raise_alert("stripe_api_version", "endpoint", told)
+        raise_alert("stripe_api_version", "endpoint", message)
     return _dispatch(str(event.get("type") or ""), _object(event))
 
 
@@ -74,9 +74,9 @@ def _unknown(event: Mapping[str, Any]) -> str:
         remedy = "It is a thin event. Set the payload style of Stripe's event destination to Snapshot."
     else:
         remedy = "See which events Stripe's event destination sends."
-    told = f"Stripe sent an unknown kind of event ({f'{kind} {named}'.strip()[:200]}). Nothing was done. {remedy}"
-    raise_alert("stripe_unknown_event", kind[:60], told)
-    return told
+    message = f"Stripe sent an unknown kind of event ({f'{kind} {named}'.strip()[:200]}). Nothing was done. {remedy}"
+    raise_alert("stripe_unknown_event", kind[:60], message)
+    return message
 
 
 def _object(event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -125,8 +125,8 @@ def _refund(thing: Mapping[str, Any]) -> str:
 
 def _charge(thing: Mapping[str, Any]) -> str:
     payment_id = id_of(thing.get("payment_intent"))
-    told = [book_refund(facts) for facts in client.refunds_of(payment_id)] if payment_id else []
-    return "; ".join(told) or "no refund of ours"
+    outcomes = [book_refund(facts) for facts in client.refunds_of(payment_id)] if payment_id else []
+    return "; ".join(outcomes) or "no refund of ours"
 
 
 def _dispute(thing: Mapping[str, Any]) -> str:

@@ -19,5 +19,5 @@ def named(names: Mapping[str, Named], text: str) -> Named | None:
 @register.filter
 def parties(line: StatementLine) -> list[str]:
     """For whom a line is, as ``project:…``, ``member:…`` and ``token:…``."""
-    told = (("project", line.project), ("member", line.member), ("token", line.token))
-    return [f"{kind}:{name}" for kind, name in told if name]
+    parties = (("project", line.project), ("member", line.member), ("token", line.token))
+    return [f"{kind}:{name}" for kind, name in parties if name]

@@ -217,11 +217,11 @@ def take_note(top_up: TopUp, facts: PaymentFacts) -> str:
     """Book what a payment of an automatic top-up has come to, and what follows from it for the next ones."""
     with transaction.atomic():
         before = TopUp.objects.select_for_update().values_list("state", flat=True).get(pk=top_up.pk)
-        told = book_payment(facts)
+        outcome = book_payment(facts)
         top_up.refresh_from_db()
         if top_up.state != before:
             _follow(top_up)
-    return told
+    return outcome
 
 
 def _follow(top_up: TopUp) -> None:

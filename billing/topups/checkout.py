@@ -231,13 +231,13 @@ def payment_differences(top_up: TopUp, facts: PaymentFacts, total: int) -> list[
 
 
 def _named(top_up: TopUp, currency: str, customer_id: str, livemode: bool, named: str) -> list[str]:
-    told = (
+    facts = (
         ("currency", currency, top_up.currency),
         ("customer", customer_id, top_up.payer or top_up.customer.stripe_id),
         ("livemode", livemode, top_up.livemode),
         ("top-up", named, top_up.pk),
     )
-    wrong = [f"its {name} is {found!r} and not {ours!r}" for name, found, ours in told if found != ours]
+    wrong = [f"its {name} is {found!r} and not {ours!r}" for name, found, ours in facts if found != ours]
     if top_up.livemode != client.livemode():
         wrong.append("our key is of the other mode")
     return wrong
@@ -255,26 +255,26 @@ def _adopt(top_up: TopUp, **names: str) -> bool:
 
 def _unknown(object_id: str, reference: str, *, paid: bool) -> str:
     if paid and reference.startswith("top_"):
-        told = f"{object_id} was paid for top-up {reference}, which is not here. Nothing was credited."
-        raise_alert(MISMATCH, object_id, told, reference=reference)
+        message = f"{object_id} was paid for top-up {reference}, which is not here. Nothing was credited."
+        raise_alert(MISMATCH, object_id, message, reference=reference)
     return f"{object_id} is not of ours"
 
 
 def _refuse(top_up: TopUp, object_id: str, wrong: list[str]) -> str:
-    told = f"{object_id} of top-up {top_up.pk}: {'; '.join(wrong)}. Nothing was credited."
-    raise_alert(MISMATCH, object_id, told, top_up=top_up.pk, differences=wrong)
+    message = f"{object_id} of top-up {top_up.pk}: {'; '.join(wrong)}. Nothing was credited."
+    raise_alert(MISMATCH, object_id, message, top_up=top_up.pk, differences=wrong)
     _move(top_up, TopUpState.REVIEW, problem="The payment does not look as it should; we are looking at it.")
-    return told
+    return message
 
 
 # --- What becomes of the row -----------------------------------------------------------------------------------------
 
 
 def _book_paid(top_up: TopUp, facts: SessionFacts) -> str:
-    told = credit_top_up(top_up, facts.payment_id, total_cents=facts.amount_total, invoice_id=facts.invoice_id)
+    outcome = credit_top_up(top_up, facts.payment_id, total_cents=facts.amount_total, invoice_id=facts.invoice_id)
     if top_up.save_card and facts.card:
         keep_card(StripeCustomer.objects.get(pk=top_up.customer_id), facts.card)
-    return told
+    return outcome
 
 
 def credit_top_up(top_up: TopUp, payment_id: str, *, total_cents: int, invoice_id: str = "") -> str:

@@ -56,10 +56,10 @@ def resume(top_up: TopUp) -> str:
 
 def _unknown_to_stripe(top_up: TopUp, error: StripeRefused) -> str:
     named = top_up.session_id or top_up.payment_intent_id
-    told = f"Stripe does not know {named} of top-up {top_up}: {error} Is the key of the account that it was made in?"
-    raise_alert(MISMATCH, str(named), told, top_up=top_up.pk)
+    message = f"Stripe does not know {named} of top-up {top_up}: {error} Is the key of the account that it was made in?"
+    raise_alert(MISMATCH, str(named), message, top_up=top_up.pk)
     TopUp.objects.filter(pk=top_up.pk).update(next_check_at=timezone.now() + UNKNOWN_PAUSE)
-    return told
+    return message
 
 
 def _resume(top_up: TopUp) -> str:

@@ -91,8 +91,8 @@ def _validate(usage: Usage) -> None:
 
 def _recorded_before(usage: Usage) -> Usage | None:
     first = Usage.objects.filter(subject=usage.subject).first()
-    told = ("workspace_id", "offer", "price_id", "hold_id", "measured_ms")
-    if first and any(getattr(first, name) != getattr(usage, name) for name in told):
+    compared = ("workspace_id", "offer", "price_id", "hold_id", "measured_ms")
+    if first and any(getattr(first, name) != getattr(usage, name) for name in compared):
         raise KeyConflict(usage.subject, f"for {first.measured_ms} ms of {first.offer}")
     return first
 

@@ -289,7 +289,7 @@ USAGE = (
             SELECT u.subject, u.measured_ms, u.amount_micros, u.write_off_micros,
                    (u.measured_ms * p.price_micros_per_second + 999) / 1000 AS due, h.amount_micros AS ceiling
             FROM billing_usage u JOIN billing_price p ON p.id = u.price_id JOIN billing_hold h ON h.id = u.hold_id
-        ) told
+        ) sums
         WHERE amount_micros <> CASE WHEN due < ceiling THEN due ELSE ceiling END
            OR write_off_micros <> CASE WHEN due > ceiling THEN due - ceiling ELSE 0 END
         """,
@@ -331,7 +331,7 @@ BUDGETS = (
             LEFT JOIN billing_hold h ON h.account_id = a.id AND h.created_at >= p.starts_at AND h.created_at < p.ends_at
                 AND p.scope IN ('workspace', 'project:' || h.project, 'member:' || h.member, 'token:' || h.token)
             GROUP BY p.id, p.scope, p.workspace_id, p.starts_at, p.spent_micros, p.reserved_micros
-        ) told WHERE spent <> settled OR reserved <> held
+        ) sums WHERE spent <> settled OR reserved <> held
         """,
         (3, 4, 5, 6),
     ),
@@ -369,7 +369,7 @@ DAYS = (
                   FROM billing_usage p JOIN billing_hold h ON h.id = p.hold_id GROUP BY p.workspace_id) u
             CROSS JOIN (SELECT 'offer' AS dimension UNION ALL SELECT 'project'
                         UNION ALL SELECT 'member' UNION ALL SELECT 'token') d
-        ) told WHERE amount <> days_amount OR videos <> days_videos
+        ) sums WHERE amount <> days_amount OR videos <> days_videos
         """,
         (2, 4),
     ),

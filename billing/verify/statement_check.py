@@ -53,11 +53,11 @@ def check_statement(workspace: Workspace) -> CheckedStatement:
         findings += walk.step(stored, line)
         total += line.amount_micros if line.credit_id == wallet.pk else -line.amount_micros
     if walk.seq != wallet.seq:
-        told = f"Your wallet counts {wallet.seq:,} lines, and the last one there is number {walk.seq:,}."
-        findings.append(Finding("chain_end", told))
+        message = f"Your wallet counts {wallet.seq:,} lines, and the last one there is number {walk.seq:,}."
+        findings.append(Finding("chain_end", message))
     if total != wallet.posted:
-        told = f"The lines make {usd(total)}, and your wallet says {usd(wallet.posted)}."
-        findings.append(Finding("posted_differs", told))
+        message = f"The lines make {usd(total)}, and your wallet says {usd(wallet.posted)}."
+        findings.append(Finding("posted_differs", message))
     return CheckedStatement(walk.seq, total, wallet.posted, walk.hash, tuple(findings))
 
 

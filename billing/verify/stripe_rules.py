@@ -22,7 +22,7 @@ STRIPE = (
                    COALESCE(t.amount_micros, 0) AS credited
             FROM billing_topup u LEFT JOIN billing_transfer t ON t.key = 'stripe:' || u.payment_intent_id
                 AND t.kind = 'topup' AND t.subject = 'topup:' || u.id
-        ) told WHERE due <> credited
+        ) sums WHERE due <> credited
         """,
         (2, 3),
     ),
@@ -48,7 +48,7 @@ STRIPE = (
             LEFT JOIN billing_ledgeraccount d ON d.id = t.debit_id
             LEFT JOIN billing_ledgeraccount c ON c.id = t.credit_id
             GROUP BY r.id, r.state, r.credit_micros
-        ) told WHERE waiting <> waiting_due OR gone <> gone_due
+        ) sums WHERE waiting <> waiting_due OR gone <> gone_due
         """,  # noqa: S608 -- made of this file's own words
         (2, 3, 4, 5),
     ),
@@ -66,7 +66,7 @@ STRIPE = (
             LEFT JOIN billing_ledgeraccount d ON d.id = t.debit_id
             LEFT JOIN billing_ledgeraccount c ON c.id = t.credit_id
             GROUP BY r.stripe_id, r.state, r.credit_micros
-        ) told WHERE waiting <> waiting_due OR gone <> gone_due
+        ) sums WHERE waiting <> waiting_due OR gone <> gone_due
         """,  # noqa: S608 -- made of this file's own words
         (2, 3, 4, 5),
     ),
@@ -81,7 +81,7 @@ STRIPE = (
                    + COALESCE((SELECT SUM(credit_micros) FROM billing_dispute p WHERE p.top_up_id = u.id
                                AND p.state IN ('open', 'lost')), 0) AS gone
             FROM billing_topup u
-        ) told WHERE gone > bought
+        ) sums WHERE gone > bought
         """,
         (1, 2),
     ),

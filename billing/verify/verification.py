@@ -105,8 +105,8 @@ def snapshot() -> Iterator[Session]:
 
 def _broken(sql: Session, rule: Rule) -> Iterator[Finding]:
     for row in sql.run(rule.query):
-        told = [usd(int(value)) if name in rule.money else value for name, value in enumerate(row)]
-        yield Finding(rule.code, rule.sentence.format(*told))
+        values = [usd(int(value)) if name in rule.money else value for name, value in enumerate(row)]
+        yield Finding(rule.code, rule.sentence.format(*values))
 
 
 def _unsealed() -> Iterator[Finding]:

@@ -59,8 +59,8 @@ def auto_topup_rules(request: WorkspaceRequest) -> HttpResponse:
         except ValueError as error:
             form.add_error(None, str(error))
         else:
-            told = "Automatic top-up is on." if saved.enabled else "Automatic top-up is off."
-            messages.success(request, told)
+            message = "Automatic top-up is on." if saved.enabled else "Automatic top-up is off."
+            messages.success(request, message)
             return redirect("auto_topup", workspace=request.workspace.slug)
     committed = auto_topup.this_month_micros(request.workspace)
     context = {**topup_context(request.workspace), "form": form, "rules": rules, "committed_micros": committed}
@@ -90,8 +90,8 @@ def card_back(request: WorkspaceRequest, card: str) -> HttpResponse:
     except StripeProblem as error:
         messages.error(request, str(error))
     else:
-        told = "The card is saved." if saved else "No card was saved."
-        messages.add_message(request, messages.SUCCESS if saved else messages.INFO, told)
+        message = "The card is saved." if saved else "No card was saved."
+        messages.add_message(request, messages.SUCCESS if saved else messages.INFO, message)
     return redirect("auto_topup", workspace=request.workspace.slug)
 
 

@@ -22,8 +22,8 @@ def balance(request: WorkspaceRequest) -> HttpResponse:
     return balance_page(request)
 
 
-def balance_page(request: WorkspaceRequest, *, status: int = 200, **told: str) -> HttpResponse:
-    """The page, with what became of a form on it in ``told``."""
+def balance_page(request: WorkspaceRequest, *, status: int = 200, **outcome: str) -> HttpResponse:
+    """The page, with what became of a form on it in ``outcome``."""
     before = line_number(request.GET.get("before", ""))
     lines = statements.statement(request.workspace, before=before, limit=PAGE_SIZE + 1)
     shown = lines[:PAGE_SIZE]
@@ -38,7 +38,7 @@ def balance_page(request: WorkspaceRequest, *, status: int = 200, **told: str) -
         "older": shown[-1].seq if len(lines) > PAGE_SIZE else None,
         "newest": before is None,
     }
-    return render(request, "billing/balance.html", context | told, status=status)
+    return render(request, "billing/balance.html", context | outcome, status=status)
 
 
 def line_number(text: str) -> int | None:

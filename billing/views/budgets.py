@@ -79,8 +79,8 @@ def budget_list(request: WorkspaceRequest) -> HttpResponse:
     amount = form.cleaned_data["amount"]
     budgets.set_budget(request.workspace, scope, amount, user=request.user)
     whose = in_words(scope, row.named.label)
-    told = f"{usd(amount)} a month for {whose}." if amount is not None else f"There is no cap on {whose} any more."
-    messages.success(request, told)
+    message = f"{usd(amount)} a month for {whose}." if amount is not None else f"There is no cap on {whose} any more."
+    messages.success(request, message)
     return redirect("budgets", workspace=request.workspace.slug)
 
 
@@ -102,10 +102,10 @@ def _all(rows: dict[str, Any]) -> list[BudgetRow]:
 def _rows(request: WorkspaceRequest, wrong: dict[str, tuple[str, str]] | None = None) -> dict[str, Any]:
     """The workspace's own row, and those of each kind: what there is now, and what has a budget from before."""
     standing = {each.scope: each for each in budgets.standings(request.workspace)}
-    told = wrong or {}
+    refused = wrong or {}
 
     def row(scope: str, named: Named) -> BudgetRow:
-        return BudgetRow(scope, named, standing.get(scope), *told.get(scope, ("", "")))
+        return BudgetRow(scope, named, standing.get(scope), *refused.get(scope, ("", "")))
 
     found: dict[str, Any] = {WORKSPACE: row(WORKSPACE, Named(request.workspace.name))}
     for kind in KINDS:

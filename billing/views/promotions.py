@@ -24,8 +24,8 @@ def redeem(request: WorkspaceRequest) -> HttpResponse:
     try:
         lot = promotions.redeem(request.workspace, typed, user=request.user)
     except CodeRefused as refused:
-        told = {"code_typed": typed[:CODE_LENGTH], "code_refused": str(refused)}
-        return balance_page(request, **told, status=UNPROCESSABLE)
+        outcome = {"code_typed": typed[:CODE_LENGTH], "code_refused": str(refused)}
+        return balance_page(request, **outcome, status=UNPROCESSABLE)
     until = f", to be used until {lot.expires_at:%-d %B %Y}" if lot.expires_at else ""
     messages.success(request, f"{usd(lot.granted)} of bonus credit is yours{until}.")
     return redirect("balance", workspace=request.workspace.slug)

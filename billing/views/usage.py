@@ -77,8 +77,8 @@ def usage(request: WorkspaceRequest) -> HttpResponse:
 def summary_choice(request: WorkspaceRequest) -> HttpResponse:
     wanted = request.POST.get("wanted") == "yes"
     monthly_mail.choose(request.member, wanted=wanted)
-    told = "You will get the monthly summary by e-mail." if wanted else "You will get no monthly summary any more."
-    messages.success(request, told)
+    message = "You will get the monthly summary by e-mail." if wanted else "You will get no monthly summary any more."
+    messages.success(request, message)
     return redirect("usage", workspace=request.workspace.slug)
 
 
@@ -123,10 +123,10 @@ def _rows(days: list[date], series: Series) -> list[dict[str, Any]]:
     """The chart as a table: the days on which something was used, newest first."""
     rows = []
     for day in reversed(days):
-        told = [cells.get(day, Used()) for _, cells in series.values()]
-        total = sum(told, Used())
+        used = [cells.get(day, Used()) for _, cells in series.values()]
+        total = sum(used, Used())
         if total.videos:
-            rows.append({"day": day, "cells": [each.amount_micros for each in told], "total": total})
+            rows.append({"day": day, "cells": [each.amount_micros for each in used], "total": total})
     return rows
 
 

@@ -33,6 +33,6 @@ class Command(BaseCommand):
         wrong = 0
         for step in rehearsal.steps():
             wrong += not step.went_well
-            self.stdout.write(f"{'ok   ' if step.went_well else 'WRONG'} {step.name}: {step.told}")
+            self.stdout.write(f"{'ok   ' if step.went_well else 'WRONG'} {step.name}: {step.outcome}")
         if wrong:
             sys.exit(1)
