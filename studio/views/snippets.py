@@ -34,4 +34,4 @@ def video_code(request: WorkspaceRequest) -> HttpResponse:
         options={name: said.get(name) or default for name, default in DEFAULTS.items()},
     )
     found = snippets(draft, wait=settings.API_WAIT_SECONDS)
-    return render(request, "studio/partials/code.html", {"snippets": found})
+    return render(request, "studio/partials/snippets.html", {"snippets": found})

@@ -51,7 +51,7 @@ def videos_live(request: WorkspaceRequest) -> HttpResponse:
     """Fresh cards of the renders that the page shows as running; asks no more when all have ended."""
     ids = [pk for pk in request.GET.getlist("id")[:LIVE_AT_MOST] if pk.isprintable()]
     found = find_videos(request.workspace).filter(pk__in=ids)
-    return render(request, "studio/partials/live_cards.html", {"renders": list(found)})
+    return render(request, "studio/partials/poll_cards.html", {"renders": list(found)})
 
 
 @workspace_view(Action.VIEW)
