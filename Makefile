@@ -1,4 +1,4 @@
-# Three commands do everything: `make demo`, `make simulate` and `make test`.
+# Four commands do everything: `make demo`, `make simulate`, `make check` and `make test`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SERVE ?= 1
 # The demo's draft has a price, so that the money path can be seen.
@@ -10,13 +10,16 @@ export PYTHONUNBUFFERED=1
 # Where it is set, each of the many processes would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo simulate test lint types lock clean
+.PHONY: demo simulate check test lint types lock clean
 
 demo: .venv/.run-ready  ## set up, render one video, then serve the dashboard (SERVE=0 ends after the render)
 	$(BIN)/python manage.py demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
 
 simulate: .venv/.dev-ready  ## the same against stand-ins of the providers, so that every offer works without a key
 	$(BIN)/python manage.py simulate --port $(PORT) --speed $(SPEED) $(if $(filter 0,$(SERVE)),--no-serve)
+
+check: .venv/.dev-ready lint types  ## lint, type-check, and the tests that are quick and touch no process, browser or server
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not process and not browser and not server and not slow"
 
 test: .venv/.dev-ready lint types  ## set up, lint, type-check, run every test
 	$(BIN)/python -m tests.support.machine

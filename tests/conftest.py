@@ -22,6 +22,20 @@ from tests.support.reset_database import empty_database
 from tests.support.sites import copy_of_migrated, migrated_file
 
 PASSWORD = "correct horse battery"
+# Whoever asks for one of these talks to a server over a socket: a stand-in, a bucket, a site, a receiver.
+SERVERS = {"simulator_process", "stripe_process", "live_server", "s3", "inbox", "server", "there"}
+# What takes longer than ``make check`` has time for, by measured processor time.
+SLOW: tuple[str, ...] = ()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``server`` and ``slow`` are set here, the other marks by hand; docs/testing.md says what they mean."""
+    for item in items:
+        if SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("server")
+        if item.nodeid.startswith(SLOW):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
