@@ -179,7 +179,7 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
-# --- The queue: research/billing-and-queue.md, A9, is why each value is what it is -----------------------------------
+# --- The queue: at least once; retries are ours, never its own -------------------------------------------------------
 
 Q_CLUSTER: dict[str, Any] = {
     "name": "main",

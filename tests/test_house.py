@@ -22,6 +22,11 @@ CONTRACTS = 7  # as many as there are; ``lint-imports`` says whether they hold
 FOLDERS = (*APPS, "benchmarks", "docs", "static", "templates", "tests")
 PAGES = ("docs/architecture.md", "docs/glossary.md", "docs/adding-a-provider.md", "docs/testing.md", "tests/README.md")
 
+CITED = re.compile(
+    r"(?<![\w./-])(?:avatarsite|benchmarks|billing|docs|studio|tests)/[\w./*-]*\.(?:css|html|js|json|md|py|toml)\b"
+)
+MADE_UP = {"tests/studio/providers/test_acme.py"}  # the example of docs/adding-a-provider.md
+
 # What has been renamed since, or is wanted to be otherwise: a pattern each, ``*`` for anything.
 RENAMED = {
     "admin/gateway/gatewayletter/": "admin/gateway/gatewaywebhook/",
@@ -91,6 +96,17 @@ def test_no_import_contract_has_gone() -> None:
     assert len(names) >= CONTRACTS
     page = (ROOT / "docs/architecture.md").read_text()
     assert [name for name in names if f"| {name} |" not in page] == []
+
+
+def test_files_that_comments_and_pages_cite_are_there() -> None:
+    places = [
+        ROOT / "README.md",
+        *(path for top in (*APPS, "docs", "tests") for path in (ROOT / top).rglob("*.[mp][dy]")),
+    ]
+    cited = {path for place in places for path in CITED.findall(place.read_text())} - MADE_UP
+    assert [
+        path for path in sorted(cited) if not any(ROOT.glob(path)) and not (ROOT / "templates" / path).exists()
+    ] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
