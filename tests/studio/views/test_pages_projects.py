@@ -60,7 +60,7 @@ def test_the_shelves_cost_the_same_queries_for_any_number(
         shop.ready(house, project=create_project(house, f"Project {number}"))
     owner.get(url("projects", house))
     # Session, person, membership; the projects; running count and balance; workspaces of the switcher.
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         owner.get(url("projects", house))
 
 
@@ -107,7 +107,7 @@ def test_a_project_costs_the_same_queries_for_any_length(
         shop.ready(house, f"Video {number}", project=spring)
     owner.get(url("project", house, spring))
     # Session, person, membership; the project, its videos; running count and balance; workspaces of the switcher.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         owner.get(url("project", house, spring))
 
 

@@ -65,7 +65,7 @@ def test_the_pages_cost_the_same_queries_for_any_length(
         shop.voice_of(house, f"{number}.mp3")
     owner.get(url("uploads", house), {"kind": kind})
     # Session, person, membership; the uploads, their use, the room; running count, balance, switcher.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         owner.get(url("uploads", house), {"kind": kind})
 
 

@@ -225,7 +225,7 @@ def test_the_page_costs_the_same_queries_whatever_its_history(
     video = shop.ready(house)
     owner.get(url("video", video))
     # Session, person, membership; the render with all it names; events twice, jobs; count, balance, switcher.
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         owner.get(url("video", video))
 
 

@@ -111,7 +111,7 @@ def test_the_list_costs_the_same_queries_for_any_length(
         shop.ready(house, f"Video {number}")
     owner.get(url("videos", house))
     # Session, person, membership; the videos; projects; running count and balance; workspaces of the switcher.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         owner.get(url("videos", house))
 
 
