@@ -18,7 +18,7 @@ def handle_event(*, event_pk: int) -> None:
 
 
 def forget_answers() -> None:
-    idempotency.forget_old_answers()
+    idempotency.forget_old_records()
 
 
 def forget_inbound_events() -> None:

@@ -7,8 +7,8 @@ from avatarsite.workspaces.models import Workspace
 KEY_LENGTH = 200
 
 
-class KeptAnswer(models.Model):
-    """The answer to a write that came with an Idempotency-Key.
+class IdempotencyRecord(models.Model):
+    """The stored answer to a write that came with an Idempotency-Key.
 
     The row is written in the transaction of the write itself: there is no answer without its effect, and no effect
     without its answer.

@@ -23,7 +23,7 @@ from rest_framework.views import APIView
 
 from avatarsite.api.authentication import SAFE, BearerToken, MayDoThis
 from avatarsite.api.fields import Body, Query
-from avatarsite.api.idempotency import Deed, Repeatable, repeatable
+from avatarsite.api.idempotency import IdempotentRequest, Operation, idempotent_request
 from avatarsite.api.parsers import StrictJSON
 from avatarsite.api.problems import Problem, problem_at_last
 from avatarsite.api.throttles import TokenThrottle
@@ -82,7 +82,7 @@ class ApiView(APIView):
     # The actions of which the token needs one, for safe methods and for the others.
     reads: ClassVar[tuple[Action, ...]] = (Action.VIEW,)
     writes: ClassVar[tuple[Action, ...]] = (Action.RENDER,)
-    repeatable: Repeatable | None = None
+    idempotent: IdempotentRequest | None = None
     throttle: TokenThrottle | None = None
 
     @property
@@ -106,8 +106,8 @@ class ApiView(APIView):
             raise MethodNotAllowed(request.method or "")
         super().initial(request, *args, **kwargs)
         if request.method not in SAFE and isinstance(request.auth, ApiToken):
-            self.repeatable = repeatable(request)
-            answer = self.repeatable.kept() if self.repeatable else None
+            self.idempotent = idempotent_request(request)
+            answer = self.idempotent.stored_response() if self.idempotent else None
             if answer is not None:
                 raise Replayed(answer)
 
@@ -127,12 +127,12 @@ class ApiView(APIView):
     def body(self, kind: type[Body]) -> dict[str, Any]:
         return _checked(kind, self.request.data)
 
-    def once(self, deed: Deed) -> HttpResponseBase:
+    def run_once(self, operation: Operation) -> HttpResponseBase:
         """Do what writes, in one transaction, and once if the request has a key. No network call belongs inside."""
-        if self.repeatable:
-            return self.repeatable.once(deed)
+        if self.idempotent:
+            return self.idempotent.run_once(operation)
         with transaction.atomic():
-            return deed()
+            return operation()
 
     def demand_unchanged(self, data: Any) -> None:
         """Nothing if the request has no If-Match, or one of what ``data`` is now; else 412."""

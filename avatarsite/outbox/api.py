@@ -129,12 +129,12 @@ class Endpoints(EndpointView):
         asked = self.body(EndpointBody)
         asked["url"] = endpoints.check_url(asked["url"])  # asks the resolver, which is no work for a transaction
 
-        def deed() -> Response:
+        def operation() -> Response:
             row = endpoints.make_endpoint(self.workspace, user=self.user, **asked)
             location = reverse("api_webhook_endpoint", kwargs={"endpoint": row.pk})
             return Response(endpoint_shape(row), status=201, headers={"Location": location})
 
-        return self.once(deed)
+        return self.run_once(operation)
 
 
 class OneEndpoint(EndpointView):
@@ -159,7 +159,7 @@ class OneEndpoint(EndpointView):
         if "url" in asked:
             asked["url"] = endpoints.check_url(asked["url"])
 
-        def deed() -> Response:
+        def operation() -> Response:
             row = self.one(endpoint, locked=True)
             self.demand_unchanged(endpoint_shape(row))
             state = asked.pop("state", row.state)
@@ -167,7 +167,7 @@ class OneEndpoint(EndpointView):
             endpoints.set_state(row, state)
             return Response(endpoint_shape(row))
 
-        return self.once(deed)
+        return self.run_once(operation)
 
     @extend_schema(
         operation_id="delete_webhook_endpoint",
@@ -179,13 +179,13 @@ class OneEndpoint(EndpointView):
         self.query(NoQuery)
         self.one(endpoint)
 
-        def deed() -> Response:
+        def operation() -> Response:
             row = self.one(endpoint, locked=True)
             self.demand_unchanged(endpoint_shape(row))
             endpoints.delete_endpoint(row)
             return Response(status=204)
 
-        return self.once(deed)
+        return self.run_once(operation)
 
 
 class EndpointSecret(EndpointView):
@@ -216,11 +216,11 @@ class RotateSecret(EndpointView):
         row, asked = self.one(endpoint), self.body(RotateBody)
         overlap = timedelta(seconds=asked["overlap_seconds"]) if "overlap_seconds" in asked else OVERLAP
 
-        def deed() -> Response:
+        def operation() -> Response:
             endpoints.rotate_secret(row, overlap=overlap)
             return Response(endpoint_shape(row))
 
-        return self.once(deed)
+        return self.run_once(operation)
 
 
 class TestEndpoint(EndpointView):
@@ -236,10 +236,10 @@ class TestEndpoint(EndpointView):
         self.query(NoQuery)
         row = self.one(endpoint)
 
-        def deed() -> Response:
+        def operation() -> Response:
             return Response(event_shape(endpoints.send_test(row)), status=202)
 
-        return self.once(deed)
+        return self.run_once(operation)
 
 
 class ReplayEndpoint(EndpointView):
@@ -254,7 +254,7 @@ class ReplayEndpoint(EndpointView):
     def post(self, _request: Any, endpoint: str) -> HttpResponseBase:
         self.query(NoQuery)
         row, asked = self.one(endpoint), self.body(ReplayBody)
-        return self.once(lambda: Response({"deliveries": endpoints.replay(row, asked["since"])}, status=202))
+        return self.run_once(lambda: Response({"deliveries": endpoints.replay(row, asked["since"])}, status=202))
 
 
 class Deliveries(EndpointView):
@@ -303,11 +303,11 @@ class ResendDelivery(DeliveryView):
         self.query(NoQuery)
         row = self.delivery(endpoint, delivery)
 
-        def deed() -> Response:
+        def operation() -> Response:
             endpoints.resend(row)
             return Response(delivery_shape(row), status=202)
 
-        return self.once(deed)
+        return self.run_once(operation)
 
 
 class Events(ApiView):

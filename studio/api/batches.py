@@ -84,7 +84,7 @@ class Batches(BatchView):
         self.query(NoQuery)
         asked = self.body(BatchAskedInput)
 
-        def deed() -> Response:
+        def operation() -> Response:
             requests, most = self.requests(asked), asked.get("max_amount_micros")
             if "quote" in asked:
                 requests, most = as_quoted_batch(self.workspace, requests, asked["quote"], most)
@@ -92,7 +92,7 @@ class Batches(BatchView):
             location = reverse("api_batch", kwargs={"batch": group.pk})
             return Response(serialize_batch(status_of(group)), status=201, headers={"Location": location})
 
-        return self.asking(deed)
+        return self.asking(operation)
 
 
 class BatchQuotes(BatchView):
@@ -108,7 +108,7 @@ class BatchQuotes(BatchView):
         self.query(NoQuery)
         asked = self.body(BatchInput)
 
-        def deed() -> Response:
+        def operation() -> Response:
             requests = self.requests(asked)
             priced = price_batch(requests)
             quote_id, ends = sign_batch_quote(self.workspace, requests, [one.quote for one in priced])
@@ -116,7 +116,7 @@ class BatchQuotes(BatchView):
             quote = {"size": len(priced), "ceiling": total_micros(priced), "items": items}
             return Response(serialize_batch_quote(quote | {"id": quote_id, "expires_at": ends}), status=201)
 
-        return self.once(deed)
+        return self.run_once(operation)
 
 
 class OneBatch(BatchView):

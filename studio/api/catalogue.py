@@ -89,7 +89,7 @@ class Quotes(ApiView):
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
         asked = self.body(QuoteInput)
-        return self.once(lambda: Response(serialize_quote(self._quoted(asked)), status=201))
+        return self.run_once(lambda: Response(serialize_quote(self._quoted(asked)), status=201))
 
     def _quoted(self, asked: dict[str, Any]) -> dict[str, Any]:
         takes, model = asked.get("takes", 1), asked.get("model", "draft")

@@ -48,12 +48,12 @@ class Projects(ApiView):
         self.query(NoQuery)
         asked = self.body(ProjectInput)
 
-        def deed() -> Response:
+        def operation() -> Response:
             project = create_project(self.workspace, _name(asked["name"]))
             location = reverse("api_project", kwargs={"project": project.pk})
             return Response(serialize_project(project), status=201, headers={"Location": location})
 
-        return self.once(deed)
+        return self.run_once(operation)
 
 
 class OneProject(ApiView):
@@ -73,14 +73,14 @@ class OneProject(ApiView):
         self.query(NoQuery)
         asked = self.body(ProjectChangeInput)
 
-        def deed() -> Response:
+        def operation() -> Response:
             row = get_object_or_404(Project.objects.for_workspace(self.workspace).select_for_update(), pk=project)
             self.demand_unchanged(serialize_project(row))
             self._change(row, asked)
             row.refresh_from_db()
             return Response(serialize_project(row))
 
-        return self.once(deed)
+        return self.run_once(operation)
 
     def _change(self, row: Project, asked: dict[str, Any]) -> None:
         portrait = row.portrait

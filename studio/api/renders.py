@@ -57,10 +57,10 @@ class RenderView(ApiView):
     def renders(self) -> QuerySet[Render]:
         return Render.objects.for_workspace(self.workspace)
 
-    def asking(self, deed: Any) -> HttpResponseBase:
+    def asking(self, operation: Any) -> HttpResponseBase:
         """As ``once``. That a cap refused it is noted after the refused transaction, which would undo the note."""
         try:
-            return self.once(deed)
+            return self.run_once(operation)
         except BudgetReached as refusal:
             note_refusal(self.workspace, refusal)
             raise
@@ -96,7 +96,7 @@ class Renders(RenderView):
         # Files may have to be fetched, which is no work for a transaction.
         portrait, voice = inputs.media(self.workspace, asked, user=self.user)
 
-        def deed() -> Response:
+        def operation() -> Response:
             request = inputs.from_body(
                 self.token,
                 asked,
@@ -108,7 +108,7 @@ class Renders(RenderView):
                 request = as_quoted(request, asked)
             return _made(take_within(request, user=self.user)[0])
 
-        return self.asking(deed)
+        return self.asking(operation)
 
 
 class OneRender(RenderView):
@@ -138,11 +138,11 @@ class OneRender(RenderView):
         row = get_object_or_404(self.renders(), pk=render)
         self.demand_unchanged(serialize_render(row))
 
-        def deed() -> Response:
+        def operation() -> Response:
             delete_video(row)
             return Response(status=204)
 
-        return self.once(deed)
+        return self.run_once(operation)
 
 
 def _stopping(row: Render) -> bool:
@@ -163,14 +163,14 @@ class CancelRender(RenderView):
         self.query(NoQuery)
         row = get_object_or_404(self.renders(), pk=render)
 
-        def deed() -> Response:
+        def operation() -> Response:
             if row.state != "cancelled" and not _stopping(row) and not request_cancel(row, user=self.user):
                 row.refresh_from_db()
                 raise Problem("cannot_cancel", cancel_terms(row).sentence, field="render")
             row.refresh_from_db()
             return Response(serialize_render(row))
 
-        return self.once(deed)
+        return self.run_once(operation)
 
 
 class RetryRender(RenderView):

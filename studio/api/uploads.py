@@ -62,7 +62,7 @@ class Uploads(ApiView):
     def post(self, request: Any) -> HttpResponseBase:
         self.query(NoQuery)
         upload = self._sent() if request.content_type.startswith(Form.media_type) else self._named()
-        return self.once(lambda: _made(upload))
+        return self.run_once(lambda: _made(upload))
 
     def _sent(self) -> Upload:
         sent = FileInput(data=self.request.data)
@@ -95,11 +95,11 @@ class OneUpload(ApiView):
         row = get_object_or_404(Upload.objects.for_workspace(self.workspace), pk=upload)
         self.demand_unchanged(serialize_upload(row))
 
-        def deed() -> Response:
+        def operation() -> Response:
             delete_upload(row)
             return Response(status=204)
 
-        return self.once(deed)
+        return self.run_once(operation)
 
 
 class UploadFile(ApiView):
@@ -127,14 +127,14 @@ class Slots(ApiView):
         self.query(NoQuery)
         asked = self.body(SlotInput)
 
-        def deed() -> Response:
+        def operation() -> Response:
             kind, name = UploadKind(asked["kind"]), asked.get("name", "")
             slot = open_slot(
                 self.workspace, kind=kind, name=name, user=self.user, token=self.token, size=asked.get("bytes")
             )
             return Response(serialize_slot(slot), status=201)
 
-        return self.once(deed)
+        return self.run_once(operation)
 
 
 class CompleteSlot(ApiView):
@@ -148,7 +148,7 @@ class CompleteSlot(ApiView):
     def post(self, _request: Any, slot: str) -> HttpResponseBase:
         self.query(NoQuery)
         upload = complete_slot(self.workspace, slot, user=self.user)
-        return self.once(lambda: _made(upload))
+        return self.run_once(lambda: _made(upload))
 
 
 class SlotFile(ApiView):

@@ -6,19 +6,17 @@ Runware has its taskUUID for this. fal and AI/ML API have nothing, and fal's cli
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from uuid import UUID
 
-from avatarsite.api.models import KEY_LENGTH
+from avatarsite.api.idempotency import HEADER, KeyRefused
 from avatarsite.workspaces.models import ApiToken
 from studio.gateway import intake
 from studio.gateway.errors import DuplicateRequest
 from studio.gateway.incoming import IncomingRequest
 from studio.gateway.models import GatewayRequest
 
-HEADER = "Idempotency-Key"
 USED = f"This {HEADER} came before with another request; nothing was done now."
 HASHED = (
     "model",
@@ -31,21 +29,6 @@ HASHED = (
     "start_seconds",
     "keeps_request",
 )
-WRONG = f"The {HEADER} has to be 1 to {KEY_LENGTH} visible ASCII characters."
-
-
-class KeyRefused(ValueError):
-    """The key is none, or was used for something else."""
-
-
-def key_in(headers: Mapping[str, str]) -> str:
-    """The request's key, or nothing. Raises KeyRefused."""
-    key = headers.get(HEADER)
-    if key is None:
-        return ""
-    if not 1 <= len(key) <= KEY_LENGTH or not all("!" <= character <= "~" for character in key):
-        raise KeyRefused(WRONG)
-    return key
 
 
 def accept_once(incoming: IncomingRequest, key: str) -> GatewayRequest:

@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from avatarsite.api.idempotency import KeyRefused, key_in
 from avatarsite.http.json_body import NotJson
 from avatarsite.workspaces.access import Action, demand_of_token
 from avatarsite.workspaces.errors import NotAllowed
@@ -25,7 +26,7 @@ from studio.gateway.aimlapi.responses import (
 )
 from studio.gateway.errors import Rejected
 from studio.gateway.http import BodyTooLarge, NoToken, TooOften, check_rate, json_in, token_in
-from studio.gateway.idempotency import KeyRefused, accept_once, key_in
+from studio.gateway.idempotency import accept_once
 from studio.gateway.model_names import models_of
 from studio.gateway.models import Protocol
 from studio.gateway.status import find_request, status_of

@@ -10,6 +10,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from avatarsite.api.idempotency import KeyRefused, key_in
 from avatarsite.errors import DomainError
 from avatarsite.http.json_body import NotJson
 from avatarsite.http.public_addresses import trimmed
@@ -24,7 +25,7 @@ from studio.gateway.fal.errors import NO_MONEY, busy_response, domain_error_resp
 from studio.gateway.fal.requests import HeaderRefused, read_headers, read_request
 from studio.gateway.fal.responses import CANCEL_WORDS, marked, queue_base, result_of, status_body, urls
 from studio.gateway.http import BodyTooLarge, NoToken, TooOften, check_rate, json_in, token_in, why_no_webhook
-from studio.gateway.idempotency import KeyRefused, accept_once, key_in
+from studio.gateway.idempotency import accept_once
 from studio.gateway.model_names import models_of
 from studio.gateway.models import GatewayRequest, Protocol
 from studio.gateway.status import Phase, RequestStatus, Take, find_request, position_of, status_of

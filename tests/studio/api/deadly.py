@@ -16,11 +16,11 @@ from avatarsite.wsgi import application
 
 # Where the process dies, and how many renders are there when it has.
 POINTS = {
-    "avatarsite.api.idempotency/Repeatable/_take:after": 0,  # the key is taken, nothing is done
+    "avatarsite.api.idempotency/IdempotentRequest/_take:after": 0,  # the key is taken, nothing is done
     "studio.api.renders/take_within:after": 0,  # the render is written and held for, not committed
     "avatarsite.api.idempotency/_keep:before": 0,  # the same, and the answer is known
     "avatarsite.api.idempotency/_keep:after": 0,  # the answer is kept, nothing is committed
-    "avatarsite.api.idempotency/Repeatable/once:after": 1,  # committed, and nobody has been answered
+    "avatarsite.api.idempotency/IdempotentRequest/run_once:after": 1,  # committed, and nobody has been answered
 }
 
 

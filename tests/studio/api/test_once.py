@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from avatarsite.api.idempotency import forget_old_answers
-from avatarsite.api.models import KeptAnswer
+from avatarsite.api.idempotency import forget_old_records
+from avatarsite.api.models import IdempotencyRecord
 from studio.models import Project, Render
 from tests.conftest import Cast
 from tests.studio.api.conftest import Caller, caller
@@ -41,23 +41,23 @@ def test_another_body_with_the_key_is_a_conflict(api: Caller, inputs: dict[str, 
 
 def test_a_refused_request_leaves_its_key_free(api: Caller, inputs: dict[str, str]) -> None:
     refused = api.post("renders", {**inputs, "model": "sora"}, Idempotency_Key="k1")
-    assert (refused.status_code, KeptAnswer.objects.count()) == (422, 0)
+    assert (refused.status_code, IdempotencyRecord.objects.count()) == (422, 0)
     assert api.post("renders", inputs, Idempotency_Key="k1").status_code == 201
 
 
 def test_after_a_day_the_key_is_new(api: Caller, inputs: dict[str, str]) -> None:
     first = api.post("renders", inputs, Idempotency_Key="k1").json()
-    KeptAnswer.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
+    IdempotencyRecord.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
     second = api.post("renders", inputs, Idempotency_Key="k1").json()
     assert first["id"] != second["id"]
 
 
 def test_old_answers_are_forgotten_and_young_ones_kept(api: Caller) -> None:
     api.post("projects", {"name": "Old"}, Idempotency_Key="old")
-    KeptAnswer.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    IdempotencyRecord.objects.update(created_at=timezone.now() - timedelta(hours=25))
     api.post("projects", {"name": "Young"}, Idempotency_Key="young")
-    assert forget_old_answers() == 1
-    assert list(KeptAnswer.objects.values_list("key", flat=True)) == ["young"]
+    assert forget_old_records() == 1
+    assert list(IdempotencyRecord.objects.values_list("key", flat=True)) == ["young"]
 
 
 def test_workspaces_do_not_share_keys(api: Caller, cast: Cast) -> None:

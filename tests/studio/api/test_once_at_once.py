@@ -20,11 +20,11 @@ BOOKS = """
 from billing import ledger
 from billing.models import Hold
 from studio.models import Render
-from avatarsite.api.models import KeptAnswer
+from avatarsite.api.models import IdempotencyRecord
 print(json.dumps({
     "renders": Render.objects.count(),
     "holds": Hold.objects.count(),
-    "kept": KeptAnswer.objects.count(),
+    "kept": IdempotencyRecord.objects.count(),
     "findings": [str(finding) for finding in ledger.verify()],
 }))
 """
