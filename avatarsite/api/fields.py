@@ -15,7 +15,7 @@ WHOLE = re.compile(r"-?[0-9]{1,18}")
 NO_NUL = r"^[^\x00]*$"
 
 
-class Text(serializers.CharField):
+class StrictString(serializers.CharField):
     """A string as it is: not trimmed, empty if it may be short, and without what no database stores."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -28,7 +28,7 @@ class Text(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
-class Whole(serializers.IntegerField):
+class StrictInteger(serializers.IntegerField):
     """An integer; ``1.0`` is one in JSON, ``"1"`` and ``true`` are not."""
 
     def to_internal_value(self, data: Any) -> int:
@@ -38,24 +38,24 @@ class Whole(serializers.IntegerField):
         return int(data)
 
 
-class Flag(serializers.BooleanField):
+class StrictBoolean(serializers.BooleanField):
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
 
 
-class Choice(serializers.ChoiceField):
+class StrictChoice(serializers.ChoiceField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid_choice", input=data)
         return str(super().to_internal_value(data))
 
 
-class Notes(serializers.DictField):
+class StrictStringMap(serializers.DictField):
     """Names and strings of the customer's own."""
 
-    child = Text()
+    child = StrictString()
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
         found: dict[str, str] = super().to_internal_value(data)
@@ -92,14 +92,14 @@ class Query(serializers.Serializer[Any]):
         return found
 
 
-class QueryWhole(serializers.IntegerField):
+class QueryInteger(serializers.IntegerField):
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, str) or not WHOLE.fullmatch(data):
             self.fail("invalid")
         return int(data)
 
 
-class QueryFlag(serializers.BooleanField):
+class QueryBoolean(serializers.BooleanField):
     def to_internal_value(self, data: Any) -> bool:
         if data not in ("true", "false"):
             self.fail("invalid", input=data)

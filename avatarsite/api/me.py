@@ -13,10 +13,10 @@ from avatarsite.api.views import ApiView
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken, Scope
 
-Shape = serializers.Serializer[Any]
+Serializer = serializers.Serializer[Any]
 
 
-class TokenShape(Shape):
+class TokenSerializer(Serializer):
     id = serializers.CharField()
     name = serializers.CharField()
     prefix = serializers.CharField()
@@ -26,24 +26,24 @@ class TokenShape(Shape):
     created_at = serializers.DateTimeField()
 
 
-class WorkspaceShape(Shape):
+class WorkspaceSerializer(Serializer):
     id = serializers.CharField()
     name = serializers.CharField()
     slug = serializers.CharField()
 
 
-class MeShape(Shape):
-    token = TokenShape()
-    workspace = WorkspaceShape()
+class MeSerializer(Serializer):
+    token = TokenSerializer()
+    workspace = WorkspaceSerializer()
 
 
-_ME = MeShape()
+_ME = MeSerializer()
 
 
 class Me(ApiView):
     reads = tuple(Action)
 
-    @extend_schema(operation_id="get_me", tags=["Me"], summary="The token and its workspace", responses=MeShape)
+    @extend_schema(operation_id="get_me", tags=["Me"], summary="The token and its workspace", responses=MeSerializer)
     def get(self, _request: Any) -> Response:
         self.query(NoQuery)
         token: ApiToken = self.token

@@ -85,7 +85,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 class _OurField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Fields as Django knows them, plus what only ours refuse."""
 
-    target_class = "avatarsite.api.fields.Text"
+    target_class = "avatarsite.api.fields.StrictString"
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: Direction) -> Any:
@@ -93,10 +93,10 @@ class _OurField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
         return {"pattern": NO_NUL, **found} if direction == "request" else found
 
 
-class _OurNotes(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class _OurStringMap(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Names, like values, are without what no database stores."""
 
-    target_class = "avatarsite.api.fields.Notes"
+    target_class = "avatarsite.api.fields.StrictStringMap"
 
     def map_serializer_field(self, auto_schema: Any, direction: Direction) -> Any:
         found = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)  # noqa: SLF001

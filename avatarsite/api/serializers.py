@@ -1,4 +1,4 @@
-"""What every answer of the API is built with."""
+"""Serializers that every part of the API shares."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from avatarsite.api.fields import Query, QueryWhole, Text
+from avatarsite.api.fields import Query, QueryInteger
 from avatarsite.api.pagination import MOST, USUAL
 
 CURSOR = r"^[0-9A-Za-z_-]{1,64}$"
@@ -27,7 +27,7 @@ def moment(at: datetime | None) -> str | None:
 
 class PageQuery(Query):
     cursor = serializers.RegexField(CURSOR, required=False, help_text="`next_cursor` of the page before.")
-    limit = QueryWhole(required=False, default=USUAL, min_value=1, max_value=MOST)
+    limit = QueryInteger(required=False, default=USUAL, min_value=1, max_value=MOST)
 
 
 class NoQuery(Query):
@@ -44,6 +44,3 @@ def page_shape(shape: type[serializers.Serializer[Any]]) -> type[serializers.Ser
         "next_cursor": serializers.CharField(allow_null=True),
     }
     return type(name, (serializers.Serializer,), fields)
-
-
-__all__ = ["NoQuery", "PageQuery", "Text", "moment", "page_shape", "site_link"]

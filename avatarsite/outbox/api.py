@@ -13,7 +13,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from avatarsite.api.fields import Body, Choice, Query, QueryWhole, Text, Whole
+from avatarsite.api.fields import Body, Query, QueryInteger, StrictChoice, StrictInteger, StrictString
 from avatarsite.api.pagination import MOST, USUAL, page_of
 from avatarsite.api.problems import Problem, declare, translates
 from avatarsite.api.serializers import NoQuery, PageQuery, page_shape
@@ -24,12 +24,12 @@ from avatarsite.outbox.event_types import EVERY, KINDS
 from avatarsite.outbox.events import fan_out
 from avatarsite.outbox.models import URL_LENGTH, Delivery, DeliveryState, Endpoint, EndpointState, Event
 from avatarsite.outbox.serializers import (
-    FullWebhookDeliveryShape,
-    ReplayShape,
-    WebhookDeliveryShape,
-    WebhookEndpointShape,
-    WebhookEventShape,
-    WebhookSecretShape,
+    FullWebhookDeliverySerializer,
+    ReplaySerializer,
+    WebhookDeliverySerializer,
+    WebhookEndpointSerializer,
+    WebhookEventSerializer,
+    WebhookSecretSerializer,
     delivery_shape,
     endpoint_shape,
     event_shape,
@@ -56,20 +56,26 @@ def _unreadable(_refusal: Unreadable) -> Problem:
 
 
 class EndpointBody(Body):
-    url = Text(min_length=1, max_length=URL_LENGTH, help_text="A public https address.")
+    url = StrictString(min_length=1, max_length=URL_LENGTH, help_text="A public https address.")
     kinds = serializers.ListField(
-        child=Choice(choices=[EVERY, *KINDS]), required=False, min_length=1, max_length=20, help_text="Left out: all."
+        child=StrictChoice(choices=[EVERY, *KINDS]),
+        required=False,
+        min_length=1,
+        max_length=20,
+        help_text="Left out: all.",
     )
-    description = Text(required=False, max_length=120)
+    description = StrictString(required=False, max_length=120)
 
 
 class EndpointChangeBody(EndpointBody):
-    url = Text(required=False, min_length=1, max_length=URL_LENGTH)
-    state = Choice(required=False, choices=EndpointState.values, help_text="`active` resumes: what was kept is sent.")
+    url = StrictString(required=False, min_length=1, max_length=URL_LENGTH)
+    state = StrictChoice(
+        required=False, choices=EndpointState.values, help_text="`active` resumes: what was kept is sent."
+    )
 
 
 class RotateBody(Body):
-    overlap_seconds = Whole(
+    overlap_seconds = StrictInteger(
         required=False,
         min_value=0,
         max_value=int(MOST_OVERLAP.total_seconds()),
@@ -89,7 +95,7 @@ class DeliveriesQuery(PageQuery):
 class EventsQuery(Query):
     after = serializers.RegexField(NUMBER, required=False, help_text="The `number` of the last event that you have.")
     kind = serializers.ChoiceField(choices=list(KINDS), required=False)
-    limit = QueryWhole(required=False, default=USUAL, min_value=1, max_value=MOST)
+    limit = QueryInteger(required=False, default=USUAL, min_value=1, max_value=MOST)
 
 
 class EndpointView(ApiView):
@@ -110,7 +116,7 @@ class Endpoints(EndpointView):
         tags=TAGS,
         summary="List webhook endpoints, newest first",
         parameters=[PageQuery],
-        responses=page_shape(WebhookEndpointShape),
+        responses=page_shape(WebhookEndpointSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(PageQuery)
@@ -122,7 +128,7 @@ class Endpoints(EndpointView):
         summary="Make a webhook endpoint",
         description="It is told of what happens from now on. Its secret has an address of its own.",
         request=EndpointBody,
-        responses={201: WebhookEndpointShape},
+        responses={201: WebhookEndpointSerializer},
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
@@ -139,7 +145,10 @@ class Endpoints(EndpointView):
 
 class OneEndpoint(EndpointView):
     @extend_schema(
-        operation_id="get_webhook_endpoint", tags=TAGS, summary="Get a webhook endpoint", responses=WebhookEndpointShape
+        operation_id="get_webhook_endpoint",
+        tags=TAGS,
+        summary="Get a webhook endpoint",
+        responses=WebhookEndpointSerializer,
     )
     def get(self, _request: Any, endpoint: str) -> Response:
         self.query(NoQuery)
@@ -150,7 +159,7 @@ class OneEndpoint(EndpointView):
         tags=TAGS,
         summary="Change, pause, disable or resume a webhook endpoint",
         request=EndpointChangeBody,
-        responses=WebhookEndpointShape,
+        responses=WebhookEndpointSerializer,
     )
     def patch(self, _request: Any, endpoint: str) -> HttpResponseBase:
         self.query(NoQuery)
@@ -195,7 +204,7 @@ class EndpointSecret(EndpointView):
         operation_id="get_webhook_secret",
         tags=TAGS,
         summary="Get the secret that signs",
-        responses=WebhookSecretShape,
+        responses=WebhookSecretSerializer,
     )
     def get(self, _request: Any, endpoint: str) -> Response:
         self.query(NoQuery)
@@ -209,7 +218,7 @@ class RotateSecret(EndpointView):
         summary="Replace the secret",
         description="Both secrets sign until the overlap is over. The new one is read at the secret’s own address.",
         request=RotateBody,
-        responses=WebhookEndpointShape,
+        responses=WebhookEndpointSerializer,
     )
     def post(self, _request: Any, endpoint: str) -> HttpResponseBase:
         self.query(NoQuery)
@@ -230,7 +239,7 @@ class TestEndpoint(EndpointView):
         summary="Send a test event",
         description="To this endpoint alone, even while it is paused. What came of it is among the deliveries.",
         request=None,
-        responses={202: WebhookEventShape},
+        responses={202: WebhookEventSerializer},
     )
     def post(self, _request: Any, endpoint: str) -> HttpResponseBase:
         self.query(NoQuery)
@@ -249,7 +258,7 @@ class ReplayEndpoint(EndpointView):
         summary="Send every event since a time again",
         description="In order, with what the endpoint had and what it missed. A delivery keeps its sequence.",
         request=ReplayBody,
-        responses={202: ReplayShape},
+        responses={202: ReplaySerializer},
     )
     def post(self, _request: Any, endpoint: str) -> HttpResponseBase:
         self.query(NoQuery)
@@ -263,7 +272,7 @@ class Deliveries(EndpointView):
         tags=TAGS,
         summary="List an endpoint’s deliveries, newest first",
         parameters=[DeliveriesQuery],
-        responses=page_shape(WebhookDeliveryShape),
+        responses=page_shape(WebhookDeliverySerializer),
     )
     def get(self, _request: Any, endpoint: str) -> Response:
         asked = self.query(DeliveriesQuery)
@@ -284,7 +293,7 @@ class OneDelivery(DeliveryView):
         operation_id="get_webhook_delivery",
         tags=TAGS,
         summary="Get a delivery with its body and every answer",
-        responses=FullWebhookDeliveryShape,
+        responses=FullWebhookDeliverySerializer,
     )
     def get(self, _request: Any, endpoint: str, delivery: str) -> Response:
         self.query(NoQuery)
@@ -297,7 +306,7 @@ class ResendDelivery(DeliveryView):
         tags=TAGS,
         summary="Send a delivery once more",
         request=None,
-        responses={202: WebhookDeliveryShape},
+        responses={202: WebhookDeliverySerializer},
     )
     def post(self, _request: Any, endpoint: str, delivery: str) -> HttpResponseBase:
         self.query(NoQuery)
@@ -318,7 +327,7 @@ class Events(ApiView):
         description="What webhooks tell, for those who would rather ask. Nothing is added before a number that was "
         "given. Events are kept for 30 days.",
         parameters=[EventsQuery],
-        responses=page_shape(WebhookEventShape),
+        responses=page_shape(WebhookEventSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(EventsQuery)
@@ -332,7 +341,7 @@ class Events(ApiView):
 
 
 class OneEvent(ApiView):
-    @extend_schema(operation_id="get_event", tags=TAGS, summary="Get an event", responses=WebhookEventShape)
+    @extend_schema(operation_id="get_event", tags=TAGS, summary="Get an event", responses=WebhookEventSerializer)
     def get(self, _request: Any, event: str) -> Response:
         self.query(NoQuery)
         fan_out(self.workspace.pk)
@@ -340,7 +349,7 @@ class OneEvent(ApiView):
 
 
 def _secret(row: Endpoint) -> dict[str, Any]:
-    shape = WebhookSecretShape()
+    shape = WebhookSecretSerializer()
     return dict(shape.to_representation({"secret": endpoints.secret_of(row), "old_secret_until": row.old_secret_until}))
 
 

@@ -1,4 +1,4 @@
-"""What the API gives of webhooks. Each shape is both the answer and its documentation."""
+"""Serializers of webhooks, each both the answer and its documentation."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from avatarsite.outbox.deliveries import body_of
 from avatarsite.outbox.event_types import EVERY, KINDS, TEST
 from avatarsite.outbox.models import Delivery, DeliveryState, EndpointState
 
-Shape = serializers.Serializer[Any]
+Serializer = serializers.Serializer[Any]
 OBJECT = {"type": "object", "additionalProperties": True}
 
 
-class WebhookEndpointShape(Shape):
+class WebhookEndpointSerializer(Serializer):
     id = serializers.CharField()
     url = serializers.CharField()
     description = serializers.CharField()
@@ -33,12 +33,12 @@ class WebhookEndpointShape(Shape):
     created_at = serializers.DateTimeField()
 
 
-class WebhookSecretShape(Shape):
+class WebhookSecretSerializer(Serializer):
     secret = serializers.CharField(help_text="`whsec_…`, as libraries for Standard Webhooks take it.")
     old_secret_until = serializers.DateTimeField(allow_null=True, help_text="Until then the one before signs, too.")
 
 
-class WebhookDeliveryShape(Shape):
+class WebhookDeliverySerializer(Serializer):
     id = serializers.CharField()
     event = serializers.CharField(source="event.id", help_text="The `webhook-id`.")
     kind = serializers.CharField(source="event.kind")
@@ -53,23 +53,23 @@ class WebhookDeliveryShape(Shape):
     created_at = serializers.DateTimeField()
 
 
-class WebhookAttemptShape(Shape):
+class WebhookAttemptSerializer(Serializer):
     at = serializers.DateTimeField()
     code = serializers.IntegerField(allow_null=True)
     answer = serializers.CharField()
     took_ms = serializers.IntegerField()
 
 
-class FullWebhookDeliveryShape(WebhookDeliveryShape):
+class FullWebhookDeliverySerializer(WebhookDeliverySerializer):
     body = serializers.SerializerMethodField(help_text="What is sent.")
-    attempts = WebhookAttemptShape(many=True)
+    attempts = WebhookAttemptSerializer(many=True)
 
     @extend_schema_field(OBJECT)
     def get_body(self, row: Delivery) -> Any:
         return json.loads(body_of(row))
 
 
-class WebhookEventShape(Shape):
+class WebhookEventSerializer(Serializer):
     id = serializers.CharField(help_text="The `webhook-id` of its deliveries.")
     type = serializers.ChoiceField(source="kind", choices=[*KINDS, TEST])
     timestamp = serializers.DateTimeField(source="created_at")
@@ -83,11 +83,11 @@ class WebhookEventShape(Shape):
         return row.data
 
 
-class ReplayShape(Shape):
+class ReplaySerializer(Serializer):
     deliveries = serializers.IntegerField(help_text="How many are sent again.")
 
 
-endpoint_shape = WebhookEndpointShape().to_representation
-delivery_shape = WebhookDeliveryShape().to_representation
-full_delivery_shape = FullWebhookDeliveryShape().to_representation
-event_shape = WebhookEventShape().to_representation
+endpoint_shape = WebhookEndpointSerializer().to_representation
+delivery_shape = WebhookDeliverySerializer().to_representation
+full_delivery_shape = FullWebhookDeliverySerializer().to_representation
+event_shape = WebhookEventSerializer().to_representation
