@@ -1,4 +1,4 @@
-"""Who asks: a token of a workspace, as ``Authorization: Bearer …``. No cookie opens the API."""
+"""Authentication: a token of a workspace, as ``Authorization: Bearer …``. No cookie opens the API."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from avatarsite.api.problems import Problem
 from avatarsite.workspaces.models import ApiToken, Workspace
 
 HEADER = "Idempotency-Key"
-KEPT_FOR = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 KEPT_HEADERS = ("Location",)
 BATCH = 5_000
 Operation = Callable[[], Response]
@@ -56,7 +56,7 @@ class IdempotentRequest:
         row = IdempotencyRecord.objects.filter(workspace=self.workspace, key=self.key).first()
         if row is None:
             return None
-        if row.created_at < timezone.now() - KEPT_FOR:
+        if row.created_at < timezone.now() - RETENTION:
             IdempotencyRecord.objects.filter(pk=row.pk).delete()
             return None
         if row.digest != self.digest:
@@ -109,7 +109,7 @@ def idempotent_request(request: Request) -> IdempotentRequest | None:
 
 def forget_old_records() -> int:
     """Delete records that are older than a day; gives how many."""
-    old = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).order_by("created_at")
+    old = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - RETENTION).order_by("created_at")
     return IdempotencyRecord.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:BATCH])).delete()[0]
 
 

@@ -1,4 +1,4 @@
-"""Who the token is, and how far it reaches."""
+"""The token that asks and its workspace, at ``/api/v1/me``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists by keyset: the page after a million costs what the first does, and new rows shift nothing."""
+"""Pagination by keyset: the page after a million costs what the first does, and new rows shift nothing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.db.models import Model, QuerySet
 
 M = TypeVar("M", bound=Model)
 
-MOST = 100
-USUAL = 20
+MAX_PAGE_SIZE = 100
+PAGE_SIZE = 20
 
 
 def page_of(

@@ -1,4 +1,4 @@
-"""JSON as it's documented: an object in UTF-8, not too large, not too deep."""
+"""Parser of JSON as it's documented: an object in UTF-8, not too large, not too deep."""
 
 from __future__ import annotations
 

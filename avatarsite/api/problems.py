@@ -1,4 +1,4 @@
-"""Refusals as RFC 9457 problem documents. Each has a code that never changes its meaning; docs/api.md lists them.
+"""Problem documents of RFC 9457: each refusal has a code that never changes its meaning; docs/api.md lists them.
 
 Every app declares the codes of its own refusals and says how its exceptions become problems, so that this room knows
 no render and no price.

@@ -1,4 +1,4 @@
-"""What drf-spectacular can't see by itself: the token, our fields, the headers and refusals of all operations."""
+"""OpenAPI document: the token, our fields, the headers and refusals, which drf-spectacular can't see by itself."""
 
 from __future__ import annotations
 

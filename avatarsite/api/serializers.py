@@ -10,7 +10,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from avatarsite.api.fields import Query, QueryInteger
-from avatarsite.api.pagination import MOST, USUAL
+from avatarsite.api.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 
 CURSOR = r"^[0-9A-Za-z_-]{1,64}$"
 
@@ -27,7 +27,7 @@ def moment(at: datetime | None) -> str | None:
 
 class PageQuery(Query):
     cursor = serializers.RegexField(CURSOR, required=False, help_text="`next_cursor` of the page before.")
-    limit = QueryInteger(required=False, default=USUAL, min_value=1, max_value=MOST)
+    limit = QueryInteger(required=False, default=PAGE_SIZE, min_value=1, max_value=MAX_PAGE_SIZE)
 
 
 class NoQuery(Query):

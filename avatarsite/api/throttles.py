@@ -1,4 +1,4 @@
-"""How often a token may ask, counted in the cache in whole minutes: one number per token, kind and minute.
+"""Rate limits: how often a token may ask, counted in the cache in whole minutes: one number per token, kind and minute.
 
 Reads and writes count apart, so that a program that polls can still make videos.
 """

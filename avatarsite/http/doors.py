@@ -1,4 +1,4 @@
-"""The doors that programs use: each takes bodies up to a size of its own, and says whatever is wrong in its own form.
+"""Entry points of programs, called doors: each has a limit of its own for bodies, and its own form of errors.
 
 ``settings.DOORS`` lists them. What has no door of its own is a page for people.
 """
@@ -20,7 +20,7 @@ Say = Callable[[HttpRequest, int, str], HttpResponse]
 REFUSAL = "avatarsite.refusal"
 NOT_READ = "avatarsite.http.doors.as_text"
 # More than the largest upload that we take, and its form.
-MOST_BYTES = 130_000_000
+MAX_BYTES = 130_000_000
 TOO_LARGE = "This is more than we take in one upload: 20 MB for a portrait, 120 MB for a voice. Send a smaller file."
 NO_LENGTH = "The body came without a length, and this server can’t read it so. Send a Content-Length."
 ENCODED = "The body is compressed or encoded ({}), which is not read here. Send it as it is, without Content-Encoding."
@@ -40,7 +40,7 @@ class Door:
 
     prefix: str
     say: str
-    most_bytes: int = MOST_BYTES
+    max_bytes: int = MAX_BYTES
 
     def answer(self, request: HttpRequest, status: int, sentence: str) -> HttpResponse:
         said = _say(self.say)(request, status, sentence)
@@ -71,10 +71,10 @@ def door_of(request: HttpRequest) -> Door | None:
     return door_at(getattr(request, "door", request.path_info))
 
 
-def most_bytes(path: str) -> int:
+def max_bytes(path: str) -> int:
     """The most that a body may have at an address."""
     door = door_at(path)
-    return door.most_bytes if door else MOST_BYTES
+    return door.max_bytes if door else MAX_BYTES
 
 
 def as_text(_request: HttpRequest, status: int, sentence: str) -> HttpResponse:
@@ -89,7 +89,7 @@ def _refusal_of(request: HttpRequest, door: Door | None) -> tuple[int, str] | No
         status, reason = meta[REFUSAL]
         return status, _too_large(door) if status == 413 else reason or SENTENCES[status]
     length, encoding = meta.get("CONTENT_LENGTH") or "", meta.get("HTTP_CONTENT_ENCODING", "").strip().lower()
-    most = door.most_bytes if door else MOST_BYTES
+    most = door.max_bytes if door else MAX_BYTES
     if length.isdecimal() and int(length) > most:
         return 413, _too_large(door)
     # A server that reads chunks tells how much there was; another would let an empty body pass for what came.
@@ -101,9 +101,9 @@ def _refusal_of(request: HttpRequest, door: Door | None) -> tuple[int, str] | No
 
 
 def _too_large(door: Door | None) -> str:
-    if door is None or door.most_bytes == MOST_BYTES:
+    if door is None or door.max_bytes == MAX_BYTES:
         return TOO_LARGE
-    most = f"{door.most_bytes // 1_000_000} MB" if door.most_bytes >= 1_000_000 else f"{door.most_bytes // 1024} KB"
+    most = f"{door.max_bytes // 1_000_000} MB" if door.max_bytes >= 1_000_000 else f"{door.max_bytes // 1024} KB"
     return f"The body is larger than this address takes: {most}. Send less."
 
 

@@ -19,7 +19,7 @@ else:
     from backports import zstd
 
 PIECE = 1 << 18  # bytes that come out at once, whatever goes in
-MOST_CODINGS = 4
+MAX_CODINGS = 4
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 SKIPPED = b"\x2a\x4d\x18"  # ends the magic of a zstd frame that holds no content
 ZSTD_WINDOW = 23  # as a power of two: what RFC 9659 lets a sender count on
@@ -61,8 +61,8 @@ class Decoder:
         if found := [name for name in names if name in UNREADABLE]:
             raise BadCoding(f"It is coded as {found[0]}, which can’t be read.")
         known = [name for name in reversed(names) if name in LAYERS]
-        if len(known) > MOST_CODINGS:
-            raise BadCoding(f"It is coded more than {MOST_CODINGS} times over.")
+        if len(known) > MAX_CODINGS:
+            raise BadCoding(f"It is coded more than {MAX_CODINGS} times over.")
         self._layers: list[Layer] = [LAYERS[name]() for name in known]
         if not GZIP_NAMES.isdisjoint(known):
             self._layers += [_Gzip(), _Gzip()]

@@ -13,7 +13,7 @@ from django.core.files.uploadhandler import FileUploadHandler, load_handler
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 
 CHUNK = 1 << 16
-LONGEST_HEADERS = 1 << 16
+MAX_HEADERS = 1 << 16
 OLD_CODE_PAGE = "cp1252"  # Windows' own in most of the West; a name in another is garbled, and its file is taken
 CUT_OFF = "The form was cut off: its last boundary is missing. Send it again, whole."
 
@@ -59,7 +59,7 @@ def _mended(source: IO[bytes], delimiter: bytes) -> Iterator[bytes]:
             ahead = _with_headers(source, ahead, begins)
             is_whole = is_whole or ahead[begins : begins + 2] == b"--"
             ends = ahead.find(b"\r\n\r\n", begins)
-            ends = min(ends, begins + LONGEST_HEADERS) if ends >= 0 else begins
+            ends = min(ends, begins + MAX_HEADERS) if ends >= 0 else begins
             yield ahead[:begins] + _in_utf_8(ahead[begins:ends])
             ahead = ahead[ends:]
         keep = len(delimiter) - 1
@@ -74,7 +74,7 @@ def _mended(source: IO[bytes], delimiter: bytes) -> Iterator[bytes]:
 
 def _with_headers(source: IO[bytes], ahead: bytes, begins: int) -> bytes:
     """Read on until the headers of the part that begins there are whole, or the form ends there."""
-    while len(ahead) < begins + LONGEST_HEADERS and ahead[begins : begins + 2] != b"--":
+    while len(ahead) < begins + MAX_HEADERS and ahead[begins : begins + 2] != b"--":
         if ahead.find(b"\r\n\r\n", begins) >= 0 or not (more := source.read(CHUNK)):
             break
         ahead += more

@@ -1,4 +1,4 @@
-"""The one reader of JSON that comes from outside, and the sentence for what is wrong with it."""
+"""JSON that comes from outside: its one reader, and the sentence for what is wrong with it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-DEEPEST = 100
+MAX_DEPTH = 100
 # Far above what a hundred tasks with long prompts have; nothing but brackets takes many times its size in memory.
-MOST_VALUES = 100_000
+MAX_VALUES = 100_000
 EMPTY = "The body is empty where JSON was expected."
 NOT_UTF_8 = "The body is not UTF-8, which JSON is written in (the byte at {})."
-TOO_DEEP = f"The JSON is nested more than {DEEPEST} levels deep."
-TOO_MANY = f"The JSON has more than {MOST_VALUES:,} values."
+TOO_DEEP = f"The JSON is nested more than {MAX_DEPTH} levels deep."
+TOO_MANY = f"The JSON has more than {MAX_VALUES:,} values."
 NO_NUMBER = "The JSON holds {}, which is no number of JSON’s."
 NO_TEXT = "The JSON has text that can’t be kept: a NUL or half of a character."
 NO_JSON = "The body is not valid JSON: {} at line {}, column {}."
@@ -27,7 +27,7 @@ def read_json(body: bytes, *, any_text: bool = False) -> Any:
     """What a body of JSON says. Raises NotJson. ``any_text`` leaves it to its reader what text can be kept."""
     if not body.strip():
         raise NotJson(EMPTY)
-    if sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise NotJson(TOO_DEEP if _is_deep(body) else TOO_MANY)
     try:
         text = body.decode("utf-8-sig")
@@ -51,13 +51,13 @@ def read_json(body: bytes, *, any_text: bool = False) -> Any:
 
 def is_deep(read: Any) -> bool:
     """Whether it is deeper than the next reader or writer may bear."""
-    return sum(1 for _ in _levels(read)) > DEEPEST + 1
+    return sum(1 for _ in _levels(read)) > MAX_DEPTH + 1
 
 
 def _levels(read: Any) -> Iterator[list[Any]]:
     """What stands in each other, names of fields included, from the outside in, and not much deeper than it may be."""
     level = [read]
-    for _ in range(DEEPEST + 2):
+    for _ in range(MAX_DEPTH + 2):
         if not level:
             return
         yield level

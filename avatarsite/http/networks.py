@@ -1,4 +1,4 @@
-"""Which IP addresses are anybody's to reach: our own list, so that it is the same under every Python.
+"""Public IP addresses, which are anybody's to reach: our own list, so that it is the same under every Python.
 
 From IANA's registries of special-purpose addresses for IPv4 and IPv6 and of IPv6 address space, as of November 2026.
 Of IPv6, 2000::/3 alone is given out. What a registry calls reachable and no host can have (the anycast addresses of

@@ -1,4 +1,4 @@
-"""Whose word counts about where a request comes from: nobody's, unless TRUSTED_PROXIES names proxies."""
+"""Trusted proxies: whose word counts about where a request comes from. Nobody's, unless TRUSTED_PROXIES says so."""
 
 from __future__ import annotations
 

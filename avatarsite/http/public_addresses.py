@@ -1,4 +1,4 @@
-"""Which addresses that somebody else named may be connected to: a customer's, or a provider's link.
+"""Guard against private addresses (SSRF): which may be connected to, of a customer's and of a provider's links.
 
 A name is looked up once, what it leads to is judged, and whoever asked connects to exactly that (``pinned``): looked up
 a second time, it could lead elsewhere. Redirects are never followed unseen.
@@ -40,7 +40,7 @@ Origin = tuple[str, str, int]
 # What a request to an address breaks with; httpx reads where an answer leads to, and trips over a name that is none.
 BROKEN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError)
 AROUND = " \t\r\n\f\v\0\N{NO-BREAK SPACE}\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}"
-LONGEST_NAME, LONGEST_LABEL = 253, 63
+MAX_NAME, MAX_LABEL = 253, 63
 LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 # What the resolver would read as a number: 127.1, 0x7f000001, 0177.0.0.1.
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -203,8 +203,8 @@ def _check_host(host: str) -> None:
     labels = name.split(".")
     if NUMBER.fullmatch(labels[-1]):
         raise ValueError("a host in numbers is four of them from 0 to 255, such as 192.0.2.1.")
-    if len(name) > LONGEST_NAME or any(len(label) > LONGEST_LABEL for label in labels):
-        raise ValueError(f"its host is longer than {LONGEST_NAME} letters, or a part of it than {LONGEST_LABEL}.")
+    if len(name) > MAX_NAME or any(len(label) > MAX_LABEL for label in labels):
+        raise ValueError(f"its host is longer than {MAX_NAME} letters, or a part of it than {MAX_LABEL}.")
     if any(label.startswith("xn--") for label in labels):
         idna.decode(name)  # its error is a ValueError, and no sentence
     if not all(LABEL.fullmatch(label) for label in labels):

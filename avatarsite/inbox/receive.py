@@ -19,15 +19,15 @@ from avatarsite.queue import jobs
 
 logger = logging.getLogger(__name__)
 
-BODY_LIMIT = 256 * 1024
+MAX_BODY = 256 * 1024
 MAX_TRIES = 8
 LEASE = timedelta(seconds=90)
 # What one address may have lying here unproven within a window: forgeries, and events that nobody has looked at yet.
 # A sender that is told to wait sends again, and polling brings everything home anyway.
 FLOOD_WINDOW = timedelta(minutes=10)
-FORGERIES_AT_MOST = 500
-UNCHECKED_AT_MOST = 5_000
-KEPT = {
+MAX_FORGERIES = 500
+MAX_UNCHECKED = 5_000
+RETENTION = {
     SignatureStatus.VALID: timedelta(days=90),
     SignatureStatus.INVALID: timedelta(days=7),
     SignatureStatus.UNCHECKED: timedelta(days=90),
@@ -42,16 +42,14 @@ def is_flooding(address: str | None) -> bool:
     unproven = InboundEvent.objects.filter(address=address, received_at__gt=timezone.now() - FLOOD_WINDOW).exclude(
         signature_status=SignatureStatus.VALID
     )
-    counts = Counter(unproven.values_list("signature_status", flat=True)[: UNCHECKED_AT_MOST + FORGERIES_AT_MOST])
-    return (
-        counts[SignatureStatus.INVALID] >= FORGERIES_AT_MOST or counts[SignatureStatus.UNCHECKED] >= UNCHECKED_AT_MOST
-    )
+    counts = Counter(unproven.values_list("signature_status", flat=True)[: MAX_UNCHECKED + MAX_FORGERIES])
+    return counts[SignatureStatus.INVALID] >= MAX_FORGERIES or counts[SignatureStatus.UNCHECKED] >= MAX_UNCHECKED
 
 
 def forget_old_events() -> int:
     """Delete events that have been dealt with and are past their time; returns how many."""
     gone = 0
-    for status, life in KEPT.items():
+    for status, life in RETENTION.items():
         old = InboundEvent.objects.filter(
             signature_status=status, received_at__lt=timezone.now() - life, next_try_at=None
         )

@@ -7,7 +7,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from avatarsite.inbox.receive import BODY_LIMIT, is_flooding, store_event
+from avatarsite.inbox.receive import MAX_BODY, is_flooding, store_event
 from avatarsite.inbox.sources import SOURCES
 
 
@@ -19,7 +19,7 @@ def hook(request: HttpRequest, source: str) -> HttpResponseBase:
         raise Http404
     if request.method == "HEAD":  # some senders probe an address before they use it
         return HttpResponse(status=200)
-    if int(request.headers.get("Content-Length") or 0) > BODY_LIMIT:
+    if int(request.headers.get("Content-Length") or 0) > MAX_BODY:
         return HttpResponse("Too large.\n", status=413, content_type="text/plain")
     try:
         body = request.body

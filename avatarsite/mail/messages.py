@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 # How long a server may refuse before a message is no news any more; no link in one lives shorter.
 PATIENCE = timedelta(days=2)
-KEPT = timedelta(days=60)
+RETENTION = timedelta(days=60)
 SUBJECT_LENGTH = 500
 # To one address in a day, by kind, so that nobody's mailbox is flooded in our name.
 MAX_A_DAY = 100
@@ -111,7 +111,7 @@ def withdraw(to: str, *, workspace: Workspace | None = None, kind: str = "") -> 
 
 def forget_old_mail() -> int:
     """Delete what has been sent, given up or withheld long ago; returns how many."""
-    old = MailMessage.objects.filter(created_at__lt=timezone.now() - KEPT).exclude(state=MailState.WAITING)
+    old = MailMessage.objects.filter(created_at__lt=timezone.now() - RETENTION).exclude(state=MailState.WAITING)
     return old.delete()[0]
 
 

@@ -1,4 +1,4 @@
-"""Who gets the mails about a workspace."""
+"""Recipients of the mails about a workspace."""
 
 from __future__ import annotations
 

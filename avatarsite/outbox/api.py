@@ -14,12 +14,12 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from avatarsite.api.fields import Body, Query, QueryInteger, StrictChoice, StrictInteger, StrictString
-from avatarsite.api.pagination import MOST, USUAL, page_of
+from avatarsite.api.pagination import MAX_PAGE_SIZE, PAGE_SIZE, page_of
 from avatarsite.api.problems import Problem, declare, translates
 from avatarsite.api.serializers import NoQuery, PageQuery, page_shape
 from avatarsite.api.views import ApiView
 from avatarsite.outbox import endpoints
-from avatarsite.outbox.endpoints import MOST_OVERLAP, OVERLAP, EndpointRefused
+from avatarsite.outbox.endpoints import MAX_OVERLAP, OVERLAP, EndpointRefused
 from avatarsite.outbox.event_types import EVERY, KINDS
 from avatarsite.outbox.events import fan_out
 from avatarsite.outbox.models import URL_LENGTH, Delivery, DeliveryState, Endpoint, EndpointState, Event
@@ -78,7 +78,7 @@ class RotateBody(Body):
     overlap_seconds = StrictInteger(
         required=False,
         min_value=0,
-        max_value=int(MOST_OVERLAP.total_seconds()),
+        max_value=int(MAX_OVERLAP.total_seconds()),
         help_text="How long the old secret signs, too. Usually a day; 0 for one that has leaked.",
     )
 
@@ -95,7 +95,7 @@ class DeliveriesQuery(PageQuery):
 class EventsQuery(Query):
     after = serializers.RegexField(NUMBER, required=False, help_text="The `number` of the last event that you have.")
     kind = serializers.ChoiceField(choices=list(KINDS), required=False)
-    limit = QueryInteger(required=False, default=USUAL, min_value=1, max_value=MOST)
+    limit = QueryInteger(required=False, default=PAGE_SIZE, min_value=1, max_value=MAX_PAGE_SIZE)
 
 
 class EndpointView(ApiView):

@@ -30,10 +30,10 @@ from avatarsite.outbox.posting import is_trusted
 from avatarsite.workspaces.encryption import decrypt, encrypt
 from avatarsite.workspaces.models import User, Workspace
 
-MOST_ENDPOINTS = 20
-MOST_REPLAYED = 10_000
+MAX_ENDPOINTS = 20
+MAX_REPLAYED = 10_000
 OVERLAP = timedelta(hours=24)
-MOST_OVERLAP = timedelta(days=7)
+MAX_OVERLAP = timedelta(days=7)
 LOOK_UP_SECONDS = 3.0
 BY_HAND = "Somebody of the workspace has done this."
 
@@ -97,8 +97,8 @@ def make_endpoint(
     """An endpoint that is told from now on. ``check_url`` comes before it. Raises EndpointRefused."""
     with transaction.atomic():
         Workspace.objects.select_for_update().get(pk=workspace.pk)  # so that two at once can't exceed the number
-        if Endpoint.objects.filter(workspace=workspace).count() >= MOST_ENDPOINTS:
-            raise EndpointRefused("url", f"A workspace has at most {MOST_ENDPOINTS} endpoints. Delete one first.")
+        if Endpoint.objects.filter(workspace=workspace).count() >= MAX_ENDPOINTS:
+            raise EndpointRefused("url", f"A workspace has at most {MAX_ENDPOINTS} endpoints. Delete one first.")
         return Endpoint.objects.create(
             workspace=workspace,
             made_by=user,
@@ -211,8 +211,8 @@ def replay(endpoint: Endpoint, since: datetime) -> int:
         had = Q(event__in=wanted)
         missed = wanted.exclude(deliveries__endpoint=row).order_by("number")
         count = Delivery.objects.filter(had, endpoint=row).count() + missed.count()
-        if count > MOST_REPLAYED:
-            sentence = f"{count:,} events came since then, and {MOST_REPLAYED:,} are sent again at once."
+        if count > MAX_REPLAYED:
+            sentence = f"{count:,} events came since then, and {MAX_REPLAYED:,} are sent again at once."
             raise EndpointRefused("since", f"{sentence} Choose a later time.")
         _send_again(row, had, timezone.now())
         create_deliveries(row, list(missed))

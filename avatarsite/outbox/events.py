@@ -15,7 +15,7 @@ from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, S
 from avatarsite.queue.sweeping import each
 
 BATCH = 500
-KEPT = timedelta(days=30)
+RETENTION = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 5_000
 
 
@@ -91,7 +91,7 @@ def fan_out_all() -> int:
 
 def forget_old_events() -> int:
     """Delete events of more than 30 days ago, with their deliveries; gives how many. Their numbers never come back."""
-    old = Event.objects.filter(created_at__lt=timezone.now() - KEPT).order_by("created_at")
+    old = Event.objects.filter(created_at__lt=timezone.now() - RETENTION).order_by("created_at")
     found = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
     Event.objects.filter(pk__in=found).delete()
     return len(found)

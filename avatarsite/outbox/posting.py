@@ -1,4 +1,4 @@
-"""One POST to a customer's address: looked at first, connected to as it was looked at, never by a proxy."""
+"""HTTP POST to a customer's address: looked at first, connected to as it was looked at, never by a proxy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from avatarsite.http.public_addresses import (
 
 SECONDS = 15.0  # for all of it: the name, the connection, the answer
 TIMEOUT = httpx.Timeout(SECONDS, connect=10.0)
-MOST_ANSWER = 4_096  # bytes of the answer that are kept
+MAX_ANSWER = 4_096  # bytes of the answer that are kept
 HEADERS = {"User-Agent": "AvatarStudio-Webhooks/1", "Accept-Encoding": "identity", "Content-Type": "application/json"}
 
 
@@ -108,11 +108,11 @@ async def _text_of(response: httpx.Response) -> str:
     try:
         async for piece in _pieces(response):
             found += piece
-            if len(found) >= MOST_ANSWER:
+            if len(found) >= MAX_ANSWER:
                 break
     except BadCoding as error:
         return f"What it answered can’t be read. {error}"
-    return found[:MOST_ANSWER].decode("utf-8", "replace").replace("\0", "�")
+    return found[:MAX_ANSWER].decode("utf-8", "replace").replace("\0", "�")
 
 
 async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:

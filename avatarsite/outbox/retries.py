@@ -12,8 +12,8 @@ WAITS = (5 * S, 2 * M, 13 * M, 45 * M, 1 * H, 2 * H, 4 * H, 8 * H, 16 * H, 20 * 
 TRIES = len(WAITS) + 1
 GIVEN_UP_AFTER = 72 * H
 JITTER = 0.1  # of each wait is added at most, so that what failed together does not come back together
-LONGEST_RETRY_AFTER = 24 * H
-FIRST_REST, LONGEST_REST = 5 * S, 15 * M
+MAX_RETRY_AFTER = 24 * H
+INITIAL_REST, MAX_REST = 5 * S, 15 * M
 # An outage of this many failures and this length: what waits is sent at once when it is over.
 OUTAGE_FAILURES, OUTAGE = 3, 2 * M
 
@@ -31,17 +31,17 @@ def is_last(tries: int, since: datetime, now: datetime) -> bool:
 
 def rest_after(failures: int) -> timedelta:
     """How long an endpoint gets nothing, after this many failures in a row."""
-    return min(FIRST_REST * (1 << min(failures - 1, 10)), LONGEST_REST)
+    return min(INITIAL_REST * (1 << min(failures - 1, 10)), MAX_REST)
 
 
 def retry_after(header: str, now: datetime) -> timedelta:
     """What Retry-After asks for, seconds or a date, at most a day; nothing for what can't be read."""
     text = header.strip()
     if text.isascii() and text.isdecimal():
-        return min(timedelta(seconds=int(text[:9])), LONGEST_RETRY_AFTER)
+        return min(timedelta(seconds=int(text[:9])), MAX_RETRY_AFTER)
     try:
         then = parsedate_to_datetime(text)
     except (TypeError, ValueError):
         return timedelta()
     then = then if then.tzinfo else then.replace(tzinfo=UTC)
-    return min(max(then - now, timedelta()), LONGEST_RETRY_AFTER)
+    return min(max(then - now, timedelta()), MAX_RETRY_AFTER)

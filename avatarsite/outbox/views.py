@@ -34,7 +34,7 @@ DONE = {
 @require_safe
 def webhooks(request: WorkspaceRequest) -> HttpResponse:
     rows = Endpoint.objects.filter(workspace=request.workspace).order_by("-id")
-    return render(request, "outbox/webhooks.html", {"endpoints": rows, "most": endpoints.MOST_ENDPOINTS})
+    return render(request, "outbox/webhooks.html", {"endpoints": rows, "most": endpoints.MAX_ENDPOINTS})
 
 
 @workspace_view(Action.MANAGE_WORKSPACE)

@@ -14,7 +14,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
-from avatarsite.http.doors import REFUSAL, most_bytes
+from avatarsite.http.doors import REFUSAL, max_bytes
 
 BOTH_LENGTHS = "The request has both a Content-Length and a Transfer-Encoding. Send one of them."
 CHUNKED_BEFORE_1_1 = "Transfer-Encoding needs HTTP/1.1. Send a Content-Length."
@@ -30,7 +30,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
             raise ParsingError(BOTH_LENGTHS)
         if "TRANSFER_ENCODING" in self.headers:  # left there by what is no HTTP/1.1
             raise ParsingError(CHUNKED_BEFORE_1_1)
-        self.most = most_bytes(self.path)
+        self.most = max_bytes(self.path)
         # Nobody is told to go on who has nothing to send, or too much of it.
         if self.body_rcv is None or self.content_length > self.most:
             self.expect_continue = False

@@ -1,4 +1,4 @@
-"""Who may do what, for every door: dashboard, API, admin site and commands all ask here."""
+"""Permissions: who may do what. Dashboard, API, admin site and commands all ask here."""
 
 from __future__ import annotations
 

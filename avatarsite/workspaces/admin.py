@@ -12,7 +12,7 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
 from avatarsite.admin.read_only import DeletedAlone, Kept, ReadOnly, customer
-from avatarsite.workspaces.emails import vouch
+from avatarsite.workspaces.emails import set_confirmed_email
 from avatarsite.workspaces.leaving import cut_to_role, end_access, note_switched
 from avatarsite.workspaces.models import AccessEvent, ApiToken, Invitation, Member, Role, User, Workspace
 from avatarsite.workspaces.tokens import revoke_for_operator
@@ -62,7 +62,7 @@ class UserAdmin(DeletedAlone, DjangoUserAdmin[User]):
         obj.email = obj.email.lower()
         super().save_model(request, obj, form, change)
         if not change or "email" in form.changed_data:
-            vouch(obj)
+            set_confirmed_email(obj)
         if change and "is_active" in form.changed_data:
             note_switched(obj, by=request.user if isinstance(request.user, User) else None)
 

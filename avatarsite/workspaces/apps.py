@@ -11,4 +11,4 @@ class WorkspacesConfig(AppConfig):
     def ready(self) -> None:
         from avatarsite.workspaces import create  # noqa: PLC0415 -- needs the models
 
-        create.watch_for_new_people()
+        create.create_for_new_people()

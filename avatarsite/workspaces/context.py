@@ -1,4 +1,4 @@
-"""What every template knows about the person and the workspace."""
+"""Template context: what every page knows about the person and the workspace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How workspaces begin: one for each new person, and more when they ask."""
+"""Creation of workspaces: one for each new person, and more when they ask."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ def first_workspace_name(user: User) -> str:
     return f"{first[:40]}'s workspace" if first else "My workspace"
 
 
-def _welcome(instance: User, *, created: bool, raw: bool = False, **_: Any) -> None:
+def _create_first_workspace(instance: User, *, created: bool, raw: bool = False, **_: Any) -> None:
     if created and not raw:
         create_workspace(instance, first_workspace_name(instance))
 
 
-def watch_for_new_people() -> None:
+def create_for_new_people() -> None:
     """One place for everybody: signed up, made in the admin site, by createsuperuser or by the demo's seed."""
-    post_save.connect(_welcome, sender=User, dispatch_uid="workspaces.welcome")
+    post_save.connect(_create_first_workspace, sender=User, dispatch_uid="workspaces.welcome")

@@ -1,4 +1,4 @@
-"""The door of every page of a workspace: it knows who comes, whether they belong here, and how far they may go."""
+"""Decorators of views: who comes, whether they belong to the workspace, and how far they may go in it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def workspace_view(
         @wraps(view)
         def guarded(request: Any, *args: Any, workspace: str, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
-                return to_sign_in(request)
+                return redirect_to_sign_in(request)
             member = membership(request.user, workspace)
             if member is None:
                 raise Http404
@@ -73,13 +73,13 @@ def person_view(
     @wraps(view)
     def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return to_sign_in(request)
+            return redirect_to_sign_in(request)
         return _private(view(request, *args, **kwargs))
 
     return guarded
 
 
-def to_sign_in(request: HttpRequest) -> HttpResponseBase:
+def redirect_to_sign_in(request: HttpRequest) -> HttpResponseBase:
     """Sign in first, then go on where they were. A form that was posted is not posted again: they see its page."""
     if request.headers.get("HX-Request"):
         sign_in = redirect_to_login(_place(request.headers.get("HX-Current-URL", "")) or "/")

@@ -1,69 +1,69 @@
-"""What can't be done with people and workspaces, each with the sentence that the person is shown."""
+"""Errors about people and workspaces, each with the sentence that the person is shown."""
 
 from __future__ import annotations
 
 from django.core.exceptions import PermissionDenied
 
 
-class Refused(Exception):
+class WorkspaceError(Exception):
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
         self.sentence = sentence
 
 
-class NotAllowed(Refused, PermissionDenied):
+class NotAllowed(WorkspaceError, PermissionDenied):
     """The role doesn't reach that far; becomes a 403 at every door."""
 
 
-class NameMissing(Refused):
+class NameMissing(WorkspaceError):
     pass
 
 
-class NotAMember(Refused):
+class NotAMember(WorkspaceError):
     pass
 
 
-class LastOwner(Refused):
+class LastOwner(WorkspaceError):
     pass
 
 
-class AlreadyMember(Refused):
+class AlreadyMember(WorkspaceError):
     pass
 
 
-class AlreadyInvited(Refused):
+class AlreadyInvited(WorkspaceError):
     pass
 
 
-class TooManyInvitations(Refused):
+class TooManyInvitations(WorkspaceError):
     pass
 
 
-class TooSoon(Refused):
+class TooSoon(WorkspaceError):
     pass
 
 
-class InvitationUnknown(Refused):
+class InvitationUnknown(WorkspaceError):
     pass
 
 
-class InvitationRevoked(Refused):
+class InvitationRevoked(WorkspaceError):
     pass
 
 
-class InvitationExpired(Refused):
+class InvitationExpired(WorkspaceError):
     pass
 
 
-class InvitationUsed(Refused):
+class InvitationUsed(WorkspaceError):
     pass
 
 
-class WrongAddress(Refused):
+class WrongAddress(WorkspaceError):
     pass
 
 
-class TokenRefused(Refused):
+class TokenRefused(WorkspaceError):
     """``field`` says which part of the token can't be as asked."""
 
     def __init__(self, field: str, sentence: str) -> None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from avatarsite.amounts import AmountField
 from avatarsite.workspaces.create import NAME_LENGTH
-from avatarsite.workspaces.emails import forget_claims
+from avatarsite.workspaces.emails import delete_unconfirmed
 from avatarsite.workspaces.errors import TokenRefused
 from avatarsite.workspaces.invitations import invitations, pending
 from avatarsite.workspaces.models import INVITED_ROLES, Role, Scope, User
@@ -58,7 +58,7 @@ class SignUpForm(InOurWords, account.SignupForm):  # type: ignore[misc]
     )
 
     def validate_unique_email(self, value: str) -> str:
-        forget_claims(value)
+        delete_unconfirmed(value)
         return str(super().validate_unique_email(value))
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:

@@ -1,4 +1,4 @@
-"""What ends when somebody loses access: their tokens, or what these may do too much, and the invitations they sent.
+"""Loss of access, and what ends with it: tokens, or what these may do too much, and the invitations they sent.
 
 Sessions need no end: each page asks for the membership. Webhook endpoints stay the workspace's, whoever made them.
 That a token never does more than its maker may is enforced where it is read (``tokens.token_of``); here it is written

@@ -1,4 +1,4 @@
-"""Who belongs to a workspace and as what. A workspace always has at least one owner."""
+"""Members: who belongs to a workspace and as what. A workspace always has at least one owner."""
 
 from __future__ import annotations
 

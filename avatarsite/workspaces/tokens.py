@@ -25,8 +25,8 @@ from avatarsite.workspaces.models import ApiToken, Member, Scope, User, Workspac
 
 LIVE, TEST = "ast_live_", "ast_test_"
 NAME_LENGTH = 60
-TOKENS_AT_ONCE = 100
-LONGEST_OVERLAP = timedelta(days=30)
+MAX_TOKENS = 100
+MAX_OVERLAP = timedelta(days=30)
 STAMP_EVERY = timedelta(minutes=1)
 _LETTERS = string.ascii_letters + string.digits
 _SECRET_LENGTH = 40
@@ -55,8 +55,8 @@ def make_token(  # noqa: PLR0913 -- each is a decision of whoever makes the toke
     )
     with one_at_a_time(workspace):
         token.maker = _demand_manager(workspace, user)
-        if live_tokens(workspace).count() >= TOKENS_AT_ONCE:
-            raise TokenRefused("name", f"A workspace has at most {TOKENS_AT_ONCE} tokens. Revoke one that is not used.")
+        if live_tokens(workspace).count() >= MAX_TOKENS:
+            raise TokenRefused("name", f"A workspace has at most {MAX_TOKENS} tokens. Revoke one that is not used.")
         return token, _issue(token)
 
 
@@ -82,8 +82,8 @@ def rotate_token(token: ApiToken, *, user: User, overlap: timedelta) -> tuple[Ap
 
     Raises NotAllowed, or TokenRefused for a token that is dead or has been replaced already.
     """
-    if not timedelta() <= overlap <= LONGEST_OVERLAP:
-        raise TokenRefused("overlap", f"The old token may work for {LONGEST_OVERLAP.days} days more at most.")
+    if not timedelta() <= overlap <= MAX_OVERLAP:
+        raise TokenRefused("overlap", f"The old token may work for {MAX_OVERLAP.days} days more at most.")
     with one_at_a_time(token.workspace):
         maker = _demand_manager(token.workspace, user)
         old = ApiToken.objects.select_related("workspace").get(pk=token.pk)

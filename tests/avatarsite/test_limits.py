@@ -5,11 +5,11 @@ import json
 import pytest
 from django.test import Client
 
-from avatarsite.http.doors import MOST_BYTES, NO_LENGTH, TOO_LARGE
+from avatarsite.http.doors import MAX_BYTES, NO_LENGTH, TOO_LARGE
 
 
 def test_a_request_that_announces_too_much_is_refused_unread() -> None:
-    answer = Client().post("/account/login/", data={}, CONTENT_LENGTH=str(MOST_BYTES + 1))
+    answer = Client().post("/account/login/", data={}, CONTENT_LENGTH=str(MAX_BYTES + 1))
     assert (answer.status_code, answer.content.decode()) == (413, f"{TOO_LARGE}\n")
 
 
@@ -24,7 +24,7 @@ def test_a_request_that_announces_too_much_is_refused_unread() -> None:
     ],
 )
 def test_a_door_refuses_too_much_in_its_own_form(path: str, body: object) -> None:
-    answer = Client().post(path, data={}, CONTENT_LENGTH=str(MOST_BYTES + 1))
+    answer = Client().post(path, data={}, CONTENT_LENGTH=str(MAX_BYTES + 1))
     assert (answer.status_code, json.loads(answer.content)) == (413, body)
 
 

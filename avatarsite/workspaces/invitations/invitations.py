@@ -17,7 +17,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from avatarsite.workspaces.access import Action, demand, roles_given_by
-from avatarsite.workspaces.emails import confirmed
+from avatarsite.workspaces.emails import is_confirmed
 from avatarsite.workspaces.errors import (
     AlreadyInvited,
     AlreadyMember,
@@ -143,7 +143,7 @@ def accept(user: User, token_hash: str) -> Member:
 
 def demand_address(user: User, invitation: Invitation) -> None:
     """Nothing, or WrongAddress: a link that was passed on lets nobody else in."""
-    if user.email != invitation.email or not confirmed(user, invitation.email):
+    if user.email != invitation.email or not is_confirmed(user, invitation.email):
         raise WrongAddress(
             f"This invitation is for {invitation.email}, and you are signed in as {user.email}. "
             f"Sign in with that address, or ask for an invitation to {user.email}."

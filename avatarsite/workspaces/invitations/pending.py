@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-from avatarsite.workspaces.errors import Refused
+from avatarsite.workspaces.errors import WorkspaceError
 from avatarsite.workspaces.invitations.invitations import demand_open, find
 from avatarsite.workspaces.last_seen import remember
 from avatarsite.workspaces.models import Invitation, Workspace
@@ -38,6 +38,6 @@ def open_invitation(request: HttpRequest) -> Invitation | None:
     try:
         invitation = find(kept(request))
         demand_open(invitation)
-    except Refused:
+    except WorkspaceError:
         return None
     return invitation

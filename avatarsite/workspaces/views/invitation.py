@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from avatarsite.workspaces.decorators import to_sign_in
-from avatarsite.workspaces.errors import InvitationUnknown, InvitationUsed, Refused, WrongAddress
+from avatarsite.workspaces.decorators import redirect_to_sign_in
+from avatarsite.workspaces.errors import InvitationUnknown, InvitationUsed, WorkspaceError, WrongAddress
 from avatarsite.workspaces.invitations import invitations, pending
 from avatarsite.workspaces.models import Invitation, Member, User
 
@@ -22,7 +22,7 @@ class Answer:
     """What the invitation page says: who invites to what, or why the link doesn't work."""
 
     invitation: Invitation | None
-    refusal: Refused | None = None
+    refusal: WorkspaceError | None = None
 
     @property
     def wrong_address(self) -> bool:
@@ -50,10 +50,10 @@ def invitation(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _page(request, _answer_to(request))
     if not isinstance(request.user, User):
-        return to_sign_in(request)
+        return redirect_to_sign_in(request)
     try:
         member = invitations.accept(request.user, pending.kept(request))
-    except Refused:
+    except WorkspaceError:
         return _page(request, _answer_to(request))
     pending.arrive(request, member.workspace)
     messages.success(request, f"Welcome to {member.workspace}. You are {member.as_role()} here.")
@@ -76,7 +76,7 @@ def _answer_to(request: HttpRequest) -> Answer:
         invitations.demand_open(found)
         if isinstance(request.user, User):
             invitations.demand_address(request.user, found)
-    except Refused as refused:
+    except WorkspaceError as refused:
         return Answer(found, refused)
     return Answer(found)
 

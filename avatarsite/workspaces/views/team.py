@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from avatarsite.workspaces import members
 from avatarsite.workspaces.access import ALLOWED, IN_WORDS, Action, may, roles_given_by
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
-from avatarsite.workspaces.errors import NotAllowed, Refused
+from avatarsite.workspaces.errors import NotAllowed, WorkspaceError
 from avatarsite.workspaces.forms import InvitationForm, RoleForm
 from avatarsite.workspaces.invitations import invitations
 from avatarsite.workspaces.invitations.invitations import Issued
@@ -61,7 +61,7 @@ def team_action(
                 sentence = view(request, row)
             except NotAllowed:
                 raise
-            except Refused as refused:
+            except WorkspaceError as refused:
                 messages.error(request, refused.sentence)
             else:
                 if sentence:
@@ -85,7 +85,7 @@ def team(request: WorkspaceRequest) -> HttpResponseBase:
                 _mail(request, invitations.invite(request.member, email, role))
         except NotAllowed:
             raise
-        except Refused as refused:
+        except WorkspaceError as refused:
             form.add_error("email", refused.sentence)
         else:
             return redirect("team", workspace=request.workspace.slug)
@@ -110,7 +110,7 @@ def revoke(request: WorkspaceRequest, row: int) -> str:
 def change_role(request: WorkspaceRequest, row: int) -> str:
     form = RoleForm(request.POST)
     if not form.is_valid():
-        raise Refused(str(form.errors["role"][0]))
+        raise WorkspaceError(str(form.errors["role"][0]))
     role, take = Role(form.cleaned_data["role"]), request.POST.get("tokens") == "take"
     changed, ended = members.change_role(request.member, _member(request, row), role, take_tokens=take)
     return f"{changed.user.get_full_name()} is now {changed.as_role()} of {request.workspace}.{_and(ended)}"
@@ -135,7 +135,7 @@ def hand_over(request: WorkspaceRequest, row: int) -> str:
 def leave(request: WorkspaceRequest) -> HttpResponseBase:
     try:
         members.leave_workspace(request.member)
-    except Refused as refused:
+    except WorkspaceError as refused:
         messages.error(request, refused.sentence)
         return redirect("team", workspace=request.workspace.slug)
     messages.success(request, f"You have left {request.workspace}.")

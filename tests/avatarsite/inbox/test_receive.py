@@ -32,18 +32,18 @@ def post(address: str) -> int:
 
 
 def test_who_sends_forgeries_is_told_to_wait_and_nobody_else_is() -> None:
-    lay(receive.FORGERIES_AT_MOST - 1, SignatureStatus.INVALID)
+    lay(receive.MAX_FORGERIES - 1, SignatureStatus.INVALID)
     assert post("192.0.2.7") == 200
     lay(1, SignatureStatus.INVALID)
     answer = Client(REMOTE_ADDR="192.0.2.7").post("/hooks/fal/", b'{"a": 1}', content_type="application/json")
     assert (answer.status_code, answer["Retry-After"]) == (429, "600")
     assert post("192.0.2.8") == 200
-    assert InboundEvent.objects.count() == receive.FORGERIES_AT_MOST + 1
+    assert InboundEvent.objects.count() == receive.MAX_FORGERIES + 1
 
 
 def test_valid_webhooks_and_old_forgeries_are_held_against_nobody() -> None:
-    lay(receive.FORGERIES_AT_MOST, SignatureStatus.VALID)
-    lay(receive.FORGERIES_AT_MOST, SignatureStatus.INVALID, age=receive.FLOOD_WINDOW)
+    lay(receive.MAX_FORGERIES, SignatureStatus.VALID)
+    lay(receive.MAX_FORGERIES, SignatureStatus.INVALID, age=receive.FLOOD_WINDOW)
     assert post("192.0.2.7") == 200
 
 

@@ -264,7 +264,7 @@ def test_a_secret_is_never_readable_in_the_table(client: Client, server: MailSer
 
 def test_old_rows_go_and_waiting_ones_stay(server: MailServer) -> None:
     owe(ALICE, BOB)
-    MailMessage.objects.update(created_at=timezone.now() - messages.KEPT - timedelta(days=1))
+    MailMessage.objects.update(created_at=timezone.now() - messages.RETENTION - timedelta(days=1))
     MailMessage.objects.filter(to=ALICE).update(state=MailState.SENT, next_try_at=None)
     assert forget_old_mail() == 1
     assert MailMessage.objects.get().to == BOB

@@ -163,7 +163,7 @@ def test_what_cannot_be_is_refused_with_its_field(cast: Cast, changes: dict[str,
 
 
 def test_a_workspace_has_so_many_and_no_more(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "TOKENS_AT_ONCE", 1)
+    monkeypatch.setattr(tokens, "MAX_TOKENS", 1)
     token, _ = make(cast)
     with pytest.raises(TokenRefused):
         make(cast)
