@@ -74,7 +74,7 @@ def _is_broken(found: Any) -> bool:
     """Whether it is text that no database keeps."""
     if not isinstance(found, str):
         return False
-    return "\x00" in found or any("\ud800" <= letter <= "\udfff" for letter in found)
+    return "\x00" in found or any("\ud800" <= character <= "\udfff" for character in found)
 
 
 def _is_deep(body: bytes) -> bool:

@@ -85,18 +85,18 @@ def write_mail(  # noqa: PLR0913 -- the columns of the row, and what its text is
         jobs.enqueue("avatarsite.send_mail")
 
 
-def envelope(mail: MailMessage) -> EmailMultiAlternatives:
+def build_message(mail: MailMessage) -> EmailMultiAlternatives:
     """The message as it goes out. Raises Unreadable for a text that was encrypted with a lost key.
 
     Its Message-ID is always the same, so that a mailbox shows once what a crash of ours had to send twice.
     """
     text = decrypt(mail.text) if mail.secret else mail.text
     named = {"Message-ID": f"<{sha256(mail.key.encode()).hexdigest()[:40]}@avatar-studio>"}
-    letter = EmailMultiAlternatives(mail.subject, text, settings.DEFAULT_FROM_EMAIL, [mail.to])
-    letter.extra_headers = {**mail.headers, **named}
-    page = render_to_string("mail/letter.html", {"subject": mail.subject, "paragraphs": paragraphs(text)})
-    letter.attach_alternative(page, "text/html")
-    return letter
+    message = EmailMultiAlternatives(mail.subject, text, settings.DEFAULT_FROM_EMAIL, [mail.to])
+    message.extra_headers = {**mail.headers, **named}
+    page = render_to_string("mail/base.html", {"subject": mail.subject, "paragraphs": paragraphs(text)})
+    message.attach_alternative(page, "text/html")
+    return message
 
 
 def withdraw(to: str, *, workspace: Workspace | None = None, kind: str = "") -> int:

@@ -58,7 +58,7 @@ class MailMessage(models.Model):
         return f"{self.kind} to {self.to}"
 
 
-class MailRound(models.Model):
+class MailLease(models.Model):
     """Lease of the sender: one process talks to the mail server, and nobody while it is away."""
 
     leased_until = models.DateTimeField()

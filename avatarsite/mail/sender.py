@@ -20,8 +20,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
-from avatarsite.mail.messages import PATIENCE, envelope
-from avatarsite.mail.models import MailMessage, MailRound, MailState
+from avatarsite.mail.messages import PATIENCE, build_message
+from avatarsite.mail.models import MailLease, MailMessage, MailState
 from avatarsite.queue import jobs
 
 logger = logging.getLogger(__name__)
@@ -85,20 +85,20 @@ def send_again(mail: MailMessage) -> bool:
 def _begin() -> datetime | None:
     now = timezone.now()
     until = now + ROUND_LEASE
-    if MailRound.objects.filter(pk=ROUND, leased_until__lte=now).update(leased_until=until):
+    if MailLease.objects.filter(pk=ROUND, leased_until__lte=now).update(leased_until=until):
         return until
-    if MailRound.objects.filter(pk=ROUND).exists():
+    if MailLease.objects.filter(pk=ROUND).exists():
         return None
     try:
         with transaction.atomic():
-            MailRound.objects.create(pk=ROUND, leased_until=until)
+            MailLease.objects.create(pk=ROUND, leased_until=until)
     except IntegrityError:
         return None
     return until
 
 
 def _end(leased_until: datetime, *, pause: timedelta) -> None:
-    MailRound.objects.filter(pk=ROUND, leased_until=leased_until).update(leased_until=timezone.now() + pause)
+    MailLease.objects.filter(pk=ROUND, leased_until=leased_until).update(leased_until=timezone.now() + pause)
 
 
 def _claim_next() -> MailMessage | None:
@@ -113,7 +113,7 @@ def _claim_next() -> MailMessage | None:
 
 def _send(mail: MailMessage) -> _Outcome:
     try:
-        outcome, error = _hand_over(envelope(mail))
+        outcome, error = _hand_over(build_message(mail))
     except Exception as broken:
         # Whatever is wrong with this message is nothing to the others.
         logger.exception("The mail %s can't be written", mail.pk)
@@ -129,14 +129,14 @@ def _send(mail: MailMessage) -> _Outcome:
     return outcome
 
 
-def _hand_over(letter: EmailMultiAlternatives) -> tuple[_Outcome, Exception | None]:
+def _hand_over(message: EmailMultiAlternatives) -> tuple[_Outcome, Exception | None]:
     connection = get_connection()
     try:
         connection.open()
     except Exception as error:  # noqa: BLE001 -- refused, hung, no such host, wrong password: nobody takes mail now
         return _Outcome.AWAY, error
     try:
-        taken = connection.send_messages([letter])
+        taken = connection.send_messages([message])
     except OSError as error:  # smtplib's errors are OSErrors too
         return _judged(error), error
     else:

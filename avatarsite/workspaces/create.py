@@ -22,7 +22,7 @@ _SUFFIX_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that reads as som
 
 def tidy_name(text: str, *, limit: int) -> str:
     """A name on one line: control characters (a line break would break a mail's subject) and spare spaces dropped."""
-    printable = "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in text)
+    printable = "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
     return " ".join(printable.split())[:limit].strip()
 
 

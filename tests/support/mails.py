@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 
-from avatarsite.mail.models import MailMessage, MailRound, MailState
+from avatarsite.mail.models import MailLease, MailMessage, MailState
 from avatarsite.mail.sender import send_due
 
 
@@ -27,5 +27,5 @@ def later(**time: float) -> None:
             give_up_at=row.give_up_at - passed,
             created_at=row.created_at - passed,
         )
-    for turn in MailRound.objects.all():
-        MailRound.objects.update(leased_until=turn.leased_until - passed)
+    for turn in MailLease.objects.all():
+        MailLease.objects.update(leased_until=turn.leased_until - passed)

@@ -65,4 +65,4 @@ class MailServer:
     @property
     def delivered(self) -> list[tuple[str, str]]:
         """Whom and what, in alphabetical order."""
-        return sorted((str(letter["To"]), str(letter["Subject"])) for letter in self.got)
+        return sorted((str(message["To"]), str(message["Subject"])) for message in self.got)

@@ -18,7 +18,7 @@ from django_q.models import OrmQ
 from avatarsite.alerts import raise_alert
 from avatarsite.mail import messages, sender
 from avatarsite.mail.messages import forget_old_mail, write_mail
-from avatarsite.mail.models import MailMessage, MailRound, MailState
+from avatarsite.mail.models import MailLease, MailMessage, MailState
 from avatarsite.mail.sender import send_due
 from avatarsite.models import Alert
 from avatarsite.outbox.mail import mail_endpoint
@@ -114,7 +114,7 @@ def test_each_kind_arrives_once_after_an_hour_without_a_mail_server(
         later(hours=1)
         send_due()
     assert len(server.got) == owed.total()
-    assert Counter(letter["Message-ID"] for letter in server.got).most_common(1)[0][1] == 1
+    assert Counter(message["Message-ID"] for message in server.got).most_common(1)[0][1] == 1
     assert server.delivered == sorted((mail.to, mail.subject) for mail in MailMessage.objects.all())
     assert set(MailMessage.objects.values_list("state", flat=True)) == {MailState.SENT}
     assert set(MailMessage.objects.filter(secret=True).values_list("text", flat=True)) == {""}
@@ -198,7 +198,7 @@ def test_killed_between_sending_and_marking_one_more_goes_out_under_the_same_id(
     later(minutes=6)
     assert send_due() == 2
     assert [to for to, _ in server.delivered] == [ALICE, ALICE, BOB]
-    assert len({letter["Message-ID"] for letter in server.got}) == 2
+    assert len({message["Message-ID"] for message in server.got}) == 2
 
 
 def test_the_good_bye_of_a_server_sends_nothing_twice(server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,8 +254,8 @@ def test_a_secret_is_never_readable_in_the_table(client: Client, server: MailSer
     row = MailMessage.objects.get()
     assert "/account/" not in row.text + row.subject + row.key
     send_due()
-    (letter,) = server.got
-    body = letter.get_body(("plain",))
+    (message,) = server.got
+    body = message.get_body(("plain",))
     assert body is not None
     assert "/account/password/reset/key/" in body.get_content()
     row.refresh_from_db()
@@ -285,13 +285,13 @@ def test_operators_see_the_mails_and_send_them_again(server: MailServer) -> None
     assert "1 of 2 queued." in answer.content.decode()
     send_due()
     assert [to for to, _ in server.delivered] == [ALICE, ALICE, BOB]
-    assert len({letter["Message-ID"] for letter in server.got}) == 2
+    assert len({message["Message-ID"] for message in server.got}) == 2
     assert not admin_site._registry[MailMessage].has_add_permission(answer.wsgi_request)
 
 
 def test_two_rounds_at_once_are_one(server: MailServer) -> None:
     owe(ALICE)
-    MailRound.objects.create(pk=sender.ROUND, leased_until=timezone.now() + timedelta(minutes=1))
+    MailLease.objects.create(pk=sender.ROUND, leased_until=timezone.now() + timedelta(minutes=1))
     assert send_due() == 0
-    MailRound.objects.update(leased_until=timezone.now())
+    MailLease.objects.update(leased_until=timezone.now())
     assert send_due() == 1
