@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.process, pytest.mark.xdist_group("api-live")]
 
 AT_ONCE = 50
 BOOKS = """
-from billing import ledger
+from billing.verify.verification import verify
 from billing.models import Hold
 from studio.models import Render
 from avatarsite.api.models import IdempotencyRecord
@@ -25,7 +25,7 @@ print(json.dumps({
     "renders": Render.objects.count(),
     "holds": Hold.objects.count(),
     "kept": IdempotencyRecord.objects.count(),
-    "findings": [str(finding) for finding in ledger.verify()],
+    "findings": [str(finding) for finding in verify()],
 }))
 """
 
