@@ -55,7 +55,7 @@ def _unreadable(_refusal: Unreadable) -> Problem:
     return Problem("secret_unreadable", "It was sealed with a key that this server no longer has.")
 
 
-class EndpointBody(Body):
+class EndpointInput(Body):
     url = StrictString(min_length=1, max_length=URL_LENGTH, help_text="A public https address.")
     kinds = serializers.ListField(
         child=StrictChoice(choices=[EVERY, *KINDS]),
@@ -67,14 +67,14 @@ class EndpointBody(Body):
     description = StrictString(required=False, max_length=120)
 
 
-class EndpointChangeBody(EndpointBody):
+class EndpointChangeInput(EndpointInput):
     url = StrictString(required=False, min_length=1, max_length=URL_LENGTH)
     state = StrictChoice(
         required=False, choices=EndpointState.values, help_text="`active` resumes: what was kept is sent."
     )
 
 
-class RotateBody(Body):
+class RotateInput(Body):
     overlap_seconds = StrictInteger(
         required=False,
         min_value=0,
@@ -83,7 +83,7 @@ class RotateBody(Body):
     )
 
 
-class ReplayBody(Body):
+class ReplayInput(Body):
     since = serializers.DateTimeField(help_text="Every event from then on is sent again, in order.")
 
 
@@ -127,12 +127,12 @@ class Endpoints(EndpointView):
         tags=TAGS,
         summary="Make a webhook endpoint",
         description="It is told of what happens from now on. Its secret has an address of its own.",
-        request=EndpointBody,
+        request=EndpointInput,
         responses={201: WebhookEndpointSerializer},
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(EndpointBody)
+        asked = self.body(EndpointInput)
         asked["url"] = endpoints.check_url(asked["url"])  # asks the resolver, which is no work for a transaction
 
         def operation() -> Response:
@@ -158,13 +158,13 @@ class OneEndpoint(EndpointView):
         operation_id="change_webhook_endpoint",
         tags=TAGS,
         summary="Change, pause, disable or resume a webhook endpoint",
-        request=EndpointChangeBody,
+        request=EndpointChangeInput,
         responses=WebhookEndpointSerializer,
     )
     def patch(self, _request: Any, endpoint: str) -> HttpResponseBase:
         self.query(NoQuery)
         self.one(endpoint)
-        asked = self.body(EndpointChangeBody)
+        asked = self.body(EndpointChangeInput)
         if "url" in asked:
             asked["url"] = endpoints.check_url(asked["url"])
 
@@ -217,12 +217,12 @@ class RotateSecret(EndpointView):
         tags=TAGS,
         summary="Replace the secret",
         description="Both secrets sign until the overlap is over. The new one is read at the secret’s own address.",
-        request=RotateBody,
+        request=RotateInput,
         responses=WebhookEndpointSerializer,
     )
     def post(self, _request: Any, endpoint: str) -> HttpResponseBase:
         self.query(NoQuery)
-        row, asked = self.one(endpoint), self.body(RotateBody)
+        row, asked = self.one(endpoint), self.body(RotateInput)
         overlap = timedelta(seconds=asked["overlap_seconds"]) if "overlap_seconds" in asked else OVERLAP
 
         def operation() -> Response:
@@ -257,12 +257,12 @@ class ReplayEndpoint(EndpointView):
         tags=TAGS,
         summary="Send every event since a time again",
         description="In order, with what the endpoint had and what it missed. A delivery keeps its sequence.",
-        request=ReplayBody,
+        request=ReplayInput,
         responses={202: ReplaySerializer},
     )
     def post(self, _request: Any, endpoint: str) -> HttpResponseBase:
         self.query(NoQuery)
-        row, asked = self.one(endpoint), self.body(ReplayBody)
+        row, asked = self.one(endpoint), self.body(ReplayInput)
         return self.run_once(lambda: Response({"deliveries": endpoints.replay(row, asked["since"])}, status=202))
 
 

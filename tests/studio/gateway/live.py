@@ -23,10 +23,10 @@ from tests.support.servers import free_ports
 from tests.support.sites import ROOT
 
 CREDIT = 100_000_000
-VERIFY = "from billing import ledger\nprint(json.dumps([str(found) for found in ledger.verify()]))"
+VERIFY = "from billing.verify.verification import verify\nprint(json.dumps([str(found) for found in verify()]))"
 STANDING = (
-    "from billing import ledger\nfrom avatarsite.workspaces.models import Workspace\n"
-    "balance = ledger.balance(Workspace.objects.get(pk={workspace!r}))\n"
+    "from billing.ledger import accounts\nfrom avatarsite.workspaces.models import Workspace\n"
+    "balance = accounts.balance(Workspace.objects.get(pk={workspace!r}))\n"
     "print(json.dumps([balance.available_micros, balance.held_micros]))"
 )
 REVOKE = (
