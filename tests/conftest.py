@@ -24,8 +24,21 @@ from tests.support.sites import copy_of_migrated, migrated_file
 PASSWORD = "correct horse battery"
 # Whoever asks for one of these talks to a server over a socket: a stand-in, a bucket, a site, a receiver.
 SERVERS = {"simulator_process", "stripe_process", "live_server", "s3", "inbox", "server", "there"}
-# What takes longer than ``make check`` has time for, by measured processor time.
-SLOW: tuple[str, ...] = ()
+# What takes longer than ``make check`` has time for: by measured processor time, or because it decodes in the sandbox.
+SLOW = (
+    "tests/avatarsite/outbox/test_sending.py::test_a_receiver_that_is_down_for_a_day_misses_nothing",
+    "tests/avatarsite/workspaces/test_access_ends.py::test_an_invitation_takes_as_long_for_a_known_address",
+    "tests/avatarsite/workspaces/test_access_ends.py::test_signing_up_takes_as_long_with_a_known_address",
+    "tests/avatarsite/workspaces/test_roles_by_http.py",
+    "tests/billing/reports/test_accounting.py::test_a_long_month_streams_in_flat_memory",
+    "tests/billing/stateful/",
+    "tests/flows/",
+    "tests/simulators/",
+    "tests/studio/api/test_as_code.py",
+    "tests/studio/api/test_docs.py",
+    "tests/studio/gateway/test_fuzz.py",
+    "tests/studio/media/",
+)
 
 
 @pytest.hookimpl(tryfirst=True)

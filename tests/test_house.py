@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 import grimp
 import pytest
 
+from tests.conftest import SLOW
 from tests.support.contract import facts
 from tests.support.paths import ROOT
 
@@ -107,6 +108,10 @@ def test_files_that_comments_and_pages_cite_are_there() -> None:
     assert [
         path for path in sorted(cited) if not any(ROOT.glob(path)) and not (ROOT / "templates" / path).exists()
     ] == []
+
+
+def test_what_make_check_leaves_out_is_there() -> None:
+    assert [name for name in SLOW if not (ROOT / name.partition("::")[0]).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
