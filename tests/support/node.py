@@ -19,7 +19,7 @@ from tests.support.paths import ROOT
 
 BIN = Path(sys.executable).parent
 NODE, NPM = str(BIN / "node"), str(BIN / "npm")
-JS = ROOT / "tests" / "gateway" / "js"
+JS = ROOT / "tests" / "studio" / "gateway" / "js"
 PINS = ("package.json", "package-lock.json")
 INSTALL_SECONDS = 300
 INSTALL = ("ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--loglevel=error")

@@ -51,7 +51,7 @@ class Shop:
         headers["Authorization"] = f"{scheme} {self.key}"
         return Client(HTTP_HOST="localhost").post(path, json.dumps(body), "application/json", headers=headers).json()
 
-    def asked(self, **headers: str) -> str:
+    def submit(self, **headers: str) -> str:
         """A request whose media are here, and that is about to be started."""
         reference = str(self.post(f"/compat/fal/{DRAFTS[Protocol.FAL]}", MEDIA, "Key", **headers)["request_id"])
         row = GatewayRequest.objects.get(reference=reference)
@@ -93,18 +93,18 @@ def one_task_uuid_comes_twice(shop: Shop) -> object:
 
 def one_key_comes_twice(shop: Shop) -> object:
     key = {"Idempotency-Key": str(uuid4())}
-    first, second = together(lambda: shop.asked(**key), lambda: shop.asked(**key))
+    first, second = together(lambda: shop.submit(**key), lambda: shop.submit(**key))
     return first == second, GatewayRequest.objects.filter(pk=first).count()
 
 
 def one_request_is_started_twice(shop: Shop) -> object:
-    row = shop.asked()
+    row = shop.submit()
     outcome = together(lambda: intake.start_request(row), lambda: intake.start_request(row))
     return outcome, Render.objects.filter(idempotency_key=f"gateway:{row}").count()
 
 
 def one_is_cancelled_while_it_starts(shop: Shop) -> object:
-    row = GatewayRequest.objects.get(pk=shop.asked())
+    row = GatewayRequest.objects.get(pk=shop.submit())
     held = posting.balance(shop.workspace).held_micros
     started, cancelled = together(lambda: intake.start_request(row.pk), lambda: f"cancelled {intake.cancel(row)}")
     row.refresh_from_db()

@@ -25,7 +25,7 @@ def bearer(gateway: Gateway) -> dict[str, str]:
     return {"Authorization": f"Bearer {gateway.key}"}
 
 
-def asked() -> Render:
+def rendered() -> Render:
     """The render that the one request here has become, with the inputs that it named."""
     driver.turn()
     row = GatewayRequest.objects.select_related("render").get()
@@ -42,7 +42,7 @@ def test_each_example_of_runware_is_accepted(gateway: Gateway, inbox: Inbox, tas
     answer = loopback.post(f"{gateway.url}/compat/runware/v1", json=[task], headers=bearer(gateway))
     acknowledged = {"taskType": "videoInference", "taskUUID": task["taskUUID"]}
     assert (answer.status_code, answer.json()) == (200, {"data": [acknowledged]})
-    render = asked()
+    render = rendered()
     assert (render.prompt, render.reference) == (task["positivePrompt"], task["taskUUID"])
     assert render.offer == f"runware:{task['model']}"
 
@@ -55,7 +55,7 @@ def test_each_example_of_fal_is_accepted(gateway: Gateway, example: dict[str, An
     answer = loopback.post(url, json=arguments, headers={"Authorization": f"Key {gateway.key}"}, timeout=60)
     assert answer.status_code == 200
     assert (answer.json().get("status"), answer.json().get("duration")) in [("IN_QUEUE", None), (None, 4.0)]
-    assert asked().prompt == ""
+    assert rendered().prompt == ""
 
 
 def test_the_example_of_aimlapi_is_accepted(gateway: Gateway, settings: Any) -> None:
@@ -64,4 +64,4 @@ def test_the_example_of_aimlapi_is_accepted(gateway: Gateway, settings: Any) -> 
     url = f"{gateway.url}/compat/aimlapi/v2/video/generations"
     answer = loopback.post(url, json=body, headers=bearer(gateway))
     assert (answer.status_code, answer.json()["status"]) == (200, "queued")
-    assert asked().prompt == body["prompt"]
+    assert rendered().prompt == body["prompt"]

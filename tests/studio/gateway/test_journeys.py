@@ -64,11 +64,11 @@ class Doors:
 
     def __init__(self, gateway: Gateway, key: str) -> None:
         self.gateway, self.key = gateway, key
-        self.asked: dict[tuple[str, str], str] = {}
+        self.references: dict[tuple[str, str], str] = {}
         self.portrait, self.voice = (upload.pk for upload in add_samples(gateway.workspace))
 
     def ask(self, door: str, end: str) -> None:
-        self.asked[door, end] = getattr(self, f"_{door}")()
+        self.references[door, end] = getattr(self, f"_{door}")()
 
     def call(self, method: str, path: str, scheme: str = "Bearer", **options: Any) -> httpx.Response:
         headers = {"Authorization": f"{scheme} {self.key}"}
@@ -96,11 +96,11 @@ class Doors:
         return str(made.json()["id"])
 
     def render(self, door: str, end: str) -> Render:
-        named = self.asked[door, end]
+        named = self.references[door, end]
         return Render.objects.get(pk=named) if door == "api" else Render.objects.get(reference=named)
 
     def cancel(self, door: str, page: Client) -> None:
-        named = self.asked[door, "cancelled"]
+        named = self.references[door, "cancelled"]
         if door == "api":
             self.call("POST", f"/api/v1/renders/{named}/cancel").raise_for_status()
         elif door == "fal":
@@ -110,9 +110,9 @@ class Doors:
             address = f"/w/{self.gateway.workspace.slug}/videos/{self.render(door, 'cancelled').pk}/cancel/"
             assert page.post(address).status_code == 302
 
-    def told(self, door: str, end: str) -> str:
+    def word_of(self, door: str, end: str) -> str:
         """The door's own word for how it ended."""
-        named = self.asked[door, end]
+        named = self.references[door, end]
         if door == "api":
             return str(self.call("GET", f"/api/v1/renders/{named}").json()["state"])
         if door == "fal":
@@ -150,7 +150,7 @@ def test_a_render_of_any_token_by_any_door_comes_to_its_end(
     watch(run_seconds=3.0)
     offer = registry.TEST_OFFER if test else "local:draft"
     stand = Render.objects.values_list("state", "offer", "test", "jobs__outcome")
-    assert list(stand) == [("rendering", offer, test, Outcome.ACCEPTED)] * len(doors.asked)
+    assert list(stand) == [("rendering", offer, test, Outcome.ACCEPTED)] * len(doors.references)
 
     for door in WORDS:
         engine.let_go(doors.render(door, "ready"))
@@ -165,7 +165,7 @@ def test_a_render_of_any_token_by_any_door_comes_to_its_end(
             break
 
     for door, words in WORDS.items():
-        assert (door, tuple(doors.told(door, end) for end in ENDS)) == (door, words)
+        assert (door, tuple(doors.word_of(door, end) for end in ENDS)) == (door, words)
         renders = [doors.render(door, end) for end in ENDS]
         assert [render.state for render in renders] == ["ready", "failed", "cancelled", "failed"]
         assert [render.failure_code for render in renders] == ["", "input", "", "overdue"]

@@ -15,7 +15,7 @@ from tests.conftest import Cast
 pytestmark = [pytest.mark.django_db]
 
 
-def asked(workspace: Workspace, *states: WebhookState, **also: Any) -> GatewayRequest:
+def new_request(workspace: Workspace, *states: WebhookState, **also: Any) -> GatewayRequest:
     row = GatewayRequest.objects.create(
         workspace=workspace, protocol="fal", reference=str(uuid4()), model="avatar-studio/draft", **also
     )
@@ -50,12 +50,12 @@ def test_it_names_fals_host_when_there_is_one(cast: Cast, settings: Any) -> None
 def test_it_shows_what_has_come_in_and_to_nobody_else(cast: Cast) -> None:
     refused = {"code": "voice_unreachable", "field": "voice", "message": "It could not be fetched."}
     rows = [
-        asked(cast.workspace, state=RequestState.REFUSED, error=refused),
-        asked(cast.workspace, WebhookState.DELIVERED, WebhookState.GIVEN_UP, state=RequestState.CANCELLED),
-        asked(cast.workspace, WebhookState.DELIVERED),
-        asked(cast.workspace, WebhookState.WAITING),
+        new_request(cast.workspace, state=RequestState.REFUSED, error=refused),
+        new_request(cast.workspace, WebhookState.DELIVERED, WebhookState.GIVEN_UP, state=RequestState.CANCELLED),
+        new_request(cast.workspace, WebhookState.DELIVERED),
+        new_request(cast.workspace, WebhookState.WAITING),
     ]
-    theirs = asked(cast.charlie.workspaces.get())
+    theirs = new_request(cast.charlie.workspaces.get())
     shown = page(cast)
     assert [row.reference in shown for row in (*rows, theirs)] == [True, True, True, True, False]
     for sentence in (

@@ -1,4 +1,4 @@
-"""What the sockets' connections are told, and when they are let go: with short times, in this process."""
+"""What the sockets' connections are pushed, and when they are let go: with short times, in this process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SESSION = UUID("f40c2aeb-f8a7-4af7-a1ab-7594c9bf778f")
 PING = json.dumps([{"taskType": "ping", "ping": True}])
 
 
-def asked(workspace: Workspace, session: UUID, state: RequestState = RequestState.REFUSED) -> str:
+def new_request(workspace: Workspace, session: UUID, state: RequestState = RequestState.REFUSED) -> str:
     row = GatewayRequest.objects.create(
         workspace=workspace, protocol=Protocol.RUNWARE, reference=str(uuid4()), model="m", session=session, state=state
     )
@@ -40,33 +40,33 @@ def key_of(workspace: Workspace, user: User, *scopes: Scope) -> str:
 
 def test_one_look_tells_each_session_of_its_own_and_of_at_most_twenty(cast: Cast) -> None:
     quiet, stranger = uuid4(), cast.charlie.workspaces.get()
-    mine = [asked(cast.workspace, SESSION) for _ in range(MAX_PUSHES + 5)]
-    one, foreign = asked(cast.workspace, quiet), asked(stranger, SESSION)
-    asked(cast.workspace, SESSION, RequestState.FETCHING)
-    asked(cast.workspace, uuid4())
+    mine = [new_request(cast.workspace, SESSION) for _ in range(MAX_PUSHES + 5)]
+    one, foreign = new_request(cast.workspace, quiet), new_request(stranger, SESSION)
+    new_request(cast.workspace, SESSION, RequestState.FETCHING)
+    new_request(cast.workspace, uuid4())
     found = pushes([SESSION, quiet], [])
     assert [push.request_id for push in found] == [*mine[:MAX_PUSHES], one, foreign]
-    told = [push.request_id for push in found]
-    assert [push.request_id for push in pushes([SESSION, quiet], told)] == mine[MAX_PUSHES:]
+    delivered = [push.request_id for push in found]
+    assert [push.request_id for push in pushes([SESSION, quiet], delivered)] == mine[MAX_PUSHES:]
     forget(mine)
     assert {push.request_id for push in pushes([SESSION, quiet], [])} == {one, foreign}
 
 
 def test_a_request_whose_video_was_deleted_is_over_and_has_nothing(cast: Cast) -> None:
-    gone = asked(cast.workspace, SESSION, RequestState.SUBMITTED)
+    gone = new_request(cast.workspace, SESSION, RequestState.SUBMITTED)
     assert pushes([SESSION], []) == [Push(gone, SESSION, cast.workspace.pk, [])]
 
 
 def test_a_row_that_can_not_be_told_is_an_alert_and_all_others_are_told(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, poisoned, last = (asked(cast.workspace, SESSION) for _ in range(3))
+    first, poisoned, last = (new_request(cast.workspace, SESSION) for _ in range(3))
 
-    def standing(row: GatewayRequest) -> None:
+    def broken(row: GatewayRequest) -> None:
         if row.pk == poisoned:
             raise ValueError("poisoned")
 
-    monkeypatch.setattr("studio.gateway.runware.pushes.status_of", standing)
+    monkeypatch.setattr("studio.gateway.runware.pushes.status_of", broken)
     assert [push.request_id for push in pushes([SESSION], [])] == [first, last]
     assert [poisoned in alert.message for alert in Alert.objects.filter(closed_at=None)] == [True]
 
@@ -80,11 +80,11 @@ def test_a_dead_token_is_one_that_is_revoked_expired_or_gone(cast: Cast) -> None
     assert dead_tokens(wanted) == wanted - {tokens[2].pk}
 
 
-# --- Who is told, and how long
+# --- Who gets a push, and how long
 
 
 class Listener:
-    """A connection that takes all it is told, unless it is deaf."""
+    """A connection that takes all that is pushed, unless it is deaf."""
 
     def __init__(self, who: frames.Known, *, deaf: bool = False) -> None:
         self.known: frames.Known | None = who
@@ -131,7 +131,7 @@ def known(key: str) -> frames.Known:
 
 @pytest.mark.usefixtures("brisk")
 def test_a_request_leaves_its_session_when_it_was_surely_told_of(cast: Cast) -> None:
-    row = asked(cast.workspace, SESSION)
+    row = new_request(cast.workspace, SESSION)
     who = known(key_of(cast.workspace, cast.alice))
     deaf, well = Listener(who, deaf=True), Listener(who)
 
@@ -153,7 +153,7 @@ def test_a_request_leaves_its_session_when_it_was_surely_told_of(cast: Cast) -> 
 
 @pytest.mark.usefixtures("brisk")
 def test_nobody_else_is_told_of_it(cast: Cast) -> None:
-    row = asked(cast.workspace, SESSION)
+    row = new_request(cast.workspace, SESSION)
     reader = known(key_of(cast.workspace, cast.alice))
     blind = known(key_of(cast.workspace, cast.alice, Scope.BILLING))
     stranger = known(key_of(cast.charlie.workspaces.get(), cast.charlie))
