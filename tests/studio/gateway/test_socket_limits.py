@@ -220,7 +220,7 @@ class SlowHub(hub.Hub):
 
     async def in_thread(self, _workspace_id: str, _work: Callable[..., Any], *given: Any) -> Any:
         if given[1] is None:
-            return frames.Known("secret", "tok_1", "ws_1", SESSION, may_be_told=True), []
+            return frames.Known("secret", "tok_1", "ws_1", SESSION, gets_pushes=True), []
         self.asked.set()
         await self.may_answer.wait()
         return given[1], [{"data": [VIDEO]}]
