@@ -18,11 +18,11 @@ STOPPED_WITHIN = 25.0  # a watch that nobody stops goes on for 45 s
 
 ASK = """
 from studio.pipeline.request.batches import request_batch
-from studio.pipeline.request.render_request import Wish
+from studio.pipeline.request.render_request import RenderRequest
 from tests.flows.cast import make_studio
 studio = make_studio(balance_micros=0, price_micros=0, voice_seconds=40)
-wish = Wish(studio.workspace, studio.project, studio.portrait, studio.voice)
-request_batch(studio.workspace, [wish] * 20, user=None)
+request = RenderRequest(studio.workspace, studio.project, studio.portrait, studio.voice)
+request_batch(studio.workspace, [request] * 20, user=None)
 print(json.dumps(None))
 """
 LOOK = """
