@@ -74,7 +74,7 @@ def test_a_failed_video_leaves_no_line(owner: Client, house: Workspace) -> None:
 def test_older_lines_follow_without_a_gap_and_each_page_adds_up(
     owner: Client, house: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(balance_page, "PAGE", 2)
+    monkeypatch.setattr(balance_page, "PAGE_SIZE", 2)
     for number in range(4):
         shop.ready(house, f"Video {number}")
     pages, before = [], ""
