@@ -21,6 +21,7 @@ from tests.corpus import hostile, pictures
 from tests.corpus.hostile import HOSTILE
 from tests.studio.api.live import MOVE_IN, LiveApi, live_api
 from tests.support.paths import SAMPLES
+from tests.support.processes import told
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attack-media")]
 
@@ -140,18 +141,18 @@ SAID = {"upload": 422, "data URI": 200, "address": 200}
 def service_bytes(site: LiveApi) -> int:
     """Of web, worker and sandbox with all that they have started: what is shared counts once (PSS)."""
     roots = [psutil.Process(process.pid) for process in site.started if process.poll() is None]
-    ours = {one for root in roots for one in [root, *root.children(recursive=True)]}
-    folder = str(site.site.folder)
-    for process in psutil.process_iter(["cmdline"]):
-        if "studio.media.sandbox.server" in (process.info["cmdline"] or []) and folder in str(process.environ()):
-            ours |= {process, *process.children(recursive=True)}
-    total = 0
-    for process in ours:
-        try:
-            total += process.memory_full_info().pss
-        except psutil.Error:
-            continue  # it has just ended
-    return total
+    roots += [one for one in psutil.process_iter(["cmdline"]) if is_sandbox_of(site, one)]
+    ours = {one for root in roots for one in [root, *told(partial(root.children, recursive=True), [])]}
+    return sum(told(partial(pss, one), 0) for one in ours)
+
+
+def is_sandbox_of(site: LiveApi, process: psutil.Process) -> bool:
+    is_sandbox = "studio.media.sandbox.server" in (process.info["cmdline"] or [])
+    return is_sandbox and str(site.site.folder) in str(told(process.environ, {}))
+
+
+def pss(process: psutil.Process) -> int:
+    return int(process.memory_full_info().pss)
 
 
 class Neighbour(threading.Thread):

@@ -14,6 +14,7 @@ import pytest
 
 from tests.attacks.test_waits import until
 from tests.studio.api.live import LiveApi, live_api
+from tests.support.processes import lives, told
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attacks")]
 
@@ -24,7 +25,8 @@ ALERTS = (
 
 def children(live: LiveApi) -> list[psutil.Process]:
     """The web processes; the sandbox for media, which the first of them starts, is no such."""
-    return [child for child in psutil.Process(live.started[0].pid).children() if "web" in child.cmdline()]
+    found = psutil.Process(live.started[0].pid).children()
+    return [child for child in found if lives(child) and "web" in told(child.cmdline, [])]
 
 
 def test_a_process_that_dies_is_replaced(tmp_path: Path) -> None:
@@ -32,7 +34,7 @@ def test_a_process_that_dies_is_replaced(tmp_path: Path) -> None:
         before = {child.pid for child in children(live)}
         assert len(before) == 2
         os.kill(min(before), signal.SIGKILL)
-        until(lambda: len({child.pid for child in children(live) if child.status() != "zombie"} - before) == 1, 20)
+        until(lambda: len({child.pid for child in children(live)} - before) == 1, 20)
         for _ in range(10):
             assert httpx.get(f"{live.address}/healthz", timeout=10, trust_env=False).status_code == 200
 
@@ -57,7 +59,7 @@ def test_its_children_end_with_it(tmp_path: Path) -> None:
     with live_api(tmp_path) as live:
         (child,) = children(live)
         live.started[0].kill()
-        until(lambda: not child.is_running() or child.status() == "zombie", 20)
+        until(lambda: not lives(child), 20)
 
 
 def test_a_proxy_that_nobody_named_is_told_of_once(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.processes import lives
 from tests.support.sites import ROOT, Site, fresh_site
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("worker")]
@@ -69,10 +70,6 @@ def clusters(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """The main process of each cluster, ``main`` first."""
     mains = psutil.Process(process.pid).children()
     return sorted(mains, key=lambda main: main.name())
-
-
-def lives(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def parts(main: psutil.Process) -> tuple[psutil.Process, list[psutil.Process], psutil.Process, psutil.Process]:
