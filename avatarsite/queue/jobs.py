@@ -62,9 +62,12 @@ def enqueue(name: str, /, *, cluster: str = "", **arguments: Any) -> None:
     vanishes with a rollback.
     """
     json.dumps(arguments)
+    async_task(path_of(name), **arguments, q_options=options_of(name, cluster=cluster))
+
+
+def options_of(name: str, *, cluster: str = "") -> dict[str, Any]:
+    """How django-q2 is to run the task, whether somebody queues it or the clock does."""
     # The cluster is always named: left out, django-q2 takes that of the process we happen to be in.
     task = task_of(name)
     options: dict[str, Any] = {"task_name": name, "cluster": cluster or task.cluster}
-    if task.timeout:
-        options["timeout"] = task.timeout
-    async_task(path_of(name), **arguments, q_options=options)
+    return options | {"timeout": task.timeout} if task.timeout else options

@@ -16,6 +16,7 @@ def sync_schedules() -> list[str]:
     for name, task in tasks.items():
         defaults = {
             "func": jobs.path_of(name),
+            "kwargs": repr({"q_options": jobs.options_of(name)}),
             "schedule_type": Schedule.MINUTES,
             "minutes": task.every_minutes,
             "repeats": -1,

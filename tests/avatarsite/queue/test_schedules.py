@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django_q.models import Schedule
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+from django_q.scheduler import scheduler
 
 from avatarsite.queue import jobs
 from avatarsite.queue.schedules import sync_schedules
@@ -27,3 +29,14 @@ def test_rows_are_added_corrected_and_removed() -> None:
     assert set(Schedule.objects.values_list("name", flat=True)) == set(jobs.by_the_clock())
     found = Schedule.objects.get(name="studio.sweep")
     assert (found.func, found.minutes, found.cluster, found.repeats) == ("studio.tasks.sweep", 1, jobs.MAIN, -1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_clock_queues_has_its_name_and_its_time() -> None:
+    sync_schedules()
+    Schedule.objects.exclude(name="studio.verify_storage").delete()
+    Schedule.objects.update(next_run=timezone.now())
+    scheduler()
+    (task,) = [row.task for row in OrmQ.objects.all()]
+    expected = ("studio.verify_storage", "studio.tasks.verify_storage", 900)
+    assert (task["name"], task["func"], task["timeout"]) == expected
