@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 
 
 class SiteConfig(AppConfig):
@@ -20,3 +21,9 @@ class SiteConfig(AppConfig):
         jobs.register("avatarsite.forget_mail", every_minutes=60)
         jobs.register("avatarsite.sweep_webhooks", every_minutes=1)
         jobs.register("avatarsite.forget_events", every_minutes=60)
+
+
+class AdminSiteConfig(SimpleAdminConfig):
+    """Django's, with our site. Its pages are loaded by urls.py, so by no worker."""
+
+    default_site = "avatarsite.admin.site.AdminSite"

@@ -11,6 +11,7 @@ import dj_database_url
 import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -75,7 +76,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are loaded by urls.py, so by no worker
+    "unfold.apps.BasicAppConfig",  # before the admin site, whose templates it replaces
+    "avatarsite.apps.AdminSiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -447,6 +449,25 @@ AIMLAPI_URL = env.url("AIMLAPI_URL") or "https://api.aimlapi.com"
 
 # The addresses above are stand-ins of the providers (`make simulate`), and every page says so.
 STAND_INS = env.flag("STAND_INS", default=False)
+
+# --- The admin site's look; its colours are in static/css/desk.css ----------------------------------------------------
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Avatar Studio",
+    "SITE_HEADER": "Avatar Studio",
+    "SITE_ICON": lambda _request: static("img/mark.svg"),
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("img/mark.svg")},
+    ],
+    "SHOW_VIEW_ON_SITE": False,
+    "COLORS": "avatarsite.admin.site.colours",
+    "STYLES": [
+        lambda _request: static("css/tokens.css"),
+        lambda _request: static("css/desk.css"),
+        lambda _request: static("css/books.css"),
+    ],
+    "SIDEBAR": {"show_search": True, "navigation": "avatarsite.admin.site.navigation"},
+}
 
 # --- The API ---------------------------------------------------------------------------------------------------------
 

@@ -4,16 +4,16 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from avatarsite.admin.base import ModelAdmin, Work
 from avatarsite.admin.read_only import Kept
 from avatarsite.alerts import close_alert
 from avatarsite.models import Alert
 
-admin.site.site_header = admin.site.site_title = "Avatar Studio"
-admin.site.index_title = "Operations"
-
 
 @admin.register(Alert)
-class AlertAdmin(Kept, admin.ModelAdmin[Alert]):
+class AlertAdmin(Kept, ModelAdmin[Alert]):
+    work = Work.DAILY
+    place = 10
     list_display = ("message", "kind", "count", "first_at", "last_at", "closed_at")
     list_filter = ("kind", ("closed_at", admin.EmptyFieldListFilter), "last_at")
     search_fields = ("key", "message")

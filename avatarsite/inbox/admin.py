@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from avatarsite.admin.base import ModelAdmin, Work
 from avatarsite.admin.read_only import ActionsOnly
 from avatarsite.inbox.models import InboundEvent
 from avatarsite.inbox.receive import replay
@@ -12,7 +13,10 @@ SHOWN = 20_000
 
 
 @admin.register(InboundEvent)
-class InboundEventAdmin(ActionsOnly, admin.ModelAdmin[InboundEvent]):
+class InboundEventAdmin(ActionsOnly, ModelAdmin[InboundEvent]):
+    work = Work.DAILY
+    place = 60
+    title = "Incoming webhooks"
     list_display = ("source", "event_id", "signature_status", "received_at", "deliveries", "handled_at", "outcome")
     list_filter = ("source", "signature_status", "received_at")
     search_fields = ("event_id",)

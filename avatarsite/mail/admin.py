@@ -8,13 +8,17 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.timesince import timesince
 
+from avatarsite.admin.base import ModelAdmin, Work
 from avatarsite.admin.read_only import ActionsOnly
 from avatarsite.mail.models import MailMessage
 from avatarsite.mail.sender import send_again
 
 
 @admin.register(MailMessage)
-class MailMessageAdmin(ActionsOnly, admin.ModelAdmin[MailMessage]):
+class MailMessageAdmin(ActionsOnly, ModelAdmin[MailMessage]):
+    work = Work.DAILY
+    place = 70
+    title = "Mails"
     list_display = ("to", "kind", "state", "tries", "last_error", "age", "next_try_at", "sent_at")
     list_filter = ("state", "kind", "created_at")
     search_fields = ("to", "subject")

@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from avatarsite.admin.base import ModelAdmin, TabularInline, Work
 from avatarsite.admin.read_only import ActionsOnly, Kept, customer
 from avatarsite.outbox.endpoints import EndpointRefused, resend
 from avatarsite.outbox.models import Attempt, Delivery, Endpoint, Event
@@ -14,7 +15,10 @@ AT_ONCE = 500
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(ActionsOnly, admin.ModelAdmin[Endpoint]):
+class EndpointAdmin(ActionsOnly, ModelAdmin[Endpoint]):
+    work = Work.CUSTOMERS
+    place = 70
+    title = "Webhook endpoints"
     list_display = ("id", "workspace", "url", "state", "failures", "dark_since", "last_sequence")
     list_filter = ("state",)
     list_select_related = ("workspace",)
@@ -22,13 +26,16 @@ class EndpointAdmin(ActionsOnly, admin.ModelAdmin[Endpoint]):
     exclude = ("secret", "old_secret")
 
 
-class Attempts(Kept, admin.TabularInline[Attempt, Delivery]):
+class Attempts(Kept, TabularInline[Attempt, Delivery]):
     model = Attempt
     readonly_fields = ("at", "code", "took_ms", "answer")
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ActionsOnly, admin.ModelAdmin[Delivery]):
+class DeliveryAdmin(ActionsOnly, ModelAdmin[Delivery]):
+    work = Work.DAILY
+    place = 50
+    title = "Webhook deliveries"
     list_display = ("id", "endpoint", "sequence", "event", "state", "tries", "next_try_at", "answer_code")
     list_filter = ("state",)
     list_select_related = ("endpoint", "event")
@@ -51,7 +58,10 @@ class DeliveryAdmin(ActionsOnly, admin.ModelAdmin[Delivery]):
 
 
 @admin.register(Event)
-class EventAdmin(ActionsOnly, admin.ModelAdmin[Event]):
+class EventAdmin(ActionsOnly, ModelAdmin[Event]):
+    work = Work.PLUMBING
+    place = 30
+    title = "Events for webhooks"
     list_display = ("id", "workspace", "number", "kind", "subject", "created_at")
     list_filter = ("kind",)
     list_select_related = ("workspace",)

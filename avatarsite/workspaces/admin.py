@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.decorators import secure_admin_login
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -11,17 +10,12 @@ from django.db.models import Count, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
+from avatarsite.admin.base import ModelAdmin, TabularInline, Work
 from avatarsite.admin.read_only import DeletedAlone, Kept, ReadOnly, customer
 from avatarsite.workspaces.emails import set_confirmed_email
 from avatarsite.workspaces.leaving import cut_to_role, end_access, note_switched
 from avatarsite.workspaces.models import AccessEvent, ApiToken, Invitation, Member, Role, User, Workspace
 from avatarsite.workspaces.tokens import revoke_for_operator
-
-# Signing in to the admin site goes through the same door as everybody's, second factor and rate limits included.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.site_header = "Avatar Studio"
-admin.site.site_title = "Avatar Studio admin"
-admin.site.index_title = "Operations"
 
 
 class NewUserForm(AdminUserCreationForm[User]):
@@ -30,7 +24,7 @@ class NewUserForm(AdminUserCreationForm[User]):
         fields = ("email", "name")
 
 
-class MembershipInline(Kept, admin.TabularInline[Member, User]):
+class MembershipInline(Kept, TabularInline[Member, User]):
     model = Member
     extra = 0
     fields = ("workspace", "role", "created_at")
@@ -39,7 +33,10 @@ class MembershipInline(Kept, admin.TabularInline[Member, User]):
 
 
 @admin.register(User)
-class UserAdmin(DeletedAlone, DjangoUserAdmin[User]):
+class UserAdmin(DeletedAlone, DjangoUserAdmin[User], ModelAdmin[User]):
+    work = Work.CUSTOMERS
+    place = 20
+    title = "People"
     ordering = ("email",)
     list_display = ("email", "name", "is_active", "is_staff", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser")
@@ -87,7 +84,7 @@ class OwnersFormSet(BaseInlineFormSet[Member, Workspace, forms.ModelForm[Member]
         return saved
 
 
-class MemberInline(admin.TabularInline[Member, Workspace]):
+class MemberInline(TabularInline[Member, Workspace]):
     model = Member
     formset = OwnersFormSet
     extra = 0
@@ -96,7 +93,9 @@ class MemberInline(admin.TabularInline[Member, Workspace]):
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(DeletedAlone, admin.ModelAdmin[Workspace]):
+class WorkspaceAdmin(DeletedAlone, ModelAdmin[Workspace]):
+    work = Work.CUSTOMERS
+    place = 10
     list_display = ("name", "slug", "people", "created_at")
     search_fields = ("name", "slug", "id", "memberships__user__email")
     readonly_fields = ("id", "created_at")
@@ -114,7 +113,9 @@ class WorkspaceAdmin(DeletedAlone, admin.ModelAdmin[Workspace]):
 
 
 @admin.register(Invitation)
-class InvitationAdmin(admin.ModelAdmin[Invitation]):
+class InvitationAdmin(ModelAdmin[Invitation]):
+    work = Work.CUSTOMERS
+    place = 40
     list_display = ("email", "workspace", "role", "invited_by", "sent_at", "expires_at", "accepted_at", "revoked_at")
     search_fields = ("email", *customer())
     list_select_related = ("workspace", "invited_by")
@@ -129,7 +130,9 @@ class InvitationAdmin(admin.ModelAdmin[Invitation]):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(Kept, admin.ModelAdmin[ApiToken]):
+class ApiTokenAdmin(Kept, ModelAdmin[ApiToken]):
+    work = Work.CUSTOMERS
+    place = 30
     list_display = ("name", "prefix", "workspace", "made_by", "test", "last_used_at", "expires_at", "revoked_at")
     list_filter = ("test",)
     search_fields = ("id", "name", "prefix", "made_by__email", *customer())
@@ -145,7 +148,9 @@ class ApiTokenAdmin(Kept, admin.ModelAdmin[ApiToken]):
 
 
 @admin.register(AccessEvent)
-class AccessEventAdmin(ReadOnly, admin.ModelAdmin[AccessEvent]):
+class AccessEventAdmin(ReadOnly, ModelAdmin[AccessEvent]):
+    work = Work.CUSTOMERS
+    place = 50
     list_display = ("at", "workspace", "what", "by")
     search_fields = ("what", "workspace__slug", "person__email")
     list_select_related = ("workspace", "by")

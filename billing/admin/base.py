@@ -8,13 +8,14 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from avatarsite.admin.base import ModelAdmin
 from avatarsite.admin.read_only import ReadOnly
 from billing.money import usd
 
 M = TypeVar("M", bound=models.Model)
 
 
-class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin[M], Generic[M]):
+class ReadOnlyAdmin(ReadOnly, ModelAdmin[M], Generic[M]):
     show_full_result_count = False
     list_per_page = 50
     money_of_a_row: tuple[Any, ...] = ()  # columns of money that the list has no room for

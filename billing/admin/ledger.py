@@ -14,10 +14,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 
+from avatarsite.admin.acts import form_page, log_once, row_url
+from avatarsite.admin.base import Work
 from avatarsite.admin.read_only import customer
 from avatarsite.amounts import AmountField
 from avatarsite.workspaces.models import User, Workspace
-from billing.admin.actions import form_page, log_once, row_url
 from billing.admin.base import ReadOnlyAdmin, dollars
 from billing.admin.stripe import freeze_view
 from billing.errors import KeyConflict
@@ -69,6 +70,9 @@ class GrantForm(forms.Form):
 
 @admin.register(LedgerAccount)
 class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
+    work = Work.MONEY
+    place = 10
+    title = "Wallets and accounts"
     list_display = (
         "code",
         "workspace",
@@ -164,6 +168,8 @@ def _may_grant(request: HttpRequest) -> bool:
 
 @admin.register(CreditLot)
 class CreditLotAdmin(ReadOnlyAdmin[CreditLot]):
+    work = Work.MONEY
+    place = 60
     list_display = (
         "id",
         "account",
@@ -181,6 +187,8 @@ class CreditLotAdmin(ReadOnlyAdmin[CreditLot]):
 
 @admin.register(Hold)
 class HoldAdmin(ReadOnlyAdmin[Hold]):
+    work = Work.MONEY
+    place = 70
     list_display = (
         "key",
         "subject",
@@ -196,6 +204,8 @@ class HoldAdmin(ReadOnlyAdmin[Hold]):
 
 @admin.register(Transfer)
 class TransferAdmin(ReadOnlyAdmin[Transfer]):
+    work = Work.MONEY
+    place = 80
     list_display = (
         "created_at",
         "kind",
@@ -215,6 +225,8 @@ class TransferAdmin(ReadOnlyAdmin[Transfer]):
 
 @admin.register(Price)
 class PriceAdmin(ReadOnlyAdmin[Price]):
+    work = Work.MONEY
+    place = 50
     list_display = (
         "offer",
         dollars("cost_micros_per_second", "Cost a second"),
@@ -318,6 +330,8 @@ def _prefilled(price: Price) -> dict[str, Any]:
 
 @admin.register(Usage)
 class UsageAdmin(ReadOnlyAdmin[Usage]):
+    work = Work.MONEY
+    place = 90
     list_display = (
         "subject",
         "workspace",

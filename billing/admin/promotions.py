@@ -14,10 +14,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils import timezone
 
+from avatarsite.admin.acts import form_page, row_url
+from avatarsite.admin.base import ModelAdmin, TabularInline, Work
 from avatarsite.admin.read_only import ReadOnly, customer
 from avatarsite.amounts import AmountField
 from avatarsite.workspaces.models import User
-from billing.admin.actions import form_page, row_url
 from billing.admin.base import dollars
 from billing.models import PromotionCode, PromotionUse
 from billing.models.ledger import MEMO_LENGTH
@@ -109,7 +110,7 @@ class StopForm(forms.Form):
     reason = forms.CharField(max_length=MEMO_LENGTH, help_text="For the history of this code; customers don't see it.")
 
 
-class UseInline(ReadOnly, admin.TabularInline[PromotionUse, PromotionCode]):
+class UseInline(ReadOnly, TabularInline[PromotionUse, PromotionCode]):
     model = PromotionUse
     fields = readonly_fields = ("workspace", "user", "lot", "created_at")
     extra = 0
@@ -126,7 +127,9 @@ class UseInline(ReadOnly, admin.TabularInline[PromotionUse, PromotionCode]):
 
 
 @admin.register(PromotionCode)
-class PromotionCodeAdmin(admin.ModelAdmin[PromotionCode]):
+class PromotionCodeAdmin(ModelAdmin[PromotionCode]):
+    work = Work.MONEY
+    place = 55
     list_display = (
         "code",
         dollars("amount_micros", "Credit"),

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils import timezone
 
+from avatarsite.admin.base import Work
 from billing.admin.base import ReadOnlyAdmin
 from billing.models import Books, Transfer
 from billing.prices import cost_drift
@@ -22,6 +23,9 @@ from billing.reports.csv_export import movements_csv
 
 @admin.register(Books)
 class BooksAdmin(ReadOnlyAdmin[Books]):
+    work = Work.MONEY
+    place = 5
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [

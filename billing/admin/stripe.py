@@ -14,10 +14,11 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
+from avatarsite.admin.acts import acted_before, form_page, log_once, row_url
+from avatarsite.admin.base import TabularInline, Work
 from avatarsite.admin.read_only import ReadOnly, customer
 from avatarsite.amounts import AmountField
 from avatarsite.workspaces.models import User, Workspace
-from billing.admin.actions import acted_before, form_page, log_once, row_url
 from billing.admin.base import ReadOnlyAdmin, dollars
 from billing.debts import freezes, receivables, write_offs
 from billing.ledger import accounts
@@ -103,7 +104,7 @@ class ReviewForm(ReasonForm):
         return ""
 
 
-class RefundInline(ReadOnly, admin.TabularInline[Refund, TopUp]):
+class RefundInline(ReadOnly, TabularInline[Refund, TopUp]):
     model = Refund
     fields = readonly_fields = (
         "stripe_id",
@@ -116,7 +117,7 @@ class RefundInline(ReadOnly, admin.TabularInline[Refund, TopUp]):
     extra = 0
 
 
-class DisputeInline(ReadOnly, admin.TabularInline[Dispute, TopUp]):
+class DisputeInline(ReadOnly, TabularInline[Dispute, TopUp]):
     model = Dispute
     fields = readonly_fields = ("stripe_id", "state", cents("amount_cents", "Disputed"), "reason", "evidence_due_at")
     extra = 0
@@ -124,6 +125,8 @@ class DisputeInline(ReadOnly, admin.TabularInline[Dispute, TopUp]):
 
 @admin.register(TopUp)
 class TopUpAdmin(ReadOnlyAdmin[TopUp]):
+    work = Work.MONEY
+    place = 20
     list_display = (
         "id",
         "workspace",
@@ -226,6 +229,8 @@ def _may_refund(request: HttpRequest) -> bool:
 
 @admin.register(Refund)
 class RefundAdmin(ReadOnlyAdmin[Refund]):
+    work = Work.MONEY
+    place = 30
     list_display = (
         "id",
         "top_up",
@@ -245,6 +250,8 @@ class RefundAdmin(ReadOnlyAdmin[Refund]):
 
 @admin.register(Dispute)
 class DisputeAdmin(ReadOnlyAdmin[Dispute]):
+    work = Work.MONEY
+    place = 40
     list_display = (
         "stripe_id",
         "state",
@@ -264,6 +271,8 @@ class DisputeAdmin(ReadOnlyAdmin[Dispute]):
 
 @admin.register(AutoTopUp)
 class AutoTopUpAdmin(ReadOnlyAdmin[AutoTopUp]):
+    work = Work.MONEY
+    place = 25
     list_display = (
         "workspace",
         "enabled",
@@ -282,6 +291,8 @@ class AutoTopUpAdmin(ReadOnlyAdmin[AutoTopUp]):
 
 @admin.register(StripeCustomer)
 class StripeCustomerAdmin(ReadOnlyAdmin[StripeCustomer]):
+    work = Work.MONEY
+    place = 100
     list_display = ("stripe_id", "workspace", "livemode", "email", "card_brand", "card_last4", "created_at")
     list_filter = ("livemode",)
     list_select_related = ("workspace",)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from avatarsite.admin.base import ModelAdmin, StackedInline, TabularInline, Work
 from avatarsite.admin.read_only import ActionsOnly, Kept, ReadOnly, customer
 from avatarsite.admin.reason import ask_reason
 from avatarsite.errors import DomainError
@@ -39,26 +40,28 @@ from studio.storage.local import signed_link
 STOPPED = "This video was stopped by the people who run the service."
 
 
-class JobInline(ReadOnly, admin.StackedInline[ProviderJob, Render]):
+class JobInline(ReadOnly, StackedInline[ProviderJob, Render]):
     model = ProviderJob
     extra = 0
     ordering = ("attempt",)
 
 
-class DeliveryInline(ReadOnly, admin.StackedInline[Delivery, Render]):
+class DeliveryInline(ReadOnly, StackedInline[Delivery, Render]):
     model = Delivery
     extra = 0
     exclude = ("url",)  # may carry a signature
 
 
-class EventInline(ReadOnly, admin.TabularInline[RenderEvent, Render]):
+class EventInline(ReadOnly, TabularInline[RenderEvent, Render]):
     model = RenderEvent
     extra = 0
     fields = ("at", "from_state", "to_state", "reason", "detail")
 
 
 @admin.register(Render)
-class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
+class RenderAdmin(ActionsOnly, ModelAdmin[Render]):
+    work = Work.DAILY
+    place = 20
     list_display = ("title", "workspace", "state", "offer", "held", "charged", "requested_by", "created_at")
     list_filter = ("state", "offer", "created_at")
     search_fields = ("=id", "title", *customer(), "requested_by__email", "jobs__provider_job_id")
@@ -169,7 +172,9 @@ class RenderAdmin(ActionsOnly, admin.ModelAdmin[Render]):
 
 
 @admin.register(Project)
-class ProjectAdmin(Kept, admin.ModelAdmin[Project]):
+class ProjectAdmin(Kept, ModelAdmin[Project]):
+    work = Work.CUSTOMERS
+    place = 80
     list_display = ("name", "workspace", "created_at", "archived_at")
     search_fields = ("=id", "name", *customer())
     list_select_related = ("workspace",)
@@ -177,7 +182,9 @@ class ProjectAdmin(Kept, admin.ModelAdmin[Project]):
 
 
 @admin.register(Upload)
-class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
+class UploadAdmin(ReadOnly, ModelAdmin[Upload]):
+    work = Work.CUSTOMERS
+    place = 90
     list_display = ("name", "kind", "workspace", "size", "created_by", "created_at")
     list_filter = ("kind", "created_at")
     search_fields = ("=id", "name", "=sha256", *customer())
@@ -191,7 +198,9 @@ class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
 
 
 @admin.register(ProviderJob)
-class ProviderJobAdmin(ReadOnly, admin.ModelAdmin[ProviderJob]):
+class ProviderJobAdmin(ReadOnly, ModelAdmin[ProviderJob]):
+    work = Work.DAILY
+    place = 30
     list_display = ("render", "attempt", "offer", "outcome", "status", "failure_code", "created_at", "finished_at")
     list_filter = ("offer", "outcome", "status", "created_at")
     search_fields = (
@@ -208,7 +217,10 @@ class ProviderJobAdmin(ReadOnly, admin.ModelAdmin[ProviderJob]):
 
 
 @admin.register(OfferHealth)
-class OfferHealthAdmin(ActionsOnly, admin.ModelAdmin[OfferHealth]):
+class OfferHealthAdmin(ActionsOnly, ModelAdmin[OfferHealth]):
+    work = Work.DAILY
+    place = 40
+    title = "Offers"
     list_display = (
         "offer",
         "circuit",
@@ -265,9 +277,11 @@ def _user(request: HttpRequest) -> User:
 
 
 @admin.register(StorageUse)
-class StorageUseAdmin(admin.ModelAdmin[StorageUse]):
+class StorageUseAdmin(ModelAdmin[StorageUse]):
     """Where a workspace gets a quota of its own."""
 
+    work = Work.CUSTOMERS
+    place = 100
     list_display = ("workspace", "used", "quota_gb", "quota_reason")
     search_fields = customer()
     list_select_related = ("workspace",)
@@ -287,7 +301,9 @@ class StorageUseAdmin(admin.ModelAdmin[StorageUse]):
 
 
 @admin.register(StoredFile)
-class StoredFileAdmin(ReadOnly, admin.ModelAdmin[StoredFile]):
+class StoredFileAdmin(ReadOnly, ModelAdmin[StoredFile]):
+    work = Work.PLUMBING
+    place = 40
     list_display = ("name", "workspace", "kind", "state", "bytes", "created_at")
     list_filter = ("kind", "state")
     search_fields = ("name", *customer())

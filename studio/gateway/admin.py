@@ -6,19 +6,22 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from avatarsite.admin.base import ModelAdmin, TabularInline, Work
 from avatarsite.admin.read_only import ActionsOnly, ReadOnly, customer
 from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook
 from studio.gateway.webhooks import send_again
 
 
-class WebhookInline(ReadOnly, admin.TabularInline[GatewayWebhook, GatewayRequest]):
+class WebhookInline(ReadOnly, TabularInline[GatewayWebhook, GatewayRequest]):
     model = GatewayWebhook
     extra = 0
     fields = readonly_fields = ("state", "tries", "last_answer", "created_at", "ended_at")
 
 
 @admin.register(GatewayRequest)
-class GatewayRequestAdmin(ReadOnly, admin.ModelAdmin[GatewayRequest]):
+class GatewayRequestAdmin(ReadOnly, ModelAdmin[GatewayRequest]):
+    work = Work.CUSTOMERS
+    place = 110
     list_display = ("reference", "protocol", "workspace", "model", "state", "render", "created_at")
     list_filter = ("protocol", "state", "created_at")
     search_fields = ("=id", "=reference", "=client_reference", *customer(), "=render__id")
@@ -27,7 +30,9 @@ class GatewayRequestAdmin(ReadOnly, admin.ModelAdmin[GatewayRequest]):
 
 
 @admin.register(GatewayWebhook)
-class GatewayWebhookAdmin(ActionsOnly, admin.ModelAdmin[GatewayWebhook]):
+class GatewayWebhookAdmin(ActionsOnly, ModelAdmin[GatewayWebhook]):
+    work = Work.CUSTOMERS
+    place = 120
     list_display = ("request", "state", "tries", "last_answer", "next_try_at", "created_at", "ended_at")
     list_filter = ("state", "created_at", "request__protocol")
     list_select_related = ("request",)
@@ -47,7 +52,9 @@ class GatewayWebhookAdmin(ActionsOnly, admin.ModelAdmin[GatewayWebhook]):
 
 
 @admin.register(GatewayFile)
-class GatewayFileAdmin(ReadOnly, admin.ModelAdmin[GatewayFile]):
+class GatewayFileAdmin(ReadOnly, ModelAdmin[GatewayFile]):
+    work = Work.PLUMBING
+    place = 50
     list_display = ("name", "workspace", "content_type", "bytes", "created_at", "expires_at")
     search_fields = ("=id", *customer())
     exclude = ("file",)

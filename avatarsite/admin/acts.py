@@ -24,7 +24,7 @@ def form_page(  # noqa: PLR0913 -- they are what the template shows
     sentences: list[str],
     act: str,
     row: models.Model,
-    template: str = "admin/billing/act.html",
+    template: str = "admin/act.html",
     **more: Any,
 ) -> HttpResponse:
     """``sentences`` stand above the form, ``act`` its button; ``more`` is for a template that extends it."""

@@ -1,0 +1,56 @@
+"""Base classes of every page of the admin site: django-unfold's, with the kind of work that a page is for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from django.db import models
+from django_stubs_ext import StrOrPromise
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as ThemedModelAdmin
+    from django.contrib.admin import StackedInline as ThemedStackedInline
+    from django.contrib.admin import TabularInline as ThemedTabularInline
+else:
+    from unfold.admin import ModelAdmin as ThemedModelAdmin
+    from unfold.admin import StackedInline as ThemedStackedInline
+    from unfold.admin import TabularInline as ThemedTabularInline
+
+Row = TypeVar("Row", bound=models.Model)
+Parent = TypeVar("Parent", bound=models.Model)
+
+
+class Work(StrEnum):
+    """What a list is opened for: the groups of the navigation, in their order."""
+
+    DAILY = "Daily"
+    MONEY = "Money"
+    CUSTOMERS = "Customers"
+    PLUMBING = "Plumbing"
+
+
+class ModelAdmin(ThemedModelAdmin[Row], Generic[Row]):
+    """``work`` is the group of the navigation, ``place`` the order in it, ``title`` a name other than the model's."""
+
+    work = Work.PLUMBING
+    place = 100
+    title: StrOrPromise = ""
+    list_filter_sheet = False
+    list_per_page = 50
+
+    def get_title(self) -> str:
+        return str(self.title or self.opts.verbose_name_plural)
+
+
+class TabularInline(ThemedTabularInline[Row, Parent], Generic[Row, Parent]):
+    extra = 0
+
+
+class StackedInline(ThemedStackedInline[Row, Parent], Generic[Row, Parent]):
+    extra = 0
+
+
+def themed(page: type[Any]) -> type[Any]:
+    """The same page on our base: what a library registers for its models knows no theme."""
+    return page if issubclass(page, ModelAdmin) else type(page.__name__, (page, ModelAdmin), {})
