@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from avatarsite.desk import Waiting
 from avatarsite.mail.messages import write_mail
 from avatarsite.models import Alert
 
@@ -40,3 +41,9 @@ def _owe_mail(alert: Alert) -> None:
     link = f"{settings.SITE_URL}/admin/site/alert/{alert.pk}/change/"
     for address in settings.OPERATOR_EMAIL:
         write_mail("alert", str(alert.pk), address, "mail/alert", {"alert": alert, "link": link})
+
+
+def open_alerts(**which: str) -> Waiting:
+    """For the first page of the admin site."""
+    alerts = Alert.objects.filter(closed_at=None, **which).order_by("first_at")
+    return Waiting(len(alerts), f"{alerts[0].message[:120]}" if alerts else "")

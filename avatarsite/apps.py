@@ -10,9 +10,12 @@ class SiteConfig(AppConfig):
     verbose_name = "Site"
 
     def ready(self) -> None:
-        from avatarsite import checks  # noqa: F401, PLC0415 -- models and checks need the app registry
-        from avatarsite.queue import jobs  # noqa: PLC0415
+        from avatarsite import checks, desk  # noqa: F401, PLC0415 -- models and checks need the app registry
+        from avatarsite.alerts import open_alerts  # noqa: PLC0415
+        from avatarsite.queue import depth, jobs  # noqa: PLC0415
 
+        desk.register_card("Open alerts", model="site.Alert", query="closed_at__isempty=1", ask=open_alerts)
+        desk.register_panel("Queue", model="site.Alert", template="admin/desk/queue.html", ask=depth.of_each_cluster)
         jobs.register("avatarsite.send_webhooks", cluster=jobs.WATCH)
         jobs.register("avatarsite.forget_answers", every_minutes=10)
         jobs.register("avatarsite.sweep_temporary", every_minutes=10)
@@ -26,4 +29,4 @@ class SiteConfig(AppConfig):
 class AdminSiteConfig(SimpleAdminConfig):
     """Django's, with our site. Its pages are loaded by urls.py, so by no worker."""
 
-    default_site = "avatarsite.admin.site.AdminSite"
+    default_site = "avatarsite.admin.site.the_site"

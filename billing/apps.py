@@ -8,13 +8,26 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         # Here and not above, because models need the app registry.
+        from avatarsite import desk  # noqa: PLC0415
         from avatarsite.inbox.sources import register_source  # noqa: PLC0415
         from avatarsite.queue import jobs  # noqa: PLC0415
         from billing import checks, labels  # noqa: F401, PLC0415
         from billing.budgets.budgets import watch_for_new_tokens  # noqa: PLC0415
         from billing.promotions.promotions import watch_for_confirmed_people  # noqa: PLC0415
+        from billing.refunds import disputes, topup_review  # noqa: PLC0415
         from billing.stripe_sync import webhooks  # noqa: PLC0415
+        from billing.verify import verification  # noqa: PLC0415
 
+        desk.register_card("Disputes", model="billing.Dispute", query="overdue=1", ask=disputes.waiting_disputes)
+        desk.register_card(
+            "Top-ups in review", model="billing.TopUp", query="state__exact=review", ask=topup_review.waiting_top_ups
+        )
+        desk.register_card(
+            "Ledger findings",
+            model="site.Alert",
+            query="closed_at__isempty=1&kind=ledger",
+            ask=verification.waiting_findings,
+        )
         labels.register_names("member", labels.people)
         labels.register_names("token", labels.tokens)
         labels.register_list("member", labels.members)

@@ -7,14 +7,24 @@ class StudioConfig(AppConfig):
     name = "studio"
 
     def ready(self) -> None:
+        from avatarsite import desk  # noqa: PLC0415
         from avatarsite.inbox.sources import register_source  # noqa: PLC0415 -- models need the app registry
         from avatarsite.queue import jobs  # noqa: PLC0415
         from billing.verify.verification import register_check  # noqa: PLC0415
         from studio import checks, webhooks  # noqa: F401, PLC0415
         from studio.labels import register_studio_names  # noqa: PLC0415
+        from studio.pipeline import offer_days, standing  # noqa: PLC0415
         from studio.pipeline.audit import renders_agree_with_the_ledger  # noqa: PLC0415
         from studio.storage.outages import register_outages  # noqa: PLC0415
 
+        desk.register_card("Overdue renders", model="studio.Render", query="overdue=1", ask=standing.waiting_renders)
+        desk.register_card("Paused offers", model="studio.OfferHealth", query="overdue=1", ask=standing.waiting_offers)
+        desk.register_panel(
+            "Renders in flight", model="studio.Render", template="admin/desk/renders.html", ask=standing.in_flight
+        )
+        desk.register_panel(
+            "The last 14 days", model="billing.Books", template="admin/desk/days.html", ask=offer_days.last_days
+        )
         register_check(renders_agree_with_the_ledger)
         register_studio_names()
         for provider in ("runware", "fal"):
@@ -25,6 +35,7 @@ class StudioConfig(AppConfig):
         jobs.register("studio.deliver", timeout=900)
         jobs.register("studio.sweep", every_minutes=1)
         jobs.register("studio.gateway_sweep", every_minutes=1)
+        jobs.register("studio.count_days", every_minutes=10)
         jobs.register("studio.sweep_slots", every_minutes=10)
         jobs.register("studio.sweep_files", every_minutes=10)
         jobs.register("studio.sweep_thumbnails", every_minutes=10)

@@ -8,7 +8,7 @@ from studio.gateway import intake, webhooks
 from studio.gateway import sweep as sweeping
 from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
-from studio.pipeline import overdue
+from studio.pipeline import offer_days, overdue
 from studio.pipeline.ingest import receive as ingesting
 from studio.pipeline.watch import loop as watching
 from studio.storage import ledger, local
@@ -57,6 +57,10 @@ def gateway_sweep() -> None:
 
 def sweep() -> None:
     overdue.sweep()
+
+
+def count_days() -> None:
+    offer_days.count_days()
 
 
 def sweep_slots() -> None:

@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from avatarsite.admin.base import ModelAdmin, Work
+from avatarsite.admin.columns import age
 from avatarsite.admin.read_only import Kept
 from avatarsite.alerts import close_alert
 from avatarsite.models import Alert
@@ -14,7 +15,14 @@ from avatarsite.models import Alert
 class AlertAdmin(Kept, ModelAdmin[Alert]):
     work = Work.DAILY
     place = 10
-    list_display = ("message", "kind", "count", "first_at", "last_at", "closed_at")
+    list_display = (
+        "message",
+        "kind",
+        "count",
+        age("first_at"),
+        age("last_at", "last"),
+        age("closed_at", "closed"),
+    )
     list_filter = ("kind", ("closed_at", admin.EmptyFieldListFilter), "last_at")
     search_fields = ("key", "message")
     ordering = ("closed_at", "-last_at")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.decorators import secure_admin_login
@@ -10,9 +11,11 @@ from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from avatarsite.admin.base import ModelAdmin, Work, themed
+from avatarsite.admin.first_page import first_page
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite as ThemedSite
@@ -26,7 +29,7 @@ CONTENT_SECURITY_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src-attr": 
 
 class AdminSite(ThemedSite):
     site_header = site_title = "Avatar Studio"
-    index_title = "Operations"
+    index_title = "Needs you today"
 
     def register(
         self,
@@ -39,10 +42,19 @@ class AdminSite(ThemedSite):
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         return csp_update(CONTENT_SECURITY_POLICY)(super().admin_view(view, cacheable))
 
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, {"page": first_page(self, request), **(extra_context or {})})
+
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The same door as everybody's, second factor and rate limits included."""
         answer: HttpResponse = secure_admin_login(super().login)(request, extra_context)
         return answer
+
+
+@cache
+def the_site() -> AdminSite:
+    """One, however often it is asked for: Django asks while it loads this package, whose pages ask once more."""
+    return AdminSite()
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

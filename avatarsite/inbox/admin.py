@@ -5,9 +5,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from avatarsite.admin.base import ModelAdmin, Work
+from avatarsite.admin.columns import age, overdue
 from avatarsite.admin.read_only import ActionsOnly
 from avatarsite.inbox.models import InboundEvent
-from avatarsite.inbox.receive import replay
+from avatarsite.inbox.receive import replay, unhandled
 
 SHOWN = 20_000
 
@@ -17,8 +18,11 @@ class InboundEventAdmin(ActionsOnly, ModelAdmin[InboundEvent]):
     work = Work.DAILY
     place = 60
     title = "Incoming webhooks"
-    list_display = ("source", "event_id", "signature_status", "received_at", "deliveries", "handled_at", "outcome")
-    list_filter = ("source", "signature_status", "received_at")
+    list_display = (
+        *("source", "event_id", "signature_status", "deliveries", "tries"),
+        *(age("received_at"), age("handled_at", "handled"), "outcome"),
+    )
+    list_filter = (overdue(unhandled, "Not handled"), "source", "signature_status", "received_at")
     search_fields = ("event_id",)
     ordering = ("-received_at",)
     fields = (

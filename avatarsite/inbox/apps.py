@@ -7,3 +7,11 @@ class InboxConfig(AppConfig):
     name = "avatarsite.inbox"
     label = "inbox"
     verbose_name = "Inbox"
+
+    def ready(self) -> None:
+        from avatarsite import desk  # noqa: PLC0415 -- models need the app registry
+        from avatarsite.inbox.receive import waiting_events  # noqa: PLC0415
+
+        desk.register_card(
+            "Incoming webhooks not handled", model="inbox.InboundEvent", query="overdue=1", ask=waiting_events
+        )

@@ -35,6 +35,9 @@ class InboundEvent(models.Model):
             models.Index(
                 fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="inbound_event_due"
             ),
+            models.Index(
+                fields=["received_at"], condition=models.Q(handled_at__isnull=True), name="inbound_event_unhandled"
+            ),
             models.Index(fields=["-received_at"], name="inbound_event_by_time"),
             models.Index(
                 fields=["address", "received_at"],

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Count, F, Min, Q
 from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
+from avatarsite.desk import Waiting, age_of
 from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.inbox.sources import SOURCES, EventRejected
 from avatarsite.queue import jobs
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 MAX_BODY = 256 * 1024
 MAX_TRIES = 8
 LEASE = timedelta(seconds=90)
+PATIENCE = timedelta(minutes=10)  # then somebody should look why nothing has come of an event
 # What one address may have lying here unproven within a window: forgeries, and events that nobody has looked at yet.
 # A sender that is told to wait sends again, and polling brings everything home anyway.
 FLOOD_WINDOW = timedelta(minutes=10)
@@ -113,6 +115,17 @@ def due_events() -> list[int]:
     """Ids of events whose handling was dropped; asked by the sweep."""
     due = InboundEvent.objects.filter(next_try_at__lt=timezone.now()).order_by("next_try_at")
     return list(due.values_list("pk", flat=True)[:200])
+
+
+def unhandled() -> Q:
+    """Events that nothing has come of, although there was time: their handling fails, or nobody handles any."""
+    return Q(handled_at=None, received_at__lt=timezone.now() - PATIENCE)
+
+
+def waiting_events() -> Waiting:
+    """For the first page of the admin site."""
+    found = InboundEvent.objects.filter(unhandled()).aggregate(count=Count("pk"), oldest=Min("received_at"))
+    return Waiting(found["count"], f"the oldest came {age_of(found['oldest'])} ago" if found["count"] else "")
 
 
 def _claim(event: InboundEvent) -> bool:

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.timesince import timesince
 
 from avatarsite.admin.base import ModelAdmin, Work
-from avatarsite.admin.read_only import ActionsOnly
+from avatarsite.admin.columns import age, late, overdue
+from avatarsite.admin.read_only import ActionsOnly, customer
 from avatarsite.mail.models import MailMessage
 from avatarsite.mail.sender import send_again
 
@@ -19,9 +16,9 @@ class MailMessageAdmin(ActionsOnly, ModelAdmin[MailMessage]):
     work = Work.DAILY
     place = 70
     title = "Mails"
-    list_display = ("to", "kind", "state", "tries", "last_error", "age", "next_try_at", "sent_at")
-    list_filter = ("state", "kind", "created_at")
-    search_fields = ("to", "subject")
+    list_display = ("to", "kind", "state", "tries", "last_error", age(), age("sent_at", "sent"))
+    list_filter = (overdue(late("next_try_at")), "state", "kind", "created_at")
+    search_fields = ("to", "subject", *customer())
     ordering = ("-created_at",)
     # Not the text: what is written to a person is theirs.
     fields = (
@@ -30,11 +27,6 @@ class MailMessageAdmin(ActionsOnly, ModelAdmin[MailMessage]):
     )
     readonly_fields = fields
     actions = ("again",)
-
-    @admin.display(ordering="created_at")
-    def age(self, mail: MailMessage) -> str:
-        since = timezone.now() - mail.created_at
-        return timesince(mail.created_at, depth=1) if since >= timedelta(minutes=1) else "under a minute"
 
     @admin.action(description="Send again", permissions=["change"])
     def again(self, request: HttpRequest, mails: QuerySet[MailMessage]) -> None:

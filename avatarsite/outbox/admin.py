@@ -7,8 +7,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from avatarsite.admin.base import ModelAdmin, TabularInline, Work
+from avatarsite.admin.columns import age, late, overdue
 from avatarsite.admin.read_only import ActionsOnly, Kept, customer
-from avatarsite.outbox.endpoints import EndpointRefused, resend
+from avatarsite.outbox.endpoints import EndpointRefused, failing, resend
 from avatarsite.outbox.models import Attempt, Delivery, Endpoint, Event
 
 AT_ONCE = 500
@@ -19,8 +20,8 @@ class EndpointAdmin(ActionsOnly, ModelAdmin[Endpoint]):
     work = Work.CUSTOMERS
     place = 70
     title = "Webhook endpoints"
-    list_display = ("id", "workspace", "url", "state", "failures", "dark_since", "last_sequence")
-    list_filter = ("state",)
+    list_display = ("url", "workspace", "state", "failures", age("dark_since", "fails for"), "last_sequence", age())
+    list_filter = (overdue(failing, "Failing"), "state")
     list_select_related = ("workspace",)
     search_fields = ("id", "url", *customer())
     exclude = ("secret", "old_secret")
@@ -36,8 +37,8 @@ class DeliveryAdmin(ActionsOnly, ModelAdmin[Delivery]):
     work = Work.DAILY
     place = 50
     title = "Webhook deliveries"
-    list_display = ("id", "endpoint", "sequence", "event", "state", "tries", "next_try_at", "answer_code")
-    list_filter = ("state",)
+    list_display = ("id", "endpoint", "event", "state", "tries", "answer_code", age())
+    list_filter = (overdue(late("next_try_at")), "state")
     list_select_related = ("endpoint", "event")
     search_fields = ("id", "endpoint__id", "event__id", *customer("endpoint__workspace"))
     inlines = (Attempts,)
@@ -62,7 +63,7 @@ class EventAdmin(ActionsOnly, ModelAdmin[Event]):
     work = Work.PLUMBING
     place = 30
     title = "Events for webhooks"
-    list_display = ("id", "workspace", "number", "kind", "subject", "created_at")
+    list_display = ("id", "workspace", "number", "kind", "subject", age())
     list_filter = ("kind",)
     list_select_related = ("workspace",)
     search_fields = ("id", "subject", *customer())

@@ -8,3 +8,11 @@ class OutboxConfig(AppConfig):
     label = "outbox"
     verbose_name = "Outbox"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from avatarsite import desk  # noqa: PLC0415 -- models need the app registry
+        from avatarsite.outbox.endpoints import failing_endpoints  # noqa: PLC0415
+
+        desk.register_card(
+            "Customers' webhooks that fail", model="outbox.Endpoint", query="overdue=1", ask=failing_endpoints
+        )

@@ -9,9 +9,10 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 
+from avatarsite.desk import Waiting, age_of
 from avatarsite.http.public_addresses import (
     AddressRefused,
     UnknownHost,
@@ -233,3 +234,14 @@ def _send_again(row: Endpoint, which: Q, now: datetime) -> None:
 def _demand_enabled(endpoint: Endpoint) -> None:
     if endpoint.state == EndpointState.DISABLED:
         raise EndpointRefused("endpoint", "This endpoint is disabled. Enable it first.")
+
+
+def failing() -> Q:
+    """Endpoints that have taken nothing since a first failure, and those that were given up for it."""
+    return Q(dark_since__isnull=False)
+
+
+def failing_endpoints() -> Waiting:
+    """For the first page of the admin site."""
+    found = Endpoint.objects.filter(failing()).aggregate(count=Count("pk"), oldest=Min("dark_since"))
+    return Waiting(found["count"], f"one for {age_of(found['oldest'])}" if found["count"] else "")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.mfa.admin import Authenticator  # registered there, and anew below
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -11,6 +12,7 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
 from avatarsite.admin.base import ModelAdmin, TabularInline, Work
+from avatarsite.admin.columns import age
 from avatarsite.admin.read_only import DeletedAlone, Kept, ReadOnly, customer
 from avatarsite.workspaces.emails import set_confirmed_email
 from avatarsite.workspaces.leaving import cut_to_role, end_access, note_switched
@@ -38,7 +40,14 @@ class UserAdmin(DeletedAlone, DjangoUserAdmin[User], ModelAdmin[User]):
     place = 20
     title = "People"
     ordering = ("email",)
-    list_display = ("email", "name", "is_active", "is_staff", "date_joined", "last_login")
+    list_display = (
+        "email",
+        "name",
+        "is_active",
+        "is_staff",
+        age("date_joined", "joined"),
+        age("last_login", "seen"),
+    )
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email", "name")
     readonly_fields = ("date_joined", "last_login")
@@ -96,7 +105,7 @@ class MemberInline(TabularInline[Member, Workspace]):
 class WorkspaceAdmin(DeletedAlone, ModelAdmin[Workspace]):
     work = Work.CUSTOMERS
     place = 10
-    list_display = ("name", "slug", "people", "created_at")
+    list_display = ("name", "slug", "people", age())
     search_fields = ("name", "slug", "id", "memberships__user__email")
     readonly_fields = ("id", "created_at")
     inlines = (MemberInline,)
@@ -116,10 +125,16 @@ class WorkspaceAdmin(DeletedAlone, ModelAdmin[Workspace]):
 class InvitationAdmin(ModelAdmin[Invitation]):
     work = Work.CUSTOMERS
     place = 40
-    list_display = ("email", "workspace", "role", "invited_by", "sent_at", "expires_at", "accepted_at", "revoked_at")
+    list_display = (
+        *("email", "workspace", "role", "invited_by", age("sent_at", "sent")),
+        *(age("accepted_at", "accepted"), age("revoked_at", "revoked")),
+    )
     search_fields = ("email", *customer())
     list_select_related = ("workspace", "invited_by")
-    fields = (*list_display, "sends", "created_at")
+    fields = (
+        *("email", "workspace", "role", "invited_by", "sent_at", "expires_at", "accepted_at", "revoked_at"),
+        *("sends", "created_at"),
+    )
     readonly_fields = fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -133,11 +148,17 @@ class InvitationAdmin(ModelAdmin[Invitation]):
 class ApiTokenAdmin(Kept, ModelAdmin[ApiToken]):
     work = Work.CUSTOMERS
     place = 30
-    list_display = ("name", "prefix", "workspace", "made_by", "test", "last_used_at", "expires_at", "revoked_at")
+    list_display = (
+        *("name", "prefix", "workspace", "made_by", "test"),
+        *(age("last_used_at", "last used"), age("revoked_at", "revoked"), age()),
+    )
     list_filter = ("test",)
     search_fields = ("id", "name", "prefix", "made_by__email", *customer())
     list_select_related = ("workspace", "made_by")
-    fields = ("id", *list_display, "scopes", "monthly_cap_micros", "replaced_by", "created_at")
+    fields = (
+        *("id", "name", "prefix", "workspace", "made_by", "test", "last_used_at", "expires_at", "revoked_at"),
+        *("scopes", "monthly_cap_micros", "replaced_by", "created_at"),
+    )
     readonly_fields = fields
     actions = ("revoke",)
 
@@ -151,8 +172,23 @@ class ApiTokenAdmin(Kept, ModelAdmin[ApiToken]):
 class AccessEventAdmin(ReadOnly, ModelAdmin[AccessEvent]):
     work = Work.CUSTOMERS
     place = 50
-    list_display = ("at", "workspace", "what", "by")
-    search_fields = ("what", "workspace__slug", "person__email")
+    list_display = ("what", "workspace", "by", age("at"))
+    search_fields = ("what", "person__email", *customer())
     list_select_related = ("workspace", "by")
     ordering = ("-id",)
     date_hierarchy = "at"
+
+
+admin.site.unregister(Authenticator)
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnly, ModelAdmin[Authenticator]):
+    """Who signs in with what besides a password; what proves it is nobody's to see."""
+
+    title = "Second factors"
+    list_display = ("user", "type", age(), age("last_used_at", "last used"))
+    list_filter = ("type",)
+    search_fields = ("user__email", "user__name")
+    list_select_related = ("user",)
+    fields = ("user", "type", "created_at", "last_used_at")

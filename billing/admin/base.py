@@ -23,8 +23,12 @@ class ReadOnlyAdmin(ReadOnly, ModelAdmin[M], Generic[M]):
     def get_fields(self, request: HttpRequest, obj: M | None = None) -> Any:
         """A row's page shows its amounts as money, as its list does."""
         shown = (*self.list_display, *self.money_of_a_row)
-        columns = {getattr(column, "admin_order_field", ""): column for column in shown if callable(column)}
+        columns = {getattr(column, "admin_order_field", ""): column for column in shown if _is_money(column)}
         return [columns.get(name, name) for name in super().get_fields(request, obj)]
+
+
+def _is_money(column: Any) -> bool:
+    return callable(column) and not getattr(column, "of_list_only", False)
 
 
 def dollars(field: str, title: str) -> Any:

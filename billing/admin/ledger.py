@@ -16,6 +16,7 @@ from django.urls import URLPattern, path
 
 from avatarsite.admin.acts import form_page, log_once, row_url
 from avatarsite.admin.base import Work
+from avatarsite.admin.columns import age, late, overdue
 from avatarsite.admin.read_only import customer
 from avatarsite.amounts import AmountField
 from avatarsite.workspaces.models import User, Workspace
@@ -78,7 +79,8 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
         "workspace",
         dollars("posted", "Posted"),
         dollars("held", "Held"),
-        "frozen_at",
+        age("frozen_at", "frozen for"),
+        age(),
     )
     money_of_a_row = (dollars("floor", "Must stay"), dollars("low_mark", "Automatic top-up below"))
     list_filter = ("kind", ("frozen_at", admin.EmptyFieldListFilter))
@@ -179,6 +181,7 @@ class CreditLotAdmin(ReadOnlyAdmin[CreditLot]):
         dollars("held", "Held"),
         "expires_at",
         "memo",
+        age(),
     )
     list_filter = ("category",)
     list_select_related = ("account",)
@@ -195,10 +198,10 @@ class HoldAdmin(ReadOnlyAdmin[Hold]):
         "state",
         dollars("amount_micros", "Held"),
         dollars("settled_micros", "Settled"),
-        "created_at",
-        "closed_at",
+        age("closed_at", "closed"),
+        age(),
     )
-    list_filter = ("state",)
+    list_filter = (overdue(late("deadline_at")), "state")
     search_fields = ("key", "subject", "account__code", *customer("account__workspace"))
 
 
@@ -207,7 +210,6 @@ class TransferAdmin(ReadOnlyAdmin[Transfer]):
     work = Work.MONEY
     place = 80
     list_display = (
-        "created_at",
         "kind",
         "debit",
         "credit",
@@ -216,6 +218,7 @@ class TransferAdmin(ReadOnlyAdmin[Transfer]):
         "subject",
         "memo",
         "actor",
+        age(),
     )
     list_filter = ("kind",)
     list_select_related = ("debit", "credit", "actor")
@@ -231,10 +234,9 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
         "offer",
         dollars("cost_micros_per_second", "Cost a second"),
         dollars("price_micros_per_second", "Price a second"),
-        "effective_from",
-        "derived",
         "source",
         "created_by",
+        age("effective_from", "for"),
     )
     list_filter = ("derived",)
     list_select_related = ("created_by",)
@@ -340,7 +342,7 @@ class UsageAdmin(ReadOnlyAdmin[Usage]):
         dollars("amount_micros", "Charged"),
         dollars("cost_micros", "Cost"),
         dollars("write_off_micros", "Written off"),
-        "created_at",
+        age(),
     )
     money_of_a_row = (dollars("reported_cost_micros", "Cost that the provider reports"),)
     list_select_related = ("workspace",)

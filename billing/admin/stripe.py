@@ -16,6 +16,7 @@ from django.urls import URLPattern, path
 
 from avatarsite.admin.acts import acted_before, form_page, log_once, row_url
 from avatarsite.admin.base import TabularInline, Work
+from avatarsite.admin.columns import age, late, overdue
 from avatarsite.admin.read_only import ReadOnly, customer
 from avatarsite.amounts import AmountField
 from avatarsite.workspaces.models import User, Workspace
@@ -133,12 +134,12 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
         "state",
         cents("amount_cents", "Credit"),
         cents("total_cents", "Paid, with tax"),
-        "created_at",
-        "paid_at",
         "origin",
         "user",
+        age("paid_at", "paid"),
+        age(),
     )
-    list_filter = ("state", "origin", "livemode", "created_at")
+    list_filter = (overdue(late("next_check_at")), "state", "origin", "livemode", "created_at")
     list_select_related = ("workspace", "user")
     search_fields = ("id", "session_id", "payment_intent_id", "invoice_id", *customer(), "user__email")
     ordering = ("-created_at",)
@@ -240,9 +241,9 @@ class RefundAdmin(ReadOnlyAdmin[Refund]):
         dollars("forgiven_micros", "Given up"),
         "reason",
         "user",
-        "created_at",
+        age(),
     )
-    list_filter = ("state", "created_at")
+    list_filter = (overdue(late("next_try_at")), "state", "created_at")
     list_select_related = ("top_up", "user")
     search_fields = ("id", "stripe_id", "top_up__id", *customer("top_up__workspace"), "reason")
     ordering = ("-created_at",)
@@ -260,10 +261,10 @@ class DisputeAdmin(ReadOnlyAdmin[Dispute]):
         dollars("credit_micros", "Credit"),
         cents("fee_cents", "Fee"),
         "top_up",
-        "cleared_at",
-        "created_at",
+        age("cleared_at", "cleared"),
+        age(),
     )
-    list_filter = ("state", "created_at")
+    list_filter = (overdue(disputes.undecided, "Undecided"), "state", "created_at")
     list_select_related = ("top_up",)
     search_fields = ("id", "stripe_id", "top_up__id", *customer("top_up__workspace"), "reason")
     ordering = ("-created_at",)
@@ -293,7 +294,7 @@ class AutoTopUpAdmin(ReadOnlyAdmin[AutoTopUp]):
 class StripeCustomerAdmin(ReadOnlyAdmin[StripeCustomer]):
     work = Work.MONEY
     place = 100
-    list_display = ("stripe_id", "workspace", "livemode", "email", "card_brand", "card_last4", "created_at")
+    list_display = ("stripe_id", "workspace", "livemode", "email", "card_brand", "card_last4", age())
     list_filter = ("livemode",)
     list_select_related = ("workspace",)
     search_fields = ("stripe_id", "email", *customer())

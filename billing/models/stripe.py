@@ -144,6 +144,7 @@ class TopUp(models.Model):
         ]
         indexes = [
             models.Index(fields=["workspace", "-created_at"], name="top_up_by_workspace"),
+            models.Index(fields=["state"], name="top_up_by_state"),
             models.Index(fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="top_up_due"),
         ]
 

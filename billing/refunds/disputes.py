@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from avatarsite.alerts import close_alert, raise_alert
+from avatarsite.desk import Waiting
 from avatarsite.workspaces.models import Workspace
 from billing.debts.freezes import apply_freeze
 from billing.ledger import accounts, posting
@@ -171,3 +172,18 @@ def let_go_on(workspace: Workspace) -> int:
         cleared = lost_of(workspace).update(cleared_at=timezone.now())
         apply_freeze(workspace)
     return cleared
+
+
+def undecided() -> Q:
+    """Disputes and inquiries that evidence may still decide."""
+    return Q(state__in=(DisputeState.INQUIRY, DisputeState.OPEN))
+
+
+def waiting_disputes() -> Waiting:
+    """For the first page of the admin site."""
+    due = sorted(
+        (row for row in Dispute.objects.filter(undecided()).values_list("evidence_due_at", flat=True)),
+        key=lambda moment: (moment is None, moment),
+    )
+    first = f"evidence for the first is due on {due[0]:%-d %B, %H:%M} UTC" if due and due[0] else ""
+    return Waiting(len(due), first)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from django.db.models import Count, Min, Sum
 from django.utils import timezone
 
 from avatarsite.alerts import close_alert
+from avatarsite.desk import Waiting, age_of
 from billing.models import StripeCustomer, TopUp, TopUpState
 from billing.models.ledger import MEMO_LENGTH
 from billing.money import usd
@@ -201,3 +203,13 @@ def _stands(top_up: TopUp) -> str:
     if top_up.state == TopUpState.PAID:
         return f"{usd(top_up.amount_micros)} was credited"
     return "closed without credit" if top_up.is_closed else f"it is {top_up.get_state_display().lower()} now"
+
+
+def waiting_top_ups() -> Waiting:
+    """For the first page of the admin site."""
+    found = TopUp.objects.filter(state=TopUpState.REVIEW).aggregate(
+        count=Count("pk"), oldest=Min("created_at"), cents=Sum("amount_cents")
+    )
+    if not found["count"]:
+        return Waiting(0)
+    return Waiting(found["count"], f"{usd(found['cents'] * CENT_MICROS)}, the oldest for {age_of(found['oldest'])}")

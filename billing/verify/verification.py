@@ -14,9 +14,10 @@ from itertools import groupby
 
 from django.db import connection
 
-from avatarsite.alerts import close_alert, raise_alert
+from avatarsite.alerts import close_alert, open_alerts, raise_alert
 from avatarsite.db import raw
 from avatarsite.db.raw import Session
+from avatarsite.desk import Waiting
 from avatarsite.models import Alert
 from avatarsite.queue.sweeping import contained
 from billing.ledger import triggers
@@ -81,6 +82,11 @@ def verify_nightly() -> int:
     for code in whole.values_list("key", flat=True):
         close_alert(ALERT, code)
     return len(findings)
+
+
+def waiting_findings() -> Waiting:
+    """For the first page of the admin site: the rules that were broken when they were last looked at."""
+    return open_alerts(kind=ALERT)
 
 
 @contextmanager

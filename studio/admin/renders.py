@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from avatarsite.admin.base import ModelAdmin, StackedInline, TabularInline, Work
+from avatarsite.admin.columns import age, late, overdue
 from avatarsite.admin.read_only import ActionsOnly, Kept, ReadOnly, customer
 from avatarsite.admin.reason import ask_reason
 from avatarsite.errors import DomainError
@@ -31,7 +32,7 @@ from studio.models import (
     StoredFile,
     Upload,
 )
-from studio.pipeline import giving_back, health
+from studio.pipeline import giving_back, health, standing
 from studio.pipeline.cancel import give_up, request_cancel
 from studio.pipeline.request.take import retry_render
 from studio.storage.ledger import spelt
@@ -62,8 +63,8 @@ class EventInline(ReadOnly, TabularInline[RenderEvent, Render]):
 class RenderAdmin(ActionsOnly, ModelAdmin[Render]):
     work = Work.DAILY
     place = 20
-    list_display = ("title", "workspace", "state", "offer", "held", "charged", "requested_by", "created_at")
-    list_filter = ("state", "offer", "created_at")
+    list_display = ("title", "workspace", "state", "offer", "held", "charged", "requested_by", age())
+    list_filter = (overdue(standing.overdue), "state", "offer", "created_at")
     search_fields = ("=id", "title", *customer(), "requested_by__email", "jobs__provider_job_id")
     list_select_related = ("workspace", "requested_by")
     ordering = ("-id",)
@@ -175,7 +176,7 @@ class RenderAdmin(ActionsOnly, ModelAdmin[Render]):
 class ProjectAdmin(Kept, ModelAdmin[Project]):
     work = Work.CUSTOMERS
     place = 80
-    list_display = ("name", "workspace", "created_at", "archived_at")
+    list_display = ("name", "workspace", age("archived_at", "archived"), age())
     search_fields = ("=id", "name", *customer())
     list_select_related = ("workspace",)
     readonly_fields = ("workspace", "portrait", "created_at")
@@ -185,7 +186,7 @@ class ProjectAdmin(Kept, ModelAdmin[Project]):
 class UploadAdmin(ReadOnly, ModelAdmin[Upload]):
     work = Work.CUSTOMERS
     place = 90
-    list_display = ("name", "kind", "workspace", "size", "created_by", "created_at")
+    list_display = ("name", "kind", "workspace", "size", "created_by", age())
     list_filter = ("kind", "created_at")
     search_fields = ("=id", "name", "=sha256", *customer())
     list_select_related = ("workspace", "created_by")
@@ -201,8 +202,17 @@ class UploadAdmin(ReadOnly, ModelAdmin[Upload]):
 class ProviderJobAdmin(ReadOnly, ModelAdmin[ProviderJob]):
     work = Work.DAILY
     place = 30
-    list_display = ("render", "attempt", "offer", "outcome", "status", "failure_code", "created_at", "finished_at")
-    list_filter = ("offer", "outcome", "status", "created_at")
+    list_display = (
+        "render",
+        "attempt",
+        "offer",
+        "outcome",
+        "status",
+        "failure_code",
+        age("finished_at", "ended"),
+        age(),
+    )
+    list_filter = (overdue(late("next_check_at")), "offer", "outcome", "status", "created_at")
     search_fields = (
         "=id",
         "=render__id",
@@ -230,8 +240,9 @@ class OfferHealthAdmin(ActionsOnly, ModelAdmin[OfferHealth]):
         "median",
         "p90",
         "success",
-        "changed_at",
+        age("changed_at", "changed"),
     )
+    list_filter = (overdue(standing.paused, "Paused"),)
     search_fields = ("offer", "reason")
     ordering = ("offer",)
     actions = ("close_now",)
@@ -304,7 +315,7 @@ class StorageUseAdmin(ModelAdmin[StorageUse]):
 class StoredFileAdmin(ReadOnly, ModelAdmin[StoredFile]):
     work = Work.PLUMBING
     place = 40
-    list_display = ("name", "workspace", "kind", "state", "bytes", "created_at")
+    list_display = ("name", "workspace", "kind", "state", "bytes", age())
     list_filter = ("kind", "state")
     search_fields = ("name", *customer())
     list_select_related = ("workspace",)

@@ -7,6 +7,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from avatarsite.admin.base import ModelAdmin, TabularInline, Work
+from avatarsite.admin.columns import age, late, overdue
 from avatarsite.admin.read_only import ActionsOnly, ReadOnly, customer
 from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook
 from studio.gateway.webhooks import send_again
@@ -22,8 +23,8 @@ class WebhookInline(ReadOnly, TabularInline[GatewayWebhook, GatewayRequest]):
 class GatewayRequestAdmin(ReadOnly, ModelAdmin[GatewayRequest]):
     work = Work.CUSTOMERS
     place = 110
-    list_display = ("reference", "protocol", "workspace", "model", "state", "render", "created_at")
-    list_filter = ("protocol", "state", "created_at")
+    list_display = ("reference", "protocol", "workspace", "model", "state", "render", age())
+    list_filter = (overdue(late("next_try_at")), "protocol", "state", "created_at")
     search_fields = ("=id", "=reference", "=client_reference", *customer(), "=render__id")
     exclude = ("webhook_url", "params", "body")
     inlines = (WebhookInline,)
@@ -33,8 +34,8 @@ class GatewayRequestAdmin(ReadOnly, ModelAdmin[GatewayRequest]):
 class GatewayWebhookAdmin(ActionsOnly, ModelAdmin[GatewayWebhook]):
     work = Work.CUSTOMERS
     place = 120
-    list_display = ("request", "state", "tries", "last_answer", "next_try_at", "created_at", "ended_at")
-    list_filter = ("state", "created_at", "request__protocol")
+    list_display = ("request", "state", "tries", "last_answer", age("ended_at", "ended"), age())
+    list_filter = (overdue(late("next_try_at")), "state", "created_at", "request__protocol")
     list_select_related = ("request",)
     search_fields = ("=request__id", "=request__reference", *customer("request__workspace"), "=render__id")
     actions = ("again",)
@@ -55,6 +56,6 @@ class GatewayWebhookAdmin(ActionsOnly, ModelAdmin[GatewayWebhook]):
 class GatewayFileAdmin(ReadOnly, ModelAdmin[GatewayFile]):
     work = Work.PLUMBING
     place = 50
-    list_display = ("name", "workspace", "content_type", "bytes", "created_at", "expires_at")
+    list_display = ("name", "workspace", "content_type", "bytes", "expires_at", age())
     search_fields = ("=id", *customer())
     exclude = ("file",)

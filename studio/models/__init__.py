@@ -1,5 +1,6 @@
 """The studio's rows. They are imported from here, whatever file they stand in."""
 
+from studio.models.days import OfferDay
 from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.files import FileKind, FileState, StorageUse, StoredFile
 from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob, WatchLease
@@ -14,6 +15,7 @@ __all__ = [
     "FileKind",
     "FileState",
     "JobStatus",
+    "OfferDay",
     "OfferHealth",
     "Outcome",
     "Project",

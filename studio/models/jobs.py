@@ -85,6 +85,9 @@ class ProviderJob(models.Model):
                 condition=models.Q(finished_at__isnull=False),
                 name="job_ended_by_offer",
             ),
+            models.Index(
+                fields=["finished_at"], condition=models.Q(finished_at__isnull=False), name="job_ended_by_time"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from billing.models import Transfer, TransferKind
 from billing.money import usd
 from billing.usage import metering
 from studio.models import Render, RenderState
-from studio.pipeline import states
+from studio.pipeline import offer_days, states
 
 
 def give_charge_back(render: Render, *, reason: str, actor: User | None) -> bool:
@@ -31,6 +31,7 @@ def give_charge_back(render: Render, *, reason: str, actor: User | None) -> bool
         if not metering.reverse_charge(render.hold, reason=f"Given back: {reason.strip()}", actor=actor):
             raise CannotReverse(f"The charge of {render.pk} was given back before; run manage.py verify_ledger.")
         states.note(render, f"the charge was given back: {reason.strip()}")
+        offer_days.count_again(render.hold.usage.created_at.date())
     render.refresh_from_db()
     return True
 

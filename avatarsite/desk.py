@@ -1,0 +1,61 @@
+"""First page of the admin site, as a registry: what waits for a person, and how the service stands.
+
+Each room registers its own by the config of its app, as it does tasks; the admin site asks and shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.timesince import timesince
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many things wait for somebody to act; ``note`` is the one thing to know of them, such as until when."""
+
+    count: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A count that leads to the list of what it counts. Who may not see the ``model`` doesn't see it."""
+
+    title: str
+    model: str
+    query: str
+    ask: Callable[[], Waiting]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A part of the page below the cards: ``template`` shows what ``ask`` gives, as ``panel``."""
+
+    title: str
+    model: str
+    template: str
+    ask: Callable[[], Any]
+
+
+cards: list[Card] = []
+panels: list[Panel] = []
+
+
+def register_card(title: str, *, model: str, query: str, ask: Callable[[], Waiting]) -> None:
+    """``query`` is that of the model's list, so that it shows what is counted."""
+    cards.append(Card(title, model, query, ask))
+
+
+def register_panel(title: str, *, model: str, template: str, ask: Callable[[], Any]) -> None:
+    panels.append(Panel(title, model, template, ask))
+
+
+def age_of(moment: datetime) -> str:
+    """How long ago it was, in its greatest unit."""
+    now = timezone.now()
+    return timesince(moment, now, depth=1) if now - moment >= timedelta(minutes=1) else "under a minute"

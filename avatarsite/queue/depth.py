@@ -1,0 +1,57 @@
+"""Depth of the queue, and the signs of life of those who work it off; for whoever is on duty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Min
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from avatarsite.models import BusyWorker, Canary
+from avatarsite.queue import jobs
+
+SILENT = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One supervisor's cluster: when it last brought a task to its end, and how many it is inside of."""
+
+    supervisor: str
+    stamped_at: datetime
+    busy: int
+
+    @property
+    def is_silent(self) -> bool:
+        return timezone.now() - self.stamped_at > SILENT
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterDepth:
+    """``waiting`` counts those that are being worked on, too; ``oldest`` is since when the first has been due."""
+
+    cluster: str
+    waiting: int
+    oldest: datetime | None
+    workers: list[Worker]
+
+
+def of_each_cluster() -> list[ClusterDepth]:
+    queued = {row["key"]: row for row in OrmQ.objects.values("key").annotate(count=Count("pk"), oldest=Min("lock"))}
+    busy = {
+        (row["supervisor"], row["cluster"]): row["count"]
+        for row in BusyWorker.objects.filter(until__gt=timezone.now())
+        .values("supervisor", "cluster")
+        .annotate(count=Count("pk"))
+    }
+    workers: dict[str, list[Worker]] = {cluster: [] for cluster in jobs.CLUSTERS}
+    for sign in Canary.objects.order_by("-stamped_at"):
+        worker = Worker(sign.supervisor, sign.stamped_at, busy.get((sign.supervisor, sign.cluster), 0))
+        workers.setdefault(sign.cluster, []).append(worker)
+    nothing = {"count": 0, "oldest": None}
+    return [
+        ClusterDepth(cluster, queued.get(cluster, nothing)["count"], queued.get(cluster, nothing)["oldest"], found)
+        for cluster, found in workers.items()
+    ]
