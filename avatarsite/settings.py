@@ -59,6 +59,7 @@ USE_TZ = True
 
 INSTALLED_APPS = [
     "avatarsite.apps.SiteConfig",
+    "avatarsite.audit",
     "avatarsite.workspaces",
     "avatarsite.inbox",
     "avatarsite.outbox",
@@ -93,6 +94,7 @@ MIDDLEWARE = [
     "studio.gateway.fal.hosts.route_by_target",
     "avatarsite.http.doors.answer_as_the_door",
     "avatarsite.web.places.know_the_request",
+    "avatarsite.audit.actor.know_the_actor",
     "avatarsite.outages.database.DatabaseWatch",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

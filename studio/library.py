@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from avatarsite.audit.record import record
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
 from studio.models import Project, Render, RenderState, Upload, UploadKind
@@ -61,6 +62,7 @@ def delete_video(render: Render) -> None:
         if not render.ended:
             raise StillNeeded("This video is still being made. Cancel it first, or wait for its end.")
         stored = (render.video.name, render.poster.name)
+        record("video.deleted", f"The video {render.title} was deleted", workspace=render.workspace, target=render.pk)
         render.delete()
         ledger.let_go(*stored)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from django.db import models
 from django_stubs_ext import StrOrPromise
 
+from avatarsite.audit.staff import Audited
+
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as ThemedModelAdmin
     from django.contrib.admin import StackedInline as ThemedStackedInline
@@ -30,7 +32,7 @@ class Work(StrEnum):
     PLUMBING = "Plumbing"
 
 
-class ModelAdmin(ThemedModelAdmin[Row], Generic[Row]):
+class ModelAdmin(Audited, ThemedModelAdmin[Row], Generic[Row]):
     """``work`` is the group of the navigation, ``place`` the order in it, ``title`` a name other than the model's."""
 
     work = Work.PLUMBING

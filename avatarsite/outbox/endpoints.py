@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from asgiref.sync import async_to_sync
 from django.db import transaction
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
+from avatarsite.audit.record import record
 from avatarsite.desk import Waiting, age_of
 from avatarsite.http.public_addresses import (
     AddressRefused,
@@ -100,7 +102,7 @@ def make_endpoint(
         Workspace.objects.select_for_update().get(pk=workspace.pk)  # so that two at once can't exceed the number
         if Endpoint.objects.filter(workspace=workspace).count() >= MAX_ENDPOINTS:
             raise EndpointRefused("url", f"A workspace has at most {MAX_ENDPOINTS} endpoints. Delete one first.")
-        return Endpoint.objects.create(
+        endpoint = Endpoint.objects.create(
             workspace=workspace,
             made_by=user,
             url=url,
@@ -108,6 +110,14 @@ def make_endpoint(
             description=" ".join(description.split()),
             secret=encrypt(signing.new_secret()),
         )
+        _record("made", endpoint, user)
+        return endpoint
+
+
+def _record(act: str, endpoint: Endpoint, user: User | None = None) -> None:
+    """The host alone: the rest of an address may be a secret."""
+    what = f"The webhook endpoint at {urlsplit(endpoint.url).hostname} was {act}"
+    record(f"endpoint.{act.replace(' ', '_')}", what, workspace=endpoint.workspace, target=endpoint.pk, by=user)
 
 
 def change_endpoint(endpoint: Endpoint, **fields: Any) -> None:
@@ -122,6 +132,7 @@ def change_endpoint(endpoint: Endpoint, **fields: Any) -> None:
     Endpoint.objects.filter(pk=endpoint.pk).update(**fields)
     for name, value in fields.items():
         setattr(endpoint, name, value)
+    _record("changed", endpoint)
 
 
 def set_state(endpoint: Endpoint, state: str) -> None:
@@ -134,6 +145,7 @@ def set_state(endpoint: Endpoint, state: str) -> None:
             _wake(row)
         else:
             suspend_endpoint(row, EndpointState(state), BY_HAND)
+        _record("enabled" if state == EndpointState.ACTIVE else str(EndpointState(state).label).lower(), row)
     endpoint.refresh_from_db()
 
 
@@ -157,6 +169,7 @@ def rotate_secret(endpoint: Endpoint, *, overlap: timedelta = OVERLAP) -> None:
         row.old_secret, row.secret = (row.secret if overlap else ""), encrypt(signing.new_secret())
         row.old_secret_until = timezone.now() + overlap if overlap else None
         row.save(update_fields=["secret", "old_secret", "old_secret_until"])
+        _record("given a new secret", row)
     endpoint.refresh_from_db()
 
 
@@ -167,7 +180,8 @@ def secret_of(endpoint: Endpoint) -> str:
 
 def delete_endpoint(endpoint: Endpoint) -> None:
     """With its deliveries; the events stay."""
-    Endpoint.objects.filter(pk=endpoint.pk).delete()
+    if Endpoint.objects.filter(pk=endpoint.pk).delete()[0]:
+        _record("deleted", endpoint)
 
 
 # --- Sending again ----------------------------------------------------------------------------------------------------

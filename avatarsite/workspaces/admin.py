@@ -16,7 +16,7 @@ from avatarsite.admin.columns import age
 from avatarsite.admin.read_only import DeletedAlone, Kept, ReadOnly, customer
 from avatarsite.workspaces.emails import set_confirmed_email
 from avatarsite.workspaces.leaving import cut_to_role, end_access, note_switched
-from avatarsite.workspaces.models import AccessEvent, ApiToken, Invitation, Member, Role, User, Workspace
+from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, User, Workspace
 from avatarsite.workspaces.tokens import revoke_for_operator
 
 
@@ -166,17 +166,6 @@ class ApiTokenAdmin(Kept, ModelAdmin[ApiToken]):
     def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
         for token in tokens:
             revoke_for_operator(token)
-
-
-@admin.register(AccessEvent)
-class AccessEventAdmin(ReadOnly, ModelAdmin[AccessEvent]):
-    work = Work.CUSTOMERS
-    place = 50
-    list_display = ("what", "workspace", "by", age("at"))
-    search_fields = ("what", "person__email", *customer())
-    list_select_related = ("workspace", "by")
-    ordering = ("-id",)
-    date_hierarchy = "at"
 
 
 admin.site.unregister(Authenticator)

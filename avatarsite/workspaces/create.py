@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.signals import post_save
 from django.utils.text import slugify
 
+from avatarsite.audit.record import record
 from avatarsite.workspaces.errors import NameMissing
 from avatarsite.workspaces.models import Member, Role, User, Workspace
 
@@ -45,6 +46,9 @@ def rename_workspace(workspace: Workspace, name: str) -> None:
     name = tidy_name(name, limit=NAME_LENGTH)
     if not name:
         raise NameMissing("Give the workspace a name.")
+    if name == workspace.name:
+        return
+    record("workspace.renamed", f"{workspace.name} is called {name} now", workspace=workspace, target=workspace.pk)
     workspace.name = name
     workspace.save(update_fields=["name"])
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from avatarsite.audit.record import record
 from avatarsite.mail.messages import withdraw
 from avatarsite.workspaces.access import Action, may, scopes_within
-from avatarsite.workspaces.models import AccessEvent, ApiToken, Invitation, Member, User
+from avatarsite.workspaces.models import ApiToken, Invitation, Member, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def note_switched(person: User, *, by: User | None) -> None:
 def note_access(target: Member, *, by: User | None, what: str, ended: Ended | None = None) -> None:
     line = f"{target.user.email} {what}"
     detail = f": {ended}" if ended and str(ended) else ""
-    AccessEvent.objects.create(workspace=target.workspace, person=target.user, by=by, what=f"{line}{detail}"[:300])
+    record("member.access", f"{line}{detail}", workspace=target.workspace, target=target.user.email, by=by, shown=True)
 
 
 def _working(target: Member) -> QuerySet[ApiToken]:

@@ -207,19 +207,3 @@ class ApiToken(models.Model):
     def budget_scope(self) -> str:
         """What its spending counts under in ``billing``."""
         return f"token:{self.lineage}"
-
-
-class AccessEvent(models.Model):
-    """Audit line: who was given or lost access to a workspace, by whom, and what ended with it. Never changed."""
-
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="access_events")
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    what = models.CharField(max_length=300)
-    at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        indexes = [models.Index(fields=["workspace", "-id"], name="access_event_by_workspace")]
-
-    def __str__(self) -> str:
-        return self.what

@@ -16,6 +16,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from avatarsite.audit.record import record
 from avatarsite.workspaces.access import Action, demand, scopes_within
 from avatarsite.workspaces.create import tidy_name
 from avatarsite.workspaces.errors import NotAllowed, TokenRefused
@@ -57,7 +58,9 @@ def make_token(  # noqa: PLR0913 -- each is a decision of whoever makes the toke
         token.maker = _demand_manager(workspace, user)
         if live_tokens(workspace).count() >= MAX_TOKENS:
             raise TokenRefused("name", f"A workspace has at most {MAX_TOKENS} tokens. Revoke one that is not used.")
-        return token, _issue(token)
+        secret = _issue(token)
+        _record("token.made", "made", token, user)
+        return token, secret
 
 
 def token_of(secret: str) -> ApiToken | None:
@@ -96,6 +99,7 @@ def rotate_token(token: ApiToken, *, user: User, overlap: timedelta) -> tuple[Ap
         old.expires_at = min(old.expires_at or end, end)
         old.replaced_by = new
         old.save(update_fields=["expires_at", "replaced_by"])
+        _record("token.rotated", f"replaced by {new.prefix}…", old, user)
     return new, secret
 
 
@@ -119,7 +123,13 @@ def take_over_token(token: ApiToken, *, user: User) -> None:
 
 def revoke_for_operator(token: ApiToken) -> None:
     """As ``revoke_token``, by whoever runs the service: the admin site has asked for their permission."""
-    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+    if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        _record("token.revoked", "revoked", token, None)
+
+
+def _record(event: str, act: str, token: ApiToken, user: User | None) -> None:
+    what = f"The token {token.name} ({token.prefix}…) was {act}"
+    record(event, what, workspace=token.workspace, target=token.pk, by=user, shown=True)
 
 
 def tokens_of(workspace: Workspace) -> list[ApiToken]:

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from avatarsite.workspaces.views import home, invitation, settings, team, tokens
+from avatarsite.workspaces.views import audit, home, invitation, settings, team, tokens
 
 # Below /w/<slug>/.
 urlpatterns = [
     path("switch/", home.switch, name="workspace_switch"),
     path("settings/", settings.workspace_settings, name="workspace_settings"),
     path("team/", team.team, name="team"),
+    path("team/audit/", audit.audit, name="audit"),
+    path("team/audit/file.csv", audit.audit_file, name="audit_file"),
     path("team/leave/", team.leave, name="team_leave"),
     path("team/members/<int:row>/role/", team.change_role, name="member_role"),
     path("developers/", tokens.developers, name="developers"),

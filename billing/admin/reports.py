@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from avatarsite.admin.base import Work
+from avatarsite.csv_files import csv_response
 from billing.admin.base import ReadOnlyAdmin
 from billing.models import Books, Transfer
 from billing.prices import cost_drift
@@ -59,9 +60,7 @@ class BooksAdmin(ReadOnlyAdmin[Books]):
 
     def movements_view(self, request: HttpRequest) -> StreamingHttpResponse:
         month = self._month(request)
-        answer = StreamingHttpResponse(movements_csv(month), content_type="text/csv; charset=utf-8")
-        answer["Content-Disposition"] = f'attachment; filename="ledger-{month}.csv"'
-        return answer
+        return csv_response(f"ledger-{month}.csv", movements_csv(month))
 
     def _month(self, request: HttpRequest) -> Month:
         """The month that is asked for, or this one. What is no month is said, on top of this one."""

@@ -15,6 +15,7 @@ from typing import Any
 from django.db.models.signals import post_save
 from django.utils import timezone
 
+from avatarsite.audit.record import record
 from avatarsite.db import raw
 from avatarsite.db.raw import Session
 from avatarsite.workspaces.models import ApiToken, User, Workspace
@@ -197,13 +198,20 @@ def set_budget(workspace: Workspace, scope: str, amount_micros: int | None, *, u
             Budget.objects.filter(workspace=workspace, scope=scope).delete()
             BudgetPeriod.objects.filter(workspace=workspace, scope=scope, ends_at__gt=now).delete()
             sync_token_cap(workspace, scope, None)
+            _record(workspace, scope, "no more", user)
             return None
         budget, _ = Budget.objects.update_or_create(
             workspace=workspace, scope=scope, defaults={"cap_micros": amount_micros, "set_by": user, "set_at": now}
         )
         _change_period(sql, workspace, scope, amount_micros, now)
         sync_token_cap(workspace, scope, amount_micros)
+        _record(workspace, scope, usd(amount_micros), user)
     return budget
+
+
+def _record(workspace: Workspace, scope: str, cap: str, user: User | None) -> None:
+    what = f"The monthly cap of {scope} is {cap}"
+    record("budget.set", what, workspace=workspace, target=scope, by=user)
 
 
 def _change_period(sql: Session, workspace: Workspace, scope: str, cap: int, now: datetime) -> None:

@@ -5,15 +5,16 @@ from typing import Any
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from billing.ledger import triggers
+from avatarsite.db import append_only
+from billing.models.ledger import APPEND_ONLY
 
 
 def install(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    triggers.install(schema_editor.connection)
+    append_only.install(schema_editor.connection, APPEND_ONLY)
 
 
 def remove(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    triggers.remove(schema_editor.connection)
+    append_only.remove(schema_editor.connection, APPEND_ONLY)
 
 
 class Migration(migrations.Migration):

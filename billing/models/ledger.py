@@ -17,6 +17,9 @@ SUBJECT_LENGTH = 120
 PARTY_LENGTH = 40
 SCOPE_LENGTH = 60
 
+# Tables whose rows nothing changes or deletes: avatarsite/db/append_only.py has the triggers.
+APPEND_ONLY = {"billing_transfer": "transfers", "billing_price": "prices"}
+
 
 class AccountKind(models.TextChoices):
     WALLET = "wallet", "Wallet"

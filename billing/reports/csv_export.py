@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 from django.db.models import Q
 
+from avatarsite.csv_files import Echo, text_cell
 from billing.models import Transfer
 from billing.reports.accounting import Month, movements
-from billing.statements.csv_export import Echo, dollars_cell, text_cell
+from billing.statements.csv_export import dollars_cell
 
 BATCH = 1_000
 COLUMNS = (

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC
 from decimal import Decimal
 
+from avatarsite.csv_files import Echo, text_cell
 from avatarsite.workspaces.models import Workspace
 from billing.labels import names_of
 from billing.ledger.hash_chain import Line, sealed_text
@@ -19,15 +20,6 @@ COLUMNS = (
     "number", "date_utc", "kind", "what", "memo", "amount_usd", "balance_usd", "project", "member", "token",
     "subject", "lot", "journal", "hash", "sealed",
 )  # fmt: skip
-# A cell that begins with one of these is a formula to a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-class Echo:
-    """A file that gives what is written to it, for ``csv.writer`` to write to."""
-
-    def write(self, text: str) -> str:
-        return text
 
 
 def statement_csv(workspace: Workspace, span: Span) -> Iterator[str]:
@@ -77,8 +69,3 @@ def _row(line: Transfer, names: dict[str, str]) -> Iterable[object]:
 def dollars_cell(micros: int) -> str:
     """Exact, with six decimals."""
     return f"{Decimal(micros) / MICROS:.6f}"
-
-
-def text_cell(text: str) -> str:
-    """What somebody typed, so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -17,6 +17,7 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
+from avatarsite.audit.record import record
 from avatarsite.queue import jobs
 from avatarsite.workspaces.models import User, Workspace
 from billing.ledger import accounts
@@ -70,6 +71,8 @@ def set_rules(workspace: Workspace, wanted: Rules, *, user: User) -> AutoTopUp:
         # Whoever saves has looked: what went wrong before is forgotten.
         defaults={**wanted._asdict(), "set_by": user, "failures": 0, "next_attempt_at": None, "paused_reason": ""},
     )
+    state = "on" if rules.enabled else "off"
+    record("auto_topup.set", f"Automatic top-up is {state}", workspace=workspace, by=user)
     LedgerAccount.objects.filter(pk=accounts.wallet(workspace).pk).update(low_mark=low_mark(rules))
     if rules.enabled:
         jobs.enqueue("billing.auto_top_up", workspace_id=workspace.pk)

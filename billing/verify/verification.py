@@ -15,14 +15,14 @@ from itertools import groupby
 from django.db import connection
 
 from avatarsite.alerts import close_alert, open_alerts, raise_alert
-from avatarsite.db import raw
+from avatarsite.db import append_only, raw
 from avatarsite.db.raw import Session
 from avatarsite.desk import Waiting
 from avatarsite.models import Alert
 from avatarsite.queue.sweeping import contained
-from billing.ledger import triggers
 from billing.ledger.hash_chain import GENESIS, Line, line_hash
 from billing.models import Transfer
+from billing.models.ledger import APPEND_ONLY
 from billing.money import usd
 from billing.verify.ledger_rules import RULES, Rule
 from billing.verify.stripe_rules import STRIPE
@@ -116,7 +116,7 @@ def _broken(sql: Session, rule: Rule) -> Iterator[Finding]:
 
 
 def _unsealed() -> Iterator[Finding]:
-    for trigger in triggers.missing(connection):
+    for trigger in append_only.missing(connection, APPEND_ONLY):
         yield Finding("append_only_missing", f"The trigger {trigger} is gone: history could be edited unseen.")
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.cache import cache
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from avatarsite.csv_files import csv_response
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from billing.labels import list_of, names_of
@@ -74,10 +75,8 @@ def statement_file(request: WorkspaceRequest) -> HttpResponseBase:
         return render(request, "billing/statement.html", _context(request), status=422)
     narrowing = form.narrowing()
     span = statements.span_of(request.workspace, narrowing)
-    answer = StreamingHttpResponse(statement_csv(request.workspace, span), content_type="text/csv; charset=utf-8")
     days = "".join(f"-{day.isoformat()}" for day in (narrowing.since, narrowing.until) if day)
-    answer["Content-Disposition"] = f'attachment; filename="statement-{request.workspace.slug}{days}.csv"'
-    return answer
+    return csv_response(f"statement-{request.workspace.slug}{days}.csv", statement_csv(request.workspace, span))
 
 
 @workspace_view(Action.VIEW)

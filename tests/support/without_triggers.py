@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-from billing.ledger import triggers
+from avatarsite.audit.models import APPEND_ONLY as AUDIT
+from avatarsite.db import append_only
+from billing.models.ledger import APPEND_ONLY as MONEY
 
 
 @contextmanager
@@ -17,12 +19,12 @@ def unsealed() -> Iterator[None]:
     PostgreSQL lets only a superuser set ``session_replication_role``, so a production role has no such way.
     """
     if connection.vendor == "sqlite":
-        triggers.remove(connection)
+        append_only.remove(connection, MONEY | AUDIT)
     else:
         run("SET session_replication_role = replica")
     yield
     if connection.vendor == "sqlite":
-        triggers.install(connection)
+        append_only.install(connection, MONEY | AUDIT)
     else:
         run("SET session_replication_role = origin")
 

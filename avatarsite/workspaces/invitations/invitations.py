@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models import Sum
 from django.utils import timezone
 
+from avatarsite.audit.record import record
 from avatarsite.workspaces.access import Action, demand, roles_given_by
 from avatarsite.workspaces.emails import is_confirmed
 from avatarsite.workspaces.errors import (
@@ -94,6 +95,8 @@ def revoke(by: Member, invitation: Invitation) -> None:
         if not invitation.revoked_at:
             invitation.revoked_at = timezone.now()
             invitation.save(update_fields=["revoked_at"])
+            what = f"The invitation of {invitation.email} was revoked"
+            record("invitation.revoked", what, workspace=by.workspace, target=invitation.email, by=by.user)
 
 
 def waiting_in(workspace: Workspace) -> list[Invitation]:
@@ -188,4 +191,6 @@ def _issue(invitation: Invitation) -> Issued:
     invitation.sends += 1
     invitation.expires_at = now + timedelta(days=settings.INVITATION_DAYS)
     invitation.save()
+    what = f"{invitation.email} was invited as {invitation.as_role()}"
+    record("invitation.sent", what, workspace=invitation.workspace, target=invitation.email, by=invitation.invited_by)
     return Issued(invitation, token)

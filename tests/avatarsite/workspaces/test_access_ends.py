@@ -13,11 +13,12 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
 
+from avatarsite.audit.models import AuditEntry
 from avatarsite.mail.models import MailMessage
 from avatarsite.workspaces.errors import InvitationRevoked, TokenRefused
 from avatarsite.workspaces.invitations import invitations
 from avatarsite.workspaces.members import change_role, leave_workspace, remove_member
-from avatarsite.workspaces.models import AccessEvent, ApiToken, Invitation, Member, Role, Scope, User
+from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, Scope, User
 from avatarsite.workspaces.tokens import make_token, rotate_token, take_over_token, token_of
 from studio.errors import RequestRefused
 from studio.gateway import stored_files
@@ -165,8 +166,8 @@ def test_handed_over_they_go_on_and_are_hers_no_more(cast: Cast) -> None:
     assert str(ended) == "2 tokens were handed over, 1 invitation was withdrawn"
     assert {found.made_by for key in keys if (found := token_of(key))} == {cast.alice}
     assert Invitation.objects.get(pk=issued.invitation.pk).revoked_at
-    line = AccessEvent.objects.get(person=cast.dora)
-    assert (line.what, line.by) == (f"dora@example.org was removed: {ended}", cast.alice)
+    line = AuditEntry.objects.get(event="member.access")
+    assert (line.what, line.actor_user) == (f"dora@example.org was removed: {ended}", cast.alice)
 
 
 def test_the_page_asks_and_does_as_it_is_told(cast: Cast) -> None:
@@ -226,8 +227,8 @@ def test_switching_off_and_removing_in_the_admin_is_written_down(cast: Cast) -> 
     rows = {f"memberships-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
     answer = browser.post(page, {"email": "dora@example.org", "name": "Dora", **rows})
     assert answer.status_code == 302, answer.content.decode()[-3000:]
-    line = AccessEvent.objects.get(workspace=cast.workspace, person=cast.dora)
-    assert (line.what, line.by) == ("dora@example.org was switched off: 1 token of theirs rests", root)
+    line = AuditEntry.objects.get(workspace=cast.workspace, event="member.access")
+    assert (line.what, line.actor_user) == ("dora@example.org was switched off: 1 token of theirs rests", root)
 
 
 def test_files_that_are_put_by_a_workspaces_own_word_need_no_token(cast: Cast) -> None:

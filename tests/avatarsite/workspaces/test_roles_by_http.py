@@ -67,6 +67,8 @@ BUTTONS = [
     Button("member_hand_over", Action.MANAGE_OWNERS, {}, bob),
     Button("invitation_resend", Action.MANAGE_MEMBERS, {}, invitation),
     Button("invitation_revoke", Action.MANAGE_MEMBERS, {}, invitation),
+    Button("audit", Action.MANAGE_MEMBERS),
+    Button("audit_file", Action.MANAGE_MEMBERS),
     Button("team_leave", Action.VIEW, {}),
 ]
 

@@ -9,9 +9,11 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
+from avatarsite.db import append_only
 from billing.holds import holds
-from billing.ledger import posting, triggers
+from billing.ledger import posting
 from billing.models import CreditLot, Hold, HoldLot, LedgerAccount, Price, Transfer
+from billing.models.ledger import APPEND_ONLY
 from billing.verify import verification
 from tests.billing.cast import DOLLAR, give, hold, make_price, make_rich, make_workspace
 from tests.support.without_triggers import run
@@ -114,7 +116,7 @@ def test_each_table_of_history_refuses_to_be_emptied() -> None:
     furnish()
     if connection.vendor == "postgresql":
         run("SET CONSTRAINTS ALL IMMEDIATE")  # or TRUNCATE is refused for another reason
-    for table in triggers.TABLES:
+    for table in APPEND_ONLY:
         emptying = f"DELETE FROM {table}" if connection.vendor == "sqlite" else f"TRUNCATE {table} CASCADE"
         with pytest.raises(IntegrityError, match="append-only: post a correction"), transaction.atomic():
             run(emptying)
@@ -131,10 +133,10 @@ def test_a_reversal_is_written_once() -> None:
 
 
 def test_the_triggers_can_be_installed_again_and_are_missed_when_they_are_gone() -> None:
-    triggers.install(connection)
-    assert triggers.missing(connection) == []
-    triggers.remove(connection)
-    assert triggers.missing(connection) == sorted(triggers.names(connection))
+    append_only.install(connection, APPEND_ONLY)
+    assert append_only.missing(connection, APPEND_ONLY) == []
+    append_only.remove(connection, APPEND_ONLY)
+    assert append_only.missing(connection, APPEND_ONLY) == sorted(append_only.names(connection, APPEND_ONLY))
     assert {finding.code for finding in verification.verify()} == {"append_only_missing"}
-    triggers.install(connection)
+    append_only.install(connection, APPEND_ONLY)
     assert verification.verify() == []

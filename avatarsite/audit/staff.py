@@ -1,0 +1,45 @@
+"""Audit entries of staff: what the admin site logs of its forms and actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin.utils import model_ngettext
+from django.db.models import Model
+from django.http import HttpRequest
+
+from avatarsite.audit.record import record
+
+if TYPE_CHECKING:
+    from django.contrib.admin.models import LogEntry
+    from django.contrib.admin.options import ModelAdmin
+
+    Page = ModelAdmin[Any]
+else:
+    Page = object
+
+
+class Audited(Page):
+    """A page whose additions, changes and deletions are audit entries, too."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        entry = super().log_addition(request, obj, message)
+        _record("added", obj, entry.get_change_message())
+        return entry
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        entry = super().log_change(request, obj, message)
+        _record("changed", obj, entry.get_change_message())
+        return entry
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> Any:
+        for obj in queryset:
+            _record("deleted", obj, "Deleted.")
+        return super().log_deletions(request, queryset)  # type: ignore[arg-type]
+
+
+def _record(act: str, obj: Model, message: str) -> None:
+    workspace = getattr(obj, "workspace", obj if obj._meta.label_lower == "workspaces.workspace" else None)  # noqa: SLF001 -- Django's own API
+    what = f"{model_ngettext(obj, 1)} {obj}: {message}"
+    record(f"staff.{act}", what, workspace=workspace, target=obj.pk)
