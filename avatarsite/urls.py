@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.contrib import admin
 from django.urls import include, path
 
@@ -15,6 +17,8 @@ from studio.views.files import file_urlpatterns
 
 handler500 = "avatarsite.api.views.server_error"
 admin.autodiscover()
+# Not by the package: that is loaded while the site, which this registers with, is being made.
+import_module("avatarsite.admin.alerts")
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),

@@ -34,8 +34,8 @@ NO_WAY = 405
 # Nobody is sent to sign in. Bob's POST is refused before its content is looked at.
 # (Alice GET, Bob GET, Bob POST, Alice POST)
 WORKSPACE: dict[str, tuple[int, int, int, int]] = {
-    "audit": (200, 403, 405, 405),
-    "audit_file": (200, 403, 405, 405),
+    "audit": (200, 403, 403, 405),
+    "audit_file": (200, 403, 403, 405),
     "auto_topup": (200, 403, 403, 422),
     "balance": (200, 200, 405, 405),
     "budgets": (200, 200, 403, 422),

@@ -1,5 +1,1 @@
-"""The admin site's pages of the platform itself, and what all of its pages share."""
-
-from avatarsite.admin import alerts
-
-__all__ = ["alerts"]
+"""The admin site: ``site`` itself, ``base`` of its pages, and the pages of the platform."""

@@ -31,5 +31,7 @@ class AlertAdmin(Kept, ModelAdmin[Alert]):
 
     @admin.action(description="Close", permissions=["change"])
     def close(self, request: HttpRequest, alerts: QuerySet[Alert]) -> None:
-        closed = sum(close_alert(alert.kind, alert.key) for alert in alerts)
-        self.message_user(request, f"{closed} closed.")
+        closed = [alert for alert in alerts if close_alert(alert.kind, alert.key)]
+        for alert in closed:
+            self.log_change(request, alert, "Closed.")
+        self.message_user(request, f"{len(closed)} closed.")

@@ -10,9 +10,11 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
+from avatarsite.alerts import raise_alert
 from avatarsite.audit.models import ActorKind, AuditEntry
 from avatarsite.audit.record import record
-from avatarsite.workspaces.models import ApiToken, Invitation, Scope
+from avatarsite.models import Alert
+from avatarsite.workspaces.models import ApiToken, Invitation, Scope, User
 from avatarsite.workspaces.tokens import make_token
 from billing.budgets.budgets import set_budget
 from tests.conftest import PASSWORD, Cast
@@ -58,10 +60,10 @@ def test_what_a_token_does_has_its_name(cast: Cast) -> None:
     token, secret = make_token(cast.workspace, user=cast.alice, name="Deploy", scopes=[Scope.ADMIN])
     program = Client(headers={"authorization": f"Bearer {secret}"})
     body = {"url": "https://203.0.113.7/secret-path", "kinds": ["render.ready"]}
-    answer = program.post("/api/v1/webhooks", body, content_type="application/json")
+    answer = program.post("/api/v1/webhook-endpoints", body, content_type="application/json")
     assert answer.status_code == 422, "a range for documentation, which nothing is sent to"
     body["url"] = "https://93.184.216.34/secret-path"
-    answer = program.post("/api/v1/webhooks", body, content_type="application/json")
+    answer = program.post("/api/v1/webhook-endpoints", body, content_type="application/json")
     assert answer.status_code == 201, answer.content
     entry = AuditEntry.objects.get(event="endpoint.made")
     assert (entry.actor_kind, entry.actor, entry.actor_user) == ("token", f"Deploy ({token.prefix}…)", cast.alice)
@@ -115,3 +117,30 @@ def test_a_workspace_reads_and_downloads_its_own_and_not_what_staff_did(cast: Ca
     rows = list(csv.DictReader(file.splitlines()))
     assert [(row["who"], row["what"]) for row in rows] == [("alice@example.org", '\'=HYPERLINK("x") was made')]
     assert cast.browser(cast.emil).get(url(cast, "audit")).status_code == 403, "a member"
+
+
+def test_what_staff_change_in_the_admin_site_is_theirs_and_hidden(cast: Cast) -> None:
+    root = User.objects.create_superuser("root@example.org", "a long password")
+    browser = Client()
+    browser.force_login(root, backend="allauth.account.auth_backends.AuthenticationBackend")
+    raise_alert("offer_paused", "fal/x", "It is paused.")
+    alert = Alert.objects.get()
+    actions = {"action": "close", "_selected_action": [alert.pk]}
+    browser.post(reverse("admin:site_alert_changelist"), actions)
+    page = reverse("admin:workspaces_user_change", args=[cast.dora.pk])
+    rows = {f"memberships-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    browser.post(page, {"email": "dora@example.org", "name": "Theodora", "is_active": "on", **rows})
+    closed, entry = AuditEntry.objects.filter(event="staff.changed").order_by("id")
+    assert (closed.what, Alert.objects.get().closed_at is not None) == ("alert It is paused.: Closed.", True)
+    assert (entry.actor_kind, entry.actor, entry.target, entry.shown) == (
+        "staff",
+        "root@example.org",
+        str(cast.dora.pk),
+        False,
+    )
+    assert entry.what == "user dora@example.org: Changed Name."
+    listed = browser.get(reverse("admin:audit_auditentry_changelist"), {"q": "Theodora"})
+    assert (listed.status_code, "Changed Name" in listed.content.decode()) == (200, False)
+    export = {"action": "export", "_selected_action": [entry.pk]}
+    file = browser.post(reverse("admin:audit_auditentry_changelist"), export)
+    assert b"root@example.org" in b"".join(file.streaming_content)  # type: ignore[attr-defined]
