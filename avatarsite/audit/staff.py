@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin.utils import model_ngettext
 from django.db.models import Model
 from django.http import HttpRequest
 
@@ -40,6 +39,6 @@ class Audited(Page):
 
 
 def _record(act: str, obj: Model, message: str) -> None:
-    workspace = getattr(obj, "workspace", obj if obj._meta.label_lower == "workspaces.workspace" else None)  # noqa: SLF001 -- Django's own API
-    what = f"{model_ngettext(obj, 1)} {obj}: {message}"
-    record(f"staff.{act}", what, workspace=workspace, target=obj.pk)
+    meta = obj._meta  # noqa: SLF001 -- Django's own API
+    workspace = getattr(obj, "workspace", obj if meta.label_lower == "workspaces.workspace" else None)
+    record(f"staff.{act}", f"{meta.verbose_name} {obj}: {message}", workspace=workspace, target=obj.pk)
