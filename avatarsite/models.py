@@ -8,27 +8,27 @@ from django.db import models
 class Canary(models.Model):
     """When a task last went all the way through a cluster: taken, run, stored and acknowledged."""
 
-    supervisor = models.CharField(max_length=40)
+    worker = models.CharField(max_length=40)
     cluster = models.CharField(max_length=40)
     stamped_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["supervisor", "cluster"], name="canary_once_per_cluster")]
+        constraints = [models.UniqueConstraint(fields=["worker", "cluster"], name="canary_once_per_cluster")]
 
     def __str__(self) -> str:
-        return f"{self.cluster} of {self.supervisor}"
+        return f"{self.cluster} of {self.worker}"
 
 
 class BusyWorker(models.Model):
     """A worker process inside a task that may take long, so that silence is not mistaken for death."""
 
-    supervisor = models.CharField(max_length=40)
+    worker = models.CharField(max_length=40)
     cluster = models.CharField(max_length=40)
     pid = models.PositiveIntegerField()
     until = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["supervisor", "pid"], name="busy_worker_once")]
+        constraints = [models.UniqueConstraint(fields=["worker", "pid"], name="busy_worker_once")]
 
     def __str__(self) -> str:
         return f"{self.pid} of {self.cluster}"

@@ -6,7 +6,7 @@ from avatarsite.inbox import receive
 from avatarsite.mail import messages
 from avatarsite.mail import sender as mailing
 from avatarsite.outbox import events, sender, sweep
-from avatarsite.queue.stopping import stopping
+from avatarsite.queue.worker import stopping
 
 
 def canary() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from avatarsite.queue.stopping import stopping
+from avatarsite.queue.worker import stopping
 from studio import storage_audit
 from studio.gateway import intake, webhooks
 from studio.gateway import sweep as sweeping

@@ -32,25 +32,25 @@ class Migration(migrations.Migration):
             name='BusyWorker',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('supervisor', models.CharField(max_length=40)),
+                ('worker', models.CharField(max_length=40)),
                 ('cluster', models.CharField(max_length=40)),
                 ('pid', models.PositiveIntegerField()),
                 ('until', models.DateTimeField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('supervisor', 'pid'), name='busy_worker_once')],
+                'constraints': [models.UniqueConstraint(fields=('worker', 'pid'), name='busy_worker_once')],
             },
         ),
         migrations.CreateModel(
             name='Canary',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('supervisor', models.CharField(max_length=40)),
+                ('worker', models.CharField(max_length=40)),
                 ('cluster', models.CharField(max_length=40)),
                 ('stamped_at', models.DateTimeField(db_index=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('supervisor', 'cluster'), name='canary_once_per_cluster')],
+                'constraints': [models.UniqueConstraint(fields=('worker', 'cluster'), name='canary_once_per_cluster')],
             },
         ),
     ]

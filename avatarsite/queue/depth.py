@@ -17,9 +17,9 @@ SILENT = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One supervisor's cluster: when it last brought a task to its end, and how many it is inside of."""
+    """One worker's cluster: when it last brought a task to its end, and how many it is inside of."""
 
-    supervisor: str
+    name: str
     stamped_at: datetime
     busy: int
 
@@ -41,14 +41,14 @@ class ClusterDepth:
 def of_each_cluster() -> list[ClusterDepth]:
     queued = {row["key"]: row for row in OrmQ.objects.values("key").annotate(count=Count("pk"), oldest=Min("lock"))}
     busy = {
-        (row["supervisor"], row["cluster"]): row["count"]
+        (row["worker"], row["cluster"]): row["count"]
         for row in BusyWorker.objects.filter(until__gt=timezone.now())
-        .values("supervisor", "cluster")
+        .values("worker", "cluster")
         .annotate(count=Count("pk"))
     }
     workers: dict[str, list[Worker]] = {cluster: [] for cluster in jobs.CLUSTERS}
     for sign in Canary.objects.order_by("-stamped_at"):
-        worker = Worker(sign.supervisor, sign.stamped_at, busy.get((sign.supervisor, sign.cluster), 0))
+        worker = Worker(sign.worker, sign.stamped_at, busy.get((sign.worker, sign.cluster), 0))
         workers.setdefault(sign.cluster, []).append(worker)
     nothing = {"count": 0, "oldest": None}
     return [

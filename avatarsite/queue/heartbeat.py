@@ -1,4 +1,4 @@
-"""Signs of life: stamped by the last process of a cluster's chain, read by its supervisor and by /healthz.
+"""Signs of life: stamped by the last process of a cluster's chain, read by its worker and by /healthz.
 
 django-q2 fires ``post_execute`` in the monitor process after the acknowledgement, so a stamp proves the whole chain of
 pusher, worker and monitor. Any task counts; the canary sees to it that there is one. A raise in a signal handler would
@@ -11,6 +11,7 @@ import logging
 import os
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -28,33 +29,34 @@ STAMP_EVERY_SECONDS = 1.0
 SOME = timedelta(seconds=30)
 UNANNOUNCED = frozenset({"avatarsite.canary"})
 
-_supervisor = _cluster = ""  # whose this process is
+_worker = _cluster = ""  # whose this process is
 _last_stamp = 0.0
 
 
-def connect(supervisor: str, cluster: str) -> None:
-    """Listen, in a process that a supervisor has started and in those that it will fork."""
-    global _supervisor, _cluster
-    _supervisor, _cluster = supervisor, cluster
+def connect(worker: str, cluster: str) -> None:
+    """Listen, in a process that a worker has started and in those that it will fork."""
+    global _worker, _cluster
+    _worker, _cluster = worker, cluster
     post_execute.connect(_stamp, dispatch_uid="canary")
     pre_execute.connect(_begin, dispatch_uid="canary")
     post_execute_in_worker.connect(_end, dispatch_uid="canary")
 
 
-def stamped_at(supervisor: str, cluster: str) -> datetime | None:
-    row = Canary.objects.filter(supervisor=supervisor, cluster=cluster).first()
+def stamped_at(worker: str, cluster: str) -> datetime | None:
+    row = Canary.objects.filter(worker=worker, cluster=cluster).first()
     return row.stamped_at if row else None
 
 
-def busy_pids(supervisor: str, cluster: str) -> list[int]:
-    """Processes that are inside a task now."""
-    rows = BusyWorker.objects.filter(supervisor=supervisor, cluster=cluster, until__gt=timezone.now())
-    return list(rows.values_list("pid", flat=True))
+def is_saturated(worker: str, cluster: str) -> bool:
+    """Whether each of its processes is inside a task now, so that no canary can get through."""
+    busy = BusyWorker.objects.filter(worker=worker, cluster=cluster, until__gt=timezone.now())
+    alive = [pid for pid in busy.values_list("pid", flat=True) if Path(f"/proc/{pid}").exists()]
+    return len(alive) >= int(_settings_of(cluster)["workers"])
 
 
-def forget(supervisor: str, cluster: str) -> None:
-    Canary.objects.filter(supervisor=supervisor, cluster=cluster).delete()
-    BusyWorker.objects.filter(supervisor=supervisor, cluster=cluster).delete()
+def forget(worker: str, cluster: str) -> None:
+    Canary.objects.filter(worker=worker, cluster=cluster).delete()
+    BusyWorker.objects.filter(worker=worker, cluster=cluster).delete()
 
 
 def ages() -> dict[str, float]:
@@ -72,9 +74,7 @@ def _stamp(**_: Any) -> None:
         return
     _last_stamp = time.monotonic()
     try:
-        Canary.objects.update_or_create(
-            supervisor=_supervisor, cluster=_cluster, defaults={"stamped_at": timezone.now()}
-        )
+        Canary.objects.update_or_create(worker=_worker, cluster=_cluster, defaults={"stamped_at": timezone.now()})
     except Exception:
         logger.exception("the canary of %s could not be stamped", _cluster)
 
@@ -84,7 +84,7 @@ def _begin(task: dict[str, Any], **_: Any) -> None:
         return
     try:
         BusyWorker.objects.update_or_create(
-            supervisor=_supervisor,
+            worker=_worker,
             pid=os.getpid(),
             defaults={"cluster": _cluster, "until": timezone.now() + _limit(task.get("name", "")) + SOME},
         )
@@ -96,11 +96,15 @@ def _end(task: dict[str, Any], **_: Any) -> None:
     if task.get("name") in UNANNOUNCED:
         return
     try:
-        BusyWorker.objects.filter(supervisor=_supervisor, pid=os.getpid()).delete()
+        BusyWorker.objects.filter(worker=_worker, pid=os.getpid()).delete()
     except Exception:
         logger.exception("the end of a task could not be announced")
 
 
 def _limit(name: str) -> timedelta:
-    mine = settings.Q_CLUSTER | settings.Q_CLUSTER["ALT_CLUSTERS"].get(_cluster, {})
-    return timedelta(seconds=jobs.task_of(name).timeout or mine["timeout"])
+    return timedelta(seconds=jobs.task_of(name).timeout or _settings_of(_cluster)["timeout"])
+
+
+def _settings_of(cluster: str) -> dict[str, Any]:
+    own: dict[str, Any] = settings.Q_CLUSTER["ALT_CLUSTERS"].get(cluster, {})
+    return settings.Q_CLUSTER | own

@@ -39,6 +39,10 @@ def task_of(name: str) -> Task:
     return _registered.get(name, Task())
 
 
+def registered() -> dict[str, Task]:
+    return dict(_registered)
+
+
 def by_the_clock() -> dict[str, Task]:
     return {name: task for name, task in _registered.items() if task.every_minutes}
 

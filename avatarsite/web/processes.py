@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import signal
 import socket
+import threading
 import time
 from contextlib import suppress
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
 from types import FrameType
 
-from avatarsite.queue.forking import STOP_SIGNALS, die_with_parent
 from avatarsite.web.serving import DRAIN_SECONDS, Application, serve
 
 logger = logging.getLogger(__name__)
 
 BACKLOG = 1024
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 RESTART_PAUSE = 1.0  # for one that dies as it starts
 
 
@@ -30,6 +32,8 @@ class Processes:
         self._listening = socket.create_server(bind, family=family, backlog=BACKLOG)
         self._listening.setblocking(False)
         self._running: list[ForkProcess] = []
+        # The processes read what this one alone holds open: it closes when this one is killed.
+        self._pipe, self._go_on = os.pipe()
         self._is_stopping = False
 
     def run(self) -> None:
@@ -56,9 +60,14 @@ class Processes:
     def _be_a_child(self) -> None:
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        die_with_parent("web")
+        os.close(self._go_on)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        threading.Thread(target=self._end_with_parent, daemon=True).start()
         serve(self._application, [self._listening], self._threads)
+
+    def _end_with_parent(self) -> None:
+        os.read(self._pipe, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _replace_the_dead(self) -> None:
         for process in [each for each in self._running if each.exitcode is not None]:

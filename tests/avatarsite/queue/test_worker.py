@@ -1,4 +1,4 @@
-"""The supervisor, against real clusters with processes really killed."""
+"""The worker, against real clusters with processes really killed."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_sigterm_stops_everything_and_leaves_nobody_behind(site: Site) -> None:
         assert stamps(site) == {}
 
 
-def test_clusters_do_not_outlive_a_killed_supervisor(site: Site) -> None:
+def test_clusters_do_not_outlive_a_killed_worker(site: Site) -> None:
     with working(site) as process:
         family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
