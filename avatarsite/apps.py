@@ -20,9 +20,8 @@ class SiteConfig(AppConfig):
         jobs.register("avatarsite.forget_answers", every_minutes=10)
         jobs.register("avatarsite.sweep_temporary", every_minutes=10)
         jobs.register("avatarsite.forget_inbound_events", every_minutes=60)
-        jobs.register("avatarsite.send_mail", every_minutes=1)
         jobs.register("avatarsite.forget_mail", every_minutes=60)
-        jobs.register("avatarsite.sweep_webhooks", every_minutes=1)
+        jobs.register("avatarsite.sweep", every_minutes=1)
         jobs.register("avatarsite.forget_events", every_minutes=60)
 
 

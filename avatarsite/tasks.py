@@ -5,7 +5,8 @@ from avatarsite.api import idempotency
 from avatarsite.inbox import receive
 from avatarsite.mail import messages
 from avatarsite.mail import sender as mailing
-from avatarsite.outbox import events, sender, sweep
+from avatarsite.outbox import events, sender
+from avatarsite.queue import sweeping
 from avatarsite.queue.worker import stopping
 
 
@@ -41,8 +42,8 @@ def send_webhooks() -> None:
     sender.send_webhooks(stopping=stopping)
 
 
-def sweep_webhooks() -> None:
-    sweep.sweep()
+def sweep() -> None:
+    sweeping.sweep()
 
 
 def forget_events() -> None:

@@ -10,12 +10,13 @@ class BillingConfig(AppConfig):
         # Here and not above, because models need the app registry.
         from avatarsite import desk  # noqa: PLC0415
         from avatarsite.inbox.sources import register_source  # noqa: PLC0415
-        from avatarsite.queue import jobs  # noqa: PLC0415
+        from avatarsite.queue import due_rows, jobs  # noqa: PLC0415
         from billing import checks, labels  # noqa: F401, PLC0415
         from billing.budgets.budgets import watch_for_new_tokens  # noqa: PLC0415
         from billing.promotions.promotions import watch_for_confirmed_people  # noqa: PLC0415
         from billing.refunds import disputes, topup_review  # noqa: PLC0415
         from billing.stripe_sync import webhooks  # noqa: PLC0415
+        from billing.topups import sweep  # noqa: PLC0415
         from billing.verify import verification  # noqa: PLC0415
 
         desk.register_card("Disputes", model="billing.Dispute", query="overdue=1", ask=disputes.waiting_disputes)
@@ -36,8 +37,8 @@ class BillingConfig(AppConfig):
         jobs.register("billing.expire_lots", every_minutes=5)
         jobs.register("billing.write_summaries", every_minutes=60)
         jobs.register("billing.watch_cost_drift", every_minutes=60)
-        jobs.register("billing.sweep_stripe", every_minutes=1)
         jobs.register("billing.verify_ledger", every_minutes=24 * 60)
         jobs.register("billing.reconcile_stripe", every_minutes=24 * 60)
+        due_rows.register(*sweep.KINDS, automatic=sweep.nudge_automatic, debts=sweep.collect_debts)
         watch_for_new_tokens()
         watch_for_confirmed_people()

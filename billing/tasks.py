@@ -13,7 +13,6 @@ from billing.stripe_sync.tasks import (
     check_top_up,
     reconcile_stripe,
     send_refund,
-    sweep_stripe,
 )
 from billing.verify import verification
 
@@ -24,7 +23,6 @@ __all__ = [
     "expire_lots",
     "reconcile_stripe",
     "send_refund",
-    "sweep_stripe",
     "verify_ledger",
     "watch_cost_drift",
     "write_summaries",

@@ -9,11 +9,11 @@ class StudioConfig(AppConfig):
     def ready(self) -> None:
         from avatarsite import desk  # noqa: PLC0415
         from avatarsite.inbox.sources import register_source  # noqa: PLC0415 -- models need the app registry
-        from avatarsite.queue import jobs  # noqa: PLC0415
+        from avatarsite.queue import due_rows, jobs  # noqa: PLC0415
         from billing.verify.verification import register_check  # noqa: PLC0415
         from studio import checks, webhooks  # noqa: F401, PLC0415
         from studio.labels import register_studio_names  # noqa: PLC0415
-        from studio.pipeline import offer_days, standing  # noqa: PLC0415
+        from studio.pipeline import offer_days, overdue, standing  # noqa: PLC0415
         from studio.pipeline.audit import renders_agree_with_the_ledger  # noqa: PLC0415
         from studio.storage.outages import register_outages  # noqa: PLC0415
 
@@ -30,11 +30,10 @@ class StudioConfig(AppConfig):
         for provider in ("runware", "fal"):
             register_source(provider, event_id=webhooks.event_id, act=webhooks.act)
         register_outages()
+        due_rows.register(*overdue.KINDS, **overdue.CLAUSES)
         jobs.register("studio.watch", cluster=jobs.WATCH)
         jobs.register("studio.ingest", timeout=900)  # a copy may have to be converted
         jobs.register("studio.deliver", timeout=900)
-        jobs.register("studio.sweep", every_minutes=1)
-        jobs.register("studio.gateway_sweep", every_minutes=1)
         jobs.register("studio.count_days", every_minutes=10)
         jobs.register("studio.sweep_slots", every_minutes=10)
         jobs.register("studio.sweep_files", every_minutes=10)

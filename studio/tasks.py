@@ -5,10 +5,9 @@ from __future__ import annotations
 from avatarsite.queue.worker import stopping
 from studio import storage_audit
 from studio.gateway import intake, webhooks
-from studio.gateway import sweep as sweeping
 from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
-from studio.pipeline import offer_days, overdue
+from studio.pipeline import offer_days
 from studio.pipeline.ingest import receive as ingesting
 from studio.pipeline.watch import loop as watching
 from studio.storage import ledger, local
@@ -49,14 +48,6 @@ def gateway_start(*, request_id: str) -> None:
 
 def gateway_webhook(*, webhook_id: int) -> None:
     webhooks.deliver_webhook(webhook_id)
-
-
-def gateway_sweep() -> None:
-    sweeping.sweep()
-
-
-def sweep() -> None:
-    overdue.sweep()
 
 
 def count_days() -> None:

@@ -111,12 +111,6 @@ def replay(event: InboundEvent) -> None:
         jobs.enqueue("avatarsite.handle_event", event_pk=event.pk)
 
 
-def due_events() -> list[int]:
-    """Ids of events whose handling was dropped; asked by the sweep."""
-    due = InboundEvent.objects.filter(next_try_at__lt=timezone.now()).order_by("next_try_at")
-    return list(due.values_list("pk", flat=True)[:200])
-
-
 def unhandled() -> Q:
     """Events that nothing has come of, although there was time: their handling fails, or nobody handles any."""
     return Q(handled_at=None, received_at__lt=timezone.now() - PATIENCE)

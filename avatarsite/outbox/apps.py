@@ -11,8 +11,14 @@ class OutboxConfig(AppConfig):
 
     def ready(self) -> None:
         from avatarsite import desk  # noqa: PLC0415 -- models need the app registry
+        from avatarsite.outbox import deliveries, events  # noqa: PLC0415
         from avatarsite.outbox.endpoints import failing_endpoints  # noqa: PLC0415
+        from avatarsite.queue import due_rows  # noqa: PLC0415
 
         desk.register_card(
             "Customers' webhooks that fail", model="outbox.Endpoint", query="overdue=1", ask=failing_endpoints
+        )
+        due_rows.register(
+            due_rows.Kind("webhook", deliveries.deliverable, task="avatarsite.send_webhooks"),
+            unnumbered_events=events.fan_out_all,
         )

@@ -11,7 +11,8 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from avatarsite.outbox import signing
 from avatarsite.outbox.mail import mail_endpoint
@@ -47,6 +48,12 @@ class ClaimedDelivery:
     url: str
     body: bytes
     headers: Mapping[str, str]
+
+
+def deliverable() -> QuerySet[Delivery]:
+    """Those of endpoints that are to be sent to now."""
+    rested = Q(endpoint__rest_until=None) | Q(endpoint__rest_until__lte=timezone.now())
+    return Delivery.objects.filter(rested).exclude(endpoint__state=EndpointState.DISABLED)
 
 
 def due_of(endpoint_id: str, now: datetime, most: int) -> list[str]:

@@ -1,22 +1,61 @@
-"""Acting on many rows, so that what is wrong with one keeps none of the others from its turn, and is told."""
+"""The sweep: finds whatever is due or was dropped; and acting on many rows, so that the fault of one stops no other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from traceback import format_exception
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection, models, transaction
 
 from avatarsite.alerts import close_alert, raise_alert
 from avatarsite.models import Alert
+from avatarsite.queue import due_rows, jobs
+from avatarsite.queue.due_rows import Clause, Kind
 
+logger = logging.getLogger(__name__)
+
+BATCH = 200  # rows of each kind in one sweep
 KIND = "not_done"
 MESSAGE_KEPT, TRACE_KEPT, KEY_LENGTH = 1_000, 4_000, 200
 T = TypeVar("T")
 R = TypeVar("R")
 Tell = Callable[[str, object, Exception], None]
+
+
+def sweep() -> dict[str, int]:
+    """Do all that the apps have registered; returns how many rows were found, by name. Safe to repeat, and at once.
+
+    Queueing goes first and work of its own last, which may take long: what that holds up is nudged all the same.
+    """
+    ordered = sorted(due_rows.kinds.values(), key=lambda kind: kind.act is not None)
+    steps: dict[str, Clause] = {**due_rows.clauses}
+    steps |= {kind.name: partial(sweep_kind, kind.name) for kind in ordered}
+    found = dict(each(steps.items(), lambda step: (step[0], step[1]()), "The sweep"))
+    if sum(found.values()):
+        logger.info("sweep: %s", ", ".join(f"{name} {count}" for name, count in found.items() if count))
+    return found
+
+
+def sweep_kind(name: str) -> int:
+    """Queue or do what is to be done about the due rows of one kind; returns for how many."""
+    kind = due_rows.kinds[name]
+    due = kind.due()[:BATCH]
+    if kind.act:
+        return sum(done is not False for done in each(due, kind.act, kind.what))
+    return _nudge(kind, list(due.values_list(kind.key, flat=True)))
+
+
+def _nudge(kind: Kind, keys: list[Any]) -> int:
+    if kind.argument:
+        for key in keys:
+            jobs.enqueue(kind.task, **{kind.argument: key})
+    elif kind.task and keys:
+        jobs.enqueue(kind.task)
+    return len(keys)
 
 
 def each(rows: Iterable[T], act: Callable[[T], R], what: str, tell: Tell | None = None) -> list[R]:
@@ -34,11 +73,6 @@ def each(rows: Iterable[T], act: Callable[[T], R], what: str, tell: Tell | None 
             if (key := _key(what, row)) in told:
                 close_alert(KIND, key)
     return done
-
-
-def run_clauses(clauses: Mapping[str, Callable[[], int]], what: str) -> dict[str, int]:
-    """How many rows each clause of a sweep found; one that can't be run is left out, and is an alert."""
-    return dict(each(clauses.items(), lambda clause: (clause[0], clause[1]()), what))
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def run() -> None:
     """Start the clusters and keep them working until SIGTERM or SIGINT."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # they are waited for below
     sync_schedules()
-    jobs.enqueue("studio.sweep")  # brings home what was dropped while nobody worked
+    jobs.enqueue("avatarsite.sweep")  # brings home what was dropped while nobody worked
     preload()
     worker, pipe = str(uuid.uuid4()), Pipe(duplex=False)
     groups = [Group(name, worker, pipe) for name in jobs.CLUSTERS]

@@ -30,16 +30,12 @@ def auto_top_up(*, workspace_id: str) -> None:
 
 def check_top_up(*, top_up_id: str) -> None:
     top_up = TopUp.objects.select_related("customer", "workspace").get(pk=top_up_id)
-    _quietly(lambda: sweep.resume(top_up))
+    _quietly(lambda: sweep.resume_due(top_up))
 
 
 def send_refund(*, refund_id: str) -> None:
     refund = Refund.objects.select_related("top_up__workspace").get(pk=refund_id)
     _quietly(lambda: refunds.send_refund(refund))
-
-
-def sweep_stripe() -> None:
-    sweep.sweep()
 
 
 def reconcile_stripe() -> None:

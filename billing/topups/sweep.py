@@ -1,16 +1,16 @@
-"""Sweep of top-ups, refunds and debts that are due: each clause is one indexed query with a limit, and only nudges."""
+"""What the sweep looks at of Stripe's things: top-ups, refunds, wallets that are low and debts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
 from avatarsite.queue import jobs
-from avatarsite.queue.sweeping import each, run_clauses
+from avatarsite.queue.due_rows import Kind
+from avatarsite.queue.sweeping import BATCH, each
 from avatarsite.workspaces.models import Workspace
 from billing.debts.freezes import apply_freeze
 from billing.debts.receivables import in_debt, settle_receivable
@@ -20,28 +20,23 @@ from billing.stripe.client import StripeRefused
 from billing.topups import auto_topup
 from billing.topups.checkout import MISMATCH, check_top_up
 
-BATCH = 100
 LEASE = timedelta(minutes=5)
 UNKNOWN_PAUSE = timedelta(days=1)
 
 
-def sweep() -> dict[str, int]:
-    """Nudge everything of Stripe's that is due; returns how many of each."""
-    clauses: dict[str, Callable[[], int]] = {"debts": _collect}
-    if client.is_on():
-        clauses |= {"top-ups": _check, "refunds": _send, "automatic": _consider}
-    return run_clauses(clauses, "The sweep of Stripe’s things")
+def due_top_ups() -> QuerySet[TopUp]:
+    return TopUp.objects.filter(livemode=client.livemode()) if client.is_on() else TopUp.objects.none()
 
 
-def _check() -> int:
-    due = TopUp.objects.filter(next_check_at__lt=timezone.now(), livemode=client.livemode())
-    due = due.order_by("next_check_at")
-    ids = list(due.values_list("pk", flat=True)[:BATCH])
-    for pk in ids:
-        jobs.enqueue("billing.check_top_up", top_up_id=pk)
-    # Out of the next sweep's sight, unless nothing comes of it.
-    TopUp.objects.filter(pk__in=ids, next_check_at__lt=timezone.now()).update(next_check_at=timezone.now() + LEASE)
-    return len(ids)
+def due_refunds() -> QuerySet[Refund]:
+    return Refund.objects.filter(top_up__livemode=client.livemode()) if client.is_on() else Refund.objects.none()
+
+
+def resume_due(top_up: TopUp) -> str:
+    """Resume a top-up if nobody has since it fell due; should nothing come of it, it is due again after the lease."""
+    now = timezone.now()
+    due = TopUp.objects.filter(pk=top_up.pk, next_check_at__lte=now)
+    return resume(top_up) if due.update(next_check_at=now + LEASE) else f"{top_up} is not due"
 
 
 def resume(top_up: TopUp) -> str:
@@ -72,17 +67,10 @@ def _resume(top_up: TopUp) -> str:
     return check_top_up(top_up).get_state_display()
 
 
-def _send() -> int:
-    due = Refund.objects.filter(next_try_at__lt=timezone.now(), top_up__livemode=client.livemode())
-    due = due.order_by("next_try_at")
-    ids = list(due.values_list("pk", flat=True)[:BATCH])
-    for pk in ids:
-        jobs.enqueue("billing.send_refund", refund_id=pk)
-    return len(ids)
-
-
-def _consider() -> int:
+def nudge_automatic() -> int:
     """Wallets below their mark whose nudge was dropped, or that had to wait."""
+    if not client.is_on():
+        return 0
     low = AutoTopUp.objects.filter(
         enabled=True,
         paused_reason="",
@@ -95,7 +83,7 @@ def _consider() -> int:
     return len(ids)
 
 
-def _collect() -> int:
+def collect_debts() -> int:
     """What was held when it fell due may be free now."""
     return len(each(in_debt(), _collect_from, "Collecting what a workspace owes"))
 
@@ -103,3 +91,9 @@ def _collect() -> int:
 def _collect_from(workspace: Workspace) -> None:
     settle_receivable(workspace)
     apply_freeze(workspace)
+
+
+KINDS = (
+    Kind("top_up", due_top_ups, at="next_check_at", task="billing.check_top_up", argument="top_up_id"),
+    Kind("refund", due_refunds, task="billing.send_refund", argument="refund_id"),
+)

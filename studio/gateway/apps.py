@@ -13,11 +13,12 @@ class GatewayConfig(AppConfig):
     def ready(self) -> None:
         from corsheaders.signals import check_request_enabled  # noqa: PLC0415 -- needs the settings
 
-        from studio.gateway import webhooks  # noqa: PLC0415 -- models need the app registry
+        from avatarsite.queue import due_rows  # noqa: PLC0415
+        from studio.gateway import sweep, webhooks  # noqa: PLC0415 -- models need the app registry
         from studio.pipeline.watch.lease import Alarm, alarms  # noqa: PLC0415
 
         alarms.append(Alarm("gateway webhooks", webhooks.nudge_between, webhooks.is_due_soon))
-
+        due_rows.register(*sweep.KINDS, unwritten_webhooks=webhooks.create_missing)
         check_request_enabled.connect(_is_fals)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from avatarsite.errors import DomainError
@@ -105,16 +106,8 @@ def start_request(request_id: str) -> bool:
     return _ask(row, portrait, voice)
 
 
-def due_requests() -> list[str]:
-    """Ids of requests whose start was dropped; asked by the sweep."""
-    due = GatewayRequest.objects.filter(state=RequestState.FETCHING, next_try_at__lte=timezone.now())
-    return list(due.order_by("next_try_at").values_list("pk", flat=True)[:200])
-
-
-def late_requests() -> list[GatewayRequest]:
-    """Requests that were to have begun by now; asked by the sweep."""
-    late = GatewayRequest.objects.filter(start_by__lt=timezone.now())
-    return list(late.select_related("render__hold").order_by("start_by")[:200])
+def fetching() -> QuerySet[GatewayRequest]:
+    return GatewayRequest.objects.filter(state=RequestState.FETCHING)
 
 
 def give_up_late(row: GatewayRequest) -> bool:

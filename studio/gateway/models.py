@@ -104,7 +104,9 @@ class GatewayWebhook(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["next_try_at"], condition=models.Q(state="waiting"), name="gateway_webhook_due"),
+            models.Index(
+                fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="gateway_webhook_due"
+            ),
         ]
 
     def __str__(self) -> str:

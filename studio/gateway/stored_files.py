@@ -18,10 +18,9 @@ from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from avatarsite.queue.sweeping import each
 from avatarsite.temporary_files import temporary_file
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.gateway.models import GatewayFile
@@ -126,15 +125,11 @@ def delete_file(file: GatewayFile) -> None:
         ledger.let_go(name)
 
 
-def delete_expired() -> int:
-    """Asked by the sweep: what is over, and what was begun and left."""
-    now = timezone.now()
-    over = Q(expires_at__lte=now) | Q(bytes=None, created_at__lte=now - BEGUN_KEPT)
-    expired = GatewayFile.objects.filter(over).order_by("expires_at")[:200]
-    return len(each(expired, _delete_whole, "Deleting a gateway file that has expired"))
+def begun_and_left() -> QuerySet[GatewayFile]:
+    return GatewayFile.objects.filter(bytes=None, created_at__lte=timezone.now() - BEGUN_KEPT)
 
 
-def _delete_whole(file: GatewayFile) -> None:
+def delete_whole(file: GatewayFile) -> None:
     """The bytes first: a row that still names them is found again, bytes that no row names would never be."""
     _drop_parts(file)
     if file.file and file.file.name:

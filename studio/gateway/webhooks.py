@@ -90,16 +90,14 @@ def send_again(webhook: GatewayWebhook) -> bool:
     return True
 
 
-def due_webhooks() -> list[int]:
-    """Ids of webhooks that are due; asked by the sweep."""
-    due = GatewayWebhook.objects.filter(state=WebhookState.WAITING, next_try_at__lte=timezone.now())
-    return list(due.order_by("next_try_at").values_list("pk", flat=True)[:BATCH])
+def waiting() -> QuerySet[GatewayWebhook]:
+    return GatewayWebhook.objects.filter(state=WebhookState.WAITING)
 
 
 def nudge_between(since: datetime, now: datetime) -> int:
     """Queue what has fallen due between two looks of the watch; the sweep finds what fell due while none was made."""
-    waiting = GatewayWebhook.objects.filter(state=WebhookState.WAITING, next_try_at__gt=since, next_try_at__lte=now)
-    ids = list(waiting.values_list("pk", flat=True)[:BATCH])
+    fallen_due = waiting().filter(next_try_at__gt=since, next_try_at__lte=now)
+    ids = list(fallen_due.values_list("pk", flat=True)[:BATCH])
     for webhook_id in ids:
         jobs.enqueue("studio.gateway_webhook", webhook_id=webhook_id)
     return len(ids)
@@ -108,9 +106,7 @@ def nudge_between(since: datetime, now: datetime) -> int:
 def is_due_soon() -> bool:
     """Whether a webhook is due before the next sweep but one."""
     now = timezone.now()
-    return GatewayWebhook.objects.filter(
-        state=WebhookState.WAITING, next_try_at__gt=now, next_try_at__lte=now + SOON
-    ).exists()
+    return waiting().filter(next_try_at__gt=now, next_try_at__lte=now + SOON).exists()
 
 
 def create_missing() -> int:

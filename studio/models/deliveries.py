@@ -27,7 +27,7 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         indexes = [
-            models.Index(fields=["next_try_at"], condition=models.Q(state="waiting"), name="delivery_due"),
+            models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="delivery_due"),
         ]
 
     def __str__(self) -> str:

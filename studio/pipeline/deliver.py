@@ -29,7 +29,6 @@ INITIAL_WAIT, MAX_WAIT = 5, 2 * 3600
 # The customer's address has understood and will not take it, however often it is asked.
 LASTING = frozenset({400, 401, 403, 404, 405, 409, 410, 411, 412, 413, 414, 415, 422, 501, 505})
 REDIRECTS = range(300, 400)
-BATCH = 200
 
 
 class _Lost(Exception):
@@ -55,12 +54,6 @@ def deliver_video(render_id: str) -> bool:
         logger.warning("%s: delivery %s failed: %s", render_id, delivery.tries, error)
         return _again(delivery, f"No answer: {error}")
     return _answered(delivery, status)
-
-
-def due_deliveries() -> list[str]:
-    """Ids of renders whose delivery is due; asked by the sweep."""
-    due = Delivery.objects.filter(state=DeliveryState.WAITING, next_try_at__lte=timezone.now())
-    return list(due.order_by("next_try_at").values_list("render_id", flat=True)[:BATCH])
 
 
 def _answered(delivery: Delivery, status: int) -> bool:

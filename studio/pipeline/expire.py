@@ -7,19 +7,11 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from avatarsite.queue.sweeping import each
 from studio.models import Delivery, DeliveryState, Render
 from studio.pipeline.states import note
 from studio.storage import ledger
 
-BATCH = 200
 REASON = "the files were deleted on time"
-
-
-def delete_due_files() -> int:
-    """Delete what is due, oldest first. Returns for how many videos."""
-    due = Render.objects.filter(delete_at__lte=timezone.now()).order_by("delete_at")
-    return sum(each(due[:BATCH], delete_if_due, "Deleting a video’s files on time"))
 
 
 def delete_if_due(render: Render) -> bool:

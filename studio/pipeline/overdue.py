@@ -1,47 +1,32 @@
-"""The sweep of renders: finds whatever was dropped, nudges it on, and ends what has outlived its deadline."""
+"""What the sweep looks at of renders: whatever was dropped is nudged on, what has outlived its deadline is ended."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from avatarsite.inbox.receive import due_events
 from avatarsite.queue import jobs
-from avatarsite.queue.sweeping import each, run_clauses
+from avatarsite.queue.due_rows import Clause, Kind
+from avatarsite.queue.sweeping import BATCH, each
 from billing.models import HoldState
-from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
-from studio.models.renders import ALIVE, ENDED
+from studio.models import Delivery, DeliveryState, JobStatus, Outcome, ProviderJob, Render, RenderState
+from studio.models.renders import ENDED
 from studio.pipeline.cancel import ASKED_TO_STOP, can_stop, give_up, job_in_flight
-from studio.pipeline.deliver import due_deliveries
-from studio.pipeline.expire import delete_due_files
+from studio.pipeline.expire import delete_if_due
 from studio.pipeline.failures import OVERDUE, release
 from studio.pipeline.states import note
 from studio.pipeline.watch.rows import work_left
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200  # rows of each kind in one sweep
 SETTLED_LATE = timedelta(seconds=30)
 STOPS = 3  # times a provider is asked to stop what is overdue
 STOP_PATIENCE = timedelta(minutes=5)  # after each of them
-
-
-def sweep() -> dict[str, int]:
-    """Nudge everything that is due. Each clause is one indexed query with a limit; returns how many of each."""
-    found = run_clauses(CLAUSES, "The sweep of renders")
-    if sum(found.values()):
-        logger.info("sweep: %s", ", ".join(f"{name} {count}" for name, count in found.items() if count))
-    return found
-
-
-def _end_overdue() -> int:
-    overdue = Render.objects.filter(state__in=ALIVE, deadline_at__lt=timezone.now()).select_related("hold")
-    return sum(each(overdue[:BATCH], end_overdue, "Ending an overdue video"))
 
 
 def end_overdue(render: Render) -> bool:
@@ -69,17 +54,6 @@ def _ask_to_stop(render: Render) -> bool:
             note(render, ASKED_TO_STOP, detail={"offer": job.offer})
             jobs.enqueue("studio.stop_overdue", render_id=render.pk)
     return True
-
-
-def _nudge_ingests() -> int:
-    return _nudge(_due(RenderState.INGESTING), "studio.ingest")
-
-
-def _nudge_cancels() -> int:
-    requested = Render.objects.filter(
-        state=RenderState.RENDERING, cancel_requested_at__lt=timezone.now() - SETTLED_LATE
-    )
-    return _nudge(requested, "studio.cancel")
 
 
 def _watch_again() -> int:
@@ -118,39 +92,40 @@ def _release_orphan(render: Render) -> None:
     release(render, reason="found by the sweep")
 
 
-def _nudge_deliveries() -> int:
-    ids = due_deliveries()
-    for render_id in ids:
-        jobs.enqueue("studio.deliver", render_id=render_id)
-    return len(ids)
+def _of(*states: RenderState) -> QuerySet[Render]:
+    return Render.objects.filter(state__in=states)
 
 
-def _nudge_inbound_events() -> int:
-    ids = due_events()
-    for event_pk in ids:
-        jobs.enqueue("avatarsite.handle_event", event_pk=event_pk)
-    return len(ids)
+def _to_cancel() -> QuerySet[Render]:
+    """Whose wish to be cancelled has been left lying; while one is rendering, it has a deadline."""
+    left = timezone.now() - SETTLED_LATE
+    return _of(RenderState.RENDERING).filter(deadline_at__isnull=False, cancel_requested_at__lt=left)
 
 
-def _due(*states: RenderState) -> QuerySet[Render]:
-    return Render.objects.filter(state__in=states, next_try_at__lte=timezone.now()).order_by("next_try_at")
-
-
-def _nudge(renders: QuerySet[Render], task: str) -> int:
-    ids = list(renders.values_list("pk", flat=True)[:BATCH])
-    for render_id in ids:
-        jobs.enqueue(task, render_id=render_id)
-    return len(ids)
-
-
-CLAUSES: dict[str, Callable[[], int]] = {
-    "overdue": _end_overdue,
-    "ingest": _nudge_ingests,
-    "cancel": _nudge_cancels,
-    "unwatched": _watch_again,
-    "watch": _nudge_watch,
-    "orphan holds": _release_orphans,
-    "deliveries": _nudge_deliveries,
-    "files to delete": delete_due_files,
-    "inbound events": _nudge_inbound_events,
-}
+KINDS = (
+    Kind("submit", partial(_of, RenderState.QUEUED, RenderState.SUBMITTING)),  # the watch claims them itself
+    Kind("ingest", partial(_of, RenderState.INGESTING), task="studio.ingest", argument="render_id"),
+    Kind("cancel", _to_cancel, at="cancel_requested_at", task="studio.cancel", argument="render_id"),
+    Kind(
+        "deliver",
+        Delivery.objects.filter(state=DeliveryState.WAITING).all,
+        task="studio.deliver",
+        argument="render_id",
+        key="render_id",
+    ),
+    Kind(
+        "overdue",
+        Render.objects.select_related("hold").all,
+        at="deadline_at",
+        act=end_overdue,
+        what="Ending an overdue video",
+    ),
+    Kind(
+        "video_files",
+        Render.objects.all,
+        at="delete_at",
+        act=delete_if_due,
+        what="Deleting a video’s files on time",
+    ),
+)
+CLAUSES: dict[str, Clause] = {"unwatched": _watch_again, "watch": _nudge_watch, "orphan_holds": _release_orphans}

@@ -9,8 +9,9 @@ from typing import Any
 from django.test import Client
 
 from avatarsite.inbox.models import InboundEvent
-from avatarsite.inbox.receive import due_events, handle_event
+from avatarsite.inbox.receive import handle_event
 from avatarsite.models import Alert
+from avatarsite.queue import due_rows
 from avatarsite.workspaces.models import User, Workspace
 from billing.debts import receivables
 from billing.ledger import posting
@@ -65,7 +66,7 @@ class Shop:
 
     def handle(self) -> list[str]:
         """Handle what lies in the inbox; what was said of each letter."""
-        due = due_events()
+        due = [event.pk for event in due_rows.kinds["inbound_event"].due()]
         for pk in due:
             handle_event(pk)
         return list(InboundEvent.objects.filter(pk__in=due).order_by("pk").values_list("outcome", flat=True))

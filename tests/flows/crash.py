@@ -24,12 +24,12 @@ django.setup()
 
 from django.utils import timezone  # noqa: E402
 
+from avatarsite.queue.sweeping import sweep  # noqa: E402
 from billing.ledger import posting  # noqa: E402
 from billing.models import Usage  # noqa: E402
 from billing.verify import verification  # noqa: E402
 from studio.models import Render  # noqa: E402
 from studio.models.renders import ALIVE  # noqa: E402
-from studio.pipeline import overdue  # noqa: E402
 from studio.pipeline.drive import drive  # noqa: E402
 from tests.flows.cast import Studio, ask, make_studio  # noqa: E402
 
@@ -88,7 +88,7 @@ def restart(point: str) -> dict[str, Any]:
         # It died before the request was committed: the caller repeats it with the same key.
         render = ask(studio, key=point)
     Render.objects.filter(state__in=ALIVE, next_try_at__isnull=False).update(next_try_at=timezone.now())
-    overdue.sweep()
+    sweep()
     render = drive(render.pk)
     again = drive(render.pk)
     hold, balance = render.hold, posting.balance(studio.workspace)

@@ -11,11 +11,13 @@ from datetime import timedelta
 from django.utils import timezone
 
 from avatarsite.inbox.models import InboundEvent
-from avatarsite.inbox.receive import due_events, handle_event
+from avatarsite.inbox.receive import handle_event
+from avatarsite.queue import due_rows
+from avatarsite.queue.sweeping import sweep
 from studio.models import OfferHealth, ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE
 from studio.pipeline.ingest.receive import ingest_render
-from studio.pipeline.overdue import STOPS, sweep
+from studio.pipeline.overdue import STOPS
 from studio.pipeline.submit import submit_render
 from studio.pipeline.watch.loop import check_now
 from studio.providers.types import ProviderError
@@ -59,8 +61,8 @@ def let_time_pass(control: Control) -> None:
     eventually(lambda: all(letter["state"] != "waiting" for letter in control.webhooks()), "the delivery of letters")
     now = timezone.now()
     InboundEvent.objects.filter(next_try_at__isnull=False).update(next_try_at=now - timedelta(seconds=1))
-    for letter in due_events():
-        handle_event(letter)
+    for letter in due_rows.kinds["inbound_event"].due():
+        handle_event(letter.pk)
     Render.objects.filter(next_try_at__isnull=False).update(next_try_at=now)
     OfferHealth.objects.filter(open_until__isnull=False).update(open_until=now)
 

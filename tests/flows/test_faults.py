@@ -14,6 +14,7 @@ from django_q.signing import SignedPackage
 
 from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.models import Alert
+from avatarsite.queue.sweeping import sweep
 from billing.ledger import posting
 from billing.models import Usage
 from billing.money import charge_micros, usd
@@ -24,7 +25,7 @@ from studio.models import Render, RenderState
 from studio.pipeline.cancel import ASKED_TO_STOP, abandon, cancel_at_provider, give_up, request_cancel, stop_overdue
 from studio.pipeline.drive import drive
 from studio.pipeline.failures import COPY_FAILED, SENTENCES
-from studio.pipeline.overdue import STOPS, sweep
+from studio.pipeline.overdue import STOPS
 from studio.pipeline.progress import stages
 from studio.providers import remote
 from studio.representation import serialize_render

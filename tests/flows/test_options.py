@@ -12,6 +12,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from avatarsite.queue.sweeping import sweep_kind
 from billing.holds.holds import InsufficientCredit
 from billing.ledger import posting
 from billing.money import charge_micros
@@ -23,7 +24,6 @@ from studio.media.video.videos import VideoFacts
 from studio.models import Delivery, DeliveryState, Render, RenderGroup, RenderState
 from studio.pipeline.deliver import MAX_TRIES, deliver_video
 from studio.pipeline.drive import drive
-from studio.pipeline.expire import delete_due_files
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.providers import registry
@@ -140,13 +140,13 @@ def test_files_are_deleted_on_time_and_the_row_stays(offer: str, studio: Studio,
     assert render.finished_at is not None
     assert abs((render.delete_at - render.finished_at).total_seconds() - 60) < 1
     names = [render.video.name or "", render.poster.name or ""]
-    assert (delete_due_files(), [default_storage.exists(name) for name in names]) == (0, [True, True])
+    assert (sweep_kind("video_files"), [default_storage.exists(name) for name in names]) == (0, [True, True])
     Render.objects.filter(pk=render.pk).update(delete_at=timezone.now() - timedelta(seconds=1))
-    assert (delete_due_files(), [default_storage.exists(name) for name in names]) == (1, [False, False])
+    assert (sweep_kind("video_files"), [default_storage.exists(name) for name in names]) == (1, [False, False])
     kept = Render.objects.get(pk=render.pk)
     assert (kept.state, bool(kept.video), kept.charge_micros) == (RenderState.READY, False, render.charge_micros)
     assert kept.files_deleted_at is not None
-    assert delete_due_files() == 0
+    assert sweep_kind("video_files") == 0
     if offer.startswith("runware:"):
         assert told(site, render)["request"]["ttl"] == 24 * 3600  # theirs lives until ours is surely here
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from django.utils import timezone
 from avatarsite.models import Alert
 from avatarsite.outbox import events, sender
 from avatarsite.outbox.models import Delivery
-from avatarsite.queue import failed_tasks
-from avatarsite.queue.sweeping import each
+from avatarsite.queue import due_rows, failed_tasks
+from avatarsite.queue.sweeping import each, sweep
 from avatarsite.workspaces.models import Workspace
 from billing.holds import holds
 from billing.ledger import lots, posting
@@ -23,12 +24,10 @@ from billing.stripe import client
 from billing.stripe_sync import reconcile
 from billing.topups import sweep as topup_sweep
 from billing.verify import verification
-from studio.gateway import stored_files, webhooks
+from studio.gateway import webhooks
 from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook, Protocol, RequestState
-from studio.gateway.sweep import sweep as gateway_sweep
 from studio.models import Delivery as Sending
 from studio.models import DeliveryState, Outcome, ProviderJob, Render, RenderState, UploadSlot
-from studio.pipeline.overdue import sweep
 from studio.pipeline.watch import rows
 from studio.providers import registry
 from studio.providers.types import JobReport, JobStatus
@@ -105,10 +104,11 @@ def test_files_that_cannot_be_deleted(studio: Studio, settings: Any) -> None:
     UploadSlot.objects.create(**slot, file="w/none", expires_at=due)
     GatewayFile.objects.create(**file, expires_at=due)
     bad_file = GatewayFile.objects.create(**file, file=folder(media, "w/file"), expires_at=due - timedelta(hours=1))
-    assert (sweep()["files to delete"], direct.sweep_slots(), stored_files.delete_expired()) == (1, 1, 1)
+    found = sweep()
+    assert (found["video_files"], direct.sweep_slots(), found["gateway_file"]) == (1, 1, 1)
     assert Render.objects.get(pk=good.pk).files_deleted_at is not None
     assert ([*UploadSlot.objects.all()], [*GatewayFile.objects.all()]) == ([bad_slot], [bad_file])
-    names = [f"render {bad.pk}", f"upload slot {bad_slot.pk}", f"gateway file {bad_file.pk}"]
+    names = [f"render {bad.pk}", f"gateway file {bad_file.pk}", f"upload slot {bad_slot.pk}"]
     assert told() == [(name, 1) for name in names]
 
 
@@ -124,13 +124,14 @@ def test_the_sweep_of_the_gateway(studio: Studio, monkeypatch: pytest.MonkeyPatc
     )
     real = webhooks._create
     monkeypatch.setattr(webhooks, "_create", lambda row, render: 1 / 0 if row == untold else real(row, render))
-    found = gateway_sweep()
-    assert (found["late"], found["requests"], found["unwritten webhooks"], found["webhooks"]) == (1, 1, 1, 1)
+    found = sweep()
+    names = ("late_request", "gateway_request", "unwritten_webhooks", "gateway_webhook")
+    assert [found[name] for name in names] == [1, 1, 1, 1]
     assert good.render is not None
     assert Render.objects.get(pk=good.render.pk).state == "cancelled"
     assert list(GatewayWebhook.objects.values_list("request", flat=True)) == [told_of.pk]
     assert GatewayRequest.objects.get(pk=dropped.pk).state == RequestState.FETCHING
-    assert told() == [(f"gateway request {bad.pk}", 1), (f"gateway request {untold.pk}", 1)]
+    assert told() == [(f"gateway request {untold.pk}", 1), (f"gateway request {bad.pk}", 1)]
 
 
 def test_a_webhook_that_cannot_be_worded_is_given_up_in_the_end(studio: Studio) -> None:
@@ -148,9 +149,10 @@ def test_a_webhook_that_cannot_be_worded_is_given_up_in_the_end(studio: Studio) 
 def test_a_clause_that_breaks(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     render = ask(studio)
     Sending.objects.create(render=render, url="https://x", state=DeliveryState.WAITING, next_try_at=timezone.now())
-    monkeypatch.setitem(__import__("studio.pipeline.overdue", fromlist=["x"]).CLAUSES, "ingest", lambda: 1 / 0)
+    broken = dataclasses.replace(due_rows.kinds["ingest"], rows=lambda: 1 / 0)
+    monkeypatch.setitem(due_rows.kinds, "ingest", broken)
     found = sweep()
-    assert (found["deliveries"], "ingest" in found) == (1, False)
+    assert (found["deliver"], "ingest" in found) == (1, False)
     assert told() == [("ingest", 1)]
 
 
@@ -214,7 +216,7 @@ def test_money(monkeypatch: pytest.MonkeyPatch) -> None:
     owing, seen = list(Workspace.objects.order_by("pk")), []
     monkeypatch.setattr(topup_sweep, "in_debt", lambda: owing)
     monkeypatch.setattr(topup_sweep, "settle_receivable", lambda one: 1 / 0 if one == owing[0] else seen.append(one))
-    assert (topup_sweep.sweep()["debts"], seen) == (len(owing) - 1, owing[1:])
+    assert (sweep()["debts"], seen) == (len(owing) - 1, owing[1:])
     assert told()[-1] == (f"workspace {owing[0].pk}", 1)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from avatarsite.queue.sweeping import sweep
 from avatarsite.workspaces.models import Member, Role, Scope
 from avatarsite.workspaces.tokens import make_token, revoke_token, take_over_token, token_of
 from billing.ledger import posting
@@ -20,7 +21,6 @@ from studio.errors import RequestRefused
 from studio.models import Render
 from studio.pipeline.cancel import cancel_at_provider, request_cancel
 from studio.pipeline.failures import SENTENCES
-from studio.pipeline.overdue import sweep
 from studio.pipeline.request.quote import quote_render
 from tests.conftest import Cast, person
 from tests.flows.cast import Studio, ask

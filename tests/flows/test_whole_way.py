@@ -11,6 +11,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from avatarsite.mail.models import MailMessage
+from avatarsite.queue.sweeping import sweep
 from billing.holds import holds
 from billing.ledger import posting
 from billing.models import Hold, Transfer, Usage
@@ -18,7 +19,7 @@ from billing.money import charge_micros
 from billing.verify import verification
 from studio.errors import RequestRefused
 from studio.models import ProviderJob, Render, RenderEvent, RenderState
-from studio.pipeline import overdue, states
+from studio.pipeline import states
 from studio.pipeline.cancel import cancel_at_provider, cancel_terms, request_cancel, stop_overdue
 from studio.pipeline.drive import drive
 from studio.pipeline.failures import fail_render
@@ -189,9 +190,9 @@ def test_what_outlives_its_deadline_fails_and_costs_nothing(studio: Studio) -> N
     render = ask(studio)
     submit_render(render.pk)
     Render.objects.update(deadline_at=timezone.now() - timedelta(seconds=1))
-    assert overdue.sweep()["overdue"] == 0  # who makes it is asked to stop first
+    assert sweep()["overdue"] == 0  # who makes it is asked to stop first
     assert stop_overdue(render.pk) is True
-    assert overdue.sweep()["overdue"] == 0
+    assert sweep()["overdue"] == 0
     render.refresh_from_db()
     assert (render.state, render.failure_code, render.hold.state) == (RenderState.FAILED, "overdue", "released")
     assert posting.balance(studio.workspace).available_micros == BALANCE
@@ -200,11 +201,11 @@ def test_what_outlives_its_deadline_fails_and_costs_nothing(studio: Studio) -> N
 def test_the_sweep_finds_what_the_queue_has_dropped(studio: Studio) -> None:
     render = ask(studio)
     OrmQ.objects.all().delete()
-    assert overdue.sweep()["watch"] == 1
+    assert sweep()["watch"] == 1
     assert [row.name() for row in OrmQ.objects.all()] == ["studio.watch"]
     submit_render(render.pk)
     OrmQ.objects.all().delete()
-    assert overdue.sweep()["watch"] == 1
+    assert sweep()["watch"] == 1
 
 
 def test_a_failed_render_can_be_asked_for_again(studio: Studio) -> None:

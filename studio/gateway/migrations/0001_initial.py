@@ -99,6 +99,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='gatewaywebhook',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['next_try_at'], name='gateway_webhook_due'),
+            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='gateway_webhook_due'),
         ),
     ]

@@ -23,12 +23,12 @@ def test_long_work_has_a_cluster_of_its_own_and_copies_have_more_time() -> None:
 @pytest.mark.django_db
 def test_rows_are_added_corrected_and_removed() -> None:
     sync_schedules()
-    Schedule.objects.filter(name="studio.sweep").update(minutes=7, func="gone")
+    Schedule.objects.filter(name="avatarsite.sweep").update(minutes=7, func="gone")
     Schedule.objects.create(name="studio.old", func="studio.tasks.old")
     assert sync_schedules() == list(jobs.by_the_clock())
     assert set(Schedule.objects.values_list("name", flat=True)) == set(jobs.by_the_clock())
-    found = Schedule.objects.get(name="studio.sweep")
-    assert (found.func, found.minutes, found.cluster, found.repeats) == ("studio.tasks.sweep", 1, jobs.MAIN, -1)
+    found = Schedule.objects.get(name="avatarsite.sweep")
+    assert (found.func, found.minutes, found.cluster, found.repeats) == ("avatarsite.tasks.sweep", 1, jobs.MAIN, -1)
 
 
 @pytest.mark.django_db(transaction=True)

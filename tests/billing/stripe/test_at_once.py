@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from avatarsite.inbox.models import InboundEvent
-from avatarsite.inbox.receive import due_events, handle_event
+from avatarsite.inbox.receive import handle_event
+from avatarsite.queue import due_rows
 from tests.billing.ledger.races import in_threads
 from tests.billing.stripe.test_every_order import Life, every_life, is_right
 from tests.billing.stripe.worker import work
@@ -25,8 +26,8 @@ def test_told_five_at_once(shop: Shop, life: Life) -> None:
     for event_id in ids:
         letter = shop.stripe.letter(event_id)
         assert in_threads([partial(shop.post, *letter)] * COPIES) == [200] * COPIES
-        (due,) = due_events()
-        assert in_threads([partial(handle_event, due)] * COPIES).count(True) == 1
+        (due,) = due_rows.kinds["inbound_event"].due()
+        assert in_threads([partial(handle_event, due.pk)] * COPIES).count(True) == 1
     work()
     assert is_right(shop, life)
     assert InboundEvent.objects.count() == len(ids)
@@ -39,7 +40,7 @@ def test_all_told_at_the_same_moment(shop: Shop, life: Life) -> None:
     letters = [shop.stripe.letter(event["id"]) for event in shop.stripe.events()]
     posts = [partial(shop.post, *letter) for letter in letters]
     assert in_threads(posts * COPIES) == [200] * (len(posts) * COPIES)
-    in_threads([partial(handle_event, due) for due in due_events()] * COPIES)
+    in_threads([partial(handle_event, due.pk) for due in due_rows.kinds["inbound_event"].due()] * COPIES)
     shop.handle()
     work()
     assert is_right(shop, life)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from avatarsite.queue import sweeping
 from billing.holds import holds
 from billing.models import AutoTopUp, Origin, StripeCustomer, TopUp, TopUpState
 from billing.topups import auto_topup, checkout, low_balance, sweep
@@ -96,7 +97,7 @@ def test_a_nudge_that_was_lost_is_found_by_the_sweep(shop: Shop, rules: Callable
     rules(threshold=3)
     spend(shop, 3)
     OrmQ.objects.all().delete()
-    assert sweep.sweep()["automatic"] == 1
+    assert sweeping.sweep()["automatic"] == 1
     work()
     assert shop.posted == 22
 
@@ -212,7 +213,7 @@ def test_a_confirmation_that_nobody_gives_is_cancelled_after_three_days(
 ) -> None:
     rules(card=ASKS)
     later(monkeypatch, days=2)
-    sweep.sweep()
+    sweeping.sweep()
     work()
     assert automatic() == [("needs_action", 2000)]
     later(monkeypatch, days=1, hours=1)
@@ -286,7 +287,7 @@ def test_a_charge_whose_error_stripe_remembers_is_found_and_not_made_again(
     assert automatic() == [("new", 2000)]
     assert auto_topup.consider(shop.workspace) is None
     later(monkeypatch, minutes=5)
-    sweep.sweep()
+    sweeping.sweep()
     work()
     assert (automatic(), shop.posted) == ([("paid", 2000)], 21)
     assert charges_of(shop, 2000) == 1
@@ -312,7 +313,7 @@ def test_a_charge_that_never_arrived_is_made_by_the_next_try(
     auto_topup.consider(shop.workspace)
     shop.stripe.no_faults()
     later(monkeypatch, minutes=5)
-    sweep.sweep()
+    sweeping.sweep()
     work()
     assert (automatic(), shop.posted) == ([("paid", 2000)], 21)
 
@@ -327,7 +328,7 @@ def test_after_a_day_stripes_list_decides(
     auto_topup.consider(shop.workspace)
     shop.stripe.no_faults()
     later(monkeypatch, hours=21)
-    sweep.sweep()
+    sweeping.sweep()
     work()
     state, posted = ("failed", 1) if fault == "drop_connection" else ("paid", 21)
     assert (automatic(), shop.posted) == ([(state, 2000)], posted)

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from avatarsite.queue.sweeping import sweep
 from billing.debts import freezes, write_offs
 from billing.errors import WalletFrozen
 from billing.holds import holds
 from billing.ledger import accounts
 from billing.models import Dispute, DisputeState, TopUp, Transfer
 from billing.refunds import disputes
-from billing.topups import sweep
 from tests.billing.cast import DOLLAR
 from tests.billing.stripe_shop import Shop
 
@@ -63,7 +63,7 @@ def test_what_is_released_later_pays_what_is_owed(shop: Shop) -> None:
     hold = holds.place_hold(shop.workspace, 5 * DOLLAR, key="a:hold", subject="render:a")
     dispute = open_dispute(shop, top_up)
     holds.release_hold(hold, reason="cancelled")
-    assert sweep.sweep()["debts"] == 1
+    assert sweep()["debts"] == 1
     assert (shop.posted, shop.owed) == (0, 0)
     close(shop, dispute, "won")
     assert (shop.posted, shop.owed, shop.frozen) == (20, 0, False)

@@ -11,6 +11,7 @@ import pytest
 
 from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.inbox.receive import replay
+from avatarsite.queue import sweeping
 from billing import tasks
 from billing.models import Transfer
 from billing.stripe_sync import reconcile
@@ -213,7 +214,7 @@ def test_a_lost_letter_of_a_page_is_found_by_the_sweep(shop: Shop) -> None:
     top_up = shop.start(20)
     shop.stripe.pay(top_up.session_id or "")
     type(top_up).objects.update(next_check_at=top_up.created_at)
-    assert sweep.sweep()["top-ups"] == 1
+    assert sweeping.sweep()["top_up"] == 1
     work()
     assert shop.posted == 20
 
@@ -221,7 +222,7 @@ def test_a_lost_letter_of_a_page_is_found_by_the_sweep(shop: Shop) -> None:
 def test_a_row_of_the_other_mode_is_left_alone(shop: Shop) -> None:
     top_up = shop.start(20)
     type(top_up).objects.update(livemode=True, next_check_at=top_up.created_at)
-    assert sweep.sweep()["top-ups"] == 0
+    assert sweeping.sweep()["top_up"] == 0
     assert reconcile.reconcile_nightly().is_clean
 
 
@@ -232,7 +233,7 @@ def test_what_stripe_does_not_know_raises_an_alarm_and_is_asked_again_tomorrow(s
     told = sweep.resume(top_up)
     assert told in shop.alerts("stripe_mismatch")
     assert "Stripe does not know cs_test_of_another_account" in told
-    assert sweep.sweep()["top-ups"] == 0
+    assert sweeping.sweep()["top_up"] == 0
 
 
 def test_a_night_in_which_stripe_can_not_be_read_is_no_clean_night(shop: Shop) -> None:

@@ -14,12 +14,12 @@ from django.test import Client
 from django.utils import timezone
 
 from avatarsite.models import Alert
+from avatarsite.queue.sweeping import sweep
 from avatarsite.workspaces.models import Scope
 from billing.ledger import posting
 from billing.prices import price_book
 from studio.models import Outcome, Render
 from studio.pipeline.drive import drive
-from studio.pipeline.overdue import sweep
 from studio.pipeline.watch.loop import watch
 from studio.providers import local, registry
 from studio.uploads.samples import add_samples

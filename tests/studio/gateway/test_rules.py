@@ -13,6 +13,7 @@ from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
 from avatarsite.models import Alert
+from avatarsite.queue.sweeping import sweep, sweep_kind
 from avatarsite.workspaces.models import Scope
 from avatarsite.workspaces.tokens import make_token
 from billing.budgets.budgets import set_budget
@@ -21,8 +22,6 @@ from studio.gateway import intake, webhooks
 from studio.gateway.errors import GatewayError
 from studio.gateway.intake import start_request
 from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook, RequestState, WebhookState
-from studio.gateway.stored_files import delete_expired
-from studio.gateway.sweep import sweep
 from studio.library import delete_video
 from studio.models import ProviderJob, Render, Upload
 from studio.pipeline.submit import claim, record, send
@@ -185,7 +184,7 @@ def test_a_start_may_run_twice_late_or_after_a_crash(gateway: Gateway, monkeypat
     assert (row.state, row.tries, Render.objects.count(), Upload.objects.count()) == (RequestState.FETCHING, 1, 0, 2)
     assert start_request(row.pk) is False  # somebody may still be at it
     GatewayRequest.objects.update(next_try_at=timezone.now())
-    assert sweep()["requests"] == 1
+    assert sweep()["gateway_request"] == 1
     assert [start_request(row.pk), start_request(row.pk)] == [True, False]
     row.refresh_from_db()
     assert (row.state, row.render, Render.objects.count()) == (RequestState.SUBMITTED, Render.objects.get(), 1)
@@ -206,7 +205,7 @@ def test_what_has_not_begun_in_the_clients_time_is_given_up(gateway: Gateway, in
     jobs = [submitted(gateway, headers=headers, params=hook) for _ in range(2)]
     start_request(GatewayRequest.objects.order_by("pk")[0].pk)  # this one is queued, with money on hold
     GatewayRequest.objects.update(start_by=timezone.now() - timedelta(seconds=1))
-    assert sweep()["late"] == 2
+    assert sweep()["late_request"] == 2
     for job in jobs:
         over = fal(gateway, "GET", job["status_url"])
         assert (over.status_code, over.json()["error_type"]) == (200, "request_timeout")
@@ -227,7 +226,7 @@ def test_a_time_that_passes_after_the_end_changes_nothing(gateway: Gateway) -> N
     late()
     codes = [fal(gateway, *ask).status_code for ask in (("GET", job["status_url"]), ("GET", job["response_url"]))]
     assert (codes, fal(gateway, "PUT", job["cancel_url"]).json()) == ([200, 200], {"status": "ALREADY_COMPLETED"})
-    assert (sweep()["late"], GatewayRequest.objects.get().start_by) == (0, None)
+    assert (sweep()["late_request"], GatewayRequest.objects.get().start_by) == (0, None)
     assert not Alert.objects.exists()
 
 
@@ -249,13 +248,13 @@ def test_what_a_provider_may_have_goes_on_and_is_paid_for_once(
             eventually(lambda: [check_now(render.jobs.get()), Render.objects.get().state][1] == state, "the video")
         late()
         found = sweep()
-        assert (Render.objects.get().state, found["late"], found["requests"]) == (state, 0, 1)
+        assert (Render.objects.get().state, found["late_request"], found["gateway_request"]) == (state, 0, 1)
         # In doubt it's looked at again; what a provider has is never given up any more.
         assert (GatewayRequest.objects.get(reference=job["request_id"]).start_by is None) == (state != "submitting")
         assert posting.balance(gateway.workspace).held_micros == render.ceiling_micros
         if state == "submitting":
             assert record(claimed, http.run(send, claimed)) is True
-            assert (sweep()["late"], GatewayRequest.objects.filter(start_by=None).count()) == (0, 2)
+            assert (sweep()["late_request"], GatewayRequest.objects.filter(start_by=None).count()) == (0, 2)
     for each in (job, other):
         result = eventually(lambda url=each["response_url"]: _video(fal(gateway, "GET", url)), "the video")
         assert result["url"]
@@ -354,7 +353,7 @@ def test_a_webhook_is_sent_until_it_is_taken(gateway: Gateway, inbox: Inbox) -> 
         webhook = GatewayWebhook.objects.get()
         assert webhook.tries == tries
         GatewayWebhook.objects.update(next_try_at=timezone.now())
-        assert sweep()["webhooks"] == (0 if webhook.state == WebhookState.DELIVERED else 1)
+        assert sweep()["gateway_webhook"] == (0 if webhook.state == WebhookState.DELIVERED else 1)
     assert (GatewayWebhook.objects.get().state, len({seen.body for seen in inbox.letters})) == ("delivered", 1)
 
 
@@ -373,15 +372,15 @@ def test_a_forgotten_webhook_is_found(gateway: Gateway, inbox: Inbox, monkeypatc
         submitted(gateway, params={"fal_webhook": inbox.url})
         finished(gateway)
         driver.turn()
-    assert (GatewayWebhook.objects.count(), sweep()["unwritten webhooks"], len(inbox.wait(1))) == (0, 1, 1)
+    assert (GatewayWebhook.objects.count(), sweep()["unwritten_webhooks"], len(inbox.wait(1))) == (0, 1, 1)
 
 
 def test_files_that_were_put_here_expire(gateway: Gateway) -> None:
     store = {"taskType": "mediaStorage", "taskUUID": str(uuid4()), "operation": "upload", "media": gateway.portrait}
     link = runware(gateway, store).json()["data"][0]["mediaURL"]
-    assert (loopback.get(link).status_code, delete_expired()) == (200, 0)
+    assert (loopback.get(link).status_code, sweep_kind("gateway_file")) == (200, 0)
     GatewayFile.objects.update(expires_at=timezone.now())
-    assert (loopback.get(link).status_code, delete_expired(), GatewayFile.objects.count()) == (404, 1, 0)
+    assert (loopback.get(link).status_code, sweep_kind("gateway_file"), GatewayFile.objects.count()) == (404, 1, 0)
 
 
 def test_a_file_that_a_browser_would_run_is_saved_instead(gateway: Gateway) -> None:

@@ -15,8 +15,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from avatarsite.queue.sweeping import sweep_kind
 from studio.gateway.models import GatewayFile
-from studio.gateway.stored_files import delete_expired
 from studio.models import StoredFile
 from studio.storage_audit import verify_storage
 from tests.simulators import loopback
@@ -128,9 +128,9 @@ def test_without_room_no_door_keeps_a_byte(full: Uploader, gateway: Gateway) -> 
 def test_what_was_begun_and_left_goes(uploader: Uploader, gateway: Gateway) -> None:
     uploader.put(1, b"hello")
     begin(gateway, "initiate")
-    assert (delete_expired(), StoredFile.objects.get().bytes) == (0, 5)
+    assert (sweep_kind("begun_file"), StoredFile.objects.get().bytes) == (0, 5)
     GatewayFile.objects.update(created_at=timezone.now() - timedelta(days=1))
-    assert (delete_expired(), GatewayFile.objects.count(), StoredFile.objects.count()) == (2, 0, 0)
+    assert (sweep_kind("begun_file"), GatewayFile.objects.count(), StoredFile.objects.count()) == (2, 0, 0)
 
 
 def test_a_file_lives_for_a_month_at_most_and_is_told_so(uploader: Uploader) -> None:

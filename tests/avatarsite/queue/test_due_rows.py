@@ -1,0 +1,70 @@
+"""The list of what sweeps look at: what each app has registered, how much of it is due and since when."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from avatarsite.inbox.models import InboundEvent
+from avatarsite.mail.models import MailMessage
+from avatarsite.queue import due_rows, jobs
+from avatarsite.queue.sweeping import sweep, sweep_kind
+
+KINDS = {
+    "inbound_event", "webhook", "mail",
+    "top_up", "refund",
+    "submit", "ingest", "cancel", "deliver", "overdue", "video_files",
+    "gateway_request", "gateway_webhook", "late_request", "gateway_file", "begun_file",
+}  # fmt: skip
+
+
+def event(name: str, due: datetime | None) -> InboundEvent:
+    return InboundEvent.objects.create(source="stripe", event_id=name, body=b"{}", next_try_at=due)
+
+
+def test_every_room_has_registered_what_is_its_own() -> None:
+    assert set(due_rows.kinds) == KINDS
+    tasks = [kind for kind in due_rows.kinds.values() if kind.task]
+    assert all(callable(jobs.resolve(kind.task)) for kind in tasks)
+    assert [kind.name for kind in due_rows.kinds.values() if kind.act and (kind.task or not kind.what)] == []
+
+
+@pytest.mark.django_db
+def test_what_is_due_is_counted_and_the_oldest_told() -> None:
+    now = timezone.now()
+    oldest = now - timedelta(hours=2)
+    for name, due in (("a", oldest), ("b", now), ("claimed", now + timedelta(minutes=1)), ("done", None)):
+        event(name, due)
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        counts = {found.kind: found for found in due_rows.overview()}
+    assert len(asked) <= len(KINDS)
+    assert counts.pop("inbound_event") == ("inbound_event", 2, oldest)
+    assert {found[1:] for found in counts.values()} == {(0, None)}
+
+
+@pytest.mark.django_db
+def test_each_row_gets_its_task_the_oldest_first_and_a_sender_gets_one() -> None:
+    now = timezone.now()
+    newer, older = event("newer", now), event("older", now - timedelta(seconds=1))
+    assert sweep_kind("inbound_event") == 2
+    assert [task.task["kwargs"] for task in OrmQ.objects.order_by("pk")] == [
+        {"event_pk": older.pk},
+        {"event_pk": newer.pk},
+    ]
+    OrmQ.objects.all().delete()
+    for key in ("a", "b"):
+        MailMessage.objects.create(
+            key=key, to="a@example.org", text="x", created_at=now, next_try_at=now, give_up_at=now
+        )
+    found = sweep()
+    assert (found["mail"], found["inbound_event"], found["webhook"]) == (2, 2, 0)
+    assert [task.name() for task in OrmQ.objects.order_by("pk")] == [
+        *["avatarsite.handle_event"] * 2, "avatarsite.send_mail",
+    ]  # fmt: skip
