@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import SimpleAdminConfig
+from django.db.models.signals import post_migrate
 
 
 class SiteConfig(AppConfig):
@@ -10,12 +11,17 @@ class SiteConfig(AppConfig):
     verbose_name = "Site"
 
     def ready(self) -> None:
-        from avatarsite import checks, desk  # noqa: F401, PLC0415 -- models and checks need the app registry
+        from avatarsite import (  # noqa: F401, PLC0415 -- models and checks need the app registry
+            checks,
+            desk,
+            switches,
+        )
         from avatarsite.alerts import open_alerts  # noqa: PLC0415
         from avatarsite.queue import depth, jobs  # noqa: PLC0415
 
         desk.register_card("Open alerts", model="site.Alert", query="closed_at__isempty=1", ask=open_alerts)
         desk.register_panel("Queue", model="site.Alert", template="admin/desk/queue.html", ask=depth.of_each_cluster)
+        post_migrate.connect(switches.create_missing, sender=self, dispatch_uid="site.switches")
         jobs.register("avatarsite.send_webhooks", cluster=jobs.WATCH)
         jobs.register("avatarsite.forget_answers", every_minutes=10)
         jobs.register("avatarsite.sweep_temporary", every_minutes=10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 
 
 class Canary(models.Model):
@@ -56,3 +57,29 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.message
+
+
+class NoticeLevel(models.TextChoices):
+    INFO = "info", "For information"
+    WARNING = "warning", "Something is slow or away"
+
+
+class ServiceNotice(models.Model):
+    """Service notice: a sentence on every page and in the API's ``/me``, from its start to its end."""
+
+    text = models.CharField(max_length=300, help_text="What customers read: what is the matter, and what they can do.")
+    level = models.CharField(max_length=10, choices=NoticeLevel.choices, default=NoticeLevel.INFO)
+    starts_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: until you say so.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ends_at__isnull=True) | models.Q(ends_at__gt=models.F("starts_at")),
+                name="service_notice_ends_after_its_start",
+                violation_error_message="It ends before it starts. Choose a later end.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text

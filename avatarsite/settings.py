@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_q",
     "rest_framework",
+    "waffle",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "unfold.apps.BasicAppConfig",  # before the admin site, whose templates it replaces
@@ -180,8 +181,16 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "retry": Retry(NoBackoff(), 0)},
     }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Of each process by itself: a switch that was turned is turned everywhere within this time.
+    "switches": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "switches",
+        "TIMEOUT": 10,
+    },
 }
+WAFFLE_CACHE_NAME = "switches"
+WAFFLE_SWITCH_DEFAULT = True
 
 # --- The queue: at least once; retries are ours, never its own -------------------------------------------------------
 

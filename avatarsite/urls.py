@@ -18,7 +18,8 @@ from studio.views.files import file_urlpatterns
 handler500 = "avatarsite.api.views.server_error"
 admin.autodiscover()
 # Not by the package: that is loaded while the site, which this registers with, is being made.
-import_module("avatarsite.admin.alerts")
+for page in ("alerts", "service_notices", "switches"):
+    import_module(f"avatarsite.admin.{page}")
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),

@@ -13,6 +13,7 @@ class BillingConfig(AppConfig):
         from avatarsite.queue import due_rows, jobs  # noqa: PLC0415
         from billing import checks, labels  # noqa: F401, PLC0415
         from billing.budgets.budgets import watch_for_new_tokens  # noqa: PLC0415
+        from billing.prices import price_book  # noqa: PLC0415
         from billing.promotions.promotions import watch_for_confirmed_people  # noqa: PLC0415
         from billing.refunds import disputes, topup_review  # noqa: PLC0415
         from billing.stripe_sync import webhooks  # noqa: PLC0415
@@ -29,6 +30,7 @@ class BillingConfig(AppConfig):
             query="closed_at__isempty=1&kind=ledger",
             ask=verification.waiting_findings,
         )
+        desk.register_card("Everything sells at cost", model="billing.Price", query="", ask=price_book.waiting_markup)
         labels.register_names("member", labels.people)
         labels.register_names("token", labels.tokens)
         labels.register_list("member", labels.members)

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 -- Django's own name
 from django.db import connection
 
+from billing.prices import price_book
 from billing.stripe import client
 
 MIN_SQLITE = (3, 35)  # RETURNING
@@ -47,6 +48,21 @@ def live_keys_move_real_money_only_where_they_should(**_: Any) -> list[CheckMess
         Error(f"STRIPE_SECRET_KEY is a live key, and {what}.", hint=hint, id=f"billing.{number}")
         for is_so, what, hint, number in mistakes
         if is_so
+    ]
+
+
+@register(Tags.compatibility)
+def something_is_earned(**_: Any) -> list[CheckMessage]:
+    """Said at each start, and on the desk's first page."""
+    if not price_book.sells_at_cost():
+        return []
+    return [
+        Warning(
+            "PRICE_MARKUP_PERCENT is 0 with a live key of Stripe: everything sells at what providers take, "
+            "and Stripe's fees are a loss.",
+            hint="Set PRICE_MARKUP_PERCENT, such as 30, and set new prices.",
+            id="billing.W003",
+        )
     ]
 
 

@@ -21,6 +21,7 @@ from studio.pipeline.request.options import (
 )
 from studio.pipeline.request.quote import CHEAPEST, FASTEST
 from studio.pipeline.request.render_request import PROMPT_LIMIT
+from studio.pipeline.request.usual import usual_of
 from studio.projects import open_projects
 from studio.providers.registry import MODELS, PROVIDERS, find, offers_of
 
@@ -157,6 +158,10 @@ class VideoForm(OptionFields):
 
     def __init__(self, workspace: Workspace, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.workspace = workspace
+        usual = usual_of(workspace)
+        self.initial.setdefault("routing", usual.routing)
+        self.initial.setdefault("fallback", "yes" if usual.fallback else "no")
         for name in ("portrait", "voice"):
             choice = self.fields[name]
             if isinstance(choice, UploadChoice):

@@ -10,6 +10,8 @@ from rest_framework.response import Response
 
 from avatarsite.api.serializers import NoQuery
 from avatarsite.api.views import ApiView
+from avatarsite.models import NoticeLevel
+from avatarsite.service_notices import standing
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken, Scope
 
@@ -32,9 +34,17 @@ class WorkspaceSerializer(Serializer):
     slug = serializers.CharField()
 
 
+class ServiceNoticeSerializer(Serializer):
+    text = serializers.CharField()
+    level = serializers.ChoiceField(choices=NoticeLevel.choices)
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(allow_null=True)
+
+
 class MeSerializer(Serializer):
     token = TokenSerializer()
     workspace = WorkspaceSerializer()
+    service_notices = ServiceNoticeSerializer(many=True, help_text="What the service has to tell everybody now.")
 
 
 _ME = MeSerializer()
@@ -47,4 +57,5 @@ class Me(ApiView):
     def get(self, _request: Any) -> Response:
         self.query(NoQuery)
         token: ApiToken = self.token
-        return Response(_ME.to_representation({"token": token, "workspace": token.workspace}))
+        told = {"token": token, "workspace": token.workspace, "service_notices": standing()}
+        return Response(_ME.to_representation(told))

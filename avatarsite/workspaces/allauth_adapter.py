@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from avatarsite.ids import new_id
 from avatarsite.mail.messages import absolute, write_mail
+from avatarsite.switches import SIGN_UP, is_on
 from avatarsite.workspaces.create import tidy_name
 from avatarsite.workspaces.encryption import Unreadable, decrypt, encrypt
 from avatarsite.workspaces.invitations import pending
@@ -39,6 +40,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         "too_many_login_attempts": "Too many attempts. Wait five minutes, then try again.",
         "rate_limited": "Too many attempts. Wait a few minutes, then try again.",
     }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return is_on(SIGN_UP) and bool(super().is_open_for_signup(request))
 
     def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
         user.name = tidy_name(form.cleaned_data.get("name", ""), limit=120)

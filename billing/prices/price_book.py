@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from avatarsite.desk import Waiting
 from avatarsite.workspaces.models import User
 from billing.errors import KeyConflict, PriceMissing
 from billing.models import Price
@@ -152,3 +153,12 @@ def _listings() -> Iterator[Listing]:
     draft = micros_of(settings.DRAFT_PRICE_PER_SECOND)
     yield Listing(DRAFT, 0, draft, "The setting DRAFT_PRICE_PER_SECOND", derived=False)
     yield Listing(TEST, 0, 0, "Renders of test tokens cost nothing", derived=False)
+
+
+def sells_at_cost() -> bool:
+    """Whether real money is taken and none of it kept."""
+    return settings.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_")) and settings.PRICE_MARKUP_PERCENT == 0
+
+
+def waiting_markup() -> Waiting:
+    return Waiting(int(sells_at_cost()), "PRICE_MARKUP_PERCENT is 0")

@@ -19,6 +19,7 @@ from django.utils import timezone
 from avatarsite.alerts import raise_alert
 from avatarsite.audit.record import record
 from avatarsite.queue import jobs
+from avatarsite.switches import TOP_UPS, is_on
 from avatarsite.workspaces.models import User, Workspace
 from billing.ledger import accounts
 from billing.models import AutoTopUp, LedgerAccount, Origin, TopUp, TopUpState
@@ -58,6 +59,8 @@ def rules_of(workspace: Workspace) -> AutoTopUp:
 
 def why_off() -> str:
     """Why nobody can have it on this server, or ""."""
+    if not is_on(TOP_UPS):
+        return "Credit can't be bought at the moment."
     if settings.STRIPE_TAX:
         return "Tax is worked out at checkout on this server, so credit can't buy itself."
     return ""

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
+from avatarsite.switches import TOP_UPS, is_on
 from avatarsite.workspaces.models import User, Workspace
 from billing.debts.freezes import apply_freeze
 from billing.debts.receivables import settle_receivable
@@ -25,7 +26,7 @@ from billing.models import Origin, StripeCustomer, TopUp, TopUpState, TransferKi
 from billing.models.ledger import MEMO_LENGTH
 from billing.money import MICROS, usd
 from billing.stripe import client
-from billing.stripe.client import CHECKOUT_LASTS, StripeRefused
+from billing.stripe.client import CHECKOUT_LASTS, StripeProblem, StripeRefused
 from billing.stripe.customers import customer_of, keep_card, renew
 from billing.stripe.objects import PaymentFacts, SessionFacts
 
@@ -65,6 +66,8 @@ def start_top_up(  # noqa: PLR0913 -- they are what the form says
 
     Raises StripeProblem with a sentence; the row then says what became of it.
     """
+    if not is_on(TOP_UPS):
+        raise StripeProblem("Credit can't be bought at the moment. Try again later.")
     customer = customer_of(workspace, user)
     top_up = TopUp.objects.create(
         workspace=workspace,

@@ -1,5 +1,5 @@
 """The admin site's pages of renders, uploads and offers."""
 
-from studio.admin import renders
+from studio.admin import offers, renders, routing
 
-__all__ = ["renders"]
+__all__ = ["offers", "renders", "routing"]

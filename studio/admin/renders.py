@@ -23,7 +23,6 @@ from billing.models import Transfer
 from billing.money import usd
 from studio.models import (
     Delivery,
-    OfferHealth,
     Project,
     ProviderJob,
     Render,
@@ -32,7 +31,7 @@ from studio.models import (
     StoredFile,
     Upload,
 )
-from studio.pipeline import giving_back, health, standing
+from studio.pipeline import giving_back, standing
 from studio.pipeline.cancel import give_up, request_cancel
 from studio.pipeline.request.take import retry_render
 from studio.storage.ledger import spelt
@@ -224,61 +223,6 @@ class ProviderJobAdmin(ReadOnly, ModelAdmin[ProviderJob]):
     list_select_related = ("render",)
     ordering = ("-id",)
     show_full_result_count = False
-
-
-@admin.register(OfferHealth)
-class OfferHealthAdmin(ActionsOnly, ModelAdmin[OfferHealth]):
-    work = Work.DAILY
-    place = 40
-    title = "Offers"
-    list_display = (
-        "offer",
-        "circuit",
-        "failures",
-        "open_until",
-        "reason",
-        "median",
-        "p90",
-        "success",
-        age("changed_at", "changed"),
-    )
-    list_filter = (overdue(standing.paused, "Paused"),)
-    search_fields = ("offer", "reason")
-    ordering = ("offer",)
-    actions = ("close_now",)
-    readonly_fields = ("circuit", "median", "p90", "success")
-
-    @admin.display(description="circuit")
-    def circuit(self, row: OfferHealth) -> str:
-        return health.state_word(row)
-
-    @admin.display(description="median s/s")
-    def median(self, row: OfferHealth) -> str:
-        return _pace(health.record_of(row.offer).p50)
-
-    @admin.display(description="p90 s/s")
-    def p90(self, row: OfferHealth) -> str:
-        return _pace(health.record_of(row.offer).p90)
-
-    @admin.display(description="success, 7 days")
-    def success(self, row: OfferHealth) -> str:
-        record = health.record_of(row.offer)
-        return f"{record.done} of {record.ended} ({record.done / record.ended:.0%})" if record.ended else "–"
-
-    @admin.action(description="Close the circuit now", permissions=["change"])
-    def close_now(self, request: HttpRequest, rows: QuerySet[OfferHealth]) -> None:
-        closed = [row for row in rows if health.close_circuit(row.offer)]
-        for row in closed:
-            self.log_change(request, row, "Closed the circuit by hand")
-        level = messages.SUCCESS if closed else messages.WARNING
-        self.message_user(request, f"{len(closed)} of {len(rows)} closed; the others were not open.", level)
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return request.user.has_perm("studio.view_offerhealth")
-
-
-def _pace(seconds: float | None) -> str:
-    return "no record yet" if seconds is None else f"{seconds:.1f} s"
 
 
 def _user(request: HttpRequest) -> User:

@@ -27,7 +27,7 @@ from studio.errors import RequestRefused
 from studio.models import UploadKind
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.options import OUTPUT_FORMATS
-from studio.pipeline.request.quote import CHEAPEST, Quote, QuoteLine, quote_render
+from studio.pipeline.request.quote import Quote, QuoteLine, quote_render
 from studio.providers import registry
 from studio.uploads.add import check_pair
 
@@ -99,8 +99,7 @@ class Quotes(ApiView):
         quote = quote_render(
             model=model,
             voice_ms=self._voice_ms(asked),
-            routing=asked.get("routing", CHEAPEST),
-            fallback=asked.get("fallback", True),
+            **inputs.routing_of(self.workspace, asked),
             options={"content_check": asked.get("content_check", "none")},
             test=self.token.test,
         )
@@ -122,8 +121,7 @@ class Quotes(ApiView):
     def _signed(self, quote: Quote, asked: dict[str, Any], takes: int) -> dict[str, Any]:
         agreed = agreed_of(
             quote,
-            routing=asked.get("routing", CHEAPEST),
-            fallback=asked.get("fallback", True),
+            **inputs.routing_of(self.workspace, asked),
             takes=takes,
             test=self.token.test,
         )

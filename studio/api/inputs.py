@@ -9,11 +9,12 @@ from avatarsite.workspaces.models import ApiToken, User, Workspace
 from studio.errors import RequestRefused
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.usual import usual_of
 from studio.projects import open_projects, project_for_new_video
 from studio.uploads.fetch import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
 
 PREFIX = "upl_"
-NAMED = ("model", "routing", "fallback", "prompt", "title", "reference", "metadata", "max_amount_micros", "notify")
+NAMED = ("model", "prompt", "title", "reference", "metadata", "max_amount_micros", "notify")
 
 
 def from_body(
@@ -30,8 +31,15 @@ def from_body(
         voice=voice,
         options=options,
         token=token,
+        **routing_of(token.workspace, asked),
         **{name: asked[name] for name in NAMED if name in asked},
     )
+
+
+def routing_of(workspace: Workspace, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """``routing`` and ``fallback`` as a body names them, or as the workspace usually has them."""
+    usual = usual_of(workspace)
+    return {"routing": asked.get("routing", usual.routing), "fallback": asked.get("fallback", usual.fallback)}
 
 
 def media(workspace: Workspace, asked: Mapping[str, str], *, user: User | None) -> tuple[Upload, Upload]:

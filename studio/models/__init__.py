@@ -6,6 +6,7 @@ from studio.models.files import FileKind, FileState, StorageUse, StoredFile
 from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob, WatchLease
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
+from studio.models.routing import UsualRouting
 from studio.models.turns import Turn
 from studio.models.uploads import Upload, UploadKind, UploadSlot
 
@@ -30,5 +31,6 @@ __all__ = [
     "Upload",
     "UploadKind",
     "UploadSlot",
+    "UsualRouting",
     "WatchLease",
 ]

@@ -113,7 +113,10 @@ class WatchLease(models.Model):
 
 
 class OfferHealth(models.Model):
-    """The circuit of one offer: closed while it works, open for a while after failures, then probed."""
+    """The circuit of one offer: closed while it works, open for a while after failures, then probed.
+
+    Whether it is sold at all is decided by hand, and no success or failure changes that.
+    """
 
     offer = models.CharField(primary_key=True, max_length=120)
     failures = models.PositiveIntegerField("failures in a row", default=0)
@@ -122,6 +125,8 @@ class OfferHealth(models.Model):
     # Answers may come in another order than their questions: what was asked before these says nothing of them.
     turned_at = models.DateTimeField("circuit changed at", null=True, blank=True)
     failed_at = models.DateTimeField("last failure asked at", null=True, blank=True)
+    off_sale_at = models.DateTimeField("taken off sale at", null=True, blank=True)
+    off_sale_reason = models.CharField("reason for taking it off sale", max_length=150, blank=True)
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:

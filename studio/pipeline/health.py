@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
+from avatarsite import switches
 from avatarsite.alerts import close_alert, raise_alert
 from studio.models import JobStatus, OfferHealth, ProviderJob
 from studio.providers import registry
@@ -23,6 +24,9 @@ FAILURES_TO_OPEN = 5
 INITIAL_PAUSE = timedelta(seconds=60)
 MAX_PAUSE = timedelta(minutes=30)
 OUR_PAUSE = timedelta(minutes=10)  # no credit or a bad key there: somebody has to act
+OFF_SALE_PAUSE = timedelta(minutes=5)  # it is asked again at once when it is put on sale
+NOT_SOLD = "It is not sold at the moment."
+CLOSED = "New videos are not taken at the moment."
 PROBE = timedelta(seconds=60)  # how long the others wait for the one that tries
 COUNTED = frozenset({Fault.PROVIDER, Fault.TIMEOUT, Fault.UNKNOWN})
 
@@ -50,18 +54,24 @@ def why_paused(offer: str) -> str:
 
 
 def pauses() -> dict[str, str]:
-    """The sentence for each offer whose circuit is open, by the offer's id: a handful, in one query for all."""
+    """The sentence for each offer that is off sale or whose circuit is open, by the offer's id: one query for all."""
+    if not switches.is_on(switches.NEW_VIDEOS):
+        return dict.fromkeys((offer.id for offer in registry.for_sale()), CLOSED)
     sentence = "It fails at the moment; it is tried again at {:%H:%M} UTC."
-    paused = OfferHealth.objects.filter(open_until__gt=timezone.now())
-    return {row.pk: sentence.format(row.open_until) for row in paused}
+    paused = OfferHealth.objects.filter(Q(open_until__gt=timezone.now()) | Q(off_sale_at__isnull=False))
+    return {row.pk: NOT_SOLD if row.off_sale_at else sentence.format(row.open_until) for row in paused}
 
 
 def may_send(offer: str) -> datetime | None:
     """None when a render may be sent, else when to ask again. After a pause one caller gets to try, the others wait."""
     row = OfferHealth.objects.filter(pk=offer).first()
-    if row is None or row.open_until is None:
+    if row is None:
         return None
     now = timezone.now()
+    if row.off_sale_at:
+        return now + OFF_SALE_PAUSE
+    if row.open_until is None:
+        return None
     if row.open_until > now:
         return row.open_until
     probing = OfferHealth.objects.filter(pk=offer, open_until=row.open_until).update(open_until=now + PROBE)
@@ -69,7 +79,9 @@ def may_send(offer: str) -> datetime | None:
 
 
 def state_word(row: OfferHealth, *, now: datetime | None = None) -> str:
-    """The circuit in a word: "open" while it is paused, "to be tried" after that, "shaky" or "good" otherwise."""
+    """A word: "off sale", "open" while it is paused, "to be tried" after that, "shaky" or "good" otherwise."""
+    if row.off_sale_at:
+        return "off sale"
     if row.open_until is not None:
         return "open" if row.open_until > (now or timezone.now()) else "to be tried"
     return "shaky" if row.failures else "good"

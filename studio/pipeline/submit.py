@@ -109,12 +109,16 @@ def _first_claim(render: Render) -> Claimed | None:
 def _may_go(render: Render) -> bool:
     """Whether the offer takes renders now; else the render is moved to the next offer, or waits."""
     paused_until = health.may_send(render.offer)
-    if paused_until and fall_over(render, reason="the provider fails at the moment"):
+    if paused_until and fall_over(render, reason=f"the provider {_why_not(render.offer)} at the moment"):
         return False
     later = paused_until or _room_at(render.offer)
     if later:
         Render.objects.filter(pk=render.pk, state=RenderState.QUEUED).update(next_try_at=later)
     return later is None
+
+
+def _why_not(offer: str) -> str:
+    return "is not sold" if health.why_paused(offer) == health.NOT_SOLD else "fails"
 
 
 def _room_at(offer_id: str) -> datetime | None:

@@ -14,7 +14,7 @@ from avatarsite.workspaces.models import Workspace
 from studio.forms import VideoForm
 from studio.models import Upload
 from studio.pipeline.request.options import DEFAULTS
-from studio.pipeline.request.quote import CHEAPEST
+from studio.pipeline.request.usual import usual_of
 from studio.providers.registry import MODELS
 
 # Says that the address names all that differs from an empty form, so that no project's defaults are mixed in.
@@ -41,15 +41,20 @@ def starting_with(workspace: Workspace, portrait: Upload, voice: Upload) -> str:
     return f"{page}?{urlencode({'portrait': portrait.pk, 'voice': voice.pk})}"
 
 
-def defaults() -> dict[str, str]:
+def defaults(workspace: Workspace) -> dict[str, str]:
     """What an address leaves out, by name."""
+    usually = usual_of(workspace)
     usual = {name: str(DEFAULTS.get(name) or "") for name in ("portrait", "voice", "project", *TYPED)}
-    return usual | {"model": next(iter(MODELS)), "routing": CHEAPEST, "fallback": "yes"}
+    return usual | {
+        "model": next(iter(MODELS)),
+        "routing": usually.routing,
+        "fallback": "yes" if usually.fallback else "no",
+    }
 
 
 def query(form: VideoForm, *, portrait: Upload | None, voice: Upload | None) -> str:
     """The address's query for a form as it stands; without its prompt where that is too long."""
-    usual = defaults()
+    usual = defaults(form.workspace)
     chosen = {"portrait": portrait, "voice": voice}
     said = {name: str(upload.pk) for name, upload in chosen.items() if upload}
     for name in ("project", *TYPED):

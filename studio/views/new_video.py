@@ -174,7 +174,7 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
         **_paying(request, form, panel),
         "goes_to": _project(form) or first_project(request.workspace),
         "first_name": FIRST_PROJECT,
-        "draft_defaults": json.dumps(drafts.defaults()),
+        "draft_defaults": json.dumps(drafts.defaults(request.workspace)),
         "models": [card for card in models if card.available],
         "models_missing": [card for card in models if not card.available],
         "has_projects": open_projects(request.workspace).exists(),

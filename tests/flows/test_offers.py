@@ -9,7 +9,9 @@ from datetime import timedelta
 import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
+from waffle.models import Switch
 
+from avatarsite import switches
 from avatarsite.inbox.models import InboundEvent
 from avatarsite.inbox.receive import handle_event
 from avatarsite.models import Alert
@@ -18,7 +20,9 @@ from billing.models import Usage
 from billing.money import charge_micros
 from billing.prices import price_book
 from billing.verify import verification
+from studio.errors import RequestRefused
 from studio.models import OfferHealth, ProviderJob, Render, RenderState
+from studio.pipeline import sale
 from studio.pipeline.drive import drive
 from studio.pipeline.ingest.receive import ingest_render
 from studio.pipeline.request.quote import quote_render
@@ -172,3 +176,37 @@ def test_a_provider_that_fails_costs_nothing(studio: Studio, site: Simulators) -
     render = drive(ask(studio, model="kling-avatar-2-pro", offer="runware:klingai:avatar@2.0-pro").pk)
     assert (render.state, render.hold.state, render.charge_micros) == (RenderState.FAILED, "released", None)
     assert posting.balance(studio.workspace).available_micros == BALANCE
+
+
+def test_what_waits_for_an_offer_taken_off_sale_goes_to_the_next_and_is_sold_no_more(
+    studio: Studio, site: Simulators
+) -> None:
+    runware, fal = "runware:klingai:avatar@2.0-pro", "fal:fal-ai/kling-video/ai-avatar/v2/pro"
+    waiting = ask(studio, model="kling-avatar-2-pro")
+    alone = ask(studio, model="kling-avatar-2-pro", offer=runware)
+    assert sale.what_waits(runware) == (
+        "0 at the provider go on. Of 2 that wait to be sent, 1 go to their next offer; "
+        "1 wait for this one until their deadline, and cost nothing if it passes."
+    )
+    assert [sale.take_off(runware, reason="wrong price"), sale.take_off(runware, reason="again")] == [True, False]
+    quote = quote_render(model="kling-avatar-2-pro", voice_ms=3_000)
+    assert ([line.offer for line in quote.chain], quote.lines[0].why_not) == ([fal], "It is not sold at the moment.")
+    moved = drive(waiting.pk)
+    assert (moved.state, moved.offer) == (RenderState.READY, fal)
+    assert moved.events.filter(reason="the provider is not sold at the moment").count() == 1
+    assert submit_render(alone.pk) is False
+    alone.refresh_from_db()
+    assert (alone.state, alone.next_try_at > timezone.now() + timedelta(minutes=4)) == (RenderState.QUEUED, True)
+    assert [sale.put_on(runware), sale.put_on(runware)] == [True, False]
+    assert drive(alone.pk).state == RenderState.READY
+
+
+def test_new_videos_are_refused_while_their_switch_is_off_and_what_was_taken_goes_on(
+    studio: Studio, site: Simulators
+) -> None:
+    before = ask(studio, model="kling-avatar-2-pro")
+    Switch.objects.update_or_create(name=switches.NEW_VIDEOS, defaults={"active": False})
+    with pytest.raises(RequestRefused, match="New videos are not taken at the moment"):
+        ask(studio, model="kling-avatar-2-pro")
+    assert drive(before.pk).state == RenderState.READY
+    assert Render.objects.count() == 1

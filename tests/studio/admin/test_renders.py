@@ -15,11 +15,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
+from avatarsite.audit.models import AuditEntry
 from avatarsite.models import Alert
 from avatarsite.workspaces.models import User, Workspace
 from billing.ledger import posting
 from studio.models import JobStatus, OfferHealth, Outcome, ProviderJob, Render, RenderState
 from studio.pipeline import health
+from studio.providers import registry
 from tests.conftest import PASSWORD, Cast
 from tests.studio import shop
 
@@ -105,14 +107,15 @@ def test_the_health_of_an_offer_tells_its_circuit_and_its_record(operator: Clien
     page = operator.get(reverse("admin:studio_offerhealth_changelist")).content.decode()
     cells = {
         "circuit": "open",
-        "failures": "5",
-        "reason": "5 failures in a row",
+        "why": "5 failures in a row",
         "median": "3.0 s",
         "p90": "3.8 s",
         "success": "3 of 4 (75%)",
     }
     for name, value in cells.items():
         assert f'<td class="field-{name}">{value}</td>' in page, name
+    price = reverse("admin:billing_price_changelist")
+    assert f'<a href="{price}?offer={shop.OFFER}">$0.10/s</a>' in page
 
 
 @pytest.mark.parametrize(
@@ -127,12 +130,33 @@ def test_the_circuit_is_closed_by_hand(operator: Client, house: Workspace) -> No
     assert health.may_send(shop.OFFER) is not None
     assert "1 of 1 closed" in act(operator, "studio_offerhealth", "close_now", shop.OFFER)
     assert health.may_send(shop.OFFER) is None
-    row = OfferHealth.objects.get()
+    row = OfferHealth.objects.get(pk=shop.OFFER)
     assert (row.failures, row.reason, row.open_until) == (0, "", None)
     assert Alert.objects.get().closed_at is not None
     assert LogEntry.objects.get().object_id == shop.OFFER
     assert "0 of 1 closed" in act(operator, "studio_offerhealth", "close_now", shop.OFFER)
     assert LogEntry.objects.count() == 1
+
+
+def test_an_offer_is_taken_off_sale_with_a_reason_and_put_on_again(
+    operator: Client, looker: Client, house: Workspace
+) -> None:
+    health.close_circuit(shop.OFFER)
+    asked = act(operator, "studio_offerhealth", "take_off_sale", shop.OFFER)
+    assert "cost nothing if it passes" in asked
+    assert health.may_send(shop.OFFER) is None, "nothing happens before there is a reason"
+    done = act(operator, "studio_offerhealth", "take_off_sale", shop.OFFER, reason="Wrong price")
+    assert "1 of 1 changed" in done
+    assert "0 of 1 changed" in act(operator, "studio_offerhealth", "take_off_sale", shop.OFFER, reason="Mine too")
+    assert health.why_paused(shop.OFFER) == "It is not sold at the moment."
+    assert [entry.why or entry.what for entry in AuditEntry.objects.filter(target=shop.OFFER)] == [
+        f"offer health {shop.OFFER}: Taken off sale: Wrong price"
+    ]
+    act(looker, "studio_offerhealth", "put_on_sale", shop.OFFER, reason="I may not")
+    assert health.why_paused(shop.OFFER) == "It is not sold at the moment."
+    act(operator, "studio_offerhealth", "put_on_sale", shop.OFFER, reason="Price is right")
+    assert health.may_send(shop.OFFER) is None
+    assert OfferHealth.objects.count() == len(registry.for_sale()), "each offer can be taken off before it ever failed"
 
 
 def test_renders_are_asked_again_cancelled_and_given_up(operator: Client, house: Workspace) -> None:
@@ -172,7 +196,7 @@ def test_who_may_only_look_can_do_nothing(looker: Client, house: Workspace) -> N
         act(looker, model, action, row, reason="No.")
     render.refresh_from_db()
     assert (render.state, render.cancel_requested_at) == (RenderState.RENDERING, None)
-    assert OfferHealth.objects.get().open_until is not None
+    assert OfferHealth.objects.get(pk=shop.OFFER).open_until is not None
     assert Alert.objects.get(kind="other").closed_at is None
 
 

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from avatarsite import service_notices
+from avatarsite.admin.base import ModelAdmin, Work
+from avatarsite.models import ServiceNotice
+
+ONE = timedelta(microseconds=1)  # an end is after its start
+
+
+@admin.register(ServiceNotice)
+class ServiceNoticeAdmin(ModelAdmin[ServiceNotice]):
+    work = Work.CUSTOMERS
+    place = 10
+    list_display = ("text", "level", "starts_at", "ends_at")
+    search_fields = ("text",)
+    ordering = ("-starts_at",)
+    actions = ("end_now",)
+
+    def save_model(self, request: HttpRequest, obj: ServiceNotice, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        service_notices.forget()
+
+    def delete_model(self, request: HttpRequest, obj: ServiceNotice) -> None:
+        super().delete_model(request, obj)
+        service_notices.forget()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ServiceNotice]) -> None:
+        super().delete_queryset(request, queryset)
+        service_notices.forget()
+
+    @admin.action(description="End now", permissions=["change"])
+    def end_now(self, request: HttpRequest, notices: QuerySet[ServiceNotice]) -> None:
+        now = timezone.now()
+        ended = [notice for notice in notices if notice.ends_at is None or notice.ends_at > now]
+        for notice in ended:
+            ServiceNotice.objects.filter(pk=notice.pk).update(ends_at=max(now, notice.starts_at + ONE))
+            self.log_change(request, notice, "Ended.")
+        service_notices.forget()
+        self.message_user(request, f"{len(ended)} ended.")
