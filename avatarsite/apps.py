@@ -23,7 +23,7 @@ class SiteConfig(AppConfig):
         desk.register_panel("Queue", model="site.Alert", template="admin/desk/queue.html", ask=depth.of_each_cluster)
         post_migrate.connect(switches.create_missing, sender=self, dispatch_uid="site.switches")
         jobs.register("avatarsite.send_webhooks", cluster=jobs.WATCH)
-        jobs.register("avatarsite.forget_answers", every_minutes=10)
+        jobs.register("avatarsite.forget_idempotency_records", every_minutes=10)
         jobs.register("avatarsite.sweep_temporary", every_minutes=10)
         jobs.register("avatarsite.forget_inbound_events", every_minutes=60)
         jobs.register("avatarsite.forget_mail", every_minutes=60)

@@ -1,4 +1,4 @@
-"""What every door answers in its own form, and none as a defect of ours."""
+"""What every entry point answers in its own form, and none as a defect of ours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class DomainError(Exception):
 
     ``code`` never changes its meaning, ``field`` names what is at fault, ``message`` and ``remedy`` are sentences; both
     field and remedy may be empty. ``retry_after`` are the seconds after which the same may be let in, if that is known.
-    A door catches this class alone, and so answers a refusal that is new tomorrow, too.
+    An entry point catches this class alone, and so answers a refusal that is new tomorrow, too.
     """
 
     def __init__(

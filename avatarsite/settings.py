@@ -93,7 +93,7 @@ MIDDLEWARE = [
     "avatarsite.http.proxies.forget_untrusted_claims",
     "studio.gateway.fal.hosts.route_by_host",
     "studio.gateway.fal.hosts.route_by_target",
-    "avatarsite.http.doors.answer_as_the_door",
+    "avatarsite.http.entry_points.answer_as_the_entry_point",
     "avatarsite.web.places.know_the_request",
     "avatarsite.audit.actor.know_the_actor",
     "avatarsite.outages.database.DatabaseWatch",
@@ -112,16 +112,16 @@ MIDDLEWARE = [
 
 # Where programs come in, the first that fits: the path, the function that says in its form what is wrong, and the most
 # bytes that a body may have where it is less than an upload's.
-DOORS = (
-    ("/api/v1/uploads", "avatarsite.api.problems.say"),
-    ("/api/v1/slots", "avatarsite.api.problems.say"),
-    ("/api", "avatarsite.api.problems.say", 33_000_000),
-    ("/hooks", "avatarsite.http.doors.as_text", 256 * 1024),
-    ("/compat/runware", "studio.gateway.runware.errors.say", 41_000_000),
-    ("/compat/aimlapi", "studio.gateway.aimlapi.errors.say", 41_000_000),
-    ("/compat/fal/cdn", "studio.gateway.fal.errors.say"),
-    ("/compat/fal", "studio.gateway.fal.errors.say", 41_000_000),
-    ("/compat", "studio.gateway.fal.errors.say", 41_000_000),
+ENTRY_POINTS = (
+    ("/api/v1/uploads", "avatarsite.api.problems.refusal_response"),
+    ("/api/v1/slots", "avatarsite.api.problems.refusal_response"),
+    ("/api", "avatarsite.api.problems.refusal_response", 33_000_000),
+    ("/hooks", "avatarsite.http.entry_points.as_text", 256 * 1024),
+    ("/compat/runware", "studio.gateway.runware.errors.refusal_response", 41_000_000),
+    ("/compat/aimlapi", "studio.gateway.aimlapi.errors.refusal_response", 41_000_000),
+    ("/compat/fal/cdn", "studio.gateway.fal.errors.refusal_response"),
+    ("/compat/fal", "studio.gateway.fal.errors.refusal_response", 41_000_000),
+    ("/compat", "studio.gateway.fal.errors.refusal_response", 41_000_000),
 )
 
 TEMPLATES = [
@@ -420,7 +420,7 @@ TRUSTED_MEDIA_SOURCES = env.words("TRUSTED_MEDIA_SOURCES")
 TRUSTED_WEBHOOK_ENDPOINTS = env.words("TRUSTED_WEBHOOK_ENDPOINTS")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 # Called by whoever starts the web processes, so that the first request finds it there.
-KEPT_WARM = ("studio.media.sandbox.keep_warm",)
+WARM_UP = ("studio.media.sandbox.keep_warm",)
 # Read by the media sandbox itself, which needs no Django; 0 goes by the number of processors.
 MEDIA_AT_ONCE = env.integer("MEDIA_AT_ONCE", 0, least=0)
 CONVERSIONS_AT_ONCE = env.integer("CONVERSIONS_AT_ONCE", 0, least=0)
@@ -513,7 +513,7 @@ SPECTACULAR_SETTINGS = {
 }
 # Other sites' pages may call the API from a browser only if they are named here; a token in a page is everybody's.
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
-# fal's clients run in pages, and fal answers every page; so do its doors here (studio/gateway/apps.py).
+# fal's clients run in pages, and fal answers every page; so do its routes here (studio/gateway/apps.py).
 CORS_URLS_REGEX = r"^/(api|compat/fal)/"
 CORS_ALLOW_HEADERS = [
     *("accept", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "user-agent"),

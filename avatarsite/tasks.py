@@ -18,7 +18,7 @@ def handle_event(*, event_pk: int) -> None:
     receive.handle_event(event_pk)
 
 
-def forget_answers() -> None:
+def forget_idempotency_records() -> None:
     idempotency.forget_old_records()
 
 

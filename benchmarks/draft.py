@@ -29,7 +29,7 @@ from studio.media.draft.engine import render_draft, stage
 from studio.media.draft.reel import drawn_ahead
 from studio.media.draft.sound import open_voice
 
-LEAST_SPEED, LEAST_SHARE = 5.0, 0.5
+MIN_SPEED, MIN_SHARE = 5.0, 0.5
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 QUALITY = 95
 
@@ -110,11 +110,11 @@ def _measure(case: Case, voice: Path, film: Path, rounds: int) -> bool:
         plain.append(_timed(bare))
     speed, bare_speed = (seconds / statistics.median(run.wall for run in runs) for runs in (whole, plain))
     share = statistics.median(b.wall / a.wall for a, b in zip(whole, plain, strict=True))
-    met = speed >= LEAST_SPEED and share >= LEAST_SHARE
+    met = speed >= MIN_SPEED and share >= MIN_SHARE
     processor = [1000 * statistics.median(run.processor for run in runs) / len(frames) for runs in (whole, plain)]
     print(
-        f"{case.name:20} engine {speed:5.1f} x real time (target {LEAST_SPEED:.0f}), "
-        f"bare encoder {bare_speed:5.1f} x, ratio {share:.2f} (target {LEAST_SHARE}), "
+        f"{case.name:20} engine {speed:5.1f} x real time (target {MIN_SPEED:.0f}), "
+        f"bare encoder {bare_speed:5.1f} x, ratio {share:.2f} (target {MIN_SHARE}), "
         f"processor time per frame {processor[0]:.1f} and {processor[1]:.1f} ms"
         f"{'' if met or not case.counts else '  <- missed'}",
         flush=True,

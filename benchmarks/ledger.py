@@ -21,8 +21,8 @@ from typing import Any
 
 from tests.support.servers import postgres_server
 
-LEAST_SHARE = 0.6
-MOST_SLOWER = 1.3
+MIN_SHARE = 0.6
+MAX_SLOWER = 1.3
 
 
 def main() -> int:
@@ -58,14 +58,14 @@ def show_pairs(pairs: list[dict[str, Any]]) -> bool:
     print(f"  {'wallets':>24} {'product':>9} {'by hand':>9} {'share':>6}")
     for row in pairs:
         print(f"  {row['wallets']:>24} {row['product']:>7.0f}/s {row['by_hand']:>7.0f}/s {row['share']:>6.2f}")
-    return all(row["share"] >= LEAST_SHARE for row in pairs)
+    return all(row["share"] >= MIN_SHARE for row in pairs)
 
 
 def show_pages(pages: list[dict[str, Any]]) -> bool:
     print(f"  {'asked':>24} {'short':>9} {'long':>9} {'slower':>6}")
     for row in pages:
         print(f"  {row['name']:>24} {row['short']:>6.2f} ms {row['long']:>6.2f} ms {row['slower']:>6.2f}")
-    return all(row["slower"] <= MOST_SLOWER for row in pages)
+    return all(row["slower"] <= MAX_SLOWER for row in pages)
 
 
 if __name__ == "__main__":

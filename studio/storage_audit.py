@@ -30,7 +30,7 @@ from studio.storage.types import Listed
 from studio.uploads import thumbnails
 
 KIND = "storage"
-SHOWN = 20
+MAX_SHOWN = 20
 # Bytes of a row that is being written by a process without a count, such as an older version's while it is replaced.
 YOUNG = timedelta(hours=1)
 
@@ -64,7 +64,7 @@ def check_storage() -> int:
     for code, group in groupby(findings, key=lambda finding: finding.code):
         sentences = [finding.sentence for finding in group]
         more = f" There are {len(sentences) - 1} more of this kind." if len(sentences) > 1 else ""
-        raise_alert(KIND, code, sentences[0] + more, findings=len(sentences), sentences=sentences[:SHOWN])
+        raise_alert(KIND, code, sentences[0] + more, findings=len(sentences), sentences=sentences[:MAX_SHOWN])
         found.add(code)
     for code in Alert.objects.filter(kind=KIND, closed_at=None).exclude(key__in=found).values_list("key", flat=True):
         close_alert(KIND, code)
@@ -199,8 +199,8 @@ def _names(workspace_id: str) -> dict[str, str]:
     """The names of files that rows of the workspace hold, and what each is of."""
     found: dict[str, str] = {}
     for upload in Upload.objects.filter(workspace=workspace_id).only("pk", "file", "details"):
-        sent = upload.details.get(inputs.KEPT_AS, {}).get("name")
-        for name in (upload.file.name, sent, upload.details.get(thumbnails.KEPT_AS)):
+        sent = upload.details.get(inputs.DETAILS_KEY, {}).get("name")
+        for name in (upload.file.name, sent, upload.details.get(thumbnails.DETAILS_KEY)):
             found[name or ""] = f"Upload {upload.pk}"
     for pk, *names in Render.objects.filter(workspace=workspace_id).values_list("pk", "video", "poster"):
         found |= {name or "": f"Render {pk}" for name in names}

@@ -30,7 +30,7 @@ from avatarsite.workspaces.models import ApiToken, Workspace
 
 HEADER = "Idempotency-Key"
 RETENTION = timedelta(hours=24)
-KEPT_HEADERS = ("Location",)
+STORED_HEADERS = ("Location",)
 BATCH = 5_000
 Operation = Callable[[], Response]
 
@@ -138,7 +138,7 @@ def _part(value: Any) -> Any:
 
 def _keep(row: IdempotencyRecord, answer: Response) -> None:
     row.status = answer.status_code
-    row.headers = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
+    row.headers = {name: answer.headers[name] for name in STORED_HEADERS if name in answer.headers}
     row.body = "" if answer.data is None else JSONRenderer().render(answer.data).decode()
     row.save(update_fields=["status", "headers", "body"])
 

@@ -102,7 +102,7 @@ class Problem(Exception):
         return HttpResponse(body, status=self.meaning.status, headers=self.headers, content_type=CONTENT_TYPE)
 
 
-def say(_request: HttpRequest, status: int, sentence: str) -> HttpResponse:
+def refusal_response(_request: HttpRequest, status: int, sentence: str) -> HttpResponse:
     """What a request is refused with before a view of the API sees it."""
     return Problem(OF_STATUS[status], sentence).finished()
 

@@ -35,11 +35,11 @@ class NoQuery(Query):
 
 
 @cache
-def page_shape(shape: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
-    """The envelope of a list of ``shape``."""
-    name = f"{shape.__name__.removesuffix('Shape').removesuffix('Serializer')}List"
+def list_serializer(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """The envelope of a list of ``item``."""
+    name = f"{item.__name__.removesuffix('Serializer')}List"
     fields = {
-        "data": shape(many=True),
+        "data": item(many=True),
         "has_more": serializers.BooleanField(),
         "next_cursor": serializers.CharField(allow_null=True),
     }

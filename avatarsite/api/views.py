@@ -27,7 +27,7 @@ from avatarsite.api.idempotency import IdempotentRequest, Operation, idempotent_
 from avatarsite.api.parsers import StrictJSON
 from avatarsite.api.problems import Problem, problem_at_last
 from avatarsite.api.throttles import TokenThrottle
-from avatarsite.http.doors import door_of
+from avatarsite.http.entry_points import entry_point_of
 from avatarsite.outages.answers import answer_outage, outage_of
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken, User, Workspace
@@ -190,14 +190,16 @@ def _conditional(request: Request) -> Callable[[Any], Any]:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The site's ``handler500``: a page for people, what a door says to programs, and 503 where a part is away."""
+    """The site's ``handler500``: a page for people, its own form for programs, and 503 where a part is away."""
     error = sys.exception()
     if request.path.startswith(ADDRESS):
         return problem_at_last(request, error).finished()
     if outage := outage_of(error):
         return answer_outage(request, outage)
-    door = door_of(request)
-    return door.answer(request, 500, problem_at_last(request, error).detail) if door else defaults.server_error(request)
+    entry = entry_point_of(request)
+    return (
+        entry.answer(request, 500, problem_at_last(request, error).detail) if entry else defaults.server_error(request)
+    )
 
 
 class Missing(ApiView):

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 
 from avatarsite.alerts import raise_alert
-from avatarsite.http.doors import Respond
+from avatarsite.http.entry_points import Respond
 
 logger = logging.getLogger(__name__)
 

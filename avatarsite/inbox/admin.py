@@ -10,7 +10,7 @@ from avatarsite.admin.read_only import ActionsOnly
 from avatarsite.inbox.models import InboundEvent
 from avatarsite.inbox.receive import replay, unhandled
 
-SHOWN = 20_000
+MAX_SHOWN = 20_000
 
 
 @admin.register(InboundEvent)
@@ -44,7 +44,7 @@ class InboundEventAdmin(ActionsOnly, ModelAdmin[InboundEvent]):
 
     @admin.display(description="body")
     def text(self, event: InboundEvent) -> str:
-        return bytes(event.body[:SHOWN]).decode("utf-8", "replace")
+        return bytes(event.body[:MAX_SHOWN]).decode("utf-8", "replace")
 
     @admin.action(description="Handle again", permissions=["change"])
     def handle_again(self, request: HttpRequest, events: QuerySet[InboundEvent]) -> None:

@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
-from avatarsite.http.doors import door_of
+from avatarsite.http.entry_points import entry_point_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ def outage_of(error: BaseException | None) -> Outage | None:
 
 
 def answer_outage(request: HttpRequest, outage: Outage) -> HttpResponse:
-    """A page, or what the door speaks. Asks nothing of the database, which may be what is away."""
-    door = door_of(request)
-    response = door.answer(request, 503, outage.sentence) if door else _page(outage)
+    """A page, or what the entry point speaks. Asks nothing of the database, which may be what is away."""
+    entry = entry_point_of(request)
+    response = entry.answer(request, 503, outage.sentence) if entry else _page(outage)
     for name, value in outage.headers.items():
         response[name] = value
     return response

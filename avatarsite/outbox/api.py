@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from avatarsite.api.fields import Body, Query, QueryInteger, StrictChoice, StrictInteger, StrictString
 from avatarsite.api.pagination import MAX_PAGE_SIZE, PAGE_SIZE, page_of
 from avatarsite.api.problems import Problem, declare, translates
-from avatarsite.api.serializers import NoQuery, PageQuery, page_shape
+from avatarsite.api.serializers import NoQuery, PageQuery, list_serializer
 from avatarsite.api.views import ApiView
 from avatarsite.outbox import endpoints
 from avatarsite.outbox.endpoints import MAX_OVERLAP, OVERLAP, EndpointRefused
@@ -30,10 +30,10 @@ from avatarsite.outbox.serializers import (
     WebhookEndpointSerializer,
     WebhookEventSerializer,
     WebhookSecretSerializer,
-    delivery_shape,
-    endpoint_shape,
-    event_shape,
-    full_delivery_shape,
+    serialize_delivery,
+    serialize_endpoint,
+    serialize_event,
+    serialize_full_delivery,
 )
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.encryption import Unreadable
@@ -116,11 +116,11 @@ class Endpoints(EndpointView):
         tags=TAGS,
         summary="List webhook endpoints, newest first",
         parameters=[PageQuery],
-        responses=page_shape(WebhookEndpointSerializer),
+        responses=list_serializer(WebhookEndpointSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(PageQuery)
-        return Response(page_of(self.rows(), endpoint_shape, cursor=asked.get("cursor", ""), limit=asked["limit"]))
+        return Response(page_of(self.rows(), serialize_endpoint, cursor=asked.get("cursor", ""), limit=asked["limit"]))
 
     @extend_schema(
         operation_id="create_webhook_endpoint",
@@ -138,7 +138,7 @@ class Endpoints(EndpointView):
         def operation() -> Response:
             row = endpoints.make_endpoint(self.workspace, user=self.user, **asked)
             location = reverse("api_webhook_endpoint", kwargs={"endpoint": row.pk})
-            return Response(endpoint_shape(row), status=201, headers={"Location": location})
+            return Response(serialize_endpoint(row), status=201, headers={"Location": location})
 
         return self.run_once(operation)
 
@@ -152,7 +152,7 @@ class OneEndpoint(EndpointView):
     )
     def get(self, _request: Any, endpoint: str) -> Response:
         self.query(NoQuery)
-        return Response(endpoint_shape(self.one(endpoint)))
+        return Response(serialize_endpoint(self.one(endpoint)))
 
     @extend_schema(
         operation_id="change_webhook_endpoint",
@@ -170,11 +170,11 @@ class OneEndpoint(EndpointView):
 
         def operation() -> Response:
             row = self.one(endpoint, locked=True)
-            self.demand_unchanged(endpoint_shape(row))
+            self.demand_unchanged(serialize_endpoint(row))
             state = asked.pop("state", row.state)
             endpoints.change_endpoint(row, **asked)
             endpoints.set_state(row, state)
-            return Response(endpoint_shape(row))
+            return Response(serialize_endpoint(row))
 
         return self.run_once(operation)
 
@@ -190,7 +190,7 @@ class OneEndpoint(EndpointView):
 
         def operation() -> Response:
             row = self.one(endpoint, locked=True)
-            self.demand_unchanged(endpoint_shape(row))
+            self.demand_unchanged(serialize_endpoint(row))
             endpoints.delete_endpoint(row)
             return Response(status=204)
 
@@ -227,7 +227,7 @@ class RotateSecret(EndpointView):
 
         def operation() -> Response:
             endpoints.rotate_secret(row, overlap=overlap)
-            return Response(endpoint_shape(row))
+            return Response(serialize_endpoint(row))
 
         return self.run_once(operation)
 
@@ -246,7 +246,7 @@ class TestEndpoint(EndpointView):
         row = self.one(endpoint)
 
         def operation() -> Response:
-            return Response(event_shape(endpoints.send_test(row)), status=202)
+            return Response(serialize_event(endpoints.send_test(row)), status=202)
 
         return self.run_once(operation)
 
@@ -272,7 +272,7 @@ class Deliveries(EndpointView):
         tags=TAGS,
         summary="List an endpoint’s deliveries, newest first",
         parameters=[DeliveriesQuery],
-        responses=page_shape(WebhookDeliverySerializer),
+        responses=list_serializer(WebhookDeliverySerializer),
     )
     def get(self, _request: Any, endpoint: str) -> Response:
         asked = self.query(DeliveriesQuery)
@@ -280,7 +280,7 @@ class Deliveries(EndpointView):
         if "state" in asked:
             rows = rows.filter(state=asked["state"])
         page = {"cursor": asked.get("cursor", ""), "limit": asked["limit"]}
-        return Response(page_of(rows, delivery_shape, order="-sequence", **page))
+        return Response(page_of(rows, serialize_delivery, order="-sequence", **page))
 
 
 class DeliveryView(EndpointView):
@@ -297,7 +297,7 @@ class OneDelivery(DeliveryView):
     )
     def get(self, _request: Any, endpoint: str, delivery: str) -> Response:
         self.query(NoQuery)
-        return Response(full_delivery_shape(self.delivery(endpoint, delivery)))
+        return Response(serialize_full_delivery(self.delivery(endpoint, delivery)))
 
 
 class ResendDelivery(DeliveryView):
@@ -314,7 +314,7 @@ class ResendDelivery(DeliveryView):
 
         def operation() -> Response:
             endpoints.resend(row)
-            return Response(delivery_shape(row), status=202)
+            return Response(serialize_delivery(row), status=202)
 
         return self.run_once(operation)
 
@@ -327,7 +327,7 @@ class Events(ApiView):
         description="What webhooks tell, for those who would rather ask. Nothing is added before a number that was "
         "given. Events are kept for 30 days.",
         parameters=[EventsQuery],
-        responses=page_shape(WebhookEventSerializer),
+        responses=list_serializer(WebhookEventSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(EventsQuery)
@@ -337,7 +337,7 @@ class Events(ApiView):
         if "kind" in asked:
             rows = rows.filter(kind=asked["kind"])
         page = {"cursor": asked.get("after", ""), "limit": asked["limit"]}
-        return Response(page_of(rows, event_shape, order="number", **page))
+        return Response(page_of(rows, serialize_event, order="number", **page))
 
 
 class OneEvent(ApiView):
@@ -345,7 +345,7 @@ class OneEvent(ApiView):
     def get(self, _request: Any, event: str) -> Response:
         self.query(NoQuery)
         fan_out(self.workspace.pk)
-        return Response(event_shape(get_object_or_404(Event, workspace=self.workspace, id=event)))
+        return Response(serialize_event(get_object_or_404(Event, workspace=self.workspace, id=event)))
 
 
 def _secret(row: Endpoint) -> dict[str, Any]:

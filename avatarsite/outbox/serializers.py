@@ -87,7 +87,7 @@ class ReplaySerializer(Serializer):
     deliveries = serializers.IntegerField(help_text="How many are sent again.")
 
 
-endpoint_shape = WebhookEndpointSerializer().to_representation
-delivery_shape = WebhookDeliverySerializer().to_representation
-full_delivery_shape = FullWebhookDeliverySerializer().to_representation
-event_shape = WebhookEventSerializer().to_representation
+serialize_endpoint = WebhookEndpointSerializer().to_representation
+serialize_delivery = WebhookDeliverySerializer().to_representation
+serialize_full_delivery = FullWebhookDeliverySerializer().to_representation
+serialize_event = WebhookEventSerializer().to_representation

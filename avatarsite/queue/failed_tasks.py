@@ -13,7 +13,7 @@ from avatarsite.models import Alert
 logger = logging.getLogger(__name__)
 
 KIND = "task_failed"
-SHOWN = 4_000
+MAX_SHOWN = 4_000
 
 
 def connect() -> None:
@@ -35,7 +35,7 @@ def note_end(name: str, about: dict[str, Any], *, failure: str) -> None:
     if failure:
         why = failure.partition(" : Traceback")[0]
         told = f"The task {key} failed: {why} What it was about stays due and is tried again, if it may be."
-        raise_alert(KIND, key, told[:1_000], arguments=about, trace=failure[-SHOWN:])
+        raise_alert(KIND, key, told[:1_000], arguments=about, trace=failure[-MAX_SHOWN:])
     elif Alert.objects.filter(kind=KIND, key=key, closed_at=None).exists():
         close_alert(KIND, key)
 

@@ -1,6 +1,6 @@
 """Reading a request as it comes in, before it takes a thread: its size, and that no two servers read it differently.
 
-A request that is refused here is still answered by the application, which knows the form of the door that was asked.
+A request that is refused here is still answered by the application, which knows the form of its entry point.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
-from avatarsite.http.doors import REFUSAL, max_bytes
+from avatarsite.http.entry_points import REFUSAL, max_bytes
 
 BOTH_LENGTHS = "The request has both a Content-Length and a Transfer-Encoding. Send one of them."
 CHUNKED_BEFORE_1_1 = "Transfer-Encoding needs HTTP/1.1. Send a Content-Length."

@@ -48,7 +48,7 @@ def serve(application: Application, listening: list[socket.socket], threads: int
         channel_request_lookahead=1,
         # An answer waits on the disk, and never in a thread, for whoever reads slowly.
         outbuf_high_watermark=NO_LIMIT,
-        # How much a body may have is each door's own to say.
+        # How much a body may have is each entry point's own to say.
         max_request_body_size=NO_LIMIT,
         asyncore_use_poll=True,
         # Whose word counts is for TRUSTED_PROXIES to say (avatarsite/http/proxies.py).

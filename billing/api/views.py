@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from avatarsite.api.fields import Query
 from avatarsite.api.pagination import listed
 from avatarsite.api.problems import Problem, declare
-from avatarsite.api.serializers import NoQuery, PageQuery, page_shape
+from avatarsite.api.serializers import NoQuery, PageQuery, list_serializer
 from avatarsite.api.views import ApiView
 from avatarsite.workspaces.access import Action
 from billing.api.money import Money, money
@@ -24,12 +24,12 @@ from billing.usage.totals import GROUPS, usage_by
 
 TAGS = ["Money"]
 MAX_PERIOD = timedelta(days=366)
-Shape = serializers.Serializer[Any]
+Serializer = serializers.Serializer[Any]
 
 declare("bad_period", 422, "The period can’t be added up", "Ask for at most a year, its first day first.")
 
 
-class BalanceShape(Shape):
+class BalanceSerializer(Serializer):
     available = Money(source="available_micros", help_text="What a new render could take.")
     held = Money(source="held_micros", help_text="Set aside for renders that are being made.")
     posted = Money(source="posted_micros", help_text="What the newest transaction says; held money included.")
@@ -38,7 +38,7 @@ class BalanceShape(Shape):
     frozen = serializers.BooleanField(help_text="Whether the operator has stopped new renders.")
 
 
-class TransactionShape(Shape):
+class TransactionSerializer(Serializer):
     id = serializers.CharField(source="seq")
     at = serializers.DateTimeField()
     kind = serializers.ChoiceField(choices=TransferKind.values)
@@ -49,21 +49,21 @@ class TransactionShape(Shape):
     subject = serializers.CharField(help_text="What it is for, such as render:rnd_…")
 
 
-class UsageSumShape(Shape):
+class UsageSumSerializer(Serializer):
     key = serializers.CharField(help_text="A day, the first day of a month, an offer, or an id.")
     renders = serializers.IntegerField()
     seconds = serializers.FloatField(help_text="Of output, measured on our copies.")
     amount = Money(source="amount_micros")
 
 
-class UsageShape(Shape):
+class UsageSerializer(Serializer):
     group_by = serializers.ChoiceField(choices=list(GROUPS))
     first = serializers.DateField()
     last = serializers.DateField()
     total = Money()
     seconds = serializers.FloatField()
     renders = serializers.IntegerField()
-    data = UsageSumShape(many=True)  # type: ignore[assignment]
+    data = UsageSumSerializer(many=True)  # type: ignore[assignment]
 
 
 class TransactionsQuery(PageQuery):
@@ -76,7 +76,7 @@ class UsageQuery(Query):
     last = serializers.DateField(required=False, help_text="The last day, UTC. Left out: today.")
 
 
-_BALANCE, _LINE, _USAGE = BalanceShape(), TransactionShape(), UsageShape()
+_BALANCE, _LINE, _USAGE = BalanceSerializer(), TransactionSerializer(), UsageSerializer()
 
 
 class MoneyView(ApiView):
@@ -86,7 +86,7 @@ class MoneyView(ApiView):
 
 
 class Balance(MoneyView):
-    @extend_schema(operation_id="get_balance", tags=TAGS, summary="Get the balance", responses=BalanceShape)
+    @extend_schema(operation_id="get_balance", tags=TAGS, summary="Get the balance", responses=BalanceSerializer)
     def get(self, _request: Any) -> Response:
         self.query(NoQuery)
         found = posting.balance(self.workspace)
@@ -104,7 +104,7 @@ class Transactions(MoneyView):
         tags=TAGS,
         summary="List movements of money, newest first",
         parameters=[TransactionsQuery],
-        responses=page_shape(TransactionShape),
+        responses=list_serializer(TransactionSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(TransactionsQuery)
@@ -121,7 +121,7 @@ class Usage(MoneyView):
         tags=TAGS,
         summary="Add up what was used",
         parameters=[UsageQuery],
-        responses={200: UsageShape, 422: OpenApiResponse(description="The period can’t be added up.")},
+        responses={200: UsageSerializer, 422: OpenApiResponse(description="The period can’t be added up.")},
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(UsageQuery)

@@ -1,4 +1,4 @@
 """The API's part of the studio: renders, batches, quotes and offers, uploads, projects, storage.
 
-``bodies.py`` takes, ``serializers.py`` gives, ``inputs.py`` finds what a body names; the rest are views by subject.
+``inputs.py`` takes, ``serializers.py`` gives, ``resolve.py`` finds what an input names; the rest are views by subject.
 """

@@ -11,9 +11,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from avatarsite.api.pagination import listed
-from avatarsite.api.serializers import NoQuery, PageQuery, page_shape
-from studio.api import inputs
-from studio.api.bodies import BatchAskedInput, BatchInput
+from avatarsite.api.serializers import NoQuery, PageQuery, list_serializer
+from studio.api import resolve
+from studio.api.inputs import BatchAskedInput, BatchInput
 from studio.api.renders import PAYMENT, RenderView
 from studio.api.serializers import BatchQuoteSerializer, BatchSerializer, serialize_batch, serialize_batch_quote
 from studio.errors import RequestRefused
@@ -37,15 +37,15 @@ TAGS = ["Batches"]
 class BatchView(RenderView):
     def requests(self, asked: dict[str, Any]) -> list[RenderRequest]:
         """Every item as a request. Raises BatchRefused with each item whose uploads are not there."""
-        project = inputs.project(self.workspace, asked.get("project"))
+        project = resolve.project(self.workspace, asked.get("project"))
         items = asked["items"]
-        known = inputs.known_uploads(self.workspace, [item[kind.value] for item in items for kind in UploadKind])
+        known = resolve.known_uploads(self.workspace, [item[kind.value] for item in items for kind in UploadKind])
         requests, refused = [], []
         for index, item in enumerate(items):
             try:
-                portrait, voice = (inputs.of_kind(known, kind, item[kind.value]) for kind in UploadKind)
+                portrait, voice = (resolve.of_kind(known, kind, item[kind.value]) for kind in UploadKind)
                 item["notify"] = asked.get("notify", False)
-                requests.append(inputs.from_body(self.token, item, project=project, portrait=portrait, voice=voice))
+                requests.append(resolve.from_body(self.token, item, project=project, portrait=portrait, voice=voice))
             except RequestRefused as refusal:
                 refused.append(ItemRefused(index, refusal))
         if refused:
@@ -59,7 +59,7 @@ class Batches(BatchView):
         tags=TAGS,
         summary="List batches, newest first",
         parameters=[PageQuery],
-        responses=page_shape(BatchSerializer),
+        responses=list_serializer(BatchSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(PageQuery)

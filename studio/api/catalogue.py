@@ -10,11 +10,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from avatarsite.api.pagination import listed
-from avatarsite.api.serializers import NoQuery, page_shape
+from avatarsite.api.serializers import NoQuery, list_serializer
 from avatarsite.api.views import ApiView
 from avatarsite.workspaces.access import Action
-from studio.api import inputs
-from studio.api.bodies import OffersQuery, QuoteInput
+from studio.api import resolve
+from studio.api.inputs import OffersQuery, QuoteInput
 from studio.api.serializers import (
     FullOfferSerializer,
     ModelSerializer,
@@ -38,7 +38,9 @@ ANYBODY = tuple(Action)
 class Models(ApiView):
     reads = ANYBODY
 
-    @extend_schema(operation_id="list_models", tags=TAGS, summary="List models", responses=page_shape(ModelSerializer))
+    @extend_schema(
+        operation_id="list_models", tags=TAGS, summary="List models", responses=list_serializer(ModelSerializer)
+    )
     def get(self, _request: Any) -> Response:
         self.query(NoQuery)
         return Response(listed([serialize_model(model) for model in registry.MODELS.values()]))
@@ -63,7 +65,7 @@ class Offers(ApiView):
         tags=TAGS,
         summary="List offers: a model at a provider, with price, limits and health",
         parameters=[OffersQuery],
-        responses=page_shape(FullOfferSerializer),
+        responses=list_serializer(FullOfferSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(OffersQuery)
@@ -99,7 +101,7 @@ class Quotes(ApiView):
         quote = quote_render(
             model=model,
             voice_ms=self._voice_ms(asked),
-            **inputs.routing_of(self.workspace, asked),
+            **resolve.routing_of(self.workspace, asked),
             options={"content_check": asked.get("content_check", "none")},
             test=self.token.test,
         )
@@ -112,16 +114,16 @@ class Quotes(ApiView):
             raise RequestRefused("voice", "nothing_to_quote", found, "Send one of the two.")
         if "seconds" in asked:
             return int(asked["seconds"]) * 1000
-        known = inputs.known_uploads(self.workspace, [asked["voice"], asked.get("portrait", "")])
-        voice = inputs.of_kind(known, UploadKind.VOICE, asked["voice"])
+        known = resolve.known_uploads(self.workspace, [asked["voice"], asked.get("portrait", "")])
+        voice = resolve.of_kind(known, UploadKind.VOICE, asked["voice"])
         if "portrait" in asked:
-            check_pair(inputs.of_kind(known, UploadKind.PORTRAIT, asked["portrait"]), voice)
+            check_pair(resolve.of_kind(known, UploadKind.PORTRAIT, asked["portrait"]), voice)
         return voice.duration_ms or 0
 
     def _signed(self, quote: Quote, asked: dict[str, Any], takes: int) -> dict[str, Any]:
         agreed = agreed_of(
             quote,
-            **inputs.routing_of(self.workspace, asked),
+            **resolve.routing_of(self.workspace, asked),
             takes=takes,
             test=self.token.test,
         )

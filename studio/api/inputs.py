@@ -1,91 +1,195 @@
-"""A body as a request to the pipeline, and what it names: media by id, address or data URI; projects by id."""
+"""Inputs: the form of what the API takes. Whether it can be done is the pipeline's to say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from avatarsite.workspaces.models import ApiToken, User, Workspace
-from studio.errors import RequestRefused
-from studio.models import Project, Upload, UploadKind
-from studio.pipeline.request.render_request import RenderRequest
-from studio.pipeline.request.usual import usual_of
-from studio.projects import open_projects, project_for_new_video
-from studio.uploads.fetch import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
+from django.conf import settings
+from rest_framework import serializers
 
-PREFIX = "upl_"
-NAMED = ("model", "prompt", "title", "reference", "metadata", "max_amount_micros", "notify")
+from avatarsite.api.fields import (
+    Body,
+    Query,
+    QueryBoolean,
+    QueryInteger,
+    StrictBoolean,
+    StrictChoice,
+    StrictInteger,
+    StrictString,
+    StrictStringMap,
+)
+from avatarsite.api.serializers import PageQuery
+from billing.money import MAX_MICROS
+from studio.models import RenderState, UploadKind
+from studio.pipeline.request.batches import MAX_ITEMS
+from studio.pipeline.request.options import (
+    CONTENT_CHECKS,
+    ENDPOINT_LIMIT,
+    MAX_LIFE_SECONDS,
+    MIN_LIFE_SECONDS,
+    OUTPUT_FORMATS,
+    QUALITY,
+    TAKES,
+)
+from studio.pipeline.request.render_request import METADATA_LIMIT, PROMPT_LIMIT, REFERENCE_LIMIT, TITLE_LIMIT
+
+MAX_VOICE_SECONDS = 24 * 3600
+ID_LENGTH = 40
+MEDIA = "Id of an upload, an https address of a public file, or the file itself as a data URI."
 
 
-def from_body(
-    token: ApiToken, asked: Mapping[str, Any], *, project: Project, portrait: Upload, voice: Upload
-) -> RenderRequest:
-    """A body as the request that the pipeline takes."""
-    options = dict(asked.get("options", {}))
-    if "takes" in asked:
-        options["takes"] = asked["takes"]
-    return RenderRequest(
-        workspace=token.workspace,
-        project=project,
-        portrait=portrait,
-        voice=voice,
-        options=options,
-        token=token,
-        **routing_of(token.workspace, asked),
-        **{name: asked[name] for name in NAMED if name in asked},
+class OptionsInput(Body):
+    output_format = StrictChoice(choices=OUTPUT_FORMATS, required=False)
+    output_quality = StrictInteger(required=False, min_value=QUALITY[0], max_value=QUALITY[1])
+    content_check = StrictChoice(choices=CONTENT_CHECKS, required=False)
+    ttl_seconds = StrictInteger(
+        required=False,
+        allow_null=True,
+        min_value=MIN_LIFE_SECONDS,
+        max_value=MAX_LIFE_SECONDS,
+        help_text="Delete the files so long after they are ready; null keeps them.",
+    )
+    upload_endpoint = StrictString(
+        required=False, max_length=ENDPOINT_LIMIT, help_text="An https address that takes the video by PUT."
     )
 
 
-def routing_of(workspace: Workspace, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """``routing`` and ``fallback`` as a body names them, or as the workspace usually has them."""
-    usual = usual_of(workspace)
-    return {"routing": asked.get("routing", usual.routing), "fallback": asked.get("fallback", usual.fallback)}
+class VideoInput(Body):
+    """What bears on how a video is made, wherever one is asked for."""
 
-
-def media(workspace: Workspace, asked: Mapping[str, str], *, user: User | None) -> tuple[Upload, Upload]:
-    """The portrait and the voice that a body means. May go out to the network, so never inside a transaction.
-
-    Raises RequestRefused or UploadRefused.
-    """
-    texts = [asked[kind.value] for kind in UploadKind]
-    portrait, voice = (trimmed(text) if trimmed(text).startswith(PREFIX) else "" for text in texts)
-    known = known_uploads(workspace, filter(None, (portrait, voice)))
-    portrait_upload, voice_upload = (
-        of_kind(known, kind, pk) if pk else _brought(workspace, kind, text, user)
-        for kind, text, pk in zip(UploadKind, texts, (portrait, voice), strict=True)
+    model = StrictString(required=False, max_length=60, help_text="See /models. Left out: the draft.")
+    routing = StrictString(
+        required=False, max_length=120, help_text="`cheapest` (usual), `fastest`, a provider or an offer."
     )
-    return portrait_upload, voice_upload
+    fallback = StrictBoolean(
+        required=False, help_text="Whether other offers may make it when the first will not. Usually true."
+    )
+    prompt = StrictString(
+        required=False, max_length=PROMPT_LIMIT, help_text="Mood and movement; the voice says the words."
+    )
+    options = OptionsInput(required=False)
+    title = StrictString(required=False, max_length=TITLE_LIMIT)
+    reference = StrictString(required=False, max_length=REFERENCE_LIMIT, help_text="Your own name for it.")
+    metadata = StrictStringMap(
+        required=False, help_text=f"Up to {METADATA_LIMIT} notes of yours, given back as they are."
+    )
 
 
-def _brought(workspace: Workspace, kind: UploadKind, text: str, user: User | None) -> Upload:
-    """The upload that is made of an address or of a data URI."""
-    if is_address(text):
-        return fetch_upload(workspace, kind=kind, url=text, user=user)
-    if is_data_uri(text):
-        return inline_upload(workspace, kind=kind, text=text, user=user)
-    found = f"The {kind} is neither the id of an upload nor an address nor a data URI."
-    raise RequestRefused(kind.value, "not_media", found, "Send one of the three.")
+NOTIFY = "Mail whoever made the token once all of it has ended. Left out: no mail."
 
 
-def known_uploads(workspace: Workspace, ids: Iterable[str]) -> dict[str, Upload]:
-    return {row.pk: row for row in Upload.objects.for_workspace(workspace).filter(pk__in=set(ids))}
+class RenderInput(VideoInput):
+    portrait = StrictString(min_length=1, help_text=MEDIA)
+    voice = StrictString(min_length=1, help_text=MEDIA)
+    project = StrictString(required=False, max_length=ID_LENGTH, help_text="Left out: the first open project.")
+    takes = StrictInteger(
+        required=False, min_value=TAKES[0], max_value=TAKES[1], help_text="As many renders, or none of them."
+    )
+    max_amount_micros = StrictInteger(
+        required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for all takes together."
+    )
+    notify = StrictBoolean(required=False, help_text=NOTIFY)
+    quote = StrictString(required=False, min_length=1, max_length=2_000, help_text="Id of a quote: its prices bind.")
 
 
-def of_kind(known: Mapping[str, Upload], kind: UploadKind, pk: str) -> Upload:
-    """The one that an id means. Raises RequestRefused when it isn't among those known, or is of the other kind."""
-    upload = known.get(pk)
-    if upload is None or upload.kind != kind:
-        found = f"There is no {kind} with the id {pk!r} in this workspace."
-        raise RequestRefused(kind.value, "no_such_upload", found, "Upload it first.")
-    return upload
+class QuoteInput(Body):
+    """Either a voice or its seconds."""
+
+    portrait = StrictString(required=False, max_length=ID_LENGTH, help_text="Id of an upload; checked with the voice.")
+    voice = StrictString(required=False, max_length=ID_LENGTH, help_text="Id of an upload.")
+    seconds = StrictInteger(required=False, min_value=1, max_value=MAX_VOICE_SECONDS)
+    model = StrictString(required=False, max_length=60)
+    routing = StrictString(required=False, max_length=120)
+    fallback = StrictBoolean(required=False)
+    takes = StrictInteger(required=False, min_value=TAKES[0], max_value=TAKES[1])
+    content_check = StrictChoice(choices=CONTENT_CHECKS, required=False)
 
 
-def project(workspace: Workspace, pk: str | None) -> Project:
-    """The project by id, or the first open one. Raises RequestRefused."""
-    if pk is None:
-        return project_for_new_video(workspace)
-    found = open_projects(workspace).filter(pk=pk).first()
-    if found is None:
-        sentence = f"There is no open project with the id {pk!r} in this workspace."
-        raise RequestRefused("project", "no_such_project", sentence, "Choose one of /projects, or leave it out.")
-    return found
+class ItemInput(VideoInput):
+    portrait = StrictString(min_length=1, max_length=ID_LENGTH, help_text="Id of an upload.")
+    voice = StrictString(min_length=1, max_length=ID_LENGTH, help_text="Id of an upload.")
+
+
+class BatchInput(Body):
+    items = serializers.ListField(child=ItemInput(), min_length=1, max_length=MAX_ITEMS)
+    project = StrictString(required=False, max_length=ID_LENGTH)
+    max_amount_micros = StrictInteger(
+        required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for the whole batch."
+    )
+    notify = StrictBoolean(required=False, help_text=NOTIFY)
+
+
+class BatchAskedInput(BatchInput):
+    quote = StrictString(
+        required=False, min_length=1, max_length=20_000, help_text="Id of a quote of these very items."
+    )
+
+
+class FetchInput(Body):
+    """A file that is fetched from `url`, or spelt out in `data`."""
+
+    kind = StrictChoice(choices=UploadKind.values)
+    url = StrictString(required=False, min_length=1, max_length=4_000, help_text="A public http or https address.")
+    data = StrictString(  # type: ignore[assignment]  # a serializer's fields hide its attributes
+        required=False, min_length=1, help_text="A data URI, or bare base64."
+    )
+
+
+class FileInput(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=UploadKind.values)
+    file = serializers.FileField()
+
+
+class SlotInput(Body):
+    kind = StrictChoice(choices=UploadKind.values)
+    name = StrictString(required=False, max_length=200, help_text="The file’s name, for your own lists.")
+    bytes = StrictInteger(
+        required=False,
+        min_value=1,
+        help_text="The file’s size. The slot then takes a file of exactly this size, which at a bucket goes straight "
+        "there; without it the bytes come to us.",
+    )
+
+
+class ProjectInput(Body):
+    name = StrictString(min_length=1, max_length=80)
+
+
+class ProjectChangeInput(Body):
+    name = StrictString(required=False, min_length=1, max_length=80)
+    portrait = StrictString(
+        required=False, allow_null=True, max_length=ID_LENGTH, help_text="Id of an upload, or null."
+    )
+    archived = StrictBoolean(required=False, help_text="An archived project takes no new videos.")
+
+
+class RendersQuery(PageQuery):
+    state = serializers.ChoiceField(choices=RenderState.values, required=False)
+    project = StrictString(required=False, max_length=ID_LENGTH)
+    group = StrictString(required=False, max_length=ID_LENGTH, help_text="A batch, or the takes of one wish.")
+    reference = StrictString(required=False, max_length=REFERENCE_LIMIT)
+
+
+class UploadsQuery(PageQuery):
+    kind = serializers.ChoiceField(choices=UploadKind.values, required=False)
+
+
+class ProjectsQuery(PageQuery):
+    archived = QueryBoolean(required=False)
+
+
+class WaitQuery(Query):
+    wait = QueryInteger(
+        required=False,
+        default=0,
+        min_value=0,
+        max_value=settings.API_WAIT_SECONDS,
+        help_text="Answer when the render has ended, or after so many seconds.",
+    )
+
+
+class OffersQuery(Query):
+    model = StrictString(required=False, max_length=60)
+    seconds = QueryInteger(
+        required=False, default=10, min_value=1, max_value=MAX_VOICE_SECONDS, help_text="Length of the voice."
+    )

@@ -11,10 +11,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from avatarsite.api.pagination import page_of
-from avatarsite.api.serializers import NoQuery, page_shape
+from avatarsite.api.serializers import NoQuery, list_serializer
 from avatarsite.api.views import ApiView
-from studio.api import inputs
-from studio.api.bodies import ProjectChangeInput, ProjectInput, ProjectsQuery
+from studio.api import resolve
+from studio.api.inputs import ProjectChangeInput, ProjectInput, ProjectsQuery
 from studio.api.serializers import ProjectSerializer, serialize_project
 from studio.models import Project, UploadKind
 from studio.projects import ProjectRefused, archive_project, change_project, create_project, restore_project
@@ -28,7 +28,7 @@ class Projects(ApiView):
         tags=TAGS,
         summary="List projects, newest first",
         parameters=[ProjectsQuery],
-        responses=page_shape(ProjectSerializer),
+        responses=list_serializer(ProjectSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(ProjectsQuery)
@@ -86,8 +86,8 @@ class OneProject(ApiView):
         portrait = row.portrait
         if "portrait" in asked:
             wanted = asked["portrait"]
-            known = inputs.known_uploads(self.workspace, [wanted or ""])
-            portrait = inputs.of_kind(known, UploadKind.PORTRAIT, wanted) if wanted else None
+            known = resolve.known_uploads(self.workspace, [wanted or ""])
+            portrait = resolve.of_kind(known, UploadKind.PORTRAIT, wanted) if wanted else None
         name = _name(asked["name"]) if "name" in asked else row.name
         if {"name", "portrait"} & asked.keys():
             change_project(row, name=name, portrait=portrait, defaults=row.defaults)

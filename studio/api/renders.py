@@ -18,14 +18,14 @@ from rest_framework.response import Response
 
 from avatarsite.api.pagination import listed, page
 from avatarsite.api.problems import Problem
-from avatarsite.api.serializers import NoQuery, page_shape, site_link
+from avatarsite.api.serializers import NoQuery, list_serializer, site_link
 from avatarsite.api.views import ApiView, LeadsToFile
 from avatarsite.web.places import NoPlace
 from avatarsite.workspaces.models import Workspace
 from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached
-from studio.api import inputs
-from studio.api.bodies import RenderInput, RendersQuery, WaitQuery
+from studio.api import resolve
+from studio.api.inputs import RenderInput, RendersQuery, WaitQuery
 from studio.api.serializers import EventSerializer, LinkedOutputSerializer, RenderSerializer, serialize_event
 from studio.api.waiting import until_ended
 from studio.library import delete_video
@@ -72,7 +72,7 @@ class Renders(RenderView):
         tags=TAGS,
         summary="List renders, newest first",
         parameters=[RendersQuery],
-        responses=page_shape(RenderSerializer),
+        responses=list_serializer(RenderSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(RendersQuery)
@@ -94,13 +94,13 @@ class Renders(RenderView):
         self.query(NoQuery)
         asked = self.body(RenderInput)
         # Files may have to be fetched, which is no work for a transaction.
-        portrait, voice = inputs.media(self.workspace, asked, user=self.user)
+        portrait, voice = resolve.media(self.workspace, asked, user=self.user)
 
         def operation() -> Response:
-            request = inputs.from_body(
+            request = resolve.from_body(
                 self.token,
                 asked,
-                project=inputs.project(self.workspace, asked.get("project")),
+                project=resolve.project(self.workspace, asked.get("project")),
                 portrait=portrait,
                 voice=voice,
             )
@@ -193,7 +193,7 @@ class RenderEvents(RenderView):
         operation_id="list_render_events",
         tags=TAGS,
         summary="What has happened to a render, oldest first",
-        responses=page_shape(EventSerializer),
+        responses=list_serializer(EventSerializer),
     )
     def get(self, _request: Any, render: str) -> Response:
         self.query(NoQuery)
@@ -206,7 +206,7 @@ class RenderOutputs(RenderView):
         operation_id="list_render_outputs",
         tags=TAGS,
         summary="The files of a render, with links for whoever has no token",
-        responses=page_shape(LinkedOutputSerializer),
+        responses=list_serializer(LinkedOutputSerializer),
     )
     def get(self, _request: Any, render: str) -> Response:
         self.query(NoQuery)

@@ -17,9 +17,9 @@ from rest_framework.response import Response
 from avatarsite.api.pagination import page_of
 from avatarsite.api.parsers import Form, StrictJSON
 from avatarsite.api.problems import Problem
-from avatarsite.api.serializers import NoQuery, page_shape
+from avatarsite.api.serializers import NoQuery, list_serializer
 from avatarsite.api.views import ApiView, LeadsToFile
-from studio.api.bodies import FetchInput, FileInput, SlotInput, UploadsQuery
+from studio.api.inputs import FetchInput, FileInput, SlotInput, UploadsQuery
 from studio.api.serializers import SlotSerializer, UploadSerializer, serialize_slot, serialize_upload
 from studio.errors import RequestRefused
 from studio.models import Upload, UploadKind, UploadSlot
@@ -41,7 +41,7 @@ class Uploads(ApiView):
         tags=TAGS,
         summary="List uploads",
         parameters=[UploadsQuery],
-        responses=page_shape(UploadSerializer),
+        responses=list_serializer(UploadSerializer),
     )
     def get(self, _request: Any) -> Response:
         asked = self.query(UploadsQuery)

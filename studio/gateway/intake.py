@@ -95,7 +95,7 @@ def start_request(request_id: str) -> bool:
     if row.tries > MAX_TRIES:
         return _refuse(row, GatewayError("worker", message=BROKE_DOWN))
     if row.start_by and row.start_by < timezone.now():
-        return _refuse(row, GatewayError(errors.LATE))
+        return _refuse(row, GatewayError(errors.NOT_STARTED))
     if row.token is None:  # whether it was a test is not known any more
         return _refuse(row, GatewayError("worker", message=ORPHANED))
     try:
@@ -119,7 +119,7 @@ def give_up_late(row: GatewayRequest) -> bool:
     if row.start_by is None or row.start_by > timezone.now():
         return False
     with transaction.atomic():
-        if _end(row, RequestState.REFUSED, GatewayError(errors.LATE)):
+        if _end(row, RequestState.REFUSED, GatewayError(errors.NOT_STARTED)):
             return True
         row.refresh_from_db()
         renders = renders_of(row)
@@ -129,7 +129,7 @@ def give_up_late(row: GatewayRequest) -> bool:
             GatewayRequest.objects.filter(pk=row.pk).update(start_by=None)
         if not any(ended):
             return False
-        GatewayRequest.objects.filter(pk=row.pk).update(error=GatewayError(errors.LATE).stored())
+        GatewayRequest.objects.filter(pk=row.pk).update(error=GatewayError(errors.NOT_STARTED).stored())
         row.refresh_from_db()
         create_webhooks(row)
     return True

@@ -11,12 +11,12 @@ from billing.models import HoldState, Usage
 from billing.verify.verification import Finding
 from studio.models import Render, RenderState
 
-SHOWN = 100  # findings of each kind
+MAX_SHOWN = 100  # findings of each kind
 
 
 def renders_agree_with_the_ledger() -> Iterator[Finding]:
     for code, wrong, sentence in _rules():
-        for render in wrong.select_related("hold").order_by("pk")[:SHOWN]:
+        for render in wrong.select_related("hold").order_by("pk")[:MAX_SHOWN]:
             yield Finding(code, sentence.format(render=render, hold=render.hold))
 
 

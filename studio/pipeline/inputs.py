@@ -18,7 +18,7 @@ from studio.models import FileKind, Upload, UploadKind
 from studio.storage import ledger
 
 # Where an upload's details keep what is sent in its place.
-KEPT_AS = "sent"
+DETAILS_KEY = "sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def as_sent(upload: Upload) -> Sent:
 
 def kept_copy(upload: Upload) -> Sent | None:
     """The changed copy, if one has been made."""
-    kept = upload.details.get(KEPT_AS)
+    kept = upload.details.get(DETAILS_KEY)
     return Sent(**kept) if kept else None
 
 
@@ -79,7 +79,7 @@ def _keep(upload: Upload, made: Normalised) -> Sent:
     sent = Sent(name, made.content_type, made.path.stat().st_size, digest, made.changes)
     with transaction.atomic():
         row = Upload.objects.select_for_update().get(pk=upload.pk)
-        details: dict[str, Any] = row.details | {KEPT_AS: asdict(sent)}
+        details: dict[str, Any] = row.details | {DETAILS_KEY: asdict(sent)}
         Upload.objects.filter(pk=upload.pk).update(details=details)
         ledger.keep(name)
     upload.details = details

@@ -43,7 +43,7 @@ PAGE = 100
 MAX_PAGES = 20
 # 2,000,000 credits are a dollar.
 MICROS_PER_CREDIT = Decimal(1_000_000) / Decimal(2_000_000)
-LATE_SECONDS = 3600.0
+VISIBLE_WITHIN_SECONDS = 3600.0
 STATUSES: Mapping[str, JobStatus] = {
     "queued": JobStatus.QUEUED,
     "waiting": JobStatus.QUEUED,  # only in its sample code, as the next one
@@ -143,7 +143,7 @@ class AimlapiProvider(RemoteProvider):
 
     async def _check(self, job: JobHandle) -> JobReport:
         answer = _honest(await self._get(GENERATIONS, {"generation_id": job.provider_job_id}))
-        if answer.status == 404 and _speaks_of_the_job(answer) and is_late(job, LATE_SECONDS):
+        if answer.status == 404 and _speaks_of_the_job(answer) and is_late(job, VISIBLE_WITHIN_SECONDS):
             return _failed(job, answer, failure(Fault.NOT_FOUND, "http_404", text_at(answer.body, "message")))
         word = text_at(answer.body, "status")
         if not answer.ok or not word:

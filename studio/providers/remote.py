@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 DELIVER_SECONDS = 90.0
 CREATE_SECONDS = 45.0
 # A job that its provider does not know this long after it took it will not show any more.
-LATE_SECONDS = 600.0
+VISIBLE_WITHIN_SECONDS = 600.0
 # A provider keeps a file for at least this long, however short our own copy's life: longer than we try to copy it.
 MIN_FILE_LIFE = 24 * 3600
 
@@ -161,7 +161,7 @@ def accepted(provider_job_id: str, raw: Any, **handle: Any) -> Submission:
     return Submission(Outcome.ACCEPTED, provider_job_id=provider_job_id, handle=handle, raw=raw)
 
 
-def is_late(job: JobHandle, seconds: float = LATE_SECONDS) -> bool:
+def is_late(job: JobHandle, seconds: float = VISIBLE_WITHIN_SECONDS) -> bool:
     """Whether the job was taken so long ago that its provider would know it by now."""
     since = job.handle.get("accepted_at")
     return time.time() - (since if isinstance(since, (int, float)) else 0) > seconds

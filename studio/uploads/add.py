@@ -110,7 +110,11 @@ def delete_upload(upload: Upload) -> None:
         if locked is None:
             return
         _check_unused(locked)
-        stored = (locked.file.name, locked.details.get("sent", {}).get("name"), locked.details.get(thumbnails.KEPT_AS))
+        stored = (
+            locked.file.name,
+            locked.details.get("sent", {}).get("name"),
+            locked.details.get(thumbnails.DETAILS_KEY),
+        )
         locked.delete()
         ledger.let_go(*stored)
 
@@ -159,7 +163,7 @@ def _keep(upload: Upload, copy: Copy, instead_of: int) -> Upload:
     try:
         if copy.thumbnail:
             stored.append(thumbnails.store_thumbnail(upload, copy.thumbnail))
-            upload.details[thumbnails.KEPT_AS] = stored[-1]
+            upload.details[thumbnails.DETAILS_KEY] = stored[-1]
         with transaction.atomic():
             upload.save(force_insert=True)
             ledger.keep(*stored)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LIFE = timedelta(hours=1)
 # How long what was sent stays before it is swept, in which it can still be made an upload.
-KEPT = timedelta(hours=23)
+RETENTION = timedelta(hours=23)
 SALT = "studio.uploads.direct"
 BATCH = 200
 SEND_FIRST = "Send the bytes to the slot’s address with PUT, then complete it."
@@ -155,7 +155,7 @@ def fill_slot(slot: UploadSlot, content: File[Any]) -> None:
 
 def sweep_slots() -> int:
     """Forget slots that are long over, and what was sent to them."""
-    over = UploadSlot.objects.filter(expires_at__lt=timezone.now() - KEPT).order_by("expires_at")[:BATCH]
+    over = UploadSlot.objects.filter(expires_at__lt=timezone.now() - RETENTION).order_by("expires_at")[:BATCH]
     return len(each(over, _forget, "Forgetting a slot that is over"))
 
 

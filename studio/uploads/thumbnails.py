@@ -18,7 +18,7 @@ from studio.storage import ledger
 logger = logging.getLogger(__name__)
 
 # Where an upload's details keep the file's name; "" is of a portrait that none could be made of.
-KEPT_AS = "thumbnail"
+DETAILS_KEY = "thumbnail"
 AT_ONCE = 200
 
 
@@ -30,12 +30,12 @@ def store_thumbnail(upload: Upload, data: bytes) -> str:
 
 def thumbnail_name(upload: Upload) -> str:
     """The file to show in a list: the thumbnail, or the portrait itself as long as there is none."""
-    return str(upload.details.get(KEPT_AS) or upload.file.name or "")
+    return str(upload.details.get(DETAILS_KEY) or upload.file.name or "")
 
 
 def sweep_thumbnails() -> int:
     """Make those that are missing, newest uploads first; one that can't be read is passed over. Returns how many."""
-    missing = Upload.objects.filter(kind=UploadKind.PORTRAIT).exclude(details__has_key=KEPT_AS).order_by("-id")
+    missing = Upload.objects.filter(kind=UploadKind.PORTRAIT).exclude(details__has_key=DETAILS_KEY).order_by("-id")
     return sum(_make(upload) for upload in missing[:AT_ONCE])
 
 
@@ -48,7 +48,7 @@ def _make(upload: Upload) -> bool:
     with transaction.atomic():
         row = Upload.objects.select_for_update().filter(pk=upload.pk).first()
         if row:
-            details: dict[str, Any] = row.details | {KEPT_AS: name}
+            details: dict[str, Any] = row.details | {DETAILS_KEY: name}
             Upload.objects.filter(pk=upload.pk).update(details=details)
             ledger.keep(name)
         else:

@@ -42,7 +42,7 @@ MISSING = {
     UploadKind.VOICE: "Add a voice: what the portrait will say.",
 }
 # Fields that show their own errors; every other refusal stands above the form.
-SHOWN = frozenset({"portrait", "voice", "title", "project", "prompt", *DEFAULTS})
+FORM_FIELDS = frozenset({"portrait", "voice", "title", "project", "prompt", *DEFAULTS})
 # What bears on the price or on who may make it; hx-params of the page names them, too.
 PRICED = ("takes", "content_check")
 
@@ -147,7 +147,7 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
         key = values["idempotency_key"] or None
         return take(as_shown(asked, values["quote"]), user=request.user, idempotency_key=key)[0]
     except DomainError as refusal:
-        form.add_error(refusal.field if refusal.field in SHOWN else None, str(refusal))
+        form.add_error(refusal.field if refusal.field in FORM_FIELDS else None, str(refusal))
     return None
 
 

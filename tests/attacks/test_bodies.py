@@ -27,7 +27,7 @@ TASK = {
     "inputs": {"image": INPUTS["image_url"], "audio": INPUTS["audio_url"]},
 }
 COUNT = "from {module} import {name}\nprint(json.dumps({name}.objects.count()))"
-DOORS = [
+ENTRY_POINTS = [
     "/api/v1/renders",
     "/hooks/stripe/",
     "/compat/runware/v1",
@@ -111,7 +111,7 @@ def test_a_chunked_form_signs_in(site: LiveApi) -> None:
             assert answer.status_code == 200, answer.text  # without its body it has no token, and is 403
 
 
-@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize("path", ENTRY_POINTS)
 def test_more_than_a_door_takes_is_refused_in_its_form_before_it_is_sent(site: LiveApi, path: str) -> None:
     said = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: 140000000\r\n\r\n"
     answer = spoken(site.address, said.encode())
@@ -126,7 +126,7 @@ def test_nobody_is_told_to_go_on_who_has_nothing_to_send(site: LiveApi) -> None:
     assert spoken(site.address, said).startswith(b"HTTP/1.1 400 ")
 
 
-@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize("path", ENTRY_POINTS)
 @pytest.mark.parametrize(
     "lines",
     ["Content-Length: 5\r\nTransfer-Encoding: chunked", "Content-Length: 5\r\nContent-Length: 6", "Content-Length: -1"],
@@ -140,7 +140,7 @@ def test_what_two_servers_may_read_differently_is_refused(site: LiveApi, path: s
     assert in_its_form(path, body), body
 
 
-@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize("path", ENTRY_POINTS)
 def test_a_compressed_body_is_refused_and_never_garbled(site: LiveApi, path: str) -> None:
     answer = send(site, path, gzip.compress(b"{}"), Content_Encoding="gzip")
     assert answer.status_code == 415
@@ -156,7 +156,7 @@ def in_its_form(path: str, body: bytes) -> bool:
     return next(name for door, name in named.items() if path.startswith(door)) in said
 
 
-@pytest.mark.parametrize("path", [*DOORS, "slot"])
+@pytest.mark.parametrize("path", [*ENTRY_POINTS, "slot"])
 def test_an_empty_body_is_no_success(site: LiveApi, path: str) -> None:
     method, url = ("PUT", slot(site)[1]) if path == "slot" else ("POST", site.address + path)
     said = headers(site) | ({"Authorization": f"Bearer {uploader(site)}"} if "/cdn/" in path else {})

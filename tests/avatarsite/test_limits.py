@@ -5,7 +5,7 @@ import json
 import pytest
 from django.test import Client
 
-from avatarsite.http.doors import MAX_BYTES, NO_LENGTH, TOO_LARGE
+from avatarsite.http.entry_points import MAX_BYTES, NO_LENGTH, TOO_LARGE
 
 
 def test_a_request_that_announces_too_much_is_refused_unread() -> None:

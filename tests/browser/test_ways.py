@@ -27,7 +27,7 @@ from tests.browser.new_video import (
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
-MOST_TABS = 60
+MAX_TABS = 60
 NAME_OF_FOCUSED = """() => {
     const { activeElement: it } = document;
     return it.getAttribute("aria-label") ?? it.labels?.[0]?.textContent.trim() ?? it.textContent.trim();
@@ -109,7 +109,7 @@ def test_the_keys_alone_make_a_video(visit: Visit, house: House) -> None:
 def tab_to(page: Page, name: str) -> list[str]:
     """The names of what was passed on the way; whatever has the focus shows it."""
     passed: list[str] = []
-    while len(passed) < MOST_TABS:
+    while len(passed) < MAX_TABS:
         page.keyboard.press("Tab")
         passed.append(page.evaluate(NAME_OF_FOCUSED))
         assert page.evaluate(FOCUS_IS_SEEN), f"{passed[-1]!r} has the focus and does not show it"

@@ -23,8 +23,8 @@ pytestmark = [
 ]
 
 WITHIN = 120.0
-MOST_PROCESSES = 4  # the watch, the sandbox, its judge for no upload here, and the one draft that may be drawn
-MOST_BYTES = 700_000_000
+MAX_PROCESSES = 4  # the watch, the sandbox, its judge for no upload here, and the one draft that may be drawn
+MAX_BYTES = 700_000_000
 
 ASK = """
 from studio.pipeline.request.batches import request_batch
@@ -122,13 +122,13 @@ def test_a_hundred_and_fifty_drafts_are_rows_and_another_workspace_waits_for_two
     try:
         until(lambda: drawn(site, "crowd") >= 2, site)
         seen = processes(site)
-        assert (len(seen) <= MOST_PROCESSES, pss(seen) < MOST_BYTES) == (True, True), (seen, pss(seen))
+        assert (len(seen) <= MAX_PROCESSES, pss(seen) < MAX_BYTES) == (True, True), (seen, pss(seen))
         ask(site, "second", 1)
         until(lambda: drawn(site, "second"), site)
         sent_before, being_drawn = site.ask(AHEAD)
         # What was under way when it was asked for; another one only if that ended in the same moment.
         assert (sent_before <= 1, being_drawn <= 1) == (True, True)
-        assert (count(site, "crowd", "rendering") <= 1, len(processes(site)) <= MOST_PROCESSES) == (True, True)
+        assert (count(site, "crowd", "rendering") <= 1, len(processes(site)) <= MAX_PROCESSES) == (True, True)
     finally:
         process.kill()
         process.wait()

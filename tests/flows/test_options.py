@@ -19,7 +19,7 @@ from billing.money import charge_micros
 from billing.prices import price_book
 from billing.verify import verification
 from studio.errors import RequestRefused
-from studio.media.video.transcode import KEPT_FROM_QUALITY, container_of
+from studio.media.video.transcode import MIN_UNTOUCHED_QUALITY, container_of
 from studio.media.video.videos import VideoFacts
 from studio.models import Delivery, DeliveryState, Render, RenderGroup, RenderState
 from studio.pipeline.deliver import MAX_TRIES, deliver_video
@@ -95,7 +95,7 @@ def test_each_format_with_each_offer(offer: str, output_format: str, studio: Stu
         assert told(site, render)["request"]["outputFormat"] == output_format.upper()
 
 
-@pytest.mark.parametrize("quality", [20, KEPT_FROM_QUALITY, 99])
+@pytest.mark.parametrize("quality", [20, MIN_UNTOUCHED_QUALITY, 99])
 @pytest.mark.parametrize("offer", OFFERS)
 def test_each_quality_with_each_offer(offer: str, quality: int, studio: Studio, site: Simulators) -> None:
     """From 95 on a provider without a quality of its own is taken at its best, and its file stays as it came."""

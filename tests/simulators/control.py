@@ -17,7 +17,7 @@ from tests.simulators.provider import Provider
 from tests.simulators.settings import SettingError
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
-MOST_JOBS = 1000
+MAX_JOBS = 1000
 
 
 def add_control(app: web.Application, provider: Provider) -> None:
@@ -116,7 +116,7 @@ class _BackDoor:
             for job in self._provider.jobs
             if (not phase or job.phase == phase) and any(wanted in text for text in (job.id, job.reference, *job.texts))
         ]
-        limit = min(int(request.query.get("limit", MOST_JOBS)), MOST_JOBS)
+        limit = min(int(request.query.get("limit", MAX_JOBS)), MAX_JOBS)
         shown = [self._shown(job) for job in reversed(found[-limit:])]
         return web.json_response({"total": len(found), "jobs": shown})
 

@@ -14,13 +14,13 @@ from tests.simulators.files import add_files
 from tests.simulators.provider import Provider
 from tests.simulators.runware import Runware
 from tests.simulators.runware_socket import serve_socket
-from tests.simulators.shelf import MOST_BYTES
+from tests.simulators.shelf import MAX_BYTES
 
 Apps = dict[str, web.Application]
 
 
 def _app(provider: Provider) -> web.Application:
-    return web.Application(middlewares=[provider.doorkeeper], client_max_size=MOST_BYTES)
+    return web.Application(middlewares=[provider.doorkeeper], client_max_size=MAX_BYTES)
 
 
 def runware_apps(provider: Runware) -> Apps:

@@ -27,7 +27,7 @@ from tests.simulators.shelf import Shelf
 LOCKED = "User is locked. Reason: {}."
 EXHAUSTED = "Exhausted balance. Top up your balance at fal.ai/dashboard/billing"
 NGINX = "<html><body><center><h1>{0} Bad Gateway</h1></center><hr><center>nginx</center></body></html>"
-MOST_INNER_TRIES = 10
+MAX_INNER_TRIES = 10
 LARGE_RESULT = 10 * 1024
 
 
@@ -289,7 +289,7 @@ class Fal(Provider):
             super()._take_done(job, take)
             return
         job.notes["tries"] += 1
-        if is_yes(job.notes["headers"].get("x-fal-no-retry", "")) or job.notes["tries"] > MOST_INNER_TRIES:
+        if is_yes(job.notes["headers"].get("x-fal-no-retry", "")) or job.notes["tries"] > MAX_INNER_TRIES:
             self.fail(job, words.request_failure(runner["error_type"]))
             return
         job.notes["gateway"] = str(uuid4())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-KEPT_HEADERS = (
+STORED_HEADERS = (
     "x-fal-request-timeout",
     "x-fal-queue-priority",
     "x-fal-no-retry",
@@ -18,7 +18,7 @@ KEPT_HEADERS = (
 
 def kept(headers: Mapping[str, str]) -> dict[str, str]:
     """Those of ``headers`` that mean something, by their small names."""
-    return {name: headers[name] for name in KEPT_HEADERS if name in headers}
+    return {name: headers[name] for name in STORED_HEADERS if name in headers}
 
 
 def is_yes(value: str) -> bool:

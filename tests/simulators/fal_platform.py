@@ -14,7 +14,7 @@ from tests.simulators.jobs import Job, Phase, iso
 
 Row = dict[str, Any]
 DAY = 86_400.0
-MOST_DAYS = 90
+MAX_DAYS = 90
 
 
 class Platform:
@@ -125,7 +125,7 @@ def _page(request: web.Request, name: str, rows: list[tuple[float, Row]], *, mos
         offset = _offset(request.query.get("cursor"))
     except ValueError as error:
         return said(422, str(error))
-    if not 1 <= limit <= most or (end - start) > MOST_DAYS * DAY + 60:
+    if not 1 <= limit <= most or (end - start) > MAX_DAYS * DAY + 60:
         return said(422, "limit or date range out of bounds")
     chosen = [row for at, row in sorted(rows, key=_moment, reverse=True) if start <= at < end]
     has_more = offset + limit < len(chosen)

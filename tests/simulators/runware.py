@@ -21,7 +21,7 @@ from tests.simulators.media import Film, FilmStore
 from tests.simulators.provider import Provider, TroubleError
 from tests.simulators.runware_checks import TaskError, check_uuid, check_video
 from tests.simulators.settings import RunwareSettings
-from tests.simulators.shelf import MOST_BYTES, Shelf
+from tests.simulators.shelf import MAX_BYTES, Shelf
 
 Task = Mapping[str, Any]
 Parts = tuple[list[dict[str, Any]], list[dict[str, Any]]]
@@ -239,7 +239,7 @@ class Runware(Provider):
 
     async def _keep(self, source: str, parameter: str) -> str:
         try:
-            blob = await self.larder.fetch("media", source, MOST_BYTES)
+            blob = await self.larder.fetch("media", source, MAX_BYTES)
         except InputError as refused:
             code = "downloadFailed" if source.startswith("http") else f"invalid{parameter.capitalize()}"
             raise TaskError(code, refused.message, parameter=parameter) from refused

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-MOST_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ async def read_upload(request: web.Request) -> bytes:
     content = bytearray()
     async for chunk in request.content.iter_chunked(256 * 1024):
         content += chunk
-        if len(content) > MOST_BYTES:
-            raise web.HTTPRequestEntityTooLarge(max_size=MOST_BYTES, actual_size=len(content))
+        if len(content) > MAX_BYTES:
+            raise web.HTTPRequestEntityTooLarge(max_size=MAX_BYTES, actual_size=len(content))
     await asyncio.sleep(0)
     return bytes(content)

@@ -13,7 +13,7 @@ from django.test import TransactionTestCase
 
 from tests.support.without_triggers import unsealed
 
-KEPT = {"django_content_type", "django_migrations", "auth_permission"}
+PRESERVED = {"django_content_type", "django_migrations", "auth_permission"}
 
 
 def empty_database(_case: TransactionTestCase) -> None:
@@ -30,4 +30,4 @@ def empty_database(_case: TransactionTestCase) -> None:
 @cache
 def _tables() -> list[str]:
     tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
-    return sorted(set(tables) - KEPT)
+    return sorted(set(tables) - PRESERVED)

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         application = import_string(options["app"])
         # Every page is loaded by the first request; loaded here, all processes share one copy.
         assert get_resolver().reverse_dict is not None  # noqa: S101
-        for path in settings.KEPT_WARM:
+        for path in settings.WARM_UP:
             import_string(path)()
         connections.close_all()  # a connection must not have two owners
         gc.collect()

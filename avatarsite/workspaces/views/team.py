@@ -24,7 +24,7 @@ from avatarsite.workspaces.leaving import Ended
 from avatarsite.workspaces.models import Invitation, Member, Role
 from avatarsite.workspaces.views.audit import entries_of
 
-SHOWN = 10  # lines of who was given or lost access
+MAX_SHOWN = 10  # lines of who was given or lost access
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _team_page(request: WorkspaceRequest, form: InvitationForm) -> HttpResponse:
         "now": timezone.now(),
         "powers": powers(),
         "my_tokens": next(person.token_count for person in people if person.pk == request.member.pk),
-        "history": entries_of(request.workspace).filter(event="member.access")[:SHOWN] if manages else [],
+        "history": entries_of(request.workspace).filter(event="member.access")[:MAX_SHOWN] if manages else [],
     }
     return render(request, "workspaces/team.html", context, status=422 if form.errors else 200)
 

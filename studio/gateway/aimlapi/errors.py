@@ -66,7 +66,7 @@ def _status_and_sentence(error: GatewayError, model: str) -> tuple[int, str]:
     return 400, f"Body validation error. {error.message}"
 
 
-def say(request: HttpRequest, status: int, sentence: str) -> JsonResponse:
+def refusal_response(request: HttpRequest, status: int, sentence: str) -> JsonResponse:
     """Response to what is refused before a view has looked."""
     return error_response(request, status, {404: "Not Found", 405: "Method Not Allowed"}.get(status, sentence))
 

@@ -58,7 +58,7 @@ BY_FIELD = {"portrait": "image_load_error", "voice": "unsupported_audio_format"}
 # Of the request itself: our code -> status, error_type, sentence.
 REQUEST_ERRORS: dict[str, tuple[int, str, str]] = {
     errors.CANCELLED: (499, "client_cancelled", "Request was cancelled by the client"),
-    errors.LATE: (504, "request_timeout", "Request timed out"),
+    errors.NOT_STARTED: (504, "request_timeout", "Request timed out"),
     errors.UNAVAILABLE: (503, "runner_scheduling_failure", "Runner could not be scheduled"),
 }
 NO_MONEY = (errors.NO_CREDIT, errors.FROZEN, errors.BUDGET)
@@ -90,7 +90,7 @@ def failed(error: GatewayError, body: Mapping[str, Any] | None = None) -> Result
         return Result(422, {"detail": error.detail}, _retry_headers(retryable=False))
     if error.code in REQUEST_ERRORS:
         status, kind, sentence = REQUEST_ERRORS[error.code]
-        by_user = {"X-Fal-Request-Timeout-Type": "user"} if error.code == errors.LATE else {}
+        by_user = {"X-Fal-Request-Timeout-Type": "user"} if error.code == errors.NOT_STARTED else {}
         return Result(status, {"detail": sentence, "error_type": kind}, {"X-Fal-Error-Type": kind} | by_user)
     if error.code in NO_MONEY:
         return Result(403, {"detail": locked(error)})
@@ -137,7 +137,7 @@ def unreadable_response(error: NotJson) -> JsonResponse:
     return JsonResponse({"detail": detail}, status=422, headers=_retry_headers(retryable=False))
 
 
-def say(_request: HttpRequest, status: int, sentence: str) -> JsonResponse:
+def refusal_response(_request: HttpRequest, status: int, sentence: str) -> JsonResponse:
     """Response to what is refused before a view has looked."""
     return error_response(status, {404: "Path not found", 405: "Method Not Allowed"}.get(status, sentence))
 

@@ -45,7 +45,7 @@ def route_by_host(get_response: Respond) -> Respond:
 
 def _route(request: HttpRequest, routes: Routes) -> None:
     request.urlconf = routes  # type: ignore[assignment]  # Django takes patterns, too
-    request.door = "/compat/fal"  # type: ignore[attr-defined]
+    request.entry_point = "/compat/fal"  # type: ignore[attr-defined]
 
 
 @cache

@@ -101,7 +101,7 @@ def run(request: HttpRequest, token: ApiToken, model: str) -> HttpResponseBase:
         if last is None:
             return error_response(404, NOT_FOUND)
         if not last.phase.is_over:
-            return failed(GatewayError(errors.LATE)).response()
+            return failed(GatewayError(errors.NOT_STARTED)).response()
         return result_of(last.first, last.row).response()
     finally:
         place.close()

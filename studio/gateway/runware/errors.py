@@ -55,7 +55,7 @@ CODES: dict[str, str] = {
     "storage_full": "storageQuotaExceeded",
     "storage_too_fast": "rateLimitExceeded",
     errors.CANCELLED: "taskCancelled",
-    errors.LATE: "timeoutProvider",
+    errors.NOT_STARTED: "timeoutProvider",
     errors.UNAVAILABLE: "noAvailableServer",
     errors.NOT_SOLD: "modelUnavailable",
 }
@@ -98,7 +98,7 @@ class TaskError(Exception):
         }
 
 
-def say(_request: HttpRequest, status: int, sentence: str) -> JsonResponse:
+def refusal_response(_request: HttpRequest, status: int, sentence: str) -> JsonResponse:
     """Response to what is refused before a view has looked."""
     return refused(TaskError(BY_STATUS.get(status, "invalidRequestBody"), sentence, status=status))
 

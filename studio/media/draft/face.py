@@ -16,7 +16,7 @@ from studio.media.draft.arrays import Bytes, Floats
 
 # Detection works on a copy this long: larger only finds more patterns in cloth and leaves.
 SEARCH_SIDE = 560
-LEAST_FACE_SHARE = 0.07  # of the shorter side: a smaller face is a passer-by
+MIN_FACE_SHARE = 0.07  # of the shorter side: a smaller face is a passer-by
 TILTS = (0.0, -20.0, 20.0)  # degrees; the cascades give up beyond about 15
 EYE_SEARCH_WIDTH = 260
 # Where the eyes are in a cascade's box when only the box is known.
@@ -111,7 +111,7 @@ def _upright_face(gray: Bytes, *, needs_eyes: bool) -> Face | None:
 
 
 def _boxes(gray: Bytes, cascade: str) -> list[_Box]:
-    least = max(24, int(min(gray.shape) * LEAST_FACE_SHARE))
+    least = max(24, int(min(gray.shape) * MIN_FACE_SHARE))
     found, counts = _cascade(cascade).detectMultiScale2(gray, 1.1, 3, minSize=(least, least))
     return [_Box(float(x), float(y), float(w), float(n)) for (x, y, w, _), n in zip(found, counts, strict=True)]
 

@@ -11,7 +11,7 @@ from studio.media.draft.planes import Planes, even_box
 
 WORD = "Draft"
 LETTER_HEIGHT, MARGIN = 0.030, 0.032  # of the picture's shorter side
-LEAST_LETTERS = 10  # pixels
+MIN_LETTERS = 10  # pixels
 
 
 class Mark:
@@ -19,7 +19,7 @@ class Mark:
 
     def __init__(self, height: int, width: int) -> None:
         short = min(height, width)
-        letters = _letters(max(LEAST_LETTERS, round(short * LETTER_HEIGHT)))
+        letters = _letters(max(MIN_LETTERS, round(short * LETTER_HEIGHT)))
         tall, wide = letters.shape
         margin = short * MARGIN
         self._box = even_box(margin, margin, margin + wide + 1.3 * tall, margin + 1.9 * tall, (height, width))

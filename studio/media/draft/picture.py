@@ -11,7 +11,7 @@ from studio.media.draft.arrays import Bytes
 from studio.media.draft.refusal import DraftInputError
 
 SHORT_SIDE, LONG_SIDE = 720, 1920
-LEAST_SIDE = 240  # below this the mark could not be read
+MIN_SIDE = 240  # below this the mark could not be read
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 BACKDROP = (236, 237, 240)  # behind a cut-out portrait: video has no transparency
 
@@ -32,7 +32,7 @@ def read_portrait(path: Path) -> Bytes:
 def video_size(width: int, height: int) -> tuple[int, int]:
     """The video's even sides for a portrait's: the short one 240 to 720, no more than the portrait has if it can be."""
     short, long = sorted((width, height))
-    scale = min(max(min(short, SHORT_SIDE), LEAST_SIDE) / short, LONG_SIDE / long)
+    scale = min(max(min(short, SHORT_SIDE), MIN_SIDE) / short, LONG_SIDE / long)
     return _even(width * scale), _even(height * scale)
 
 

@@ -25,7 +25,7 @@ from studio.media.video.faststart import fast_start
 from studio.media.video.videos import VideoFacts, opened, picture_of
 
 # From here on the provider's own pictures are kept: to encode them again could only lose.
-KEPT_FROM_QUALITY = 95
+MIN_UNTOUCHED_QUALITY = 95
 VIDEO_CODECS = {
     "mp4": frozenset({"h264", "hevc"}),
     "mov": frozenset({"h264", "hevc"}),
@@ -78,7 +78,7 @@ def conversion_of(
 ) -> Conversion | None:
     """What makes the file what was asked for; None if it is. ``has_quality``: the provider has seen to the quality."""
     was = container_of(path)
-    lowers = not has_quality and output_quality < KEPT_FROM_QUALITY
+    lowers = not has_quality and output_quality < MIN_UNTOUCHED_QUALITY
     fits = facts.video_codec in VIDEO_CODECS[output_format]
     if was == output_format and fits and not lowers:
         return None

@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 
 from avatarsite.temporary_files import temporary_folder
 from studio.media import judge
-from studio.media.video.transcode import KEPT_FROM_QUALITY, Conversion, ConversionFailed, conversion_of
+from studio.media.video.transcode import MIN_UNTOUCHED_QUALITY, Conversion, ConversionFailed, conversion_of
 from studio.media.video.videos import UnreadableVideo, VideoFacts, sha256_of
 from studio.models import FileKind, JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline import states
@@ -109,8 +109,8 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any
 
 def _may_stay_as_it_is(render: Render, job: ProviderJob) -> bool:
     """As far as it can be told before the file is seen."""
-    quality = render.options.get("output_quality", KEPT_FROM_QUALITY)
-    return quality >= KEPT_FROM_QUALITY or registry.provider_of(job.offer).capabilities.output_quality
+    quality = render.options.get("output_quality", MIN_UNTOUCHED_QUALITY)
+    return quality >= MIN_UNTOUCHED_QUALITY or registry.provider_of(job.offer).capabilities.output_quality
 
 
 def _as_asked_for(

@@ -19,7 +19,7 @@ LEAST = 0.2  # requests a second that are always tried
 UNLIMITED = 50.0  # where a provider without a limit of ours begins, once it has said that it's too much
 REST_SECONDS = 5.0  # after a 429 that doesn't say for how long
 # Then one more render is tried: it may have another provider to go to, and can't know while it waits here.
-LONGEST_REST = {"submit": 30.0, "poll": 900.0}
+MAX_REST = {"submit": 30.0, "poll": 900.0}
 FASTER_EVERY = 30.0  # seconds without a 429, after which the rate doubles
 
 
@@ -61,7 +61,7 @@ class RateLimiter:
         """
         now = time.time()
         was_resting = self.rests.get(kind, 0.0) > now or (asked_at or now) < self.changed
-        self.rests[kind] = max(self.rests.get(kind, 0.0), now + min(retry_after or REST_SECONDS, LONGEST_REST[kind]))
+        self.rests[kind] = max(self.rests.get(kind, 0.0), now + min(retry_after or REST_SECONDS, MAX_REST[kind]))
         if kind == "poll" and not was_resting:
             self._set(max((self.rate or UNLIMITED) / 2, LEAST))
             self.changed = now

@@ -18,7 +18,7 @@ JITTER = 0.15
 NET_SHARE, NET_SECONDS = 5, (10.0, 60.0)
 # Where several jobs fit into one question, they are due on a beat: a sixth of their wait, or less. Beats are powers of
 # two, so that young and old jobs meet on them.
-BEATS, LONGEST_BEAT = 6, 8.0
+BEATS, MAX_BEAT = 6, 8.0
 NUDGED = 0.0  # due before all others, also where a rate limit has made a queue
 
 
@@ -67,7 +67,7 @@ def _due_in(wait: float, *, together: bool) -> float:
     due = time.monotonic() + wait
     if not together or wait <= 0:
         return due
-    beat = 2.0 ** math.floor(math.log2(min(wait / BEATS, LONGEST_BEAT)))
+    beat = 2.0 ** math.floor(math.log2(min(wait / BEATS, MAX_BEAT)))
     return math.ceil(due / beat) * beat
 
 

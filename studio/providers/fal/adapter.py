@@ -53,7 +53,7 @@ from studio.providers.types import (
 # A job that has not started by then never does: nobody here would be waiting for it any more, and it would cost us.
 START_WITHIN_SECONDS = 45 * 60
 # Results live for an hour; a job that is younger and "not found" may be a mistake on the way.
-LATE_SECONDS = 3600.0
+VISIBLE_WITHIN_SECONDS = 3600.0
 NO_PROMPT = "."  # the model's own default
 MILLISECONDS = Decimal(1000)
 STILL_RUNNING = "in progress"
@@ -161,7 +161,7 @@ class FalProvider(RemoteProvider):
             return _failed(job, made if isinstance(made, dict) else {}, status, raw)
         # A bare 404 may be any proxy's; fal's own has a detail.
         is_gone = answer.status in (404, 410) and bool(text_at(answer.body, "detail"))
-        if not is_gone or not is_late(job, LATE_SECONDS):
+        if not is_gone or not is_late(job, VISIBLE_WITHIN_SECONDS):
             raise told_nothing(answer, why(answer))
         gone = failure(Fault.NOT_FOUND, "request_gone", "fal does not know the request, or its result, any more.")
         return JobReport(JobStatus.FAILED, provider_job_id=job.provider_job_id, failure=gone, raw=raw)

@@ -13,7 +13,7 @@ from typing import Any
 
 from avatarsite.http.json_body import is_deep
 
-MOST_RETRY_AFTER = 900.0  # a provider that says "in a year" is asked in a quarter of an hour
+MAX_RETRY_AFTER = 900.0  # a provider that says "in a year" is asked in a quarter of an hour
 TEXT_KEPT = 2_000
 
 
@@ -105,7 +105,7 @@ def retry_after_seconds(value: str, now: datetime | None = None) -> float | None
         seconds = float(value)
     except ValueError:
         seconds = _until(value, now or datetime.now(UTC))
-    return min(max(seconds, 0.0), MOST_RETRY_AFTER) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
 
 
 def _until(value: str, now: datetime) -> float:

@@ -20,7 +20,7 @@ from studio.providers.http.pool import pool_for
 from studio.providers.types import Failure, Fault, ProviderError
 
 SECONDS = 40.0  # for a whole call
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 REPEATS = 2
 PIECE = 1 << 16
 # What can only happen before the first byte of the request has left.
@@ -59,7 +59,7 @@ async def ask(  # noqa: PLR0913 -- the parts of a request
     repeatable: bool = False,
     fresh: bool = False,
     seconds: float = SECONDS,
-    most_bytes: int = MOST_BYTES,
+    most_bytes: int = MAX_BYTES,
 ) -> Answer:
     """Ask, and read the whole answer, whatever its status. Raises NotSent or NoAnswer.
 

@@ -21,7 +21,7 @@ from studio.providers.http.pool import new_client, new_file_client
 from studio.providers.types import Failure, Fault, ProviderError
 
 CHUNK = 1 << 18
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 SECONDS = 600.0  # in all: a link that drips must not hold a worker
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=30.0)
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -60,7 +60,7 @@ def _ended_after(seconds: float, client: httpx.Client) -> Iterator[None]:
 
 @contextmanager
 def _follow(client: httpx.Client, url: str, bases: Bases) -> Iterator[httpx.Response]:
-    for _ in range(MOST_REDIRECTS + 1):
+    for _ in range(MAX_REDIRECTS + 1):
         response = _open(client, url, bases)
         try:
             if response.status_code not in REDIRECTS:
@@ -69,7 +69,7 @@ def _follow(client: httpx.Client, url: str, bases: Bases) -> Iterator[httpx.Resp
         finally:
             response.close()
         url = joined(url, response.headers.get("location", ""))
-    raise AddressRefused(url, f"it leads on more than {MOST_REDIRECTS} times.")
+    raise AddressRefused(url, f"it leads on more than {MAX_REDIRECTS} times.")
 
 
 def _open(client: httpx.Client, url: str, bases: Bases) -> httpx.Response:

@@ -25,7 +25,7 @@ CONNECTIONS = 200  # more than the watch has questions under way, so that none w
 IDLE_SECONDS = 20.0  # before a kept connection is closed by us, rather than by the other side under a request
 TIMEOUT = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=30.0)
 CALL_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=30.0, sock_connect=10.0, sock_read=30.0)
-LONGEST_LINE = 65_536
+MAX_LINE = 65_536
 HEADERS = {"User-Agent": "AvatarStudio/1"}
 # Whatever the environment says of proxies, this machine is reached directly.
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
@@ -64,8 +64,8 @@ def new_session(*, connections: int = CONNECTIONS) -> aiohttp.ClientSession:
         headers=HEADERS,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,  # avatarsite/http/encodings.py reads more forms, and never more than there is room for
-        max_line_size=LONGEST_LINE,
-        max_field_size=LONGEST_LINE,
+        max_line_size=MAX_LINE,
+        max_field_size=MAX_LINE,
     )
 
 

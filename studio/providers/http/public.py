@@ -13,7 +13,7 @@ from studio.providers.http.asking import NotSent, unanswered
 from studio.providers.http.pool import HEADERS, tls
 from studio.providers.types import ProviderError
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 TIMEOUT = httpx.Timeout(connect=10.0, read=20.0, write=20.0, pool=20.0)
 
@@ -45,7 +45,7 @@ async def ask_public(  # noqa: PLR0913 -- the parts of a request
 @asynccontextmanager
 async def get_public(url: str, trusted: Bases) -> AsyncIterator[httpx.Response]:
     """GET by http or https; each redirect is looked at like the first address. The answer may have any other status."""
-    for _ in range(MOST_REDIRECTS + 1):
+    for _ in range(MAX_REDIRECTS + 1):
         # The bytes as they are: a coding would hide their number, and media do not shrink.
         async with ask_public("GET", url, trusted, headers={"Accept-Encoding": "identity"}, plain=True) as response:
             if response.status_code not in REDIRECTS:
@@ -53,7 +53,7 @@ async def get_public(url: str, trusted: Bases) -> AsyncIterator[httpx.Response]:
                 return
             leads_to = response.headers.get("location", "")
         url = joined(url, leads_to)
-    raise AddressRefused(url, f"it leads on more than {MOST_REDIRECTS} times.")
+    raise AddressRefused(url, f"it leads on more than {MAX_REDIRECTS} times.")
 
 
 async def _first_answer(  # noqa: PLR0913, PLR0917 -- the parts of a request

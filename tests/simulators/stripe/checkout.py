@@ -10,7 +10,7 @@ from tests.simulators.stripe.cards import CARDS, finish_setup, new_bank_account,
 from tests.simulators.stripe.customers import living, merged
 from tests.simulators.stripe.errors import Refusal, bad, missing_parameter
 from tests.simulators.stripe.invoices import make_invoice
-from tests.simulators.stripe.payments import CURRENCIES, LEAST_CENTS, attempt, new_intent
+from tests.simulators.stripe.payments import CURRENCIES, MIN_CENTS, attempt, new_intent
 from tests.simulators.stripe.shapes import Body
 from tests.simulators.stripe.world import Call, World
 
@@ -194,7 +194,7 @@ def _amounts(world: World, given: Body) -> Body:
         if "quantity" not in item:
             _missing(f"{here}[quantity]")
         subtotal += price["unit_amount"] * item["quantity"]
-    if subtotal < LEAST_CENTS:
+    if subtotal < MIN_CENTS:
         said = "The Checkout Session's total amount due must add up to at least $0.50 usd"
         raise bad(said, code="amount_too_small", param="line_items")
     return _totals(subtotal, 0)

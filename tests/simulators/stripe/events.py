@@ -17,7 +17,7 @@ from tests.simulators.stripe.errors import bad
 from tests.simulators.stripe.shapes import Body
 from tests.simulators.stripe.world import Call, World
 
-KEPT_DAYS = 30
+RETENTION_DAYS = 30
 # Up to three days, with growing waits.
 WAITS = (300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 43_200.0, 43_200.0, 43_200.0, 43_200.0)
 OLD_SECONDS = 301
@@ -33,7 +33,7 @@ def page(world: World, call: Call) -> Body:
     """Events of the last 30 days: older ones Stripe no longer gives."""
     if "type" in call.params and "types" in call.params:
         raise bad("You may only specify one of these parameters: type, types.", param="types")
-    oldest = world.now() - KEPT_DAYS * 86_400
+    oldest = world.now() - RETENTION_DAYS * 86_400
     for gone in [one["id"] for one in world.tables["event"].values() if one["created"] < oldest]:
         del world.tables["event"][gone]
     return lists.page(world, "event", call, url="/v1/events")

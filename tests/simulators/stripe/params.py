@@ -14,7 +14,7 @@ from tests.simulators.stripe.sdk_types import is_parameters, members, parameters
 
 KEY = re.compile(r"\[([^\]]*)\]")
 BOOLEANS = {"true": True, "false": False}
-MOST_METADATA, LONGEST_NAME, LONGEST_VALUE = 50, 40, 500
+MAX_METADATA, MAX_NAME, MAX_VALUE = 50, 40, 500
 Pairs = Iterable[tuple[str, str]]
 
 
@@ -86,17 +86,15 @@ def _composite(kinds: tuple[Any, ...], value: dict[str, Any], path: str) -> Any:
 
 
 def _metadata(value: dict[str, Any], path: str) -> dict[str, str]:
-    if len(value) > MOST_METADATA:
-        raise bad(f"Metadata can have up to {MOST_METADATA} keys, not {len(value)}.", param=path)
+    if len(value) > MAX_METADATA:
+        raise bad(f"Metadata can have up to {MAX_METADATA} keys, not {len(value)}.", param=path)
     for name, text in value.items():
         if isinstance(text, dict):
             raise bad("Metadata values must be strings, but you passed in a hash.", param=f"{path}[{name}]")
-        if len(name) > LONGEST_NAME:
-            raise bad(f"Metadata keys must be less than {LONGEST_NAME} characters.", param=path)
-        if len(text) > LONGEST_VALUE:
-            said = (
-                f"Metadata values must be less than {LONGEST_VALUE} characters, but you passed in one with {len(text)}."
-            )
+        if len(name) > MAX_NAME:
+            raise bad(f"Metadata keys must be less than {MAX_NAME} characters.", param=path)
+        if len(text) > MAX_VALUE:
+            said = f"Metadata values must be less than {MAX_VALUE} characters, but you passed in one with {len(text)}."
             raise bad(said, param=f"{path}[{name}]")
     return dict(value)
 

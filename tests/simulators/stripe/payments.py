@@ -12,7 +12,7 @@ from tests.simulators.stripe.errors import Refusal, bad, card_refused, missing_p
 from tests.simulators.stripe.shapes import Body
 from tests.simulators.stripe.world import Call, World
 
-LEAST_CENTS, MOST_CENTS = 50, 99_999_999
+MIN_CENTS, MAX_CENTS = 50, 99_999_999
 CURRENCIES = ("usd", "eur", "gbp", "cad", "aud", "chf")
 PLAIN = (
     "description",
@@ -48,9 +48,9 @@ def demand_amount(amount: int, currency: str, param: str = "amount") -> None:
         raise bad(f"Invalid currency: {currency}.", param="currency")
     if amount < 1:
         raise bad("This value must be greater than or equal to 1.", code="parameter_invalid_integer", param=param)
-    if amount < LEAST_CENTS:
+    if amount < MIN_CENTS:
         raise bad(f"Amount must be at least $0.50 {currency}", code="amount_too_small", param=param)
-    if amount > MOST_CENTS:
+    if amount > MAX_CENTS:
         raise bad("Amount must be no more than $999,999.99", code="amount_too_large", param=param)
 
 

@@ -20,7 +20,7 @@ from tests.simulators.stripe.routes import ROUTES, Route
 from tests.simulators.stripe.world import Call, World, shown
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-LONGEST_KEY = 255
+MAX_KEY = 255
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Door:
         account = self._let_in(request, route)
         self._demand_version(request)
         key = request.headers.get("Idempotency-Key", "") if route.method == "POST" else ""
-        if len(key) > LONGEST_KEY:
-            raise Refusal(400, f"Idempotency keys may be at most {LONGEST_KEY} characters.", kind="idempotency_error")
+        if len(key) > MAX_KEY:
+            raise Refusal(400, f"Idempotency keys may be at most {MAX_KEY} characters.", kind="idempotency_error")
         asked = replace(asked, account=account, key=key)
         extra = {"Idempotency-Key": key} if key else {}
         if key:

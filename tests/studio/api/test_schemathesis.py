@@ -17,7 +17,7 @@ from tests.support.sites import ROOT
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("schemathesis")]
 
-LEAST_CASES = 2_000
+MIN_CASES = 2_000
 COUNTED = re.compile(r"(\d+) generated, (\d+) passed")
 FREE_OF_LIMITS = {
     "API_READS_PER_MINUTE": "0",
@@ -82,6 +82,6 @@ def test_schemathesis_finds_nothing(live: LiveApi) -> None:
     one_after_another = ("--phases", "stateful", "--mode", "positive", "--max-examples", "15")
     cases += _held_against_its_document(live, *one_after_another, token=True, hooks=True)
     cases += _held_against_its_document(live, "--phases", "fuzzing", "--max-examples", "5", token=False)
-    assert cases >= LEAST_CASES
+    assert cases >= MIN_CASES
     assert "server_error" not in live.log()
     assert "Traceback" not in live.log()

@@ -1,6 +1,6 @@
-"""Entry points of programs, called doors: each has a limit of its own for bodies, and its own form of errors.
+"""Entry points of programs: each has a limit of its own for bodies, and its own form of errors.
 
-``settings.DOORS`` lists them. What has no door of its own is a page for people.
+``settings.ENTRY_POINTS`` lists them. What has none is a page for people.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.module_loading import import_string
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
-Say = Callable[[HttpRequest, int, str], HttpResponse]
+RefusalResponse = Callable[[HttpRequest, int, str], HttpResponse]
 
 # In a request's environment: the status, and the reason if it is ours, of a server that could not read the request.
 REFUSAL = "avatarsite.refusal"
-NOT_READ = "avatarsite.http.doors.as_text"
+NOT_READ = "avatarsite.http.entry_points.as_text"
 # More than the largest upload that we take, and its form.
 MAX_BYTES = 130_000_000
 TOO_LARGE = "This is more than we take in one upload: 20 MB for a portrait, 120 MB for a voice. Send a smaller file."
@@ -35,46 +35,46 @@ SENTENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """``say`` is the dotted path of a function that makes an answer of a status and a sentence."""
+class EntryPoint:
+    """``refusal_response`` is the dotted path of a function that makes an answer of a status and a sentence."""
 
     prefix: str
-    say: str
+    refusal_response: str
     max_bytes: int = MAX_BYTES
 
     def answer(self, request: HttpRequest, status: int, sentence: str) -> HttpResponse:
-        said = _say(self.say)(request, status, sentence)
-        said.headers["Content-Length"] = str(len(said.content))
-        return said
+        answer = _refusal_response(self.refusal_response)(request, status, sentence)
+        answer.headers["Content-Length"] = str(len(answer.content))
+        return answer
 
 
-def answer_as_the_door(get_response: Respond) -> Respond:
-    """Refuse what can't be read as it came, and let no page for people out at a door of programs."""
+def answer_as_the_entry_point(get_response: Respond) -> Respond:
+    """Refuse what can't be read as it came, and let no page for people out at one of programs."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        door = door_of(request)
-        refusal = _refusal_of(request, door)
+        entry = entry_point_of(request)
+        refusal = _refusal_of(request, entry)
         if refusal is not None:
-            return (door or Door("", NOT_READ)).answer(request, *refusal)
+            return (entry or EntryPoint("", NOT_READ)).answer(request, *refusal)
         response = get_response(request)
-        return _own(door, request, response) if door and _is_page(response) else response
+        return _own(entry, request, response) if entry and _is_page(response) else response
 
     return middleware
 
 
-def door_at(path: str) -> Door | None:
-    return next((door for door in _doors() if f"{path}/".startswith(f"{door.prefix}/")), None)
+def entry_point_at(path: str) -> EntryPoint | None:
+    return next((entry for entry in _entry_points() if f"{path}/".startswith(f"{entry.prefix}/")), None)
 
 
-def door_of(request: HttpRequest) -> Door | None:
-    """The door by the address; a host that is a door by itself is one at every address."""
-    return door_at(getattr(request, "door", request.path_info))
+def entry_point_of(request: HttpRequest) -> EntryPoint | None:
+    """The entry point by the address; a host that is one by itself is one at every address."""
+    return entry_point_at(getattr(request, "entry_point", request.path_info))
 
 
 def max_bytes(path: str) -> int:
     """The most that a body may have at an address."""
-    door = door_at(path)
-    return door.max_bytes if door else MAX_BYTES
+    entry = entry_point_at(path)
+    return entry.max_bytes if entry else MAX_BYTES
 
 
 def as_text(_request: HttpRequest, status: int, sentence: str) -> HttpResponse:
@@ -82,16 +82,16 @@ def as_text(_request: HttpRequest, status: int, sentence: str) -> HttpResponse:
     return HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8")
 
 
-def _refusal_of(request: HttpRequest, door: Door | None) -> tuple[int, str] | None:
+def _refusal_of(request: HttpRequest, entry: EntryPoint | None) -> tuple[int, str] | None:
     """Status and sentence for a body that nobody may take for read."""
     meta = request.META
     if REFUSAL in meta:
         status, reason = meta[REFUSAL]
-        return status, _too_large(door) if status == 413 else reason or SENTENCES[status]
+        return status, _too_large(entry) if status == 413 else reason or SENTENCES[status]
     length, encoding = meta.get("CONTENT_LENGTH") or "", meta.get("HTTP_CONTENT_ENCODING", "").strip().lower()
-    most = door.max_bytes if door else MAX_BYTES
+    most = entry.max_bytes if entry else MAX_BYTES
     if length.isdecimal() and int(length) > most:
-        return 413, _too_large(door)
+        return 413, _too_large(entry)
     # A server that reads chunks tells how much there was; another would let an empty body pass for what came.
     if not length and meta.get("HTTP_TRANSFER_ENCODING"):
         return 411, NO_LENGTH
@@ -100,36 +100,36 @@ def _refusal_of(request: HttpRequest, door: Door | None) -> tuple[int, str] | No
     return None
 
 
-def _too_large(door: Door | None) -> str:
-    if door is None or door.max_bytes == MAX_BYTES:
+def _too_large(entry: EntryPoint | None) -> str:
+    if entry is None or entry.max_bytes == MAX_BYTES:
         return TOO_LARGE
-    most = f"{door.max_bytes // 1_000_000} MB" if door.max_bytes >= 1_000_000 else f"{door.max_bytes // 1024} KB"
+    most = f"{entry.max_bytes // 1_000_000} MB" if entry.max_bytes >= 1_000_000 else f"{entry.max_bytes // 1024} KB"
     return f"The body is larger than this address takes: {most}. Send less."
 
 
 def _is_page(response: HttpResponseBase) -> bool:
-    """Whether it is what the framework, and not a door, has answered to what is wrong."""
+    """Whether it is what the framework, and not an entry point, has answered to what is wrong."""
     return response.status_code in SENTENCES and (
         response.headers.get("Content-Type", "text/html").startswith("text/html")
     )
 
 
-def _own(door: Door, request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
+def _own(entry: EntryPoint, request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
     status = response.status_code
     if status == 403:  # a form's token is asked for where nothing is to be written
         status = 405
-    answer = door.answer(request, status, SENTENCES[status])
+    answer = entry.answer(request, status, SENTENCES[status])
     if "Allow" in response.headers:
         answer.headers["Allow"] = response.headers["Allow"]
     return answer
 
 
 @cache
-def _doors() -> tuple[Door, ...]:
-    return tuple(Door(*door) for door in settings.DOORS)
+def _entry_points() -> tuple[EntryPoint, ...]:
+    return tuple(EntryPoint(*entry) for entry in settings.ENTRY_POINTS)
 
 
 @cache
-def _say(path: str) -> Say:
-    found: Say = import_string(path)
+def _refusal_response(path: str) -> RefusalResponse:
+    found: RefusalResponse = import_string(path)
     return found

@@ -1,0 +1,91 @@
+"""A body as a request to the pipeline, and what it names: media by id, address or data URI; projects by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from avatarsite.workspaces.models import ApiToken, User, Workspace
+from studio.errors import RequestRefused
+from studio.models import Project, Upload, UploadKind
+from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.usual import usual_of
+from studio.projects import open_projects, project_for_new_video
+from studio.uploads.fetch import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
+
+PREFIX = "upl_"
+NAMED = ("model", "prompt", "title", "reference", "metadata", "max_amount_micros", "notify")
+
+
+def from_body(
+    token: ApiToken, asked: Mapping[str, Any], *, project: Project, portrait: Upload, voice: Upload
+) -> RenderRequest:
+    """A body as the request that the pipeline takes."""
+    options = dict(asked.get("options", {}))
+    if "takes" in asked:
+        options["takes"] = asked["takes"]
+    return RenderRequest(
+        workspace=token.workspace,
+        project=project,
+        portrait=portrait,
+        voice=voice,
+        options=options,
+        token=token,
+        **routing_of(token.workspace, asked),
+        **{name: asked[name] for name in NAMED if name in asked},
+    )
+
+
+def routing_of(workspace: Workspace, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """``routing`` and ``fallback`` as a body names them, or as the workspace usually has them."""
+    usual = usual_of(workspace)
+    return {"routing": asked.get("routing", usual.routing), "fallback": asked.get("fallback", usual.fallback)}
+
+
+def media(workspace: Workspace, asked: Mapping[str, str], *, user: User | None) -> tuple[Upload, Upload]:
+    """The portrait and the voice that a body means. May go out to the network, so never inside a transaction.
+
+    Raises RequestRefused or UploadRefused.
+    """
+    texts = [asked[kind.value] for kind in UploadKind]
+    portrait, voice = (trimmed(text) if trimmed(text).startswith(PREFIX) else "" for text in texts)
+    known = known_uploads(workspace, filter(None, (portrait, voice)))
+    portrait_upload, voice_upload = (
+        of_kind(known, kind, pk) if pk else _brought(workspace, kind, text, user)
+        for kind, text, pk in zip(UploadKind, texts, (portrait, voice), strict=True)
+    )
+    return portrait_upload, voice_upload
+
+
+def _brought(workspace: Workspace, kind: UploadKind, text: str, user: User | None) -> Upload:
+    """The upload that is made of an address or of a data URI."""
+    if is_address(text):
+        return fetch_upload(workspace, kind=kind, url=text, user=user)
+    if is_data_uri(text):
+        return inline_upload(workspace, kind=kind, text=text, user=user)
+    found = f"The {kind} is neither the id of an upload nor an address nor a data URI."
+    raise RequestRefused(kind.value, "not_media", found, "Send one of the three.")
+
+
+def known_uploads(workspace: Workspace, ids: Iterable[str]) -> dict[str, Upload]:
+    return {row.pk: row for row in Upload.objects.for_workspace(workspace).filter(pk__in=set(ids))}
+
+
+def of_kind(known: Mapping[str, Upload], kind: UploadKind, pk: str) -> Upload:
+    """The one that an id means. Raises RequestRefused when it isn't among those known, or is of the other kind."""
+    upload = known.get(pk)
+    if upload is None or upload.kind != kind:
+        found = f"There is no {kind} with the id {pk!r} in this workspace."
+        raise RequestRefused(kind.value, "no_such_upload", found, "Upload it first.")
+    return upload
+
+
+def project(workspace: Workspace, pk: str | None) -> Project:
+    """The project by id, or the first open one. Raises RequestRefused."""
+    if pk is None:
+        return project_for_new_video(workspace)
+    found = open_projects(workspace).filter(pk=pk).first()
+    if found is None:
+        sentence = f"There is no open project with the id {pk!r} in this workspace."
+        raise RequestRefused("project", "no_such_project", sentence, "Choose one of /projects, or leave it out.")
+    return found
