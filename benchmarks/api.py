@@ -36,10 +36,10 @@ LEAST = {"create": 0.12, "get": 0.5, "list": 0.5, "balance": 0.5}
 BESIDE = {"create": "insert", "get": "read", "list": "read", "balance": "read"}
 MAX_LONGER = 1.3
 SHORT, LONG = 1_000, 1_000_000
-MOVE_IN = """
+SEED = """
 import json, django; django.setup()
-from tests.studio.api.residents import move_in
-print(json.dumps(move_in(credit_micros=10**13)))
+from tests.studio.api.seed import seed
+print(json.dumps(seed(credit_micros=10**13)))
 """
 # Copies of a render, cancelled, each with a hold of its own that was released: what differs, in SQL.
 COPIES = {
@@ -63,7 +63,7 @@ COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_name =
 
 
 @dataclass(frozen=True)
-class Town:
+class Bench:
     port: int
     database: str
     alice: dict[str, Any]
@@ -103,7 +103,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-long", action="store_true", help="leave the million renders out")
     options = parser.parse_args()
-    with town() as there:
+    with bench() as there:
         grow(there, 1, SHORT)
         good = show_rates(rounds(there, [*LEAST, "insert", "read"], options))
         short = found_list(there)
@@ -114,7 +114,7 @@ def main() -> int:
     return 0 if good else 1
 
 
-def rounds(there: Town, names: list[str], options: argparse.Namespace) -> Found:
+def rounds(there: Bench, names: list[str], options: argparse.Namespace) -> Found:
     found = Found()
     for name in names:
         asked(there, name, 0.5)
@@ -124,7 +124,7 @@ def rounds(there: Town, names: list[str], options: argparse.Namespace) -> Found:
     return found
 
 
-def found_list(there: Town) -> float:
+def found_list(there: Bench) -> float:
     """The median time of the list for one client, in seconds."""
     times: list[float] = []
     ask(there, "list", 1, times)
@@ -133,14 +133,14 @@ def found_list(there: Town) -> float:
     return median(times)
 
 
-def asked(there: Town, name: str, seconds: float) -> list[float]:
+def asked(there: Bench, name: str, seconds: float) -> list[float]:
     """The times of all requests that 16 clients got answered in so many seconds."""
     with get_context("fork").Pool(PROCESSES) as pool:
         parts = pool.starmap(_many, [(there, name, seconds)] * PROCESSES)
     return [taken for part in parts for taken in part]
 
 
-def _many(there: Town, name: str, seconds: float) -> list[float]:
+def _many(there: Bench, name: str, seconds: float) -> list[float]:
     times: list[float] = []
     threads = [Thread(target=ask, args=(there, name, seconds, times)) for _ in range(CLIENTS // PROCESSES)]
     for thread in threads:
@@ -150,7 +150,7 @@ def _many(there: Town, name: str, seconds: float) -> list[float]:
     return times
 
 
-def ask(there: Town, name: str, seconds: float, times: list[float]) -> None:
+def ask(there: Bench, name: str, seconds: float, times: list[float]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", there.port, timeout=60)
     end = time.perf_counter() + seconds
     while (start := time.perf_counter()) < end:
@@ -163,7 +163,7 @@ def ask(there: Town, name: str, seconds: float, times: list[float]) -> None:
     connection.close()
 
 
-def grow(there: Town, first: int, last: int) -> None:
+def grow(there: Bench, first: int, last: int) -> None:
     with psycopg.connect(there.database, autocommit=True) as connection:
         # What is copied has been checked, and need not survive a power cut.
         connection.execute("SET session_replication_role = replica")
@@ -178,7 +178,7 @@ def grow(there: Town, first: int, last: int) -> None:
 
 
 @contextmanager
-def town() -> Iterator[Town]:
+def bench() -> Iterator[Bench]:
     """A migrated site with a workspace and one render, its database and its web server."""
     from tests.support.servers import free_ports, postgres_server  # noqa: PLC0415 -- a benchmark's own servers
 
@@ -191,14 +191,14 @@ def town() -> Iterator[Town]:
         env |= dict.fromkeys(("FREE_SECONDS_A_DAY", "FREE_SECONDS_A_DAY_PER_TOKEN"), "0")
         env |= {"DRAFT_PRICE_PER_SECOND": "0.01"}
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], env=env, check=True, cwd=ROOT)
-        told = subprocess.run([sys.executable, "-c", MOVE_IN], env=env, check=True, cwd=ROOT, stdout=subprocess.PIPE)
+        told = subprocess.run([sys.executable, "-c", SEED], env=env, check=True, cwd=ROOT, stdout=subprocess.PIPE)
         alice = json.loads(told.stdout.splitlines()[-1])
         web = [sys.executable, "manage.py", "web", "--bind", f"127.0.0.1:{port}", "--processes", str(WEB_PROCESSES)]
         process = subprocess.Popen(web, env=env, cwd=ROOT)
         try:
-            there = Town(port, url, alice)
+            there = Bench(port, url, alice)
             until(lambda: _first_render(there))
-            yield Town(port, url, alice, _first_render(there))
+            yield Bench(port, url, alice, _first_render(there))
         finally:
             process.terminate()
             process.wait()
@@ -216,7 +216,7 @@ def until(answers: Callable[[], object]) -> None:
     raise TimeoutError
 
 
-def _first_render(there: Town) -> str:
+def _first_render(there: Bench) -> str:
     connection = http.client.HTTPConnection("127.0.0.1", there.port, timeout=60)
     method, path, body, headers = there.request("create")
     connection.request(method, path, body, headers)

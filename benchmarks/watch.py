@@ -41,7 +41,7 @@ from tests.simulators.fixture import Control, Simulators, running_simulators
 ROOT = Path(__file__).resolve().parent.parent
 VOICE_SECONDS = 8.0
 # Long enough for everything; progress then moves as slowly as in real life.
-TOWN = {"run_seconds": 3600.0, "queue_seconds": 1.0, "inputs": "assume", "assumed_voice_seconds": VOICE_SECONDS}
+SIMULATORS = {"run_seconds": 3600.0, "queue_seconds": 1.0, "inputs": "assume", "assumed_voice_seconds": VOICE_SECONDS}
 NO_LIMITS = {f"{name}_{limit}": "0" for name in ("RUNWARE", "FAL", "AIMLAPI") for limit in ("AT_ONCE", "PER_SECOND")}
 OFFERS = {
     "runware": "runware:klingai:avatar@2.0-pro",
@@ -133,13 +133,13 @@ def main() -> int:
     parser.add_argument("--loop", action="store_true", help="ours is the watch alone; nothing is brought home")
     given = parser.parse_args()
     plan = Plan(given.jobs, given.flight, given.settle, given.rate)
-    with running_simulators(speed=1.0, settings=TOWN) as town, our_site(town) as site:
+    with running_simulators(speed=1.0, settings=SIMULATORS) as simulators, our_site(simulators) as site:
         print(HEAD, flush=True)
         for provider in given.only.split(","):
             for ours, interval in loops(site, provider, plan) if given.loop else whole(site, provider, plan):
                 print(told(ours), flush=True)
                 for pace in () if given.no_clients else interval:
-                    print(told(client_flight(town, provider, plan, pace)), flush=True)
+                    print(told(client_flight(simulators, provider, plan, pace)), flush=True)
         for jobs in filter(None, given.scale.split(",")):
             for provider in given.only.split(","):
                 print(told(site.hover(provider, int(jobs), plan)), flush=True)
@@ -205,16 +205,21 @@ def ended(process: subprocess.Popen[Any], seconds: float = 90.0) -> Iterator[sub
 # --- Theirs ----------------------------------------------------------------------------------------------------------
 
 
-def client_flight(town: Simulators, provider: str, plan: Plan, interval: float) -> Run:
-    control: Control = getattr(town, provider)
+def client_flight(simulators: Simulators, provider: str, plan: Plan, interval: float) -> Run:
+    control: Control = getattr(simulators, provider)
     control.reset()
     name = {"runware": "runware-sdk", "fal": "fal-client"}[provider]
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "benchmarks.watch_clients", provider, "--jobs", str(plan.jobs)]
         command += ["--interval", str(interval), "--folder", folder]
-        command += ["--portrait", town.sample("portrait-600x600.jpg"), "--voice", town.sample("voice-8000.mp3")]
+        command += [
+            "--portrait",
+            simulators.sample("portrait-600x600.jpg"),
+            "--voice",
+            simulators.sample("voice-8000.mp3"),
+        ]
         child = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | town.environment, text=True,
+            command, cwd=ROOT, env=os.environ | simulators.environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         with ended(child), metered(child.pid) as meter:
@@ -260,7 +265,7 @@ def metered(pid: int) -> Iterator[Meter]:
 class Site:
     """Our product with one worker and one web process, on its embedded default."""
 
-    town: Simulators
+    simulators: Simulators
     web: Meter
     environment: dict[str, str]
 
@@ -268,7 +273,7 @@ class Site:
         """Renders from their request to the stored video, by ``manage.py worker``."""
         from benchmarks import watch_cast as cast  # noqa: PLC0415 -- needs the site's settings
 
-        control: Control = getattr(self.town, provider)
+        control: Control = getattr(self.simulators, provider)
         control.reset()
         with self._process("worker", "manage.py", "worker") as worker, metered(worker.pid) as meter:
             renders = [cast.ask(OFFERS[provider])]
@@ -302,16 +307,16 @@ class Site:
         """
         from benchmarks import watch_cast as cast  # noqa: PLC0415 -- needs the site's settings
 
-        control: Control = getattr(self.town, provider)
+        control: Control = getattr(self.simulators, provider)
         control.reset()
-        cast.plant(OFFERS[provider], 1, self.town)
+        cast.plant(OFFERS[provider], 1, self.simulators)
         if called:
             cast.store_webhook(provider)
         with self._process("watch", "-c", WATCH) as watch, metered(watch.pid) as meter:
             time.sleep(plan.settle)
             with meter.span() as idle:
                 time.sleep(plan.flight)
-            cast.plant(OFFERS[provider], jobs - 1, self.town)
+            cast.plant(OFFERS[provider], jobs - 1, self.simulators)
             time.sleep(plan.settle)
             polls = polls_of(control)
             with meter.span() as flight:
@@ -331,7 +336,7 @@ class Site:
 
 
 @contextmanager
-def our_site(town: Simulators) -> Iterator[Site]:
+def our_site(simulators: Simulators) -> Iterator[Site]:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-watch-"))
         with socket.socket() as probe:
@@ -342,7 +347,7 @@ def our_site(town: Simulators) -> Iterator[Site]:
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "DJANGO_SETTINGS_MODULE": "avatarsite.settings",
         }
-        os.environ.update(town.environment | NO_LIMITS | ours)
+        os.environ.update(simulators.environment | NO_LIMITS | ours)
         environment = dict(os.environ)
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=environment, check=True)
         import django  # noqa: PLC0415 -- the settings have to be there first
@@ -350,7 +355,7 @@ def our_site(town: Simulators) -> Iterator[Site]:
         django.setup()
         command = [sys.executable, "manage.py", "web", "--bind", f"127.0.0.1:{port}"]
         web = stack.enter_context(ended(subprocess.Popen(command, cwd=ROOT, env=environment)))
-        yield Site(town, stack.enter_context(metered(web.pid)), environment)
+        yield Site(simulators, stack.enter_context(metered(web.pid)), environment)
 
 
 if __name__ == "__main__":

@@ -59,10 +59,10 @@ def ready_at() -> dict[str, float]:
 # --- Rows without their way ------------------------------------------------------------------------------------------
 
 
-def plant(offer: str, count: int, town: Simulators) -> None:
+def plant(offer: str, count: int, simulators: Simulators) -> None:
     """Renders as they stand long after their provider has taken them; it really has."""
     template = Render.objects.filter(offer=offer).select_related("hold").first() or ask(offer)
-    ids = asyncio.run(_accepted(registry.offer(offer), count, town))
+    ids = asyncio.run(_accepted(registry.offer(offer), count, simulators))
     holds = Hold.objects.bulk_create(_holds(template.hold, count), batch_size=500)
     now = timezone.now()
     renders = [_copy(template, id=hold.subject.partition(":")[2], hold=hold, **_flying(now)) for hold in holds]
@@ -116,10 +116,10 @@ def _job(render: Render, offer: str, job_id: str, now: Any) -> ProviderJob:
     )
 
 
-async def _accepted(offer: registry.Offer, count: int, town: Simulators) -> list[str]:
+async def _accepted(offer: registry.Offer, count: int, simulators: Simulators) -> list[str]:
     places = asyncio.Semaphore(AT_ONCE)
-    portrait, voice = town.sample("portrait-600x600.jpg"), town.sample("voice-8000.mp3")
-    env = town.environment
+    portrait, voice = simulators.sample("portrait-600x600.jpg"), simulators.sample("voice-8000.mp3")
+    env = simulators.environment
 
     async with aiohttp.ClientSession() as session:
 

@@ -23,7 +23,7 @@ import httpx
 import psutil
 
 from tests.attacks.journey import STEPS, Journeys
-from tests.studio.api.live import MOVE_IN, LiveApi, live_api
+from tests.studio.api.live import SEED, LiveApi, live_api
 from tests.support.servers import postgres_server
 from tests.support.sites import ROOT
 
@@ -71,7 +71,7 @@ class Measured:
 
 def measure(site: LiveApi, *, seconds: float, pieces: tuple[str, ...] = PIECES) -> Measured:
     measured = Measured()
-    bob = site.site.ask(MOVE_IN.format(name="Bob", credit=PLENTY))
+    bob = site.site.ask(SEED.format(name="Bob", credit=PLENTY))
     with site.client(bob["token"]) as client:
         Journeys().go(client)  # whatever is loaded once is loaded
         for _ in range(QUIET_JOURNEYS):

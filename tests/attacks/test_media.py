@@ -19,7 +19,7 @@ import pytest
 from tests.attacks.table import row
 from tests.corpus import hostile, pictures
 from tests.corpus.hostile import HOSTILE
-from tests.studio.api.live import MOVE_IN, LiveApi, live_api
+from tests.studio.api.live import SEED, LiveApi, live_api
 from tests.support.paths import SAMPLES
 from tests.support.processes import told
 
@@ -190,7 +190,7 @@ class Neighbour(threading.Thread):
 def test_hostile_files_stay_their_customers_own(
     site: LiveApi, host: Host, way: str, record_property: Callable[[str, object], None]
 ) -> None:
-    bob = site.site.ask(MOVE_IN.format(name="Bob" + way.replace(" ", ""), credit=5_000_000))
+    bob = site.site.ask(SEED.format(name="Bob" + way.replace(" ", ""), credit=5_000_000))
     neighbour = Neighbour(site, bob["token"])
     with site.client() as client, ThreadPoolExecutor(AT_ONCE) as pool:
         client.timeout = httpx.Timeout(120)

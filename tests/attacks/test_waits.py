@@ -123,7 +123,7 @@ def test_fetching_from_a_slow_address_is_waiting_too(site: LiveApi, render: str,
 def test_one_who_waits_leaves_a_place_to_another_workspace(site: LiveApi, render: str) -> None:
     """Two of the four places of a process are the most that one workspace has."""
     bob = site.site.ask(
-        "from tests.studio.api.residents import move_in\nprint(json.dumps(move_in('Bob', credit_micros=5_000_000)))"
+        "from tests.studio.api.seed import seed\nprint(json.dumps(seed('Bob', credit_micros=5_000_000)))"
     )
     wish = {"portrait": bob["portrait"], "voice": bob["voice"]}
     with site.client(bob["token"]) as client:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.house import House, open_house
-from tests.browser.visitors import TIMEOUT_MS, Visitor, visitor
+from tests.browser.browser_users import TIMEOUT_MS, BrowserUser, visitor
+from tests.browser.live_site import LiveSite, open_house
 from tests.support.machine import CHROMIUM
 
 # The last two give a microphone that beeps, and allow it.
@@ -41,12 +41,12 @@ NAMES = (
     "Yara",
 )
 
-Visit = Callable[..., Visitor]
-CAME = pytest.StashKey[list[Visitor]]()
+Visit = Callable[..., BrowserUser]
+CAME = pytest.StashKey[list[BrowserUser]]()
 
 
 @pytest.fixture(scope="package")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
     with open_house(tmp_path_factory.mktemp("site"), *NAMES) as opened:
         yield opened
 
@@ -62,13 +62,13 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(house: House, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+def visit(live_site: LiveSite, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
     """Open a browser profile, signed in as ``name`` if one is given."""
-    came: list[Visitor] = []
+    came: list[BrowserUser] = []
     request.node.stash[CAME] = came
 
-    def arrive(name: str = "", **options: Any) -> Visitor:
-        arrived = visitor(house, chromium, **options)
+    def arrive(name: str = "", **options: Any) -> BrowserUser:
+        arrived = visitor(live_site, chromium, **options)
         came.append(arrived)
         if name:
             arrived.come_back(name)

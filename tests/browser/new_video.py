@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Locator, Page, expect
 
 from billing.money import Amount, Rounding, charge_micros, usd
-from tests.browser.visitors import Visitor
+from tests.browser.browser_users import BrowserUser
 
 PROMPT = "Prompt (optional)"
 MICROS_PER_SECOND = 10_000
@@ -22,14 +22,14 @@ def fine(micros: int) -> str:
     return Amount(micros).written(4)
 
 
-def open_with_samples(visitor: Visitor, slug: str) -> None:
+def open_with_samples(visitor: BrowserUser, slug: str) -> None:
     """The form of a first visit, with the sample portrait and the sample voice in it."""
     visitor.go(f"/w/{slug}/videos/new/")
     expect(slot(visitor.page, "Portrait").get_by_text("Sample portrait.jpg")).to_be_visible()
     expect(slot(visitor.page, "Voice").get_by_text("Sample voice.mp3")).to_be_visible()
 
 
-def open_empty(visitor: Visitor, slug: str) -> None:
+def open_empty(visitor: BrowserUser, slug: str) -> None:
     """The form of a draft with nothing in it yet."""
     visitor.go(f"/w/{slug}/videos/new/?draft=d1")
 

@@ -1,7 +1,7 @@
 """The pages of the site by the names in the URLconf. A new page needs one line in one of these tables.
 
 The values are the queries with which a page looks different. What an address names beside the workspace (a project, a
-video) is a thing that ``furnish`` of ``tests.browser.neighbours`` puts into the workspace that is looked at.
+video) is a thing that ``furnish`` of ``tests.browser.site_process`` puts into the workspace that is looked at.
 """
 
 from __future__ import annotations
@@ -211,5 +211,5 @@ def _furnish(name: str) -> str:
     missing = ", ".join(f'"{thing}"' for thing in things_in(name) if thing not in THINGS)
     return (
         f"The address of {name!r} names {missing}: add that to THINGS in {HERE}, and let furnish() in "
-        f"tests/browser/neighbours.py make some and give a list of them under that name."
+        f"tests/browser/site_process.py make some and give a list of them under that name."
     )

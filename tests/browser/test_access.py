@@ -15,14 +15,14 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from billing.money import usd
+from tests.browser.accessibility import RULES, Eyes
 from tests.browser.authenticator import code
+from tests.browser.browser_users import BrowserUser
 from tests.browser.conftest import Visit
-from tests.browser.eyes import RULES, Eyes
-from tests.browser.house import House
-from tests.browser.neighbours import CREDIT_MICROS, PASSWORD
+from tests.browser.live_site import LiveSite
 from tests.browser.new_video import make_button, open_empty, open_with_samples, slot
 from tests.browser.pages import IN_A_WORKSPACE, OF_A_PERSON, OF_NOBODY, OF_THE_PROTECTED, THINGS, addresses, advice
-from tests.browser.visitors import Visitor
+from tests.browser.site_process import CREDIT_MICROS, PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
@@ -56,24 +56,26 @@ class LivedIn:
 
 
 @pytest.fixture(scope="module")
-def lived_in(house: House) -> Iterator[LivedIn]:
+def lived_in(live_site: LiveSite) -> Iterator[LivedIn]:
     """Mia's; while it is looked at, one of its videos is being made."""
-    slug = house.slugs["Mia"]
-    things = house.ask("furnish", slug, "Nora", LONG_ADDRESS)
-    (ready,) = house.ask("ask_for", slug, LONG_TITLE, until="ready")
-    with house.engine_taken():
-        failed, cancelled, running = house.ask("ask_for", slug, "Failed", "Cancelled", LONG_TITLE, until="rendering")
+    slug = live_site.slugs["Mia"]
+    things = live_site.ask("furnish", slug, "Nora", LONG_ADDRESS)
+    (ready,) = live_site.ask("ask_for", slug, LONG_TITLE, until="ready")
+    with live_site.engine_taken():
+        failed, cancelled, running = live_site.ask(
+            "ask_for", slug, "Failed", "Cancelled", LONG_TITLE, until="rendering"
+        )
         died = {"word": "failed", "code": "engine_died", "message": "The draft engine died."}
-        house.engine_says(failed["reference"], "end", died)
-        house.engine_says(running["reference"], "progress", {"percent": 40})
-        house.ask("once", failed["id"], "failed")
-        house.ask("cancel", cancelled["id"])
+        live_site.engine_says(failed["reference"], "end", died)
+        live_site.engine_says(running["reference"], "progress", {"percent": 40})
+        live_site.ask("once", failed["id"], "failed")
+        live_site.ask("cancel", cancelled["id"])
         videos = {"ready": ready["id"], "running": running["id"], "failed": failed["id"], "cancelled": cancelled["id"]}
         things["project"].append(ready["project"])
         things["render"] = list(videos.values())
         assert things.keys() == THINGS
         yield LivedIn(slug, videos, things)
-        house.ask("cancel", running["id"])
+        live_site.ask("cancel", running["id"])
 
 
 def test_pages_of_an_empty_workspace(visit: Visit) -> None:
@@ -87,7 +89,7 @@ def test_pages_of_an_empty_workspace(visit: Visit) -> None:
     for address in addresses(IN_A_WORKSPACE, workspace=slug):
         eyes.see(address)
     open_empty(judy, slug)
-    assert page.url == f"{judy.house.address}/w/{slug}/videos/new/?draft=d1"
+    assert page.url == f"{judy.live_site.address}/w/{slug}/videos/new/?draft=d1"
     eyes.arrive("video_new", "a new video of an empty workspace")
     open_with_samples(judy, slug)
     expect(page.get_by_text("is missing.")).to_be_visible()
@@ -106,7 +108,7 @@ def test_pages_of_a_workspace_that_is_lived_in(visit: Visit, lived_in: LivedIn) 
     open_empty(mia, lived_in.slug)
     # A draft's address names all that is on it, and this workspace has a first project.
     first = lived_in.things["project"][-1]
-    assert mia.page.url == f"{mia.house.address}{lived_in.at('videos/new/')}?draft=d1&project={first}"
+    assert mia.page.url == f"{mia.live_site.address}{lived_in.at('videos/new/')}?draft=d1&project={first}"
     eyes.arrive("video_new", "an empty draft")
     # The address that a person comes by, which only leads elsewhere from where nothing is yet.
     eyes.see(lived_in.at("videos/new/"))
@@ -195,7 +197,7 @@ def test_pages_of_a_viewer(visit: Visit, lived_in: LivedIn) -> None:
     nora.nothing_went_wrong((403, lived_in.at("videos/new/")), (404, "/w/nobodys-workspace/videos/"))
 
 
-def test_pages_for_who_has_not_signed_in(visit: Visit, house: House) -> None:
+def test_pages_for_who_has_not_signed_in(visit: Visit, live_site: LiveSite) -> None:
     somebody = visit(**STILL)
     page, eyes = somebody.page, Eyes(somebody)
     for address in addresses(OF_NOBODY):
@@ -223,10 +225,10 @@ def test_pages_for_who_has_not_signed_in(visit: Visit, house: House) -> None:
     somebody.nothing_went_wrong((403, "/account/signup/"))
 
 
-def test_the_api_can_be_tried_out_in_its_reference(visit: Visit, house: House) -> None:
+def test_the_api_can_be_tried_out_in_its_reference(visit: Visit, live_site: LiveSite) -> None:
     sara = visit("Sara")
     page = sara.page
-    sara.go(f"/w/{house.slugs['Sara']}/developers/")
+    sara.go(f"/w/{live_site.slugs['Sara']}/developers/")
     page.get_by_label("Name").fill("Try it out")
     page.get_by_label("Billing: see the balance").check()
     page.get_by_role("button", name="Make the token").click()
@@ -262,20 +264,20 @@ def nothing_critical(page: Page) -> None:
     assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] == "critical"] == []
 
 
-def test_pages_behind_a_mailed_link(visit: Visit, house: House) -> None:
+def test_pages_behind_a_mailed_link(visit: Visit, live_site: LiveSite) -> None:
     lena = visit(**STILL)
     page, eyes = lena.page, Eyes(lena)
     lena.go("/account/password/reset/")
     page.get_by_label("E-mail address").fill("lena@example.org")
     page.get_by_role("button", name="Send the link").click()
     expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
-    page.goto(house.link_mailed_to("lena@example.org", "password"))
+    page.goto(live_site.link_mailed_to("lena@example.org", "password"))
     expect(page.get_by_role("heading", name="Choose a new password")).to_be_visible()
     eyes.arrive("account_reset_password_from_key", "the form of a new password")
     for address in ("kim@example.org", "new.person@example.org"):
-        lena.go(f"/invitations/{house.ask('invite', house.slugs['Lena'], address, 'member')}/")
+        lena.go(f"/invitations/{live_site.ask('invite', live_site.slugs['Lena'], address, 'member')}/")
         eyes.arrive("invitation", f"the invitation of {address}")
-    lena.go(house.ask("no_more_mails", house.slugs["Lena"]))
+    lena.go(live_site.ask("no_more_mails", live_site.slugs["Lena"]))
     eyes.arrive("mail_no_more", "the link that switches mails off")
     for name in ("account_login", "account_signup"):
         eyes.see(reverse(name))
@@ -285,7 +287,7 @@ def test_pages_behind_a_mailed_link(visit: Visit, house: House) -> None:
     lena.nothing_went_wrong(*lena.refused)
 
 
-def test_pages_of_an_account(visit: Visit, house: House) -> None:
+def test_pages_of_an_account(visit: Visit, live_site: LiveSite) -> None:
     kim = visit("Kim", **STILL)
     page, eyes = kim.page, Eyes(kim)
     confirm_the_password(kim)
@@ -296,9 +298,9 @@ def test_pages_of_an_account(visit: Visit, house: House) -> None:
     page.get_by_role("button", name="Send the link").click()
     expect(page.get_by_text("Changing to")).to_be_visible()
     eyes.look("an address that waits for confirmation")
-    page.goto(house.link_mailed_to(LONG_ADDRESS, "onfirm"))
+    page.goto(live_site.link_mailed_to(LONG_ADDRESS, "onfirm"))
     eyes.arrive("account_confirm_email", "the confirmation of an address")
-    kim.go(f"/invitations/{house.ask('invite', house.slugs['Lena'], 'somebody.else@example.org', 'viewer')}/")
+    kim.go(f"/invitations/{live_site.ask('invite', live_site.slugs['Lena'], 'somebody.else@example.org', 'viewer')}/")
     eyes.look("the invitation of somebody else")
     kim.go("/account/password/change/")
     page.get_by_label("Present password").fill("wrong")
@@ -310,8 +312,8 @@ def test_pages_of_an_account(visit: Visit, house: House) -> None:
     kim.nothing_went_wrong(*kim.refused)
 
 
-def test_pages_of_two_factor_sign_in(visit: Visit, house: House) -> None:
-    secret = house.ask("protect", "Olga")
+def test_pages_of_two_factor_sign_in(visit: Visit, live_site: LiveSite) -> None:
+    secret = live_site.ask("protect", "Olga")
     olga = visit(**STILL)
     page, eyes = olga.page, Eyes(olga)
     begin_to_sign_in(olga, "olga@example.org")
@@ -326,7 +328,7 @@ def test_pages_of_two_factor_sign_in(visit: Visit, house: House) -> None:
     olga.nothing_went_wrong()
 
 
-def confirm_the_password(visitor: Visitor) -> None:
+def confirm_the_password(visitor: BrowserUser) -> None:
     """Asked for before anything that changes how one signs in."""
     visitor.go("/account/reauthenticate/?next=/me/")
     visitor.page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -334,7 +336,7 @@ def confirm_the_password(visitor: Visitor) -> None:
     expect(visitor.page.get_by_role("heading", name="Your account")).to_be_visible()
 
 
-def begin_to_sign_in(visitor: Visitor, address: str) -> None:
+def begin_to_sign_in(visitor: BrowserUser, address: str) -> None:
     visitor.go("/account/login/")
     visitor.page.get_by_label("E-mail address").fill(address)
     visitor.page.get_by_label("Password", exact=True).fill(PASSWORD)

@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 from billing.money import charge_micros
 from studio.uploads.samples import PORTRAIT, VOICE
 from tests.browser.conftest import Visit
-from tests.browser.house import House, open_house
-from tests.browser.neighbours import CREDIT_MICROS, PASSWORD
+from tests.browser.live_site import LiveSite, open_house
 from tests.browser.new_video import PROMPT, choose, make_button, open_empty, open_with_samples, sees_balance, slot
+from tests.browser.site_process import CREDIT_MICROS, PASSWORD
 from tests.simulators.stripe.fixture import StripeStandIn, running_stripe
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
@@ -32,17 +32,17 @@ def stripe() -> Iterator[StripeStandIn]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, stripe: StripeStandIn) -> Iterator[House]:
-    """A house that sells credit, where a video costs more than anybody has."""
+def live_site(tmp_path_factory: pytest.TempPathFactory, stripe: StripeStandIn) -> Iterator[LiveSite]:
+    """A live_site that sells credit, where a video costs more than anybody has."""
     with open_house(tmp_path_factory.mktemp("dear"), "Vera", "Wanda", "Xenia", **stripe.environment) as opened:
         stripe.settings(webhook_url=f"{opened.address}/hooks/stripe/")
         opened.ask("set_price", MICROS_PER_SECOND)
         yield opened
 
 
-def test_the_sum_that_is_missing_is_bought_and_the_draft_is_as_it_was(visit: Visit, house: House) -> None:
+def test_the_sum_that_is_missing_is_bought_and_the_draft_is_as_it_was(visit: Visit, live_site: LiveSite) -> None:
     assert -(-(charge_micros(8480, MICROS_PER_SECOND) - CREDIT_MICROS) // 10_000) == 74
-    vera, slug = visit("Vera"), house.slugs["Vera"]
+    vera, slug = visit("Vera"), live_site.slugs["Vera"]
     page = vera.page
     open_empty(vera, slug)
     choose(page, "Portrait", PORTRAIT)
@@ -61,8 +61,8 @@ def test_the_sum_that_is_missing_is_bought_and_the_draft_is_as_it_was(visit: Vis
     vera.nothing_went_wrong()
 
 
-def test_a_draft_outlives_reload_settings_back_and_lives_beside_another(visit: Visit, house: House) -> None:
-    wanda, slug = visit("Wanda"), house.slugs["Wanda"]
+def test_a_draft_outlives_reload_settings_back_and_lives_beside_another(visit: Visit, live_site: LiveSite) -> None:
+    wanda, slug = visit("Wanda"), live_site.slugs["Wanda"]
     page = wanda.page
     open_with_samples(wanda, slug)
     fill(page)
@@ -71,7 +71,7 @@ def test_a_draft_outlives_reload_settings_back_and_lives_beside_another(visit: V
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Settings").click()
     expect(page.get_by_role("heading", name="Settings", level=1)).to_be_visible()
     second = wanda.context.new_page()
-    second.goto(f"{house.address}/w/{slug}/videos/new/")
+    second.goto(f"{live_site.address}/w/{slug}/videos/new/")
     second.get_by_label(PROMPT).fill("Another one")
     second.reload()
     expect(second.get_by_label(PROMPT)).to_have_value("Another one")
@@ -88,12 +88,12 @@ def test_a_draft_outlives_reload_settings_back_and_lives_beside_another(visit: V
     wanda.nothing_went_wrong((422, f"/w/{slug}/videos/new/"))
 
 
-def test_signing_in_anew_leads_back_to_the_draft(visit: Visit, house: House) -> None:
-    xenia, slug = visit("Xenia"), house.slugs["Xenia"]
+def test_signing_in_anew_leads_back_to_the_draft(visit: Visit, live_site: LiveSite) -> None:
+    xenia, slug = visit("Xenia"), live_site.slugs["Xenia"]
     page = xenia.page
     open_with_samples(xenia, slug)
     fill(page)
-    house.ask("sign_out", "Xenia")
+    live_site.ask("sign_out", "Xenia")
     # The next change asks for the price, and that leads to the door.
     page.get_by_label("Takes").select_option("3")
     page.wait_for_url("**/account/login/**")

@@ -6,17 +6,17 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.authenticator import code
+from tests.browser.browser_users import BrowserUser
 from tests.browser.conftest import Visit
-from tests.browser.house import House
-from tests.browser.neighbours import PASSWORD
-from tests.browser.visitors import Visitor
+from tests.browser.live_site import LiveSite
+from tests.browser.site_process import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
 NEW_PASSWORD = "a horse of another colour"
 
 
-def test_a_forgotten_password_is_replaced_by_a_mailed_link(visit: Visit, house: House) -> None:
+def test_a_forgotten_password_is_replaced_by_a_mailed_link(visit: Visit, live_site: LiveSite) -> None:
     elsewhere, sara = visit("Sara"), visit()
     page = sara.page
     sara.go("/")
@@ -25,7 +25,7 @@ def test_a_forgotten_password_is_replaced_by_a_mailed_link(visit: Visit, house: 
     page.get_by_label("E-mail address").fill("sara@example.org")
     page.get_by_role("button", name="Send the link").click()
     expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
-    link = house.link_mailed_to("sara@example.org", "A new password")
+    link = live_site.link_mailed_to("sara@example.org", "A new password")
     page.goto(link)
     page.get_by_label("New password").fill(NEW_PASSWORD)
     page.get_by_role("button", name="Save the password").click()
@@ -67,8 +67,8 @@ def test_a_second_factor_is_switched_on_and_asked_for(visit: Visit) -> None:
     rosa.nothing_went_wrong()
 
 
-def test_a_team_is_invited_given_roles_and_removed(visit: Visit, house: House) -> None:
-    paula, quinn, slug = visit("Paula"), visit("Quinn"), house.slugs["Paula"]
+def test_a_team_is_invited_given_roles_and_removed(visit: Visit, live_site: LiveSite) -> None:
+    paula, quinn, slug = visit("Paula"), visit("Quinn"), live_site.slugs["Paula"]
     team, new = f"/w/{slug}/team/", f"/w/{slug}/videos/new/"
     paula.go(team)
     paula.page.get_by_label("E-mail address").fill("quinn@example.org")
@@ -76,7 +76,7 @@ def test_a_team_is_invited_given_roles_and_removed(visit: Visit, house: House) -
     paula.page.get_by_role("button", name="Send the invitation").click()
     says(paula.page, "An invitation is on its way to quinn@example.org.")
 
-    quinn.page.goto(house.link_mailed_to("quinn@example.org", "Paula Example invites you"))
+    quinn.page.goto(live_site.link_mailed_to("quinn@example.org", "Paula Example invites you"))
     expect(quinn.page.get_by_text("Paula Example invites you to be a viewer")).to_be_visible()
     quinn.page.get_by_role("button", name="Join Paula's workspace").click()
     says(quinn.page, "You are a viewer here.")
@@ -105,7 +105,7 @@ def test_a_team_is_invited_given_roles_and_removed(visit: Visit, house: House) -
     quinn.nothing_went_wrong((403, new), (404, f"/w/{slug}/videos/"))
 
 
-def offer(visitor: Visitor, address: str, password: str) -> None:
+def offer(visitor: BrowserUser, address: str, password: str) -> None:
     """At the door."""
     visitor.go("/account/login/")
     visitor.page.get_by_label("E-mail address").fill(address)

@@ -6,11 +6,11 @@ import pytest
 from playwright.sync_api import expect
 
 from billing.money import usd
+from tests.browser.accessibility import Eyes
+from tests.browser.browser_users import PHONE
 from tests.browser.conftest import Visit
-from tests.browser.eyes import Eyes
-from tests.browser.house import House
+from tests.browser.live_site import LiveSite
 from tests.browser.new_video import HELD, PROMPT, make_button, open_empty, open_with_samples, sees_price, slot
-from tests.browser.visitors import PHONE
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
@@ -31,8 +31,8 @@ PICTURES = """async () => {
 }"""
 
 
-def test_the_price_and_the_button_are_in_sight_wherever_one_is(visit: Visit, house: House) -> None:
-    thea, slug = visit("Thea", viewport=PHONE, has_touch=True), house.slugs["Thea"]
+def test_the_price_and_the_button_are_in_sight_wherever_one_is(visit: Visit, live_site: LiveSite) -> None:
+    thea, slug = visit("Thea", viewport=PHONE, has_touch=True), live_site.slugs["Thea"]
     page = thea.page
     open_empty(thea, slug)
     expect(make_button(page)).to_be_in_viewport()
@@ -49,14 +49,14 @@ def test_the_price_and_the_button_are_in_sight_wherever_one_is(visit: Visit, hou
     for _ in range(8):
         page.keyboard.press("Tab")
         assert page.evaluate(f"() => ({UNCOVERED})(document.activeElement)")
-    with house.engine_taken():
+    with live_site.engine_taken():
         make_button(page).tap()
         page.wait_for_url("**/videos/rnd_*/")
     thea.nothing_went_wrong()
 
 
-def test_the_focus_stays_after_an_earlier_upload_is_chosen(visit: Visit, house: House) -> None:
-    yara, slug = visit("Yara"), house.slugs["Yara"]
+def test_the_focus_stays_after_an_earlier_upload_is_chosen(visit: Visit, live_site: LiveSite) -> None:
+    yara, slug = visit("Yara"), live_site.slugs["Yara"]
     page = yara.page
     open_with_samples(yara, slug)
     for kind, name in (("Portrait", "Sample portrait.jpg"), ("Voice", "Sample voice.mp3")):
@@ -70,10 +70,10 @@ def test_the_focus_stays_after_an_earlier_upload_is_chosen(visit: Visit, house: 
     yara.nothing_went_wrong()
 
 
-def test_lists_load_small_pictures_and_tables_stay_in_their_cards(visit: Visit, house: House) -> None:
+def test_lists_load_small_pictures_and_tables_stay_in_their_cards(visit: Visit, live_site: LiveSite) -> None:
     olga = visit("Olga", reduced_motion="reduce")
-    slug, eyes = house.slugs["Olga"], Eyes(olga)
-    house.ask("ask_for", slug, "A title that is as long as a title of a video can be and then some", until="ready")
+    slug, eyes = live_site.slugs["Olga"], Eyes(olga)
+    live_site.ask("ask_for", slug, "A title that is as long as a title of a video can be and then some", until="ready")
     page = olga.page
     olga.go(f"/w/{slug}/uploads/")
     assert page.evaluate(PICTURES) == [400]

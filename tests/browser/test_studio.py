@@ -12,9 +12,9 @@ from playwright.sync_api import Page, expect
 
 from billing.money import charge_micros, usd
 from studio.uploads.samples import PORTRAIT, VOICE
+from tests.browser.browser_users import BrowserUser
 from tests.browser.conftest import Visit
-from tests.browser.house import House
-from tests.browser.neighbours import CREDIT_MICROS, PASSWORD
+from tests.browser.live_site import LiveSite
 from tests.browser.new_video import (
     HELD,
     MICROS_PER_SECOND,
@@ -31,7 +31,7 @@ from tests.browser.new_video import (
     sees_price,
     slot,
 )
-from tests.browser.visitors import Visitor
+from tests.browser.site_process import CREDIT_MICROS, PASSWORD
 from tests.corpus import sounds
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
@@ -58,41 +58,41 @@ MIDDLE = """async video => {
 }"""
 
 
-def test_a_new_person_makes_a_video_and_takes_it_home(visit: Visit, house: House, tmp_path: Path) -> None:
+def test_a_new_person_makes_a_video_and_takes_it_home(visit: Visit, live_site: LiveSite, tmp_path: Path) -> None:
     ada = visit()
-    slug = sign_up(ada, house, "ada@example.org")
-    house.site.manage("grant_credit", "--workspace", slug, "--amount", "5", "--reason", "A welcome gift")
-    assert house.ask("purse", slug) == purse(posted=CREDIT_MICROS)
+    slug = sign_up(ada, live_site, "ada@example.org")
+    live_site.site.manage("grant_credit", "--workspace", slug, "--amount", "5", "--reason", "A welcome gift")
+    assert live_site.ask("purse", slug) == purse(posted=CREDIT_MICROS)
 
     bring_both_files_and_see_the_price(ada.page, tmp_path)
-    with house.engine_taken():
+    with live_site.engine_taken():
         render_id = press(ada.page)
         watch_it_wait(ada.page)
     expect(ada.page.get_by_role("status").filter(has_text="The video is ready.")).to_have_count(
         1, timeout=MADE_WITHIN_MS
     )
     play_and_seek(ada)
-    read_the_middle(ada.page, house.stored_video(render_id).read_bytes())
-    take_it_home(ada.page, house, render_id)
+    read_the_middle(ada.page, live_site.stored_video(render_id).read_bytes())
+    take_it_home(ada.page, live_site, render_id)
 
-    made = house.ask("once", render_id, "ready")
+    made = live_site.ask("once", render_id, "ready")
     charge = made["charge_micros"]
     assert charge == charge_micros(made["measured_ms"], MICROS_PER_SECOND)
-    assert house.ask("purse", slug) == purse(posted=CREDIT_MICROS - charge)
+    assert live_site.ask("purse", slug) == purse(posted=CREDIT_MICROS - charge)
     read_the_receipt(ada.page, charge)
     read_the_statement(ada.page, charge)
-    house.site.manage("verify_ledger")
+    live_site.site.manage("verify_ledger")
     ada.nothing_went_wrong()
 
 
-def test_a_video_that_is_cancelled_gives_its_hold_back(visit: Visit, house: House) -> None:
-    carla, slug = visit("Carla"), house.slugs["Carla"]
+def test_a_video_that_is_cancelled_gives_its_hold_back(visit: Visit, live_site: LiveSite) -> None:
+    carla, slug = visit("Carla"), live_site.slugs["Carla"]
     page = carla.page
     open_with_samples(carla, slug)
-    with house.engine_taken():
+    with live_site.engine_taken():
         render_id = press(page)
         expect(page.locator("[aria-current=step]")).to_contain_text("Rendering")
-        assert house.ask("purse", slug) == purse(posted=CREDIT_MICROS, held=HELD)
+        assert live_site.ask("purse", slug) == purse(posted=CREDIT_MICROS, held=HELD)
         page.get_by_role("link", name="Cancel it").click()
         dialog = page.get_by_role("dialog", name="Cancel this video?")
         expect(dialog).to_contain_text(f"all {usd(HELD)} that is held comes back")
@@ -100,17 +100,17 @@ def test_a_video_that_is_cancelled_gives_its_hold_back(visit: Visit, house: Hous
         expect(page.get_by_role("heading", name="This video was cancelled")).to_be_visible()
     expect(page.get_by_text(f"Nothing was charged; the {usd(HELD)} that was held has been returned.")).to_be_visible()
     sees_balance(page, CREDIT_MICROS)
-    assert house.ask("purse", slug) == purse(posted=CREDIT_MICROS)
-    assert house.ask("once", render_id, "cancelled")["charge_micros"] is None
+    assert live_site.ask("purse", slug) == purse(posted=CREDIT_MICROS)
+    assert live_site.ask("once", render_id, "cancelled")["charge_micros"] is None
     carla.nothing_went_wrong()
 
 
 def test_a_refused_file_says_why_beside_its_field_and_leaves_the_rest(
-    visit: Visit, house: House, tmp_path: Path
+    visit: Visit, live_site: LiveSite, tmp_path: Path
 ) -> None:
     dina = visit("Dina")
     page = dina.page
-    open_with_samples(dina, house.slugs["Dina"])
+    open_with_samples(dina, live_site.slugs["Dina"])
     page.get_by_label(PROMPT).fill("Calm, looks into the camera.")
     (short := tmp_path / "hello.wav").write_bytes(sounds.wav(sounds.tone(0.5)))
     (letter := tmp_path / "letter.jpg").write_text("Dear Dina, this is no picture.", encoding="utf-8")
@@ -128,18 +128,18 @@ def test_a_refused_file_says_why_beside_its_field_and_leaves_the_rest(
     expect(slot(page, "Portrait").get_by_text("Sample portrait.jpg")).to_be_visible()
     expect(page.get_by_label(PROMPT)).to_have_value("Calm, looks into the camera.")
     expect(make_button(page)).to_be_enabled()
-    add = f"/w/{house.slugs['Dina']}/uploads/add/"
+    add = f"/w/{live_site.slugs['Dina']}/uploads/add/"
     dina.nothing_went_wrong((422, add), (422, add))
 
 
-def test_a_double_click_makes_one_video(visit: Visit, house: House) -> None:
-    emma, slug = visit("Emma"), house.slugs["Emma"]
+def test_a_double_click_makes_one_video(visit: Visit, live_site: LiveSite) -> None:
+    emma, slug = visit("Emma"), live_site.slugs["Emma"]
     open_with_samples(emma, slug)
-    with house.engine_taken():
+    with live_site.engine_taken():
         make_button(emma.page).dblclick()
         render_id = made_at(emma.page)
-        assert house.ask("videos_of", slug) == [render_id]
-        assert house.ask("purse", slug) == purse(posted=CREDIT_MICROS, held=HELD)
+        assert live_site.ask("videos_of", slug) == [render_id]
+        assert live_site.ask("purse", slug) == purse(posted=CREDIT_MICROS, held=HELD)
     emma.nothing_went_wrong()
 
 
@@ -147,7 +147,7 @@ def purse(*, posted: int, held: int = 0) -> dict[str, int]:
     return {"posted": posted, "held": held, "available": posted - held}
 
 
-def sign_up(visitor: Visitor, house: House, address: str) -> str:
+def sign_up(visitor: BrowserUser, live_site: LiveSite, address: str) -> str:
     """By the form and the mailed link; gives the slug of the new workspace."""
     page = visitor.page
     visitor.go("/")
@@ -157,7 +157,7 @@ def sign_up(visitor: Visitor, house: House, address: str) -> str:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create the account").click()
     expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
-    page.goto(house.link_mailed_to(address, "onfirm"))
+    page.goto(live_site.link_mailed_to(address, "onfirm"))
     page.get_by_role("button", name="Yes, confirm it").click()
     expect(page.get_by_role("heading", name="One portrait and one voice become a talking video")).to_be_visible()
     found = re.search(r"/w/([^/]+)/videos/$", page.url)
@@ -204,7 +204,7 @@ def watch_it_wait(page: Page) -> None:
     sees_balance(page, CREDIT_MICROS - HELD)
 
 
-def play_and_seek(visitor: Visitor) -> None:
+def play_and_seek(visitor: BrowserUser) -> None:
     """What the player shows changes while it plays, and is the picture of the time that it is sent to."""
     video = visitor.page.get_by_label("voice welcome", exact=True)
     before = video.evaluate(PICTURE)
@@ -226,12 +226,12 @@ def read_the_middle(page: Page, stored: bytes) -> None:
     assert part == [206, f"bytes 1000-1999/{len(stored)}", list(stored[1000:2000])]
 
 
-def take_it_home(page: Page, house: House, render_id: str) -> None:
+def take_it_home(page: Page, live_site: LiveSite, render_id: str) -> None:
     with page.expect_download() as started:
         page.get_by_role("link", name="Download").click()
     download = started.value
     assert download.suggested_filename == "voice welcome.mp4"
-    got, stored = Path(download.path()), house.stored_video(render_id)
+    got, stored = Path(download.path()), live_site.stored_video(render_id)
     assert hashlib.sha256(got.read_bytes()).digest() == hashlib.sha256(stored.read_bytes()).digest()
     with av.open(str(got), format="mp4") as film:
         seconds = {stream.type: end_of(got, stream.index) for stream in film.streams}

@@ -11,11 +11,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from billing.money import MICROS, charge_micros
+from tests.browser.accessibility import Eyes
 from tests.browser.conftest import Visit
-from tests.browser.eyes import Eyes
-from tests.browser.house import House, open_house, wait_until
-from tests.browser.neighbours import CREDIT_MICROS
+from tests.browser.live_site import LiveSite, open_house, wait_until
 from tests.browser.new_video import MICROS_PER_SECOND, fine, open_with_samples, press, sees_balance
+from tests.browser.site_process import CREDIT_MICROS
 from tests.simulators.stripe.fixture import StripeStandIn, running_stripe
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
@@ -35,16 +35,16 @@ def stripe() -> Iterator[StripeStandIn]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, stripe: StripeStandIn) -> Iterator[House]:
-    """A house that sells credit: the page to pay is the stand-in's, and so are the letters that tell of it."""
+def live_site(tmp_path_factory: pytest.TempPathFactory, stripe: StripeStandIn) -> Iterator[LiveSite]:
+    """A live_site that sells credit: the page to pay is the stand-in's, and so are the letters that tell of it."""
     folder = tmp_path_factory.mktemp("shop")
     with open_house(folder, "Tess", "Uma", **stripe.environment) as opened:
         stripe.settings(webhook_url=f"{opened.address}/hooks/stripe/")
         yield opened
 
 
-def test_credit_is_bought_spent_and_adds_up(visit: Visit, house: House, stripe: StripeStandIn) -> None:
-    tess, slug = visit("Tess"), house.slugs["Tess"]
+def test_credit_is_bought_spent_and_adds_up(visit: Visit, live_site: LiveSite, stripe: StripeStandIn) -> None:
+    tess, slug = visit("Tess"), live_site.slugs["Tess"]
     page = tess.page
     tess.go(f"/w/{slug}/balance/")
     top_up(page)
@@ -58,25 +58,25 @@ def test_credit_is_bought_spent_and_adds_up(visit: Visit, house: House, stripe: 
     open_with_samples(tess, slug)
     render_id = press(page)
     expect(page.get_by_role("region", name="Receipt")).to_be_visible(timeout=MADE_WITHIN_MS)
-    made = house.ask("once", render_id, "ready")
+    made = live_site.ask("once", render_id, "ready")
     left = CREDIT_MICROS + BOUGHT_MICROS - charge_micros(made["measured_ms"], MICROS_PER_SECOND)
 
-    wait_until(lambda: house.site.ask(ALL_HANDLED), LETTERS_WITHIN)
-    lines = download_statement(page, f"{house.address}/w/{slug}/statement/")
+    wait_until(lambda: live_site.site.ask(ALL_HANDLED), LETTERS_WITHIN)
+    lines = download_statement(page, f"{live_site.address}/w/{slug}/statement/")
     assert [line["kind"] for line in lines] == ["grant", "topup", "settle"]
     assert sum(Decimal(line["amount_usd"]) for line in lines) * MICROS == left
     assert Decimal(lines[-1]["balance_usd"]) * MICROS == left
     tess.go(f"/w/{slug}/balance/")
     expect(page.get_by_role("region", name="Available")).to_contain_text(fine(left))
     sees_balance(page, left)
-    house.site.manage("verify_ledger")
-    house.site.manage("reconcile_stripe")
+    live_site.site.manage("verify_ledger")
+    live_site.site.manage("reconcile_stripe")
     tess.nothing_went_wrong()
 
 
-def test_pages_of_a_house_that_sells_credit(visit: Visit, house: House) -> None:
+def test_pages_of_a_house_that_sells_credit(visit: Visit, live_site: LiveSite) -> None:
     uma = visit("Uma", reduced_motion="reduce")
-    page, eyes, home = uma.page, Eyes(uma), f"/w/{house.slugs['Uma']}"
+    page, eyes, home = uma.page, Eyes(uma), f"/w/{live_site.slugs['Uma']}"
     eyes.see(f"{home}/balance/top-up/")
     page.get_by_label("Another amount", exact=True).check()
     page.get_by_label("Another amount, in dollars").fill("3")

@@ -9,8 +9,7 @@ from playwright.sync_api import Page, expect
 
 from studio.uploads.samples import PORTRAIT, VOICE
 from tests.browser.conftest import Visit
-from tests.browser.house import House
-from tests.browser.neighbours import CREDIT_MICROS
+from tests.browser.live_site import LiveSite
 from tests.browser.new_video import (
     HELD,
     fact,
@@ -24,6 +23,7 @@ from tests.browser.new_video import (
     sees_price,
     slot,
 )
+from tests.browser.site_process import CREDIT_MICROS
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
@@ -41,8 +41,8 @@ MOVING = """() => document.getAnimations()
     .filter((each) => each.playState === "running" && each.effect.getComputedTiming().duration > 1).length"""
 
 
-def test_a_video_can_be_asked_for_without_a_script(visit: Visit, house: House) -> None:
-    fay, slug = visit("Fay", java_script_enabled=False), house.slugs["Fay"]
+def test_a_video_can_be_asked_for_without_a_script(visit: Visit, live_site: LiveSite) -> None:
+    fay, slug = visit("Fay", java_script_enabled=False), live_site.slugs["Fay"]
     page = fay.page
     open_empty(fay, slug)
     expect(make_button(page)).to_be_disabled()
@@ -52,24 +52,24 @@ def test_a_video_can_be_asked_for_without_a_script(visit: Visit, house: House) -
     expect(page.get_by_text("This is the price. Press the button again to make the video.")).to_be_visible()
     sees_price(page, HELD)
     expect(fact(page, "Balance after")).to_have_text(fine(CREDIT_MICROS - HELD))
-    assert house.ask("videos_of", slug) == []
+    assert live_site.ask("videos_of", slug) == []
 
-    with house.engine_taken():
+    with live_site.engine_taken():
         render_id = press(page)
         expect(page.get_by_role("heading", name="Being made")).to_be_visible()
         sees_balance(page, CREDIT_MICROS - HELD)
         page.get_by_role("link", name="Cancel it").click()
         page.get_by_role("button", name="Cancel the video").click()
-        house.ask("once", render_id, "cancelled")
+        live_site.ask("once", render_id, "cancelled")
     page.reload()
     expect(page.get_by_role("heading", name="This video was cancelled")).to_be_visible()
     fay.nothing_went_wrong()
 
 
-def test_a_voice_can_be_recorded(visit: Visit, house: House) -> None:
+def test_a_voice_can_be_recorded(visit: Visit, live_site: LiveSite) -> None:
     gina = visit("Gina")
     page = gina.page
-    gina.go(f"/w/{house.slugs['Gina']}/videos/new/")
+    gina.go(f"/w/{live_site.slugs['Gina']}/videos/new/")
     slot(page, "Voice").get_by_role("button", name="Record").click()
     recorder = page.get_by_role("dialog", name="Record a voice")
     recorder.get_by_role("button", name="Start recording").click()
@@ -84,10 +84,10 @@ def test_a_voice_can_be_recorded(visit: Visit, house: House) -> None:
     gina.nothing_went_wrong()
 
 
-def test_the_keys_alone_make_a_video(visit: Visit, house: House) -> None:
+def test_the_keys_alone_make_a_video(visit: Visit, live_site: LiveSite) -> None:
     hana = visit("Hana")
     page = hana.page
-    open_with_samples(hana, house.slugs["Hana"])
+    open_with_samples(hana, live_site.slugs["Hana"])
     page.reload()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -100,7 +100,7 @@ def test_the_keys_alone_make_a_video(visit: Visit, house: House) -> None:
         "Replace the voice",
         "Prompt (optional)",
     ]
-    with house.engine_taken():
+    with live_site.engine_taken():
         page.keyboard.press("Enter")
         made_at(page)
     hana.nothing_went_wrong()
@@ -118,11 +118,11 @@ def tab_to(page: Page, name: str) -> list[str]:
     raise AssertionError(f"{name!r} was not reached: {passed}")
 
 
-def test_nothing_moves_for_who_wants_no_motion(visit: Visit, house: House) -> None:
+def test_nothing_moves_for_who_wants_no_motion(visit: Visit, live_site: LiveSite) -> None:
     ines = visit("Ines", reduced_motion="no-preference")
     page = ines.page
-    open_with_samples(ines, house.slugs["Ines"])
-    with house.engine_taken():
+    open_with_samples(ines, live_site.slugs["Ines"])
+    with live_site.engine_taken():
         press(page)
         expect(page.locator("[aria-current=step]")).to_contain_text("Rendering")
         assert page.evaluate(MOVING) > 0

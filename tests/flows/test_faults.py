@@ -30,9 +30,9 @@ from studio.pipeline.progress import stages
 from studio.providers import remote
 from studio.representation import serialize_render
 from tests.flows.cast import Studio, ask, make_studio
+from tests.flows.fault_cases import CASES, Case
 from tests.flows.outcomes import Outcome
 from tests.flows.pace import STEPS, drive_for, let_a_deadline_pass, let_deadlines_pass, let_jobs_age, let_time_pass
-from tests.flows.troubles import CASES, Case
 from tests.simulators.fixture import Control, Simulators
 
 pytest_plugins = ["tests.simulators.fixture"]

@@ -18,7 +18,7 @@ Sealed = tuple[bytes, dict[str, str]]
 Seal = Callable[[], Awaitable[Sealed]]
 
 
-def unsealed(body: bytes) -> Seal:
+def unsigned(body: bytes) -> Seal:
     """A letter that is the same in each try and carries no seal."""
 
     async def seal() -> Sealed:

@@ -16,7 +16,7 @@ from tests.simulators import runware_answers as answers
 from tests.simulators.faults import Moment
 from tests.simulators.inputs import InputError
 from tests.simulators.jobs import Job, Phase, Take, new_takes
-from tests.simulators.letters import Manners, unsealed
+from tests.simulators.letters import Manners, unsigned
 from tests.simulators.media import Film, FilmStore
 from tests.simulators.provider import Provider, TroubleError
 from tests.simulators.runware_checks import TaskError, check_uuid, check_video
@@ -324,13 +324,13 @@ class Runware(Provider):
             return
         after = faults.get("webhook_late", {}).get("seconds", 0.0)
         garbled = "webhook_garbled" in faults
-        seal = unsealed(self._body(item, garbled=garbled))
+        seal = unsigned(self._body(item, garbled=garbled))
         first = self.letters.post(job.id, job.webhook_url, seal, after=after)
         for number in range(faults.get("webhook_duplicate", {}).get("copies", 0)):
             self.letters.post(job.id, job.webhook_url, seal, after=after + 0.5 * (number + 1), label="copy")
         if "webhook_out_of_order" in faults:
             older = {"taskType": "videoInference", "taskUUID": job.id, "status": "processing", "progress": 50}
-            seal = unsealed(self._body(older, garbled=garbled))
+            seal = unsigned(self._body(older, garbled=garbled))
             self.letters.post(job.id, job.webhook_url, seal, following=first, label="older")
 
     def _body(self, item: dict[str, Any], *, garbled: bool) -> bytes:

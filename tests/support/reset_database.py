@@ -11,7 +11,7 @@ from functools import cache
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 
-from tests.support.without_triggers import unsealed
+from tests.support.without_triggers import without_triggers
 
 PRESERVED = {"django_content_type", "django_migrations", "auth_permission"}
 
@@ -22,7 +22,7 @@ def empty_database(_case: TransactionTestCase) -> None:
         cursor.execute(filled)
         tables = [table for (table,) in cursor.fetchall()]
         if tables:
-            with unsealed(), transaction.atomic():
+            with without_triggers(), transaction.atomic():
                 for table in tables:
                     cursor.execute(f"DELETE FROM {table}")
 

@@ -13,7 +13,7 @@ from billing.models.ledger import APPEND_ONLY as MONEY
 
 
 @contextmanager
-def unsealed() -> Iterator[None]:
+def without_triggers() -> Iterator[None]:
     """Transfers and prices can be edited, deleted and truncated inside the block.
 
     PostgreSQL lets only a superuser set ``session_replication_role``, so a production role has no such way.
@@ -31,7 +31,7 @@ def unsealed() -> Iterator[None]:
 
 @contextmanager
 def lawless(*unique_indexes: str) -> Iterator[None]:
-    """As ``unsealed``, without CHECKs or the unique indexes named; the test's own rollback brings them back."""
+    """As ``without_triggers``, without CHECKs or the unique indexes named; the test's own rollback brings them back."""
     for index in unique_indexes:
         run(f"DROP INDEX {index}")
     if connection.vendor == "sqlite":
@@ -40,7 +40,7 @@ def lawless(*unique_indexes: str) -> Iterator[None]:
         run("SET CONSTRAINTS ALL IMMEDIATE")
         for table, constraint in checks():
             run(f'ALTER TABLE {table} DROP CONSTRAINT "{constraint}"')
-    with unsealed():
+    with without_triggers():
         yield
     if connection.vendor == "sqlite":
         run("PRAGMA ignore_check_constraints = OFF")

@@ -18,7 +18,7 @@ Races = dict[str, list[object]]
 def races(tmp_path_factory: pytest.TempPathFactory) -> Races:
     """What came of each round of each race: the outcomes of both, sorted, and a count of rows."""
     with fresh_site(tmp_path_factory.mktemp("races")) as site:
-        found: Races = json.loads(site.python("-m", "tests.avatarsite.workspaces.racing").stdout)
+        found: Races = json.loads(site.python("-m", "tests.avatarsite.workspaces.races").stdout)
     return found
 
 

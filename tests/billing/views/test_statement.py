@@ -24,7 +24,7 @@ from billing.views import statement as page
 from tests.billing.cast import DOLLAR, give
 from tests.conftest import Cast
 from tests.studio import shop
-from tests.support.without_triggers import unsealed
+from tests.support.without_triggers import without_triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -200,7 +200,7 @@ def test_a_statement_that_was_changed_is_said_to_be(cast: Cast, spoil: Any, code
     give(cast.workspace, 9 * DOLLAR, "gift")
     spend(cast.workspace, 2, "a")
     spend(cast.workspace, 3, "b")
-    with unsealed():
+    with without_triggers():
         spoil()
     checked = statement_check.check_statement(cast.workspace)
     assert [finding.code for finding in checked.findings] == codes

@@ -12,18 +12,18 @@ from typing import Any
 
 import httpx
 
-from tests.browser.house import stop
+from tests.browser.live_site import stop
 from tests.support.servers import free_ports
 from tests.support.sites import ROOT, Site, fresh_site
 
 OPEN_WITHIN = 60.0
 APPLICATION = "avatarsite.wsgi.application"
-MOVE_IN = "from tests.studio.api.residents import move_in\nprint(json.dumps(move_in({name!r}, credit_micros={credit})))"
+SEED = "from tests.studio.api.seed import seed\nprint(json.dumps(seed({name!r}, credit_micros={credit})))"
 
 
 @dataclass(frozen=True)
 class LiveApi:
-    """A site that answers at ``address``; ``alice`` is what ``residents.move_in`` gave."""
+    """A site that answers at ``address``; ``alice`` is what ``residents.seed`` gave."""
 
     site: Site
     address: str
@@ -64,7 +64,7 @@ def live_api(
         if worker:
             started.append(site.start(str(ROOT / "manage.py"), "worker", log="worker.log"))
         try:
-            alice = site.ask(MOVE_IN.format(name="Alice", credit=credit_micros))
+            alice = site.ask(SEED.format(name="Alice", credit=credit_micros))
             _wait_until_open(address, started, folder)
             yield LiveApi(site, address, alice, started)
         finally:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.studio.api.deadly import POINTS
+from tests.studio.api.crashing_wsgi import POINTS
 from tests.studio.api.live import LiveApi, live_api
 from tests.support.servers import postgres_server
 
@@ -35,7 +35,7 @@ def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("once")
     with ExitStack() as stack:
         server = stack.enter_context(postgres_server()) if request.param == "postgresql" else None
-        weak = {"application": "tests.studio.api.deadly.application", "DEADLY_ORDER": str(folder / "order")}
+        weak = {"application": "tests.studio.api.crashing_wsgi.application", "DEADLY_ORDER": str(folder / "order")}
         yield stack.enter_context(live_api(folder, server=server, processes=2, **weak))
 
 

@@ -18,7 +18,7 @@ import httpx
 
 from tests.simulators import loopback
 from tests.simulators.fixture import SPEED, Door, Inbox, Simulators, eventually, open_inbox, running_simulators
-from tests.studio.api.live import MOVE_IN, LiveApi, live_api
+from tests.studio.api.live import SEED, LiveApi, live_api
 from tests.support.servers import free_ports
 from tests.support.sites import ROOT
 
@@ -133,7 +133,7 @@ class LiveGateway:
 
     def neighbour(self) -> str:
         """The key of another customer."""
-        return str(self.live.site.ask(MOVE_IN.format(name=f"Bob{uuid4().hex[:6]}", credit=CREDIT))["token"])
+        return str(self.live.site.ask(SEED.format(name=f"Bob{uuid4().hex[:6]}", credit=CREDIT))["token"])
 
     def another_token(self) -> str:
         return str(self.live.site.ask(TOKEN))

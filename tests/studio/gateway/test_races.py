@@ -17,7 +17,7 @@ ROUNDS = 4
 def races(tmp_path_factory: pytest.TempPathFactory) -> Races:
     """What came of each round of each race."""
     with fresh_site(tmp_path_factory.mktemp("races"), API_WRITES_PER_MINUTE="0", LOG_LEVEL="CRITICAL") as site:
-        found: Races = json.loads(site.python("-m", "tests.studio.gateway.racing").stdout.splitlines()[-1])
+        found: Races = json.loads(site.python("-m", "tests.studio.gateway.races").stdout.splitlines()[-1])
     return found
 
 

@@ -38,7 +38,7 @@ from studio.providers import registry
 from studio.uploads.samples import PORTRAIT, VOICE, add_samples
 from tests.conftest import PASSWORD, Cast
 from tests.studio import shop
-from tests.support.without_triggers import unsealed
+from tests.support.without_triggers import without_triggers
 
 pytestmark = pytest.mark.django_db
 CAP_MICROS = 10_000
@@ -126,7 +126,7 @@ def paused(house: House) -> None:
 
 
 def without_price(house: House) -> None:
-    with unsealed():
+    with without_triggers():
         Price.objects.filter(offer=shop.OFFER).update(effective_from=timezone.now() + timedelta(days=1))
 
 

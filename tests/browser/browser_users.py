@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, WebError
 
-from tests.browser.house import House
+from tests.browser.live_site import LiveSite
 
 TIMEOUT_MS = 45_000
 OURS = "127.0.0.1"
@@ -24,13 +24,13 @@ NO_COMPLAINTS = (
 
 
 @dataclass
-class Visitor:
+class BrowserUser:
     """One browser profile with one open page.
 
     ``refused`` lists every answer of 400 and above as (status, path), ``ranges`` what every 206 was a part of.
     """
 
-    house: House
+    live_site: LiveSite
     context: BrowserContext
     page: Page
     complaints: list[str] = field(default_factory=list)
@@ -62,15 +62,15 @@ class Visitor:
             self.ranges.append(response.headers["content-range"])
 
     def go(self, path: str) -> None:
-        self.page.goto(f"{self.house.address}{path}")
+        self.page.goto(f"{self.live_site.address}{path}")
 
     def come_back(self, name: str) -> None:
         """As somebody who signed in some other day, and has the cookie."""
-        cookie = self.house.ask("cookie_of", name)
-        self.context.add_cookies([{"name": "sessionid", "value": cookie, "url": self.house.address}])
+        cookie = self.live_site.ask("cookie_of", name)
+        self.context.add_cookies([{"name": "sessionid", "value": cookie, "url": self.live_site.address}])
 
     def view(self) -> str:
-        log = (self.house.site.folder / "web.log").read_text(encoding="utf-8", errors="replace")[-3000:]
+        log = (self.live_site.site.folder / "web.log").read_text(encoding="utf-8", errors="replace")[-3000:]
         trouble = f"{self.complaints} {self.strangers} {self.refused}"
         return f"{self.page.url}\n\n{self.page.locator('body').inner_text()}\n\n{trouble}\n\n{log}"
 
@@ -79,10 +79,10 @@ class Visitor:
         assert (self.complaints, self.strangers, self.refused) == ([], [], list(refused))
 
 
-def visitor(house: House, browser: Browser, **options: Any) -> Visitor:
+def visitor(live_site: LiveSite, browser: Browser, **options: Any) -> BrowserUser:
     options = {"viewport": DESK, "locale": "en-GB", "color_scheme": "light", **options}
     context = browser.new_context(**options)
     context.set_default_timeout(TIMEOUT_MS)
-    arrived = Visitor(house, context, context.new_page())
+    arrived = BrowserUser(live_site, context, context.new_page())
     arrived.listen()
     return arrived

@@ -1,6 +1,6 @@
 """Who lives on the site before a browser comes, made and asked about through the domain.
 
-``python -m tests.browser.neighbours`` is a process of the site that answers calls of the functions below: a line of
+``python -m tests.browser.site_process`` is a process of the site that answers calls of the functions below: a line of
 JSON in, a line of JSON out.
 """
 
@@ -47,7 +47,7 @@ CREDIT_MICROS = 5_000_000
 PATIENCE_SECONDS = 120
 
 
-def move_in(*names: str) -> dict[str, str]:
+def seed(*names: str) -> dict[str, str]:
     """The price book, and each name's workspace: an owner with credit, and nothing else."""
     price_book.seed_prices()
     # Hashing is slow on purpose, and once is enough.

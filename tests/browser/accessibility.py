@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from axe_playwright_python.base import AXE_SCRIPT
 from django.urls import resolve
 
-from tests.browser.visitors import DESK, PHONE, Visitor
+from tests.browser.browser_users import DESK, PHONE, BrowserUser
 
 # A folder for a picture of every page that is looked at, for people who want to look too.
 PICTURES = os.environ.get("BROWSER_PICTURES", "")
@@ -45,7 +45,7 @@ TOO_WIDE = """() => {
 class Eyes:
     """``found`` gathers what is wrong, a line each, so that one run tells everything."""
 
-    visitor: Visitor
+    visitor: BrowserUser
     found: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -55,7 +55,7 @@ class Eyes:
     def see(self, path: str) -> None:
         """Go to a page and look at it; it has to be that page and no other."""
         self.visitor.go(path)
-        assert self.visitor.page.url == f"{self.visitor.house.address}{path}"
+        assert self.visitor.page.url == f"{self.visitor.live_site.address}{path}"
         self.look(path)
 
     def arrive(self, name: str, what: str) -> None:

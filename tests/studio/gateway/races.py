@@ -1,4 +1,4 @@
-"""``python -m tests.studio.gateway.racing``: the same request twice in the same moment, on a real database.
+"""``python -m tests.studio.gateway.races``: the same request twice in the same moment, on a real database.
 
 Prints, as JSON and for each round of each race, how the two fared and what the database says then.
 """

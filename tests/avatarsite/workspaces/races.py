@@ -1,6 +1,6 @@
 """Two people at the same button in the same moment, on a real database.
 
-``python -m tests.avatarsite.workspaces.racing`` prints, as JSON and for each round of each race, how the two fared and
+``python -m tests.avatarsite.workspaces.races`` prints, as JSON and for each round of each race, how the two fared and
 what the database says then.
 """
 

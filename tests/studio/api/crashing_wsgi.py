@@ -1,7 +1,7 @@
 """The web server's application with a weak spot: its process kills itself where the file ``DEADLY_ORDER`` says, once.
 
-``manage.py web --app tests.studio.api.deadly.application``. A point is ``module/attribute:before`` or ``:after``, one
-of ``POINTS``.
+``manage.py web --app tests.studio.api.crashing_wsgi.application``. A point is ``module/attribute:before`` or
+``:after``, one of ``POINTS``.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.accessibility import Eyes
 from tests.browser.conftest import Visit
-from tests.browser.eyes import Eyes
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 

@@ -14,7 +14,7 @@ CREDIT_MICROS = 5_000_000
 PASSWORD = "correct horse battery"
 
 
-def move_in(name: str = "Alice", *, credit_micros: int = CREDIT_MICROS) -> dict[str, Any]:
+def seed(name: str = "Alice", *, credit_micros: int = CREDIT_MICROS) -> dict[str, Any]:
     """A person with credit, a portrait, a voice, and a token of each kind: what a program of theirs would know."""
     price_book.seed_prices()
     user = User.objects.create_user(f"{name.lower()}@example.org", PASSWORD, name=f"{name} Example")

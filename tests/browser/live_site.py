@@ -29,21 +29,21 @@ PRICE_PER_SECOND = "0.01"
 
 
 @dataclass(frozen=True)
-class House:
+class LiveSite:
     """``slugs`` has the workspace of everybody who moved in before the doors opened."""
 
     site: Site
     address: str
-    neighbours: subprocess.Popen[str]
+    process: subprocess.Popen[str]
     slugs: dict[str, str] = field(default_factory=dict)
 
     def ask(self, name: str, *arguments: Any, **named: Any) -> Any:
-        """What a function of ``tests.browser.neighbours`` gives, called in a process of the site."""
-        assert self.neighbours.stdin
-        assert self.neighbours.stdout
-        self.neighbours.stdin.write(json.dumps([name, arguments, named]) + "\n")
-        self.neighbours.stdin.flush()
-        answer = json.loads(self.neighbours.stdout.readline())
+        """What a function of ``tests.browser.site_process`` gives, called in a process of the site."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps([name, arguments, named]) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
         assert "said" in answer, answer["broke"]
         return answer["said"]
 
@@ -106,33 +106,33 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path, *names: str, **variables: str) -> Iterator[House]:
+def open_house(folder: Path, *names: str, **variables: str) -> Iterator[LiveSite]:
     """``variables`` are more of the site's environment."""
     (port,) = free_ports(1)
     with (
         fresh_site(
             folder, DRAFT_PRICE_PER_SECOND=PRICE_PER_SECOND, WORKERS="2", LOCAL_AT_ONCE=str(SEATS), **variables
         ) as site,
-        neighbours_of(site) as neighbours,
+        process_of(site) as process,
     ):
-        house = House(site, f"http://127.0.0.1:{port}", neighbours)
+        live_site = LiveSite(site, f"http://127.0.0.1:{port}", process)
         started = [
             site.start(str(ROOT / "manage.py"), "web", "--bind", f"127.0.0.1:{port}", log="web.log"),
             site.start(str(ROOT / "manage.py"), "worker", log="worker.log"),
         ]
         try:
-            house = replace(house, slugs=house.ask("move_in", *names))
-            wait_until(lambda: is_open(house, started), OPEN_WITHIN)
-            yield house
+            live_site = replace(live_site, slugs=live_site.ask("seed", *names))
+            wait_until(lambda: is_open(live_site, started), OPEN_WITHIN)
+            yield live_site
         finally:
             stop(started)
 
 
 @contextmanager
-def neighbours_of(site: Site) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.browser.neighbours"]
+def process_of(site: Site) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.browser.site_process"]
     with (
-        (site.folder / "neighbours.log").open("wb") as log,
+        (site.folder / "site_process.log").open("wb") as log,
         subprocess.Popen(
             command,
             cwd=ROOT,
@@ -146,11 +146,11 @@ def neighbours_of(site: Site) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def is_open(house: House, started: list[subprocess.Popen[bytes]]) -> bool:
+def is_open(live_site: LiveSite, started: list[subprocess.Popen[bytes]]) -> bool:
     ended = [process.args for process in started if process.poll() is not None]
-    assert not ended, f"{ended} ended; the logs are in {house.site.folder}"
+    assert not ended, f"{ended} ended; the logs are in {live_site.site.folder}"
     try:
-        with urllib.request.urlopen(f"{house.address}/healthz", timeout=10) as answer:
+        with urllib.request.urlopen(f"{live_site.address}/healthz", timeout=10) as answer:
             health = json.load(answer)
     except OSError:
         return False
