@@ -23,7 +23,7 @@ SEED = "from tests.studio.api.seed import seed\nprint(json.dumps(seed({name!r}, 
 
 @dataclass(frozen=True)
 class LiveApi:
-    """A site that answers at ``address``; ``alice`` is what ``residents.seed`` gave."""
+    """A site that answers at ``address``; ``alice`` is what ``seed`` gave."""
 
     site: Site
     address: str
