@@ -39,7 +39,7 @@ class Alert(models.Model):
     """Something that the people who run the service should know, once for each ``key`` until it is closed."""
 
     kind = models.CharField(max_length=40)
-    key = models.CharField("what it is about", max_length=200)
+    key = models.CharField("subject key", max_length=200)
     message = models.TextField()
     detail = models.JSONField(default=dict, blank=True)
     count = models.PositiveIntegerField(default=1)

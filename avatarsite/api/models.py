@@ -16,7 +16,7 @@ class IdempotencyRecord(models.Model):
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=KEY_LENGTH)
-    digest = models.CharField("SHA-256 of what was asked", max_length=64)
+    digest = models.CharField("SHA-256 of the request", max_length=64)
     status = models.PositiveSmallIntegerField(default=0)
     headers = models.JSONField(default=dict)
     body = models.TextField(blank=True)

@@ -13,20 +13,20 @@ class InboundEvent(models.Model):
     """One webhook as it came, stored before anything is believed or done."""
 
     source = models.CharField(max_length=20)
-    event_id = models.CharField("the sender's own id of the event, or a digest of its body", max_length=200)
+    event_id = models.CharField("event id, or a digest of the body", max_length=200)
     headers = models.JSONField(default=dict)
     query = models.JSONField(default=dict)
     body = models.BinaryField()
-    address = models.GenericIPAddressField("where it came from", null=True, blank=True)
+    address = models.GenericIPAddressField("IP address", null=True, blank=True)
     signature_status = models.CharField(
         max_length=10, choices=SignatureStatus.choices, default=SignatureStatus.UNCHECKED
     )
     received_at = models.DateTimeField(auto_now_add=True)
-    deliveries = models.PositiveIntegerField("times it came", default=1)
+    deliveries = models.PositiveIntegerField("deliveries", default=1)
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
     handled_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.TextField("what was done, or what went wrong", blank=True)
+    outcome = models.TextField("outcome or error", blank=True)
 
     class Meta:
         verbose_name = "incoming webhook"

@@ -23,12 +23,12 @@ class MailMessage(models.Model):
     The text of a secret one (its link opens something) is encrypted, and wiped once it is sent or given up.
     """
 
-    key = models.CharField("what it tells of, and to whom", max_length=KEY_LENGTH, unique=True)
+    key = models.CharField("deduplication key", max_length=KEY_LENGTH, unique=True)
     kind = models.CharField(max_length=40)
     to = models.EmailField()
     workspace = models.ForeignKey(Workspace, models.CASCADE, null=True, blank=True, related_name="+")
     subject = models.CharField(max_length=500)
-    text = models.TextField("from which the HTML part is made", blank=True)
+    text = models.TextField("text", blank=True)
     secret = models.BooleanField(default=False)
     headers = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=10, choices=MailState.choices, default=MailState.WAITING)

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(max_length=40)),
-                ('key', models.CharField(max_length=200, verbose_name='what it is about')),
+                ('key', models.CharField(max_length=200, verbose_name='subject key')),
                 ('message', models.TextField()),
                 ('detail', models.JSONField(blank=True, default=dict)),
                 ('count', models.PositiveIntegerField(default=1)),

@@ -52,7 +52,7 @@ class User(AbstractUser):
     last_name = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address", unique=True)
     name = models.CharField(max_length=120, blank=True)
-    mail_finished = models.BooleanField("a mail when videos have been made", default=True)
+    mail_finished = models.BooleanField("mail about finished videos", default=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -132,7 +132,7 @@ class Invitation(models.Model):
     token_hash = models.CharField(max_length=64, unique=True)
     invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
-    sent_at = models.DateTimeField("when the link that works now was mailed")
+    sent_at = models.DateTimeField("current link mailed at")
     sends = models.PositiveSmallIntegerField(default=1)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
@@ -178,15 +178,15 @@ class ApiToken(models.Model):
     # Its rights are never more than this member's; it stops with the membership, and a new one doesn't wake it.
     maker = models.ForeignKey(Member, models.SET_NULL, null=True, blank=True, related_name="tokens")
     name = models.CharField(max_length=60)
-    prefix = models.CharField("the start of the secret, to tell tokens apart", max_length=20)
+    prefix = models.CharField("token prefix", max_length=20)
     token_hash = models.CharField("SHA-256 of the secret", max_length=64, unique=True)
     scopes = models.JSONField(default=list)
-    test = models.BooleanField("renders with the draft engine only and moves no money", default=False)
+    test = models.BooleanField("test token", default=False)
     # The id of the first token of a line of rotations, so that its caps and counts outlive a rotation.
     lineage = models.CharField(max_length=LENGTH)
     monthly_cap_micros = models.BigIntegerField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField("to the minute", null=True, blank=True)
+    last_used_at = models.DateTimeField("last used at", null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     replaced_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -82,7 +82,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
         age("frozen_at", "frozen for"),
         age(),
     )
-    money_of_a_row = (dollars("floor", "Must stay"), dollars("low_mark", "Automatic top-up below"))
+    money_of_a_row = (dollars("floor", "Minimum balance"), dollars("low_mark", "Automatic top-up below"))
     list_filter = ("kind", ("frozen_at", admin.EmptyFieldListFilter))
     list_select_related = ("workspace",)
     search_fields = ("code", *customer())
@@ -232,8 +232,8 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
     place = 50
     list_display = (
         "offer",
-        dollars("cost_micros_per_second", "Cost a second"),
-        dollars("price_micros_per_second", "Price a second"),
+        dollars("cost_micros_per_second", "Cost per second"),
+        dollars("price_micros_per_second", "Price per second"),
         "source",
         "created_by",
         age("effective_from", "for"),
@@ -340,11 +340,11 @@ class UsageAdmin(ReadOnlyAdmin[Usage]):
         "offer",
         "measured_ms",
         dollars("amount_micros", "Charged"),
-        dollars("cost_micros", "Cost"),
+        dollars("cost_micros", "Estimated cost"),
         dollars("write_off_micros", "Written off"),
         age(),
     )
-    money_of_a_row = (dollars("reported_cost_micros", "Cost that the provider reports"),)
+    money_of_a_row = (dollars("reported_cost_micros", "Reported cost"),)
     list_select_related = ("workspace",)
     search_fields = ("subject", "offer", *customer())
     ordering = ("-id",)

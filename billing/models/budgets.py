@@ -15,7 +15,7 @@ class Budget(models.Model):
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="budgets", db_index=False)
     scope = models.CharField(max_length=SCOPE_LENGTH)
-    cap_micros = models.BigIntegerField("micro-dollars a month")
+    cap_micros = models.BigIntegerField("monthly cap (micros)")
     set_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
@@ -46,7 +46,7 @@ class BudgetPeriod(models.Model):
     beyond_micros = models.BigIntegerField(default=0)
     spent_micros = models.BigIntegerField(default=0)
     reserved_micros = models.BigIntegerField(default=0)
-    told_percent = models.PositiveSmallIntegerField("the highest notice so far", default=0)
+    told_percent = models.PositiveSmallIntegerField("highest notice (%)", default=0)
 
     class Meta:
         constraints = [
@@ -79,12 +79,12 @@ class BudgetNotice(models.Model):
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="budget_notices", db_index=False)
     scope = models.CharField(max_length=SCOPE_LENGTH)
-    starts_at = models.DateTimeField("the month")
+    starts_at = models.DateTimeField("month")
     percent = models.PositiveSmallIntegerField()
     cap_micros = models.BigIntegerField()
     spent_micros = models.BigIntegerField()
     reserved_micros = models.BigIntegerField()
-    refused_micros = models.BigIntegerField("what was asked for in vain", null=True, blank=True)
+    refused_micros = models.BigIntegerField("refused amount (micros)", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

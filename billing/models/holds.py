@@ -27,12 +27,12 @@ class Hold(models.Model):
     state = models.CharField(max_length=10, choices=HoldState.choices, default=HoldState.OPEN)
     settled_micros = models.BigIntegerField(null=True, blank=True)
     # By default of the database, too: holds are placed by SQL of our own.
-    returned_micros = models.BigIntegerField("of the settled, given back since", default=0, db_default=0)
-    deadline_at = models.DateTimeField("when somebody should look why it is still open", null=True, blank=True)
-    note = models.CharField("why it was closed", max_length=MEMO_LENGTH, blank=True)
+    returned_micros = models.BigIntegerField("returned (micros)", default=0, db_default=0)
+    deadline_at = models.DateTimeField("overdue at", null=True, blank=True)
+    note = models.CharField("reason for closing", max_length=MEMO_LENGTH, blank=True)
     # For whom: monthly budgets count by these, and statements are filtered by them.
     project = models.CharField(max_length=PARTY_LENGTH, blank=True, default="")
-    member = models.CharField("id of the user", max_length=PARTY_LENGTH, blank=True, default="")
+    member = models.CharField("user id", max_length=PARTY_LENGTH, blank=True, default="")
     token = models.CharField(max_length=PARTY_LENGTH, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -39,13 +39,13 @@ class LedgerAccount(models.Model):
     workspace = models.ForeignKey(Workspace, models.PROTECT, null=True, blank=True, related_name="ledger_accounts")
     currency = models.CharField(max_length=3, default="USD")
     tracked = models.BooleanField(default=False)
-    posted = models.BigIntegerField("micro-dollars: credits minus debits", default=0)
-    held = models.BigIntegerField("micro-dollars: open holds", default=0)
-    floor = models.BigIntegerField("micro-dollars that must stay", default=0)
-    seq = models.BigIntegerField("number of the newest line", default=0)
-    capped = models.BooleanField("has had a monthly cap, so that holds look for one", default=False)
-    low_mark = models.BigIntegerField("micro-dollars; below it automatic top-up begins", null=True, blank=True)
-    low_told_at = models.DateTimeField("when a low balance was announced", null=True, blank=True)
+    posted = models.BigIntegerField("posted balance (micros)", default=0)
+    held = models.BigIntegerField("held (micros)", default=0)
+    floor = models.BigIntegerField("minimum balance (micros)", default=0)
+    seq = models.BigIntegerField("newest line number", default=0)
+    capped = models.BooleanField("checked against budgets", default=False)
+    low_mark = models.BigIntegerField("automatic top-up threshold (micros)", null=True, blank=True)
+    low_told_at = models.DateTimeField("low balance mailed at", null=True, blank=True)
     frozen_at = models.DateTimeField(null=True, blank=True)
     frozen_reason = models.CharField(max_length=MEMO_LENGTH, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -92,10 +92,10 @@ class CreditLot(models.Model):
 
     account = models.ForeignKey(LedgerAccount, models.PROTECT, related_name="lots", db_index=False)
     category = models.CharField(max_length=10, choices=LotCategory.choices)
-    priority = models.PositiveSmallIntegerField("lower burns first", default=50)
-    granted = models.BigIntegerField("micro-dollars")
-    remaining = models.BigIntegerField("micro-dollars")
-    held = models.BigIntegerField("micro-dollars", default=0)
+    priority = models.PositiveSmallIntegerField("burn priority (lowest first)", default=50)
+    granted = models.BigIntegerField("granted (micros)")
+    remaining = models.BigIntegerField("remaining (micros)")
+    held = models.BigIntegerField("held (micros)", default=0)
     effective_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True, blank=True)
     source_key = models.CharField(max_length=KEY_LENGTH, unique=True)
@@ -172,7 +172,7 @@ class Transfer(models.Model):
     memo = models.CharField(max_length=MEMO_LENGTH, blank=True)
     # For whom: as on its hold.
     project = models.CharField(max_length=PARTY_LENGTH, blank=True, default="")
-    member = models.CharField("id of the user", max_length=PARTY_LENGTH, blank=True, default="")
+    member = models.CharField("user id", max_length=PARTY_LENGTH, blank=True, default="")
     token = models.CharField(max_length=PARTY_LENGTH, blank=True, default="")
     # PROTECT, because SET_NULL would be an edit: whoever moved money is deactivated, never deleted.
     actor = models.ForeignKey(
@@ -182,7 +182,7 @@ class Transfer(models.Model):
         LedgerAccount, models.PROTECT, null=True, blank=True, related_name="lines", db_index=False
     )
     owner_seq = models.BigIntegerField(null=True, blank=True)
-    owner_balance = models.BigIntegerField("micro-dollars after this line", null=True, blank=True)
+    owner_balance = models.BigIntegerField("balance after (micros)", null=True, blank=True)
     owner_hash = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -17,8 +17,8 @@ class Price(models.Model):
     cost_micros_per_second = models.BigIntegerField()
     price_micros_per_second = models.BigIntegerField()
     effective_from = models.DateTimeField(default=timezone.now)
-    source = models.CharField("where the cost comes from", max_length=MEMO_LENGTH)
-    derived = models.BooleanField("worked out by us, not stated by the provider", default=False)
+    source = models.CharField("source of the cost", max_length=MEMO_LENGTH)
+    derived = models.BooleanField("derived cost", default=False)
     # Null is the seed file; PROTECT, because SET_NULL would be an edit.
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", db_index=False

@@ -16,11 +16,11 @@ class PromotionCode(models.Model):
 
     code = models.CharField(max_length=CODE_LENGTH, unique=True)
     amount_micros = models.BigIntegerField()
-    reason = models.CharField("what the statement says", max_length=MEMO_LENGTH)
-    credit_days = models.PositiveIntegerField("days until the credit ends", null=True, blank=True)
+    reason = models.CharField("statement text", max_length=MEMO_LENGTH)
+    credit_days = models.PositiveIntegerField("credit valid for (days)", null=True, blank=True)
     starts_at = models.DateTimeField(default=timezone.now)
-    ends_at = models.DateTimeField("when it can no longer be redeemed", null=True, blank=True)
-    most = models.PositiveIntegerField("how often it can be redeemed in all", null=True, blank=True)
+    ends_at = models.DateTimeField("ends at", null=True, blank=True)
+    most = models.PositiveIntegerField("maximum redemptions", null=True, blank=True)
     redeemed = models.PositiveIntegerField(default=0)
     stopped_at = models.DateTimeField(null=True, blank=True)
     made_by = models.ForeignKey(

@@ -35,7 +35,7 @@ class MonthlySummary(models.Model):
     """One month's mail to a workspace, so that it's written once."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="summaries", db_index=False)
-    month = models.DateField("its first day")
+    month = models.DateField("first day of the month")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -21,12 +21,12 @@ class Usage(models.Model):
     offer = models.CharField(max_length=OFFER_LENGTH)
     price = models.ForeignKey(Price, models.PROTECT, related_name="usage", db_index=False)
     hold = models.OneToOneField(Hold, models.PROTECT, related_name="usage")
-    measured_ms = models.PositiveBigIntegerField("length of our own copy")
-    reported_ms = models.PositiveBigIntegerField("length as the provider says", null=True, blank=True)
-    reported_cost_micros = models.BigIntegerField("cost as the provider says", null=True, blank=True)
-    amount_micros = models.BigIntegerField("charged")
-    write_off_micros = models.BigIntegerField("beyond the hold, and ours", default=0)
-    cost_micros = models.BigIntegerField("owed to the provider", default=0)
+    measured_ms = models.PositiveBigIntegerField("measured length (ms)")
+    reported_ms = models.PositiveBigIntegerField("reported length (ms)", null=True, blank=True)
+    reported_cost_micros = models.BigIntegerField("reported cost (micros)", null=True, blank=True)
+    amount_micros = models.BigIntegerField("charge (micros)")
+    write_off_micros = models.BigIntegerField("written off (micros)", default=0)
+    cost_micros = models.BigIntegerField("estimated cost (micros)", default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -39,24 +39,24 @@ class GatewayRequest(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
     token = models.ForeignKey(ApiToken, models.SET_NULL, null=True, blank=True, related_name="+")
     protocol = models.CharField(max_length=10, choices=Protocol.choices)
-    reference = models.CharField("the id that the client knows", max_length=128)
-    model = models.CharField("as the client named it", max_length=120)
-    body = models.JSONField("the request as it came, without files that were spelt out in it", default=dict)
+    reference = models.CharField("client-visible id", max_length=128)
+    model = models.CharField("model name in the request", max_length=120)
+    body = models.JSONField("request body without inline files", default=dict)
     # What the pipeline is asked for: model, prompt, options, fallback; and portrait, voice as addresses until they
     # have been fetched.
     params = models.JSONField(default=dict)
     portrait = models.ForeignKey(Upload, models.SET_NULL, null=True, blank=True, related_name="+")
     voice = models.ForeignKey(Upload, models.SET_NULL, null=True, blank=True, related_name="+")
-    webhook_url = models.TextField("may carry a secret, so only its host is shown", blank=True)
-    webhook_pending = models.BooleanField("a webhook is still to be written", default=False)
-    client_reference = models.CharField("the client's own id of the call", max_length=128, blank=True)
+    webhook_url = models.TextField("webhook URL", blank=True)
+    webhook_pending = models.BooleanField("webhook pending", default=False)
+    client_reference = models.CharField("client reference", max_length=128, blank=True)
     # Until its client has surely got the result, by the connection that asked for it or one that resumes the session.
-    session = models.UUIDField("of the connection to which the result is pushed", null=True, editable=False)
+    session = models.UUIDField("session", null=True, editable=False)
 
     state = models.CharField(max_length=10, choices=RequestState.choices, default=RequestState.FETCHING)
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
-    start_by = models.DateTimeField("given up if no provider has it by then", null=True, blank=True)
+    start_by = models.DateTimeField("start deadline", null=True, blank=True)
     # code, field, message; for a request that never became a render, or whose render we ended as it had asked.
     error = models.JSONField(null=True, blank=True)
     # The first of its renders; several takes are its group.
@@ -98,7 +98,7 @@ class GatewayWebhook(models.Model):
     state = models.CharField(max_length=10, choices=WebhookState.choices, default=WebhookState.WAITING)
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
-    last_answer = models.CharField("in a sentence", max_length=300, blank=True)
+    last_answer = models.CharField("last response", max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -121,7 +121,7 @@ class GatewayFile(models.Model):
     # The address that takes its bytes ends with the token that asked for it.
     token = models.ForeignKey(ApiToken, models.SET_NULL, null=True, blank=True, related_name="+")
     name = models.CharField(max_length=200)
-    content_type = models.CharField("as the client says", max_length=100)
+    content_type = models.CharField("declared content type", max_length=100)
     file = models.FileField(max_length=200, null=True, blank=True)
     bytes = models.PositiveBigIntegerField(null=True, blank=True)
     expires_at = models.DateTimeField()

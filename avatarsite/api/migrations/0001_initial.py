@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(max_length=200)),
-                ('digest', models.CharField(max_length=64, verbose_name='SHA-256 of what was asked')),
+                ('digest', models.CharField(max_length=64, verbose_name='SHA-256 of the request')),
                 ('status', models.PositiveSmallIntegerField(default=0)),
                 ('headers', models.JSONField(default=dict)),
                 ('body', models.TextField(blank=True)),

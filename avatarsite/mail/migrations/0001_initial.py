@@ -23,11 +23,11 @@ class Migration(migrations.Migration):
             name='MailMessage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=200, unique=True, verbose_name='what it tells of, and to whom')),
+                ('key', models.CharField(max_length=200, unique=True, verbose_name='deduplication key')),
                 ('kind', models.CharField(max_length=40)),
                 ('to', models.EmailField(max_length=254)),
                 ('subject', models.CharField(max_length=500)),
-                ('text', models.TextField(blank=True, verbose_name='from which the HTML part is made')),
+                ('text', models.TextField(blank=True, verbose_name='text')),
                 ('secret', models.BooleanField(default=False)),
                 ('headers', models.JSONField(blank=True, default=dict)),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('given_up', 'Given up'), ('withheld', 'Withheld: too many to one address')], default='waiting', max_length=10)),
