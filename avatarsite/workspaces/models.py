@@ -202,8 +202,3 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
-
-    @property
-    def budget_scope(self) -> str:
-        """What its spending counts under in ``billing``."""
-        return f"token:{self.lineage}"

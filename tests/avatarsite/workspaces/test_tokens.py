@@ -95,7 +95,7 @@ def test_while_rotating_both_secrets_work_and_then_only_the_new_one(cast: Cast) 
     new, second = rotate_token(old, user=cast.alice, overlap=timedelta(hours=1))
     assert [token_of(first), token_of(second)] == [old, new]
     assert (new.scopes, new.monthly_cap_micros, new.test) == (["render"], 5_000_000, True)
-    assert new.budget_scope == old.budget_scope == f"token:{old.pk}"
+    assert new.lineage == old.lineage == old.pk
     old.refresh_from_db()
     assert old.replaced_by == new
     ApiToken.objects.filter(pk=old.pk).update(expires_at=timezone.now())
