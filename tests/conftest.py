@@ -42,9 +42,11 @@ SLOW = (
     "tests/flows/",
     "tests/simulators/",
     "tests/studio/api/test_as_code.py",
+    "tests/studio/api/test_renders.py::test_a_batch_may_have_a_thousand_items_and_not_one_more",
     "tests/studio/api/test_docs.py",
     "tests/studio/gateway/test_fuzz.py",
     "tests/studio/media/",
+    "tests/studio/pipeline/test_kept_quotes.py::test_a_charge_is_by_the_quote_and_never_above_it",
 )
 JUDGED_ANEW = ("tests/attacks/", "tests/studio/media/", "tests/studio/uploads/test_add.py")
 FOUND: dict[Any, bytes] = {}

@@ -23,6 +23,7 @@ TOGETHER = (
 )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", TOLD)
 def test_an_empty_file_that_another_process_has_just_opened_is_no_secret(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()

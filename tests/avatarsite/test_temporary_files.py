@@ -47,6 +47,7 @@ def test_files_and_folders_are_gone_at_the_end_and_kept_while_used(room: Path) -
     assert [*room.iterdir()] == []
 
 
+@pytest.mark.process
 def test_what_a_killed_process_left_is_swept(tmp_path: Path, settings: Any) -> None:
     own = os.environ | {"VAR_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "avatarsite.settings"}
     process = subprocess.Popen([sys.executable, "-c", HOLD], env=own, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -240,7 +240,7 @@ def test_a_file_that_is_spelt_out_becomes_an_upload(workspace: Workspace) -> Non
         ("data:image/jpeg;base64,?", Refusal.PORTRAIT_UNREADABLE),
         ("not base64 at all!", Refusal.PORTRAIT_UNREADABLE),
         ("", Refusal.PORTRAIT_EMPTY),
-        ("A" * 27_000_000, Refusal.PORTRAIT_TOO_LARGE),
+        pytest.param("A" * 27_000_000, Refusal.PORTRAIT_TOO_LARGE, id="27 MB"),
     ],
 )
 def test_text_that_spells_no_file_is_refused(workspace: Workspace, text: str, code: Refusal) -> None:
