@@ -12,7 +12,7 @@ from django.utils import timezone
 from avatarsite.models import ServiceNotice
 
 logger = logging.getLogger(__name__)
-KEY, KEPT_SECONDS = "service-notices", 15
+KEY, CACHE_SECONDS = "service-notices", 15
 
 
 def standing() -> list[ServiceNotice]:
@@ -24,7 +24,7 @@ def standing() -> list[ServiceNotice]:
         except DatabaseError:
             logger.warning("the service notices can't be read")
             return []
-        cache.set(KEY, found, KEPT_SECONDS)
+        cache.set(KEY, found, CACHE_SECONDS)
     return found
 
 

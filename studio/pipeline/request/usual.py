@@ -10,7 +10,7 @@ from avatarsite.workspaces.models import Workspace
 from studio.models import UsualRouting
 from studio.pipeline.request.quote import CHEAPEST
 
-KEPT_SECONDS = 30
+CACHE_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def usual_of(workspace: Workspace) -> Usual:
     if found is None:
         row = UsualRouting.objects.filter(workspace=workspace).first()
         found = Usual(row.routing, row.fallback) if row else Usual()
-        cache.set(key, found, KEPT_SECONDS)
+        cache.set(key, found, CACHE_SECONDS)
     return found
 
 
