@@ -48,6 +48,11 @@ class Record:
         return self.p50 * output_ms / 1000 if self.p50 is not None else None
 
 
+def why_paused(offer: str) -> str:
+    """Why the offer is not to be chosen now, as a sentence; empty when it may be."""
+    return pauses().get(offer, "")
+
+
 def pauses() -> dict[str, str]:
     """The sentence for each offer that is off sale or whose circuit is open, by the offer's id: one query for all."""
     if not switches.is_on(switches.NEW_VIDEOS):

@@ -51,11 +51,11 @@ def alerts() -> list[tuple[str, bool]]:
 
 def test_four_failures_leave_it_closed_and_the_fifth_opens_it() -> None:
     fail(health.FAILURES_TO_OPEN - 1)
-    assert (health.may_send(OFFER), alerts(), health.pauses()) == (None, [], {})
+    assert (health.may_send(OFFER), alerts(), health.why_paused(OFFER)) == (None, [], "")
     fail(1)
     assert health.may_send(OFFER) == row().open_until
     assert (pause_seconds(), alerts()) == (60, [(OFFER, True)])
-    assert health.pauses()[OFFER].startswith("It fails at the moment; it is tried again at ")
+    assert health.why_paused(OFFER).startswith("It fails at the moment; it is tried again at ")
     assert row().reason == "5 failures in a row, the last: http_503 Service unavailable"
 
 
