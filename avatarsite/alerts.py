@@ -1,4 +1,4 @@
-"""Telling whoever runs the service, without drowning them: one open alert for each kind and key."""
+"""Alerts to whoever runs the service: one open alert for each kind and key, so that nobody drowns in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For an ASGI server: the WebSocket alone. Pages, the API and the other protocols are served by WSGI."""
+"""ASGI application: the WebSocket alone. Pages, the API and the other protocols are served by WSGI."""
 
 from __future__ import annotations
 

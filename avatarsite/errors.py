@@ -1,4 +1,4 @@
-"""What every entry point answers in its own form, and none as a defect of ours."""
+"""Domain errors: what every entry point answers in its own form, and none as a defect of ours."""
 
 from __future__ import annotations
 

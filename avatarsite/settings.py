@@ -1,4 +1,4 @@
-"""Boots with nothing set; each real part is one variable away (docs/configuration.md lists them all)."""
+"""Settings: boots with nothing set; each real part is one variable away (docs/configuration.md lists them all)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the count of files agrees with the store and with the rows that name files, workspace by workspace.
+"""Storage audit: the count of files held against the store and the rows that name files, workspace by workspace.
 
 Rows are read before the store is listed, and what differs is looked at once more, so that work that goes on meanwhile
 is no difference.

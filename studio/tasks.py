@@ -1,4 +1,4 @@
-"""What the queue calls: ids in, one call into the pipeline, nothing out. Every one may run twice, late or never."""
+"""Tasks of the studio: ids in, one call into the pipeline, nothing out. Every one may run twice, late or never."""
 
 from __future__ import annotations
 

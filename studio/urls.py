@@ -1,4 +1,4 @@
-"""Everything of the studio in a workspace, relative to ``/w/<slug>/``."""
+"""Routes of the studio in a workspace, relative to ``/w/<slug>/``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the providers' webhooks do here: they make the next check due now, and nothing else."""
+"""Handlers of the providers' webhooks: they make the next check due now, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything below ``/api/``. Each app brings its resources; a new one adds its list to RESOURCES."""
+"""Routes below ``/api/``. Each app brings its resources; a new one adds its list to RESOURCES."""
 
 from __future__ import annotations
 

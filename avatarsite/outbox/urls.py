@@ -1,4 +1,4 @@
-"""Below /w/<slug>/."""
+"""Routes of the webhook pages, below /w/<slug>/."""
 
 from __future__ import annotations
 

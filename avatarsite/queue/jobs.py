@@ -1,4 +1,4 @@
-"""The one seam between us and the task queue.
+"""Tasks: registered and queued here, the one seam between us and django-q2.
 
 A task is a nudge to look at a row; the row is the truth. Names are ``<app>.<function>`` in that app's ``tasks.py``,
 arguments are JSON-able keywords (ids, mostly), and a task returns None.

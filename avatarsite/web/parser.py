@@ -1,4 +1,4 @@
-"""Reading a request as it comes in, before it takes a thread: its size, and that no two servers read it differently.
+"""Parser of requests, before they take a thread: their size, and that no two servers read them differently.
 
 A request that is refused here is still answered by the application, which knows the form of its entry point.
 """

@@ -1,4 +1,4 @@
-"""Which workspace a person was in last, kept in their session."""
+"""Last workspace of a person, kept in their session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which mails a person wants: those about finished videos are switched off on the account page, or by their link."""
+"""Mail preferences of a person: those about finished videos are switched off on the account page, or by their link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all of billing's admin pages have in common: rows are looked at, and amounts read as money."""
+"""Base of billing's admin pages: rows are looked at, and amounts read as money."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Money is read-only here: it moves only by domain calls, such as "Grant credit"."""
+"""Admin pages of the ledger. Money is read-only here: it moves only by domain calls, such as "Grant credit"."""
 
 from __future__ import annotations
 

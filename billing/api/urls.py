@@ -1,4 +1,4 @@
-"""Money, relative to ``/api/v1/``."""
+"""Routes of money, relative to ``/api/v1/``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is, where it went, and what it was used for. Reading only: money comes in through the dashboard."""
+"""Views of balance, transactions and usage. Reading only: money comes in through the dashboard."""
 
 from __future__ import annotations
 

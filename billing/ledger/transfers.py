@@ -1,4 +1,4 @@
-"""The one INSERT of transfers, and the one UPDATE of a wallet's posted balance.
+"""Transfers, as they are written: the one INSERT of them, and the one UPDATE of a wallet's posted balance.
 
 Lock order, always: account, then its lots by id, then the hold. Whoever has moved the account owns its row until the
 transaction ends, so that the number, the balance and the hash of the next line can't be taken twice.

@@ -1,4 +1,4 @@
-"""What we know of Stripe's objects. Each row of ours is written before the call that makes its object.
+"""Models of Stripe's objects, as we know them. Each row of ours is written before the call that makes its object.
 
 Amounts are micro-dollars of credit, or cents as Stripe counts them. What Stripe names is kept by Stripe's id, unique,
 so that no object is ever booked for two rows.

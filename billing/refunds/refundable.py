@@ -1,4 +1,4 @@
-"""What refunds and disputes share: the top-up behind a payment, the credit behind an amount, and what is still left."""
+"""Refundable amounts of a payment, for refunds and disputes: its top-up, its credit, and what is still left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operator's books say of a month, in UTC: sums of transfers only, so that they tie out with the export."""
+"""Accounting reports of a month, in UTC: sums of transfers only, so that they tie out with the export."""
 
 from __future__ import annotations
 

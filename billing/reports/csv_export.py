@@ -1,4 +1,4 @@
-"""Every movement of the ledger in a month, as a file for the accounts department: a row each, of any number."""
+"""CSV export of the ledger for the accounts department, every movement of a month: a row each, of any number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A statement as a file for a spreadsheet: a row for each line of the chain, oldest first, of any length."""
+"""CSV export of a statement, for a spreadsheet: a row for each line of the chain, oldest first, of any length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mail a month to each workspace whose money moved: what came in, what went out, and what it was used for."""
+"""Monthly summary by mail to each workspace whose money moved: what came in, what went out, what it was used for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a customer reads: movements with their cause, and what is on hold. Every page costs the same, however long."""
+"""Statements: movements with their cause, and what is on hold. Every page costs the same, however long."""
 
 from __future__ import annotations
 

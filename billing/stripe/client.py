@@ -1,4 +1,4 @@
-"""The only place that talks to Stripe, by its SDK: one function for each thing that we ask.
+"""Client of Stripe's API, the only place that talks to Stripe: one function for each thing that we ask.
 
 - The API version is pinned here, and the webhook endpoint has to be pinned to the same one (docs/billing.md).
 - Every write carries an idempotency key made of the id of a row of ours that was committed before, so that a repeat

@@ -1,4 +1,4 @@
-"""What we read off Stripe's objects: frozen, and without the SDK, so that the rules of money know neither.
+"""Facts that we read off Stripe's objects: frozen, and without the SDK, so that the rules of money know neither.
 
 Amounts are cents, moments are aware, an id that is not there is "".
 """

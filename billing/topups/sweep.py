@@ -1,4 +1,4 @@
-"""What the sweep looks at of Stripe's things: top-ups, refunds, wallets that are low and debts."""
+"""Sweep of Stripe's things: top-ups, refunds, wallets that are low and debts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bars by day as SVG, drawn by the server from design tokens: no script, and both themes."""
+"""Charts of usage: bars by day as SVG, drawn by the server from design tokens: no script, and both themes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was used and what it cost, added up: by day, month, offer, project, member or token."""
+"""Usage totals, measured and charged: by day, month, offer, project, member or token."""
 
 from __future__ import annotations
 

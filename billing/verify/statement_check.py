@@ -1,4 +1,4 @@
-"""Recompute one wallet's statement from its first line, for whoever wants to see that nothing was changed."""
+"""Check of one wallet's statement, recomputed from its first line, to see that nothing was changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stripe's rows held against the ledger; the queries are as those of ``rules.py``."""
+"""Rules between Stripe's rows and the ledger, as queries like those of ``ledger_rules.py``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recompute everything that the ledger claims, and say in sentences where it's wrong.
+"""Verification of the ledger: everything that it claims is recomputed, and sentences say where it's wrong.
 
 Each rule is one query for the rows that break it; the chain of each wallet's lines is walked line by line. Nothing is
 written, and all is read from one snapshot, so it can run beside a live site.

@@ -1,4 +1,4 @@
-"""Credit that buys itself, the card that pays for it, and Stripe's own portal."""
+"""Views of automatic top-up: its rules, the card that pays for it, and Stripe's own portal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redeeming a promotion code, from the balance page."""
+"""View that redeems a promotion code, from the balance page."""
 
 from __future__ import annotations
 

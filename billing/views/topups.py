@@ -1,4 +1,4 @@
-"""Buying credit, and seeing it arrive."""
+"""Views of top-ups: buying credit, and seeing it arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was used: by day, model, provider, project, person and token."""
+"""Usage page: by day, model, provider, project, person and token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's view: everything about a render on one page, and the few things that may be done to it."""
+"""Admin pages of renders: everything about one on one page, and the few things that may be done to it."""
 
 from __future__ import annotations
 

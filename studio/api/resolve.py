@@ -1,4 +1,4 @@
-"""A body as a request to the pipeline, and what it names: media by id, address or data URI; projects by id."""
+"""Resolution of an input into a request, and of what it names: media by id, address or data URI; projects by id."""
 
 from __future__ import annotations
 

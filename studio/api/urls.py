@@ -1,4 +1,4 @@
-"""Making videos, relative to ``/api/v1/``."""
+"""Routes of making videos, relative to ``/api/v1/``."""
 
 from __future__ import annotations
 

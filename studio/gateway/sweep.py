@@ -1,4 +1,4 @@
-"""What the sweep looks at of clients' requests: what was dropped, those that are late, files that have expired."""
+"""Sweep of clients' requests: what was dropped, those that are late, files that have expired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file says of itself that can't be, or is too much: read from its headers before a decoder believes it.
+"""Claims of a file's headers that can't be, or are too much: read from its headers before a decoder believes it.
 
 A decoder takes memory by the tables and time by the pieces that a file claims, which may be millions in a kilobyte.
 """

@@ -1,4 +1,4 @@
-"""How an upload is refused: what is wrong with which field, in numbers, and what to do about it."""
+"""Refusals of uploads: what is wrong with which field, in numbers, and what to do about it."""
 
 from __future__ import annotations
 

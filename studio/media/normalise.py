@@ -17,8 +17,8 @@ import av
 from av.error import FFmpegError
 from PIL import Image
 
-from studio.media.portraits.clarity import is_clear
 from studio.media.signatures import Content, recognise
+from studio.media.voices.clarity import is_clear
 from studio.media.voices.sound import DEMUXERS, open_sound
 from studio.media.voices.tags import without_tags
 

@@ -1,4 +1,4 @@
-"""What a file is, judged by its first bytes. Its name and what the browser says of it count for nothing."""
+"""File types, judged by a file's first bytes. Its name and what the browser says of it count for nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from studio.media.video.frames import adts_frame_bytes, family_of, find_mp3_frames, mp3_frame_bytes, skip_tags
+from studio.media.voices.frames import adts_frame_bytes, family_of, find_mp3_frames, mp3_frame_bytes, skip_tags
 
 HEAD_BYTES = 4096
 # How far into a file of no known kind an MP3 is looked for, and how many of its frames in a row are no chance.

@@ -1,4 +1,4 @@
-"""The small picture that stands for a portrait in lists."""
+"""Thumbnail: the small picture that stands for a portrait in lists."""
 
 from __future__ import annotations
 

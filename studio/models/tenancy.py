@@ -1,4 +1,4 @@
-"""Every query starts from the workspace."""
+"""Tenancy: every query starts from the workspace."""
 
 from __future__ import annotations
 

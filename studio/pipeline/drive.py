@@ -1,4 +1,4 @@
-"""Walking one render through the pipeline in the foreground, beside or without a worker.
+"""Driver of one render through the pipeline in the foreground, beside or without a worker.
 
 Each step claims what it does, so a worker that is at it too is no danger: one of the two does nothing.
 """

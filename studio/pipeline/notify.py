@@ -1,4 +1,4 @@
-"""Telling the person who asked: one mail for what was asked for in one breath, owed with the end of its last render."""
+"""Notices to whoever asked: one mail for what was asked for in one breath, owed with the end of its last render."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sweep looks at of renders: whatever was dropped is nudged on, what has outlived its deadline is ended."""
+"""Sweep of renders: whatever was dropped is nudged on, what has outlived its deadline is ended."""
 
 from __future__ import annotations
 

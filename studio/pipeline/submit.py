@@ -1,4 +1,4 @@
-"""Sending a render to its provider. The job's row is written before the call, the answer after it.
+"""Submission of a render to its provider. The job's row is written before the call, the answer after it.
 
 The same three parts serve the watch, which sends many at once, and ``submit_render``, which sends one: ``claim`` takes
 the step, ``send`` talks to the provider and marks that it is about to create, ``record`` stores the answer.

@@ -1,4 +1,4 @@
-"""The sequence that every provider shares. A provider fills four holes and two tables in its own file."""
+"""Base of every provider: the sequence that all share. A provider fills four holes and two tables in its own file."""
 
 from __future__ import annotations
 

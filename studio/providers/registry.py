@@ -1,4 +1,4 @@
-"""What can be bought, and where. Literal tables: a provider arrives as one file and its lines here."""
+"""Registry of what can be bought, and where. Literal tables: a provider arrives as one file and its lines here."""
 
 from __future__ import annotations
 

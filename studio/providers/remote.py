@@ -1,4 +1,4 @@
-"""What the providers elsewhere share: a key, addresses, inputs that have to get there, files that have to come back."""
+"""Base of the providers elsewhere: a key, addresses, inputs that have to get there, files that have to come back."""
 
 from __future__ import annotations
 

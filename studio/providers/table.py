@@ -1,4 +1,4 @@
-"""What each provider can do, as docs/providers.md shows it: ``python -m studio.providers.table`` prints it."""
+"""Table of what each provider can do, for docs/providers.md: ``python -m studio.providers.table`` prints it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words that providers and pipeline share. Plain frozen dataclasses: an adapter runs without a database."""
+"""Types that providers and pipeline share. Plain frozen dataclasses: an adapter runs without a database."""
 
 from __future__ import annotations
 

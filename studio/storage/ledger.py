@@ -1,4 +1,4 @@
-"""The one place that stores files and deletes them, and keeps count of their bytes for each workspace.
+"""Ledger of stored files: the one place that stores and deletes them, and counts their bytes for each workspace.
 
 A file's row is written before its bytes come and deleted after they have gone, so that whatever kills the process
 leaves no bytes that no row counts. ``keep`` belongs into the transaction that writes the first row that names a file,

@@ -1,4 +1,4 @@
-"""Where files live: private, and reached only by signed links that end.
+"""Local storage of files: private, and reached only by signed links that end.
 
 Links are rounded: the same file gives the same link for a quarter of its life, so that browsers can keep what they
 have fetched and a page that polls doesn't restart its player.

@@ -1,4 +1,4 @@
-"""Which of the studio's parts may be away, and in which words that is said."""
+"""Outages of the studio's parts: which may be away, and in which words that is said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files in a private S3 bucket, reached by presigned links.
+"""S3 storage: files in a private bucket, reached by presigned links.
 
 Apart from ``studio.storage.local``, so that only a site with a bucket loads the client of one: it is a tenth of a
 second and some 25 MB in every process.

@@ -1,4 +1,4 @@
-"""What a bucket's client raises, in our words: without addresses, keys or names, because a render's history has it.
+"""Errors of a bucket's client, in our words: without addresses, keys or names, because a render's history has it.
 
 One that can't be reached is left alone for some seconds, so that nobody else waits for it.
 """

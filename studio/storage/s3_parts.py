@@ -1,4 +1,4 @@
-"""A file that goes into the bucket part by part while it comes, and is there only once somebody says it is good."""
+"""Multipart upload of a file while it comes; it is there only once somebody says it is good."""
 
 from __future__ import annotations
 

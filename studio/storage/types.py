@@ -1,4 +1,4 @@
-"""What every store of files shares: content types, an entry of a listing, a link's span of time, the error."""
+"""Types that every store of files shares: content types, an entry of a listing, a link's span of time, the error."""
 
 from __future__ import annotations
 

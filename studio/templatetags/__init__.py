@@ -1,1 +1,1 @@
-"""What the studio's templates need and HTML can't say."""
+"""Template tags: what the studio's templates need and HTML can't say."""

@@ -1,4 +1,4 @@
-"""What templates of the dashboard need and HTML alone can't say."""
+"""Template tags and filters of the dashboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are spelt out in text: a data URI, or bare base64, as clients write them.
+"""Data URIs, files that are spelt out in text: a data URI, or bare base64, as clients write them.
 
 What is certain is mended. What could be read in two ways is refused: a file with a garbled corner helps nobody.
 """

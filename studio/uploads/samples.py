@@ -1,4 +1,4 @@
-"""The portrait and the voice that come with the product, so that a first video needs no file."""
+"""Samples: the portrait and the voice that come with the product, so that a first video needs no file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of somebody who has not signed in: what this is, and what a second of it costs."""
+"""Front page, for somebody who has not signed in: what this is, and what a second of it costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an address asks for behind its question mark. Anybody can write anything there; nonsense is nothing."""
+"""Query values of an address. Anybody can write anything there; nonsense is nothing."""
 
 from __future__ import annotations
 

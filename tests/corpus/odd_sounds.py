@@ -11,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
-from studio.media.video.frames import mp3_frame_bytes
+from studio.media.voices.frames import mp3_frame_bytes
 from tests.corpus.sounds import encoded, mp3_without_count, tone, wav
 
 ID3V1 = b"TAG" + b"x" * 125

@@ -1,4 +1,4 @@
-"""The invited person's side. The link's token goes into the session as a hash; the page's own address is without it."""
+"""Views of an invited person. The link's token is in the session as a hash; the page's own address is without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking the sandbox for a job, and starting it where nobody has."""
+"""Client of the sandbox: asks it for a job, and starts it where nobody has."""
 
 from __future__ import annotations
 

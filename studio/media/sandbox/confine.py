@@ -1,4 +1,4 @@
-"""What a child of the sandbox does to itself before it touches a stranger's file."""
+"""Confinement that a child of the sandbox puts on itself before it touches a stranger's file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that a job may need, loaded before the first child is forked."""
+"""Decoders and all else that a job may need, loaded before the first child is forked."""
 
 import av
 import cv2

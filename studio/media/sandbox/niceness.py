@@ -1,4 +1,4 @@
-"""Whose jobs give way: each owner's processor seconds of late, and the niceness that follows from them.
+"""Niceness of each owner's jobs, which follows from its processor seconds of late.
 
 Places alone are not enough: a job that has one shares the processors with all others, and one owner's long jobs would
 make those of all others as slow as their number says.

@@ -1,4 +1,4 @@
-"""Where the sandbox of this site is found: one socket for a folder of code and its state."""
+"""Socket path at which the sandbox of this site is found: one socket for a folder of code and its state."""
 
 from __future__ import annotations
 

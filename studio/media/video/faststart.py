@@ -1,4 +1,4 @@
-"""Puts an MP4's table of contents before its pictures, so that a player can begin while the file is still coming."""
+"""Faststart: an MP4's table of contents put before its pictures, so that a player begins while it still comes."""
 
 from __future__ import annotations
 

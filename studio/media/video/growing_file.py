@@ -1,4 +1,4 @@
-"""A file that others look at while it still comes: who reads ahead of its bytes waits for them."""
+"""Growing file, which others look at while it still comes: who reads ahead of its bytes waits for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The still picture that stands for a video until it is played."""
+"""Poster: the still picture that stands for a video until it is played."""
 
 from __future__ import annotations
 

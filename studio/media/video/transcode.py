@@ -1,4 +1,4 @@
-"""Our own conversion of a finished video, for what its provider has no setting for: the container and the quality.
+"""Transcoding of a finished video by us, for what its provider has no setting for: the container and the quality.
 
 The same input gives the same bytes. What the new container takes as it is, is copied and not encoded again.
 """

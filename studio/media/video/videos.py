@@ -1,4 +1,4 @@
-"""Measures a video by what is in it. Its seconds are what a customer is charged for."""
+"""Probe of a video, which measures what is in it. Its seconds are what a customer is charged for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decodes a sound from beginning to end, in bounded memory and time, and tells what was heard."""
+"""Audio probe: decodes a sound from beginning to end, in bounded memory and time, and tells what was heard."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import av
 
 from studio.media.errors import Refusal, UploadRefused
-from studio.media.portraits.clarity import is_clear
 from studio.media.signatures import Content
+from studio.media.voices.clarity import is_clear
 from studio.media.voices.sound import DEMUXERS, Sound, open_sound
 from studio.media.voices.truncation import ends_inside_element, is_cut, samples_are_cut, wav_bytes
 from studio.media.voices.waveform import Waveform, samples_of

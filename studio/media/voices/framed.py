@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from studio.media.signatures import Content
-from studio.media.video.frames import ID3V1_BYTES, adts_frame_bytes, family_of, mp3_frame_bytes, tag_end
+from studio.media.voices.frames import ID3V1_BYTES, adts_frame_bytes, family_of, mp3_frame_bytes, tag_end
 
 CHAIN = 3  # frames that follow each other are no chance
 MAX_GUESSES = 500_000  # places that look like a frame and are none; a file made of them is not searched on

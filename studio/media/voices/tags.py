@@ -1,4 +1,4 @@
-"""A voice without what it tells of its person: title, place, comment, cover, time. Its sound stays bit for bit."""
+"""Tags taken off a voice, which tell of its person: title, place, comment, cover, time. Its sound stays bit for bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a file was cut off, by the pieces that its container is made of. What its header promises counts for nothing.
+"""Truncation: whether a file was cut off, by the pieces that its container is made of, not by what its header promises.
 
 Titles, counts, lengths and clocks are often wrong in whole files; a piece that begins and does not end never is.
 """

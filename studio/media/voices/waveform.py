@@ -1,4 +1,4 @@
-"""How loud a track is over time, gathered while it is decoded, in memory that does not grow with it."""
+"""Waveform: how loud a track is over time, gathered while it is decoded, in memory that does not grow with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking a request: the render, its hold and its place in the queue are one transaction."""
+"""Acceptance of a request: the render, its hold and its place in the queue are one transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One task that sends every render and watches every job: an asyncio loop over rows, with the schedule in memory.
+"""Loop of the watch, which sends every render and asks after every job: asyncio over rows, its schedule in memory.
 
 A poll that says "still running" touches no row. Webhooks and new jobs show as a row whose ``next_check_at`` is recent;
 a job that ended elsewhere drops out at the next look over all rows. Correctness rests on the conditional updates of

@@ -1,4 +1,4 @@
-"""What the watch reads and writes: every look at the rows is one visit to the database's thread."""
+"""Rows of the watch, read and written: every look at the rows is one visit to the database's thread."""
 
 from __future__ import annotations
 

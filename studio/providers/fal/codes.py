@@ -1,4 +1,4 @@
-"""fal's words for jobs, cancels and failures, in ours."""
+"""Codes of fal for jobs, cancels and failures, in our words."""
 
 from __future__ import annotations
 

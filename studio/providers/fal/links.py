@@ -1,4 +1,4 @@
-"""Where a job of ours is at fal, and how we find our own jobs there."""
+"""Links to a job of ours at fal, and how we find our own jobs there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fal's list of requests: how a job is found whose answer we lost, and a result that its queue has thrown away."""
+"""Request log of fal: how a job is found whose answer we lost, and a result that its queue has thrown away."""
 
 from __future__ import annotations
 

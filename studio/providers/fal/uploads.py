@@ -1,4 +1,4 @@
-"""Bringing an input to fal's own storage: with a token to its file network, or by the older way when that fails."""
+"""Uploads of inputs to fal's own storage: with a token to its file network, or by the older way when that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which addresses may get our key, and which may be fetched from at all.
+"""Guard of providers' addresses: which may get our key, and which may be fetched from at all.
 
 ``avatarsite/http/public_addresses.py`` is the judge.
 """

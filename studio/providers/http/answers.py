@@ -1,4 +1,4 @@
-"""What came back, and how much of it may be believed."""
+"""Responses of providers, and how much of them may be believed."""
 
 from __future__ import annotations
 

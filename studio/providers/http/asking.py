@@ -1,4 +1,4 @@
-"""One call to a provider, and what its failing proves."""
+"""Request to a provider, and what its failing proves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files to and from addresses that a provider gave us: looked at first, and never with our key."""
+"""Downloads and uploads at addresses that a provider gave us: looked at first, and never with our key."""
 
 from __future__ import annotations
 

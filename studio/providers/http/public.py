@@ -1,4 +1,4 @@
-"""Asking an address that a customer named: looked at first, connected to as it was looked at, never by a proxy."""
+"""Request to an address that a customer named: looked at first, connected to as it was looked at, never by a proxy."""
 
 from __future__ import annotations
 

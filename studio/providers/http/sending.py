@@ -1,4 +1,4 @@
-"""Sending a file of ours to an address that a customer named: looked at first, pinned, streamed, never by a proxy."""
+"""Upload of a file of ours to an address that a customer named: looked at first, pinned, streamed, never by a proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runware's error codes in our words. It calls them unstable, so they are matched by rule, and the order matters."""
+"""Error codes of Runware in our words. It calls them unstable, so they are matched by rule, and the order matters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runware's items and errors as our reports. The same shapes come by poll, from the archive and by webhook."""
+"""Reports, read from Runware's items and errors. The same shapes come by poll, from the archive and by webhook."""
 
 from __future__ import annotations
 

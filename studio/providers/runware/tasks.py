@@ -1,4 +1,4 @@
-"""The tasks that we send: every field of Runware's request page, from our option of the same meaning."""
+"""Task bodies that we send: every field of Runware's request page, from our option of the same meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MP3 and AAC have no container: a tag perhaps, then frames that each say how long they are."""
+"""Frames of MP3 and AAC, which have no container: a tag perhaps, then frames that each say how long they are."""
 
 from __future__ import annotations
 
