@@ -15,6 +15,7 @@ from django.utils import timezone
 from avatarsite.admin.base import Work
 from avatarsite.csv_files import csv_response
 from billing.admin.base import ReadOnlyAdmin
+from billing.ledger.accounts import STRIPE_FEES
 from billing.models import Books, Transfer
 from billing.prices import cost_drift
 from billing.reports import accounting
@@ -38,8 +39,14 @@ class BooksAdmin(ReadOnlyAdmin[Books]):
     def month_view(self, request: HttpRequest) -> HttpResponse:
         month = self._month(request)
         accounts = accounting.trial_balance(month)
+        earnings = accounting.earnings(month)
+        fees = sum(
+            account.debits_micros - account.credits_micros for account in accounts if account.code == STRIPE_FEES
+        )
         context = {
-            "earnings": accounting.earnings(month),
+            "earnings": earnings,
+            "fees_micros": fees,
+            "left_micros": earnings.total.margin_micros - fees,
             "liabilities": accounting.liabilities(),
             "accounts": accounts,
             "sum_micros": sum(account.closing_micros for account in accounts),

@@ -13,7 +13,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import stripe
@@ -25,11 +25,13 @@ from billing.models import CardSetup, Refund, StripeCustomer, TopUp
 from billing.stripe.objects import (
     CardFacts,
     DisputeFacts,
+    FeeFacts,
     PaymentFacts,
     RefundFacts,
     SessionFacts,
     read_card,
     read_dispute,
+    read_fee,
     read_payment,
     read_refund,
     read_session,
@@ -392,6 +394,15 @@ def refunds_since(since: datetime) -> list[RefundFacts]:
 
 def disputes_since(since: datetime) -> list[DisputeFacts]:
     return _all(lambda: client().v1.disputes.list(_from(since)), read_dispute)
+
+
+def fees_since(since: datetime) -> list[FeeFacts]:
+    """Of payments, and Stripe's own. What it keeps for disputes is read off them."""
+    return [
+        fee
+        for kind in ("charge", "payment", "stripe_fee")
+        for fee in _all(partial(client().v1.balance_transactions.list, _from(since) | {"type": kind}), read_fee)
+    ]
 
 
 def _from(since: datetime) -> Any:

@@ -99,11 +99,34 @@ class DisputeFacts:
     evidence_due_at: datetime | None = field(default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class FeeFacts:
+    """What Stripe kept of one movement of our balance; ``source_id`` is the charge, or "" for a fee of its own."""
+
+    id: str
+    fee: int
+    currency: str
+    source_id: str
+    created_at: datetime
+
+
 def id_of(value: Any) -> str:
     """Stripe gives an id, or in its place the object itself where it was asked to expand it."""
     if isinstance(value, Mapping):
         return str(value.get("id") or "")
     return str(value or "")
+
+
+def read_fee(thing: Thing) -> FeeFacts:
+    """Off a balance transaction: its fee, or all of it where it is a fee itself."""
+    itself = thing["type"] == "stripe_fee"
+    return FeeFacts(
+        id=thing["id"],
+        fee=-int(thing["amount"]) if itself else int(thing.get("fee") or 0),
+        currency=str(thing.get("currency") or ""),
+        source_id=id_of(thing.get("source")),
+        created_at=moment(thing.get("created")),
+    )
 
 
 def read_payment(thing: Thing) -> PaymentFacts:

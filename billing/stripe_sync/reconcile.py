@@ -24,6 +24,7 @@ from billing.refunds.refunds import book_refund
 from billing.stripe import client
 from billing.stripe.client import StripeProblem, StripeRefused
 from billing.stripe.objects import DisputeFacts, PaymentFacts, RefundFacts, SessionFacts
+from billing.stripe_sync.fees import book_fees
 from billing.stripe_sync.webhooks import book_any_payment, book_any_session
 from billing.topups.checkout import CENT_MICROS
 from billing.topups.sweep import resume
@@ -68,6 +69,8 @@ def reconcile_stripe(since: datetime) -> Report:
     _book(report, "refund", refunds, book_refund, lambda facts: _refunded(facts.id))
     _book(report, "dispute", disputes, book_dispute, lambda facts: _disputed(facts.id))
     _look_at_ours(report)
+    report.looked_at["fee"], strange = book_fees(since)
+    report.differences += strange
     report.looked_at |= {"session": len(sessions), "payment": len(payments)}
     _compare(report, payments, refunds, disputes)
     return report

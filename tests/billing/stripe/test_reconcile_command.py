@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 
+from avatarsite.workspaces.models import User
+from billing.models import Transfer
+from billing.verify import verification
 from tests.billing.stripe_shop import Shop
 
 pytestmark = pytest.mark.django_db
@@ -66,3 +71,34 @@ def test_without_stripe_it_ends_with_two(shop: Shop, settings: Any) -> None:
     settings.STRIPE_SECRET_KEY = ""
     with pytest.raises(CommandError, match="There is no STRIPE_SECRET_KEY"):
         run()
+
+
+def fees() -> list[tuple[str, int, str]]:
+    found = Transfer.objects.filter(key__contains=":fee:").order_by("pk")
+    return list(found.values_list("debit__code", "amount_micros", "memo"))
+
+
+def test_stripes_fees_are_booked_once_and_stand_in_the_books(shop: Shop, client: Client) -> None:
+    shop.buy(20)
+    run()
+    (charge,) = shop.stripe.objects("charge")
+    (line,) = shop.stripe.objects("balance_transaction")
+    assert line["fee"] > 0
+    booked = [("stripe_fees", line["fee"] * 10_000, f"Stripe's fee for {charge['id']}")]
+    assert fees() == booked
+    assert run() == (0, run()[1])
+    assert fees() == booked, "asked again, nothing is booked again"
+    assert verification.verify() == []
+    root = User.objects.create_superuser("root@example.org", "a long password")
+    client.force_login(root, backend="allauth.account.auth_backends.AuthenticationBackend")
+    page = client.get(reverse("admin:billing_books_changelist"))
+    assert (page.context["fees_micros"], page.context["left_micros"]) == (line["fee"] * 10_000, -line["fee"] * 10_000)
+
+
+def test_a_fee_in_another_currency_is_told_and_not_booked(shop: Shop) -> None:
+    shop.buy(20)
+    (line,) = shop.stripe.objects("balance_transaction")
+    shop.stripe.change(line["id"], currency="eur")
+    code, told = run("--json")
+    sentence = f"The fee {line['id']} is {line['fee'] / 100:.2f} EUR, not dollars."
+    assert (code, json.loads(told)["differences"], fees()) == (1, [sentence], [])
