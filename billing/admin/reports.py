@@ -40,9 +40,7 @@ class BooksAdmin(ReadOnlyAdmin[Books]):
         month = self._month(request)
         accounts = accounting.trial_balance(month)
         earnings = accounting.earnings(month)
-        fees = sum(
-            account.debits_micros - account.credits_micros for account in accounts if account.code == STRIPE_FEES
-        )
+        fees = sum(each.debits_micros - each.credits_micros for each in accounts if each.code == STRIPE_FEES)
         context = {
             "earnings": earnings,
             "fees_micros": fees,

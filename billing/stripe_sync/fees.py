@@ -1,4 +1,4 @@
-"""Stripe's fees for payments, booked as its balance transactions say: ``stripe_fees`` takes them off what is with Stripe.
+"""Stripe's fees for payments, as its balance transactions say: ``stripe_fees`` grows, what is with Stripe shrinks.
 
 They are booked at night, from its own lists, because a webhook of a payment comes before its fee is known.
 """
@@ -17,13 +17,13 @@ from billing.topups.checkout import CENT_MICROS
 def book_fees(since: datetime) -> tuple[int, list[str]]:
     """Book each fee since then once; how many there are, and a sentence for each that can't be booked."""
     fees = [fee for fee in client.fees_since(since) if fee.fee]
-    foreign = [fee for fee in fees if fee.currency != "usd"]
+    strange = []
     for fee in fees:
         if fee.currency == "usd":
             _book(fee)
-    return len(fees), [
-        f"The fee {fee.id} is {fee.fee / 100:.2f} {fee.currency.upper()}, not dollars." for fee in foreign
-    ]
+        else:
+            strange.append(f"The fee {fee.id} is {fee.fee / 100:.2f} {fee.currency.upper()}, not dollars.")
+    return len(fees), strange
 
 
 def _book(fee: FeeFacts) -> None:
