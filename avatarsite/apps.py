@@ -17,11 +17,15 @@ class SiteConfig(AppConfig):
             switches,
         )
         from avatarsite.alerts import open_alerts  # noqa: PLC0415
+        from avatarsite.monitoring import readers  # noqa: PLC0415
+        from avatarsite.monitoring.metrics import register_reader  # noqa: PLC0415
         from avatarsite.queue import depth, jobs  # noqa: PLC0415
 
         desk.register_card("Open alerts", model="site.Alert", query="closed_at__isempty=1", ask=open_alerts)
         desk.register_panel("Queue", model="site.Alert", template="admin/desk/queue.html", ask=depth.of_each_cluster)
         post_migrate.connect(switches.create_missing, sender=self, dispatch_uid="site.switches")
+        register_reader("queue", readers.read_queue)
+        register_reader("alerts", readers.read_alerts)
         jobs.register("avatarsite.send_webhooks", cluster=jobs.WATCH)
         jobs.register("avatarsite.forget_idempotency_records", every_minutes=10)
         jobs.register("avatarsite.sweep_temporary", every_minutes=10)

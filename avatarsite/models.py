@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from avatarsite.alert_kinds import KINDS, AlertKind
+
 
 class Canary(models.Model):
     """When a task last went all the way through a cluster: taken, run, stored and acknowledged."""
@@ -58,6 +60,11 @@ class Alert(models.Model):
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def of_kind(self) -> AlertKind:
+        """Title, what to do and how it closes; empty for a row of a kind that has been taken out since."""
+        return KINDS.get(self.kind) or AlertKind(self.kind, "")
+
 
 class NoticeLevel(models.TextChoices):
     INFO = "info", "For information"
@@ -83,3 +90,13 @@ class ServiceNotice(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class QueueSilence(models.Model):
+    """The queue standing still: since when it is seen so, and when that was last told. There is one row, or none."""
+
+    since = models.DateTimeField()
+    told_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"since {self.since:%Y-%m-%d %H:%M:%S}"

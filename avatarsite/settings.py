@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from redis.retry import Retry
 
 from avatarsite import env
 from avatarsite.local_secrets import kept_secret
+from avatarsite.monitoring import logs
+from avatarsite.monitoring.sentry import tell_sentry
 
 django_stubs_ext.monkeypatch()
 
@@ -376,7 +379,7 @@ if SITE_URL.startswith("https://"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=True)
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
     SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 30 * 24 * 3600)
 
 # --- The product -----------------------------------------------------------------------------------------------------
@@ -421,6 +424,8 @@ TRUSTED_WEBHOOK_ENDPOINTS = env.words("TRUSTED_WEBHOOK_ENDPOINTS")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 # Called by whoever starts the web processes, so that the first request finds it there.
 WARM_UP = ("studio.media.sandbox.keep_warm",)
+# Called in each web process as it starts.
+STARTED_WITH = ("avatarsite.monitoring.standstill.keep_watch",)
 # Read by the media sandbox itself, which needs no Django; 0 goes by the number of processors.
 MEDIA_AT_ONCE = env.integer("MEDIA_AT_ONCE", 0, least=0)
 CONVERSIONS_AT_ONCE = env.integer("CONVERSIONS_AT_ONCE", 0, least=0)
@@ -528,22 +533,22 @@ CORS_EXPOSE_HEADERS = [
 INSTALLED_APPS.append("corsheaders")
 MIDDLEWARE.insert(0, "corsheaders.middleware.CorsMiddleware")
 
+# --- Metrics: off without a token. Web processes and workers of one host share the folder --------------------------
+
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+METRICS_DIR = VAR_DIR / "metrics"
+if METRICS_TOKEN:
+    METRICS_DIR.mkdir(mode=0o750, exist_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)  # as the library wants to be told
+MIDDLEWARE.insert(0, "avatarsite.monitoring.requests.SeenFromOutside")
+
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
-    "loggers": {
-        "django-q": {"level": "WARNING"},
-        # Says how many wait for a thread, each time that one does.
-        "waitress.queue": {"level": "ERROR"},
-        # Of a pipeline that a statement has broken it tells of all the others, too; the first is raised.
-        "psycopg": {"level": "ERROR"},
-        "avatarsite": {"level": "INFO"},
-        "billing": {"level": "INFO"},
-        "studio": {"level": "INFO"},
-    },
-}
+LOG_FORMAT = env.choice("LOG_FORMAT", "text", logs.FORMATS)
+LOGGING = logs.logging_config(LOG_FORMAT, env.text("LOG_LEVEL", "WARNING"))
+
+# --- Sentry: off without an address --------------------------------------------------------------------------------
+
+SENTRY_DSN = env.url("SENTRY_DSN")
+if SENTRY_DSN:
+    tell_sentry(SENTRY_DSN, env.text("SENTRY_ENVIRONMENT", "production"))

@@ -6,8 +6,9 @@ from django.contrib import admin
 from django.urls import include, path
 
 from avatarsite.api import urls as api
-from avatarsite.health import healthz
 from avatarsite.inbox.views import urlpatterns as inbox
+from avatarsite.monitoring.health import healthz, readyz
+from avatarsite.monitoring.metrics import metrics
 from avatarsite.outbox import urls as outbox
 from avatarsite.workspaces import urls as workspaces
 from billing import urls as billing
@@ -23,6 +24,8 @@ for page in ("alerts", "service_notices", "switches"):
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("account/", include("allauth.urls")),
     *api.urlpatterns,

@@ -10,8 +10,9 @@ class BillingConfig(AppConfig):
         # Here and not above, because models need the app registry.
         from avatarsite import desk  # noqa: PLC0415
         from avatarsite.inbox.sources import register_source  # noqa: PLC0415
+        from avatarsite.monitoring.metrics import register_reader  # noqa: PLC0415
         from avatarsite.queue import due_rows, jobs  # noqa: PLC0415
-        from billing import checks, labels  # noqa: F401, PLC0415
+        from billing import checks, labels, metrics  # noqa: F401, PLC0415
         from billing.budgets.budgets import watch_for_new_tokens  # noqa: PLC0415
         from billing.prices import price_book  # noqa: PLC0415
         from billing.promotions.promotions import watch_for_confirmed_people  # noqa: PLC0415
@@ -35,6 +36,7 @@ class BillingConfig(AppConfig):
         labels.register_names("token", labels.tokens)
         labels.register_list("member", labels.members)
         labels.register_list("token", labels.paying_tokens)
+        register_reader("money", metrics.read_money)
         register_source("stripe", event_id=webhooks.event_id, act=webhooks.act)
         jobs.register("billing.expire_lots", every_minutes=5)
         jobs.register("billing.write_summaries", every_minutes=60)

@@ -9,9 +9,10 @@ class StudioConfig(AppConfig):
     def ready(self) -> None:
         from avatarsite import desk  # noqa: PLC0415
         from avatarsite.inbox.sources import register_source  # noqa: PLC0415 -- models need the app registry
+        from avatarsite.monitoring.metrics import register_reader  # noqa: PLC0415
         from avatarsite.queue import due_rows, jobs  # noqa: PLC0415
         from billing.verify.verification import register_check  # noqa: PLC0415
-        from studio import checks, webhooks  # noqa: F401, PLC0415
+        from studio import checks, metrics, webhooks  # noqa: F401, PLC0415
         from studio.labels import register_studio_names  # noqa: PLC0415
         from studio.pipeline import offer_days, overdue, standing  # noqa: PLC0415
         from studio.pipeline.audit import renders_agree_with_the_ledger  # noqa: PLC0415
@@ -31,6 +32,8 @@ class StudioConfig(AppConfig):
             register_source(provider, event_id=webhooks.event_id, act=webhooks.act)
         register_outages()
         due_rows.register(*overdue.KINDS, **overdue.CLAUSES)
+        register_reader("renders", metrics.read_renders)
+        register_reader("offers", metrics.read_offers)
         jobs.register("studio.watch", cluster=jobs.WATCH)
         jobs.register("studio.ingest", timeout=900)  # a copy may have to be converted
         jobs.register("studio.deliver", timeout=900)

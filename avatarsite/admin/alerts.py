@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from avatarsite.admin.base import ModelAdmin, Work
 from avatarsite.admin.columns import age
 from avatarsite.admin.read_only import Kept
-from avatarsite.alerts import close_alert
+from avatarsite.alerts import close_by_hand
 from avatarsite.models import Alert
 
 
@@ -26,12 +26,24 @@ class AlertAdmin(Kept, ModelAdmin[Alert]):
     list_filter = ("kind", ("closed_at", admin.EmptyFieldListFilter), "last_at")
     search_fields = ("key", "message")
     ordering = ("closed_at", "-last_at")
-    readonly_fields = ("kind", "key", "message", "detail", "count", "first_at", "last_at", "closed_at")
+    fields = (
+        *("kind", "key", "message", "what_to_do", "how_it_closes"),
+        *("detail", "count", "first_at", "last_at", "closed_at"),
+    )
+    readonly_fields = fields
     actions = ("close",)
+
+    @admin.display(description="what to do")
+    def what_to_do(self, alert: Alert) -> str:
+        return alert.of_kind.what_to_do
+
+    @admin.display(description="how it closes")
+    def how_it_closes(self, alert: Alert) -> str:
+        return alert.of_kind.how_it_closes
 
     @admin.action(description="Close", permissions=["change"])
     def close(self, request: HttpRequest, alerts: QuerySet[Alert]) -> None:
-        closed = [alert for alert in alerts if close_alert(alert.kind, alert.key)]
+        closed = [alert for alert in alerts if close_by_hand(alert)]
         for alert in closed:
             self.log_change(request, alert, "Closed.")
         self.message_user(request, f"{len(closed)} closed.")

@@ -16,9 +16,13 @@ from avatarsite.alerts import raise_alert
 from avatarsite.desk import Waiting, age_of
 from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.inbox.sources import SOURCES, EventRejected
+from avatarsite.monitoring.metrics import SLOW, counter, histogram
 from avatarsite.queue import jobs
 
 logger = logging.getLogger(__name__)
+
+HANDLED = counter("webhooks_in", "Tries at webhooks that came in, by what came of them.", "source", "outcome")
+LAG = histogram("webhook_in_lag_seconds", "From a webhook's coming to its end.", "source", buckets=SLOW)
 
 MAX_BODY = 256 * 1024
 MAX_TRIES = 8
@@ -134,6 +138,7 @@ def _claim(event: InboundEvent) -> bool:
 
 
 def _put_off(event: InboundEvent, why: str) -> None:
+    HANDLED.labels(event.source, "failed").inc()
     again = None if event.tries >= MAX_TRIES else timezone.now() + timedelta(seconds=5 * 2**event.tries)
     if again is None:
         told = f"{event} failed {event.tries} times and is not tried again: {why} Handle it again in the admin site."
@@ -142,9 +147,12 @@ def _put_off(event: InboundEvent, why: str) -> None:
 
 
 def _close(event: InboundEvent, status: SignatureStatus, outcome: str) -> None:
+    now = timezone.now()
     InboundEvent.objects.filter(pk=event.pk).update(
-        signature_status=status, outcome=outcome, handled_at=timezone.now(), next_try_at=None
+        signature_status=status, outcome=outcome, handled_at=now, next_try_at=None
     )
+    HANDLED.labels(event.source, "handled" if status == SignatureStatus.VALID else "refused").inc()
+    LAG.labels(event.source).observe((now - event.received_at).total_seconds())
 
 
 def _event_id(source: str, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> str:

@@ -22,9 +22,12 @@ from django.utils import timezone
 from avatarsite.alerts import raise_alert
 from avatarsite.mail.messages import PATIENCE, build_message
 from avatarsite.mail.models import MailLease, MailMessage, MailState
+from avatarsite.monitoring.metrics import counter
 from avatarsite.queue import jobs
 
 logger = logging.getLogger(__name__)
+
+TRIES = counter("mails", "Tries to send a mail, by what came of them.", "outcome")
 
 ROUND = 1
 # With the waits for the slowest server (EMAIL_TIMEOUT, at each step) still within the task's time.
@@ -118,6 +121,7 @@ def _send(mail: MailMessage) -> _Outcome:
         # Whatever is wrong with this message is nothing to the others.
         logger.exception("The mail %s can't be written", mail.pk)
         outcome, error = _Outcome.REFUSED, broken
+    TRIES.labels(outcome.value).inc()
     if outcome == _Outcome.SENT:
         _mark(mail, MailState.SENT)
     elif mail.give_up_at <= timezone.now():

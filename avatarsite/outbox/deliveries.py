@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from avatarsite.monitoring.metrics import SLOW, counter, histogram
 from avatarsite.outbox import signing
 from avatarsite.outbox.mail import mail_endpoint
 from avatarsite.outbox.models import Attempt, Delivery, DeliveryState, Endpoint, EndpointState
@@ -30,6 +31,9 @@ from avatarsite.outbox.retries import (
 from avatarsite.workspaces.encryption import Unreadable, decrypt
 
 logger = logging.getLogger(__name__)
+
+SENT = counter("webhooks_out", "Tries at webhooks to customers, by what came of them.", "outcome")
+LAG = histogram("webhook_out_lag_seconds", "From an event to its delivery.", buckets=SLOW)
 
 # Longer than a post takes: whoever has a claim that runs out is dead, and its delivery is anybody's again.
 LEASE = timedelta(seconds=4 * SECONDS)
@@ -125,6 +129,9 @@ def record(claimed: ClaimedDelivery, answer: Answer, now: datetime) -> bool:
         row.save()
         if endpoint.state != before:
             mail_endpoint(endpoint)
+    SENT.labels("delivered" if answer.taken else "failed").inc()
+    if answer.taken:
+        LAG.observe((now - row.event.created_at).total_seconds())
     return answer.taken
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -29,6 +29,15 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class Depth:
+    """``at_work`` are taken; a worker that dies leaves its own there until their time has run out."""
+
+    due: int = 0
+    at_work: int = 0
+    oldest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterDepth:
     """``waiting`` counts those that are being worked on, too; ``oldest`` is since when the first has been due."""
 
@@ -38,8 +47,16 @@ class ClusterDepth:
     workers: list[Worker]
 
 
+def depths() -> dict[str, Depth]:
+    """One query, by the queue's own columns: a task's ``lock`` is when it is due, first and after it was taken."""
+    due = Q(lock__lte=timezone.now())
+    counted = {"due": Count("pk", filter=due), "at_work": Count("pk", filter=~due), "oldest": Min("lock", filter=due)}
+    rows = OrmQ.objects.order_by().values_list("key").annotate(**counted)
+    return {name: Depth() for name in jobs.CLUSTERS} | {key: Depth(*found) for key, *found in rows}
+
+
 def of_each_cluster() -> list[ClusterDepth]:
-    queued = {row["key"]: row for row in OrmQ.objects.values("key").annotate(count=Count("pk"), oldest=Min("lock"))}
+    queued = depths()
     busy = {
         (row["worker"], row["cluster"]): row["count"]
         for row in BusyWorker.objects.filter(until__gt=timezone.now())
@@ -50,8 +67,7 @@ def of_each_cluster() -> list[ClusterDepth]:
     for sign in Canary.objects.order_by("-stamped_at"):
         worker = Worker(sign.worker, sign.stamped_at, busy.get((sign.worker, sign.cluster), 0))
         workers.setdefault(sign.cluster, []).append(worker)
-    nothing = {"count": 0, "oldest": None}
     return [
-        ClusterDepth(cluster, queued.get(cluster, nothing)["count"], queued.get(cluster, nothing)["oldest"], found)
+        ClusterDepth(cluster, (depth := queued.get(cluster, Depth())).due + depth.at_work, depth.oldest, found)
         for cluster, found in workers.items()
     ]

@@ -24,6 +24,7 @@ from avatarsite.queue import jobs
 logger = logging.getLogger(__name__)
 
 STAMP_EVERY_SECONDS = 1.0
+SILENT_SECONDS = 60  # after which a cluster counts as silent; its supervisor starts it again much sooner
 # A task that waits for somebody else's server may fill its worker for longer than the canary may be silent, so each
 # announces itself; after its own limit, and some, even it counts as dead.
 SOME = timedelta(seconds=30)
@@ -66,6 +67,18 @@ def ages() -> dict[str, float]:
         age = (timezone.now() - row.stamped_at).total_seconds()
         newest[row.cluster] = min(age, newest.get(row.cluster, age))
     return newest
+
+
+def words() -> dict[str, str]:
+    """Of each cluster "ok", or how it is silent; a cluster that nobody runs is "not running"."""
+    found = ages()
+    return {name: _word(found.get(name)) for name in jobs.CLUSTERS}
+
+
+def _word(age: float | None) -> str:
+    if age is None:
+        return "not running"
+    return "ok" if age < SILENT_SECONDS else f"silent for {age:.0f} s"
 
 
 def _stamp(**_: Any) -> None:

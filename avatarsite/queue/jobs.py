@@ -14,6 +14,8 @@ from typing import Any
 
 from django_q.tasks import async_task
 
+from avatarsite.monitoring import logs
+
 MAIN, WATCH = "main", "watch"
 CLUSTERS = (MAIN, WATCH)
 
@@ -66,7 +68,10 @@ def enqueue(name: str, /, *, cluster: str = "", **arguments: Any) -> None:
     vanishes with a rollback.
     """
     json.dumps(arguments)
-    async_task(path_of(name), **arguments, q_options=options_of(name, cluster=cluster))
+    options = options_of(name, cluster=cluster)
+    if request := logs.current("request"):
+        options["group"] = request  # so that the lines of both can be found together
+    async_task(path_of(name), **arguments, q_options=options)
 
 
 def options_of(name: str, *, cluster: str = "") -> dict[str, Any]:

@@ -28,6 +28,7 @@ from django.utils import timezone
 from django_q.cluster import Cluster
 from django_q.conf import Conf
 
+from avatarsite.monitoring import tasks
 from avatarsite.queue import failed_tasks, heartbeat, jobs
 from avatarsite.queue.schedules import sync_schedules
 
@@ -144,6 +145,7 @@ def _be_a_cluster(name: str, worker: str, pipe: Connection, held_open: Connectio
     with suppress(OSError):
         Path("/proc/self/comm").write_text(f"cluster-{name}")  # for ps
     heartbeat.connect(worker, name)
+    tasks.connect()
     failed_tasks.connect()
     # django-q2 takes a cluster's settings once, when it is loaded, by the environment; here it has been loaded.
     Conf.CLUSTER_NAME = name

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
@@ -24,10 +25,22 @@ RESTART_PAUSE = 1.0  # for one that dies as it starts
 
 
 class Processes:
-    """``count`` processes that answer on one listening socket, until SIGTERM or SIGINT."""
+    """``count`` processes that answer on one listening socket, until SIGTERM or SIGINT.
 
-    def __init__(self, application: Application, bind: tuple[str, int], *, count: int, threads: int) -> None:
+    Each calls what it is ``started_with`` before it serves.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        bind: tuple[str, int],
+        *,
+        count: int,
+        threads: int,
+        started_with: Sequence[Callable[[], None]] = (),
+    ) -> None:
         self._application, self._threads, self._count = application, threads, count
+        self._started_with = started_with
         family = socket.AF_INET6 if ":" in bind[0] else socket.AF_INET
         self._listening = socket.create_server(bind, family=family, backlog=BACKLOG)
         self._listening.setblocking(False)
@@ -63,6 +76,8 @@ class Processes:
         os.close(self._go_on)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         threading.Thread(target=self._end_with_parent, daemon=True).start()
+        for begin in self._started_with:
+            begin()
         serve(self._application, [self._listening], self._threads)
 
     def _end_with_parent(self) -> None:

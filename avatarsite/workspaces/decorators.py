@@ -15,6 +15,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
+from avatarsite.monitoring import logs
 from avatarsite.workspaces.access import Action, demand, membership
 from avatarsite.workspaces.last_seen import remember
 from avatarsite.workspaces.models import Member, User, Workspace
@@ -57,6 +58,7 @@ def workspace_view(
                 raise Http404
             demand(member, action if request.method in SAFE else post or action)
             request.member, request.workspace = member, member.workspace
+            logs.is_about(workspace=str(member.workspace_id))
             remember(request, member.workspace)
             return _private(view(request, *args, **kwargs))
 

@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from avatarsite.audit.record import record
+from avatarsite.monitoring import logs
 from avatarsite.workspaces.access import Action, demand, scopes_within
 from avatarsite.workspaces.create import tidy_name
 from avatarsite.workspaces.errors import NotAllowed, TokenRefused
@@ -77,6 +78,7 @@ def token_of(secret: str) -> ApiToken | None:
         return None
     token.scopes = scopes_now(token)
     _stamp(token)
+    logs.is_about(workspace=str(token.workspace_id))
     return token
 
 

@@ -187,7 +187,7 @@ def _again(webhook: GatewayWebhook, answer: str) -> bool:
 def _end(webhook: GatewayWebhook, state: WebhookState, answer: str) -> bool:
     ended = _move(webhook, state=state, next_try_at=None, ended_at=timezone.now(), last_answer=answer[:300])
     if ended and state == WebhookState.GIVEN_UP:
-        logger.warning("%s was given up: %s", webhook.key, answer)
+        logger.warning("%s was given up", webhook.key)
     return ended and state == WebhookState.DELIVERED
 
 

@@ -179,7 +179,7 @@ def _asked_to_stop(job: ProviderJob) -> CancelAnswer | None:
     try:
         return http.run(registry.provider_of(job.offer).cancel, handle_of(job))
     except ProviderError as error:
-        logger.warning("%s: cancel did not reach %s: %s", job.render_id, job.offer, error)
+        logger.warning("%s: cancel did not reach %s: %s", job.render_id, job.offer, error.failure.named)
         return None
 
 

@@ -51,7 +51,7 @@ def deliver_video(render_id: str) -> bool:
     except _Lost:
         return False
     except (ProviderError, OSError) as error:
-        logger.warning("%s: delivery %s failed: %s", render_id, delivery.tries, error)
+        logger.warning("%s: delivery %s failed: %s", render_id, delivery.tries, type(error).__name__)
         return _again(delivery, f"No answer: {error}")
     return _answered(delivery, status)
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
 from avatarsite.queue import jobs
+from studio.metrics import count_job
 from studio.models import JobStatus, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline import health
@@ -54,6 +55,7 @@ def apply_report(job_id: str, report: JobReport) -> bool:
         if not written:
             return False
         if report.status.value in ENDED_STATUSES:
+            count_job(job.offer, report.status)
             # As it stands now: the answer to the submit may have been stored since the job was read.
             _move(Render.objects.select_related("hold").get(pk=job.render_id), job, report)
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from avatarsite.queue import jobs
+from studio.metrics import count_move
 from studio.models import Render, RenderEvent, RenderState
 from studio.models.renders import ALIVE
 from studio.pipeline.events import record_event
+
+logger = logging.getLogger(__name__)
 
 S = RenderState
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -49,7 +53,7 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
     Compare-and-set on the state and the number of tries; the history row and the fields in ``also`` are written in the
     same transaction. On success the instance is up to date.
     """
-    was = render.state
+    was, since = render.state, render.state_since
     if to not in TRANSITIONS[was]:
         raise IllegalTransition(f"{render.id} can't go from {was} to {to}.")
     now = timezone.now()
@@ -74,6 +78,8 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
         for name, value in fields.items():
             setattr(render, name, value)
         record_event(render, was=was)
+        logger.info("%s is %s", render.pk, render.state)
+        count_move(render, was=was, since=since, now=now)
     return True
 
 

@@ -19,6 +19,7 @@ from avatarsite.alerts import raise_alert
 from avatarsite.queue import jobs
 from billing.models import Price
 from studio.media.normalise import NormaliseFailed
+from studio.metrics import count_submission, timed_call
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.pipeline import health, states
 from studio.pipeline.cancel import finish_cancelled, leave
@@ -53,6 +54,12 @@ class Claimed:
     def asked_at(self) -> datetime:
         """When the provider was asked, as far as it's known: this claim may have sent the job, or looked for it."""
         return max(self.claimed_at, self.job.sent_at or self.claimed_at)
+
+
+def names_of(claimed: Claimed) -> dict[str, str]:
+    """What its lines in the log are about."""
+    render = claimed.render
+    return {"workspace": str(render.workspace_id), "render": render.pk, "job": claimed.job.pk}
 
 
 def due_submits() -> QuerySet[Render]:
@@ -136,15 +143,18 @@ async def send(claimed: Claimed) -> Submission | None:
         rejected = Submission(Answer.REJECTED, failure=Failure(Fault.INPUT, "not_normalised", str(error)))
         return rejected if job.sent_at is None else Submission(Answer.UNKNOWN, failure=rejected.failure)
     if job.sent_at is not None:
-        return _of_a_second_asking(await provider.recover(order))
+        with timed_call(provider.name, "recover"):
+            return _of_a_second_asking(await provider.recover(order))
     try:
-        order = await provider.prepare(order)
+        with timed_call(provider.name, "prepare"):
+            order = await provider.prepare(order)
     except ProviderError as error:
         # Nothing has been asked for yet, so nothing can have been accepted.
         return Submission(Answer.REJECTED, failure=error.failure, retry_after_seconds=error.retry_after_seconds)
     if not await sync_to_async(_mark_sent)(claimed):
         return None
-    return await provider.submit(order)
+    with timed_call(provider.name, "submit"):
+        return await provider.submit(order)
 
 
 def _build_order(render: Render, job: ProviderJob) -> RenderOrder:
@@ -179,6 +189,7 @@ def _mark_sent(claimed: Claimed) -> bool:
 
 def record(claimed: Claimed, submission: Submission) -> bool:
     """Store the provider's answer to a submit and move the render on."""
+    count_submission(claimed.job.offer, submission)
     if submission.outcome is Answer.ACCEPTED:
         return _accepted(claimed.render, claimed.job, submission)
     if submission.outcome is Answer.REJECTED:
@@ -306,7 +317,7 @@ def _unknown(claimed: Claimed, submission: Submission) -> bool:
     render, job = claimed.render, claimed.job
     failure = submission.failure or Failure(Fault.UNKNOWN, "no_answer", "")
     _store(job, submission, outcome=Outcome.UNKNOWN, failure_code=failure.code, failure_message=failure.message)
-    logger.warning("%s: not known yet whether %s took it: %s", render.pk, job.offer, failure.message)
+    logger.warning("%s: not known yet whether %s took it: %s", render.pk, job.offer, failure.named)
     if render.tries == 1:
         health.note_failure(job.offer, failure, asked_at=claimed.asked_at)
     if render.tries == 8:

@@ -158,14 +158,14 @@ class Provider(ABC):
 
     def _looked_at(self, job: JobHandle, report: JobReport) -> JobReport:
         if report.status is JobStatus.UNKNOWN:
-            logger.warning("%s: job %s has a status that we do not know: %r", self.name, job.reference, report.raw)
+            logger.warning("%s: job %s has a status that we do not know", self.name, job.reference)
         return report
 
     async def _guarded(self, order: RenderOrder, call: Any) -> Submission:
         try:
             submission: Submission = await call(order)
         except ProviderError as error:
-            logger.warning("%s: submit of %s is in doubt: %s", self.name, order.reference, error)
+            logger.warning("%s: submit of %s is in doubt: %s", self.name, order.reference, error.failure.named)
             return Submission(Outcome.UNKNOWN, failure=error.failure)
         except Exception as error:
             logger.exception("%s: submit of %s broke", self.name, order.reference)

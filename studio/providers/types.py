@@ -94,6 +94,11 @@ class Failure:
     message: str
     retryable: bool = False
 
+    @property
+    def named(self) -> str:
+        """For a log: without the provider's words, which may repeat the customer's."""
+        return f"{self.fault}: {self.code}"
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -24,7 +25,7 @@ from django.urls import reverse
 from django.utils.crypto import get_random_string
 
 from studio.storage.filenames import download_name
-from studio.storage.types import Listed, Window
+from studio.storage.types import Listed, StoreFailed, Window
 
 if TYPE_CHECKING:
     from studio.media.video.growing_file import Growing
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from studio.storage.s3_parts import Parts
 
 LINK_SALT = "studio.storage.local.link"
+MIN_FREE_BYTES = 200_000_000  # a long video and what is made of it
 STAMP = re.compile("[0-9a-f]{1,12}")
 
 
@@ -79,6 +81,15 @@ def flush(path: Path) -> None:
         os.close(place)
 
 
+def why_away() -> str:
+    """Why nothing can be stored now, as a sentence; "" when it can. Known within two seconds, whatever hangs."""
+    try:
+        cast("PrivateFiles | PrivateBucket", default_storage).knock()
+    except StoreFailed as error:
+        return str(error)
+    return ""
+
+
 def listed(folder: str) -> Iterator[Listed]:
     """Everything that is stored under a folder, at any depth."""
     storage = cast("PrivateFiles | PrivateBucket", default_storage)
@@ -102,6 +113,16 @@ class PrivateFiles(FileSystemStorage):
             directory_permissions_mode=0o750,
             allow_overwrite=allow_overwrite,
         )
+
+    def knock(self) -> None:
+        """Raises StoreFailed when no file could be written."""
+        place = Path(self.location)
+        while not place.exists():
+            place = place.parent  # it is made with the first file
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise StoreFailed(f"The folder of stored files can't be written to: {place}.")
+        if shutil.disk_usage(place).free < MIN_FREE_BYTES:
+            raise StoreFailed(f"The disk of the stored files is full: less than {MIN_FREE_BYTES // 1_000_000} MB free.")
 
     def _save(self, name: str, content: File[Any]) -> str:
         """Written beside and moved into place, so that nobody ever reads half a file."""

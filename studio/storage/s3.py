@@ -74,6 +74,11 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
         with in_our_words():
             yield
 
+    def knock(self) -> None:
+        """Raises StoreFailed when the bucket does not answer."""
+        with self._reached():
+            pass
+
     def _open(self, name: str, mode: str = "rb") -> Any:
         """Comes whole before anybody reads it: a bucket that breaks off is no end of a file."""
         with self._reached():

@@ -33,11 +33,18 @@ class Command(BaseCommand):
         assert get_resolver().reverse_dict is not None  # noqa: S101
         for path in settings.WARM_UP:
             import_string(path)()
+        started_with = [import_string(path) for path in settings.STARTED_WITH]
         connections.close_all()  # a connection must not have two owners
         gc.collect()
         gc.freeze()
         try:
-            processes = Processes(application, bind, count=options["processes"], threads=options["threads"])
+            processes = Processes(
+                application,
+                bind,
+                count=options["processes"],
+                threads=options["threads"],
+                started_with=started_with,
+            )
         except OSError as error:
             raise CommandError(f"{options['bind']} can’t be listened on: {error.strerror}.") from error
         processes.run()

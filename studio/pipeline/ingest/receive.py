@@ -52,7 +52,7 @@ def ingest_render(render_id: str) -> bool:
         try:
             made = _bring_home(render, job, folder)
         except (CopyFailed, ConversionFailed, ProviderError, UnreadableVideo, OSError) as error:
-            logger.warning("%s: copy %s failed: %s", render.pk, render.tries, error)
+            logger.warning("%s: copy %s failed: %s", render.pk, render.tries, type(error).__name__)
             return _again(render, str(error))
     done = settle_render(render, **made)
     if done:

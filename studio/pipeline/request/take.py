@@ -10,11 +10,13 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from avatarsite.monitoring import logs
 from avatarsite.queue import jobs
 from avatarsite.workspaces.models import ApiToken, User
 from billing.budgets.notices import note_refusal
 from billing.holds import holds
 from studio.errors import RequestRefused
+from studio.metrics import count_request
 from studio.models import Render, RenderEvent, RenderGroup, RenderState, Upload
 from studio.models.renders import render_id
 from studio.pipeline.events import record_event
@@ -225,6 +227,8 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
     RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=now)
     record_event(render)
     jobs.enqueue("studio.watch")
+    count_request(render)
+    logs.is_about(render=render.pk)
     return render
 
 

@@ -20,13 +20,15 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import close_old_connections
 from django.utils import timezone
 
+from avatarsite.monitoring import logs
 from avatarsite.queue import jobs
 from avatarsite.queue.sweeping import tell_failure
+from studio.metrics import count_no_answer, timed_call
 from studio.models import ProviderJob
 from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline.orders import handle_of
 from studio.pipeline.reports import apply_report, note_refusal
-from studio.pipeline.submit import Claimed, send
+from studio.pipeline.submit import Claimed, names_of, send
 from studio.pipeline.watch import lease
 from studio.pipeline.watch.rate_limit import RateLimiters
 from studio.pipeline.watch.rows import (
@@ -199,6 +201,7 @@ class _Watch:
         task.add_done_callback(self.sends.discard)
 
     async def _send(self, claimed: Claimed) -> None:
+        logs.is_about(**names_of(claimed))
         try:
             limiter = self.limiters.of(registry.offer(claimed.job.offer).provider)
             await limiter.wait("submit")
@@ -236,6 +239,8 @@ class _Watch:
     async def _ask(self, provider: str, asked: list[Tracked]) -> None:
         """One question, about all of ``asked``."""
         asked_at = timezone.now()
+        if len(asked) == 1:
+            logs.is_about(render=asked[0].render, job=asked[0].pk)
         try:
             told = await _answers(provider, asked)
         finally:
@@ -259,8 +264,9 @@ class _Watch:
     def _not_told(self, job: Tracked, error: ProviderError, asked_at: datetime) -> None:
         """The poll failed, which is not to say that the render failed."""
         job.failures += 1
+        count_no_answer(job.provider, "check", error.failure)
         wait = error.retry_after_seconds or min(2.0**job.failures, 60.0)
-        logger.info("%s: check at %s told nothing: %s", job.render, job.offer, error)
+        logger.info("%s: check at %s told nothing: %s", job.render, job.offer, error.failure.named)
         if error.failure.fault is Fault.RATE_LIMIT:
             self.limiters.of(job.provider).too_much("poll", error.retry_after_seconds, asked_at=asked_at.timestamp())
         now = time.monotonic()
@@ -276,7 +282,8 @@ class _Watch:
 async def _answers(provider: str, asked: list[Tracked]) -> list[JobReport | ProviderError]:
     """What the provider says of each; where one of several breaks our reading, each is asked about by itself."""
     try:
-        return await registry.provider(provider).check_many([job.handle for job in asked])
+        with timed_call(provider, "check"):
+            return await registry.provider(provider).check_many([job.handle for job in asked])
     except Exception as error:  # noqa: BLE001 -- told, once it's known which it is
         if len(asked) > 1:
             return [(await _answers(provider, [job]))[0] for job in asked]

@@ -12,13 +12,14 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from avatarsite.inbox.models import InboundEvent, SignatureStatus
+from avatarsite.monitoring import logs
 from avatarsite.queue.sweeping import contained, each, tell_failure
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline.orders import handle_of
 from studio.pipeline.places import next_in_turn
 from studio.pipeline.reports import apply_report, note_refusal, store_progress
-from studio.pipeline.submit import Claimed, claim, due_submits, record
+from studio.pipeline.submit import Claimed, claim, due_submits, names_of, record
 from studio.pipeline.watch import lease
 from studio.pipeline.watch.lease import Alarm
 from studio.pipeline.watch.schedule import Tracked
@@ -154,14 +155,20 @@ def _apply(reports: Sequence[tuple[str, JobReport]]) -> list[str]:
 
 
 def _apply_one(told: tuple[str, JobReport]) -> tuple[str, JobReport]:
-    apply_report(*told)
+    with logs.about(job=told[0]):
+        apply_report(*told)
     return told
 
 
 def record_all(answers: Iterable[tuple[Claimed, Submission]]) -> None:
     close_old_connections()
     named = [(claimed.render, claimed, submission) for claimed, submission in answers]
-    each(named, lambda one: record(*one[1:]), "Storing a provider’s answer to what was sent")
+    each(named, lambda one: _record(*one[1:]), "Storing a provider’s answer to what was sent")
+
+
+def _record(claimed: Claimed, submission: Submission) -> None:
+    with logs.about(**names_of(claimed)):
+        record(claimed, submission)
 
 
 def note_refusals(refusals: Mapping[str, Refusal]) -> None:

@@ -27,7 +27,7 @@ async def upload(media: MediaInput, *, headers: dict[str, str], bases: http.Base
     try:
         return await _with_token(media, content, headers)
     except ProviderError as error:
-        logger.warning("fal's file network did not take %s, trying its older way: %s", media.name, error)
+        logger.warning("fal's file network did not take %s, trying its older way: %s", media.name, error.failure.named)
     return await _by_initiating(media, content, headers, bases)
 
 

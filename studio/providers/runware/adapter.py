@@ -130,7 +130,7 @@ class RunwareProvider(RemoteProvider):
         why = why_at_all(answer, [*objects_at(answer.body, "errors"), *objects_at(answer.body, "error")])
         if why.fault in AT_THE_DOOR:
             raise told_nothing(answer, why)
-        logger.warning("Runware did not store %s, so it goes into the task: %s", media.name, why.message)
+        logger.warning("Runware did not store %s, so it goes into the task: %s", media.name, why.named)
         return content
 
     # --- Watch -----------------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def everything_happens(cast: Cast, settings: Any) -> Counter[tuple[str, str]]:
         workspace=house, customer=customer, origin=Origin.AUTOMATIC, amount_cents=2000, livemode=False
     )
     auto_topup.fail(top_up, "The card was declined.")
-    raise_alert("provider_down", "acme", "Acme does not answer.")
+    raise_alert("offer_paused", "acme", "Acme does not answer.")
     render = ask(make_studio())
     Render.objects.filter(pk=render.pk).update(requested_by=cast.bob, created_at=timezone.now() - timedelta(hours=1))
     Member.objects.create(workspace=render.workspace, user=cast.bob)
@@ -72,7 +72,7 @@ def everything_happens(cast: Cast, settings: Any) -> Counter[tuple[str, str]]:
     assert owed == Counter(
         [(kind, to) for kind in ("topup_low", "topup_ceiling", "topup_failed") for to in (ALICE, DORA)]
         + [(kind, to) for kind in ("summary", "budget", "endpoint") for to in (ALICE, DORA)]
-        + [("alert", OPS), ("render_ended", BOB), ("invitation", ADA), ("password_reset_key", BOB)]
+        + [("alert_offer_paused", OPS), ("render_ended", BOB), ("invitation", ADA), ("password_reset_key", BOB)]
     )
     return owed
 

@@ -185,19 +185,19 @@ def test_who_may_only_look_can_do_nothing(looker: Client, house: Workspace) -> N
     health.close_circuit(shop.OFFER)
     render = shop.rendering(house, "Running")
     opened()
-    raise_alert("other", "key", "Look at it.")
+    raise_alert("task_failed", "key", "Look at it.")
     for model, action, row in (
         ("studio_offerhealth", "close_now", shop.OFFER),
         ("studio_render", "fail_and_release", render.pk),
         ("studio_render", "cancel", render.pk),
-        ("site_alert", "close", Alert.objects.get(kind="other").pk),
+        ("site_alert", "close", Alert.objects.get(kind="task_failed").pk),
     ):
         assert looker.get(reverse(f"admin:{model}_changelist")).status_code == 200
         act(looker, model, action, row, reason="No.")
     render.refresh_from_db()
     assert (render.state, render.cancel_requested_at) == (RenderState.RENDERING, None)
     assert OfferHealth.objects.get(pk=shop.OFFER).open_until is not None
-    assert Alert.objects.get(kind="other").closed_at is None
+    assert Alert.objects.get(kind="task_failed").closed_at is None
 
 
 def given_up(client: Client, row: Render, reason: str | None) -> tuple[int, str]:
