@@ -65,6 +65,10 @@ GONE = [
     'field RenderBodyRequest.quote {"maxLength": 1000, *',
 ]
 ADDED = [
+    # /healthz says that the process lives, whatever is away; whether the site can serve is now /readyz.
+    "url readyz",
+    "url metrics",
+    "command check_queue",
     "command sockets",
     "command verify_storage",
     "command web",

@@ -160,7 +160,7 @@ PROVIDER_KEYS = ("RUNWARE_API_KEY", "FAL_KEY", "AIMLAPI_KEY")
 NEEDS = {
     "providers": set[str](),
     "mail": set[str](),
-    "database": set(DOORS) - {"asset", "front page", "sign-in"},
+    "database": set(DOORS) - {"/healthz", "asset", "front page", "sign-in"},
     "cache": set[str](),
     "bucket": {"upload"},
 }
@@ -182,6 +182,7 @@ def knock(house: House) -> Usual:
 
 def check(house: House, part: str, how: str, usual: Usual, record: Callable[[str, object], None]) -> None:
     found = knock(house)
+    check_readiness(house, part)
     for name, (status, seconds, retry_after) in found.items():
         record(
             *row(
@@ -192,9 +193,23 @@ def check(house: House, part: str, how: str, usual: Usual, record: Callable[[str
         assert seconds < SECONDS + SCHEDULING, f"{name} took {seconds:.1f} s"
         if name in NEEDS[part]:
             assert status == 503, f"{name} answered {status}"
-            assert retry_after or name == "/healthz"
+            assert retry_after
         else:
             assert status == usual[name][0], f"{name} answered {status}"
+
+
+def check_readiness(house: House, part: str) -> None:
+    """/healthz lives on and names the part; /readyz is not ready because of it, and says so as soon as all else."""
+    with house.site.client() as client:
+        alive = health(house.site, client).json()
+        began = time.monotonic()
+        ready = client.get(f"{house.site.address}/readyz")
+        assert time.monotonic() - began < SECONDS + SCHEDULING
+    assert alive["status"] == "alive"
+    assert (alive["database"] == "unreachable") == (part == "database")
+    failing = {name for name, word in ready.json()["checks"].items() if word == "failing"}
+    assert (ready.status_code, "Retry-After" in ready.headers) == (503, True)  # no worker runs here, at any time
+    assert ("database" in failing, "storage" in failing) == (part == "database", part == "bucket")
 
 
 def test_each_part_hung_and_gone(house: House, record_property: Callable[[str, object], None]) -> None:

@@ -101,6 +101,8 @@ NO_PAGES = {
     "card_new",
     "file",
     "healthz",
+    "metrics",
+    "readyz",
     "hook",
     "invitation_link",
     "invitation_resend",
