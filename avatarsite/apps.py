@@ -25,6 +25,7 @@ class SiteConfig(AppConfig):
         desk.register_panel("Queue", model="site.Alert", template="admin/desk/queue.html", ask=depth.of_each_cluster)
         post_migrate.connect(switches.create_missing, sender=self, dispatch_uid="site.switches")
         register_reader("queue", readers.read_queue)
+        register_reader("due", readers.read_due)
         register_reader("alerts", readers.read_alerts)
         jobs.register("avatarsite.send_webhooks", cluster=jobs.WATCH)
         jobs.register("avatarsite.forget_idempotency_records", every_minutes=10)

@@ -1,4 +1,4 @@
-"""What the site's own rows say for ``/metrics``: the queue, its clusters, open alerts."""
+"""What the site's own rows say for ``/metrics``: the queue, its clusters, what is due, open alerts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 from avatarsite.models import Alert
 from avatarsite.monitoring.metrics import gauge
 from avatarsite.queue import depth as queue_depth
-from avatarsite.queue import heartbeat
+from avatarsite.queue import due_rows, heartbeat
 
 
 def read_queue() -> Iterator[Metric]:
@@ -24,6 +24,15 @@ def read_queue() -> Iterator[Metric]:
     yield gauge("queue_oldest_seconds", "For how long the oldest task waits.", oldest, "cluster")
     alive = [((name,), float(word == "ok")) for name, word in heartbeat.words().items()]
     yield gauge("cluster_alive", "Whether a cluster of the worker shows signs of life.", alive, "cluster")
+
+
+def read_due() -> Iterator[Metric]:
+    now = timezone.now()
+    found = due_rows.overview()
+    told = "Rows that are due and wait for somebody, by their kind."
+    yield gauge("due_rows", told, [((row.kind,), row.due) for row in found], "kind")
+    ages = [((row.kind,), (now - row.since).total_seconds() if row.since else 0) for row in found]
+    yield gauge("due_oldest_seconds", "For how long the oldest row of a kind has been due.", ages, "kind")
 
 
 def read_alerts() -> Iterator[Metric]:

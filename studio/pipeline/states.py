@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from avatarsite.monitoring import logs
 from avatarsite.queue import jobs
 from studio.metrics import count_move
 from studio.models import Render, RenderEvent, RenderState
@@ -78,7 +79,8 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
         for name, value in fields.items():
             setattr(render, name, value)
         record_event(render, was=was)
-        logger.info("%s is %s", render.pk, render.state)
+        with logs.about(render=render.pk, workspace=str(render.workspace_id)):
+            logger.info("%s is %s", render.pk, render.state)
         count_move(render, was=was, since=since, now=now)
     return True
 

@@ -42,7 +42,7 @@ def operator(settings: Any) -> str:
 def living(*clusters: str) -> None:
     Canary.objects.all().delete()
     now = timezone.now()
-    Canary.objects.bulk_create([Canary(supervisor="s", cluster=name, stamped_at=now) for name in clusters])
+    Canary.objects.bulk_create([Canary(worker="w", cluster=name, stamped_at=now) for name in clusters])
 
 
 def pass_by(span: timedelta) -> None:
