@@ -60,8 +60,8 @@ KINDS: dict[str, AlertKind] = {
     # --- Renders and providers ---
     "offer_paused": AlertKind(
         "An offer is paused",
-        "If it says quota or auth: top up the account at the provider, or set a good key, then use Close circuit under "
-        "Offer health. Otherwise wait: it is tried again by itself, and renders go to the next offer meanwhile.",
+        "If it says quota or auth: top up the account at the provider, or set a good key, then use Close the circuit "
+        "now under Offers. Otherwise wait: it is tried again by itself, and renders go to the next offer meanwhile.",
         "when a render goes well there, or somebody closes the circuit",
     ),
     "unknown_status": AlertKind(

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from avatarsite import switches
 from avatarsite.alerts import close_alert, raise_alert
-from studio.models import JobStatus, OfferHealth, ProviderJob
+from studio.models import JobStatus, OfferHealth, ProviderJob, Render, RenderState
+from studio.pipeline.watch.lease import notify_watcher
 from studio.providers import registry
 from studio.providers.types import Failure, Fault
 
@@ -88,11 +89,14 @@ def state_word(row: OfferHealth, *, now: datetime | None = None) -> str:
 
 
 def close_circuit(offer: str) -> bool:
-    """Let renders through at once: somebody has put right what was wrong. False if it was closed."""
+    """Let renders through at once, those that wait, too: what was wrong is put right. False if it was closed."""
     is_open = OfferHealth.objects.filter(pk=offer, open_until__isnull=False)
     closed = is_open.update(failures=0, open_until=None, reason="", turned_at=timezone.now())
     if closed:
         close_alert("offer_paused", offer)
+        waiting = Render.objects.filter(state=RenderState.QUEUED, offer=offer, next_try_at__gt=timezone.now())
+        if waiting.update(next_try_at=timezone.now()):
+            notify_watcher()
         logger.warning("%s: its circuit was closed by hand", offer)
     return bool(closed)
 
