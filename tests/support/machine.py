@@ -13,7 +13,7 @@ from pathlib import Path
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Program: the package that brings it.
-NEEDED = {str(CHROMIUM): "chromium", "curl": "curl", "bash": "bash"}
+NEEDED = {str(CHROMIUM): "chromium", "curl": "curl", "bash": "bash", "promtool": "prometheus"}
 
 
 def main() -> int:
