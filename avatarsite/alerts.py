@@ -10,10 +10,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from avatarsite.alert_kinds import UnknownAlertKind, kind_of
 from avatarsite.desk import Waiting
 from avatarsite.mail.messages import write_mail
 from avatarsite.models import Alert
+from avatarsite.monitoring.alert_kinds import UnknownAlertKind, kind_of
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ MAIL_KIND_LENGTH = 40
 def raise_alert(kind: str, key: str, message: str, **detail: Any) -> Alert:
     """Open an alert and owe its mail to OPERATOR_EMAIL, or count it on the one that is open. Fine in a transaction.
 
-    Raises UnknownAlertKind for a kind that has no row in ``avatarsite/alert_kinds.py``.
+    Raises UnknownAlertKind for a kind that has no row in ``avatarsite/monitoring/alert_kinds.py``.
     """
     title = kind_of(kind).title
     # Not the message: it may repeat what a provider or a customer has written, and logs are kept elsewhere.
@@ -43,7 +43,9 @@ def raise_alert(kind: str, key: str, message: str, **detail: Any) -> Alert:
 def close_alert(kind: str, key: str) -> bool:
     """What was wrong is right again, by the kind's own rule. Raises UnknownAlertKind for a kind that has none."""
     if not kind_of(kind).closes:
-        raise UnknownAlertKind(f"{kind!r} is closed by a person alone; avatarsite/alert_kinds.py names no rule.")
+        raise UnknownAlertKind(
+            f"{kind!r} is closed by a person alone: its row in KINDS names no rule."
+        )
     return bool(Alert.objects.filter(kind=kind, key=key, closed_at=None).update(closed_at=timezone.now()))
 
 

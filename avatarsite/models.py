@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
-from avatarsite.alert_kinds import KINDS, AlertKind
+from avatarsite.monitoring.alert_kinds import KINDS, AlertKind
 
 
 class Canary(models.Model):

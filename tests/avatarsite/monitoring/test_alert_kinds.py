@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from avatarsite.alert_kinds import KINDS, UnknownAlertKind
 from avatarsite.alerts import close_alert, close_by_hand, raise_alert
 from avatarsite.mail.models import MailLease, MailMessage
 from avatarsite.mail.sender import send_due
 from avatarsite.models import Alert
+from avatarsite.monitoring.alert_kinds import KINDS, UnknownAlertKind
 from tests.avatarsite.mail.conftest import server
 from tests.avatarsite.mail.smtp import MailServer
 from tests.support.paths import ROOT
@@ -76,12 +76,14 @@ def test_the_page_for_operators_lists_the_table() -> None:
     ]
     part = page.partition("## Alerts")[2].partition("\n## ")[0]
     listed = re.findall(r"^\| `[a-z_]+` \|.*\|.*\|.*\|$", part, re.MULTILINE)
-    assert listed == rows, "the table of docs/operations.md is that of avatarsite/alert_kinds.py:\n" + "\n".join(rows)
+    assert listed == rows, (
+        "docs/operations.md has another table than KINDS:\n" + "\n".join(rows)
+    )
 
 
 @pytest.mark.django_db
 def test_no_other_kind_is_taken() -> None:
-    with pytest.raises(UnknownAlertKind, match="'no_such' is not in"):
+    with pytest.raises(UnknownAlertKind, match="'no_such' is not in KINDS"):
         raise_alert("no_such", "key", "Look at it.")
     with pytest.raises(UnknownAlertKind, match="'proxies' is closed by a person alone"):
         close_alert("proxies", "TRUSTED_PROXIES")
