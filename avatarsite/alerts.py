@@ -43,9 +43,7 @@ def raise_alert(kind: str, key: str, message: str, **detail: Any) -> Alert:
 def close_alert(kind: str, key: str) -> bool:
     """What was wrong is right again, by the kind's own rule. Raises UnknownAlertKind for a kind that has none."""
     if not kind_of(kind).closes:
-        raise UnknownAlertKind(
-            f"{kind!r} is closed by a person alone: its row in KINDS names no rule."
-        )
+        raise UnknownAlertKind(f"{kind!r} is closed by a person alone: its row in KINDS names no rule.")
     return bool(Alert.objects.filter(kind=kind, key=key, closed_at=None).update(closed_at=timezone.now()))
 
 

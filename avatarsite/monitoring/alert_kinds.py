@@ -139,6 +139,4 @@ def kind_of(kind: str) -> AlertKind:
     try:
         return KINDS[kind]
     except KeyError:
-        raise UnknownAlertKind(
-            f"{kind!r} is not in KINDS ({__name__}); give it a row there."
-        ) from None
+        raise UnknownAlertKind(f"{kind!r} is not in KINDS ({__name__}); give it a row there.") from None

@@ -76,9 +76,7 @@ def test_the_page_for_operators_lists_the_table() -> None:
     ]
     part = page.partition("## Alerts")[2].partition("\n## ")[0]
     listed = re.findall(r"^\| `[a-z_]+` \|.*\|.*\|.*\|$", part, re.MULTILINE)
-    assert listed == rows, (
-        "docs/operations.md has another table than KINDS:\n" + "\n".join(rows)
-    )
+    assert listed == rows, "docs/operations.md has another table than KINDS:\n" + "\n".join(rows)
 
 
 @pytest.mark.django_db
