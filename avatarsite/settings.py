@@ -466,7 +466,7 @@ AIMLAPI_URL = env.url("AIMLAPI_URL") or "https://api.aimlapi.com"
 # The addresses above are stand-ins of the providers (`make simulate`), and every page says so.
 STAND_INS = env.flag("STAND_INS", default=False)
 
-# --- The admin site's look; its colours are in static/css/desk.css ----------------------------------------------------
+# --- The admin site's look; its colours are in static/css/pages/desk.css ----------------------------------------------------
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Avatar Studio",
@@ -479,8 +479,8 @@ UNFOLD: dict[str, Any] = {
     "COLORS": "avatarsite.admin.site.colours",
     "STYLES": [
         lambda _request: static("css/tokens.css"),
-        lambda _request: static("css/desk.css"),
-        lambda _request: static("css/books.css"),
+        lambda _request: static("css/pages/desk.css"),
+        lambda _request: static("css/pages/books.css"),
     ],
     "SIDEBAR": {"show_search": True, "navigation": "avatarsite.admin.site.navigation"},
 }

@@ -9,7 +9,7 @@ from studio.views import front, new_video, projects, snippets, uploads, video, v
 
 urlpatterns = [
     path("", videos.workspace_home, name="workspace_home"),
-    path("bench/", videos.header_status, name="header_status"),
+    path("header-status/", videos.header_status, name="header_status"),
     path("videos/", videos.videos, name="videos"),
     path("videos/live/", videos.videos_live, name="videos_live"),
     path("videos/new/", new_video.video_new, name="video_new"),

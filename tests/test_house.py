@@ -53,6 +53,7 @@ MADE_UP = {"tests/studio/providers/test_acme.py"}  # the example of docs/adding-
 RENAMED = {
     "admin/gateway/gatewayletter/": "admin/gateway/gatewaywebhook/",
     "admin/inbox/letter/": "admin/inbox/inboundevent/",
+    "w/<slug>/bench/": "w/<slug>/header-status/",
 }
 GONE = [
     # The watch is a task of the queue, and needs no process of its own.

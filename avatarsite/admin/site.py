@@ -83,5 +83,5 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def colours(_request: HttpRequest) -> dict[str, dict[str, str]]:
-    """None within the page, where the policy forbids styles: they are in css/desk.css."""
+    """None within the page, where the policy forbids styles: they are in css/pages/desk.css."""
     return {}

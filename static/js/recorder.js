@@ -95,7 +95,7 @@ function use() {
 }
 
 function offer() {
-  for (const button of document.querySelectorAll(".needs-recorder")) button.hidden = !can;
+  for (const button of document.querySelectorAll("[data-needs-recorder]")) button.hidden = !can;
 }
 
 if (can) {

@@ -42,7 +42,7 @@ PAGES = {
 }  # fmt: skip
 BELONGS_TO = {page: entry for entry, pages in PAGES.items() for page in pages}
 
-# state: (icon, tone, does the icon turn)
+# state: (icon, tone, does the icon spin)
 BADGES: dict[str, tuple[str, str, bool]] = {
     RenderState.QUEUED: ("clock", "busy", False),
     RenderState.SUBMITTING: ("turn", "busy", True),
@@ -124,9 +124,9 @@ def rail_link(context: template.Context, name: str, label: str, icon: str) -> di
 
 @register.inclusion_tag("components/badge.html")
 def state_badge(render: Render) -> dict[str, Any]:
-    icon, tone, turning = BADGES[render.state]
+    icon, tone, spin = BADGES[render.state]
     label = "Stopping" if is_stopping(render) else RenderState(render.state).label
-    return {"label": label, "icon": icon, "tone": tone, "turning": turning}
+    return {"label": label, "icon": icon, "tone": tone, "spin": spin}
 
 
 @register.filter
