@@ -30,6 +30,7 @@ lint: .venv/.dev-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	find templates -name '*.html' -not -path 'templates/admin/*' | xargs $(BIN)/djhtml --check --tabwidth 2
 
 types: .venv/.dev-ready
 	$(BIN)/mypy

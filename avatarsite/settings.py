@@ -466,7 +466,7 @@ AIMLAPI_URL = env.url("AIMLAPI_URL") or "https://api.aimlapi.com"
 # The addresses above are stand-ins of the providers (`make simulate`), and every page says so.
 STAND_INS = env.flag("STAND_INS", default=False)
 
-# --- The admin site's look; its colours are in static/css/pages/desk.css ----------------------------------------------------
+# --- The admin site's look; its colours are in static/css/pages/desk.css --------------------------------------------
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Avatar Studio",

@@ -15,7 +15,7 @@ CSS, JS, TEMPLATES = ROOT / "static/css", ROOT / "static/js", ROOT / "templates"
 NOT_OURS = {"pages/books.css", "pages/desk.css", "pages/reference.css"}
 NO_PAGES = ("admin/", "api/reference.html", "mail/")
 SET_BY_SCRIPTS = {"htmx-request", "js"}  # by htmx, and by theme.js on the root
-MAX_LINES = 600
+MAX_LINES, MAX_COLUMNS = 600, 120
 
 PART = r"(?:\{%.*?%\}|\{\{.*?\}\}|[^\"])*"
 CLASSES = re.compile(rf'class="({PART})"', re.DOTALL)
@@ -25,12 +25,15 @@ EXTENDED = re.compile(r"\{% extends (?:request\.htmx\|yesno:)?\"([^\"]+)\"")
 INCLUSION_TAG = re.compile(r"inclusion_tag\(\"([^\"]+)\".*\)\s+def (\w+)")
 LINKED = re.compile(r"""static[ (]['"]css/([^'"]+)['"]""")
 NAME = re.compile(r"\.([a-zA-Z][\w-]*)")
+UNBREAKABLE = re.compile(r" *(?:\{%[^%]*%\}|[\w-]+=\"[^\"]*\">?)")
 
 
 def stylesheets() -> dict[str, str]:
     """What each of our files says, without comments, by its path below ``css/``."""
     texts = {str(path.relative_to(CSS)): path.read_text() for path in sorted(CSS.rglob("*.css"))}
-    return {name: re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL) for name, text in texts.items() if name not in NOT_OURS}
+    return {
+        name: re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL) for name, text in texts.items() if name not in NOT_OURS
+    }
 
 
 def selectors(css: str) -> Iterator[str]:
@@ -62,7 +65,9 @@ def homes() -> Mapping[str, set[str]]:
 def classes_in(markup: str) -> set[str]:
     """The names in ``class``; what a template fills in is ``*``."""
     values = (re.sub(r"\{%.*?%\}", " ", value) for value in CLASSES.findall(markup))
-    return {re.sub(r"\{\{.*?\}\}", "*", name) for value in values for name in re.sub(r"\{\{.*?\}\}", "*", value).split()}
+    return {
+        re.sub(r"\{\{.*?\}\}", "*", name) for value in values for name in re.sub(r"\{\{.*?\}\}", "*", value).split()
+    }
 
 
 def classes_of_scripts() -> set[str]:
@@ -125,7 +130,7 @@ def test_each_class_that_is_used_has_a_rule_and_each_rule_a_use() -> None:
 def test_each_page_links_the_stylesheets_of_what_it_shows() -> None:
     always = set(LINKED.findall((TEMPLATES / "layouts/head.html").read_text()))
     wrong = {}
-    for name, text in templates().items():
+    for name in templates():
         if "layouts/head.html" not in (drawn := drawn_by(name)) or name.startswith("layouts/"):
             continue
         shown = {block_of(each) for part in drawn for each in classes_in((TEMPLATES / part).read_text())}
@@ -145,3 +150,22 @@ def test_each_stylesheet_is_there_and_no_longer_than_can_be_read() -> None:
 
 def _lines(path: Path) -> int:
     return len(path.read_text().splitlines())
+
+
+def test_no_line_of_a_template_is_too_long() -> None:
+    places = (ROOT / "templates", ROOT / "billing/templates")
+    long = [
+        f"{path.relative_to(ROOT)}:{line}" for place in places for path in place.rglob("*.html") for line in _long(path)
+    ]
+    # Mail clients want their styles in the element.
+    assert [each for each in long if not each.startswith("templates/mail/")] == []
+
+
+def _long(path: Path) -> Iterator[int]:
+    """Line numbers. What nobody can break may be long: a tag of Django's, an attribute, and what ``<pre>`` shows."""
+    shown = False
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        shown = shown or "<pre" in line
+        if len(line) > MAX_COLUMNS and not shown and not UNBREAKABLE.fullmatch(line):
+            yield number
+        shown = shown and "</pre" not in line
