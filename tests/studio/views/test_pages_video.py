@@ -125,7 +125,7 @@ def test_the_fragment_stops_asking_when_there_will_be_no_video(owner: Client, ho
 def test_news_are_told_to_screen_readers_once(owner: Client, house: Workspace) -> None:
     video = shop.rendering(house)
     told = owner.get(url("video_status", video), {"seen": "submitting"}).content.decode()
-    assert re.findall(r'id="news" role="status" hx-swap-oob="true">([^<]*)<', told) == ["Rendering."]
+    assert re.findall(r'id="news" role="status" hx-swap-oob="true">\s*([^<]*?)\s*<', told) == ["Rendering."]
     again = owner.get(url("video_status", video), {"seen": "rendering"}).content.decode()
     assert 'id="news"' not in again
 
