@@ -1,15 +1,17 @@
-"""First page of the admin site, as a registry: what waits for a person, and how the service stands.
+"""First page and search of the admin site, as registries: what waits for a person, how the service stands, what is where.
 
 Each room registers its own by the config of its app, as it does tasks; the admin site asks and shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.timesince import timesince
 
@@ -59,3 +61,20 @@ def age_of(moment: datetime) -> str:
     """How long ago it was, in its greatest unit."""
     now = timezone.now()
     return timesince(moment, now, depth=1) if now - moment >= timedelta(minutes=1) else "under a minute"
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """How the one search finds rows of the ``model``. A query of the ``shape`` is an identifier: only such are asked."""
+
+    model: str
+    find: Callable[[str], Iterable[Model]]
+    shape: re.Pattern[str] | None
+
+
+finders: list[Finder] = []
+
+
+def register_search(model: str, find: Callable[[str], Iterable[Model]], *, shape: str = "") -> None:
+    """``find`` is given what somebody typed, trimmed. Of an identifier, the first that finds anything has it."""
+    finders.append(Finder(model, find, re.compile(shape, re.IGNORECASE) if shape else None))

@@ -18,9 +18,10 @@ class BillingConfig(AppConfig):
         from billing.promotions.promotions import watch_for_confirmed_people  # noqa: PLC0415
         from billing.refunds import disputes, topup_review  # noqa: PLC0415
         from billing.stripe_sync import webhooks  # noqa: PLC0415
-        from billing.topups import sweep  # noqa: PLC0415
+        from billing.topups import lookup, sweep  # noqa: PLC0415
         from billing.verify import verification  # noqa: PLC0415
 
+        lookup.register_lookups()
         desk.register_card("Disputes", model="billing.Dispute", query="overdue=1", ask=disputes.waiting_disputes)
         desk.register_card(
             "Top-ups in review", model="billing.TopUp", query="state__exact=review", ask=topup_review.waiting_top_ups

@@ -14,10 +14,12 @@ class StudioConfig(AppConfig):
         from billing.verify.verification import register_check  # noqa: PLC0415
         from studio import checks, metrics, webhooks  # noqa: F401, PLC0415
         from studio.labels import register_studio_names  # noqa: PLC0415
-        from studio.pipeline import offer_days, overdue, standing  # noqa: PLC0415
+        from studio.pipeline import overdue  # noqa: PLC0415
         from studio.pipeline.audit import renders_agree_with_the_ledger  # noqa: PLC0415
+        from studio.pipeline.desk import lookup, offer_days, standing  # noqa: PLC0415
         from studio.storage.outages import register_outages  # noqa: PLC0415
 
+        lookup.register_lookups()
         desk.register_card("Overdue renders", model="studio.Render", query="overdue=1", ask=standing.waiting_renders)
         desk.register_card("Paused offers", model="studio.OfferHealth", query="overdue=1", ask=standing.waiting_offers)
         desk.register_panel(

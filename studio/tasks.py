@@ -7,7 +7,7 @@ from studio import storage_audit
 from studio.gateway import intake, webhooks
 from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
-from studio.pipeline import offer_days
+from studio.pipeline.desk import offer_days
 from studio.pipeline.ingest import receive as ingesting
 from studio.pipeline.watch import loop as watching
 from studio.storage import ledger, local

@@ -10,12 +10,14 @@ from allauth.account.decorators import secure_admin_login
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from avatarsite.admin.base import ModelAdmin, Work, themed
 from avatarsite.admin.first_page import first_page
+from avatarsite.admin.search import look_up
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite as ThemedSite
@@ -44,6 +46,16 @@ class AdminSite(ThemedSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {"page": first_page(self, request), **(extra_context or {})})
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Straight to the page that is meant, or a list where several may be."""
+        query = request.GET.get("q", "").strip()
+        kinds = look_up(self, request, query)
+        hits = [hit for kind in kinds for hit in kind.hits]
+        if len(hits) == 1:
+            return HttpResponseRedirect(hits[0].link)
+        context = {**self.each_context(request), "title": "Search", "query": query, "kinds": kinds}
+        return render(request, "admin/search.html", context | (extra_context or {}))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The same door as everybody's, second factor and rate limits included."""

@@ -9,6 +9,7 @@ class WorkspacesConfig(AppConfig):
     verbose_name = "People and workspaces"
 
     def ready(self) -> None:
-        from avatarsite.workspaces import create  # noqa: PLC0415 -- needs the models
+        from avatarsite.workspaces import create, lookup  # noqa: PLC0415 -- needs the models
 
         create.create_for_new_people()
+        lookup.register_lookups()

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from avatarsite.admin.base import ModelAdmin
 from avatarsite.admin.read_only import ReadOnly
@@ -37,6 +38,6 @@ def dollars(field: str, title: str) -> Any:
     @admin.display(description=title, ordering=field)
     def column(row: models.Model) -> str | None:
         micros = getattr(row, field)
-        return None if micros is None else usd(micros)
+        return None if micros is None else format_html('<span class="desk__money">{}</span>', usd(micros))
 
     return column

@@ -29,6 +29,7 @@ from billing.stripe.objects import (
     PaymentFacts,
     RefundFacts,
     SessionFacts,
+    id_of,
     read_card,
     read_dispute,
     read_fee,
@@ -284,6 +285,11 @@ def session(session_id: str) -> SessionFacts:
 def payment(payment_id: str) -> PaymentFacts:
     found = _ask(lambda: client().v1.payment_intents.retrieve(payment_id, {"expand": ["latest_charge"]}))
     return read_payment(found.to_dict())
+
+
+def payment_of_charge(charge_id: str) -> str:
+    """The id of the PaymentIntent that the charge is of, or "" for a charge without one."""
+    return id_of(_ask(lambda: client().v1.charges.retrieve(charge_id)).to_dict().get("payment_intent"))
 
 
 def charge_card(top_up: TopUp) -> PaymentFacts:

@@ -31,8 +31,9 @@ from studio.models import (
     StoredFile,
     Upload,
 )
-from studio.pipeline import giving_back, standing
+from studio.pipeline import giving_back
 from studio.pipeline.cancel import give_up, request_cancel
+from studio.pipeline.desk import standing
 from studio.pipeline.request.take import retry_render
 from studio.storage.ledger import spelt
 from studio.storage.local import signed_link

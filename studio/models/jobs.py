@@ -85,6 +85,7 @@ class ProviderJob(models.Model):
                 condition=models.Q(finished_at__isnull=False),
                 name="job_ended_by_offer",
             ),
+            models.Index(fields=["provider_job_id"], name="job_by_its_provider"),
             models.Index(
                 fields=["finished_at"], condition=models.Q(finished_at__isnull=False), name="job_ended_by_time"
             ),

@@ -12,7 +12,8 @@ from billing.models import Transfer, TransferKind
 from billing.money import usd
 from billing.usage import metering
 from studio.models import Render, RenderState
-from studio.pipeline import offer_days, states
+from studio.pipeline import states
+from studio.pipeline.desk import offer_days
 
 
 def give_charge_back(render: Render, *, reason: str, actor: User | None) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import template
 
-from studio.pipeline.offer_days import Days, Sums
+from studio.pipeline.desk.offer_days import Days, Sums
 
 register = template.Library()
 
