@@ -39,4 +39,4 @@ class SiteConfig(AppConfig):
 class AdminSiteConfig(SimpleAdminConfig):
     """Django's, with our site. Its pages are loaded by urls.py, so by no worker."""
 
-    default_site = "avatarsite.admin.site.the_site"
+    default_site = "avatarsite.admin.site.AdminSite"

@@ -1,4 +1,4 @@
-"""First page and search of the admin site, as registries: what waits for a person, how the service stands, what is where.
+"""First page and search of the admin site, as registries: what waits for a person, how all stands, what is where.
 
 Each room registers its own by the config of its app, as it does tasks; the admin site asks and shows.
 """
@@ -65,7 +65,7 @@ def age_of(moment: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """How the one search finds rows of the ``model``. A query of the ``shape`` is an identifier: only such are asked."""
+    """How the one search finds rows of the ``model``. A query of the ``shape`` asks only such."""
 
     model: str
     find: Callable[[str], Iterable[Model]]

@@ -482,6 +482,7 @@ UNFOLD: dict[str, Any] = {
         lambda _request: static("css/pages/desk.css"),
         lambda _request: static("css/pages/books.css"),
     ],
+    "SCRIPTS": [lambda _request: static("js/desk.js")],
     "SIDEBAR": {"show_search": True, "navigation": "avatarsite.admin.site.navigation"},
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.decorators import secure_admin_login
@@ -61,12 +60,6 @@ class AdminSite(ThemedSite):
         """The same door as everybody's, second factor and rate limits included."""
         answer: HttpResponse = secure_admin_login(super().login)(request, extra_context)
         return answer
-
-
-@cache
-def the_site() -> AdminSite:
-    """One, however often it is asked for: Django asks while it loads this package, whose pages ask once more."""
-    return AdminSite()
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ from studio.pipeline.request.take import take  # noqa: E402
 from studio.projects import archive_project, change_project, create_project, project_for_new_video  # noqa: E402
 from studio.uploads.add import add_upload  # noqa: E402
 from studio.uploads.samples import VOICE, add_samples  # noqa: E402
+from tests.browser.desk import furnish_desk  # noqa: E402, F401 -- asked for by its name
 
 PASSWORD = "correct horse battery"
 CREDIT_MICROS = 5_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -113,7 +114,7 @@ def test_the_health_of_an_offer_tells_its_circuit_and_its_record(operator: Clien
         "success": "3 of 4 (75%)",
     }
     for name, value in cells.items():
-        assert f'<td class="field-{name}">{value}</td>' in page, name
+        assert re.search(rf'<td class="field-{name} [^>]*>\s*{re.escape(value)}\s*</td>', page), name
     price = reverse("admin:billing_price_changelist")
     assert f'<a href="{price}?offer={shop.OFFER}">$0.10/s</a>' in page
 
@@ -293,4 +294,4 @@ def test_delete_is_offered_only_where_it_would_be_done(operator: Client, cast: C
             shown = operator.get(reverse(f"{route}_change", args=[row.pk])).content.decode()
             deleting = operator.get(reverse(f"{route}_delete", args=[row.pk]))
             possible = deleting.status_code == 200 and "Cannot delete" not in deleting.content.decode()
-            assert ('class="deletelink"' in shown) == possible, row
+            assert (f'href="{reverse(f"{route}_delete", args=[row.pk])}"' in shown) == possible, row
