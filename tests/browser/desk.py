@@ -179,9 +179,5 @@ def _addresses() -> tuple[list[str], list[str]]:
 
 def _routes() -> list[tuple[str, str]]:
     (site,) = (each for each in get_resolver().url_patterns if getattr(each, "namespace", "") == "admin")
-    found = []
-    for each in site.url_patterns:
-        for pattern in getattr(each, "url_patterns", [each]):
-            if pattern.name:
-                found.append((pattern.name, str(pattern.pattern)))
-    return found
+    patterns = itertools.chain.from_iterable(getattr(each, "url_patterns", [each]) for each in site.url_patterns)
+    return [(pattern.name, str(pattern.pattern)) for pattern in patterns if pattern.name]

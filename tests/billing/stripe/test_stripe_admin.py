@@ -142,3 +142,9 @@ def test_an_open_dispute_is_not_for_staff_to_lift(shop: Shop, staff: Client) -> 
     assert "There is nothing to do here that you may do" in staff.get(url).content.decode()
     send(staff, url, act="unfreeze")
     assert shop.frozen
+
+
+def test_a_charge_of_stripe_leads_to_the_top_up_that_it_paid(shop: Shop, staff: Client) -> None:
+    top_up = shop.buy(20)
+    found = staff.get(reverse("admin:search"), {"q": shop.charge_of(top_up)})
+    assert found["Location"] == page(TopUp, "change", top_up.pk)
