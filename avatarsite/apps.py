@@ -22,7 +22,7 @@ class SiteConfig(AppConfig):
         from avatarsite.queue import depth, jobs  # noqa: PLC0415
 
         desk.register_card("Open alerts", model="site.Alert", query="closed_at__isempty=1", ask=open_alerts)
-        desk.register_panel("Queue", model="site.Alert", template="admin/desk/queue.html", ask=depth.of_each_cluster)
+        desk.register_panel("Queue", model="site.Alert", template="admin/desk/queue.html", ask=depth.standing)
         post_migrate.connect(switches.create_missing, sender=self, dispatch_uid="site.switches")
         register_reader("queue", readers.read_queue)
         register_reader("due", readers.read_due)

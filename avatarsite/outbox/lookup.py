@@ -7,9 +7,6 @@ from avatarsite.outbox.models import Delivery, Endpoint, Event
 
 
 def register_lookups() -> None:
-    for name, prefix, rows in (
-        ("outbox.Endpoint", "whe", Endpoint.objects),
-        ("outbox.Delivery", "dlv", Delivery.objects),
-        ("outbox.Event", "evt", Event.objects),
-    ):
-        desk.register_search(name, lambda query, rows=rows: rows.filter(id=query.lower()), shape=rf"{prefix}_\w+")
+    desk.register_search("outbox.Endpoint", lambda query: Endpoint.objects.filter(pk=query.lower()), shape=r"whe_\w+")
+    desk.register_search("outbox.Delivery", lambda query: Delivery.objects.filter(pk=query.lower()), shape=r"dlv_\w+")
+    desk.register_search("outbox.Event", lambda query: Event.objects.filter(id=query.lower()), shape=r"evt_\w+")

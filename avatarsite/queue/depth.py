@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from avatarsite.models import BusyWorker, Canary
-from avatarsite.queue import jobs
+from avatarsite.queue import due_rows, jobs
 
 SILENT = timedelta(seconds=60)
 
@@ -53,6 +53,18 @@ def depths() -> dict[str, Depth]:
     counted = {"due": Count("pk", filter=due), "at_work": Count("pk", filter=~due), "oldest": Min("lock", filter=due)}
     rows = OrmQ.objects.order_by().values_list("key").annotate(**counted)
     return {name: Depth() for name in jobs.CLUSTERS} | {key: Depth(*found) for key, *found in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The clusters, and the rows that are due."""
+
+    clusters: list[ClusterDepth]
+    due: list[due_rows.DueCount]
+
+
+def standing() -> Standing:
+    return Standing(of_each_cluster(), [kind for kind in due_rows.overview() if kind.due])
 
 
 def of_each_cluster() -> list[ClusterDepth]:
