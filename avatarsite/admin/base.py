@@ -55,4 +55,7 @@ class StackedInline(ThemedStackedInline[Row, Parent], Generic[Row, Parent]):
 
 def themed(page: type[Any]) -> type[Any]:
     """The same page on our base: what a library registers for its models knows no theme."""
-    return page if issubclass(page, ModelAdmin) else type(page.__name__, (page, ModelAdmin), {})
+    if issubclass(page, ModelAdmin):
+        return page
+    # Django's widget of two lists has no labels that a screen reader may read.
+    return type(page.__name__, (page, ModelAdmin), {"filter_horizontal": ()})

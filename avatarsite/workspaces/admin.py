@@ -51,7 +51,7 @@ class UserAdmin(DeletedAlone, DjangoUserAdmin[User], ModelAdmin[User]):
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email", "name")
     readonly_fields = ("date_joined", "last_login")
-    filter_horizontal = ("groups", "user_permissions")
+    filter_horizontal = ()
     add_form = NewUserForm
     inlines = (MembershipInline,)
     fieldsets = (

@@ -39,6 +39,7 @@ from studio.uploads.samples import add_samples
 
 LONG = "A title that is as long as people write them, and longer, so that it has to break somewhere in a list"
 # Django's own, which answer to scripts or with a redirect.
+OK, ELSEWHERE, FORBIDDEN = 200, 302, 403
 NO_PAGES = {"jsi18n", "logout", "autocomplete", "view_on_site", "login"}
 
 
@@ -52,7 +53,14 @@ def furnish_desk() -> dict[str, Any]:
     client = Client()
     client.force_login(staff, backend=settings.AUTHENTICATION_BACKENDS[-1])
     paths, missing = _addresses()
-    return {"cookie": client.cookies[settings.SESSION_COOKIE_NAME].value, "paths": paths, "missing": missing}
+    codes = {path: client.get(path).status_code for path in paths}
+    return {
+        "cookie": client.cookies[settings.SESSION_COOKIE_NAME].value,
+        "paths": [path for path, code in codes.items() if code == OK],
+        # A form that is not for this row leads back to it, and what is kept is not added or deleted by anybody.
+        "broken": [f"{code} {path}" for path, code in codes.items() if code not in {OK, ELSEWHERE, FORBIDDEN}],
+        "missing": missing,
+    }
 
 
 def _render(workspace: Workspace, staff: User) -> Render:
@@ -141,7 +149,7 @@ def _platform(workspace: Workspace, staff: User) -> None:
     RecoveryCodes.activate(staff)
     Group.objects.get_or_create(name="Readers")
     Canary.objects.update_or_create(
-        supervisor="desk-1", cluster=jobs.MAIN, defaults={"stamped_at": timezone.now() - timedelta(hours=1)}
+        worker="desk-1", cluster=jobs.MAIN, defaults={"stamped_at": timezone.now() - timedelta(hours=1)}
     )
     moments = {"started": timezone.now(), "stopped": timezone.now()}
     for success in (True, False):
