@@ -17,7 +17,8 @@ from avatarsite.admin.reason import ask_reason
 from billing.money import usd
 from billing.prices import price_book
 from studio.models import OfferHealth
-from studio.pipeline import health, sale, standing
+from studio.pipeline import health, sale
+from studio.pipeline.desk import standing
 
 
 @admin.register(OfferHealth)
