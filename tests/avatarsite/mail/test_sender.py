@@ -27,9 +27,10 @@ from avatarsite.workspaces.models import Member, User
 from billing.budgets.budgets import month_of
 from billing.holds import holds
 from billing.ledger import posting
-from billing.models import AutoTopUp, Budget, Origin, StripeCustomer, TopUp
+from billing.models import AutoTopUp, Budget, Origin, StripeCustomer, TopUp, TopUpState
 from billing.statements import monthly_mail
 from billing.topups import auto_topup, low_balance
+from billing.topups.mail import mail_top_up
 from studio.models import Render
 from studio.pipeline.failures import fail_render
 from tests.avatarsite.mail.smtp import MailServer
@@ -55,6 +56,15 @@ def everything_happens(cast: Cast, settings: Any) -> Counter[tuple[str, str]]:
         workspace=house, customer=customer, origin=Origin.AUTOMATIC, amount_cents=2000, livemode=False
     )
     auto_topup.fail(top_up, "The card was declined.")
+    asked_for = TopUp.objects.create(
+        workspace=house,
+        customer=customer,
+        origin=Origin.AUTOMATIC,
+        amount_cents=2000,
+        livemode=False,
+        state=TopUpState.NEEDS_ACTION,
+    )
+    mail_top_up(asked_for)
     raise_alert("offer_paused", "acme", "Acme does not answer.")
     render = ask(make_studio())
     Render.objects.filter(pk=render.pk).update(requested_by=cast.bob, created_at=timezone.now() - timedelta(hours=1))
@@ -70,7 +80,7 @@ def everything_happens(cast: Cast, settings: Any) -> Counter[tuple[str, str]]:
     Client().post(reverse("account_reset_password"), {"email": BOB})
     owed = Counter((mail.kind, mail.to) for mail in MailMessage.objects.all())
     assert owed == Counter(
-        [(kind, to) for kind in ("topup_low", "topup_ceiling", "topup_failed") for to in (ALICE, DORA)]
+        [(kind, to) for kind in ("topup_low", "topup_ceiling", "topup_failed", "topup_confirm") for to in (ALICE, DORA)]
         + [(kind, to) for kind in ("summary", "budget", "endpoint") for to in (ALICE, DORA)]
         + [("alert_offer_paused", OPS), ("render_ended", BOB), ("invitation", ADA), ("password_reset_key", BOB)]
     )
