@@ -11,15 +11,12 @@ class SiteConfig(AppConfig):
     verbose_name = "Site"
 
     def ready(self) -> None:
-        from avatarsite import (  # noqa: F401, PLC0415 -- models and checks need the app registry
-            checks,
-            desk,
-            switches,
-        )
+        from avatarsite import checks, desk  # noqa: F401, PLC0415 -- models and checks need the app registry
         from avatarsite.alerts import open_alerts  # noqa: PLC0415
         from avatarsite.monitoring import readers  # noqa: PLC0415
         from avatarsite.monitoring.metrics import register_reader  # noqa: PLC0415
         from avatarsite.queue import depth, jobs  # noqa: PLC0415
+        from avatarsite.service import switches  # noqa: PLC0415
 
         desk.register_card("Open alerts", model="site.Alert", query="closed_at__isempty=1", ask=open_alerts)
         desk.register_panel("Queue", model="site.Alert", template="admin/desk/queue.html", ask=depth.standing)

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from avatarsite import service_notices
+from avatarsite.service import notices as service_notices
 
 
 def stand_ins(_request: HttpRequest) -> dict[str, Any]:

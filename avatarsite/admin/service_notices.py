@@ -8,9 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from avatarsite import service_notices
 from avatarsite.admin.base import ModelAdmin, Work
 from avatarsite.models import ServiceNotice
+from avatarsite.service import notices as service_notices
 
 ONE = timedelta(microseconds=1)  # an end is after its start
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from avatarsite.api.serializers import NoQuery
 from avatarsite.api.views import ApiView
 from avatarsite.models import NoticeLevel
-from avatarsite.service_notices import standing
+from avatarsite.service.notices import standing
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken, Scope
 

@@ -18,7 +18,7 @@ from django.urls import reverse
 
 from avatarsite.ids import new_id
 from avatarsite.mail.messages import absolute, write_mail
-from avatarsite.switches import SIGN_UP, is_on
+from avatarsite.service.switches import SIGN_UP, is_on
 from avatarsite.workspaces.create import tidy_name
 from avatarsite.workspaces.encryption import Unreadable, decrypt, encrypt
 from avatarsite.workspaces.invitations import pending

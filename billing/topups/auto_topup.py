@@ -19,7 +19,7 @@ from django.utils import timezone
 from avatarsite.alerts import raise_alert
 from avatarsite.audit.record import record
 from avatarsite.queue import jobs
-from avatarsite.switches import TOP_UPS, is_on
+from avatarsite.service.switches import TOP_UPS, is_on
 from avatarsite.workspaces.models import User, Workspace
 from billing.ledger import accounts
 from billing.models import AutoTopUp, LedgerAccount, Origin, TopUp, TopUpState

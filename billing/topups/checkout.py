@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
-from avatarsite.switches import TOP_UPS, is_on
+from avatarsite.service.switches import TOP_UPS, is_on
 from avatarsite.workspaces.models import User, Workspace
 from billing.debts.freezes import apply_freeze
 from billing.debts.receivables import settle_receivable

@@ -17,8 +17,8 @@ from avatarsite.admin.reason import ask_reason
 from billing.money import usd
 from billing.prices import price_book
 from studio.models import OfferHealth
-from studio.pipeline import health, sale
-from studio.pipeline.desk import standing
+from studio.pipeline import health
+from studio.pipeline.desk import sale, standing
 
 
 @admin.register(OfferHealth)

@@ -12,8 +12,8 @@ from django.core.cache import cache
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
-from avatarsite import switches
 from avatarsite.alerts import close_alert, raise_alert
+from avatarsite.service import switches
 from studio.models import JobStatus, OfferHealth, ProviderJob, Render, RenderState
 from studio.pipeline.watch.lease import notify_watcher
 from studio.providers import registry

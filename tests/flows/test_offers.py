@@ -11,10 +11,10 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from waffle.models import Switch
 
-from avatarsite import switches
 from avatarsite.inbox.models import InboundEvent
 from avatarsite.inbox.receive import handle_event
 from avatarsite.models import Alert
+from avatarsite.service import switches
 from billing.ledger import posting
 from billing.models import Usage
 from billing.money import charge_micros
@@ -22,7 +22,7 @@ from billing.prices import price_book
 from billing.verify import verification
 from studio.errors import RequestRefused
 from studio.models import OfferHealth, ProviderJob, Render, RenderState
-from studio.pipeline import sale
+from studio.pipeline.desk import sale
 from studio.pipeline.drive import drive
 from studio.pipeline.ingest.receive import ingest_render
 from studio.pipeline.request.quote import quote_render

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 from waffle.models import Switch
 
-from avatarsite import switches
 from avatarsite.models import ServiceNotice
+from avatarsite.service import switches
 from avatarsite.workspaces.models import Scope, User
 from avatarsite.workspaces.tokens import make_token
 from tests.conftest import PASSWORD, Cast
