@@ -1,4 +1,4 @@
-"""Signs of life of the workers."""
+"""The workers' signs of life and leases, and what operators should know."""
 
 from __future__ import annotations
 
@@ -35,6 +35,18 @@ class BusyWorker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pid} of {self.cluster}"
+
+
+class Lease(models.Model):
+    """Whose turn it is at a task of which one at a time is enough, and until when (avatarsite/queue/lease.py)."""
+
+    task = models.CharField(primary_key=True, max_length=40)
+    owner = models.CharField(max_length=36, blank=True)
+    expires_at = models.DateTimeField()
+    handover = models.JSONField("what the holder leaves to the next", default=dict, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.task} until {self.expires_at:%H:%M:%S}"
 
 
 class Alert(models.Model):

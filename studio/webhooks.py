@@ -12,7 +12,7 @@ from avatarsite.inbox.models import InboundEvent
 from avatarsite.inbox.sources import EventRejected
 from studio.models import Outcome, ProviderJob
 from studio.pipeline.submit import Claimed, record
-from studio.pipeline.watch.lease import notify_watcher
+from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import registry
 from studio.providers.base import InvalidSignature
 from studio.providers.types import Outcome as Answer

@@ -56,12 +56,3 @@ class MailMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.to}"
-
-
-class MailLease(models.Model):
-    """Lease of the sender: one process talks to the mail server, and nobody while it is away."""
-
-    leased_until = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"until {self.leased_until:%H:%M:%S}"

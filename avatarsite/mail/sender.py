@@ -8,28 +8,29 @@ Message-ID, and at most once for each kill.
 from __future__ import annotations
 
 import logging
+import uuid
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
 from time import monotonic
 
 from django.core.mail import EmailMultiAlternatives, get_connection
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
 from avatarsite.mail.messages import PATIENCE, build_message
-from avatarsite.mail.models import MailLease, MailMessage, MailState
+from avatarsite.mail.models import MailMessage, MailState
 from avatarsite.monitoring.metrics import counter
-from avatarsite.queue import jobs
+from avatarsite.queue import jobs, lease
 
 logger = logging.getLogger(__name__)
 
 TRIES = counter("mails", "Tries to send a mail, by what came of them.", "outcome")
 
-ROUND = 1
+SEND_MAIL = "avatarsite.send_mail"
 # With the waits for the slowest server (EMAIL_TIMEOUT, at each step) still within the task's time.
 ROUND_SECONDS = 40
 ROUND_LEASE = timedelta(minutes=3)
@@ -50,8 +51,8 @@ class _Outcome(Enum):
 
 def send_due() -> int:
     """Send what is due, unless somebody does; how many were sent. Safe to repeat, and at once."""
-    leased_until = _begin()
-    if leased_until is None:
+    owner = str(uuid.uuid4())
+    if not lease.acquire(SEND_MAIL, owner, life=ROUND_LEASE):
         return 0
     sent = faults = 0
     outcome = None
@@ -63,9 +64,9 @@ def send_due() -> int:
             faults += outcome == _Outcome.BROKEN
     finally:
         away = outcome == _Outcome.AWAY or faults >= MAX_FAULTS
-        _end(leased_until, pause=AWAY_PAUSE if away else timedelta())
+        lease.release(SEND_MAIL, owner, pause=AWAY_PAUSE if away else timedelta())
     if not away and due_mail().exists():
-        jobs.enqueue("avatarsite.send_mail")
+        jobs.enqueue(SEND_MAIL)
     return sent
 
 
@@ -81,27 +82,8 @@ def send_again(mail: MailMessage) -> bool:
         state=MailState.WAITING, next_try_at=now, tries=0, sent_at=None, last_error="", give_up_at=now + PATIENCE
     )
     if again:
-        jobs.enqueue("avatarsite.send_mail")
+        jobs.enqueue(SEND_MAIL)
     return bool(again)
-
-
-def _begin() -> datetime | None:
-    now = timezone.now()
-    until = now + ROUND_LEASE
-    if MailLease.objects.filter(pk=ROUND, leased_until__lte=now).update(leased_until=until):
-        return until
-    if MailLease.objects.filter(pk=ROUND).exists():
-        return None
-    try:
-        with transaction.atomic():
-            MailLease.objects.create(pk=ROUND, leased_until=until)
-    except IntegrityError:
-        return None
-    return until
-
-
-def _end(leased_until: datetime, *, pause: timedelta) -> None:
-    MailLease.objects.filter(pk=ROUND, leased_until=leased_until).update(leased_until=timezone.now() + pause)
 
 
 def _claim_next() -> MailMessage | None:

@@ -53,4 +53,13 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('worker', 'cluster'), name='canary_once_per_cluster')],
             },
         ),
+        migrations.CreateModel(
+            name='Lease',
+            fields=[
+                ('task', models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ('owner', models.CharField(blank=True, max_length=36)),
+                ('expires_at', models.DateTimeField()),
+                ('handover', models.JSONField(blank=True, default=dict, verbose_name='what the holder leaves to the next')),
+            ],
+        ),
     ]

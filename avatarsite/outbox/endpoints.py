@@ -25,9 +25,9 @@ from avatarsite.http.public_addresses import (
 )
 from avatarsite.outbox import signing
 from avatarsite.outbox.deliveries import suspend_endpoint
+from avatarsite.outbox.due import wake_sender
 from avatarsite.outbox.event_types import EVERY, KINDS, TEST
 from avatarsite.outbox.events import create_deliveries, fan_out
-from avatarsite.outbox.lease import wake_sender
 from avatarsite.outbox.models import URL_LENGTH, Delivery, DeliveryState, Endpoint, EndpointState, Event
 from avatarsite.outbox.posting import is_trusted
 from avatarsite.workspaces.encryption import decrypt, encrypt

@@ -9,8 +9,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from avatarsite.outbox.due import wake_sender
 from avatarsite.outbox.event_types import KINDS, TEST
-from avatarsite.outbox.lease import wake_sender
 from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Stream
 from avatarsite.queue.sweeping import each
 

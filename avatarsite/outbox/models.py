@@ -177,13 +177,3 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code or 'no answer'} at {self.at:%Y-%m-%d %H:%M:%S}"
-
-
-class SenderLease(models.Model):
-    """Lease of the sender: one round is enough, and a second would only sit on a worker. There is one row."""
-
-    owner = models.CharField(max_length=36, blank=True)
-    leased_until = models.DateTimeField(default=timezone.now)
-
-    def __str__(self) -> str:
-        return f"until {self.leased_until}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,11 +17,12 @@ import httpx
 from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
-from avatarsite.outbox import deliveries, lease
+from avatarsite.outbox import deliveries
+from avatarsite.outbox.due import SENDER, due_endpoints, work_left
 from avatarsite.outbox.events import fan_out_all
 from avatarsite.outbox.models import Endpoint
 from avatarsite.outbox.posting import SECONDS, Answer, new_client, post
-from avatarsite.queue import jobs
+from avatarsite.queue import lease
 from avatarsite.queue.sweeping import tell_failure
 
 RUN_SECONDS = 45.0  # with the last post well below the queue's limit for the watch cluster
@@ -48,16 +48,11 @@ def send_webhooks(
 
     ``clock`` says what is due; leases and signatures go by the real one.
     """
-    owner = str(uuid.uuid4())
-    if not lease.acquire_lease(owner):
-        return False
-    try:
-        async_to_sync(_Round(owner, run_seconds, idle_seconds, stopping, clock).run)()
-    finally:
-        lease.release_lease(owner)
-        if lease.work_left(clock()):
-            jobs.enqueue("avatarsite.send_webhooks")
-    return True
+    return lease.run_alone(
+        SENDER,
+        lambda owner: async_to_sync(_Round(owner, run_seconds, idle_seconds, stopping, clock).run)(),
+        lambda: work_left(clock()),
+    )
 
 
 @dataclass(slots=True)
@@ -77,7 +72,7 @@ class _Round:
         start = renewed = busy = time.monotonic()
         while (now := time.monotonic()) - start < self.run_seconds and not self.stopping():
             if now - renewed > RENEW_EVERY:
-                if not await sync_to_async(lease.acquire_lease)(self.owner):
+                if not await sync_to_async(lease.acquire)(SENDER, self.owner):
                     break
                 renewed = now
             await self._look()
@@ -105,7 +100,7 @@ class _Round:
 
     def _due(self) -> list[Endpoint]:
         fan_out_all()
-        return list(lease.due_endpoints(self.clock())[: 2 * PLACES])
+        return list(due_endpoints(self.clock())[: 2 * PLACES])
 
     async def _serve_endpoint(self, endpoint_id: str) -> None:
         try:

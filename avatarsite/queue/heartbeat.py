@@ -24,7 +24,7 @@ from avatarsite.queue import jobs
 logger = logging.getLogger(__name__)
 
 STAMP_EVERY_SECONDS = 1.0
-SILENT_SECONDS = 60  # after which a cluster counts as silent; its supervisor starts it again much sooner
+SILENT_SECONDS = 60  # after which a cluster counts as silent; its worker starts it again much sooner
 # A task that waits for somebody else's server may fill its worker for longer than the canary may be silent, so each
 # announces itself; after its own limit, and some, even it counts as dead.
 SOME = timedelta(seconds=30)

@@ -24,7 +24,7 @@ from studio.models import Render
 from studio.models.renders import ENDED
 from studio.pipeline.request.options import trusted_endpoints
 from studio.pipeline.states import backoff
-from studio.pipeline.watch.lease import notify_watcher
+from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import http
 from studio.providers.http.addresses import AddressRefused
 from studio.providers.http.asking import unanswered

@@ -50,16 +50,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='WatchLease',
-            fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('owner', models.CharField(max_length=40)),
-                ('fence', models.PositiveBigIntegerField(default=0)),
-                ('expires_at', models.DateTimeField()),
-                ('paces', models.JSONField(blank=True, default=dict, verbose_name='providers that are asked more slowly for now')),
-            ],
-        ),
-        migrations.CreateModel(
             name='Project',
             fields=[
                 ('id', models.CharField(default=studio.models.projects.project_id, editable=False, max_length=32, primary_key=True, serialize=False)),

@@ -3,7 +3,7 @@
 from studio.models.days import OfferDay
 from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.files import FileKind, FileState, StorageUse, StoredFile
-from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob, WatchLease
+from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.routing import UsualRouting
@@ -32,5 +32,4 @@ __all__ = [
     "UploadKind",
     "UploadSlot",
     "UsualRouting",
-    "WatchLease",
 ]

@@ -100,19 +100,6 @@ class ProviderJob(models.Model):
         return self.sent_at or self.created_at
 
 
-class WatchLease(models.Model):
-    """Whose turn it is to watch. For economy only: two watchers waste calls and do no harm."""
-
-    name = models.CharField(primary_key=True, max_length=40)
-    owner = models.CharField(max_length=40)
-    fence = models.PositiveBigIntegerField(default=0)
-    expires_at = models.DateTimeField()
-    paces = models.JSONField("providers that are asked more slowly for now", default=dict, blank=True)
-
-    def __str__(self) -> str:
-        return f"{self.name} by {self.owner}"
-
-
 class OfferHealth(models.Model):
     """The circuit of one offer: closed while it works, open for a while after failures, then probed.
 

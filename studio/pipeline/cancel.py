@@ -18,7 +18,7 @@ from studio.pipeline.failures import OVERDUE, fail_render, release
 from studio.pipeline.notify import file_notice
 from studio.pipeline.orders import handle_of
 from studio.pipeline.states import advance, note
-from studio.pipeline.watch.lease import notify_watcher
+from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import http, registry
 from studio.providers.types import CancelAnswer, ProviderError
 

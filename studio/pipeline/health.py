@@ -15,7 +15,7 @@ from django.utils import timezone
 from avatarsite.alerts import close_alert, raise_alert
 from avatarsite.service import switches
 from studio.models import JobStatus, OfferHealth, ProviderJob, Render, RenderState
-from studio.pipeline.watch.lease import notify_watcher
+from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import registry
 from studio.providers.types import Failure, Fault
 

@@ -19,7 +19,7 @@ from studio.pipeline import health
 from studio.pipeline.cancel import end_stopped
 from studio.pipeline.failures import fail_by_provider
 from studio.pipeline.states import advance
-from studio.pipeline.watch.lease import notify_watcher
+from studio.pipeline.watch.wake import notify_watcher
 from studio.providers.types import Failure, Fault, JobReport
 from studio.providers.types import JobStatus as Said
 

@@ -26,7 +26,7 @@ from studio.pipeline.cancel import finish_cancelled, leave
 from studio.pipeline.failures import WORKER_FAILED, fail_by_provider, fail_render
 from studio.pipeline.orders import build_order
 from studio.pipeline.places import has_place, take_turn
-from studio.pipeline.watch.lease import notify_watcher
+from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import http, registry
 from studio.providers.types import Failure, Fault, ProviderError, RenderOrder, Submission
 from studio.providers.types import Outcome as Answer

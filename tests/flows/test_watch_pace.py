@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from studio.models import WatchLease
-from studio.pipeline.watch import lease, schedule
+from avatarsite.models import Lease
+from avatarsite.queue import lease
+from studio.pipeline.watch import schedule
 from studio.pipeline.watch.rate_limit import FASTER_EVERY, LEAST, UNLIMITED, RateLimiter, RateLimiters
 from studio.pipeline.watch.schedule import PollSchedule, Tracked, poll_interval
+from studio.pipeline.watch.wake import WATCH
 from studio.providers.types import JobHandle
 
 FAL = "fal:fal-ai/kling-video/ai-avatar/v2/pro"
@@ -101,12 +103,12 @@ def test_the_next_watch_knows_what_this_one_has_learned(settings: Any) -> None:
     mine = RateLimiters()
     mine.of("runware")
     mine.of("fal").too_much("poll", 60.0)
-    assert lease.acquire_lease("me", None) is True
-    assert lease.acquire_lease("me", mine.to_save()) is True
-    lease.release_lease("me")
-    assert list(WatchLease.objects.get().paces) == ["fal"]
+    assert lease.acquire(WATCH, "me") is True
+    assert lease.acquire(WATCH, "me", handover=mine.to_save()) is True
+    lease.release(WATCH, "me")
+    assert list(Lease.objects.get().handover) == ["fal"]
     theirs = RateLimiters()
-    theirs.restore(lease.saved_rate_limits())
+    theirs.restore(lease.handover(WATCH))
     assert (theirs.of("fal").rate, theirs.resting("poll"), theirs.of("runware").rate) == (4.0, ["fal"], 5.0)
 
 

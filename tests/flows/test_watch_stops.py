@@ -27,9 +27,10 @@ print(json.dumps(None))
 """
 LOOK = """
 from django.utils import timezone
-from studio.models import Render, WatchLease
+from avatarsite.models import Lease
+from studio.models import Render
 ready = Render.objects.filter(state="ready").count()
-held = WatchLease.objects.filter(expires_at__gt=timezone.now()).exists()
+held = Lease.objects.filter(task="studio.watch", expires_at__gt=timezone.now()).exists()
 print(json.dumps([ready < 20, held]))
 """
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from avatarsite.mail.models import MailMessage
+from avatarsite.queue import lease
 from avatarsite.queue.sweeping import sweep
 from billing.holds import holds
 from billing.ledger import posting
@@ -27,8 +28,8 @@ from studio.pipeline.ingest.receive import ingest_render
 from studio.pipeline.request.quote import ceiling_ms, quote_render
 from studio.pipeline.request.take import retry_render
 from studio.pipeline.submit import submit_render
-from studio.pipeline.watch import lease
 from studio.pipeline.watch.loop import check_now, watch
+from studio.pipeline.watch.wake import WATCH
 from studio.providers import registry
 from tests.flows.cast import Studio, ask, make_studio
 
@@ -117,10 +118,10 @@ def test_the_watch_brings_a_job_home_and_ends_by_itself(studio: Studio) -> None:
 
 
 def test_two_watchers_do_not_watch_at_once(studio: Studio) -> None:
-    assert lease.acquire_lease("somebody") is True
-    assert lease.acquire_lease("somebody") is True
+    assert lease.acquire(WATCH, "somebody") is True
+    assert lease.acquire(WATCH, "somebody") is True
     assert watch(run_seconds=1) is False
-    lease.release_lease("somebody")
+    lease.release(WATCH, "somebody")
     assert watch(run_seconds=1) is True
 
 

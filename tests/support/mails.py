@@ -6,9 +6,11 @@ from datetime import timedelta
 
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
+from django.db.models import F
 
-from avatarsite.mail.models import MailLease, MailMessage, MailState
-from avatarsite.mail.sender import send_due
+from avatarsite.mail.models import MailMessage, MailState
+from avatarsite.mail.sender import SEND_MAIL, send_due
+from avatarsite.models import Lease
 
 
 def posted() -> list[EmailMultiAlternatives]:
@@ -27,5 +29,4 @@ def later(**time: float) -> None:
             give_up_at=row.give_up_at - passed,
             created_at=row.created_at - passed,
         )
-    for turn in MailLease.objects.all():
-        MailLease.objects.update(leased_until=turn.leased_until - passed)
+    Lease.objects.filter(task=SEND_MAIL).update(expires_at=F("expires_at") - passed)

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import random
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +20,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from avatarsite.monitoring import logs
-from avatarsite.queue import jobs
+from avatarsite.queue import lease
 from avatarsite.queue.sweeping import tell_failure
 from studio.metrics import count_no_answer, timed_call
 from studio.models import ProviderJob
@@ -29,7 +28,6 @@ from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline.orders import handle_of
 from studio.pipeline.reports import apply_report, note_refusal
 from studio.pipeline.submit import Claimed, names_of, send
-from studio.pipeline.watch import lease
 from studio.pipeline.watch.rate_limit import RateLimiters
 from studio.pipeline.watch.rows import (
     Refusal,
@@ -41,6 +39,7 @@ from studio.pipeline.watch.rows import (
     work_left,
 )
 from studio.pipeline.watch.schedule import PollSchedule, Tracked
+from studio.pipeline.watch.wake import WATCH
 from studio.providers import http, registry
 from studio.providers.types import Failure, Fault, JobReport, JobStatus, ProviderError, Submission
 
@@ -63,17 +62,8 @@ CROWD = 100  # with more jobs than this, a successor does not ask about all of t
 
 def watch(*, run_seconds: float = RUN_SECONDS, stopping: Callable[[], bool] = lambda: False) -> bool:
     """Watch until nothing is left or the time is up; then hand over to the next task. False if another watches."""
-    owner = str(uuid.uuid4())
     close_old_connections()
-    if not lease.acquire_lease(owner):
-        return False
-    try:
-        async_to_sync(_Watch(owner, run_seconds, stopping).run)()
-    finally:
-        lease.release_lease(owner)
-        if work_left():
-            jobs.enqueue("studio.watch")
-    return True
+    return lease.run_alone(WATCH, lambda owner: async_to_sync(_Watch(owner, run_seconds, stopping).run)(), work_left)
 
 
 def check_now(job: ProviderJob) -> bool:
@@ -108,7 +98,7 @@ class _Watch:
 
     async def run(self) -> None:
         async with http.open_pool():
-            self.limiters.restore(await sync_to_async(lease.saved_rate_limits)())
+            self.limiters.restore(await sync_to_async(lease.handover)(WATCH))
             await self._loop()
 
     async def _loop(self) -> None:
@@ -116,7 +106,7 @@ class _Watch:
         last_look = 0.0
         while (now := time.monotonic()) - start < self.run_seconds and not self.stopping():
             if now - last_renewed > RENEW_EVERY:
-                if not await sync_to_async(lease.acquire_lease)(self.owner, self.limiters.to_save()):
+                if not await self._renew():
                     break
                 last_renewed = now
             if now - last_look > LOOK_EVERY:
@@ -138,7 +128,11 @@ class _Watch:
             await asyncio.wait(unfinished, timeout=FINISH_SECONDS)
         self.news_at = 0.0
         await self._apply()
-        await sync_to_async(lease.acquire_lease)(self.owner, self.limiters.to_save())
+        await self._renew()
+
+    async def _renew(self) -> bool:
+        """What it has learned of how fast each provider may be asked is for the next watch."""
+        return await sync_to_async(lease.acquire)(WATCH, self.owner, handover=self.limiters.to_save())
 
     # --- Rows ------------------------------------------------------------------------------------------------------
 

@@ -20,9 +20,8 @@ from studio.pipeline.orders import handle_of
 from studio.pipeline.places import next_in_turn
 from studio.pipeline.reports import apply_report, note_refusal, store_progress
 from studio.pipeline.submit import Claimed, claim, due_submits, names_of, record
-from studio.pipeline.watch import lease
-from studio.pipeline.watch.lease import Alarm
 from studio.pipeline.watch.schedule import Tracked
+from studio.pipeline.watch.wake import Alarm, alarms
 from studio.providers import registry
 from studio.providers.types import Failure, JobReport, JobStatus, Submission
 
@@ -63,7 +62,7 @@ def open_jobs() -> QuerySet[ProviderJob]:
 def work_left() -> bool:
     """Whether a watcher has something to do, now or soon."""
     soon = Render.objects.filter(state__in=WAITING, next_try_at__lte=timezone.now() + SOON)
-    return open_jobs().exists() or soon.exists() or any(each(lease.alarms, _is_due_soon, "Looking for what is due"))
+    return open_jobs().exists() or soon.exists() or any(each(alarms, _is_due_soon, "Looking for what is due"))
 
 
 def _is_due_soon(alarm: Alarm) -> bool:
@@ -86,7 +85,7 @@ def load_due(  # noqa: PLR0913 -- what the loop knows and wants
     """
     close_old_connections()
     now = timezone.now()
-    each(lease.alarms, lambda alarm: alarm.nudge(since or now - OVERLAP, now), "Nudging what is due")
+    each(alarms, lambda alarm: alarm.nudge(since or now - OVERLAP, now), "Nudging what is due")
     rows = open_jobs()
     touched = rows if since is None else rows.filter(next_check_at__gt=since - OVERLAP)
     jobs = {pk: at for pk, at in touched.values_list("pk", "next_check_at") if at is not None}

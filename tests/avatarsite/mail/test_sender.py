@@ -18,9 +18,9 @@ from django_q.models import OrmQ
 from avatarsite.alerts import raise_alert
 from avatarsite.mail import messages, sender
 from avatarsite.mail.messages import forget_old_mail, write_mail
-from avatarsite.mail.models import MailLease, MailMessage, MailState
+from avatarsite.mail.models import MailMessage, MailState
 from avatarsite.mail.sender import send_due
-from avatarsite.models import Alert
+from avatarsite.models import Alert, Lease
 from avatarsite.outbox.mail import mail_endpoint
 from avatarsite.outbox.models import Endpoint, EndpointState
 from avatarsite.workspaces.models import Member, User
@@ -201,7 +201,7 @@ def test_killed_between_sending_and_marking_one_more_goes_out_under_the_same_id(
 
     with monkeypatch.context() as dying:
         dying.setattr(sender, "_mark", die)
-        dying.setattr(sender, "_end", lambda *_, **__: None)
+        dying.setattr(sender.lease, "release", lambda *_, **__: None)
         with pytest.raises(Killed):
             send_due()
     assert (len(server.got), send_due()) == (1, 0), "its leases are not over yet"
@@ -301,7 +301,7 @@ def test_operators_see_the_mails_and_send_them_again(server: MailServer) -> None
 
 def test_two_rounds_at_once_are_one(server: MailServer) -> None:
     owe(ALICE)
-    MailLease.objects.create(pk=sender.ROUND, leased_until=timezone.now() + timedelta(minutes=1))
+    Lease.objects.create(task=sender.SEND_MAIL, expires_at=timezone.now() + timedelta(minutes=1))
     assert send_due() == 0
-    MailLease.objects.update(leased_until=timezone.now())
+    Lease.objects.update(expires_at=timezone.now())
     assert send_due() == 1

@@ -12,9 +12,9 @@ import pytest
 from django.utils import timezone
 
 from avatarsite.alerts import close_alert, close_by_hand, raise_alert
-from avatarsite.mail.models import MailLease, MailMessage
+from avatarsite.mail.models import MailMessage
 from avatarsite.mail.sender import send_due
-from avatarsite.models import Alert
+from avatarsite.models import Alert, Lease
 from avatarsite.monitoring.alert_kinds import KINDS, UnknownAlertKind
 from tests.avatarsite.mail.conftest import server
 from tests.avatarsite.mail.smtp import MailServer
@@ -97,7 +97,7 @@ def test_it_is_raised_once_and_mailed_although_the_mail_server_was_down(settings
     assert (send_due(), server.got) == (0, [])
     assert sorted(Alert.objects.values_list("key", "count")) == [("acme:one", 3), ("acme:two", 1)]
     server.set("takes")
-    MailLease.objects.update(leased_until=timezone.now())
+    Lease.objects.update(expires_at=timezone.now())
     MailMessage.objects.update(next_try_at=timezone.now())
     assert (send_due(), len(server.got)) == (2, 2)
     assert {str(mail["Subject"]) for mail in server.got} == {"[Avatar Studio] An offer is paused"}

@@ -19,8 +19,8 @@ from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
-from avatarsite.mail.models import MailLease, MailMessage, MailState
-from avatarsite.models import Alert, Canary, QueueSilence
+from avatarsite.mail.models import MailMessage, MailState
+from avatarsite.models import Alert, Canary, Lease, QueueSilence
 from avatarsite.monitoring.standstill import PATIENCE, REMIND_EVERY, check_queue
 from avatarsite.queue import jobs
 from tests.avatarsite.mail.conftest import server
@@ -84,7 +84,7 @@ def test_it_is_told_when_the_mail_server_is_back(operator: str, server: MailServ
     assert MailMessage.objects.get().state == MailState.WAITING
     server.set("takes")
     MailMessage.objects.update(next_try_at=timezone.now())
-    MailLease.objects.update(leased_until=timezone.now())
+    Lease.objects.update(expires_at=timezone.now())
     check_queue()
     assert server.delivered == [(OPS, TITLE)]
 

@@ -19,10 +19,11 @@ django.setup()
 from asgiref.sync import async_to_sync  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from avatarsite.models import Lease  # noqa: E402
 from avatarsite.outbox.deliveries import LEASE  # noqa: E402
 from avatarsite.outbox.endpoints import secret_of  # noqa: E402
 from avatarsite.outbox.events import fan_out  # noqa: E402
-from avatarsite.outbox.models import Delivery, Endpoint, SenderLease  # noqa: E402
+from avatarsite.outbox.models import Delivery, Endpoint  # noqa: E402
 from avatarsite.outbox.sender import _Round  # noqa: E402
 from tests.avatarsite.outbox.cast import Clock, happen, listen, make_house, send  # noqa: E402
 from tests.flows.crash import die_at  # noqa: E402
@@ -38,7 +39,7 @@ def prepare(url: str) -> None:
 
 def restart() -> None:
     """The round of the dead process has run out, and its claims have."""
-    SenderLease.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     clock = Clock()
     clock.now += LEASE
     send(clock)
