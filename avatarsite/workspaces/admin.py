@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.db.models import Count, QuerySet
+from django.forms.formsets import DELETION_FIELD_NAME
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
@@ -76,9 +77,8 @@ class UserAdmin(DeletedAlone, DjangoUserAdmin[User], ModelAdmin[User]):
 class OwnersFormSet(BaseInlineFormSet[Member, Workspace, forms.ModelForm[Member]]):
     def clean(self) -> None:
         super().clean()
-        stay = [form for form in self.forms if form.has_changed() or form.instance.pk]
-        stay = [form for form in stay if not self._should_delete_form(form)]  # type: ignore[attr-defined]
-        if not any(form.cleaned_data.get("role") == Role.OWNER for form in stay if hasattr(form, "cleaned_data")):
+        given = [form.cleaned_data for form in self.forms if form.has_changed() or form.instance.pk]
+        if not any(row.get("role") == Role.OWNER and not row.get(DELETION_FIELD_NAME) for row in given):
             raise forms.ValidationError("A workspace has at least one owner. Make somebody the owner.")
 
     def delete_existing(self, obj: Member, commit: bool = True) -> None:
