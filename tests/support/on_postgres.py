@@ -24,6 +24,7 @@ FOLDERS = [
     "tests/studio/gateway/test_fuzz.py",
     "tests/studio/gateway/test_races.py",
     "tests/avatarsite/mail",
+    "tests/avatarsite/queue/test_lease.py",
     "tests/avatarsite/outbox/test_events.py",
     "tests/avatarsite/outbox/test_processes.py",
     "tests/avatarsite/workspaces/test_races.py",
