@@ -40,6 +40,7 @@ class ModelAdmin(Audited, ThemedModelAdmin[Row], Generic[Row]):
     title: StrOrPromise = ""
     list_filter_sheet = False
     list_per_page = 50
+    show_full_result_count = False  # a list may have millions
 
     def get_title(self) -> str:
         return str(self.title or self.opts.verbose_name_plural)

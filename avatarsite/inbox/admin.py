@@ -5,10 +5,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from avatarsite.admin.base import ModelAdmin, Work
-from avatarsite.admin.columns import age, overdue
+from avatarsite.admin.columns import age, one_of, overdue
 from avatarsite.admin.read_only import ActionsOnly
 from avatarsite.inbox.models import InboundEvent
 from avatarsite.inbox.receive import replay, unhandled
+from avatarsite.inbox.sources import SOURCES
 
 MAX_SHOWN = 20_000
 
@@ -22,7 +23,12 @@ class InboundEventAdmin(ActionsOnly, ModelAdmin[InboundEvent]):
         *("source", "event_id", "signature_status", "deliveries", "tries"),
         *(age("received_at"), age("handled_at", "handled"), "outcome"),
     )
-    list_filter = (overdue(unhandled, "Not handled"), "source", "signature_status", "received_at")
+    list_filter = (
+        overdue(unhandled, "Not handled"),
+        one_of("source", lambda: sorted(SOURCES)),
+        "signature_status",
+        "received_at",
+    )
     search_fields = ("event_id",)
     ordering = ("-received_at",)
     fields = (

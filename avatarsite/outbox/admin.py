@@ -7,9 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from avatarsite.admin.base import ModelAdmin, TabularInline, Work
-from avatarsite.admin.columns import age, late, overdue
+from avatarsite.admin.columns import age, late, one_of, overdue
 from avatarsite.admin.read_only import ActionsOnly, Kept, customer
 from avatarsite.outbox.endpoints import EndpointRefused, failing, resend
+from avatarsite.outbox.event_types import KINDS, TEST
 from avatarsite.outbox.models import Attempt, Delivery, Endpoint, Event
 
 AT_ONCE = 500
@@ -64,7 +65,7 @@ class EventAdmin(ActionsOnly, ModelAdmin[Event]):
     place = 30
     title = "Events for webhooks"
     list_display = ("id", "workspace", "number", "kind", "subject", age())
-    list_filter = ("kind",)
+    list_filter = (one_of("kind", lambda: (*KINDS, TEST)),)
     list_select_related = ("workspace",)
     search_fields = ("id", "subject", *customer())
     show_full_result_count = False

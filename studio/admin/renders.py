@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from avatarsite.admin.base import ModelAdmin, StackedInline, TabularInline, Work
-from avatarsite.admin.columns import age, late, overdue
+from avatarsite.admin.columns import age, late, one_of, overdue
 from avatarsite.admin.read_only import ActionsOnly, Kept, ReadOnly, customer
 from avatarsite.admin.reason import ask_reason
 from avatarsite.errors import DomainError
@@ -23,6 +23,7 @@ from billing.models import Transfer
 from billing.money import usd
 from studio.models import (
     Delivery,
+    OfferHealth,
     Project,
     ProviderJob,
     Render,
@@ -39,6 +40,10 @@ from studio.storage.ledger import spelt
 from studio.storage.local import signed_link
 
 STOPPED = "This video was stopped by the people who run the service."
+
+
+def _offers() -> list[str]:
+    return list(OfferHealth.objects.order_by("offer").values_list("offer", flat=True))
 
 
 class JobInline(ReadOnly, StackedInline[ProviderJob, Render]):
@@ -64,11 +69,10 @@ class RenderAdmin(ActionsOnly, ModelAdmin[Render]):
     work = Work.DAILY
     place = 20
     list_display = ("title", "workspace", "state", "offer", "held", "charged", "requested_by", age())
-    list_filter = (overdue(standing.overdue), "state", "offer", "created_at")
+    list_filter = (overdue(standing.overdue), "state", one_of("offer", _offers), "created_at")
     search_fields = ("=id", "title", *customer(), "requested_by__email", "jobs__provider_job_id")
     list_select_related = ("workspace", "requested_by")
     ordering = ("-id",)
-    date_hierarchy = "created_at"
     inlines = (JobInline, DeliveryInline, EventInline)
     actions = ("retry", "cancel", "fail_and_release", "give_charge_back")
     readonly_fields = ("watch_it", "money")
@@ -212,7 +216,7 @@ class ProviderJobAdmin(ReadOnly, ModelAdmin[ProviderJob]):
         age("finished_at", "ended"),
         age(),
     )
-    list_filter = (overdue(late("next_check_at")), "offer", "outcome", "status", "created_at")
+    list_filter = (*(overdue(late("next_check_at")), one_of("offer", _offers), "outcome", "status", "created_at"),)
     search_fields = (
         "=id",
         "=render__id",

@@ -127,6 +127,10 @@ class Render(models.Model):
             # Both are null once a render has ended. By its state SQLite could not see that a question fits an index.
             models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="render_due"),
             models.Index(fields=["deadline_at"], condition=models.Q(deadline_at__isnull=False), name="render_overdue"),
+            # What lives, by its state: the first page of the admin site counts it.
+            models.Index(
+                fields=["state", "state_since"], condition=models.Q(deadline_at__isnull=False), name="render_living"
+            ),
             # What the limits of drafts count; see studio/pipeline/request/limits.py.
             models.Index(fields=["workspace"], condition=models.Q(next_try_at__isnull=False), name="render_waiting"),
             models.Index(fields=["workspace", "created_at"], condition=models.Q(ceiling_micros=0), name="render_free"),

@@ -19,7 +19,7 @@ from django_q.models import OrmQ, Task
 from avatarsite.alerts import raise_alert
 from avatarsite.inbox.models import InboundEvent
 from avatarsite.mail.messages import write_mail
-from avatarsite.models import Canary
+from avatarsite.models import Canary, ServiceNotice
 from avatarsite.outbox.endpoints import make_endpoint, send_test
 from avatarsite.outbox.events import fan_out
 from avatarsite.outbox.models import Attempt, Delivery, Endpoint
@@ -31,7 +31,7 @@ from billing.ledger import posting
 from billing.models import AutoTopUp, Dispute, Hold, PromotionCode, Refund, StripeCustomer, TopUp, TopUpState, Usage
 from billing.prices import price_book
 from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook
-from studio.models import JobStatus, OfferDay, OfferHealth, Outcome, ProviderJob, Render
+from studio.models import JobStatus, OfferDay, OfferHealth, Outcome, ProviderJob, Render, UsualRouting
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
@@ -144,6 +144,9 @@ def _platform(workspace: Workspace, staff: User) -> None:
     raise_alert("offer_paused", "desk", f"fal is paused for 600 s: quota: out of credit. {LONG}")
     write_mail("alert", "desk", "operator@example.org", "mail/alert", {"alert": None, "link": "https://example.org/"})
     owner = Member.objects.get(workspace=workspace, user=staff)
+    # It ended before anybody else on this site could read it.
+    ServiceNotice.objects.create(text=LONG, starts_at="2026-01-01T00:00Z", ends_at="2026-01-02T00:00Z")
+    UsualRouting.objects.create(workspace=workspace, reason="Pays by speed")
     invitations.invite(owner, "invited-by-the-desk@example.org", Role.VIEWER)
     make_token(workspace, user=staff, name="Of the desk", scopes=list(Scope))
     RecoveryCodes.activate(staff)
