@@ -26,7 +26,9 @@ def age(field: str = "created_at", title: str = "age") -> Any:
         moment: datetime | None = getattr(row, field)
         if moment is None:
             return None
-        return format_html('<span title="{} UTC">{}</span>', f"{moment:%Y-%m-%d %H:%M:%S}", age_of(moment))
+        return format_html(
+            '<span class="desk__whole" title="{} UTC">{}</span>', f"{moment:%Y-%m-%d %H:%M:%S}", age_of(moment)
+        )
 
     vars(column)["of_list_only"] = True  # a row's page shows the moment itself
     return column

@@ -38,6 +38,6 @@ def dollars(field: str, title: str) -> Any:
     @admin.display(description=title, ordering=field)
     def column(row: models.Model) -> str | None:
         micros = getattr(row, field)
-        return None if micros is None else format_html('<span class="desk__money">{}</span>', usd(micros))
+        return None if micros is None else format_html('<span class="desk__whole">{}</span>', usd(micros))
 
     return column
