@@ -17,7 +17,7 @@ from django.db import connection  # noqa: E402
 from django.db.models import Model  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
-from tests.studio.api.residents import move_in  # noqa: E402
+from tests.studio.api.seed import seed  # noqa: E402
 
 from avatarsite.inbox.models import InboundEvent  # noqa: E402
 from avatarsite.workspaces.models import User, Workspace  # noqa: E402
@@ -75,7 +75,7 @@ def _timed(act: Callable[[], object]) -> float:
 
 
 def _first_rows() -> Render:
-    there = move_in(credit_micros=10**13)
+    there = seed(credit_micros=10**13)
     workspace = Workspace.objects.get(pk=there["workspace"])
     owner = User.objects.get(email="alice@example.org")
     portrait, voice = add_samples(workspace)
