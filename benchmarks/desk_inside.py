@@ -17,7 +17,6 @@ from django.db import connection  # noqa: E402
 from django.db.models import Model  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
-from tests.studio.api.seed import seed  # noqa: E402
 
 from avatarsite.inbox.models import InboundEvent  # noqa: E402
 from avatarsite.workspaces.models import User, Workspace  # noqa: E402
@@ -28,6 +27,7 @@ from studio.pipeline.request.render_request import RenderRequest  # noqa: E402
 from studio.pipeline.request.take import take  # noqa: E402
 from studio.projects import project_for_new_video  # noqa: E402
 from studio.uploads.samples import add_samples  # noqa: E402
+from tests.studio.api.seed import seed  # noqa: E402
 
 BASE = 1_000_000_000
 DAYS_OF_ROWS = 30
