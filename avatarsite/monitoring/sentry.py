@@ -28,6 +28,7 @@ def tell_sentry(dsn: str, environment: str) -> None:
         auto_enabling_integrations=False,
         integrations=[DjangoIntegration(signals_spans=False)],
         send_default_pii=False,
+        auto_session_tracking=False,
         include_local_variables=False,
         max_request_body_size="never",
         before_send=_scrubbed,
