@@ -127,11 +127,11 @@ def _book(usage: Usage) -> None:
 
 
 def reverse_charge(hold: Hold, *, reason: str, actor: User | None = None) -> bool:
-    """Give the whole charge of a settled hold back, by one reversal for each lot that paid; False if it was before.
+    """Give the charge of a settled hold back, by one reversal for each lot that paid; False if it was before.
 
-    Each lot gets what it paid, and what returns to one whose date has passed lapses at once. The month's budgets, the
-    day's usage and the hold say it, too; what is owed to the provider stays. Raises CannotReverse for a hold without
-    a charge, or with a part that was reversed by hand.
+    Each lot gets what it paid, and what returns to one whose date has passed lapses at once. A part that was reversed
+    by hand is back already; the rest follows it. The month's budgets, the day's usage and the hold say it, too; what is
+    owed to the provider stays. Raises CannotReverse for a hold without a charge, or with one that was all reversed.
     """
     if not reason.strip():
         raise ValueError("The reason is empty; write why the charge is given back.")
@@ -141,10 +141,12 @@ def reverse_charge(hold: Hold, *, reason: str, actor: User | None = None) -> boo
         if hold.returned_micros:
             return False
         charges = list(Transfer.objects.filter(hold=hold, kind=TransferKind.SETTLE).order_by("lot_id"))
-        if not charges or Transfer.objects.filter(reverses__in=charges).exists():
-            raise CannotReverse(f"{hold} has no charge that could be given back whole.")
+        reversed_before = set(Transfer.objects.filter(reverses__in=charges).values_list("reverses_id", flat=True))
+        left = [charge for charge in charges if charge.pk not in reversed_before]
+        if not left:
+            raise CannotReverse(f"{hold} has no charge left that could be given back.")
         journal, total = uuid.uuid4(), sum(charge.amount_micros for charge in charges)
-        for charge in charges:
+        for charge in left:
             posting.mirror(charge, reason.strip(), actor, journal)
         Hold.objects.filter(pk=hold.pk).update(returned_micros=total)
         if account.capped:

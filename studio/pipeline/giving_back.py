@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from avatarsite.mail.messages import write_mail
+from avatarsite.mail.recipients import in_charge
+from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import User
 from billing.errors import CannotReverse
 from billing.models import Transfer, TransferKind
@@ -15,12 +19,14 @@ from studio.models import Render, RenderState
 from studio.pipeline import states
 from studio.pipeline.desk import offer_days
 
+KIND = "charge_returned"
+
 
 def give_charge_back(render: Render, *, reason: str, actor: User | None) -> bool:
     """Give back all that was charged. False if nothing was, or it has been given back, also a moment ago.
 
-    The video stays, and so does what its provider gets. ``reason`` goes to the statement, the receipt and the history.
-    Raises CannotReverse when a part of the charge was reversed by hand.
+    The video stays, and so does what its provider gets. ``reason`` goes to the statement, the receipt, the history and
+    a mail to those who manage the balance. Raises CannotReverse when all of the charge was reversed by hand.
     """
     with transaction.atomic():
         charged = Render.objects.filter(pk=render.pk, state=RenderState.READY, returned_at=None, charge_micros__gt=0)
@@ -33,8 +39,20 @@ def give_charge_back(render: Render, *, reason: str, actor: User | None) -> bool
             raise CannotReverse(f"The charge of {render.pk} was given back before; run manage.py verify_ledger.")
         states.note(render, f"the charge was given back: {reason.strip()}")
         offer_days.count_again(render.hold.usage.created_at.date())
-    render.refresh_from_db()
+        render.refresh_from_db()
+        _owe_mail(render)
     return True
+
+
+def _owe_mail(render: Render) -> None:
+    path = f"/w/{render.workspace.slug}"
+    links = {
+        "link": f"{settings.SITE_URL}{path}/videos/{render.pk}/",
+        "statement": f"{settings.SITE_URL}{path}/statement/",
+    }
+    for member in in_charge(render.workspace, Action.MANAGE_BILLING):
+        facts = {"render": render, "workspace": render.workspace, "amount": usd(render.returned_micros), **links}
+        write_mail(KIND, render.pk, member.user.email, "studio/mail/charge_returned", facts, workspace=render.workspace)
 
 
 def terms_of(render: Render) -> str:
@@ -43,10 +61,13 @@ def terms_of(render: Render) -> str:
         return f"its charge was given back on {render.returned_at:%-d %B %Y}."
     if not render.paid_micros:
         return "nothing was charged for it."
-    charges = Transfer.objects.filter(hold=render.hold_id, kind=TransferKind.SETTLE).select_related("lot")
+    charges = Transfer.objects.filter(hold=render.hold_id, kind=TransferKind.SETTLE, reversals=None)
+    left = list(charges.select_related("lot"))
+    if not left:
+        return "its charge was reversed by hand; nothing is left of it."
     now = timezone.now()
-    ended = [line for line in charges if line.lot and line.lot.expires_at and line.lot.expires_at <= now]
-    told = f"{usd(render.paid_micros)} goes back to the credit that paid it."
+    ended = [line for line in left if line.lot and line.lot.expires_at and line.lot.expires_at <= now]
+    told = f"{usd(sum(line.amount_micros for line in left))} goes back to the credit that paid it."
     if not ended:
         return told
     lapses = usd(sum(line.amount_micros for line in ended))

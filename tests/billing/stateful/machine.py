@@ -21,7 +21,7 @@ from hypothesis import strategies as some
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from avatarsite.db import raw
-from billing.errors import HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
+from billing.errors import CannotReverse, HoldAlreadyClosed, InsufficientCredit, KeyConflict, WalletFrozen
 from billing.holds import holds
 from billing.ledger import posting
 from billing.models import CreditLot, Hold, Price, Transfer
@@ -292,6 +292,22 @@ class LedgerMachine(RuleBasedStateMachine):
             self.model.platform["revenue"] -= charge.amount
         self.model.sweep(charge.wallet)
 
+    @rule(hold=placed, crash=crashes)
+    def give_charge_back(self, hold: ModelHold, crash: int | None) -> None:
+        """All of a charge, or what was not reversed by hand of it; once."""
+        stored = Hold.objects.get(key=hold.key)
+        left = [charge for charge in self.charges if charge.key == hold.key and not charge.reversed]
+        answer = self.act(lambda: metering.reverse_charge(stored, reason="wrong"), crash)
+        assert answer is (False if hold.returned else True if left else CannotReverse)
+        for charge in left:
+            charge.reversed = True
+            charge.lot.remaining += charge.amount
+            self.model.platform["revenue"] -= charge.amount
+        if left:
+            hold.returned = hold.settled or 0
+            self.model.sweep(hold.wallet)
+        assert Hold.objects.get(key=hold.key).returned_micros == hold.returned
+
     # --- What must hold after every step -----------------------------------------------------------------------------
 
     @invariant()
@@ -347,5 +363,5 @@ def refused(operation: Callable[[], Any]) -> Any:
     """What the operation gives, or the type of the refusal that it raises."""
     try:
         return operation()
-    except (InsufficientCredit, WalletFrozen, KeyConflict, HoldAlreadyClosed, ValueError) as refusal:
+    except (InsufficientCredit, WalletFrozen, KeyConflict, HoldAlreadyClosed, CannotReverse, ValueError) as refusal:
         return type(refusal)

@@ -42,6 +42,7 @@ class ModelHold:
     shares: list[tuple[ModelLot, int]]
     state: str = "open"
     settled: int | None = None
+    returned: int = 0
 
 
 @dataclass(eq=False)

@@ -160,6 +160,23 @@ def test_a_part_that_was_reversed_by_hand_leaves_the_rest_to_the_hand(workspace:
         metering.reverse_charge(hold, reason="A test")
 
 
+def test_what_is_left_of_a_charge_follows_the_part_that_was_reversed_by_hand(workspace: Workspace) -> None:
+    give(workspace, DOLLAR // 2, "bonus")
+    give(workspace, 5 * DOLLAR, "paid", category="paid")
+    budgets.set_budget(workspace, "workspace", 10 * DOLLAR, user=None)
+    hold = charged(workspace)
+    posting.reverse(Transfer.objects.get(kind="settle", lot__source_key="bonus"), reason="By hand")
+    assert metering.reverse_charge(hold, reason="The rest") is True
+    assert metering.reverse_charge(hold, reason="Again") is False
+    assert remaining("bonus", "paid") == [DOLLAR // 2, 5 * DOLLAR]
+    memos = Transfer.objects.filter(kind="reversal").order_by("pk").values_list("memo", "amount_micros")
+    assert list(memos) == [("By hand", DOLLAR // 2), ("The rest", 3 * DOLLAR // 2)]
+    assert (hold.returned_micros, BudgetPeriod.objects.get().spent_micros) == (2 * DOLLAR, 0)
+    today = timezone.now().date()
+    assert used(workspace, today, today).total.amount_micros == 0
+    assert accounting.earnings(Month.of(today)).by_offer[OFFER].revenue_micros == 0
+
+
 def test_the_books_check_finds_a_hold_that_says_it_was_given_back(workspace: Workspace) -> None:
     give(workspace, 10 * DOLLAR, "paid", category="paid")
     hold = charged(workspace)

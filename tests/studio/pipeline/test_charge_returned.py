@@ -13,6 +13,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from avatarsite.mail.models import MailMessage
 from avatarsite.workspaces.models import Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
 from billing.ledger import posting
@@ -98,6 +99,28 @@ def test_the_customer_reads_it_wherever_the_charge_stood(operator: Client, house
     usage = Client().get("/api/v1/usage", headers=headers).json()
     assert (usage["renders"], usage["seconds"], usage["total"]["amount_micros"]) == (1, 10.0, 0)
     assert json.dumps(one).count(WHY) == 1
+
+
+def test_those_who_manage_the_balance_get_one_mail(operator: Client, house: Workspace, cast: Cast) -> None:
+    done = shop.ready(house)
+    for _ in range(2):
+        act(operator, done, reason=WHY)
+    mails = MailMessage.objects.filter(kind="charge_returned").order_by("to")
+    assert [mail.to for mail in mails] == [cast.alice.email, cast.dora.email]
+    assert {mail.subject for mail in mails} == {"$1.00 was given back for “A video”"}
+    text = mails[0].text
+    assert f"The reason: {WHY}" in text
+    assert f"/w/{house.slug}/statement/" in text
+    assert f"/w/{house.slug}/videos/{done.pk}/" in text
+
+
+def test_what_was_reversed_by_hand_is_told_before(operator: Client, house: Workspace) -> None:
+    done = shop.ready(house)
+    posting.reverse(Transfer.objects.get(kind="settle"), reason="By hand")
+    assert "its charge was reversed by hand; nothing is left of it." in act(operator, done)[1]
+    act(operator, done, reason=WHY)
+    done.refresh_from_db()
+    assert (done.returned_at, Transfer.objects.filter(kind="reversal").count()) == (None, 1)
 
 
 def test_a_charge_that_was_not_given_back_says_nothing(house: Workspace, cast: Cast) -> None:
