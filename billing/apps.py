@@ -14,6 +14,7 @@ class BillingConfig(AppConfig):
         from avatarsite.queue import due_rows, jobs  # noqa: PLC0415
         from billing import checks, labels, metrics  # noqa: F401, PLC0415
         from billing.budgets.budgets import watch_for_new_tokens  # noqa: PLC0415
+        from billing.debts.closing import watch_for_closing  # noqa: PLC0415
         from billing.prices import price_book  # noqa: PLC0415
         from billing.promotions.promotions import watch_for_confirmed_people  # noqa: PLC0415
         from billing.refunds import disputes, topup_review  # noqa: PLC0415
@@ -47,3 +48,4 @@ class BillingConfig(AppConfig):
         due_rows.register(*sweep.KINDS, automatic=sweep.nudge_automatic, debts=sweep.collect_debts)
         watch_for_new_tokens()
         watch_for_confirmed_people()
+        watch_for_closing()

@@ -24,7 +24,7 @@ from avatarsite.errors import DomainError
 from avatarsite.ids import new_id
 from avatarsite.outages.answers import outage_of
 from avatarsite.web.places import RETRY_AFTER, NoPlace
-from avatarsite.workspaces.errors import NotAllowed
+from avatarsite.workspaces.errors import NotAllowed, Suspended
 
 log = logging.getLogger(__name__)
 E = TypeVar("E", bound=Exception)
@@ -162,6 +162,7 @@ def _broken(request: HttpRequest, error: BaseException | None) -> Problem:
 declare("invalid_request", 400, "The request does not have the form that is documented", "Correct the named field.")
 declare("malformed_body", 400, "The body can’t be read", "Send a JSON object in UTF-8, or a multipart form.")
 declare("unauthenticated", 401, "No valid token came with the request", "Send Authorization: Bearer <token>.")
+declare("workspace_suspended", 403, "The workspace is suspended or closed", "Write to support.")
 declare("scope_missing", 403, "The token may not do this", "Use a token with the scope that the detail names.")
 declare("not_found", 404, "There is nothing here for this token", "Check the id, and the workspace of the token.")
 declare("method_not_allowed", 405, "This address does not take this method", "Use a method that Allow names.")
@@ -204,6 +205,11 @@ def _refused(refusal: DomainError) -> Problem:
 def _no_place(refusal: NoPlace) -> Problem:
     headers = {"Retry-After": str(RETRY_AFTER)}
     return problem_in_words(refusal, headers=headers, retry_after_seconds=RETRY_AFTER)
+
+
+@translates(Suspended)
+def _suspended(refusal: Suspended) -> Problem:
+    return Problem("workspace_suspended", refusal.sentence)
 
 
 @translates(NotAllowed)

@@ -23,3 +23,4 @@ class OutboxConfig(AppConfig):
             due_rows.Kind("webhook", deliveries.deliverable, task="avatarsite.send_webhooks"),
             unnumbered_events=events.fan_out_all,
         )
+        deliveries.watch_for_closing()

@@ -29,6 +29,8 @@ from avatarsite.outbox.retries import (
     wait_after,
 )
 from avatarsite.workspaces.encryption import Unreadable, decrypt
+from avatarsite.workspaces.models import Workspace
+from avatarsite.workspaces.suspension import closing
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ LAG = histogram("webhook_out_lag_seconds", "From an event to its delivery.", buc
 # Longer than a post takes: whoever has a claim that runs out is dead, and its delivery is anybody's again.
 LEASE = timedelta(seconds=4 * SECONDS)
 GONE = "It answered 410: nobody is there any more."
+CLOSED = "The workspace is closed."
 DARK = f"It has taken nothing for {GIVEN_UP_AFTER.total_seconds() / 3600:.0f} hours."
 UNSIGNED = "Its secret was sealed with another SECRET_KEY. Rotate it, or add the old key to SECRET_KEY_FALLBACKS."
 
@@ -179,6 +182,16 @@ def suspend_endpoint(endpoint: Endpoint, state: EndpointState, why: str) -> None
         setattr(endpoint, name, value)
     waiting_of(endpoint).update(next_try_at=None)
     logger.warning("%s of %s is %s: %s", endpoint.pk, endpoint.workspace_id, state, why)
+
+
+def watch_for_closing() -> None:
+    """The endpoints of a workspace that is closed are disabled with it."""
+    closing.connect(_disable_all, dispatch_uid="outbox.closing")
+
+
+def _disable_all(workspace: Workspace, **_: Any) -> None:
+    for endpoint in Endpoint.objects.filter(workspace=workspace).exclude(state=EndpointState.DISABLED):
+        suspend_endpoint(endpoint, EndpointState.DISABLED, CLOSED)
 
 
 def waiting_of(endpoint: Endpoint) -> QuerySet[Delivery]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from avatarsite.workspaces.errors import NotAllowed
+from avatarsite.workspaces.errors import NotAllowed, Suspended
 from avatarsite.workspaces.models import ApiToken, Member, Role, Scope, Workspace
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ def may(member: Member, action: Action) -> bool:
     return action in ALLOWED[member.role]
 
 
+def demand_open(workspace: Workspace) -> None:
+    """Nothing, or Suspended with the sentence that its people read."""
+    if workspace.suspended_at is None:
+        return
+    word = "closed" if workspace.closed_at else "suspended"
+    raise Suspended(f"{workspace} is {word}. {workspace.suspended_reason} Write to the people who run this site.")
+
+
 def demand(member: Member, action: Action) -> None:
     """Nothing, or NotAllowed with a sentence that says whom to ask."""
     if may(member, action):
@@ -66,7 +74,11 @@ def demand(member: Member, action: Action) -> None:
 
 
 def demand_of_token(token: ApiToken, *any_of: Action) -> None:
-    """Nothing when one of the token's scopes grants one of ``any_of``; else NotAllowed with the scopes that would."""
+    """Nothing when one of the token's scopes grants one of ``any_of``; else NotAllowed with the scopes that would.
+
+    Suspended where the whole workspace is.
+    """
+    demand_open(token.workspace)
     granted = {action for scope in token.scopes for action in GRANTED.get(scope, ())}
     if granted.intersection(any_of):
         return
@@ -101,4 +113,5 @@ def membership(user: User | AnonymousUser, slug: str) -> Member | None:
 
 
 def workspaces_of(user: User) -> list[Workspace]:
-    return list(Workspace.objects.filter(memberships__user=user).order_by("name", "id"))
+    """Those that are open."""
+    return list(Workspace.objects.filter(memberships__user=user, suspended_at=None).order_by("name", "id"))

@@ -12,13 +12,14 @@ from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.contrib import messages
 from django.db import transaction
 from django.forms import BaseForm
-from django.http import HttpRequest
-from django.shortcuts import resolve_url
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render, resolve_url
 from django.urls import reverse
 
 from avatarsite.ids import new_id
 from avatarsite.mail.messages import absolute, write_mail
 from avatarsite.service.switches import SIGN_UP, is_on
+from avatarsite.workspaces import suspension
 from avatarsite.workspaces.create import tidy_name
 from avatarsite.workspaces.encryption import Unreadable, decrypt, encrypt
 from avatarsite.workspaces.invitations import pending
@@ -61,6 +62,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             messages.error(request, f"Another account uses {email_address.email}. Choose a different address.")
             return False
         return bool(super().confirm_email(request, email_address))
+
+    def pre_login(self, request: HttpRequest, user: User, **more: Any) -> HttpResponse | None:
+        answer: HttpResponse | None = super().pre_login(request, user, **more)
+        workspace = None if answer else suspension.kept_out_of(user)
+        if workspace is None:
+            return answer
+        return render(request, "account/suspended.html", {"suspended": workspace}, status=403)
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         return reverse("invitation") if pending.open_invitation(request) else str(resolve_url("home"))

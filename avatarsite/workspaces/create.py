@@ -12,6 +12,7 @@ from django.db.models.signals import post_save
 from django.utils.text import slugify
 
 from avatarsite.audit.record import record
+from avatarsite.workspaces.access import demand_open
 from avatarsite.workspaces.errors import NameMissing
 from avatarsite.workspaces.models import Member, Role, User, Workspace
 
@@ -30,11 +31,13 @@ def tidy_name(text: str, *, limit: int) -> str:
 def create_workspace(user: User, name: str) -> Workspace:
     """A workspace that ``user`` owns, with a slug from its name that nobody else has.
 
-    Raises NameMissing when nothing printable is left of the name.
+    Raises NameMissing when nothing printable is left of the name, Suspended for whoever owns a suspended one.
     """
     name = tidy_name(name, limit=NAME_LENGTH)
     if not name:
         raise NameMissing("Give the workspace a name.")
+    for owned in Workspace.objects.filter(memberships__user=user, memberships__role=Role.OWNER, closed_at=None):
+        demand_open(owned)
     with transaction.atomic():
         workspace = _create_with_free_slug(name)
         Member.objects.create(workspace=workspace, user=user, role=Role.OWNER)

@@ -16,7 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 from avatarsite.monitoring import logs
-from avatarsite.workspaces.access import Action, demand, membership
+from avatarsite.workspaces.access import Action, demand, demand_open, membership
 from avatarsite.workspaces.last_seen import remember
 from avatarsite.workspaces.models import Member, User, Workspace
 
@@ -43,7 +43,8 @@ def workspace_view(
     """Guard a view whose URL has ``workspace``, the slug, which the view itself doesn't get.
 
     ``action`` is what reading takes; ``post`` what any other method takes (left out: the same). Anonymous people are
-    sent to sign in, strangers get 404, members whose role doesn't reach get 403 with a sentence.
+    sent to sign in, strangers get 404, members whose role doesn't reach get 403 with a sentence, and so do all of
+    a suspended workspace.
     """
 
     def decorate(
@@ -56,6 +57,7 @@ def workspace_view(
             member = membership(request.user, workspace)
             if member is None:
                 raise Http404
+            demand_open(member.workspace)
             demand(member, action if request.method in SAFE else post or action)
             request.member, request.workspace = member, member.workspace
             logs.is_about(workspace=str(member.workspace_id))

@@ -15,6 +15,14 @@ class NotAllowed(WorkspaceError, PermissionDenied):
     """The role doesn't reach that far; becomes a 403 at every door."""
 
 
+class Suspended(NotAllowed):
+    """The workspace is suspended or closed."""
+
+
+class CannotClose(WorkspaceError):
+    pass
+
+
 class NameMissing(WorkspaceError):
     pass
 

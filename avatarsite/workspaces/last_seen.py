@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import F
 from django.http import HttpRequest
 
 from avatarsite.workspaces.access import membership
@@ -18,10 +19,12 @@ def remember(request: HttpRequest, workspace: Workspace) -> None:
 def last_member(request: HttpRequest, user: User) -> Member | None:
     """The person's place in the workspace they were in last, if they still belong to it.
 
-    Else the one they joined last: for most that's their team's, not the one that they were given at the start.
+    Else the one they joined last: for most that's their team's, not the one that they were given at the start. A
+    suspended one only where there is no other, and a closed one never.
     """
     slug = request.session.get(_KEY)
     found = membership(user, slug) if slug else None
-    if found:
+    if found and found.workspace.suspended_at is None:
         return found
-    return Member.objects.select_related("workspace", "user").filter(user=user).order_by("-created_at", "-pk").first()
+    rows = Member.objects.select_related("workspace", "user").filter(user=user, workspace__closed_at=None)
+    return rows.order_by(F("workspace__suspended_at").asc(nulls_first=True), "-created_at", "-pk").first()

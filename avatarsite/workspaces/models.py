@@ -79,9 +79,21 @@ class Workspace(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=80)
     created_at = models.DateTimeField(auto_now_add=True)
+    suspended_at = models.DateTimeField("suspended or closed at", null=True, blank=True)
+    suspended_reason = models.CharField("why, as its people read it", max_length=200, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
     members: models.ManyToManyField[User, Member] = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="workspaces.Member", related_name="workspaces"
     )
+
+    class Meta:
+        permissions = [("suspend_workspace", "Can suspend, resume and close a workspace")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(closed_at__isnull=True) | models.Q(suspended_at__isnull=False),
+                name="workspace_closed_is_suspended",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

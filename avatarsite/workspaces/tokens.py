@@ -158,6 +158,11 @@ def stands(token: ApiToken) -> bool:
     return token.revoked_at is None and bool(scopes_now(token))
 
 
+def admits(token: ApiToken) -> bool:
+    """Whether what it gave out, such as an address for an upload, opens anything now."""
+    return stands(token) and token.workspace.suspended_at is None
+
+
 def scopes_now(token: ApiToken) -> list[str]:
     """Those that its maker's role reaches; none when they have gone or are switched off."""
     if token.maker is None or token.made_by is None or not token.made_by.is_active:

@@ -129,7 +129,11 @@ def this_month_micros(workspace: Workspace) -> int:
 
 def consider(workspace: Workspace) -> TopUp | None:
     """Start an automatic top-up if the rules say so now, or None. Safe to repeat and to race."""
-    if not client.is_on() or why_off():
+    if (
+        not client.is_on()
+        or why_off()
+        or Workspace.objects.filter(pk=workspace.pk, suspended_at__isnull=False).exists()
+    ):
         return None
     try:
         top_up = _decide(workspace)

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from avatarsite.queue.sweeping import each
 from avatarsite.workspaces.models import ApiToken, User, Workspace
-from avatarsite.workspaces.tokens import stands
+from avatarsite.workspaces.tokens import admits
 from studio.errors import RequestRefused
 from studio.models import FileKind, Upload, UploadKind, UploadSlot
 from studio.models.uploads import slot_id
@@ -136,12 +136,12 @@ def slot_of(token: str) -> UploadSlot | None:
     return slot if slot and _still_open(slot) else None
 
 
-_WHOSE = ("workspace", "token__made_by", "token__maker")
+_WHOSE = ("workspace", "token__workspace", "token__made_by", "token__maker")
 
 
 def _still_open(slot: UploadSlot) -> bool:
     # A bucket takes bytes at the address that it was given, but nothing becomes of them.
-    return slot.token is None or stands(slot.token)
+    return slot.token is None or admits(slot.token)
 
 
 def fill_slot(slot: UploadSlot, content: File[Any]) -> None:

@@ -21,7 +21,7 @@ from avatarsite.errors import DomainError
 from avatarsite.http.json_body import NotJson
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import ApiToken
-from avatarsite.workspaces.tokens import is_live, stands
+from avatarsite.workspaces.tokens import admits, is_live
 from studio.gateway import stored_files
 from studio.gateway.fal import signing
 from studio.gateway.fal.errors import domain_error_response, error_response, unreadable_response
@@ -36,7 +36,7 @@ TOKEN_LIFE = timedelta(minutes=10)
 PARTS_LIFE = timedelta(hours=1)  # for all parts of a file, over whatever line
 STORAGES = ("fal-cdn-v3", "gcs")
 CHUNK = 1 << 18
-WHOSE = ("workspace", "token__made_by", "token__maker")
+WHOSE = ("workspace", "token__workspace", "token__made_by", "token__maker")
 _uploader = TimestampSigner(salt="studio.gateway.fal.uploader")
 _ticket = TimestampSigner(salt="studio.gateway.fal.ticket")
 
@@ -131,7 +131,7 @@ def signed_view(method: str, life: timedelta) -> Callable[[View], View]:
             except BadSignature:
                 return _not_signed()
             file = GatewayFile.objects.select_related(*WHOSE).filter(pk=file_id).first()
-            if request.method != method or file is None or file.token is None or not stands(file.token):
+            if request.method != method or file is None or file.token is None or not admits(file.token):
                 return _not_signed()
             try:
                 return view(request, file, **route)
@@ -260,7 +260,7 @@ def _uploader_of(request: HttpRequest) -> ApiToken | None:
     except BadSignature:
         return None
     token = ApiToken.objects.select_related("workspace", "made_by", "maker").filter(pk=token_id).first()
-    return token if token is not None and is_live(token) else None
+    return token if token is not None and is_live(token) and admits(token) else None
 
 
 def _announced(request: HttpRequest) -> int:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from avatarsite.http.public_addresses import trimmed
 from avatarsite.workspaces.access import Action, demand_of_token
-from avatarsite.workspaces.errors import NotAllowed
+from avatarsite.workspaces.errors import NotAllowed, Suspended
 from avatarsite.workspaces.models import ApiToken
 from billing.ledger import posting
 from studio.gateway import stored_files
@@ -44,7 +44,8 @@ def do(task: Task, caller: Caller) -> Parts:
     try:
         demand_of_token(caller.token, *action)
     except NotAllowed as error:
-        raise TaskError("insufficientPermissions", str(error), status=403) from error
+        code = "accountSuspended" if isinstance(error, Suspended) else "insufficientPermissions"
+        raise TaskError(code, str(error), status=403) from error
     return function(task, caller)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from avatarsite.workspaces.access import demand_open
+from avatarsite.workspaces.errors import Suspended
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.errors import RequestRefused
 from studio.models import Project, Upload, UploadKind
@@ -59,6 +61,7 @@ class RenderRequest:
 
 def validate(request: RenderRequest) -> dict[str, Any]:
     """The request's options, complete. Raises RequestRefused with the first thing that is wrong with it."""
+    _check_open(request.workspace)
     _check_names(request)
     _check_texts(request)
     try:
@@ -69,6 +72,14 @@ def validate(request: RenderRequest) -> dict[str, Any]:
     except (UploadRefused, OptionRefused) as refusal:
         raise RequestRefused(refusal.field, refusal.code, refusal.message, refusal.remedy) from refusal
     return options
+
+
+def _check_open(workspace: Workspace) -> None:
+    """Every door asks as well; this is for whoever asks in a customer's place."""
+    try:
+        demand_open(workspace)
+    except Suspended as refusal:
+        raise RequestRefused("workspace", "workspace_suspended", refusal.sentence) from refusal
 
 
 def _check_names(request: RenderRequest) -> None:
