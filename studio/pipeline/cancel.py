@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from avatarsite.queue import jobs
@@ -159,8 +160,9 @@ def leave(job: ProviderJob) -> None:
 
 def abandon(job_id: str) -> bool:
     """Ask the provider to stop what nobody waits for any more. True if it has; what it makes is a loss of ours."""
+    gone = Q(render__state__in=ENDED) | ~Q(offer=F("render__offer"))  # ended, or sent elsewhere
     left = ProviderJob.objects.select_related("render").filter(
-        pk=job_id, outcome=Outcome.ACCEPTED, next_check_at=None, render__state__in=ENDED
+        gone, pk=job_id, outcome=Outcome.ACCEPTED, next_check_at=None
     )
     job = left.exclude(status__in=ENDED_STATUSES).first()
     if job is None or not can_stop(job.offer) or (answer := _asked_to_stop(job)) is None:

@@ -15,7 +15,11 @@ KINDS: dict[str, str] = {
 }
 # Steps back: another provider is tried, or the copy is fetched anew. The customer was told before.
 SILENT_TRANSITIONS = frozenset(
-    {(RenderState.SUBMITTING, RenderState.QUEUED), (RenderState.INGESTING, RenderState.RENDERING)}
+    {
+        (RenderState.SUBMITTING, RenderState.QUEUED),
+        (RenderState.RENDERING, RenderState.QUEUED),
+        (RenderState.INGESTING, RenderState.RENDERING),
+    }
 )
 
 
