@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "avatarsite.outbox",
     "avatarsite.mail",
     "avatarsite.api",
+    "avatarsite.staff",
     "billing",
     "studio",
     "studio.gateway",
@@ -77,6 +78,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_q",
+    "hijack",
     "rest_framework",
     "waffle",
     "drf_spectacular",
@@ -107,6 +109,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hijack.middleware.HijackUserMiddleware",
+    "avatarsite.staff.view_as.read_only",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -333,6 +337,8 @@ MFA_FORMS = {
     "activate_totp": "avatarsite.workspaces.forms.ActivateTwoFactorForm",
 }
 INVITATION_DAYS = 14
+# Who of staff may look at the dashboard as whom.
+HIJACK_PERMISSION_CHECK = "avatarsite.staff.view_as.may_view_as"
 
 # --- E-mail: files in var/mail unless EMAIL_URL names a server -------------------------------------------------------
 

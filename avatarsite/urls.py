@@ -10,6 +10,7 @@ from avatarsite.inbox.views import urlpatterns as inbox
 from avatarsite.monitoring.health import healthz, readyz
 from avatarsite.monitoring.metrics import metrics
 from avatarsite.outbox import urls as outbox
+from avatarsite.staff import urls as staff
 from avatarsite.workspaces import urls as workspaces
 from billing import urls as billing
 from studio import urls as studio
@@ -34,6 +35,7 @@ urlpatterns = [
     path("compat/", include(gateway.urlpatterns)),
     *studio.site_urlpatterns,
     *workspaces.site_urlpatterns,
+    *staff.urlpatterns,
     path(
         "w/<slug:workspace>/",
         include([*studio.urlpatterns, *billing.urlpatterns, *workspaces.urlpatterns, *outbox.urlpatterns]),

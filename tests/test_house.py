@@ -101,6 +101,8 @@ ADDED = [
     "url admin/site/servicenotice/",
     "url admin/studio/usualrouting/",
     "url admin/waffle/switch/",
+    "url admin/staff/staffnote/",
+    "url view-as/end/",
     "url w/<slug>/team/audit/*",
     "url admin/search/",
     "url api/v1/storage",

@@ -172,6 +172,8 @@ ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
     "mail_no_more": (404, 404, 404, 404),
     "profile": (200, 200, 200, 302),
     "workspace_new": (200, 200, 200, 302),
+    # A button for whoever looks as somebody else: tests/avatarsite/staff/test_view_as.py.
+    "view_as_end": (403, 403, 403, 403),
 }
 # Django's admin site: everything in it sends whoever is not staff to its own sign-in.
 ADMIN_OPEN = {"login", "logout", "jsi18n"}

@@ -28,6 +28,9 @@ FOLDERS = [
     "tests/avatarsite/outbox/test_events.py",
     "tests/avatarsite/outbox/test_processes.py",
     "tests/avatarsite/workspaces/test_races.py",
+    "tests/avatarsite/workspaces/test_suspension.py",
+    "tests/studio/pipeline/test_operator.py",
+    "tests/studio/pipeline/test_operator_races.py",
 ]
 
 

@@ -1,7 +1,7 @@
 """How a test with ``transaction=True`` leaves the database: empty, as by Django's ``flush`` at a twentieth of its cost.
 
-``flush`` truncates every table and then makes all content types and permissions again. Those are the site's, not the
-test's: they stay, and of the others only the tables that hold something are emptied.
+``flush`` truncates every table and then makes all content types, permissions and roles again. Those are the site's, not
+the test's: they stay, and of the others only the tables that hold something are emptied.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django.test import TransactionTestCase
 
 from tests.support.without_triggers import without_triggers
 
-PRESERVED = {"django_content_type", "django_migrations", "auth_permission"}
+PRESERVED = {"django_content_type", "django_migrations", "auth_permission", "auth_group", "auth_group_permissions"}
 
 
 def empty_database(_case: TransactionTestCase) -> None:

@@ -9,7 +9,10 @@ from django.db import connection
 
 from avatarsite.audit.models import APPEND_ONLY as AUDIT
 from avatarsite.db import append_only
+from avatarsite.staff.models import APPEND_ONLY as NOTES
 from billing.models.ledger import APPEND_ONLY as MONEY
+
+EVERY = MONEY | AUDIT | NOTES
 
 
 @contextmanager
@@ -19,12 +22,12 @@ def without_triggers() -> Iterator[None]:
     PostgreSQL lets only a superuser set ``session_replication_role``, so a production role has no such way.
     """
     if connection.vendor == "sqlite":
-        append_only.remove(connection, MONEY | AUDIT)
+        append_only.remove(connection, EVERY)
     else:
         run("SET session_replication_role = replica")
     yield
     if connection.vendor == "sqlite":
-        append_only.install(connection, MONEY | AUDIT)
+        append_only.install(connection, EVERY)
     else:
         run("SET session_replication_role = origin")
 
