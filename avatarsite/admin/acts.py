@@ -36,7 +36,7 @@ def form_page(  # noqa: PLR0913 -- they are what the template shows
         "act": act,
         "row": row,
         "list_url": reverse(admin_urlname(page.opts, SafeString("changelist"))),
-        "back_url": row_url(row),
+        "back_url": back_url(request, row),
         "form": form,
         **more,
     }
@@ -46,6 +46,12 @@ def form_page(  # noqa: PLR0913 -- they are what the template shows
 def row_url(row: models.Model) -> str:
     """Where the admin site shows the row."""
     return reverse(admin_urlname(row._meta, SafeString("change")), args=[row.pk])  # noqa: SLF001 -- as Django's own tag
+
+
+def back_url(request: HttpRequest, row: models.Model) -> str:
+    """Where staff came from, if that is a page of the admin site (``?back=``); else the row's page."""
+    asked = request.GET.get("back", "")
+    return asked if asked.startswith(reverse("admin:index")) and "//" not in asked else row_url(row)
 
 
 def acted_before(row: models.Model, token: str) -> bool:

@@ -10,15 +10,20 @@ from django.contrib.auth.forms import AdminUserCreationForm
 from django.db.models import Count, QuerySet
 from django.forms.formsets import DELETION_FIELD_NAME
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from avatarsite.admin.base import ModelAdmin, TabularInline, Work
 from avatarsite.admin.columns import age
 from avatarsite.admin.read_only import DeletedAlone, Kept, ReadOnly, customer
+from avatarsite.staff import panels  # noqa: F401 -- the page has the platform's own
+from avatarsite.staff.customer import acts_for, panels_for
+from avatarsite.staff.customer_acts import CustomerActs
 from avatarsite.workspaces.emails import set_confirmed_email
 from avatarsite.workspaces.leaving import cut_to_role, end_access, note_switched
 from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, User, Workspace
 from avatarsite.workspaces.tokens import revoke_for_operator
+
+POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class NewUserForm(AdminUserCreationForm[User]):
@@ -65,6 +70,17 @@ class UserAdmin(DeletedAlone, DjangoUserAdmin[User], ModelAdmin[User]):
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[Any]:
         return list(self.inlines) if obj else []
 
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Who is staff, and what they may do, is a superuser's to say."""
+        fixed = tuple(super().get_readonly_fields(request, obj))
+        return fixed if request.user.is_superuser else (*fixed, *POWERS)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool) -> None:
         obj.email = obj.email.lower()
         super().save_model(request, obj, form, change)
@@ -72,6 +88,11 @@ class UserAdmin(DeletedAlone, DjangoUserAdmin[User], ModelAdmin[User]):
             set_confirmed_email(obj)
         if change and "is_active" in form.changed_data:
             note_switched(obj, by=request.user if isinstance(request.user, User) else None)
+
+
+def _may_touch(request: HttpRequest, person: User | None) -> bool:
+    """A colleague's account, whose password could be set here, is a superuser's to change."""
+    return bool(request.user.is_superuser) or person is None or not (person.is_staff or person.is_superuser)
 
 
 class OwnersFormSet(BaseInlineFormSet[Member, Workspace, forms.ModelForm[Member]]):
@@ -102,18 +123,26 @@ class MemberInline(TabularInline[Member, Workspace]):
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(DeletedAlone, ModelAdmin[Workspace]):
+class WorkspaceAdmin(CustomerActs, DeletedAlone, ModelAdmin[Workspace]):
     work = Work.CUSTOMERS
     place = 10
     list_display = ("name", "slug", "people", age())
     search_fields = ("name", "slug", "id", "memberships__user__email")
-    readonly_fields = ("id", "created_at")
+    fields = ("id", "name", "slug", "created_at", "suspended_at", "suspended_reason", "closed_at")
+    readonly_fields = ("id", "created_at", "suspended_at", "suspended_reason", "closed_at")
     inlines = (MemberInline,)
     date_hierarchy = "created_at"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Workspace]:
         found: QuerySet[Workspace] = super().get_queryset(request)
         return found.annotate(member_count=Count("memberships", distinct=True))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        workspace = self.get_object(request, object_id)
+        more = {"acts": acts_for(request, workspace), "panels": panels_for(request, workspace)} if workspace else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     @admin.display(ordering="member_count")
     def people(self, workspace: Any) -> int:

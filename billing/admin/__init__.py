@@ -1,5 +1,5 @@
 """The admin site's pages of billing."""
 
-from billing.admin import ledger, promotions, reports, stripe
+from billing.admin import customer, ledger, promotions, reports, stripe
 
-__all__ = ["ledger", "promotions", "reports", "stripe"]
+__all__ = ["customer", "ledger", "promotions", "reports", "stripe"]

@@ -12,9 +12,9 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 
-from avatarsite.admin.acts import form_page, log_once, row_url
+from avatarsite.admin.acts import back_url, form_page, log_once, row_url
 from avatarsite.admin.base import Work
 from avatarsite.admin.columns import age, late, overdue
 from avatarsite.admin.read_only import customer
@@ -69,6 +69,10 @@ class GrantForm(forms.Form):
         return f"grant:admin:{self.cleaned_data['token']}"
 
 
+# What may be the first thing that happens to a wallet, and the permission that it takes.
+FIRST_ACTS = {"grant": "billing.grant_credit", "freeze": "billing.change_ledgeraccount"}
+
+
 @admin.register(LedgerAccount)
 class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
     work = Work.MONEY
@@ -97,7 +101,12 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
             self.admin_site.admin_view(self.freeze_view),
             name="billing_ledgeraccount_freeze",
         )
-        return [grant, freeze, *super().get_urls()]
+        first = path(
+            "first/<slug:workspace>/<slug:act>/",
+            self.admin_site.admin_view(self.first_view),
+            name="billing_ledgeraccount_first",
+        )
+        return [first, grant, freeze, *super().get_urls()]
 
     def change_view(
         self,
@@ -111,6 +120,15 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
         may_grant = is_wallet and _may_grant(request)
         more = {"may_grant": may_grant, "may_freeze": may_grant or (is_wallet and _may_freeze(request))}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+
+    def first_view(self, request: HttpRequest, workspace: str, act: str) -> HttpResponse:
+        """To an act on the wallet of a workspace that may have none yet: it is made then."""
+        if act not in FIRST_ACTS or not request.user.has_perm(FIRST_ACTS[act]):
+            raise PermissionDenied
+        owner = get_object_or_404(Workspace, pk=workspace)
+        back = reverse("admin:workspaces_workspace_change", args=[owner.pk])
+        page = reverse(f"admin:billing_ledgeraccount_{act}", args=[posting.wallet(owner).pk])
+        return HttpResponseRedirect(f"{page}?back={back}")
 
     def freeze_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return freeze_view(self, request, object_id)
@@ -128,7 +146,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
             available = usd(posting.balance(workspace).available_micros)
             message = f"Granted {usd(lot.granted)} to {workspace}; {available} is available."
             self.message_user(request, message, messages.SUCCESS)
-            return HttpResponseRedirect(row_url(account))
+            return HttpResponseRedirect(back_url(request, account))
         balance = posting.balance(workspace)
         message = f"{usd(balance.available_micros)} is available, {usd(balance.held_micros)} is on hold."
         title = f"Grant credit to {workspace}"

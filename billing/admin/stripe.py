@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
-from avatarsite.admin.acts import acted_before, form_page, log_once, row_url
+from avatarsite.admin.acts import acted_before, back_url, form_page, log_once, row_url
 from avatarsite.admin.base import TabularInline, Work
 from avatarsite.admin.columns import age, late, overdue
 from avatarsite.admin.read_only import ReadOnly, customer
@@ -184,7 +184,7 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
             message = f"Refund {refund} of {usd(refund.credit_micros)}: {refund.reason}"
             log_once(self, request, top_up, message, str(refund.token))
             self.message_user(request, f"{usd(refund.credit_micros)} is on its way back.", messages.SUCCESS)
-            return HttpResponseRedirect(row_url(top_up))
+            return HttpResponseRedirect(back_url(request, top_up))
         text = f"{usd(most)} of {usd(top_up.amount_micros)} is unspent and not held; {usd(left)} was not refunded yet."
         return form_page(
             self, request, form, title=f"Refund top-up {top_up}", sentences=[text], act="Refund", row=top_up
@@ -346,7 +346,7 @@ def freeze_view(page: admin.ModelAdmin[LedgerAccount], request: HttpRequest, obj
     if not (user.has_perm("billing.grant_credit") or user.has_perm("billing.change_ledgeraccount")):
         raise PermissionDenied
     form = ReasonForm(request.POST or None, initial={"token": uuid.uuid4()})
-    back = HttpResponseRedirect(row_url(account))
+    back = HttpResponseRedirect(back_url(request, account))
     if form.data.get("token") and acted_before(account, form.data["token"]):
         return back
     possible = _what_can_be_done(request, workspace)

@@ -8,26 +8,25 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from avatarsite.admin.base import ModelAdmin, StackedInline, TabularInline, Work
+from avatarsite.admin.base import ModelAdmin, StackedInline, Work
 from avatarsite.admin.columns import age, late, one_of, overdue
 from avatarsite.admin.read_only import ActionsOnly, Kept, ReadOnly, customer
 from avatarsite.admin.reason import ask_reason
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import User
 from billing.errors import CannotReverse
-from billing.models import Transfer
 from billing.money import usd
+from studio.admin.render_acts import STOPPED, RenderActs
+from studio.admin.render_page import page_of
 from studio.models import (
     Delivery,
     OfferHealth,
     Project,
     ProviderJob,
     Render,
-    RenderEvent,
     StorageUse,
     StoredFile,
     Upload,
@@ -39,17 +38,9 @@ from studio.pipeline.request.take import retry_render
 from studio.storage.ledger import spelt
 from studio.storage.local import signed_link
 
-STOPPED = "This video was stopped by the people who run the service."
-
 
 def _offers() -> list[str]:
     return list(OfferHealth.objects.order_by("offer").values_list("offer", flat=True))
-
-
-class JobInline(ReadOnly, StackedInline[ProviderJob, Render]):
-    model = ProviderJob
-    extra = 0
-    ordering = ("attempt",)
 
 
 class DeliveryInline(ReadOnly, StackedInline[Delivery, Render]):
@@ -58,14 +49,8 @@ class DeliveryInline(ReadOnly, StackedInline[Delivery, Render]):
     exclude = ("url",)  # may carry a signature
 
 
-class EventInline(ReadOnly, TabularInline[RenderEvent, Render]):
-    model = RenderEvent
-    extra = 0
-    fields = ("at", "from_state", "to_state", "reason", "detail")
-
-
 @admin.register(Render)
-class RenderAdmin(ActionsOnly, ModelAdmin[Render]):
+class RenderAdmin(RenderActs, ActionsOnly, ModelAdmin[Render]):
     work = Work.DAILY
     place = 20
     list_display = ("title", "workspace", "state", "offer", "held", "charged", "requested_by", age())
@@ -73,9 +58,9 @@ class RenderAdmin(ActionsOnly, ModelAdmin[Render]):
     search_fields = ("=id", "title", *customer(), "requested_by__email", "jobs__provider_job_id")
     list_select_related = ("workspace", "requested_by")
     ordering = ("-id",)
-    inlines = (JobInline, DeliveryInline, EventInline)
+    inlines = (DeliveryInline,)
     actions = ("retry", "cancel", "fail_and_release", "give_charge_back")
-    readonly_fields = ("watch_it", "money")
+    readonly_fields = ("watch_it",)
 
     @admin.display(description="maximum charge")
     def held(self, render: Render) -> str:
@@ -93,21 +78,12 @@ class RenderAdmin(ActionsOnly, ModelAdmin[Render]):
             return "–"
         return format_html('<a href="{}">Watch it</a>', signed_link(render.video.name or ""))
 
-    @admin.display(description="Ledger")
-    def money(self, render: Render) -> str | SafeString:
-        """The transfers that this render caused."""
-        lines = Transfer.objects.filter(subject=f"render:{render.pk}").select_related("debit", "credit").order_by("pk")
-        rows = (
-            (
-                reverse("admin:billing_transfer_change", args=[line.pk]),
-                line.get_kind_display(),
-                line.debit.code,
-                line.credit.code,
-                usd(line.amount_micros),
-            )
-            for line in lines
-        )
-        return format_html_join("", '<div><a href="{}">{}</a>: {} → {}, {}</div>', rows) or "No transfer."
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        render = self.get_object(request, object_id)
+        more = {**page_of(render), "acts": self.acts_for(request, render)} if render else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     @admin.action(description="Ask again (a new video with a new hold)", permissions=["change"])
     def retry(self, request: HttpRequest, renders: QuerySet[Render]) -> None:

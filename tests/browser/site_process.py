@@ -10,6 +10,7 @@ import json
 import sys
 import time
 import traceback
+from datetime import timedelta
 from typing import Any
 
 import django
@@ -20,6 +21,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes  # noqa: E402
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.contrib.auth.hashers import make_password  # noqa: E402
+from django.contrib.auth.models import Group  # noqa: E402
 from django.contrib.sessions.models import Session  # noqa: E402
 from django.core.files.base import ContentFile  # noqa: E402
 from django.test import Client  # noqa: E402
@@ -195,6 +197,21 @@ def cookie_of(name: str) -> str:
     client = Client()
     client.force_login(User.objects.get(email=address_of(name)), backend=settings.AUTHENTICATION_BACKENDS[-1])
     return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def hire(name: str, role: str) -> None:
+    """Somebody of staff, in the group of a role."""
+    person = User.objects.create_user(address_of(name), PASSWORD, name=f"{name} Example", is_staff=True)
+    person.groups.add(Group.objects.get(name=role))
+
+
+def let_hang(render_id: str, hours: int) -> None:
+    """As if it had been where it is for so long; no deadline is over yet."""
+    Render.objects.filter(pk=render_id).update(state_since=timezone.now() - timedelta(hours=hours))
+
+
+def workspace_of(slug: str) -> str:
+    return str(Workspace.objects.get(slug=slug).pk)
 
 
 def protect(name: str) -> str:
