@@ -19,9 +19,8 @@ from avatarsite.workspaces.models import User
 from billing.errors import CannotReverse
 from billing.money import usd, usd_at_most
 from studio.models import Render
-from studio.pipeline import giving_back
 from studio.pipeline.cancel import can_stop, give_up, job_in_flight
-from studio.pipeline.operator import ask, move
+from studio.pipeline.operator import ask, give_back, move
 from studio.providers import registry
 
 if TYPE_CHECKING:
@@ -99,12 +98,12 @@ def _give_up(render: Render, facts: dict[str, Any], _staff: User) -> Done:
 def _give_back(render: Render, facts: dict[str, Any], staff: User) -> Done:
     reason = facts["reason"]
     try:
-        won = giving_back.give_charge_back(render, reason=reason, actor=staff)
+        won = give_back.give_charge_back(render, reason=reason, actor=staff)
     except CannotReverse as error:
         return Done(str(error))
     render.refresh_from_db()
     if not won:
-        return Done(f"Nothing more can be given back: {giving_back.terms_of(render)}")
+        return Done(f"Nothing more can be given back: {give_back.terms_of(render)}")
     amount = usd(render.returned_micros)
     return Done(f"{amount} was given back; its customer gets a mail.", f"Gave {amount} back: {reason}")
 
@@ -131,7 +130,7 @@ def _terms_of_giving_up(render: Render) -> list[str]:
 
 def _why_not_give_back(render: Render) -> str:
     if render.returned_at:
-        return f"Nothing more can be given back: {giving_back.terms_of(render)}"
+        return f"Nothing more can be given back: {give_back.terms_of(render)}"
     return "" if render.paid_micros else "Nothing was charged for it."
 
 
@@ -169,7 +168,7 @@ ACTS = (
         GIVE_BACK,
         ToldReasonForm,
         _why_not_give_back,
-        lambda render: [giving_back.terms_of(render).capitalize(), "Its customer reads the reason, and gets a mail."],
+        lambda render: [give_back.terms_of(render).capitalize(), "Its customer reads the reason, and gets a mail."],
         _give_back,
     ),
 )

@@ -31,9 +31,9 @@ from studio.models import (
     StoredFile,
     Upload,
 )
-from studio.pipeline import giving_back
 from studio.pipeline.cancel import give_up, request_cancel
 from studio.pipeline.desk import standing
+from studio.pipeline.operator import give_back
 from studio.pipeline.request.take import retry_render
 from studio.storage.ledger import spelt
 from studio.storage.local import signed_link
@@ -117,18 +117,18 @@ class RenderAdmin(RenderActs, ActionsOnly, ModelAdmin[Render]):
     @admin.action(description="Give the charge back", permissions=["give_back"])
     def give_charge_back(self, request: HttpRequest, renders: QuerySet[Render]) -> HttpResponse | None:
         rows, act = list(renders.select_related("hold")), "Give the charge back"
-        told = [giving_back.terms_of(render) for render in rows]
+        told = [give_back.terms_of(render) for render in rows]
         reason = ask_reason(self, request, rows, action="give_charge_back", act=act, told=told)
         if isinstance(reason, HttpResponse):
             return reason
 
-        def give_back(render: Render) -> bool:
-            won = giving_back.give_charge_back(render, reason=reason, actor=_user(request))
+        def act_on(render: Render) -> bool:
+            won = give_back.give_charge_back(render, reason=reason, actor=_user(request))
             if won:
                 self.log_change(request, render, f"Gave {usd(render.returned_micros)} back: {reason}")
             return won
 
-        self._each(request, renders, "given back", give_back)
+        self._each(request, renders, "given back", act_on)
         return None
 
     def has_give_back_permission(self, request: HttpRequest) -> bool:

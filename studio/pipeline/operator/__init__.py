@@ -1,1 +1,1 @@
-"""What an operator does about one render: ask its provider now, send it to another offer. Each is safe to repeat."""
+"""What an operator does about one render: ask its provider now, send it elsewhere, give its charge back. Each once."""

@@ -19,7 +19,7 @@ from avatarsite.workspaces.tokens import make_token
 from billing.budgets import budgets
 from billing.ledger import posting
 from billing.models import StripeCustomer, TopUp, TopUpState
-from studio.pipeline.giving_back import give_charge_back
+from studio.pipeline.operator.give_back import give_charge_back
 from tests.avatarsite.staff.conftest import Staff, page_of, press
 from tests.conftest import Cast
 from tests.studio import shop

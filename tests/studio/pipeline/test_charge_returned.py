@@ -20,7 +20,7 @@ from billing.ledger import posting
 from billing.models import Hold, Transfer
 from billing.verify import verification
 from studio.models import Render, RenderGroup
-from studio.pipeline.giving_back import give_charge_back
+from studio.pipeline.operator.give_back import give_charge_back
 from studio.pipeline.request.batches import status_of
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import retry_render, take
