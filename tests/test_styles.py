@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 
 CSS, JS, TEMPLATES = ROOT / "static/css", ROOT / "static/js", ROOT / "templates"
 # They stand in Django's admin site and around Swagger UI, which bring stylesheets of their own.
-NOT_OURS = {"pages/books.css", "pages/desk.css", "pages/reference.css"}
+NOT_OURS = {"pages/books.css", "pages/desk.css", "pages/record.css", "pages/reference.css"}
 NO_PAGES = ("admin/", "api/reference.html", "mail/")
 SET_BY_SCRIPTS = {"htmx-request", "js"}  # by htmx, and by theme.js on the root
 MAX_LINES, MAX_COLUMNS = 600, 120

@@ -102,7 +102,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
             name="billing_ledgeraccount_freeze",
         )
         first = path(
-            "first/<slug:workspace>/<slug:act>/",
+            "<path:workspace>/first/<slug:act>/",
             self.admin_site.admin_view(self.first_view),
             name="billing_ledgeraccount_first",
         )

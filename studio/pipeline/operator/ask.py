@@ -10,8 +10,8 @@ from django.utils import timezone
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.pipeline.cancel import job_in_flight
 from studio.pipeline.states import note
-from studio.pipeline.watch.lease import notify_watcher
 from studio.pipeline.watch.loop import check_now
+from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import registry
 from studio.providers.types import ProviderError
 

@@ -15,7 +15,7 @@ from studio.models import Outcome, Render, RenderState
 from studio.pipeline import states
 from studio.pipeline.cancel import leave
 from studio.pipeline.request.quote import QuoteLine, quote_render
-from studio.pipeline.watch.lease import notify_watcher
+from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import registry
 
 MIN_TIME = timedelta(hours=1)

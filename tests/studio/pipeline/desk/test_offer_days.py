@@ -10,7 +10,7 @@ from django.utils import timezone
 from studio.models import JobStatus, OfferDay, Outcome, ProviderJob
 from studio.pipeline.desk import offer_days
 from studio.pipeline.desk.offer_days import Sums
-from studio.pipeline.giving_back import give_charge_back
+from studio.pipeline.operator.give_back import give_charge_back
 from tests.conftest import Cast
 from tests.studio import shop
 
