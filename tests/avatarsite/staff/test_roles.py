@@ -98,7 +98,9 @@ def found(staff: Staff) -> list[str]:
 
 def test_each_role_gets_what_the_table_says(staff: Staff, rows: None) -> None:
     staff("")
-    assert found(staff) == TABLE.read_text().splitlines()
+    lines = found(staff)
+    print(*lines, sep="\n")  # what a failure shows is the table as it should be, if it is right
+    assert lines == TABLE.read_text().splitlines()
 
 
 def test_who_may_not_do_an_action_does_nothing_by_sending_it(staff: Staff, rows: None) -> None:
