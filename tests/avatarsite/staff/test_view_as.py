@@ -21,7 +21,7 @@ from tests.conftest import Cast
 from tests.test_tenancy import IN_WORKSPACE, OUTSIDE, arguments, patterns, things  # noqa: F401 -- a fixture
 
 pytestmark = pytest.mark.django_db
-DOORS = tuple(door[0] for door in settings.DOORS)
+ENTRY_POINTS = tuple(point[0] for point in settings.ENTRY_POINTS)
 # What signing in and out, and looking, writes by itself.
 OWN = {"sessions.session", "audit.auditentry", "admin.logentry"}
 
@@ -74,8 +74,8 @@ def test_nothing_but_reading_passes_at_any_url(
     urls -= {reverse("view_as_end")}
     assert len(urls) > 150
     for url in sorted(urls):
-        # Where programs come in, no cookie counts, and a refusal is said in the door's own words.
-        refused = 405 if url.startswith(DOORS) else 403
+        # Where programs come in, no cookie counts, and a refusal has the form of the protocol.
+        refused = 405 if url.startswith(ENTRY_POINTS) else 403
         assert getattr(support, method)(url).status_code == refused, url
     assert everything() == before
 
