@@ -32,7 +32,7 @@ import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS, PROCESSES, WEB_PROCESSES = 16, 2, 2
-LEAST = {"create": 0.12, "get": 0.5, "list": 0.5, "balance": 0.5}
+MIN_SHARE = {"create": 0.12, "get": 0.5, "list": 0.5, "balance": 0.5}
 BESIDE = {"create": "insert", "get": "read", "list": "read", "balance": "read"}
 MAX_LONGER = 1.3
 SHORT, LONG = 1_000, 1_000_000
@@ -105,7 +105,7 @@ def main() -> int:
     options = parser.parse_args()
     with bench() as there:
         grow(there, 1, SHORT)
-        good = show_rates(rounds(there, [*LEAST, "insert", "read"], options))
+        good = show_rates(rounds(there, [*MIN_SHARE, "insert", "read"], options))
         short = found_list(there)
         if not options.no_long:
             grow(there, SHORT + 1, LONG)
@@ -230,10 +230,10 @@ def show_rates(found: Found) -> bool:
     for name in ("insert", "create", "read", "get", "list", "balance"):
         rate, p95 = median(found.rates[name]), quantiles(found.times[name], n=20)[-1] * 1000
         beside = ""
-        if name in LEAST:
+        if name in MIN_SHARE:
             ratio = found.ratio(name)
-            beside = f"{ratio:8.2f} {LEAST[name]:9.2f}"
-            good &= ratio >= LEAST[name]
+            beside = f"{ratio:8.2f} {MIN_SHARE[name]:9.2f}"
+            good &= ratio >= MIN_SHARE[name]
         print(f"{name:>8} {rate:11.1f} {p95:8.1f} {beside}", flush=True)
     return good
 
