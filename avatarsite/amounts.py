@@ -14,7 +14,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 EXAMPLE = "Write dollars such as 20 or 12.50."
-LONGEST = 60
+MAX_LENGTH = 60
 CENTS = 2
 FINEST = 6
 GROUP = 3
@@ -56,7 +56,7 @@ def read_amount(text: str, *, decimals: int = FINEST) -> Decimal:
     ``decimals`` are those that the amount may have, for the words of a refusal. Raises AmountRefused.
     """
     spelled = "".join(_spelled(each) for each in text.translate(UNSEEN).translate(SPELLED)).strip()
-    framed = FRAMED.fullmatch(spelled) if len(spelled) <= LONGEST else None
+    framed = FRAMED.fullmatch(spelled) if len(spelled) <= MAX_LENGTH else None
     if framed is None or (framed["sign"] and framed["inner"]):
         raise _unreadable(text, spelled)
     number = _number(framed["body"].strip(), text, decimals)
@@ -134,7 +134,7 @@ def _unreadable(text: str, spelled: str) -> AmountRefused:
 
 def _short(text: str) -> str:
     told = " ".join(text.split())
-    return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
+    return told if len(told) <= MAX_LENGTH else f"{told[:MAX_LENGTH]}…"
 
 
 class AmountInput(forms.TextInput):

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from avatarsite.desk import age_of
 
-LATE = timedelta(minutes=5)
+OVERDUE_AFTER = timedelta(minutes=5)
 
 
 def age(field: str = "created_at", title: str = "age") -> Any:
@@ -36,7 +36,7 @@ def age(field: str = "created_at", title: str = "age") -> Any:
 
 def late(field: str) -> Callable[[], Q]:
     """Rows whose moment for the next step has passed, and nobody has taken it."""
-    return lambda: Q(**{f"{field}__lt": timezone.now() - LATE})
+    return lambda: Q(**{f"{field}__lt": timezone.now() - OVERDUE_AFTER})
 
 
 def overdue(which: Callable[[], Q], word: str = "Overdue") -> type[admin.SimpleListFilter]:

@@ -11,7 +11,7 @@ from avatarsite.monitoring.scrub import scrub_all
 
 MISSING = "SENTRY_DSN is set, and sentry-sdk is not installed: pip install 'sentry-sdk>=2.75'."
 # Of a request only these: which page, and how.
-KEPT = ("method", "url")
+ALLOWED = ("method", "url")
 
 
 def tell_sentry(dsn: str, environment: str) -> None:
@@ -39,7 +39,7 @@ def tell_sentry(dsn: str, environment: str) -> None:
 def _scrubbed(event: Any, _hint: object) -> Any:
     asked = event.get("request")
     if isinstance(asked, dict):
-        event["request"] = {name: asked[name] for name in KEPT if name in asked}
+        event["request"] = {name: asked[name] for name in ALLOWED if name in asked}
     event.pop("user", None)
     event["tags"] = {**(event.get("tags") or {}), **get_contextvars()}
     return scrub_all(event)

@@ -13,7 +13,7 @@ import httpx
 from tests.support.paths import SAMPLES
 
 STEPS = ("upload", "price", "make", "watch", "download")
-LONGEST = 120.0  # seconds, for all of it
+MAX_SECONDS = 120.0  # seconds, for all of it
 SEEN_FIRST = 65_536  # bytes that a player asks for before it shows a picture
 
 
@@ -75,13 +75,13 @@ def _posted(client: httpx.Client, path: str, body: dict[str, str]) -> str:
 
 
 def _made(client: httpx.Client, wish: dict[str, str]) -> str:
-    render, ends = _posted(client, "renders", wish), time.monotonic() + LONGEST
+    render, ends = _posted(client, "renders", wish), time.monotonic() + MAX_SECONDS
     while True:
         found = client.get(f"renders/{render}", params={"wait": 10}).raise_for_status().json()
         if found["finished_at"]:
             assert found["state"] == "ready", found
             return render
-        assert time.monotonic() < ends, f"not ready within {LONGEST:.0f} s: {found['state']}"
+        assert time.monotonic() < ends, f"not ready within {MAX_SECONDS:.0f} s: {found['state']}"
         time.sleep(0.1)  # it may have been answered early
 
 

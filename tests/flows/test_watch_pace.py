@@ -14,7 +14,7 @@ from django.utils import timezone
 from avatarsite.models import Lease
 from avatarsite.queue import lease
 from studio.pipeline.watch import schedule
-from studio.pipeline.watch.rate_limit import FASTER_EVERY, LEAST, UNLIMITED, RateLimiter, RateLimiters
+from studio.pipeline.watch.rate_limit import FASTER_EVERY, MIN_RATE, UNLIMITED, RateLimiter, RateLimiters
 from studio.pipeline.watch.schedule import PollSchedule, Tracked, poll_interval
 from studio.pipeline.watch.wake import WATCH
 from studio.providers.types import JobHandle
@@ -94,7 +94,7 @@ def test_it_never_gets_slower_than_the_least() -> None:
     for _ in range(9):
         limiter.rests.clear()
         limiter.too_much("poll", None)
-    assert limiter.rate == LEAST
+    assert limiter.rate == MIN_RATE
 
 
 @pytest.mark.django_db

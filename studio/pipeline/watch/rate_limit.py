@@ -15,7 +15,7 @@ from aiolimiter import AsyncLimiter
 from django.conf import settings
 
 AGAIN = 0.2  # seconds between two looks whether it may go on
-LEAST = 0.2  # requests a second that are always tried
+MIN_RATE = 0.2  # requests a second that are always tried
 UNLIMITED = 50.0  # where a provider without a limit of ours begins, once it has said that it's too much
 REST_SECONDS = 5.0  # after a 429 that doesn't say for how long
 # Then one more render is tried: it may have another provider to go to, and can't know while it waits here.
@@ -63,7 +63,7 @@ class RateLimiter:
         was_resting = self.rests.get(kind, 0.0) > now or (asked_at or now) < self.changed
         self.rests[kind] = max(self.rests.get(kind, 0.0), now + min(retry_after or REST_SECONDS, MAX_REST[kind]))
         if kind == "poll" and not was_resting:
-            self._set(max((self.rate or UNLIMITED) / 2, LEAST))
+            self._set(max((self.rate or UNLIMITED) / 2, MIN_RATE))
             self.changed = now
 
     def _recover(self) -> None:

@@ -10,15 +10,15 @@ from tests.simulators.stripe.shapes import ON_REQUEST, Body
 from tests.simulators.stripe.world import KINDS, Call, World
 
 PAGING = ("limit", "starting_after", "ending_before", "expand", "created")
-MOST, USUAL, DEEPEST = 100, 10, 4
+MAX_LIMIT, USUAL, DEEPEST = 100, 10, 4
 
 
 def page(world: World, kind: str, call: Call, *, url: str, only: Body | None = None) -> Body:
     """One page of the objects of this kind that fit the filters in the parameters and ``only``."""
     given = call.params
     limit = given.get("limit", USUAL)
-    if not 1 <= limit <= MOST:
-        raise bad(f"Invalid limit: must be between 1 and {MOST}", code="parameter_invalid_integer", param="limit")
+    if not 1 <= limit <= MAX_LIMIT:
+        raise bad(f"Invalid limit: must be between 1 and {MAX_LIMIT}", code="parameter_invalid_integer", param="limit")
     found = [one for one in world.newest_first(kind) if not one.get("deleted") and _fits(one, given, only or {})]
     if "ending_before" in given:
         rest = found[: _place(world, kind, found, given["ending_before"], "ending_before")]
