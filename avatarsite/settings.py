@@ -543,9 +543,9 @@ MIDDLEWARE.insert(0, "corsheaders.middleware.CorsMiddleware")
 # --- Metrics: off without a token. Web processes and workers of one host share the folder --------------------------
 
 METRICS_TOKEN = env.text("METRICS_TOKEN")
-METRICS_DIR = VAR_DIR / "metrics"
+METRICS_DIR = Path(env.text("METRICS_DIR", str(VAR_DIR / "metrics")))
 if METRICS_TOKEN:
-    METRICS_DIR.mkdir(mode=0o750, exist_ok=True)
+    METRICS_DIR.mkdir(mode=0o750, parents=True, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)  # as the library wants to be told
 MIDDLEWARE.insert(0, "avatarsite.monitoring.requests.SeenFromOutside")
 
