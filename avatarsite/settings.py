@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -267,7 +268,8 @@ STORAGES = {
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns when it isn't there, and before a collectstatic it isn't
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# The typeface of headings comes from a package.
+STATICFILES_DIRS = [BASE_DIR / "static", ("fonts", Path(str(files("font_rhd") / "files")))]
 WHITENOISE_USE_FINDERS = True  # the embedded default serves without a collectstatic
 WHITENOISE_AUTOREFRESH = DEBUG
 
