@@ -70,6 +70,7 @@ ADDED = [
     "url readyz",
     "url metrics",
     "command check_queue",
+    "command front_video",
     "command sockets",
     "command verify_storage",
     "command web",

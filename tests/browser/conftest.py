@@ -39,6 +39,7 @@ NAMES = (
     "Sara",
     "Thea",
     "Yara",
+    "Zoe",
 )
 
 Visit = Callable[..., BrowserUser]

@@ -1,0 +1,111 @@
+"""What plays before anybody presses: the sample on the front page, and finished videos under a mouse."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Response, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.house import House
+from tests.browser.visitors import DESK, PHONE
+
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
+
+MAX_BYTES = 250_000  # of the page before its video
+MAX_SHIFT = 0.01
+VIDEO = """() => {
+    const { paused, muted, loop, controls, currentTime } = document.querySelector("[data-reel]");
+    return { paused, muted, loop, controls, begun: currentTime > 0 };
+}"""
+PLAYS = "() => document.querySelector('[data-reel]').currentTime > 0"
+SHIFT = """() => new Promise((done) => {
+    let sum = 0;
+    new PerformanceObserver((list) => list.getEntries().forEach((each) => { sum += each.value; }))
+        .observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => done(sum), 300);
+})"""
+BELOW = """it => {
+    const reel = document.querySelector("[data-reel]");
+    return it.getBoundingClientRect().top > reel.getBoundingClientRect().bottom;
+}"""
+
+
+def video(page: Page) -> dict[str, Any]:
+    return dict(page.evaluate(VIDEO))
+
+
+def test_the_sample_plays_without_a_sound_until_it_is_asked_for_one(visit: Visit) -> None:
+    somebody = visit(reduced_motion="no-preference")
+    page = somebody.page
+    somebody.go("/")
+    page.wait_for_function(PLAYS)
+    assert video(page) == {"paused": False, "muted": True, "loop": True, "controls": False, "begun": True}
+    words = page.locator("[data-reel-words]")
+    expect(words).to_have_text("This short clip shows how one portrait and one voice track")
+    page.get_by_role("button", name="Hear it").click()
+    expect(page.get_by_role("button", name="Mute it")).to_be_visible()
+    expect(words).to_have_text("Welcome aboard.")
+    assert video(page)["muted"] is False
+    page.get_by_role("button", name="Pause the video").click()
+    expect(page.get_by_role("button", name="Play the video")).to_be_visible()
+    assert video(page)["paused"] is True
+    somebody.nothing_went_wrong()
+
+
+def test_it_waits_for_who_wants_no_motion(visit: Visit) -> None:
+    somebody = visit(reduced_motion="reduce")
+    page = somebody.page
+    somebody.go("/")
+    expect(page.get_by_role("button", name="Play the video")).to_be_visible()
+    assert video(page) == {"paused": True, "muted": True, "loop": True, "controls": False, "begun": False}
+    page.get_by_role("button", name="Hear it").click()
+    page.wait_for_function(PLAYS)
+    assert video(page) == {"paused": False, "muted": False, "loop": True, "controls": False, "begun": True}
+    somebody.nothing_went_wrong()
+
+
+def test_without_a_script_the_browser_shows_its_own_player(visit: Visit) -> None:
+    somebody = visit(java_script_enabled=False)
+    somebody.go("/")
+    expect(somebody.page.locator("video[controls] > track[kind=captions][default]")).to_be_attached()
+    expect(somebody.page.get_by_role("button", name="Hear it")).to_be_hidden()
+    somebody.nothing_went_wrong()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_page_is_light_and_nothing_on_it_jumps(visit: Visit, size: dict[str, int]) -> None:
+    somebody = visit(viewport=size, reduced_motion="no-preference")
+    page, loaded = somebody.page, dict[str, int]()
+
+    def weigh(response: Response) -> None:
+        loaded[response.url] = int(response.headers.get("content-length", 0))
+
+    page.on("response", weigh)
+    somebody.go("/")
+    page.wait_for_function(PLAYS)
+    expect(page.locator("[data-reel-words]")).to_have_text("become a talking video,")
+    before = {url: size for url, size in loaded.items() if not url.endswith(".mp4")}
+    print(json.dumps(before, indent=1))
+    assert 0 < sum(before.values()) <= MAX_BYTES
+    assert page.evaluate(SHIFT) <= MAX_SHIFT
+    heading = page.get_by_role("heading", level=1)
+    assert heading.evaluate(BELOW) == (size == PHONE)
+    expect(page.get_by_role("link", name="Create an account")).to_be_in_viewport()
+    somebody.nothing_went_wrong()
+
+
+def test_a_card_plays_its_video_while_the_mouse_is_on_it(visit: Visit, house: House) -> None:
+    zoe, slug = visit("Zoe", reduced_motion="no-preference"), house.slugs["Zoe"]
+    house.ask("ask_for", slug, "Under the mouse", until="ready")
+    page = zoe.page
+    zoe.go(f"/w/{slug}/videos/")
+    card, preview = page.get_by_role("link", name="Under the mouse"), page.locator(".video-card video")
+    card.hover()
+    expect(preview).to_be_visible()
+    assert preview.evaluate("it => [it.muted, it.paused]") == [True, False]
+    page.get_by_role("heading", name="Videos").hover()
+    expect(preview).to_have_count(0)
+    zoe.nothing_went_wrong()
