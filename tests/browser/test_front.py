@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Response, expect
 
+from tests.browser.browser_users import DESK, PHONE
 from tests.browser.conftest import Visit
-from tests.browser.house import House
-from tests.browser.visitors import DESK, PHONE
+from tests.browser.live_site import LiveSite
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
@@ -97,9 +97,9 @@ def test_the_page_is_light_and_nothing_on_it_jumps(visit: Visit, size: dict[str,
     somebody.nothing_went_wrong()
 
 
-def test_a_card_plays_its_video_while_the_mouse_is_on_it(visit: Visit, house: House) -> None:
-    zoe, slug = visit("Zoe", reduced_motion="no-preference"), house.slugs["Zoe"]
-    house.ask("ask_for", slug, "Under the mouse", until="ready")
+def test_a_card_plays_its_video_while_the_mouse_is_on_it(visit: Visit, live_site: LiveSite) -> None:
+    zoe, slug = visit("Zoe", reduced_motion="no-preference"), live_site.slugs["Zoe"]
+    live_site.ask("ask_for", slug, "Under the mouse", until="ready")
     page = zoe.page
     zoe.go(f"/w/{slug}/videos/")
     card, preview = page.get_by_role("link", name="Under the mouse"), page.locator(".video-card video")
