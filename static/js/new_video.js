@@ -103,6 +103,16 @@ document.addEventListener("htmx:afterSwap", (event) => {
   maker.dispatchEvent(new CustomEvent("slot-changed"));
 });
 
+// The price comes anew with each choice; what of it was unfolded stays so.
+let unfolded = false;
+document.addEventListener("toggle", ({ target }) => {
+  if (target.id === "working" && target.isConnected) unfolded = target.open;
+}, true);
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  const working = document.getElementById("working");
+  if (detail.target.id === "price" && working) working.open = unfolded;
+});
+
 function sum() {
   const { output_format: format, output_quality: quality, project } = maker.elements;
   maker.querySelector("[data-summary]").textContent = `${format.selectedOptions[0].textContent}, quality ${quality.value}`;

@@ -40,6 +40,7 @@ NAMES = (
     "Thea",
     "Yara",
     "Zoe",
+    "Bea",
 )
 
 Visit = Callable[..., BrowserUser]

@@ -79,6 +79,11 @@ def fact(page: Page, name: str) -> Locator:
     return page.get_by_role("term").filter(has_text=name).locator("xpath=following-sibling::dd[1]")
 
 
+def unfold_working(page: Page) -> None:
+    """Show how the price is worked out."""
+    page.get_by_text("How it is worked out").click()
+
+
 def sees_price(page: Page, micros: int) -> None:
     """Once in the panel, to the eye and to a screen reader; the bar of a phone repeats it for the eye alone."""
     panel, price = page.get_by_role("complementary", name="Price"), usd(micros)

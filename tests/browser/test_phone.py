@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from billing.money import usd
 from tests.browser.accessibility import Eyes
 from tests.browser.browser_users import PHONE
 from tests.browser.conftest import Visit
 from tests.browser.live_site import LiveSite
-from tests.browser.new_video import HELD, PROMPT, make_button, open_empty, open_with_samples, sees_price, slot
+from tests.browser.new_video import (
+    HELD,
+    PROMPT,
+    make_button,
+    open_empty,
+    open_with_samples,
+    sees_price,
+    slot,
+    unfold_working,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
@@ -53,6 +62,30 @@ def test_the_price_and_the_button_are_in_sight_wherever_one_is(visit: Visit, liv
         make_button(page).tap()
         page.wait_for_url("**/videos/rnd_*/")
     thea.nothing_went_wrong()
+
+
+def heights(page: Page) -> list[float]:
+    return [slot(page, kind).evaluate("it => it.offsetHeight") for kind in ("Portrait", "Voice")]
+
+
+def test_what_is_filled_is_a_row_and_the_working_stays_unfolded(visit: Visit, live_site: LiveSite) -> None:
+    bea = visit("Bea", viewport=PHONE, has_touch=True)
+    page = bea.page
+    open_empty(bea, live_site.slugs["Bea"])
+    empty = heights(page)
+    open_with_samples(bea, live_site.slugs["Bea"])
+    filled = [slot(page, kind).bounding_box() for kind in ("Portrait", "Voice")]
+    assert [row["height"] < box["height"] for row, box in zip(filled, empty, strict=True) if row and box] == [
+        True,
+        True,
+    ]
+    unfold_working(page)
+    takes = page.get_by_role("term").get_by_text("Takes", exact=True)
+    expect(takes).to_have_count(0)
+    page.get_by_text("Title, project and file").click()
+    page.get_by_label("Takes").select_option("2")
+    expect(takes).to_be_visible()
+    bea.nothing_went_wrong()
 
 
 def test_the_focus_stays_after_an_earlier_upload_is_chosen(visit: Visit, live_site: LiveSite) -> None:

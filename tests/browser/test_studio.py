@@ -30,6 +30,7 @@ from tests.browser.new_video import (
     sees_balance,
     sees_price,
     slot,
+    unfold_working,
 )
 from tests.browser.site_process import CREDIT_MICROS, PASSWORD
 from tests.corpus import sounds
@@ -187,6 +188,7 @@ def bring_both_files_and_see_the_price(page: Page, folder: Path) -> None:
     expect(page.get_by_text("A sample of ours")).to_have_count(0)
     expect(make_button(page)).to_be_enabled()
     sees_price(page, HELD)
+    unfold_working(page)
     expect(fact(page, "Video, at most")).to_have_text("8.48 s")
     expect(fact(page, "Per second")).to_have_text("$0.0100")
     expect(fact(page, "Balance after")).to_have_text(fine(CREDIT_MICROS - HELD))

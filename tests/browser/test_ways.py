@@ -22,6 +22,7 @@ from tests.browser.new_video import (
     sees_balance,
     sees_price,
     slot,
+    unfold_working,
 )
 from tests.browser.site_process import CREDIT_MICROS
 
@@ -80,6 +81,7 @@ def test_a_voice_can_be_recorded(visit: Visit, live_site: LiveSite) -> None:
     expect(recorder).to_be_hidden()
     expect(slot(page, "Voice").get_by_text(re.compile(r"^Recording \d{4}-\d\d-\d\d \d\d\.\d\d\.webm$"))).to_be_visible()
     expect(slot(page, "Voice").get_by_role("alert")).to_be_hidden()
+    unfold_working(page)
     expect(fact(page, "Voice")).to_have_text(re.compile(r"^[2-9]\.\d+ s$|^\d\d\.\d+ s$"))
     gina.nothing_went_wrong()
 
