@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import boto3
 from botocore import UNSIGNED
 from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -24,7 +25,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.utils.http import content_disposition_header
 from storages.backends.s3 import S3Storage
-from storages.utils import clean_name
+from storages.utils import clean_name, safe_join
 
 from studio.media.video.growing_file import Growing
 from studio.storage.s3_errors import in_our_words
@@ -125,11 +126,11 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
         return Parts(self._client, *self._place_of(name), growing)
 
     def clear_forgotten(self) -> int:
-        return clear_forgotten(self._client, self.bucket_name, self._normalize_name(""))
+        return clear_forgotten(self._client, self.bucket_name, self._key(""))
 
     def listed(self, folder: str) -> Iterator[Listed]:
-        place = {"Bucket": self.bucket_name, "Prefix": self._normalize_name(f"{folder}/")}
-        root = len(self._normalize_name(""))
+        place = {"Bucket": self.bucket_name, "Prefix": self._key(f"{folder}/")}
+        root = len(self._key(""))
         with self._reached():
             for page in self._client.get_paginator("list_objects_v2").paginate(**place):
                 for found in page.get("Contents", ()):
@@ -137,16 +138,20 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
 
     def _place_of(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
         """Where the object is, and what is said of it when it's written."""
-        key = self._normalize_name(clean_name(name))
-        return {"Bucket": self.bucket_name, "Key": key}, self._get_write_parameters(key)
+        key = self._key(name)
+        return {"Bucket": self.bucket_name, "Key": key}, self.get_object_parameters(key)
+
+    def _key(self, name: str) -> str:
+        return str(safe_join(self.location, clean_name(name)))
+
+    def _session(self) -> boto3.Session:
+        return boto3.Session(self.access_key, self.secret_key, self.security_token)
 
     @cached_property
     def _knocker(self) -> Any:
         """A client that asks for signs of life, with little patience."""
         config = self.client_config.merge(KNOCK)
-        return self._create_session().client(
-            "s3", region_name=self.region_name, endpoint_url=self.endpoint_url, config=config
-        )
+        return self._session().client("s3", region_name=self.region_name, endpoint_url=self.endpoint_url, config=config)
 
     @property
     def _client(self) -> Any:
@@ -163,7 +168,7 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
         disposition = (
             {"ResponseContentDisposition": content_disposition_header(True, download_as)} if download_as else {}
         )
-        key = self._normalize_name(clean_name(name))
+        key = self._key(name)
         address = client.generate_presigned_url(
             "get_object", Params={"Bucket": self.bucket_name, "Key": key, **disposition}
         )
@@ -172,7 +177,7 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
     def upload_link(self, name: str, *, size: int, seconds: int) -> str:
         """An address that for so long takes a PUT of this file with exactly so many bytes."""
         client, credentials, region = self._linker
-        key = self._normalize_name(clean_name(name))
+        key = self._key(name)
         address = client.generate_presigned_url("put_object", Params={"Bucket": self.bucket_name, "Key": key})
         # Signed, so that the bucket refuses a body of any other length.
         request = AWSRequest(method="PUT", url=address, headers={"Content-Length": str(size)})
@@ -182,7 +187,7 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
     @cached_property
     def _linker(self) -> tuple[Any, Any, str]:
         """A client that only spells addresses, the credentials and the region. It never talks to the network."""
-        session = self._create_session()
+        session = self._session()
         config = self.client_config.merge(Config(signature_version=UNSIGNED))
         region = self.region_name or session.region_name or "us-east-1"
         endpoint = self.public_endpoint_url or self.endpoint_url
