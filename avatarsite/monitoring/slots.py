@@ -27,9 +27,16 @@ class Slots:
     def mine(self) -> str:
         """The slot of this process; a child that was forked gets another than its parent."""
         if self._process != os.getpid():
+            self.close()  # the parent's, which keeps its lock
             self._name, self._held = self._claim()
             self._process = os.getpid()
         return self._name
+
+    def close(self) -> None:
+        """Give the slot back, as the end of the process does."""
+        if self._held is not None:
+            self._held.close()
+        self._process, self._held = 0, None
 
     def _claim(self) -> tuple[str, IO[bytes]]:
         host = socket.gethostname().replace("_", "-")  # an underscore divides the parts of a file's name

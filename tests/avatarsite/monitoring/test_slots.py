@@ -41,4 +41,7 @@ def test_each_process_has_its_own_and_the_next_takes_it_over(tmp_path: Path) -> 
     assert ours.recv() == names[0]  # the lowest that is free
     ours.send("go on")
     process.join()
+    ours.close()
+    theirs.close()
+    slots.close()
     assert len(list(tmp_path.glob("*.lock"))) == 4
