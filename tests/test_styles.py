@@ -13,6 +13,7 @@ from tests.support.paths import ROOT
 CSS, JS, TEMPLATES = ROOT / "static/css", ROOT / "static/js", ROOT / "templates"
 # They stand in Django's admin site and around Swagger UI, which bring stylesheets of their own.
 NOT_OURS = {"pages/books.css", "pages/desk.css", "pages/record.css", "pages/reference.css"}
+SCRIPTS_NOT_OURS = {"desk.js", "reference.js"}
 NO_PAGES = ("admin/", "api/reference.html", "mail/")
 SET_BY_SCRIPTS = {"htmx-request", "js"}  # by htmx, and by theme.js on the root
 MAX_LINES, MAX_COLUMNS = 600, 120
@@ -71,7 +72,9 @@ def classes_in(markup: str) -> set[str]:
 
 
 def classes_of_scripts() -> set[str]:
-    named = (CLASSES_OF_SCRIPTS.findall(path.read_text()) for path in JS.glob("*.js") if path.name != "reference.js")
+    named = (
+        CLASSES_OF_SCRIPTS.findall(path.read_text()) for path in JS.glob("*.js") if path.name not in SCRIPTS_NOT_OURS
+    )
     return {re.sub(r"\$\{.*?\}", "*", name) for values in named for value in values for name in value.split()}
 
 
