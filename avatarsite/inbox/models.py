@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from avatarsite.queue.due_rows import DueRow
+
 
 class SignatureStatus(models.TextChoices):
     UNCHECKED = "unchecked", "Not checked yet"
@@ -9,7 +11,7 @@ class SignatureStatus(models.TextChoices):
     INVALID = "invalid", "Invalid"
 
 
-class InboundEvent(models.Model):
+class InboundEvent(DueRow):
     """One webhook as it came, stored before anything is believed or done."""
 
     source = models.CharField(max_length=20)
@@ -23,8 +25,6 @@ class InboundEvent(models.Model):
     )
     received_at = models.DateTimeField(auto_now_add=True)
     deliveries = models.PositiveIntegerField("deliveries", default=1)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True, blank=True)
     handled_at = models.DateTimeField(null=True, blank=True)
     outcome = models.TextField("outcome or error", blank=True)
 

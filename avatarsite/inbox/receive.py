@@ -18,6 +18,7 @@ from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.inbox.sources import SOURCES, EventRejected
 from avatarsite.monitoring.metrics import SLOW, counter, histogram
 from avatarsite.queue import jobs
+from avatarsite.queue.due_rows import backoff
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +27,10 @@ LAG = histogram("webhook_in_lag_seconds", "From a webhook's coming to its end.",
 
 MAX_BODY = 256 * 1024
 MAX_TRIES = 8
+INITIAL_WAIT, MAX_WAIT = 10, 3_600
 LEASE = timedelta(seconds=90)
 PATIENCE = timedelta(minutes=10)  # then somebody should look why nothing has come of an event
+BROKE_DOWN = "Our own work on it broke down each time."
 # What one address may have lying here unproven within a window: forgeries, and events that nobody has looked at yet.
 # A sender that is told to wait sends again, and polling brings everything home anyway.
 FLOOD_WINDOW = timedelta(minutes=10)
@@ -92,7 +95,10 @@ def store_event(
 def handle_event(event_pk: int) -> bool:
     """Check the signature and act, once. False when it isn't due, or somebody else is at it."""
     event = InboundEvent.objects.get(pk=event_pk)
-    if not _claim(event):
+    if not event.claim(LEASE):
+        return False
+    if event.tries > MAX_TRIES:  # whatever ended the earlier tries, they raised nothing
+        _give_up(event, BROKE_DOWN)
         return False
     try:
         outcome = SOURCES[event.source].act(event)
@@ -126,31 +132,23 @@ def waiting_events() -> Waiting:
     return Waiting(found["count"], f"the oldest came {age_of(found['oldest'])} ago" if found["count"] else "")
 
 
-def _claim(event: InboundEvent) -> bool:
-    now = timezone.now()
-    if event.next_try_at is None or event.next_try_at > now:
-        return False
-    won = InboundEvent.objects.filter(pk=event.pk, tries=event.tries, next_try_at=event.next_try_at).update(
-        tries=event.tries + 1, next_try_at=now + LEASE
-    )
-    event.tries += 1
-    return bool(won)
-
-
 def _put_off(event: InboundEvent, why: str) -> None:
     HANDLED.labels(event.source, "failed").inc()
-    again = None if event.tries >= MAX_TRIES else timezone.now() + timedelta(seconds=5 * 2**event.tries)
-    if again is None:
-        told = f"{event} failed {event.tries} times and is not tried again: {why} Handle it again in the admin site."
+    if event.tries < MAX_TRIES:
+        event.put_off(backoff(event.tries, first=INITIAL_WAIT, most=MAX_WAIT), outcome=why)
+    else:
+        _give_up(event, why)
+
+
+def _give_up(event: InboundEvent, why: str) -> None:
+    if event.finish(outcome=why):
+        told = f"{event} failed {MAX_TRIES} times and is not tried again: {why} Handle it again in the admin site."
         raise_alert("webhook", event.source, told, event=event.pk)
-    InboundEvent.objects.filter(pk=event.pk).update(next_try_at=again, outcome=why)
 
 
 def _close(event: InboundEvent, status: SignatureStatus, outcome: str) -> None:
     now = timezone.now()
-    InboundEvent.objects.filter(pk=event.pk).update(
-        signature_status=status, outcome=outcome, handled_at=now, next_try_at=None
-    )
+    event.finish(signature_status=status, outcome=outcome, handled_at=now)
     HANDLED.labels(event.source, "handled" if status == SignatureStatus.VALID else "refused").inc()
     LAG.labels(event.source).observe((now - event.received_at).total_seconds())
 

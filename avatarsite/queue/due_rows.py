@@ -1,17 +1,67 @@
-"""Due rows: work that a row remembers, with the moment at which it is due; and the one list of what sweeps look at."""
+"""Due rows: work that a row remembers, with the moment at which it is due; and the one list of what sweeps look at.
+
+What each kind promises (how often, how long, after which pauses, what happens in the end) stays with its room.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.db import models
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
 Rows = Callable[[], "QuerySet[Any]"]
 Clause = Callable[[], int]
+
+
+class DueRow(models.Model):
+    """A row with work that is due at ``next_try_at``, or with none (any more) while that is empty.
+
+    A claim is a compare-and-set, and makes the row due again after a lease: what a dead worker had comes back by
+    itself. Whatever moves the row on changes one of the two columns, so a writer that has lost it writes nothing.
+    """
+
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def claim(self, lease: timedelta) -> bool:
+        """Take the row for ``lease``. False if it isn't due, or somebody else was first.
+
+        The try is counted in a committed row before the risky part, so one that kills its worker is given up on too.
+        """
+        now = timezone.now()
+        if self.next_try_at is None or self.next_try_at > now:
+            return False
+        return self.write(tries=self.tries + 1, next_try_at=now + lease)
+
+    def put_off(self, wait: timedelta, **fields: Any) -> bool:
+        """Make it due after ``wait``: for another try, or to keep the claim while the work goes on."""
+        return self.write(next_try_at=timezone.now() + wait, **fields)
+
+    def finish(self, **fields: Any) -> bool:
+        """Nothing is left to be done."""
+        return self.write(next_try_at=None, **fields)
+
+    def write(self, **fields: Any) -> bool:
+        """Write ``fields`` if the row still stands as it was read or last written. False if somebody has moved it."""
+        rows = type(self)._default_manager  # noqa: SLF001 -- documented by Django
+        won = rows.filter(pk=self.pk, tries=self.tries, next_try_at=self.next_try_at).update(**fields)
+        if won:
+            for name, value in fields.items():
+                setattr(self, name, value)
+        return bool(won)
+
+
+def backoff(tries: int, *, first: float, most: float) -> timedelta:
+    """``first`` seconds, doubling with each try, at most ``most``."""
+    return timedelta(seconds=min(first * 2 ** max(tries - 1, 0), most))
 
 
 @dataclass(frozen=True, slots=True)

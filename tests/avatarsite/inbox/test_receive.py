@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from avatarsite.inbox import receive
 from avatarsite.inbox.models import InboundEvent, SignatureStatus
+from avatarsite.models import Alert
 
 pytestmark = pytest.mark.django_db
 
@@ -57,3 +58,15 @@ def test_events_are_forgotten_when_their_time_is_over_and_not_while_they_wait() 
     assert receive.forget_old_events() == 5
     assert InboundEvent.objects.count() == 9
     assert InboundEvent.objects.filter(pk=waiting.pk).count() == 1
+
+
+def test_an_event_that_kills_its_worker_each_time_is_given_up_and_told() -> None:
+    event = receive.store_event("fal", headers={}, query={}, body=b"{}")
+    # As its claims leave it, when nobody lives to say what came of them.
+    InboundEvent.objects.update(tries=receive.MAX_TRIES)
+    assert receive.handle_event(event.pk) is False
+    event.refresh_from_db()
+    assert (event.next_try_at, event.handled_at, event.outcome) == (None, None, receive.BROKE_DOWN)
+    assert "not tried again" in Alert.objects.get(kind="webhook").message
+    receive.replay(event)
+    assert InboundEvent.objects.get().tries == 0

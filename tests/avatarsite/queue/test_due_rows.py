@@ -15,6 +15,7 @@ from avatarsite.mail.models import MailMessage
 from avatarsite.queue import due_rows, jobs
 from avatarsite.queue.sweeping import sweep, sweep_kind
 
+LEASE = timedelta(minutes=1)
 KINDS = {
     "inbound_event", "webhook", "mail",
     "top_up", "refund",
@@ -68,3 +69,34 @@ def test_each_row_gets_its_task_the_oldest_first_and_a_sender_gets_one() -> None
     assert [task.name() for task in OrmQ.objects.order_by("pk")] == [
         *["avatarsite.handle_event"] * 2, "avatarsite.send_mail",
     ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_one_of_two_claims_the_row_and_its_try_is_counted_before_the_work() -> None:
+    pk = event("a", timezone.now()).pk
+    first, second = (InboundEvent.objects.get(pk=pk) for _ in range(2))
+    assert (first.claim(LEASE), second.claim(LEASE)) == (True, False)
+    stored = InboundEvent.objects.get(pk=pk)
+    assert (stored.tries, stored.next_try_at) == (first.tries, first.next_try_at) == (1, first.next_try_at)
+    assert stored.claim(LEASE) is False  # not before the lease is over
+
+
+@pytest.mark.django_db
+def test_who_has_lost_the_row_writes_nothing() -> None:
+    pk = event("a", timezone.now()).pk
+    slow = InboundEvent.objects.get(pk=pk)
+    assert slow.claim(timedelta(0))
+    quick = InboundEvent.objects.get(pk=pk)
+    assert quick.claim(LEASE)
+    assert (slow.put_off(LEASE, outcome="slow"), slow.finish(outcome="slow")) == (False, False)
+    assert quick.put_off(2 * LEASE, outcome="again")
+    assert InboundEvent.objects.get(pk=pk).outcome == "again"
+    assert quick.finish(outcome="done")
+    stored = InboundEvent.objects.get(pk=pk)
+    assert (stored.tries, stored.next_try_at, stored.outcome) == (2, None, "done")
+    assert stored.claim(LEASE) is False
+
+
+def test_waits_double_up_to_the_most() -> None:
+    waits = [due_rows.backoff(tries, first=5, most=60).total_seconds() for tries in (0, 1, 2, 3, 5, 500)]
+    assert waits == [5, 5, 10, 20, 60, 60]
