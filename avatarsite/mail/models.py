@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from avatarsite.queue.due_rows import DueRow
 from avatarsite.workspaces.models import Workspace
 
 KEY_LENGTH = 200
@@ -17,7 +18,7 @@ class MailState(models.TextChoices):
     WITHHELD = "withheld", "Withheld: too many to one address"
 
 
-class MailMessage(models.Model):
+class MailMessage(DueRow):
     """A message to one recipient. A row that waits is due at ``next_try_at``; the same ``key`` is never written twice.
 
     The text of a secret one (its link opens something) is encrypted, and wiped once it is sent or given up.
@@ -32,8 +33,6 @@ class MailMessage(models.Model):
     secret = models.BooleanField(default=False)
     headers = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=10, choices=MailState.choices, default=MailState.WAITING)
-    tries = models.PositiveIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True, blank=True)
     give_up_at = models.DateTimeField()
     last_error = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()

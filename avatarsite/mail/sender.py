@@ -25,6 +25,7 @@ from avatarsite.mail.messages import PATIENCE, build_message
 from avatarsite.mail.models import MailMessage, MailState
 from avatarsite.monitoring.metrics import counter
 from avatarsite.queue import jobs, lease
+from avatarsite.queue.due_rows import backoff
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +37,7 @@ ROUND_SECONDS = 40
 ROUND_LEASE = timedelta(minutes=3)
 AWAY_PAUSE = timedelta(seconds=30)
 LEASE = timedelta(minutes=5)
-INITIAL_WAIT = timedelta(minutes=1)
-MAX_WAIT = timedelta(hours=1)
+INITIAL_WAIT, MAX_WAIT = 60, 3_600
 MAX_FAULTS = 3  # connections that broke in one round
 ERROR_LENGTH = 500
 
@@ -89,9 +89,7 @@ def send_again(mail: MailMessage) -> bool:
 def _claim_next() -> MailMessage | None:
     """The next message, due again after a lease: counted before the risky part. What somebody waits for comes first."""
     for mail in due_mail().order_by("-secret", "next_try_at", "pk")[:5]:
-        tries, leased_until = mail.tries + 1, timezone.now() + LEASE
-        if _held(mail).update(tries=tries, next_try_at=leased_until):
-            mail.tries, mail.next_try_at = tries, leased_until
+        if mail.claim(LEASE):
             return mail
     return None
 
@@ -109,9 +107,8 @@ def _send(mail: MailMessage) -> _Outcome:
     elif mail.give_up_at <= timezone.now():
         _give_up(mail, _words(error))
     else:
-        wait = min(INITIAL_WAIT * 2 ** min(mail.tries - 1, 10), MAX_WAIT)
         logger.warning("A mail of the kind %s could not be sent: %s", mail.kind, _words(error))
-        _held(mail).update(next_try_at=timezone.now() + wait, last_error=_words(error))
+        mail.put_off(backoff(mail.tries, first=INITIAL_WAIT, most=MAX_WAIT), last_error=_words(error))
     return outcome
 
 
@@ -145,15 +142,10 @@ def _words(error: Exception | None) -> str:
     return f"{type(error).__name__}: {error}"[:ERROR_LENGTH] if error else "Nobody took it."
 
 
-def _held(mail: MailMessage) -> QuerySet[MailMessage]:
-    """The row, if this process still has it."""
-    return MailMessage.objects.filter(pk=mail.pk, next_try_at=mail.next_try_at, tries=mail.tries)
-
-
 def _mark(mail: MailMessage, state: MailState, error: str = "") -> bool:
     wiped = {"text": ""} if mail.secret else {}
     sent_at = timezone.now() if state == MailState.SENT else None
-    return bool(_held(mail).update(state=state, next_try_at=None, sent_at=sent_at, last_error=error, **wiped))
+    return mail.finish(state=state, sent_at=sent_at, last_error=error, **wiped)
 
 
 def _give_up(mail: MailMessage, error: str) -> None:

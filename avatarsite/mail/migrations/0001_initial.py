@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('secret', models.BooleanField(default=False)),
                 ('headers', models.JSONField(blank=True, default=dict)),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('given_up', 'Given up'), ('withheld', 'Withheld: too many to one address')], default='waiting', max_length=10)),
-                ('tries', models.PositiveIntegerField(default=0)),
+                ('tries', models.PositiveSmallIntegerField(default=0)),
                 ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('give_up_at', models.DateTimeField()),
                 ('last_error', models.CharField(blank=True, max_length=500)),
