@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from avatarsite.errors import DomainError
 from avatarsite.queue import jobs
+from avatarsite.queue.due_rows import backoff
 from avatarsite.web.places import NoPlace
 from avatarsite.workspaces.models import ApiToken
 from billing.budgets.notices import note_refusal
@@ -33,7 +34,6 @@ from studio.pipeline.request.options import check_offered, checked_options
 from studio.pipeline.request.quote import Quote, quote_render
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
-from studio.pipeline.states import backoff
 from studio.projects import project_for_new_video
 from studio.providers import registry
 from studio.storage.ledger import StorageTooFast
@@ -90,7 +90,7 @@ def price_now(slug: str) -> int:
 def start_request(request_id: str) -> bool:
     """Fetch what is to be fetched, and ask for the render. True if this call has ended the matter."""
     row = GatewayRequest.objects.select_related("workspace", "token", "portrait", "voice").get(pk=request_id)
-    if not _claim(row):
+    if row.state != RequestState.FETCHING or not row.claim(LEASE):
         return False
     if row.tries > MAX_TRIES:
         return _refuse(row, GatewayError("worker", message=BROKE_DOWN))
@@ -102,7 +102,10 @@ def start_request(request_id: str) -> bool:
         portrait, voice = (_fetched(row, kind) for kind in UploadKind)
     except DomainError as refusal:
         again = getattr(refusal, "retryable", False) and row.tries < MAX_TRIES
-        return _put_off(row) if again else _refuse(row, error_of(refusal))
+        if not again:
+            return _refuse(row, error_of(refusal))
+        row.put_off(backoff(row.tries, first=2, most=30))
+        return False
     return _ask(row, portrait, voice)
 
 
@@ -262,7 +265,7 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
     params = row.params
     try:
         with transaction.atomic():
-            if not _move(row, state=RequestState.SUBMITTED, next_try_at=None):
+            if not row.finish(state=RequestState.SUBMITTED):
                 return False
             request = RenderRequest(
                 token=row.token,
@@ -292,19 +295,6 @@ def error_of(refusal: DomainError) -> GatewayError:
     return GatewayError(refusal.code, refusal.field, str(refusal), retry_after=refusal.retry_after)
 
 
-def _claim(row: GatewayRequest) -> bool:
-    """Count the try in a committed row before the risky part."""
-    now = timezone.now()
-    if row.state != RequestState.FETCHING or row.next_try_at is None or row.next_try_at > now:
-        return False
-    return _move(row, tries=row.tries + 1, next_try_at=now + LEASE)
-
-
-def _put_off(row: GatewayRequest) -> bool:
-    _move(row, next_try_at=timezone.now() + backoff(row.tries, first=2, most=30))
-    return False
-
-
 def _refuse(row: GatewayRequest, error: GatewayError) -> bool:
     with transaction.atomic():
         return _end(row, RequestState.REFUSED, error)
@@ -318,17 +308,6 @@ def _end(row: GatewayRequest, state: RequestState, error: GatewayError) -> bool:
     row.refresh_from_db()
     create_webhooks(row)
     return True
-
-
-def _move(row: GatewayRequest, **fields: Any) -> bool:
-    """Write ``fields`` if the request still stands as it was loaded or last written."""
-    won = GatewayRequest.objects.filter(
-        pk=row.pk, state=RequestState.FETCHING, tries=row.tries, next_try_at=row.next_try_at
-    ).update(**fields)
-    if won:
-        for name, value in fields.items():
-            setattr(row, name, value)
-    return bool(won)
 
 
 def _uuid(text: str) -> UUID | None:

@@ -10,6 +10,7 @@ import uuid
 from django.db import models
 
 from avatarsite.ids import LENGTH, new_id
+from avatarsite.queue.due_rows import DueRow
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.models import Render, Upload
 from studio.models.tenancy import OwnedQuerySet
@@ -32,7 +33,7 @@ class RequestState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled before it was asked"
 
 
-class GatewayRequest(models.Model):
+class GatewayRequest(DueRow):
     """One request of a client, under the id that the client knows it by."""
 
     id = models.CharField(primary_key=True, max_length=LENGTH, default=request_id, editable=False)
@@ -54,8 +55,6 @@ class GatewayRequest(models.Model):
     session = models.UUIDField("session", null=True, editable=False)
 
     state = models.CharField(max_length=10, choices=RequestState.choices, default=RequestState.FETCHING)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True, blank=True)
     start_by = models.DateTimeField("start deadline", null=True, blank=True)
     # code, field, message; for a request that never became a render, or whose render we ended as it had asked.
     error = models.JSONField(null=True, blank=True)
