@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from avatarsite.http.public_addresses import BROKEN
 from avatarsite.queue import jobs
+from avatarsite.queue.due_rows import backoff
 from avatarsite.queue.sweeping import each
 from studio.gateway.fal import signing
 from studio.gateway.fal import webhook as fal
@@ -23,7 +24,6 @@ from studio.gateway.status import renders_of
 from studio.models import Render
 from studio.models.renders import ENDED
 from studio.pipeline.request.options import trusted_endpoints
-from studio.pipeline.states import backoff
 from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import http
 from studio.providers.http.addresses import AddressRefused

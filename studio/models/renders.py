@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from avatarsite.ids import LENGTH, new_id
+from avatarsite.queue.due_rows import DueRow
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.models.projects import Project
 from studio.models.tenancy import OwnedQuerySet
@@ -51,7 +52,7 @@ class RenderGroup(models.Model):
         return self.id
 
 
-class Render(models.Model):
+class Render(DueRow):
     """One video asked for: one hold, one charge. Only ``studio/pipeline/states.py`` writes ``state``."""
 
     id = models.CharField(primary_key=True, max_length=LENGTH, default=render_id, editable=False)
@@ -90,8 +91,6 @@ class Render(models.Model):
     state = models.CharField(max_length=12, choices=RenderState.choices, default=RenderState.QUEUED)
     state_since = models.DateTimeField()
     deadline_at = models.DateTimeField("overdue at", null=True, blank=True)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
 
     video = models.FileField(max_length=200, null=True, blank=True)

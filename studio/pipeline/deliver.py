@@ -12,9 +12,10 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from avatarsite.http.public_addresses import host_of
+from avatarsite.queue.due_rows import backoff
 from studio.models import Delivery, DeliveryState, Render
 from studio.pipeline.request.options import trusted_endpoints
-from studio.pipeline.states import backoff, note
+from studio.pipeline.states import note
 from studio.providers import http
 from studio.providers.http.addresses import AddressRefused
 from studio.providers.http.sending import Parcel, put_file

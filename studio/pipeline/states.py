@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -86,43 +86,10 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
     return True
 
 
-def claim(render: Render, *, lease: timedelta, now: datetime | None = None) -> bool:
-    """Take the present step for ``lease``. False if it isn't due, somebody else has it, or the state has moved on.
-
-    The try is counted in a committed row before the risky part, so a step that kills its worker is given up on too.
-    """
-    now = now or timezone.now()
-    if render.next_try_at is None or render.next_try_at > now:
-        return False
-    fields: dict[str, Any] = {"tries": render.tries + 1, "next_try_at": now + lease}
-    won = Render.objects.filter(
-        pk=render.pk, state=render.state, tries=render.tries, next_try_at=render.next_try_at
-    ).update(**fields)
-    if won:
-        for name, value in fields.items():
-            setattr(render, name, value)
-    return bool(won)
-
-
-def keep(render: Render, *, lease: timedelta) -> bool:
-    """Renew the claim on the present step while its work goes on. False if it has been lost."""
-    until = timezone.now() + lease
-    kept = Render.objects.filter(
-        pk=render.pk, state=render.state, tries=render.tries, next_try_at=render.next_try_at
-    ).update(next_try_at=until)
-    if kept:
-        render.next_try_at = until
-    return bool(kept)
-
-
 def try_again(render: Render, *, after: timedelta, reason: str, detail: dict[str, Any] | None = None) -> None:
     """Put off the present step, and say why in the history."""
-    now = timezone.now()
     with transaction.atomic():
-        won = Render.objects.filter(pk=render.pk, state=render.state, tries=render.tries).update(
-            next_try_at=now + after
-        )
-        if won:
+        if render.put_off(after):
             note(render, reason, detail=detail)
 
 
@@ -136,8 +103,3 @@ def note(render: Render, reason: str, *, detail: dict[str, Any] | None = None) -
         detail=detail or {},
         at=timezone.now(),
     )
-
-
-def backoff(tries: int, *, first: float, most: float) -> timedelta:
-    """``first`` seconds, doubling with each try, at most ``most``."""
-    return timedelta(seconds=min(first * 2 ** max(tries - 1, 0), most))

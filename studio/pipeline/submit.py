@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
 from avatarsite.queue import jobs
+from avatarsite.queue.due_rows import backoff
 from billing.models import Price
 from studio.media.normalise import NormaliseFailed
 from studio.metrics import count_submission, timed_call
@@ -82,7 +83,7 @@ def claim(render_id: str) -> Claimed | None:
     render = Render.objects.select_related("hold", "portrait", "voice").get(pk=render_id)
     if render.state == RenderState.QUEUED:
         return _first_claim(render)
-    if render.state != RenderState.SUBMITTING or not states.claim(render, lease=LEASE):
+    if render.state != RenderState.SUBMITTING or not render.claim(LEASE):
         return None
     if render.tries > MAX_TRIES:
         fail_render(render, code="worker_failed", message=WORKER_FAILED, reason="too many tries to send it")
@@ -260,7 +261,7 @@ def _is_final(job: ProviderJob, failure: Failure) -> bool:
 
 def _back_to_the_queue(render: Render, job: ProviderJob, failure: Failure, retry_after: float | None) -> bool:
     """To the next offer at once, or to the same one after a pause."""
-    wait = max(states.backoff(job.attempt, first=5, most=300), timedelta(seconds=min(retry_after or 0, 600)))
+    wait = max(backoff(job.attempt, first=5, most=300), timedelta(seconds=min(retry_after or 0, 600)))
     other = bool(render.fallbacks)
     moved = states.advance(
         render,
@@ -324,7 +325,7 @@ def _unknown(claimed: Claimed, submission: Submission) -> bool:
         raise_alert("submit_unknown", job.pk, f"{job.offer} has not said for minutes whether it took {render.pk}.")
     states.try_again(
         render,
-        after=states.backoff(render.tries, first=2, most=120),
+        after=backoff(render.tries, first=2, most=120),
         reason="not known yet whether the provider took it",
         detail={"offer": job.offer, "code": failure.code, "message": failure.message},
     )

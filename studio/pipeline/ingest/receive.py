@@ -11,6 +11,7 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from avatarsite.queue.due_rows import backoff
 from avatarsite.temporary_files import temporary_folder
 from studio.media import judge
 from studio.media.video.transcode import MIN_UNTOUCHED_QUALITY, Conversion, ConversionFailed, conversion_of
@@ -43,7 +44,7 @@ class CopyFailed(Exception):
 def ingest_render(render_id: str) -> bool:
     """Copy the finished video into our storage and settle it. True if this call made it ready."""
     render = Render.objects.select_related("hold", "workspace", "price", "voice").get(pk=render_id)
-    if render.state != RenderState.INGESTING or not states.claim(render, lease=LEASE):
+    if render.state != RenderState.INGESTING or not render.claim(LEASE):
         return False
     job = render.jobs.filter(status=JobStatus.DONE).order_by("attempt").last()
     if job is None or render.tries > COPY_TRIES:
@@ -63,7 +64,7 @@ def ingest_render(render_id: str) -> bool:
 def _again(render: Render, why: str) -> bool:
     if render.tries >= COPY_TRIES:
         return _give_up(render)
-    wait = states.backoff(render.tries, first=1, most=60)
+    wait = backoff(render.tries, first=1, most=60)
     states.try_again(render, after=wait, reason="the copy failed and is tried again", detail={"why": why})
     return False
 
@@ -89,7 +90,7 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any
         came, made, picture = incoming.check()
         _check(made, render)
         path, facts, picture = _as_asked_for(render, job, came, made, picture)
-        if not states.keep(render, lease=LEASE):
+        if not render.put_off(LEASE):
             raise CopyFailed("Somebody else has taken the copy over.")
         ledger.expect(render.workspace, name, facts.bytes, FileKind.VIDEO)
         ledger.expect(render.workspace, f"{base}/poster.jpg", len(picture), FileKind.POSTER)
@@ -142,7 +143,7 @@ def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
         nonlocal renewed
         if time.monotonic() - renewed > RENEW_SECONDS:
             renewed = time.monotonic()
-            if not states.keep(render, lease=LEASE):
+            if not render.put_off(LEASE):
                 raise ConversionFailed("Somebody else has taken the copy over.")
 
     path = came.with_name(f"converted.{conversion.output_format}")
@@ -160,7 +161,7 @@ def _download(render: Render, job: ProviderJob, incoming: IncomingFile) -> None:
                 raise CopyFailed(f"The file is larger than {MAX_BYTES:,} bytes.")
             if time.monotonic() - renewed > RENEW_SECONDS:
                 renewed = time.monotonic()
-                if not states.keep(render, lease=LEASE):
+                if not render.put_off(LEASE):
                     raise CopyFailed("Somebody else has taken the copy over.")
     if not incoming.size:
         raise CopyFailed("The file is empty.")

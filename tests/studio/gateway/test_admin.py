@@ -10,10 +10,10 @@ from django.test import Client
 from django.urls import reverse
 
 from avatarsite.queue import due_rows
+from avatarsite.queue.due_rows import backoff
 from avatarsite.workspaces.models import User
 from studio.gateway import webhooks
 from studio.gateway.models import GatewayRequest, GatewayWebhook, WebhookState
-from studio.pipeline.states import backoff
 from tests.conftest import Cast
 
 pytestmark = [pytest.mark.django_db]

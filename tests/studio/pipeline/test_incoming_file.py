@@ -19,7 +19,6 @@ from billing.prices import price_book
 from studio.media.video.growing_file import BrokenOff, Growing
 from studio.media.video.videos import UnreadableVideo
 from studio.models import Render, RenderState
-from studio.pipeline import states
 from studio.pipeline.ingest import receive
 from studio.pipeline.ingest.incoming_file import IncomingFile
 from studio.storage.local import clear_forgotten
@@ -205,7 +204,8 @@ def test_of_a_video_that_breaks_off_nothing_stays_in_the_bucket(bucket: S3Server
 def test_who_has_lost_the_copy_to_another_stores_nothing(
     bucket: S3Server, bring: Bring, good: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(states, "keep", lambda *_, **__: False)
+    put_off = Render.put_off
+    monkeypatch.setattr(Render, "put_off", lambda row, wait: wait != receive.LEASE and put_off(row, wait))
     render = bring(answer(good))
     assert why(render) == "Somebody else has taken the copy over."
     assert not default_storage.exists(name_of(render))
