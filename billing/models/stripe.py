@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from avatarsite.ids import LENGTH, new_id
+from avatarsite.queue.due_rows import DueRow
 from avatarsite.workspaces.models import Workspace
 from billing.models.ledger import MEMO_LENGTH, CreditLot
 
@@ -195,7 +196,7 @@ class RefundState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
-class Refund(models.Model):
+class Refund(DueRow):
     """Money that goes back for a top-up, asked for here or in Stripe's own dashboard.
 
     ``amount_cents`` is what Stripe gives back, ``credit_micros`` the credit that was bought with it; with tax they
@@ -215,8 +216,6 @@ class Refund(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     token = models.UUIDField("form token", unique=True, null=True, blank=True)
     problem = models.CharField(max_length=MEMO_LENGTH, blank=True)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True, blank=True)
     booked_at = models.DateTimeField("clawed back at", null=True, blank=True)
     returned_at = models.DateTimeField("credit returned at", null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import uuid
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +15,7 @@ from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
 from avatarsite.queue import jobs
+from avatarsite.queue.due_rows import backoff
 from avatarsite.workspaces.models import User
 from billing.debts.clawback import free_of
 from billing.debts.freezes import apply_freeze
@@ -31,6 +31,8 @@ from billing.topups.checkout import CENT_MICROS, MISMATCH
 
 logger = logging.getLogger(__name__)
 
+# Of seconds, after each try: the next one is due then, whether Stripe has not answered or we have died.
+INITIAL_WAIT, MAX_WAIT = 120, 6 * 3_600
 _STATES = {
     "pending": RefundState.PENDING,
     "requires_action": RefundState.PENDING,
@@ -80,7 +82,7 @@ def request_refund(  # noqa: PLR0913 -- they are the fields of the form
             reason=reason.strip(),
             user=user,
             token=token,
-            next_try_at=timezone.now() + timedelta(minutes=1),
+            next_try_at=timezone.now(),
         )
         _take(refund)
         jobs.enqueue("billing.send_refund", refund_id=refund.pk)
@@ -121,15 +123,10 @@ def send_refund(refund: Refund) -> str:
     """Ask Stripe for a refund that was requested here. Safe to repeat: Stripe's own list is looked through first."""
     if refund.state != RefundState.REQUESTED:
         return f"{refund} was sent before"
-    tries = refund.tries + 1
-    pause = timedelta(minutes=min(2**tries, 360))
-    won = Refund.objects.filter(pk=refund.pk, tries=refund.tries, state=RefundState.REQUESTED).update(
-        tries=tries, next_try_at=timezone.now() + pause
-    )
-    if not won:
+    if not refund.claim(backoff(refund.tries + 1, first=INITIAL_WAIT, most=MAX_WAIT)):
         return f"{refund} is being sent"
     try:
-        facts = _sent_before(refund) if tries > 1 else None
+        facts = _sent_before(refund) if refund.tries > 1 else None
         facts = facts or client.create_refund(refund)
     except StripeUnreachable as error:
         return f"{refund}: {error}"
