@@ -70,19 +70,15 @@ def due_of(endpoint_id: str, now: datetime, most: int) -> list[str]:
 
 
 def claim(delivery_id: str, now: datetime) -> ClaimedDelivery | None:
-    """Take a delivery for this try; None if it is not due (any more) or somebody else was first.
-
-    The try is counted in a committed row before the call, so a call that kills its worker is given up on too.
-    """
+    """Take a delivery for this try; None if it is not due (any more) or somebody else was first."""
     rows = Delivery.objects.select_related("endpoint", "event")
-    row = rows.filter(pk=delivery_id, state=DeliveryState.WAITING, next_try_at__lte=now).first()
+    row = rows.filter(pk=delivery_id, state=DeliveryState.WAITING).first()
     if row is None or row.endpoint.state == EndpointState.DISABLED:
         return None
     if row.endpoint.rest_until and row.endpoint.rest_until > now:
         return None
     until = now + LEASE
-    mine = Delivery.objects.filter(pk=row.pk, state=row.state, tries=row.tries, next_try_at=row.next_try_at)
-    if not mine.update(tries=row.tries + 1, next_try_at=until, leased_until=until):
+    if not row.claim(LEASE, now=now, leased_until=until):
         return None
     body = body_of(row)
     try:

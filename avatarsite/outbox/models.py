@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from avatarsite.ids import LENGTH, new_id
 from avatarsite.outbox.event_types import EVERY, TEST
+from avatarsite.queue.due_rows import DueRow
 from avatarsite.workspaces.models import Workspace
 
 URL_LENGTH = 2000
@@ -123,7 +124,7 @@ class DeliveryState(models.TextChoices):
     FAILED = "failed", "Given up"
 
 
-class Delivery(models.Model):
+class Delivery(DueRow):
     """One event on its way to one endpoint.
 
     ``next_try_at`` is empty when it has ended, or its endpoint is paused; ``leased_until`` is set while it is sent.
@@ -134,9 +135,7 @@ class Delivery(models.Model):
     event = models.ForeignKey(Event, models.CASCADE, related_name="deliveries")
     sequence = models.PositiveBigIntegerField("sequence number")
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.WAITING)
-    tries = models.PositiveSmallIntegerField(default=0)
     since = models.DateTimeField("tries counted since", default=timezone.now)
-    next_try_at = models.DateTimeField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     answer_code = models.PositiveSmallIntegerField(null=True, blank=True)
     answer = models.TextField("response body or error", blank=True)

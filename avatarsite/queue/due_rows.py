@@ -31,15 +31,15 @@ class DueRow(models.Model):
     class Meta:
         abstract = True
 
-    def claim(self, lease: timedelta) -> bool:
+    def claim(self, lease: timedelta, *, now: datetime | None = None, **fields: Any) -> bool:
         """Take the row for ``lease``. False if it isn't due, or somebody else was first.
 
         The try is counted in a committed row before the risky part, so one that kills its worker is given up on too.
         """
-        now = timezone.now()
+        now = now or timezone.now()
         if self.next_try_at is None or self.next_try_at > now:
             return False
-        return self.write(tries=self.tries + 1, next_try_at=now + lease)
+        return self.write(tries=self.tries + 1, next_try_at=now + lease, **fields)
 
     def put_off(self, wait: timedelta, **fields: Any) -> bool:
         """Make it due after ``wait``: for another try, or to keep the claim while the work goes on."""
