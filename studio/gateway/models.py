@@ -88,15 +88,13 @@ class WebhookState(models.TextChoices):
     GIVEN_UP = "given_up", "Given up"
 
 
-class GatewayWebhook(models.Model):
+class GatewayWebhook(DueRow):
     """A webhook about one request, or about one of its takes, until it is taken or it is time to give up."""
 
     key = models.CharField(max_length=80, unique=True)
     request = models.ForeignKey(GatewayRequest, models.CASCADE, related_name="webhooks")
     render = models.ForeignKey(Render, models.SET_NULL, null=True, blank=True, related_name="+")
     state = models.CharField(max_length=10, choices=WebhookState.choices, default=WebhookState.WAITING)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True, blank=True)
     last_answer = models.CharField("last response", max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)

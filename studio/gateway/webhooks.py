@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -61,7 +60,7 @@ def notify_client(render_id: str) -> int:
 def deliver_webhook(webhook_id: int) -> bool:
     """Try once, if it is due. True if the address took it now."""
     webhook = GatewayWebhook.objects.select_related("request__workspace", "request__token", "render").get(pk=webhook_id)
-    if not _claim(webhook):
+    if not webhook.claim(LEASE):
         return False
     if webhook.tries > MAX_TRIES:  # whatever ended the earlier tries, they were no answers
         return _end(webhook, WebhookState.GIVEN_UP, "Our own work on it broke down each time.")
@@ -167,35 +166,17 @@ async def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
         raise unanswered(error) from error
 
 
-def _claim(webhook: GatewayWebhook) -> bool:
-    now = timezone.now()
-    if webhook.next_try_at is None or webhook.next_try_at > now:
-        return False
-    return _move(webhook, tries=webhook.tries + 1, next_try_at=now + LEASE)
-
-
 def _again(webhook: GatewayWebhook, answer: str) -> bool:
     if webhook.tries >= MAX_TRIES:
         return _end(webhook, WebhookState.GIVEN_UP, f"{answer} It was tried {webhook.tries} times.")
-    wait = backoff(webhook.tries, first=INITIAL_WAIT, most=MAX_WAIT)
     with transaction.atomic():
-        _move(webhook, next_try_at=timezone.now() + wait, last_answer=answer[:300])
+        webhook.put_off(backoff(webhook.tries, first=INITIAL_WAIT, most=MAX_WAIT), last_answer=answer[:300])
         notify_watcher()
     return False
 
 
 def _end(webhook: GatewayWebhook, state: WebhookState, answer: str) -> bool:
-    ended = _move(webhook, state=state, next_try_at=None, ended_at=timezone.now(), last_answer=answer[:300])
+    ended = webhook.finish(state=state, ended_at=timezone.now(), last_answer=answer[:300])
     if ended and state == WebhookState.GIVEN_UP:
         logger.warning("%s was given up", webhook.key)
     return ended and state == WebhookState.DELIVERED
-
-
-def _move(webhook: GatewayWebhook, **fields: Any) -> bool:
-    won = GatewayWebhook.objects.filter(
-        pk=webhook.pk, state=WebhookState.WAITING, tries=webhook.tries, next_try_at=webhook.next_try_at
-    ).update(**fields)
-    if won:
-        for name, value in fields.items():
-            setattr(webhook, name, value)
-    return bool(won)

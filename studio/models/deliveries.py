@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from avatarsite.queue.due_rows import DueRow
 from studio.models.renders import Render
 
 
@@ -11,14 +12,12 @@ class DeliveryState(models.TextChoices):
     GIVEN_UP = "given_up", "Given up"
 
 
-class Delivery(models.Model):
+class Delivery(DueRow):
     """Sending the finished file of one render to the address that its customer named."""
 
     render = models.OneToOneField(Render, models.CASCADE, related_name="delivery")
     url = models.TextField("address")  # may carry a signature, so only its host is shown
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.WAITING)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True, blank=True)
     last_status = models.PositiveSmallIntegerField("last HTTP status", null=True, blank=True)
     last_answer = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -39,7 +39,7 @@ class _Lost(Exception):
 def deliver_video(render_id: str) -> bool:
     """Try once, if it is due. True if the address took the video now."""
     delivery = Delivery.objects.select_related("render").filter(render_id=render_id).first()
-    if delivery is None or not _claim(delivery):
+    if delivery is None or not delivery.claim(LEASE):
         return False
     if delivery.tries > MAX_TRIES or not delivery.render.video:
         return _end(delivery, DeliveryState.GIVEN_UP, "It was tried often enough.")
@@ -71,28 +71,9 @@ def _answered(delivery: Delivery, status: int) -> bool:
     return _again(delivery, f"It answered {status}.")
 
 
-def _claim(delivery: Delivery) -> bool:
-    """Count the try in a committed row before the risky part."""
-    now = timezone.now()
-    if delivery.next_try_at is None or delivery.next_try_at > now:
-        return False
-    return _move(delivery, tries=delivery.tries + 1, next_try_at=now + LEASE)
-
-
-def _move(delivery: Delivery, **fields: object) -> bool:
-    """Write ``fields`` if the delivery still stands as it was loaded or last written."""
-    won = Delivery.objects.filter(
-        pk=delivery.pk, state=DeliveryState.WAITING, tries=delivery.tries, next_try_at=delivery.next_try_at
-    ).update(**fields)
-    if won:
-        for name, value in fields.items():
-            setattr(delivery, name, value)
-    return bool(won)
-
-
 def _renewing(delivery: Delivery) -> Callable[[], Awaitable[None]]:
     async def renew() -> None:
-        if not await sync_to_async(_move)(delivery, next_try_at=timezone.now() + LEASE):
+        if not await sync_to_async(delivery.put_off)(LEASE):
             raise _Lost
 
     return renew
@@ -101,13 +82,12 @@ def _renewing(delivery: Delivery) -> Callable[[], Awaitable[None]]:
 def _again(delivery: Delivery, answer: str) -> bool:
     if delivery.tries >= MAX_TRIES:
         return _end(delivery, DeliveryState.GIVEN_UP, f"{answer} It was tried {delivery.tries} times.")
-    wait = backoff(delivery.tries, first=INITIAL_WAIT, most=MAX_WAIT)
-    _move(delivery, next_try_at=timezone.now() + wait, last_answer=answer[:300])
+    delivery.put_off(backoff(delivery.tries, first=INITIAL_WAIT, most=MAX_WAIT), last_answer=answer[:300])
     return False
 
 
 def _end(delivery: Delivery, state: DeliveryState, answer: str) -> bool:
-    ended = _move(delivery, state=state, next_try_at=None, ended_at=timezone.now(), last_answer=answer[:300])
+    ended = delivery.finish(state=state, ended_at=timezone.now(), last_answer=answer[:300])
     if ended:
         taken = state == DeliveryState.DELIVERED
         reason = "sent to the address that was named" if taken else "the address that was named did not take the video"
