@@ -77,12 +77,20 @@ class Kind:
     task: str = ""
     argument: str = ""
     key: str = "pk"
+    prompt: bool = False  # queued at its moment by the watch, not only when the sweep comes by
     act: Callable[[Any], object] | None = None
     what: str = ""  # is done by ``act``, in the words of an alert
 
+    def __str__(self) -> str:
+        return self.name
+
     def due(self) -> QuerySet[Any]:
         """Oldest first."""
-        return self.rows().filter(**{f"{self.at}__lte": timezone.now()}).order_by(self.at)
+        return self.between(None, timezone.now()).order_by(self.at)
+
+    def between(self, since: datetime | None, until: datetime) -> QuerySet[Any]:
+        rows = self.rows().filter(**{f"{self.at}__lte": until})
+        return rows.filter(**{f"{self.at}__gt": since}) if since else rows
 
 
 class DueCount(NamedTuple):

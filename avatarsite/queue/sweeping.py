@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta
 from functools import partial
 from traceback import format_exception
 from typing import Any, TypeVar
 
 from django.db import connection, models, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from avatarsite.alerts import close_alert, raise_alert
 from avatarsite.models import Alert
@@ -43,13 +46,28 @@ def sweep() -> dict[str, int]:
 def sweep_kind(name: str) -> int:
     """Queue or do what is to be done about the due rows of one kind; returns for how many."""
     kind = due_rows.kinds[name]
-    due = kind.due()[:BATCH]
     if kind.act:
-        return sum(done is not False for done in each(due, kind.act, kind.what))
-    return _nudge(kind, list(due.values_list(kind.key, flat=True)))
+        return sum(done is not False for done in each(kind.due()[:BATCH], kind.act, kind.what))
+    return _nudge(kind, kind.due())
 
 
-def _nudge(kind: Kind, keys: list[Any]) -> int:
+def nudge_prompt(since: datetime, now: datetime) -> None:
+    """Queue what is prompt and has fallen due between two looks of the watch; the sweep finds what it did not see."""
+    each(_prompt(), lambda kind: _nudge(kind, kind.between(since, now)), "Queueing what is due")
+
+
+def is_due_soon(within: timedelta) -> bool:
+    """Whether anything is to be queued promptly within this time."""
+    now = timezone.now()
+    return any(each(_prompt(), lambda kind: kind.between(now, now + within).exists(), "Looking for what is due"))
+
+
+def _prompt() -> list[Kind]:
+    return [kind for kind in due_rows.kinds.values() if kind.prompt]
+
+
+def _nudge(kind: Kind, due: QuerySet[Any]) -> int:
+    keys = list(due.values_list(kind.key, flat=True)[:BATCH])
     if kind.argument:
         for key in keys:
             jobs.enqueue(kind.task, **{kind.argument: key})

@@ -15,9 +15,7 @@ class GatewayConfig(AppConfig):
 
         from avatarsite.queue import due_rows  # noqa: PLC0415
         from studio.gateway import sweep, webhooks  # noqa: PLC0415 -- models need the app registry
-        from studio.pipeline.watch.wake import Alarm, alarms  # noqa: PLC0415
 
-        alarms.append(Alarm("gateway webhooks", webhooks.nudge_between, webhooks.is_due_soon))
         due_rows.register(*sweep.KINDS, unwritten_webhooks=webhooks.create_missing)
         check_request_enabled.connect(_is_fals)
 

@@ -9,7 +9,8 @@ from studio.gateway.models import GatewayFile, GatewayRequest
 FILE = "Deleting a gateway file that has expired"
 KINDS = (
     Kind("gateway_request", intake.fetching, task="studio.gateway_start", argument="request_id"),
-    Kind("gateway_webhook", webhooks.waiting, task="studio.gateway_webhook", argument="webhook_id"),
+    # Prompt, because the first waits are of seconds.
+    Kind("gateway_webhook", webhooks.waiting, task="studio.gateway_webhook", argument="webhook_id", prompt=True),
     Kind(
         "late_request",
         GatewayRequest.objects.select_related("render__hold").all,

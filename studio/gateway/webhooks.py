@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -37,7 +37,6 @@ SECONDS = 15.0
 MAX_TRIES = 11  # the first and ten more, over two hours
 INITIAL_WAIT, MAX_WAIT = 7, 3_600
 BATCH = 200
-SOON = timedelta(seconds=60)
 
 
 def create_webhooks(row: GatewayRequest) -> int:
@@ -91,21 +90,6 @@ def send_again(webhook: GatewayWebhook) -> bool:
 
 def waiting() -> QuerySet[GatewayWebhook]:
     return GatewayWebhook.objects.filter(state=WebhookState.WAITING)
-
-
-def nudge_between(since: datetime, now: datetime) -> int:
-    """Queue what has fallen due between two looks of the watch; the sweep finds what fell due while none was made."""
-    fallen_due = waiting().filter(next_try_at__gt=since, next_try_at__lte=now)
-    ids = list(fallen_due.values_list("pk", flat=True)[:BATCH])
-    for webhook_id in ids:
-        jobs.enqueue("studio.gateway_webhook", webhook_id=webhook_id)
-    return len(ids)
-
-
-def is_due_soon() -> bool:
-    """Whether a webhook is due before the next sweep but one."""
-    now = timezone.now()
-    return waiting().filter(next_try_at__gt=now, next_try_at__lte=now + SOON).exists()
 
 
 def create_missing() -> int:

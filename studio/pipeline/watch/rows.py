@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.monitoring import logs
-from avatarsite.queue.sweeping import contained, each, tell_failure
+from avatarsite.queue.sweeping import contained, each, is_due_soon, nudge_prompt, tell_failure
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline.orders import handle_of
@@ -21,7 +21,6 @@ from studio.pipeline.places import next_in_turn
 from studio.pipeline.reports import apply_report, note_refusal, store_progress
 from studio.pipeline.submit import Claimed, claim, due_submits, names_of, record
 from studio.pipeline.watch.schedule import Tracked
-from studio.pipeline.watch.wake import Alarm, alarms
 from studio.providers import registry
 from studio.providers.types import Failure, JobReport, JobStatus, Submission
 
@@ -62,11 +61,7 @@ def open_jobs() -> QuerySet[ProviderJob]:
 def work_left() -> bool:
     """Whether a watcher has something to do, now or soon."""
     soon = Render.objects.filter(state__in=WAITING, next_try_at__lte=timezone.now() + SOON)
-    return open_jobs().exists() or soon.exists() or any(each(alarms, _is_due_soon, "Looking for what is due"))
-
-
-def _is_due_soon(alarm: Alarm) -> bool:
-    return alarm.is_due_soon()
+    return open_jobs().exists() or soon.exists() or is_due_soon(SOON)
 
 
 def load_due(  # noqa: PLR0913 -- what the loop knows and wants
@@ -85,7 +80,7 @@ def load_due(  # noqa: PLR0913 -- what the loop knows and wants
     """
     close_old_connections()
     now = timezone.now()
-    each(alarms, lambda alarm: alarm.nudge(since or now - OVERLAP, now), "Nudging what is due")
+    nudge_prompt(since or now - OVERLAP, now)
     rows = open_jobs()
     touched = rows if since is None else rows.filter(next_check_at__gt=since - OVERLAP)
     jobs = {pk: at for pk, at in touched.values_list("pk", "next_check_at") if at is not None}
