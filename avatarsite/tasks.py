@@ -46,5 +46,9 @@ def sweep() -> None:
     sweeping.sweep()
 
 
+def sweep_kind(*, kind: str) -> None:
+    sweeping.sweep_kind(kind)
+
+
 def forget_events() -> None:
     events.forget_old_events()

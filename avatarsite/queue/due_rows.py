@@ -80,6 +80,7 @@ class Kind:
     prompt: bool = False  # queued at its moment by the watch, not only when the sweep comes by
     act: Callable[[Any], object] | None = None
     what: str = ""  # is done by ``act``, in the words of an alert
+    apart: bool = False  # in a task of its own, because it waits for somebody else
 
     def __str__(self) -> str:
         return self.name

@@ -32,11 +32,11 @@ Tell = Callable[[str, object, Exception], None]
 def sweep() -> dict[str, int]:
     """Do all that the apps have registered; returns how many rows were found, by name. Safe to repeat, and at once.
 
-    Queueing goes first and work of its own last, which may take long: what that holds up is nudged all the same.
+    Queueing goes first and work of its own last, which may take long.
     """
     ordered = sorted(due_rows.kinds.values(), key=lambda kind: kind.act is not None)
     steps: dict[str, Clause] = {**due_rows.clauses}
-    steps |= {kind.name: partial(sweep_kind, kind.name) for kind in ordered}
+    steps |= {kind.name: partial(_queue_apart if kind.apart else sweep_kind, kind.name) for kind in ordered}
     found = dict(each(steps.items(), lambda step: (step[0], step[1]()), "The sweep"))
     if sum(found.values()):
         logger.info("sweep: %s", ", ".join(f"{name} {count}" for name, count in found.items() if count))
@@ -49,6 +49,13 @@ def sweep_kind(name: str) -> int:
     if kind.act:
         return sum(done is not False for done in each(kind.due()[:BATCH], kind.act, kind.what))
     return _nudge(kind, kind.due())
+
+
+def _queue_apart(name: str) -> int:
+    if not (due := due_rows.kinds[name].due()[:BATCH].count()):
+        return 0
+    jobs.enqueue("avatarsite.sweep_kind", kind=name)
+    return due
 
 
 def nudge_prompt(since: datetime, now: datetime) -> None:

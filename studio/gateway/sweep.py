@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from avatarsite.queue.due_rows import Kind
 from studio.gateway import intake, stored_files, webhooks
 from studio.gateway.models import GatewayFile, GatewayRequest
 
-FILE = "Deleting a gateway file that has expired"
+_files = partial(Kind, act=stored_files.delete_whole, what="Deleting a gateway file that has expired", apart=True)
 KINDS = (
     Kind("gateway_request", intake.fetching, task="studio.gateway_start", argument="request_id"),
     # Prompt, because the first waits are of seconds.
@@ -18,6 +20,6 @@ KINDS = (
         act=intake.give_up_late,
         what="Giving up a request that is late",
     ),
-    Kind("gateway_file", GatewayFile.objects.all, at="expires_at", act=stored_files.delete_whole, what=FILE),
-    Kind("begun_file", stored_files.begun_and_left, at="created_at", act=stored_files.delete_whole, what=FILE),
+    _files("gateway_file", GatewayFile.objects.all, at="expires_at"),
+    _files("begun_file", stored_files.begun_and_left, at="created_at"),
 )

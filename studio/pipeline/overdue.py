@@ -126,6 +126,7 @@ KINDS = (
         at="delete_at",
         act=delete_if_due,
         what="Deleting a video’s files on time",
+        apart=True,
     ),
 )
 CLAUSES: dict[str, Clause] = {"unwatched": _watch_again, "watch": _nudge_watch, "orphan_holds": _release_orphans}
