@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,7 @@ from avatarsite.outbox.endpoints import make_endpoint, send_test
 from avatarsite.outbox.events import fan_out
 from avatarsite.outbox.models import Attempt, Delivery, Endpoint
 from avatarsite.queue import jobs
+from avatarsite.staff.models import StaffNote
 from avatarsite.workspaces.invitations import invitations
 from avatarsite.workspaces.models import Member, Role, Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
@@ -146,6 +148,7 @@ def _platform(workspace: Workspace, staff: User) -> None:
     owner = Member.objects.get(workspace=workspace, user=staff)
     # It ended before anybody else on this site could read it.
     ServiceNotice.objects.create(text=LONG, starts_at="2026-01-01T00:00Z", ends_at="2026-01-02T00:00Z")
+    StaffNote.objects.create(workspace=workspace, author=staff, text=LONG, token=uuid.uuid4())
     UsualRouting.objects.create(workspace=workspace, reason="Pays by speed")
     invitations.invite(owner, "invited-by-the-desk@example.org", Role.VIEWER)
     make_token(workspace, user=staff, name="Of the desk", scopes=list(Scope))
