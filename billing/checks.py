@@ -61,7 +61,7 @@ def something_is_earned(**_: Any) -> list[CheckMessage]:
             "PRICE_MARKUP_PERCENT is 0 with a live key of Stripe: everything sells at what providers take, "
             "and Stripe's fees are a loss.",
             hint="Set PRICE_MARKUP_PERCENT, such as 30, and set new prices.",
-            id="billing.W003",
+            id="billing.W006",
         )
     ]
 

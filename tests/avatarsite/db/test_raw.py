@@ -21,7 +21,8 @@ on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQ
 
 def add(sql: Session, offer: str, failures: int = 1) -> None:
     values = [offer, failures, sql.stamp(timezone.now())]
-    sql.change("INSERT INTO studio_offerhealth (offer, failures, reason, changed_at) VALUES (%s, %s, '', %s)", values)
+    columns = "offer, failures, reason, off_sale_reason, changed_at"
+    sql.change(f"INSERT INTO studio_offerhealth ({columns}) VALUES (%s, %s, '', '', %s)", values)
 
 
 def known() -> dict[str, int]:

@@ -36,13 +36,14 @@ LIVE = {"STRIPE_SECRET_KEY": "rk_live_x", "STRIPE_WEBHOOK_SECRET": ["whsec_x"], 
         ({"STRIPE_SECRET_KEY": "sk_live_x"}, ["billing.W003"]),
         ({"STRIPE_TAX_CODE": "txcd_1"}, ["billing.W004"]),
         ({"PUBLIC_URL": "http://a.example.org"}, ["billing.W005"]),
+        ({"PRICE_MARKUP_PERCENT": 0}, ["billing.W006"]),
         ({"STRIPE_SECRET_KEY": "rk_test_x", "DEBUG": True, "PUBLIC_URL": ""}, []),
         ({"STRIPE_SECRET_KEY": "", "STRIPE_WEBHOOK_SECRET": []}, []),
     ],
 )
 def test_half_set_and_dangerous_keys_are_named(settings: Any, changes: dict[str, Any], expected: list[str]) -> None:
     settings.DEBUG, settings.STAND_INS = False, False
-    for name, value in (LIVE | changes).items():
+    for name, value in (LIVE | {"PRICE_MARKUP_PERCENT": 30} | changes).items():
         setattr(settings, name, value)
     found = [one for one in run_checks(include_deployment_checks=True) if str(one.id).startswith("billing.")]
     assert [str(one.id) for one in found] == expected
