@@ -20,7 +20,6 @@ from avatarsite.http.networks import Address, is_public
 
 __all__ = [
     "AROUND",
-    "BROKEN",
     "AddressRefused",
     "UnknownHost",
     "check_by_name",
@@ -37,8 +36,6 @@ __all__ = [
 ]
 
 Origin = tuple[str, str, int]
-# What a request to an address breaks with; httpx reads where an answer leads to, and trips over a name that is none.
-BROKEN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError)
 AROUND = " \t\r\n\f\v\0\N{NO-BREAK SPACE}\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}"
 MAX_NAME, MAX_LABEL = 253, 63
 LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")

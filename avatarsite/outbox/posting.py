@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 
 import httpx
 from django.conf import settings
 
+from avatarsite.http.client import BROKEN
 from avatarsite.http.encodings import BadCoding, Decoder
 from avatarsite.http.public_addresses import (
-    BROKEN,
     AddressRefused,
     UnknownHost,
     is_at_host,
@@ -51,20 +49,6 @@ def is_trusted(url: str) -> bool:
     return is_at_host(url, settings.TRUSTED_WEBHOOK_ENDPOINTS)
 
 
-def new_client() -> httpx.AsyncClient:
-    """For one endpoint: its connection is kept while its turn lasts."""
-    limits = httpx.Limits(max_connections=2, max_keepalive_connections=1)
-    return httpx.AsyncClient(
-        verify=_tls(), timeout=TIMEOUT, limits=limits, headers=HEADERS, trust_env=False, follow_redirects=False
-    )
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """One for the process: making it reads every root certificate."""
-    return httpx.create_ssl_context()
-
-
 async def post(client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     """Send it once. Whatever goes wrong is an Answer, too."""
     start = time.monotonic()
@@ -86,7 +70,8 @@ async def _post(client: httpx.AsyncClient, url: str, body: bytes, headers: Mappi
     failure: httpx.HTTPError | None = None
     for address in await public_addresses_of(url, trusted=is_trusted(url)):
         pin = pinned(httpx.URL(url), address)
-        request = client.build_request("POST", content=body, **pin | {"headers": {**headers, **pin["headers"]}})
+        pin["headers"] |= {**HEADERS, **headers}
+        request = client.build_request("POST", content=body, **pin)
         try:
             response = await client.send(request, stream=True)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:

@@ -17,11 +17,12 @@ import httpx
 from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
+from avatarsite.http.client import new_client
 from avatarsite.outbox import deliveries
 from avatarsite.outbox.due import SENDER, due_endpoints, work_left
 from avatarsite.outbox.events import fan_out_all
 from avatarsite.outbox.models import Endpoint
-from avatarsite.outbox.posting import SECONDS, Answer, new_client, post
+from avatarsite.outbox.posting import SECONDS, TIMEOUT, Answer, post
 from avatarsite.queue import lease
 from avatarsite.queue.sweeping import tell_failure
 
@@ -104,7 +105,7 @@ class _Round:
 
     async def _serve_endpoint(self, endpoint_id: str) -> None:
         try:
-            async with new_client() as client:
+            async with new_client(connections=2, timeout=TIMEOUT, proxies=False) as client:
                 await self._serve(client, endpoint_id)
         except Exception as error:  # noqa: BLE001 -- told; its own endpoint alone waits
             # Its claim runs out, and the delivery is tried again.

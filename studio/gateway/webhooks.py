@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from avatarsite.http.public_addresses import BROKEN
+from avatarsite.http.client import BROKEN
 from avatarsite.queue import jobs
 from avatarsite.queue.due_rows import backoff
 from avatarsite.queue.sweeping import each

@@ -15,8 +15,9 @@ import httpx
 from django.conf import settings
 from django.core.files.base import ContentFile, File
 
+from avatarsite.http.client import BROKEN
 from avatarsite.http.encodings import BadCoding, Decoder
-from avatarsite.http.public_addresses import BROKEN, parsed, trimmed
+from avatarsite.http.public_addresses import parsed, trimmed
 from avatarsite.temporary_files import temporary_file
 from avatarsite.web.places import Place
 from avatarsite.workspaces.models import User, Workspace

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from avatarsite.http.client import open_pool, run
 from studio.providers.http.addresses import Bases
 from studio.providers.http.answers import Answer
 from studio.providers.http.asking import NoAnswer, NotSent, ask
 from studio.providers.http.downloads import download
-from studio.providers.http.pool import open_pool, run
 
 __all__ = ["Answer", "Bases", "NoAnswer", "NotSent", "ask", "download", "open_pool", "run"]

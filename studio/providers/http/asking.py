@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator, Mapping
-from io import BytesIO
+from collections.abc import AsyncIterator, Iterator, Mapping
 from json import dumps
 from typing import Any
 from urllib.parse import urlencode
 
-import aiohttp
 import httpx
-from yarl import URL
 
+from avatarsite.http.client import BEFORE_SENDING, BROKEN, TIMEOUTS, client_for
 from avatarsite.http.encodings import BadCoding, Decoder
 from studio.providers.http.answers import Answer
-from studio.providers.http.pool import pool_for
 from studio.providers.types import Failure, Fault, ProviderError
 
 SECONDS = 40.0  # for a whole call
 MAX_BYTES = 1_000_000
 REPEATS = 2
 PIECE = 1 << 16
-# What can only happen before the first byte of the request has left.
-BEFORE_SENDING = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.InvalidURL,
-    aiohttp.NonHttpUrlClientError,
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
-TIMEOUTS = (httpx.TimeoutException, TimeoutError)
 
 
 class NotSent(ProviderError):
@@ -68,45 +50,35 @@ async def ask(  # noqa: PLR0913 -- the parts of a request
     side closes just then would leave us without an answer.
     """
     repeats_left = REPEATS if repeatable else 0
+    whole = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
+    headers = dict(headers or {})
     if json is not None:
-        headers, content = {"Content-Type": "application/json", **(headers or {})}, dumps(json).encode()
+        headers, content = {"Content-Type": "application/json", **headers}, dumps(json).encode()
+    if content is not None:
+        headers["Content-Length"] = str(len(content))
     while True:
+        body = _pieces(content) if content else None
         try:
             async with (
                 asyncio.timeout(seconds),
-                pool_for(fresh=fresh) as pool,
-                pool.session.request(
-                    method,
-                    _address(url, params),
-                    headers=headers,
-                    data=_in_pieces(content),
-                    allow_redirects=False,
-                    proxy=pool.proxy_of(url),
-                ) as response,
+                client_for(fresh=fresh) as client,
+                client.stream(method, whole, headers=headers, content=body) as response,
             ):
                 return await _whole(response, most_bytes)
-        except (aiohttp.ClientError, OSError) as error:
+        except (*BROKEN, OSError) as error:
             if not repeats_left or isinstance(error, TIMEOUTS):
                 raise unanswered(error) from error
         repeats_left -= 1
         await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311
 
 
-def _in_pieces(content: bytes | None) -> bytes | BytesIO | None:
-    """A file is handed over piece by piece, so that other calls go on meanwhile."""
-    return BytesIO(content) if content and len(content) > PIECE else content
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    """So that other calls go on meanwhile, and each piece has its time."""
+    for start in range(0, len(content), PIECE):
+        yield content[start : start + PIECE]
 
 
-def _address(url: str, params: Mapping[str, str] | None) -> URL:
-    """Exactly as it was written: a provider's ids may hold what a second reading would spell in another way."""
-    whole = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
-    try:
-        return URL(whole, encoded=True)
-    except ValueError as error:
-        raise aiohttp.InvalidURL(url, str(error)) from error
-
-
-async def _whole(response: aiohttp.ClientResponse, most_bytes: int) -> Answer:
+async def _whole(response: httpx.Response, most_bytes: int) -> Answer:
     content = bytearray()
 
     def keep(pieces: Iterator[bytes]) -> None:
@@ -117,14 +89,13 @@ async def _whole(response: aiohttp.ClientResponse, most_bytes: int) -> Answer:
                 raise NoAnswer(Failure(Fault.PROVIDER, "answer_too_large", message, retryable=True))
 
     try:
-        decoder = Decoder(", ".join(response.headers.getall("Content-Encoding", ())))
-        while chunk := await response.content.readany():
+        decoder = Decoder(response.headers.get("content-encoding", ""))
+        async for chunk in response.aiter_raw():
             keep(decoder.feed(chunk))
         keep(decoder.end())
     except BadCoding as error:
         raise unanswered(error) from error
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status, headers, bytes(content))
+    return Answer(response.status_code, dict(response.headers), bytes(content))
 
 
 def unanswered(error: Exception) -> ProviderError:

@@ -12,12 +12,11 @@ import httpcore
 import httpx
 from asgiref.sync import async_to_sync
 
+from avatarsite.http.client import BROKEN, new_blocking_client, new_client
 from avatarsite.http.encodings import BadCoding, Decoder
-from avatarsite.http.public_addresses import BROKEN
 from studio.providers.http.addresses import AddressRefused, Bases, joined
 from studio.providers.http.answers import Answer
 from studio.providers.http.asking import NotSent, unanswered
-from studio.providers.http.pool import new_client, new_file_client
 from studio.providers.types import Failure, Fault, ProviderError
 
 CHUNK = 1 << 18
@@ -38,7 +37,7 @@ def download(url: str, bases: Bases, *, seconds: float = SECONDS) -> Iterator[It
     """
     stop_at = time.monotonic() + seconds
     with ExitStack() as stack:
-        client = stack.enter_context(new_file_client(timeout=TIMEOUT))
+        client = stack.enter_context(new_blocking_client(timeout=TIMEOUT))
         stack.enter_context(_ended_after(seconds, client))
         response = stack.enter_context(_follow(client, url, bases))
         if response.status_code != 200:

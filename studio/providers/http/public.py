@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from avatarsite.http.public_addresses import BROKEN, pinned
+from avatarsite.http.client import BROKEN, new_client
+from avatarsite.http.public_addresses import pinned
 from studio.providers.http.addresses import AddressRefused, Bases, joined, public_addresses_of
 from studio.providers.http.asking import NotSent, unanswered
-from studio.providers.http.pool import HEADERS, tls
 from studio.providers.types import ProviderError
 
 MAX_REDIRECTS = 5
@@ -34,7 +34,7 @@ async def ask_public(  # noqa: PLR0913 -- the parts of a request
     """
     addresses = await public_addresses_of(url, trusted, plain=plain)
     named = httpx.URL(url)
-    async with httpx.AsyncClient(verify=tls(), timeout=TIMEOUT, headers=HEADERS, trust_env=False) as client:
+    async with new_client(connections=1, timeout=TIMEOUT, proxies=False) as client:
         response = await _first_answer(client, method, named, addresses, headers or {}, content)
         try:
             yield response

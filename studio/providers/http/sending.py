@@ -10,10 +10,10 @@ from typing import BinaryIO
 
 import httpx
 
-from avatarsite.http.public_addresses import BROKEN, pinned
+from avatarsite.http.client import BROKEN, new_client
+from avatarsite.http.public_addresses import pinned
 from studio.providers.http.addresses import Bases, public_addresses_of
 from studio.providers.http.asking import NotSent, unanswered
-from studio.providers.http.pool import HEADERS, tls
 from studio.providers.types import ProviderError
 
 CHUNK = 1 << 18
@@ -47,7 +47,7 @@ async def put_file(url: str, parcel: Parcel, trusted: Bases, *, alive: Callable[
     named = httpx.URL(url)
     failure: ProviderError | None = None
     headers = headers_for(named, parcel)
-    async with httpx.AsyncClient(verify=tls(), timeout=TIMEOUT, headers=HEADERS, trust_env=False) as client:
+    async with new_client(connections=1, timeout=TIMEOUT, proxies=False) as client:
         for address in addresses:
             try:
                 async with asyncio.timeout(SECONDS):

@@ -87,12 +87,12 @@ def test_every_field_of_the_request_page_comes_from_an_option(
 
 
 IN_DOUBT = [
-    ("drop_connection", {"route": "submit"}, "ServerDisconnectedError"),
+    ("drop_connection", {"route": "submit"}, "RemoteProtocolError"),
     ("server_error", {"route": "submit", "status": 500}, "http_500"),
     ("server_error", {"route": "submit", "status": 503}, "http_503"),
     ("refused", {"status": 408}, "http_408"),
     ("not_json", {"route": "submit"}, "no_id"),
-    ("lost_response", {}, "ServerDisconnectedError"),
+    ("lost_response", {}, "RemoteProtocolError"),
     ("server_error_after_accept", {"status": 502}, "http_502"),
     ("garbled_accept", {}, "no_id"),
 ]
@@ -223,7 +223,7 @@ def test_where_nobody_listens_nothing_was_taken(
     settings.AIMLAPI_URL = f"http://127.0.0.1:{closed_port()}"
     submission = http.run(aimlapi.submit, order)
     assert submission.failure is not None
-    assert (submission.outcome, submission.failure.code) == (Outcome.REJECTED, "ClientConnectorError")
+    assert (submission.outcome, submission.failure.code) == (Outcome.REJECTED, "ConnectError")
     assert submission.failure.retryable
 
 
@@ -369,7 +369,7 @@ def test_an_error_inside_of_an_answer_that_says_200_is_one(status_code: Any) -> 
         ("rate_limit", {"retry_after": 7}, (Fault.RATE_LIMIT, "http_429", 7.0)),
         ("server_error", {"status": 500}, (Fault.PROVIDER, "http_500", None)),
         ("server_error", {"status": 504, "retry_after": 3}, (Fault.TIMEOUT, "http_504", 3.0)),
-        ("drop_connection", {}, (Fault.PROVIDER, "ServerDisconnectedError", None)),
+        ("drop_connection", {}, (Fault.PROVIDER, "RemoteProtocolError", None)),
         ("not_json", {}, (Fault.UNKNOWN, "http_200", None)),
     ],
 )

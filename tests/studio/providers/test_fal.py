@@ -120,14 +120,14 @@ def test_a_job_that_does_not_start_in_time_never_does_and_says_so(simulators: Si
 
 
 IN_DOUBT = [
-    ("drop_connection", {"route": "submit"}, "ServerDisconnectedError"),
+    ("drop_connection", {"route": "submit"}, "RemoteProtocolError"),
     ("server_error", {"route": "submit", "status": 500}, "internal_error"),
     ("server_error", {"route": "submit", "status": 503}, "runner_scheduling_failure"),
     ("ingress_error", {"route": "submit", "status": 502}, "http_502"),
     ("refused", {"status": 408}, "http_408"),
     ("refused", {"status": 409}, "http_409"),
     ("not_json", {"route": "submit"}, "no_request_id"),
-    ("lost_response", {}, "ServerDisconnectedError"),
+    ("lost_response", {}, "RemoteProtocolError"),
     ("server_error_after_accept", {"status": 502}, "runner_incomplete_response"),
     ("garbled_accept", {}, "no_request_id"),
     ("answer_without_id", {}, "no_request_id"),
@@ -200,7 +200,7 @@ def test_where_nobody_listens_nothing_was_taken(settings: Any, fal: FalProvider,
     settings.FAL_QUEUE_URL = f"http://127.0.0.1:{closed_port()}"
     submission = http.run(fal.submit, order)
     assert submission.failure is not None
-    assert (submission.outcome, submission.failure.code) == (Outcome.REJECTED, "ClientConnectorError")
+    assert (submission.outcome, submission.failure.code) == (Outcome.REJECTED, "ConnectError")
     assert submission.failure.retryable
 
 

@@ -282,7 +282,7 @@ def test_a_submit_that_is_refused_with_a_sentence_goes_by_its_status(
         ("server_error", {"status": 504}, (Fault.TIMEOUT, "startup_timeout", None)),
         ("ingress_error", {"status": 502}, (Fault.PROVIDER, "http_502", None)),
         ("ingress_error", {"status": 504}, (Fault.TIMEOUT, "http_504", None)),
-        ("drop_connection", {}, (Fault.PROVIDER, "ServerDisconnectedError", None)),
+        ("drop_connection", {}, (Fault.PROVIDER, "RemoteProtocolError", None)),
         ("not_json", {}, (Fault.UNKNOWN, "http_200", None)),
     ],
 )

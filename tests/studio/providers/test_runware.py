@@ -150,11 +150,11 @@ def test_an_acknowledgement_with_or_without_a_status_is_one(
 
 
 IN_DOUBT = [
-    ("drop_connection", {"route": "submit"}, "ServerDisconnectedError", 0),
+    ("drop_connection", {"route": "submit"}, "RemoteProtocolError", 0),
     ("server_error", {"route": "submit", "status": 500}, "internalServerError", 0),
     ("server_error", {"route": "submit", "status": 503}, "serviceUnavailable", 0),
     ("not_json", {"route": "submit"}, "no_acknowledgement", 0),
-    ("lost_response", {}, "ServerDisconnectedError", 1),
+    ("lost_response", {}, "RemoteProtocolError", 1),
     ("server_error_after_accept", {"status": 502}, "providerError", 1),
     ("garbled_accept", {}, "no_acknowledgement", 1),
     ("answer_without_id", {}, "no_acknowledgement", 1),
@@ -276,7 +276,7 @@ def test_where_nobody_listens_nothing_was_taken(
     settings.RUNWARE_URL = f"http://127.0.0.1:{closed_port()}/v1"
     submission = http.run(runware.submit, order)
     assert submission.failure is not None
-    assert (submission.outcome, submission.failure.code) == (Outcome.REJECTED, "ClientConnectorError")
+    assert (submission.outcome, submission.failure.code) == (Outcome.REJECTED, "ConnectError")
     assert submission.failure.retryable
 
 
@@ -344,7 +344,7 @@ def test_an_input_that_can_not_be_uploaded_goes_into_the_task(
     [
         ("bad_key", {"route": "upload"}, "invalidApiKey"),
         ("rate_limit", {"route": "upload"}, "rateLimitExceeded"),
-        ("drop_connection", {"route": "upload"}, "ServerDisconnectedError"),
+        ("drop_connection", {"route": "upload"}, "RemoteProtocolError"),
     ],
 )
 def test_whatever_happens_while_inputs_are_delivered_nothing_was_taken(

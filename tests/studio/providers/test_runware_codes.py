@@ -199,7 +199,7 @@ def test_each_status_word_is_one_of_ours_and_a_new_one_is_unknown(
         ("server_error", {"status": 502}, (Fault.PROVIDER, "providerError", None)),
         ("server_error", {"status": 503, "retry_after": 3}, (Fault.PROVIDER, "serviceUnavailable", 3.0)),
         ("server_error", {"status": 504}, (Fault.TIMEOUT, "timeoutProvider", None)),
-        ("drop_connection", {}, (Fault.PROVIDER, "ServerDisconnectedError", None)),
+        ("drop_connection", {}, (Fault.PROVIDER, "RemoteProtocolError", None)),
     ],
 )
 def test_a_question_that_is_not_answered_says_nothing_about_the_job(

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from avatarsite.http import client
 from studio.providers import http
-from studio.providers.http import pool
 from studio.providers.http.addresses import AddressRefused, is_loopback, is_public_by_name
 from studio.providers.http.downloads import CHUNK, put
 from studio.providers.types import Failure, Fault, ProviderError
@@ -340,7 +340,7 @@ def test_over_tls_the_certificate_has_to_fit_the_name_and_not_the_number(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ours, theirs = _tls(tmp_path, "cdn.example")
-    monkeypatch.setattr(pool, "tls", lambda: ours)
+    monkeypatch.setattr(client, "tls", lambda: ours)
     _names(monkeypatch, {"cdn.example": ["127.0.0.1"], "other.example": ["127.0.0.1"]})
     with wire(answer(b"video"), tls=theirs) as server:
         assert fetch(f"https://cdn.example:{server.port}/v.mp4") == b"video"
