@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -36,6 +36,11 @@ BEFORE_SENDING = (
     httpx.InvalidURL,
 )
 TIMEOUTS = (httpx.TimeoutException, TimeoutError)
+
+# For rooms that speak to httpx through this one alone.
+Client: TypeAlias = httpx.AsyncClient
+Response: TypeAlias = httpx.Response
+Timeout: TypeAlias = httpx.Timeout
 
 P = ParamSpec("P")
 T = TypeVar("T")

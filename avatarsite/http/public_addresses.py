@@ -1,7 +1,7 @@
 """Guard against private addresses (SSRF): which may be connected to, of a customer's and of a provider's links.
 
-A name is looked up once, what it leads to is judged, and whoever asked connects to exactly that (``pinned``): looked up
-a second time, it could lead elsewhere. Redirects are never followed unseen.
+A name is looked up once, what it leads to is judged, and whoever asked connects to exactly that (``post.py``): looked
+up a second time, it could lead elsewhere. Redirects are never followed unseen.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from typing import Any
 
 import httpx
 import idna
@@ -28,8 +27,8 @@ __all__ = [
     "is_loopback",
     "is_public",
     "is_public_by_name",
+    "joined",
     "parsed",
-    "pinned",
     "public_addresses_of",
     "trimmed",
     "web_address",
@@ -54,6 +53,11 @@ class AddressRefused(ValueError):
         self.host = url_read.host if url_read else (_host_as_written(url) or url[:100])
         self.why = why
         super().__init__(f"{self.host} is not connected to: {why}")
+
+    @property
+    def of_link(self) -> str:
+        """The same of a link that was to be followed."""
+        return f"The link to {self.host} is not followed: {self.why}"
 
 
 class UnknownHost(OSError):
@@ -80,16 +84,12 @@ async def public_addresses_of(url: str, *, trusted: bool = False, plain: bool = 
     return allowed
 
 
-def pinned(url: httpx.URL, address: str) -> dict[str, Any]:
-    """What ``httpx.Client.build_request`` is told so that ``url`` is asked at ``address`` and nowhere else.
-
-    ``headers`` has the Host; over TLS the certificate still has to fit the name.
-    """
-    return {
-        "url": url.copy_with(host=address),
-        "headers": {"Host": url.netloc.decode("ascii")},
-        "extensions": {"sni_hostname": url.raw_host.decode("ascii")} if url.scheme == "https" else {},
-    }
+def joined(url: str, leads_to: str) -> str:
+    """Where a redirect leads. Raises AddressRefused."""
+    try:
+        return str(httpx.URL(url).join(leads_to))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise AddressRefused(url, "it leads to what is no address.") from error
 
 
 def web_address(url: str) -> httpx.URL:

@@ -7,21 +7,20 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-import httpx
 from django.conf import settings
 
-from avatarsite.http.client import BROKEN
+from avatarsite.http.client import BROKEN, TIMEOUTS, Client, Response, Timeout
 from avatarsite.http.encodings import BadCoding, Decoder
+from avatarsite.http.post import opened
 from avatarsite.http.public_addresses import (
     AddressRefused,
     UnknownHost,
     is_at_host,
-    pinned,
     public_addresses_of,
 )
 
 SECONDS = 15.0  # for all of it: the name, the connection, the answer
-TIMEOUT = httpx.Timeout(SECONDS, connect=10.0)
+TIMEOUT = Timeout(SECONDS, connect=10.0)
 MAX_ANSWER = 4_096  # bytes of the answer that are kept
 HEADERS = {"User-Agent": "AvatarStudio-Webhooks/1", "Accept-Encoding": "identity", "Content-Type": "application/json"}
 
@@ -49,7 +48,7 @@ def is_trusted(url: str) -> bool:
     return is_at_host(url, settings.TRUSTED_WEBHOOK_ENDPOINTS)
 
 
-async def post(client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+async def post(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     """Send it once. Whatever goes wrong is an Answer, too."""
     start = time.monotonic()
     code, text, again = None, "", ""
@@ -58,34 +57,22 @@ async def post(client: httpx.AsyncClient, url: str, body: bytes, headers: Mappin
             code, text, again = await _post(client, url, body, headers)
     except (AddressRefused, UnknownHost) as error:
         text = f"Nothing was sent. {error}"
-    except (TimeoutError, httpx.TimeoutException):
+    except TIMEOUTS:
         text = f"No answer came within {SECONDS:.0f} s."
     except BROKEN as error:
         text = f"No answer came: {error or type(error).__name__}"
     return Answer(code, text, round((time.monotonic() - start) * 1000), again)
 
 
-async def _post(client: httpx.AsyncClient, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, str]:
-    """Status, text and Retry-After. The next address of a name is tried only if nothing was sent to the one before."""
-    failure: httpx.HTTPError | None = None
-    for address in await public_addresses_of(url, trusted=is_trusted(url)):
-        pin = pinned(httpx.URL(url), address)
-        pin["headers"] |= {**HEADERS, **headers}
-        request = client.build_request("POST", content=body, **pin)
-        try:
-            response = await client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            failure = error
-            continue
-        try:
-            return response.status_code, await _text_of(response), response.headers.get("retry-after", "")
-        finally:
-            await response.aclose()
-    assert failure is not None  # noqa: S101 -- there is at least one address
-    raise failure
+async def _post(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, str]:
+    """Status, text and Retry-After."""
+    addresses = await public_addresses_of(url, trusted=is_trusted(url))
+    request = client.build_request("POST", url, content=body, headers={**HEADERS, **headers})
+    async with opened(client, request, addresses) as response:
+        return response.status_code, await _text_of(response), response.headers.get("retry-after", "")
 
 
-async def _text_of(response: httpx.Response) -> str:
+async def _text_of(response: Response) -> str:
     if response.is_redirect:
         where = response.headers.get("location", "")[:300]
         return f"It leads on to {where}, and redirects are not followed. Give the endpoint its final address."
@@ -100,7 +87,7 @@ async def _text_of(response: httpx.Response) -> str:
     return found[:MAX_ANSWER].decode("utf-8", "replace").replace("\0", "�")
 
 
-async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _pieces(response: Response) -> AsyncIterator[bytes]:
     decoder = Decoder(response.headers.get("content-encoding", ""))
     async for part in response.aiter_raw():
         for piece in decoder.feed(part):

@@ -13,11 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import httpx
 from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
-from avatarsite.http.client import new_client
+from avatarsite.http.client import Client, new_client
 from avatarsite.outbox import deliveries
 from avatarsite.outbox.due import SENDER, due_endpoints, work_left
 from avatarsite.outbox.events import fan_out_all
@@ -114,7 +113,7 @@ class _Round:
             self.failing.discard(endpoint_id)
             del self.turns[endpoint_id]
 
-    async def _serve(self, client: httpx.AsyncClient, endpoint_id: str) -> None:
+    async def _serve(self, client: Client, endpoint_id: str) -> None:
         began = time.monotonic()
         for delivery in await sync_to_async(self._begin)(endpoint_id):
             if self.closing or time.monotonic() - began > SECONDS_A_TURN:
@@ -132,7 +131,7 @@ class _Round:
         return deliveries.due_of(endpoint_id, now, DELIVERIES_A_TURN)
 
 
-async def _send(client: httpx.AsyncClient, claimed: deliveries.ClaimedDelivery) -> Answer:
+async def _send(client: Client, claimed: deliveries.ClaimedDelivery) -> Answer:
     if not claimed.headers:
         return Answer(None, deliveries.UNSIGNED, 0)
     try:

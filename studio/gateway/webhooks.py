@@ -11,7 +11,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from avatarsite.http.client import BROKEN
+from avatarsite.http.client import new_client, run
+from avatarsite.http.post import NO_ANSWER, opened
+from avatarsite.http.public_addresses import AddressRefused, public_addresses_of
 from avatarsite.queue import jobs
 from avatarsite.queue.due_rows import backoff
 from avatarsite.queue.sweeping import each
@@ -24,11 +26,7 @@ from studio.models import Render
 from studio.models.renders import ENDED
 from studio.pipeline.request.options import trusted_endpoints
 from studio.pipeline.watch.wake import notify_watcher
-from studio.providers import http
-from studio.providers.http.addresses import AddressRefused
 from studio.providers.http.asking import unanswered
-from studio.providers.http.public import ask_public
-from studio.providers.types import ProviderError
 
 logger = logging.getLogger(__name__)
 
@@ -67,11 +65,11 @@ def deliver_webhook(webhook_id: int) -> bool:
     if content is None:
         return _end(webhook, WebhookState.GIVEN_UP, "The video that it was about has been deleted.")
     try:
-        status = http.run(_post, webhook.request.webhook_url, *content)
+        status = run(_post, webhook.request.webhook_url, *content)
     except AddressRefused as refusal:
-        return _end(webhook, WebhookState.GIVEN_UP, refusal.failure.message)
-    except ProviderError as error:
-        return _again(webhook, f"No answer: {error.failure.message}")
+        return _end(webhook, WebhookState.GIVEN_UP, refusal.of_link)
+    except NO_ANSWER as error:
+        return _again(webhook, f"No answer: {unanswered(error).failure.message}")
     if 200 <= status < 300:
         return _end(webhook, WebhookState.DELIVERED, f"It answered {status}.")
     return _again(webhook, f"It answered {status}.")
@@ -140,14 +138,11 @@ def _content(webhook: GatewayWebhook) -> tuple[bytes, dict[str, str]] | None:
 
 
 async def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
-    try:
-        async with (
-            asyncio.timeout(SECONDS),
-            ask_public("POST", url, trusted_endpoints(), headers=headers, content=body, plain=True) as response,
-        ):
-            return int(response.status_code)
-    except (*BROKEN, TimeoutError) as error:
-        raise unanswered(error) from error
+    async with asyncio.timeout(SECONDS), new_client(connections=1, proxies=False) as client:
+        addresses = await public_addresses_of(url, trusted=trusted_endpoints().may_get_key(url), plain=True)
+        request = client.build_request("POST", url, headers=headers, content=body)
+        async with opened(client, request, addresses) as response:
+            return response.status_code
 
 
 def _again(webhook: GatewayWebhook, answer: str) -> bool:

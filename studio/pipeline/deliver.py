@@ -11,15 +11,15 @@ from asgiref.sync import sync_to_async
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from avatarsite.http.public_addresses import host_of
+from avatarsite.http.client import run
+from avatarsite.http.post import NO_ANSWER
+from avatarsite.http.public_addresses import AddressRefused, host_of
+from avatarsite.http.put import Parcel, put_file
 from avatarsite.queue.due_rows import backoff
 from studio.models import Delivery, DeliveryState, Render
 from studio.pipeline.request.options import trusted_endpoints
 from studio.pipeline.states import note
-from studio.providers import http
-from studio.providers.http.addresses import AddressRefused
-from studio.providers.http.sending import Parcel, put_file
-from studio.providers.types import ProviderError
+from studio.providers.http.asking import unanswered
 from studio.storage.types import content_type_of
 
 logger = logging.getLogger(__name__)
@@ -44,16 +44,16 @@ def deliver_video(render_id: str) -> bool:
     if delivery.tries > MAX_TRIES or not delivery.render.video:
         return _end(delivery, DeliveryState.GIVEN_UP, "It was tried often enough.")
     try:
-        status = http.run(
-            put_file, delivery.url, _parcel(delivery.render), trusted_endpoints(), alive=_renewing(delivery)
-        )
+        trusted = trusted_endpoints().may_get_key(delivery.url)
+        status = run(put_file, delivery.url, _parcel(delivery.render), trusted=trusted, alive=_renewing(delivery))
     except AddressRefused as refusal:
-        return _end(delivery, DeliveryState.GIVEN_UP, refusal.failure.message)
+        return _end(delivery, DeliveryState.GIVEN_UP, refusal.of_link)
     except _Lost:
         return False
-    except (ProviderError, OSError) as error:
-        logger.warning("%s: delivery %s failed: %s", render_id, delivery.tries, type(error).__name__)
-        return _again(delivery, f"No answer: {error}")
+    except (*NO_ANSWER, OSError) as error:
+        why = unanswered(error) if isinstance(error, NO_ANSWER) else error
+        logger.warning("%s: delivery %s failed: %s", render_id, delivery.tries, type(why).__name__)
+        return _again(delivery, f"No answer: {why}")
     return _answered(delivery, status)
 
 

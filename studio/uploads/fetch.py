@@ -11,13 +11,14 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-import httpx
 from django.conf import settings
 from django.core.files.base import ContentFile, File
 
-from avatarsite.http.client import BROKEN
+from avatarsite.http.client import run
 from avatarsite.http.encodings import BadCoding, Decoder
-from avatarsite.http.public_addresses import parsed, trimmed
+from avatarsite.http.get import get_public
+from avatarsite.http.post import NO_ANSWER
+from avatarsite.http.public_addresses import AddressRefused, parsed, trimmed
 from avatarsite.temporary_files import temporary_file
 from avatarsite.web.places import Place
 from avatarsite.workspaces.models import User, Workspace
@@ -25,10 +26,8 @@ from studio.media.errors import Refusal, UploadRefused
 from studio.media.portraits import portraits
 from studio.media.voices import voices
 from studio.models import Upload, UploadKind
-from studio.providers import http
-from studio.providers.http.addresses import AddressRefused, Bases
+from studio.providers.http.addresses import Bases
 from studio.providers.http.asking import unanswered
-from studio.providers.http.public import get_public
 from studio.providers.types import Failure, Fault, ProviderError
 from studio.uploads import data_uris
 from studio.uploads.add import add_upload
@@ -72,9 +71,9 @@ def fetch_file(workspace: Workspace, url: str, into: Any, *, kind: UploadKind, s
     """Write what ``url`` gives into a file, as far as it may be large, and return its content type."""
     try:
         with Place(workspace.pk) as place:
-            return http.run(place.wanted, _fetch(trimmed(url), into, kind, _check_bytes(kind), seconds))
+            return run(place.wanted, _fetch(trimmed(url), into, kind, _check_bytes(kind), seconds))
     except AddressRefused as refusal:
-        raise FileNotFetched(kind, refusal.failure.message) from refusal
+        raise FileNotFetched(kind, refusal.of_link) from refusal
     except ProviderError as error:
         found = f"The {kind} could not be fetched from {_host(url)}: {error.failure.message.rstrip('.')}."
         raise FileNotFetched(kind, found, retryable=True) from error
@@ -113,7 +112,7 @@ async def _fetch(url: str, into: BinaryIO, kind: UploadKind, check: Callable[[in
     if len(url) > URL_LIMIT:
         raise FileNotFetched(kind, f"The address of the {kind} has more than {URL_LIMIT:,} characters.")
     try:
-        async with asyncio.timeout(seconds), get_public(url, trusted_sources()) as response:
+        async with asyncio.timeout(seconds), get_public(url, trusted_sources().may_get_key) as response:
             _check_status(url, kind, response.status_code)
             decoder = Decoder(response.headers.get("content-encoding", ""))
             announced = response.headers.get("content-length", "")
@@ -133,7 +132,7 @@ async def _fetch(url: str, into: BinaryIO, kind: UploadKind, check: Callable[[in
         raise ProviderError(Failure(Fault.TIMEOUT, "too_slow", message, retryable=True)) from error
     except BadCoding as error:
         raise FileNotFetched(kind, f"What {_host(url)} sent as the {kind} can’t be read. {error}") from error
-    except BROKEN as error:
+    except NO_ANSWER as error:
         raise unanswered(error) from error
 
 
@@ -154,4 +153,5 @@ def _host(url: str) -> str:
 
 
 def _name_of(url: str) -> str:
-    return PurePosixPath(unquote(httpx.URL(url).path)).name
+    named = parsed(url)
+    return PurePosixPath(unquote(named.path)).name if named else ""

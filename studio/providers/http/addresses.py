@@ -15,17 +15,18 @@ import httpx
 from avatarsite.http import public_addresses
 from avatarsite.http.networks import Address
 from avatarsite.http.public_addresses import is_loopback, is_public, is_public_by_name
+from studio.providers.http.asking import unanswered
 from studio.providers.types import Failure, Fault, ProviderError
 
-__all__ = ["AddressRefused", "Bases", "is_loopback", "is_public", "is_public_by_name", "joined", "public_addresses_of"]
+__all__ = ["AddressRefused", "Bases", "in_our_words", "is_loopback", "is_public", "is_public_by_name"]
 
 
 class AddressRefused(ProviderError):
     """A link that a provider gave us, and that we will not follow."""
 
     def __init__(self, url: str, why: str) -> None:
-        host = public_addresses.AddressRefused(url, why).host
-        super().__init__(Failure(Fault.PROVIDER, "address_refused", f"The link to {host} is not followed: {why}"))
+        sentence = public_addresses.AddressRefused(url, why).of_link
+        super().__init__(Failure(Fault.PROVIDER, "address_refused", sentence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Bases:
         Looking a name up twice could give two answers, so whoever checks it must also connect to what was checked.
         Raises AddressRefused.
         """
-        with _in_our_words(url):
+        with in_our_words(url):
             named = public_addresses.web_address(url)
             is_ours = named.host in {base.host for base in map(public_addresses.parsed, self.urls) if base}
             if named.scheme == "http" and not is_ours and not self.on_this_machine:
@@ -65,33 +66,15 @@ class Bases:
         return is_public(address) or (address.is_loopback and self.on_this_machine)
 
 
-async def public_addresses_of(url: str, trusted: Bases, *, plain: bool = False) -> list[str]:
-    """The IP addresses that a customer's file may be sent to, to be connected to directly and as they are.
-
-    Stricter than for a provider's links: https alone unless ``plain``, and no proxy is taken to look the name up in our
-    place. What the operator trusts is looked up and connected to as it is. Raises AddressRefused, or ProviderError for
-    an unknown name.
-    """
-    with _in_our_words(url):
-        return await public_addresses.public_addresses_of(url, trusted=trusted.may_get_key(url), plain=plain)
-
-
-def joined(url: str, leads_to: str) -> str:
-    """Where a redirect leads. Raises AddressRefused."""
-    try:
-        return str(httpx.URL(url).join(leads_to))
-    except (httpx.InvalidURL, ValueError) as error:
-        raise AddressRefused(url, "it leads to what is no address.") from error
-
-
 @contextmanager
-def _in_our_words(url: str) -> Iterator[None]:
+def in_our_words(url: str) -> Iterator[None]:
+    """What the site raises of an address, as ProviderError."""
     try:
         yield
     except public_addresses.AddressRefused as refusal:
         raise AddressRefused(url, refusal.why) from refusal
     except public_addresses.UnknownHost as error:
-        raise ProviderError(Failure(Fault.PROVIDER, "no_such_host", str(error), retryable=True)) from error
+        raise unanswered(error) from error
 
 
 def _goes_through_a_proxy(url: httpx.URL) -> bool:

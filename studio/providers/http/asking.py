@@ -13,6 +13,7 @@ import httpx
 
 from avatarsite.http.client import BEFORE_SENDING, BROKEN, TIMEOUTS, client_for
 from avatarsite.http.encodings import BadCoding, Decoder
+from avatarsite.http.public_addresses import UnknownHost
 from studio.providers.http.answers import Answer
 from studio.providers.types import Failure, Fault, ProviderError
 
@@ -101,5 +102,6 @@ async def _whole(response: httpx.Response, most_bytes: int) -> Answer:
 def unanswered(error: Exception) -> ProviderError:
     """A broken call in our words; the class says whether the request can have had an effect."""
     fault = Fault.TIMEOUT if isinstance(error, TIMEOUTS) else Fault.PROVIDER
-    failure = Failure(fault, type(error).__name__, str(error) or "The provider did not answer.", retryable=True)
-    return NotSent(failure) if isinstance(error, BEFORE_SENDING) else NoAnswer(failure)
+    code = "no_such_host" if isinstance(error, UnknownHost) else type(error).__name__
+    failure = Failure(fault, code, str(error) or "The provider did not answer.", retryable=True)
+    return NotSent(failure) if isinstance(error, (*BEFORE_SENDING, UnknownHost)) else NoAnswer(failure)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import httpcore
 import httpx
 from asgiref.sync import async_to_sync
 
-from avatarsite.http.client import BROKEN, new_blocking_client, new_client
+from avatarsite.http.client import BEFORE_SENDING, BROKEN, new_blocking_client, new_client
 from avatarsite.http.encodings import BadCoding, Decoder
-from studio.providers.http.addresses import AddressRefused, Bases, joined
+from avatarsite.http.get import MOST_REDIRECTS, REDIRECTS
+from avatarsite.http.post import opened, pinned
+from avatarsite.http.public_addresses import joined
+from studio.providers.http.addresses import AddressRefused, Bases, in_our_words
 from studio.providers.http.answers import Answer
-from studio.providers.http.asking import NotSent, unanswered
+from studio.providers.http.asking import unanswered
 from studio.providers.types import Failure, Fault, ProviderError
 
 CHUNK = 1 << 18
-MAX_REDIRECTS = 5
 SECONDS = 600.0  # in all: a link that drips must not hold a worker
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=30.0)
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 GONE = frozenset({401, 403, 404, 410})
 # The bytes as they are: a coding would hide their number, and videos do not shrink.
 HEADERS = {"Accept-Encoding": "identity"}
@@ -67,32 +67,24 @@ def _follow(client: httpx.Client, url: str, bases: Bases) -> Iterator[httpx.Resp
                 return
         finally:
             response.close()
-        url = joined(url, response.headers.get("location", ""))
-    raise AddressRefused(url, f"it leads on more than {MAX_REDIRECTS} times.")
+        with in_our_words(url):
+            url = joined(url, response.headers.get("location", ""))
+    raise AddressRefused(url, f"it leads on more than {MOST_REDIRECTS} times.")
 
 
 def _open(client: httpx.Client, url: str, bases: Bases) -> httpx.Response:
     """Connect to one of the addresses that were looked at, in their order, in the name of the host."""
-    failure: ProviderError | None = None
-    for asked in _ways(url, async_to_sync(bases.addresses_of)(url), HEADERS):
+    addresses = async_to_sync(bases.addresses_of)(url)
+    failure: Exception | None = None
+    for request in pinned(client.build_request("GET", url, headers=HEADERS), addresses):
         try:
-            return client.send(client.build_request("GET", **asked), stream=True)
+            return client.send(request, stream=True)
+        except BEFORE_SENDING as error:
+            failure = error
         except (*BROKEN, RuntimeError) as error:
-            failure = unanswered(error)
-            if not isinstance(failure, NotSent):
-                break
-    raise failure or AddressRefused(url, "it has no address.")
-
-
-def _ways(url: str, addresses: list[str], headers: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """What a request is built from, for each of the addresses or as it is named; its name goes with it."""
-    named = httpx.URL(url)
-    for target in [named.copy_with(host=address) for address in addresses] or [named]:
-        yield {
-            "url": target,
-            "headers": {**headers, "Host": named.netloc.decode("ascii")},
-            "extensions": {"sni_hostname": named.raw_host.decode("ascii")} if named.scheme == "https" else {},
-        }
+            raise unanswered(error) from error
+    assert failure is not None  # noqa: S101 -- there is at least one address
+    raise unanswered(failure) from failure
 
 
 def _chunks(response: httpx.Response, stop_at: float) -> Iterator[bytes]:
@@ -158,18 +150,12 @@ def _refused(response: httpx.Response) -> ProviderError:
 
 async def put(url: str, content: bytes, content_type: str, bases: Bases) -> None:
     """Put a file to an address that a provider gave us, without a key. Raises ProviderError."""
-    failure: ProviderError | None = None
-    async with new_client(connections=2, timeout=TIMEOUT) as client:
-        for asked in _ways(url, await bases.addresses_of(url), {"Content-Type": content_type}):
-            try:
-                response = await client.send(client.build_request("PUT", **asked, content=content), stream=True)
-            except BROKEN as error:
-                failure = unanswered(error)
-                if not isinstance(failure, NotSent):
-                    break
-            else:
-                await response.aclose()
+    addresses = await bases.addresses_of(url)
+    async with new_client(connections=1, timeout=TIMEOUT) as client:
+        request = client.build_request("PUT", url, headers={"Content-Type": content_type}, content=content)
+        try:
+            async with opened(client, request, addresses) as response:
                 if not response.is_success:
                     raise _refused(response)
-                return
-    raise failure or AddressRefused(url, "it has no address.")
+        except BROKEN as error:
+            raise unanswered(error) from error

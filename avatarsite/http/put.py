@@ -10,11 +10,9 @@ from typing import BinaryIO
 
 import httpx
 
-from avatarsite.http.client import BROKEN, new_client
-from avatarsite.http.public_addresses import pinned
-from studio.providers.http.addresses import Bases, public_addresses_of
-from studio.providers.http.asking import NotSent, unanswered
-from studio.providers.types import ProviderError
+from avatarsite.http.client import new_client
+from avatarsite.http.post import opened
+from avatarsite.http.public_addresses import public_addresses_of
 
 CHUNK = 1 << 18
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=30.0)
@@ -38,26 +36,17 @@ class Parcel:
     content_type: str
 
 
-async def put_file(url: str, parcel: Parcel, trusted: Bases, *, alive: Callable[[], Awaitable[None]]) -> int:
+async def put_file(url: str, parcel: Parcel, *, trusted: bool, alive: Callable[[], Awaitable[None]]) -> int:
     """PUT the parcel and give the HTTP status of the answer, whatever it is; redirects are not followed.
 
-    ``alive`` is called now and then; what it raises ends the sending. Raises ProviderError when there was no answer.
+    ``alive`` is called now and then; what it raises ends the sending. Raises AddressRefused, NO_ANSWER.
     """
-    addresses = await public_addresses_of(url, trusted)
-    named = httpx.URL(url)
-    failure: ProviderError | None = None
-    headers = headers_for(named, parcel)
-    async with new_client(connections=1, timeout=TIMEOUT, proxies=False) as client:
-        for address in addresses:
-            try:
-                async with asyncio.timeout(SECONDS):
-                    return await _put(client, named, address, headers, parcel, alive)
-            except (*BROKEN, TimeoutError) as error:
-                failure = unanswered(error)
-                if not isinstance(failure, NotSent):
-                    break
-    assert failure is not None  # noqa: S101 -- there is at least one address
-    raise failure
+    addresses = await public_addresses_of(url, trusted=trusted)
+    headers = headers_for(httpx.URL(url), parcel)
+    async with asyncio.timeout(SECONDS), new_client(connections=1, timeout=TIMEOUT, proxies=False) as client:
+        request = client.build_request("PUT", url, headers=headers, content=_chunks(parcel, alive))
+        async with opened(client, request, addresses) as response:
+            return response.status_code
 
 
 def headers_for(named: httpx.URL, parcel: Parcel) -> dict[str, str]:
@@ -74,21 +63,6 @@ def headers_for(named: httpx.URL, parcel: Parcel) -> dict[str, str]:
     if {"signature", "expires"} <= asked and not asked.isdisjoint({"awsaccesskeyid", "googleaccessid"}):
         del headers["Content-Type"]
     return headers
-
-
-async def _put(  # noqa: PLR0913, PLR0917 -- the parts of a request
-    client: httpx.AsyncClient,
-    named: httpx.URL,
-    address: str,
-    headers: dict[str, str],
-    parcel: Parcel,
-    alive: Callable[[], Awaitable[None]],
-) -> int:
-    pin = pinned(named, address)
-    request = client.build_request("PUT", content=_chunks(parcel, alive), **pin | {"headers": pin["headers"] | headers})
-    response = await client.send(request, stream=True)
-    await response.aclose()
-    return response.status_code
 
 
 async def _chunks(parcel: Parcel, alive: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:

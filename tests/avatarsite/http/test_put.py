@@ -7,8 +7,7 @@ from io import BytesIO
 
 import pytest
 
-from studio.providers import http
-from studio.providers.http.sending import Parcel, put_file
+from avatarsite.http.put import Parcel, put_file
 from tests.studio.providers.wire import answer, wire
 
 PLAIN = {"content-type": "video/mp4", "content-length": "5"}
@@ -27,7 +26,7 @@ def told(query: str, host: str = "127.0.0.1") -> dict[str, str]:
     with wire(answer(b"", "201 Created")) as server:
         url = f"http://{host}:{server.port}/box/video.mp4?{query}"
         parcel = Parcel(lambda: BytesIO(b"video"), 5, "video/mp4")
-        assert asyncio.run(put_file(url, parcel, http.Bases((url,)), alive=nobody)) == 201
+        assert asyncio.run(put_file(url, parcel, trusted=True, alive=nobody)) == 201
     lines = server.heads[0].decode().lower().split("\r\n")[1:]
     headers = dict(line.split(": ", 1) for line in lines)
     assert "transfer-encoding" not in headers
@@ -54,10 +53,10 @@ def test_the_store_is_told_what_its_kind_of_address_wants(query: str, headers: d
 
 
 def test_azure_is_known_by_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def here(*_: object) -> list[str]:
+    async def here(*_: object, **__: object) -> list[str]:
         return ["127.0.0.1"]
 
-    monkeypatch.setattr("studio.providers.http.sending.public_addresses_of", here)
+    monkeypatch.setattr("avatarsite.http.put.public_addresses_of", here)
     for cloud in ("core.windows.net", "core.chinacloudapi.cn", "core.usgovcloudapi.net"):
         assert told("", host=f"box.blob.{cloud}") == AZURE
     assert told("", host="blob.core.windows.net.example.org") == PLAIN
