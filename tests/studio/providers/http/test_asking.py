@@ -161,6 +161,16 @@ def test_many_questions_open_no_more_connections_than_allowed() -> None:
         assert server.connections <= CONNECTIONS
 
 
+def test_cookies_are_not_kept() -> None:
+    async def twice(url: str) -> None:
+        for _ in range(2):
+            await http.ask("GET", url)
+
+    with wire(answer(b"{}", "200 OK", "Set-Cookie: a=b")) as server:
+        http.run(twice, server.url)
+    assert [b"cookie" in head.lower() for head in server.heads] == [False, False]
+
+
 def test_all_clients_share_one_tls_context() -> None:
     assert tls() is tls()
 
