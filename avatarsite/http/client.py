@@ -24,9 +24,9 @@ HEADERS = {"User-Agent": "AvatarStudio/1"}
 # Whatever the environment says of proxies, this machine is reached directly.
 DIRECT: dict[str, None] = {"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None}
 
-# What a request breaks with; httpx reads where an answer leads to, and trips over a name that is none.
+# What a request breaks with. An address that can't be read is found out before anything is sent.
 BROKEN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError)
-# What can only happen before the first byte of the request has left.
+# What can only happen before the first byte of the request has left; a ``Location`` is kept out of it (``send``).
 BEFORE_SENDING = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -67,12 +67,42 @@ def new_client(
         mounts=DIRECT,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         trust_env=proxies,
+        event_hooks={"response": [_hide_location_async]},
     )
 
 
 def new_blocking_client(*, timeout: httpx.Timeout = TIMEOUT) -> httpx.Client:
     """For a file that comes: an event loop takes four times the processor's time for the same bytes."""
-    return httpx.Client(verify=tls(), timeout=timeout, headers=HEADERS, mounts=DIRECT)
+    hooks = {"response": [_hide_location]}
+    return httpx.Client(verify=tls(), timeout=timeout, headers=HEADERS, mounts=DIRECT, event_hooks=hooks)
+
+
+async def send(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+    """The response of any status, its body not read yet. Sent once: nothing below repeats a request.
+
+    httpx reads where a redirect leads although nobody follows it, and breaks on what it can't read, as if the request
+    had broken, or had never been one. So a ``Location`` is out of its sight until it has given us the response.
+    """
+    return _with_location(await client.send(request, stream=True))
+
+
+def send_blocking(client: httpx.Client, request: httpx.Request) -> httpx.Response:
+    return _with_location(client.send(request, stream=True))
+
+
+async def _hide_location_async(response: httpx.Response) -> None:
+    _hide_location(response)
+
+
+def _hide_location(response: httpx.Response) -> None:
+    if "location" in response.headers:
+        response.extensions["location"] = response.headers.pop("location")
+
+
+def _with_location(response: httpx.Response) -> httpx.Response:
+    if "location" in response.extensions:
+        response.headers["location"] = response.extensions.pop("location")
+    return response
 
 
 @dataclass(slots=True)

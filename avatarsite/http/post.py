@@ -1,58 +1,41 @@
-"""Requests to addresses that somebody else named: connected to as they were looked at, in the name of their host."""
+"""POST to an address that a customer named: looked at first, pinned, never by a proxy, its redirects not followed."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-import httpx
+from avatarsite.http.client import Client, Response, Timeout, new_client
+from avatarsite.http.pinning import opened
+from avatarsite.http.public_addresses import public_addresses_of
 
-from avatarsite.http.client import BEFORE_SENDING, BROKEN
-from avatarsite.http.public_addresses import UnknownHost
+SECONDS = 15.0  # for all of it: the name, the connection, the answer
+TIMEOUT = Timeout(SECONDS, connect=10.0)
 
-# Whatever ends a request to a guarded address without an answer. Only a refused address is not among it.
-NO_ANSWER = (*BROKEN, UnknownHost, TimeoutError)
+
+def new_post_client() -> Client:
+    """For one address: its connection is kept while the client is."""
+    return new_client(connections=2, timeout=TIMEOUT, proxies=False)
 
 
 @asynccontextmanager
-async def opened(
-    client: httpx.AsyncClient, request: httpx.Request, addresses: list[str]
-) -> AsyncIterator[httpx.Response]:
-    """The response to ``request``, its body not read yet, from the first of ``addresses`` that can be connected to.
+async def post_public(  # noqa: PLR0913 -- the parts of a request
+    client: Client,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    trusted: bool,
+    plain: bool = False,
+    seconds: float = SECONDS,
+) -> AsyncIterator[Response]:
+    """Send it once, and give the response of any status. Raises AddressRefused, NO_ANSWER.
 
-    The next one is tried only if nothing was sent to the one before. ``client`` is for this host alone: it would keep a
-    connection by its number, whatever name its certificate was checked for. Raises what httpx raises.
+    https alone unless ``plain``; what is ``trusted`` by the operator may be anything.
     """
-    response = await _first_response(client, request, addresses)
-    try:
-        yield response
-    finally:
-        await response.aclose()
-
-
-def pinned(request: httpx.Request, addresses: list[str]) -> Iterator[httpx.Request]:
-    """``request`` at each of ``addresses`` and nowhere else; where there are none, as it is named.
-
-    Over TLS the certificate still has to fit the name.
-    """
-    url = request.url
-    name = {"sni_hostname": url.raw_host.decode("ascii")} if url.scheme == "https" else {}
-    for target in [url.copy_with(host=address) for address in addresses] or [url]:
-        yield httpx.Request(
-            request.method,
-            target,
-            headers=request.headers,
-            stream=request.stream,
-            extensions={**request.extensions, **name},
-        )
-
-
-async def _first_response(client: httpx.AsyncClient, request: httpx.Request, addresses: list[str]) -> httpx.Response:
-    failure: Exception | None = None
-    for each in pinned(request, addresses):
-        try:
-            return await client.send(each, stream=True)
-        except BEFORE_SENDING as error:
-            failure = error
-    assert failure is not None  # noqa: S101 -- there is at least one address
-    raise failure
+    async with asyncio.timeout(seconds):
+        addresses = await public_addresses_of(url, trusted=trusted, plain=plain)
+        request = client.build_request("POST", url, content=body, headers=dict(headers))
+        async with opened(client, request, addresses) as response:
+            yield response

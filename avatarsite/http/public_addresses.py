@@ -1,7 +1,7 @@
 """Guard against private addresses (SSRF): which may be connected to, of a customer's and of a provider's links.
 
-A name is looked up once, what it leads to is judged, and whoever asked connects to exactly that (``post.py``): looked
-up a second time, it could lead elsewhere. Redirects are never followed unseen.
+A name is looked up once, what it leads to is judged, and whoever asked connects to exactly that (``pinning.py``):
+looked up a second time, it could lead elsewhere. Redirects are never followed unseen.
 """
 
 from __future__ import annotations

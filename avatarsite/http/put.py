@@ -11,7 +11,7 @@ from typing import BinaryIO
 import httpx
 
 from avatarsite.http.client import new_client
-from avatarsite.http.post import opened
+from avatarsite.http.pinning import opened
 from avatarsite.http.public_addresses import public_addresses_of
 
 CHUNK = 1 << 18

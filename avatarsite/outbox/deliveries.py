@@ -18,7 +18,7 @@ from avatarsite.monitoring.metrics import SLOW, counter, histogram
 from avatarsite.outbox import signing
 from avatarsite.outbox.mail import mail_endpoint
 from avatarsite.outbox.models import Attempt, Delivery, DeliveryState, Endpoint, EndpointState
-from avatarsite.outbox.posting import SECONDS, Answer
+from avatarsite.outbox.posting import SECONDS, PostResult
 from avatarsite.outbox.retries import (
     GIVEN_UP_AFTER,
     OUTAGE,
@@ -109,7 +109,7 @@ def live_secrets(endpoint: Endpoint, now: datetime) -> list[str]:
     return [decrypt(one) for one in encrypted]
 
 
-def record(claimed: ClaimedDelivery, answer: Answer, now: datetime) -> bool:
+def record(claimed: ClaimedDelivery, answer: PostResult, now: datetime) -> bool:
     """Write down what came of a claimed delivery. True if the endpoint may get its next one."""
     with transaction.atomic():
         endpoint = Endpoint.objects.select_for_update().filter(pk=claimed.endpoint).first()
@@ -146,7 +146,7 @@ def _taken(endpoint: Endpoint, row: Delivery, now: datetime) -> None:
     endpoint.save(update_fields=["failures", "dark_since", "rest_until"])
 
 
-def _refused(endpoint: Endpoint, row: Delivery, answer: Answer, now: datetime) -> None:
+def _refused(endpoint: Endpoint, row: Delivery, answer: PostResult, now: datetime) -> None:
     asked_for = retry_after(answer.retry_after, now)
     if row.state == DeliveryState.WAITING and row.leased_until is None:
         row.next_try_at = now + max(wait_after(row.tries), asked_for)

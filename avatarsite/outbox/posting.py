@@ -1,32 +1,24 @@
-"""HTTP POST to a customer's address: looked at first, connected to as it was looked at, never by a proxy."""
+"""One try of a webhook: the POST to its endpoint, and what came of it."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
 
-from avatarsite.http.client import BROKEN, TIMEOUTS, Client, Response, Timeout
+from avatarsite.http.client import BROKEN, TIMEOUTS, Client, Response
 from avatarsite.http.encodings import BadCoding, Decoder
-from avatarsite.http.post import opened
-from avatarsite.http.public_addresses import (
-    AddressRefused,
-    UnknownHost,
-    is_at_host,
-    public_addresses_of,
-)
+from avatarsite.http.post import SECONDS, post_public
+from avatarsite.http.public_addresses import AddressRefused, UnknownHost, is_at_host
 
-SECONDS = 15.0  # for all of it: the name, the connection, the answer
-TIMEOUT = Timeout(SECONDS, connect=10.0)
 MAX_ANSWER = 4_096  # bytes of the answer that are kept
 HEADERS = {"User-Agent": "AvatarStudio-Webhooks/1", "Accept-Encoding": "identity", "Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PostResult:
     """What came back: a status and the beginning of its body, or None and the reason."""
 
     code: int | None
@@ -48,27 +40,25 @@ def is_trusted(url: str) -> bool:
     return is_at_host(url, settings.TRUSTED_WEBHOOK_ENDPOINTS)
 
 
-async def post(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """Send it once. Whatever goes wrong is an Answer, too."""
+async def post(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> PostResult:
+    """Send it once. Whatever goes wrong is a result, too."""
     start = time.monotonic()
     code, text, again = None, "", ""
     try:
-        async with asyncio.timeout(SECONDS):
-            code, text, again = await _post(client, url, body, headers)
+        code, text, again = await _post(client, url, body, headers)
     except (AddressRefused, UnknownHost) as error:
         text = f"Nothing was sent. {error}"
     except TIMEOUTS:
         text = f"No answer came within {SECONDS:.0f} s."
     except BROKEN as error:
         text = f"No answer came: {error or type(error).__name__}"
-    return Answer(code, text, round((time.monotonic() - start) * 1000), again)
+    return PostResult(code, text, round((time.monotonic() - start) * 1000), again)
 
 
 async def _post(client: Client, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, str]:
     """Status, text and Retry-After."""
-    addresses = await public_addresses_of(url, trusted=is_trusted(url))
-    request = client.build_request("POST", url, content=body, headers={**HEADERS, **headers})
-    async with opened(client, request, addresses) as response:
+    sent = {**HEADERS, **headers}
+    async with post_public(client, url, body, sent, trusted=is_trusted(url), seconds=SECONDS) as response:
         return response.status_code, await _text_of(response), response.headers.get("retry-after", "")
 
 

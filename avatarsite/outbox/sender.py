@@ -16,12 +16,13 @@ from datetime import datetime
 from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
-from avatarsite.http.client import Client, new_client
+from avatarsite.http.client import Client
+from avatarsite.http.post import new_post_client
 from avatarsite.outbox import deliveries
 from avatarsite.outbox.due import SENDER, due_endpoints, work_left
 from avatarsite.outbox.events import fan_out_all
 from avatarsite.outbox.models import Endpoint
-from avatarsite.outbox.posting import SECONDS, TIMEOUT, Answer, post
+from avatarsite.outbox.posting import SECONDS, PostResult, post
 from avatarsite.queue import lease
 from avatarsite.queue.sweeping import tell_failure
 
@@ -104,7 +105,7 @@ class _Round:
 
     async def _serve_endpoint(self, endpoint_id: str) -> None:
         try:
-            async with new_client(connections=2, timeout=TIMEOUT, proxies=False) as client:
+            async with new_post_client() as client:
                 await self._serve(client, endpoint_id)
         except Exception as error:  # noqa: BLE001 -- told; its own endpoint alone waits
             # Its claim runs out, and the delivery is tried again.
@@ -131,12 +132,12 @@ class _Round:
         return deliveries.due_of(endpoint_id, now, DELIVERIES_A_TURN)
 
 
-async def _send(client: Client, claimed: deliveries.ClaimedDelivery) -> Answer:
+async def _send(client: Client, claimed: deliveries.ClaimedDelivery) -> PostResult:
     if not claimed.headers:
-        return Answer(None, deliveries.UNSIGNED, 0)
+        return PostResult(None, deliveries.UNSIGNED, 0)
     try:
         return await post(client, claimed.url, claimed.body, claimed.headers)
     except Exception as error:  # noqa: BLE001 -- told
         # An answer like others: it waits for its next try, and what stands behind it gets its turn.
         await sync_to_async(tell_failure)("Sending a webhook", claimed.delivery, error)
-        return Answer(None, f"Nothing was sent: our own work on it broke ({type(error).__name__}).", 0)
+        return PostResult(None, f"Nothing was sent: our own work on it broke ({type(error).__name__}).", 0)

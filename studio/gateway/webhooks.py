@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from datetime import timedelta
@@ -11,9 +10,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from avatarsite.http.client import new_client, run
-from avatarsite.http.post import NO_ANSWER, opened
-from avatarsite.http.public_addresses import AddressRefused, public_addresses_of
+from avatarsite.http.client import run
+from avatarsite.http.pinning import NO_ANSWER
+from avatarsite.http.post import new_post_client, post_public
+from avatarsite.http.public_addresses import AddressRefused
 from avatarsite.queue import jobs
 from avatarsite.queue.due_rows import backoff
 from avatarsite.queue.sweeping import each
@@ -31,7 +31,6 @@ from studio.providers.http.asking import unanswered
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
-SECONDS = 15.0
 MAX_TRIES = 11  # the first and ten more, over two hours
 INITIAL_WAIT, MAX_WAIT = 7, 3_600
 BATCH = 200
@@ -138,11 +137,12 @@ def _content(webhook: GatewayWebhook) -> tuple[bytes, dict[str, str]] | None:
 
 
 async def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
-    async with asyncio.timeout(SECONDS), new_client(connections=1, proxies=False) as client:
-        addresses = await public_addresses_of(url, trusted=trusted_endpoints().may_get_key(url), plain=True)
-        request = client.build_request("POST", url, headers=headers, content=body)
-        async with opened(client, request, addresses) as response:
-            return response.status_code
+    trusted = trusted_endpoints().may_get_key(url)
+    async with (
+        new_post_client() as client,
+        post_public(client, url, body, headers, trusted=trusted, plain=True) as response,
+    ):
+        return response.status_code
 
 
 def _again(webhook: GatewayWebhook, answer: str) -> bool:

@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from avatarsite.http.client import run
-from avatarsite.http.post import NO_ANSWER
+from avatarsite.http.pinning import NO_ANSWER
 from avatarsite.http.public_addresses import AddressRefused, host_of
 from avatarsite.http.put import Parcel, put_file
 from avatarsite.queue.due_rows import backoff

@@ -104,7 +104,6 @@ class AimlapiProvider(RemoteProvider):
             f"{settings.AIMLAPI_URL}{GENERATIONS}",
             headers=self._headers | {"X-Client-Request-Id": order.reference},
             json=body | ({"prompt": prompt} if prompt else {}),
-            fresh=True,
         )
         answer = _honest(answer)
         if not answer.ok:

@@ -17,7 +17,7 @@ from django.core.files.base import ContentFile, File
 from avatarsite.http.client import run
 from avatarsite.http.encodings import BadCoding, Decoder
 from avatarsite.http.get import get_public
-from avatarsite.http.post import NO_ANSWER
+from avatarsite.http.pinning import NO_ANSWER
 from avatarsite.http.public_addresses import AddressRefused, parsed, trimmed
 from avatarsite.temporary_files import temporary_file
 from avatarsite.web.places import Place

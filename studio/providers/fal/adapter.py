@@ -94,7 +94,6 @@ class FalProvider(RemoteProvider):
                 "audio_url": marked(order.voice.url or "", order.reference),
                 "prompt": order.prompt.strip() or NO_PROMPT,
             },
-            fresh=True,
         )
         if not answer.ok:
             return rejected_submission(answer, why(answer))

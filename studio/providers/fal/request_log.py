@@ -50,7 +50,7 @@ async def _items(model: str, filters: dict[str, str], *, headers: dict[str, str]
             headers=headers,
             params=params,
             repeatable=True,
-            most_bytes=MAX_BYTES,
+            max_bytes=MAX_BYTES,
         )
         if not page.ok or not isinstance(page.body.get("items"), list):
             # A page of a proxy with status 200 is no list without our request.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
 from json import dumps
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 
-from avatarsite.http.client import BEFORE_SENDING, BROKEN, TIMEOUTS, client_for
+from avatarsite.http.client import BEFORE_SENDING, BROKEN, TIMEOUTS, client_for, send
 from avatarsite.http.encodings import BadCoding, Decoder
 from avatarsite.http.public_addresses import UnknownHost
 from studio.providers.http.answers import Answer
@@ -19,7 +20,7 @@ from studio.providers.types import Failure, Fault, ProviderError
 
 SECONDS = 40.0  # for a whole call
 MAX_BYTES = 1_000_000
-REPEATS = 2
+MAX_REPEATS = 2
 PIECE = 1 << 16
 
 
@@ -40,36 +41,33 @@ async def ask(  # noqa: PLR0913 -- the parts of a request
     json: Any = None,
     content: bytes | None = None,
     repeatable: bool = False,
-    fresh: bool = False,
     seconds: float = SECONDS,
-    most_bytes: int = MAX_BYTES,
+    max_bytes: int = MAX_BYTES,
 ) -> Answer:
     """Ask, and read the whole answer, whatever its status. Raises NotSent or NoAnswer.
 
-    ``repeatable`` says that a second request does no harm: then a broken connection is tried again. A request that
-    creates something is never sent twice from here, and goes over a ``fresh`` connection: a kept one that the other
-    side closes just then would leave us without an answer.
+    ``repeatable`` says that a second request does no harm: then it goes over a connection that is kept, and when that
+    breaks, as one does that the other side closes just then, over another. Whatever else is asked may create something:
+    it is sent once, over a connection of its own, and never again from here.
     """
-    repeats_left = REPEATS if repeatable else 0
     whole = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
     headers = dict(headers or {})
     if json is not None:
         headers, content = {"Content-Type": "application/json", **headers}, dumps(json).encode()
     if content is not None:
         headers["Content-Length"] = str(len(content))
+    repeats = 0
     while True:
-        body = _pieces(content) if content else None
         try:
-            async with (
-                asyncio.timeout(seconds),
-                client_for(fresh=fresh) as client,
-                client.stream(method, whole, headers=headers, content=body) as response,
-            ):
-                return await _whole(response, most_bytes)
+            async with asyncio.timeout(seconds), client_for(fresh=not repeatable or repeats > 0) as client:
+                body = _pieces(content) if content else None
+                request = client.build_request(method, whole, headers=headers, content=body)
+                async with aclosing(await send(client, request)) as response:
+                    return await _whole(response, max_bytes)
         except (*BROKEN, OSError) as error:
-            if not repeats_left or isinstance(error, TIMEOUTS):
+            if not repeatable or repeats == MAX_REPEATS or isinstance(error, TIMEOUTS):
                 raise unanswered(error) from error
-        repeats_left -= 1
+        repeats += 1
         await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311
 
 
@@ -79,14 +77,14 @@ async def _pieces(content: bytes) -> AsyncIterator[bytes]:
         yield content[start : start + PIECE]
 
 
-async def _whole(response: httpx.Response, most_bytes: int) -> Answer:
+async def _whole(response: httpx.Response, max_bytes: int) -> Answer:
     content = bytearray()
 
     def keep(pieces: Iterator[bytes]) -> None:
         for piece in pieces:
             content.extend(piece)
-            if len(content) > most_bytes:
-                message = f"The answer has more than {most_bytes:,} bytes."
+            if len(content) > max_bytes:
+                message = f"The answer has more than {max_bytes:,} bytes."
                 raise NoAnswer(Failure(Fault.PROVIDER, "answer_too_large", message, retryable=True))
 
     try:

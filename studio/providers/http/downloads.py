@@ -11,10 +11,10 @@ import httpcore
 import httpx
 from asgiref.sync import async_to_sync
 
-from avatarsite.http.client import BEFORE_SENDING, BROKEN, new_blocking_client, new_client
+from avatarsite.http.client import BEFORE_SENDING, BROKEN, new_blocking_client, new_client, send_blocking
 from avatarsite.http.encodings import BadCoding, Decoder
-from avatarsite.http.get import MOST_REDIRECTS, REDIRECTS
-from avatarsite.http.post import opened, pinned
+from avatarsite.http.get import MAX_REDIRECTS, REDIRECTS
+from avatarsite.http.pinning import opened, pinned
 from avatarsite.http.public_addresses import joined
 from studio.providers.http.addresses import AddressRefused, Bases, in_our_words
 from studio.providers.http.answers import Answer
@@ -69,7 +69,7 @@ def _follow(client: httpx.Client, url: str, bases: Bases) -> Iterator[httpx.Resp
             response.close()
         with in_our_words(url):
             url = joined(url, response.headers.get("location", ""))
-    raise AddressRefused(url, f"it leads on more than {MOST_REDIRECTS} times.")
+    raise AddressRefused(url, f"it leads on more than {MAX_REDIRECTS} times.")
 
 
 def _open(client: httpx.Client, url: str, bases: Bases) -> httpx.Response:
@@ -78,7 +78,7 @@ def _open(client: httpx.Client, url: str, bases: Bases) -> httpx.Response:
     failure: Exception | None = None
     for request in pinned(client.build_request("GET", url, headers=HEADERS), addresses):
         try:
-            return client.send(request, stream=True)
+            return send_blocking(client, request)
         except BEFORE_SENDING as error:
             failure = error
         except (*BROKEN, RuntimeError) as error:

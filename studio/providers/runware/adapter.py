@@ -86,12 +86,12 @@ class RunwareProvider(RemoteProvider):
 
     async def _create(self, order: RenderOrder) -> Submission:
         prompt = order.prompt.strip()
-        answer = await self._post(tasks.video(order, prompt=prompt), fresh=True)
+        answer = await self._post(tasks.video(order, prompt=prompt))
         errors = errors_of(answer.body, order.reference)
         insists = answer.status in (400, 422) and any("positivePrompt" in parameters_of(error) for error in errors)
         if insists and not prompt:
             # The documents call it optional; a gateway that insists has refused the task, so it may be sent again.
-            answer = await self._post(tasks.video(order, prompt=tasks.NO_PROMPT), fresh=True)
+            answer = await self._post(tasks.video(order, prompt=tasks.NO_PROMPT))
         return self._outcome(answer, order.reference)
 
     def _outcome(self, answer: http.Answer, reference: str) -> Submission:
@@ -176,7 +176,7 @@ class RunwareProvider(RemoteProvider):
 
     async def _check_archive(self, job: JobHandle) -> JobReport:
         """An empty answer is no verdict. That the archive does not know the job is one, once it must have got there."""
-        answer = await self._post(tasks.archive(job.reference), repeatable=True, most_bytes=MAX_ARCHIVED_BYTES)
+        answer = await self._post(tasks.archive(job.reference), repeatable=True, max_bytes=MAX_ARCHIVED_BYTES)
         answer = answer.part(_without_requests(answer.body)) if answer.body else answer
         for item in items_of(answer.body, job.reference):
             for body in _bodies(item.get("response"), job.reference):

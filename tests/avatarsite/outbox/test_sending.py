@@ -24,7 +24,7 @@ from avatarsite.outbox.endpoints import (
 )
 from avatarsite.outbox.events import fan_out, forget_old_events
 from avatarsite.outbox.models import Attempt, Delivery, Endpoint, Event
-from avatarsite.outbox.posting import Answer
+from avatarsite.outbox.posting import PostResult
 from avatarsite.workspaces.models import Workspace
 from tests.avatarsite.outbox.cast import Clock, happen, listen, send, states, until_quiet
 from tests.avatarsite.outbox.receiver import Receiver, Says, receiver
@@ -242,10 +242,10 @@ def test_an_answer_that_takes_too_long_is_none(
     assert 200 <= attempt.took_ms < 500
 
 
-def test_a_redirect_is_a_failure_with_a_sentence(house: Workspace, there: Receiver) -> None:
+@pytest.mark.parametrize("where", ["http://169.254.169.254/latest/meta-data/", "http://a:b/", "javascript:alert(1)"])
+def test_a_redirect_is_a_failure_with_a_sentence(house: Workspace, there: Receiver, where: str) -> None:
     listen(house, f"{there.url}/old")
     happen(house)
-    where = "http://169.254.169.254/latest/meta-data/"
     there.answer = lambda _path, _said: Says(307, headers={"Location": where})
     send()
     assert [got.path for got in there.got] == ["/old"]
@@ -385,5 +385,5 @@ def test_an_endpoint_that_is_deleted_while_it_is_sent_to_is_gone(house: Workspac
     claimed = deliveries.claim(Delivery.objects.get().pk, clock.now)
     assert claimed is not None
     delete_endpoint(endpoint)
-    assert deliveries.record(claimed, Answer(200, "thanks", 5), clock.now) is False
+    assert deliveries.record(claimed, PostResult(200, "thanks", 5), clock.now) is False
     assert (Endpoint.objects.count(), Attempt.objects.count(), Event.objects.count()) == (0, 0, 1)

@@ -128,8 +128,12 @@ def test_a_redirect_is_followed_within_what_is_trusted(source: str, workspace: W
         ("/cut", "could not be fetched from 127.0.0.1", True),
         ("/to-metadata", "The link to 169.254.169.254 is not followed: it does not lead to a public address.", False),
         ("/round", "it leads on more than 5 times", False),
-        ("/nowhere", "Invalid URL in location header", True),
-        ("/bad-name", "could not be fetched from 127.0.0.1", True),
+        ("/nowhere", "The link to 127.0.0.1 is not followed: it leads to what is no address.", False),
+        (
+            "/bad-name",
+            "The link to xn-- is not followed: a part of its host begins with xn--",
+            False,
+        ),
     ],
 )
 def test_an_address_that_gives_no_file_is_told_by_its_host(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -65,7 +67,7 @@ def test_a_body_of_any_size_says_its_length_and_what_it_is(size: int) -> None:
 def test_a_broken_connection_leaves_a_creating_request_in_doubt_and_is_not_tried_again(act: Act) -> None:
     with wire(act) as server:
         with pytest.raises(http.NoAnswer) as caught:
-            ask(server.url, json={"create": True}, fresh=True)
+            ask(server.url, json={"create": True})
         assert caught.value.failure.fault is Fault.PROVIDER
         assert len(server.heads) == 1
 
@@ -106,9 +108,9 @@ def test_an_answer_that_drips_for_ever_ends_with_our_patience() -> None:
 
 def test_an_answer_may_not_be_larger_than_allowed() -> None:
     with wire(answer(b"x" * 2_000)) as server:
-        assert len(ask(server.url, most_bytes=2_000).content) == 2_000
+        assert len(ask(server.url, max_bytes=2_000).content) == 2_000
         with pytest.raises(http.NoAnswer) as caught:
-            ask(server.url, most_bytes=1_999)
+            ask(server.url, max_bytes=1_999)
     assert caught.value.failure.code == "answer_too_large"
 
 
@@ -137,24 +139,69 @@ def test_each_broken_call_proves_what_it_proves(error: Exception, kind: type[Pro
     assert (type(found), found.failure) == (kind, Failure(fault, type(error).__name__, "x", retryable=True))
 
 
+@pytest.mark.parametrize("where", ["javascript:alert(1)", "http://a:b/", "http://xn--/", "http:relative"])
+def test_a_redirect_to_nowhere_is_an_answer_and_proves_as_much_as_any(where: str) -> None:
+    with wire(answer(b"{}", "302 Found", f"Location: {where}")) as server:
+        got = ask(server.url, json={"create": True})
+        assert (got.status, got.headers["location"], len(server.heads)) == (302, where, 1)
+
+
 # --- The pool ---------------------------------------------------------------------------------------------------------
 
 
 def test_questions_about_one_job_share_a_connection_and_a_creating_request_has_its_own() -> None:
     async def several(url: str) -> None:
         for _ in range(3):
-            await http.ask("GET", url)
-        await http.ask("POST", url, fresh=True)
+            await http.ask("GET", url, repeatable=True)
+        await http.ask("POST", url)
 
     with wire(answer()) as server:
         http.run(several, server.url)
         assert (server.connections, len(server.heads)) == (2, 4)
 
 
+def test_a_kept_connection_that_breaks_under_a_question_costs_a_second_one_and_no_answer() -> None:
+    async def twice(url: str) -> list[Any]:
+        return [(await http.ask("GET", url, repeatable=True)).data for _ in range(2)]
+
+    with wire(in_turn(answer(b"1"), hang_up, answer(b"2"))) as server:
+        assert http.run(twice, server.url) == [1, 2]
+        assert (server.connections, len(server.heads)) == (2, 3)
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_not_used_again() -> None:
+    closed = threading.Event()
+
+    def answer_and_close(connection: socket.socket, head: bytes) -> None:
+        answer(b"1")(connection, head)
+        connection.close()
+        closed.set()
+
+    async def twice(url: str) -> list[Any]:
+        first = await http.ask("GET", url, repeatable=True)
+        assert await asyncio.to_thread(closed.wait, 5)
+        return [first.data, (await http.ask("GET", url, repeatable=True)).data]
+
+    with wire(in_turn(answer_and_close, answer(b"2"))) as server:
+        assert http.run(twice, server.url) == [1, 2]
+        assert (server.connections, len(server.heads)) == (2, 2)
+
+
+def test_a_creating_request_is_sent_once_whatever_is_kept() -> None:
+    async def both(url: str) -> None:
+        await http.ask("GET", url, repeatable=True)
+        await http.ask("POST", url, json={"create": True})
+
+    with wire(in_turn(answer(), hang_up)) as server:
+        with pytest.raises(http.NoAnswer):
+            http.run(both, server.url)
+        assert (server.connections, len(server.heads)) == (2, 2)
+
+
 def test_many_questions_open_no_more_connections_than_allowed() -> None:
     async def many(url: str) -> None:
         async with http.open_pool():
-            await asyncio.gather(*(http.ask("GET", url) for _ in range(3 * CONNECTIONS)))
+            await asyncio.gather(*(http.ask("GET", url, repeatable=True) for _ in range(3 * CONNECTIONS)))
 
     with wire(answer()) as server:
         http.run(many, server.url)
@@ -164,7 +211,7 @@ def test_many_questions_open_no_more_connections_than_allowed() -> None:
 def test_cookies_are_not_kept() -> None:
     async def twice(url: str) -> None:
         for _ in range(2):
-            await http.ask("GET", url)
+            await http.ask("GET", url, repeatable=True)
 
     with wire(answer(b"{}", "200 OK", "Set-Cookie: a=b")) as server:
         http.run(twice, server.url)

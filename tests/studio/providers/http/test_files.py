@@ -217,7 +217,10 @@ def test_a_redirect_is_followed(status: str) -> None:
     assert server.heads[1].startswith(b"GET /other.mp4 ")
 
 
-@pytest.mark.parametrize("to", ["http://169.254.169.254/", "file:///etc/passwd", "http://10.0.0.1/v.mp4"])
+@pytest.mark.parametrize(
+    "to",
+    ["http://169.254.169.254/", "file:///etc/passwd", "http://10.0.0.1/v.mp4", "http://a:b/", "https://xn--/", "x:y"],
+)
 def test_a_redirect_to_where_we_do_not_go_is_refused(to: str) -> None:
     with wire(answer(b"", "302 Found", f"Location: {to}")) as server, pytest.raises(AddressRefused):
         fetch(f"{server.url}/v.mp4")
