@@ -63,6 +63,8 @@ def logging_config(format_name: str, level: str) -> dict[str, Any]:
             "waitress.queue": {"level": "ERROR"},
             # Of a pipeline that a statement has broken it tells of all the others, too; the first is raised.
             "psycopg": {"level": "ERROR"},
+            # At INFO it writes each address that is asked, and what stands in some is a signature.
+            "httpx": {"level": "WARNING"},
             "avatarsite": {"level": "INFO"},
             # A line for each request: of use to machines, which read JSON.
             "avatarsite.monitoring.requests": {"level": "INFO" if format_name == "json" else "WARNING"},

@@ -22,7 +22,6 @@ django.setup()
 
 from django.db import connections  # noqa: E402
 
-from avatarsite.http.client import tls  # noqa: E402
 from billing.ledger import posting  # noqa: E402
 from billing.models import Usage  # noqa: E402
 from billing.prices import price_book  # noqa: E402
@@ -30,7 +29,7 @@ from billing.verify import verification  # noqa: E402
 from studio.models import Render  # noqa: E402
 from studio.models.renders import ALIVE  # noqa: E402
 from studio.pipeline.submit import submit_render  # noqa: E402
-from studio.providers import registry  # noqa: E402
+from studio.providers import http, registry  # noqa: E402
 from studio.providers.types import RenderOrder, Submission  # noqa: E402
 from tests.flows.cast import ask, make_studio  # noqa: E402
 from tests.flows.crash import die_at  # noqa: E402
@@ -109,7 +108,7 @@ def restart(control: Control) -> None:
 
 def main(offer: str, times: int) -> dict[str, Any]:
     price_book.seed_prices()
-    tls()
+    http.run(http.ask, "GET", os.environ["CONTROL"])  # what the first call loads, each child would load again
     studio = make_studio(balance_micros=BALANCE, voice_seconds=2.1)
     model = registry.offer(offer).model
     ways = cycle(deaths(offer).items())
