@@ -1,1 +1,1 @@
-"""HTTP as every entry point needs it: guarded addresses, bodies, forms, encodings, proxies."""
+"""HTTP: the client and its pool, guarded addresses and what is sent to them; bodies, encodings, proxies."""
