@@ -14,11 +14,12 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from avatarsite.http.post import SECONDS
 from avatarsite.monitoring.metrics import SLOW, counter, histogram
 from avatarsite.outbox import signing
 from avatarsite.outbox.mail import mail_endpoint
 from avatarsite.outbox.models import Attempt, Delivery, DeliveryState, Endpoint, EndpointState
-from avatarsite.outbox.posting import SECONDS, PostResult
+from avatarsite.outbox.posting import PostResult
 from avatarsite.outbox.retries import (
     GIVEN_UP_AFTER,
     OUTAGE,

@@ -17,12 +17,12 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
 from avatarsite.http.client import Client
-from avatarsite.http.post import new_post_client
+from avatarsite.http.post import SECONDS, new_post_client
 from avatarsite.outbox import deliveries
 from avatarsite.outbox.due import SENDER, due_endpoints, work_left
 from avatarsite.outbox.events import fan_out_all
 from avatarsite.outbox.models import Endpoint
-from avatarsite.outbox.posting import SECONDS, PostResult, post
+from avatarsite.outbox.posting import PostResult, post
 from avatarsite.queue import lease
 from avatarsite.queue.sweeping import tell_failure
 
