@@ -13,7 +13,7 @@ With ``--loop`` ours is the watch alone, and nothing is brought home: first by p
 client at the same interval; then as it is in the long run, when the provider's webhooks have been seen to reach us and
 polls are the safety net, beside the client as it is.
 
-What it has shown so far, and which targets are met, is in docs/providers.md.
+What it has shown so far, and which targets are met, is in benchmarks/RESULTS.md.
 
 Usage: ``python -m benchmarks.watch [--jobs 1000] [--flight 60] [--scale 5000,10000] [--loop]``.
 """
