@@ -37,7 +37,12 @@ BREACHES = {
     "Providers and media know no row": ("studio.providers.local", "studio.models.jobs"),
     "The draft engine needs no Django": ("studio.media.draft.lips", "django"),
     "Stripe's library is called in one room": ("billing.usage.totals", "stripe"),
-    "aiohttp and the S3 client are called in one room each": ("studio.uploads.fetch", "aiohttp"),
+    "The S3 client is called in one room": ("studio.uploads.fetch", "boto3"),
+    "HTTP goes through avatarsite.http: httpx there and in studio.providers.http alone": (
+        "studio.uploads.fetch",
+        "httpx",
+    ),
+    "No second HTTP client in the product": ("studio.providers.http.asking", "aiohttp"),
     "The gateway's protocols do not know each other": ("studio.gateway.fal.sync", "studio.gateway.runware.hub"),
 }
 
