@@ -42,7 +42,7 @@ def test_it_shows_all_that_is_asked_about_a_customer(staff: Staff, cast: Cast) -
     done = shop.ready(house, "Made well")
     give_charge_back(done, reason="The lips were off.", actor=root)
     raise_alert("submit_unknown", stuck.jobs.get().pk, "Nobody knows about it.")
-    raise_alert("elsewhere", "rnd_other", "About somebody else.")
+    raise_alert("submit_unknown", "job_other", "About somebody else.")
     make_token(house, user=cast.alice, name="Nightly", scopes=["render"])
     budgets.set_budget(house, "workspace", 50 * shop.DOLLAR, user=cast.alice)
     customer = StripeCustomer.objects.create(workspace=house, livemode=False, email="a@example.org", name="A")
