@@ -1,4 +1,5 @@
 
+import django.utils.timezone
 from django.db import migrations, models
 
 
@@ -10,6 +11,23 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='Lease',
+            fields=[
+                ('task', models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ('owner', models.CharField(blank=True, max_length=36)),
+                ('expires_at', models.DateTimeField()),
+                ('handover', models.JSONField(blank=True, default=dict, verbose_name='what the holder leaves to the next')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='QueueSilence',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('since', models.DateTimeField()),
+                ('told_at', models.DateTimeField(blank=True, null=True)),
+            ],
+        ),
         migrations.CreateModel(
             name='Alert',
             fields=[
@@ -54,12 +72,16 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Lease',
+            name='ServiceNotice',
             fields=[
-                ('task', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('owner', models.CharField(blank=True, max_length=36)),
-                ('expires_at', models.DateTimeField()),
-                ('handover', models.JSONField(blank=True, default=dict, verbose_name='what the holder leaves to the next')),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('text', models.CharField(help_text='What customers read: what is the matter, and what they can do.', max_length=300)),
+                ('level', models.CharField(choices=[('info', 'For information'), ('warning', 'Something is slow or away')], default='info', max_length=10)),
+                ('starts_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('ends_at', models.DateTimeField(blank=True, help_text='Empty: until you say so.', null=True)),
             ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='service_notice_ends_after_its_start', violation_error_message='It ends before it starts. Choose a later end.')],
+            },
         ),
     ]

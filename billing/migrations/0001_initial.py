@@ -206,6 +206,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Refund',
             fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('id', models.CharField(default=billing.models.stripe.refund_id, editable=False, max_length=32, primary_key=True, serialize=False)),
                 ('stripe_id', models.CharField(blank=True, max_length=255, null=True, unique=True)),
                 ('state', models.CharField(choices=[('requested', 'Requested'), ('pending', 'On its way'), ('succeeded', 'Refunded'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='requested', max_length=10)),
@@ -216,8 +218,6 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=300)),
                 ('token', models.UUIDField(blank=True, null=True, unique=True, verbose_name='form token')),
                 ('problem', models.CharField(blank=True, max_length=300)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('booked_at', models.DateTimeField(blank=True, null=True, verbose_name='clawed back at')),
                 ('returned_at', models.DateTimeField(blank=True, null=True, verbose_name='credit returned at')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
@@ -531,6 +531,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='topup',
             index=models.Index(fields=['workspace', '-created_at'], name='top_up_by_workspace'),
+        ),
+        migrations.AddIndex(
+            model_name='topup',
+            index=models.Index(fields=['state'], name='top_up_by_state'),
         ),
         migrations.AddIndex(
             model_name='topup',

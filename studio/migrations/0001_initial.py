@@ -28,6 +28,8 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=300)),
                 ('turned_at', models.DateTimeField(blank=True, null=True, verbose_name='circuit changed at')),
                 ('failed_at', models.DateTimeField(blank=True, null=True, verbose_name='last failure asked at')),
+                ('off_sale_at', models.DateTimeField(blank=True, null=True, verbose_name='taken off sale at')),
+                ('off_sale_reason', models.CharField(blank=True, max_length=150, verbose_name='reason for taking it off sale')),
                 ('changed_at', models.DateTimeField(auto_now=True)),
             ],
             options={
@@ -50,6 +52,35 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='UsualRouting',
+            fields=[
+                ('workspace', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='workspaces.workspace')),
+                ('routing', models.CharField(default='cheapest', max_length=120)),
+                ('fallback', models.BooleanField(default=True, verbose_name='may fall over to other providers')),
+                ('reason', models.CharField(max_length=150)),
+            ],
+            options={
+                'verbose_name_plural': 'usual routing',
+            },
+        ),
+        migrations.CreateModel(
+            name='OfferDay',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('day', models.DateField()),
+                ('offer', models.CharField(max_length=120)),
+                ('videos', models.PositiveIntegerField(default=0)),
+                ('revenue_micros', models.BigIntegerField(default=0, verbose_name='charged and not given back')),
+                ('cost_micros', models.BigIntegerField(default=0, verbose_name='owed to the provider')),
+                ('ended', models.PositiveIntegerField(default=0, verbose_name='jobs that were done or failed')),
+                ('done', models.PositiveIntegerField(default=0, verbose_name='jobs that were done')),
+                ('counted_at', models.DateTimeField()),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('day', 'offer'), name='offer_day_once')],
+            },
+        ),
+        migrations.CreateModel(
             name='Project',
             fields=[
                 ('id', models.CharField(default=studio.models.projects.project_id, editable=False, max_length=32, primary_key=True, serialize=False)),
@@ -63,6 +94,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Render',
             fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('id', models.CharField(default=studio.models.renders.render_id, editable=False, max_length=32, primary_key=True, serialize=False)),
                 ('notify', models.BooleanField(default=True, verbose_name='mail when it ends')),
                 ('test', models.BooleanField(default=False, help_text='Asked for with a test token: a draft, and no money moves.', verbose_name='test')),
@@ -84,8 +117,6 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('queued', 'Queued'), ('submitting', 'Sending'), ('rendering', 'Rendering'), ('ingesting', 'Copying'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=12)),
                 ('state_since', models.DateTimeField()),
                 ('deadline_at', models.DateTimeField(blank=True, null=True, verbose_name='overdue at')),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
                 ('video', models.FileField(blank=True, max_length=200, null=True, upload_to='')),
                 ('poster', models.FileField(blank=True, max_length=200, null=True, upload_to='')),
@@ -241,7 +272,7 @@ class Migration(migrations.Migration):
                 ('render', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='studio.render')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('next_check_at__isnull', False)), fields=['next_check_at'], name='job_check_due'), models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['offer', '-finished_at'], name='job_ended_by_offer')],
+                'indexes': [models.Index(condition=models.Q(('next_check_at__isnull', False)), fields=['next_check_at'], name='job_check_due'), models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['offer', '-finished_at'], name='job_ended_by_offer'), models.Index(fields=['provider_job_id'], name='job_by_its_provider'), models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['finished_at'], name='job_ended_by_time')],
                 'constraints': [models.UniqueConstraint(fields=('render', 'attempt'), name='job_attempt_once')],
             },
         ),
@@ -249,10 +280,10 @@ class Migration(migrations.Migration):
             name='Delivery',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('url', models.TextField(verbose_name='address')),
-                ('state', models.CharField(choices=[('waiting', 'On its way'), ('delivered', 'Delivered'), ('given_up', 'Given up')], default='waiting', max_length=10)),
                 ('tries', models.PositiveSmallIntegerField(default=0)),
                 ('next_try_at', models.DateTimeField(blank=True, null=True)),
+                ('url', models.TextField(verbose_name='address')),
+                ('state', models.CharField(choices=[('waiting', 'On its way'), ('delivered', 'Delivered'), ('given_up', 'Given up')], default='waiting', max_length=10)),
                 ('last_status', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='last HTTP status')),
                 ('last_answer', models.CharField(blank=True, max_length=300)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -307,6 +338,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='render',
             index=models.Index(condition=models.Q(('deadline_at__isnull', False)), fields=['deadline_at'], name='render_overdue'),
+        ),
+        migrations.AddIndex(
+            model_name='render',
+            index=models.Index(condition=models.Q(('deadline_at__isnull', False)), fields=['state', 'state_since'], name='render_living'),
         ),
         migrations.AddIndex(
             model_name='render',

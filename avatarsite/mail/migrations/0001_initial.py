@@ -16,6 +16,8 @@ class Migration(migrations.Migration):
             name='MailMessage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('key', models.CharField(max_length=200, unique=True, verbose_name='deduplication key')),
                 ('kind', models.CharField(max_length=40)),
                 ('to', models.EmailField(max_length=254)),
@@ -24,8 +26,6 @@ class Migration(migrations.Migration):
                 ('secret', models.BooleanField(default=False)),
                 ('headers', models.JSONField(blank=True, default=dict)),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('given_up', 'Given up'), ('withheld', 'Withheld: too many to one address')], default='waiting', max_length=10)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('give_up_at', models.DateTimeField()),
                 ('last_error', models.CharField(blank=True, max_length=500)),
                 ('created_at', models.DateTimeField()),

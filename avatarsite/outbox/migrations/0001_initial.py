@@ -20,12 +20,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Delivery',
             fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('id', models.CharField(default=avatarsite.outbox.models.delivery_id, editable=False, max_length=32, primary_key=True, serialize=False)),
                 ('sequence', models.PositiveBigIntegerField(verbose_name='sequence number')),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('delivered', 'Delivered'), ('failed', 'Given up')], default='waiting', max_length=10)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
                 ('since', models.DateTimeField(default=django.utils.timezone.now, verbose_name='tries counted since')),
-                ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('leased_until', models.DateTimeField(blank=True, null=True)),
                 ('answer_code', models.PositiveSmallIntegerField(blank=True, null=True)),
                 ('answer', models.TextField(blank=True, verbose_name='response body or error')),

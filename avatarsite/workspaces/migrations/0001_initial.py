@@ -56,8 +56,14 @@ class Migration(migrations.Migration):
                 ('slug', models.SlugField(max_length=60, unique=True)),
                 ('name', models.CharField(max_length=80)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('suspended_at', models.DateTimeField(blank=True, null=True, verbose_name='suspended or closed at')),
+                ('suspended_reason', models.CharField(blank=True, max_length=200, verbose_name='why, as its people read it')),
+                ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('members', models.ManyToManyField(related_name='workspaces', through='workspaces.Member', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'permissions': [('suspend_workspace', 'Can suspend, resume and close a workspace')],
+            },
         ),
         migrations.AddField(
             model_name='member',
@@ -101,6 +107,10 @@ class Migration(migrations.Migration):
                 ('maker', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='tokens', to='workspaces.member')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tokens', to='workspaces.workspace')),
             ],
+        ),
+        migrations.AddConstraint(
+            model_name='workspace',
+            constraint=models.CheckConstraint(condition=models.Q(('closed_at__isnull', True), ('suspended_at__isnull', False), _connector='OR'), name='workspace_closed_is_suspended'),
         ),
         migrations.AddConstraint(
             model_name='member',

@@ -18,6 +18,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='GatewayRequest',
             fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('id', models.CharField(default=studio.gateway.models.request_id, editable=False, max_length=32, primary_key=True, serialize=False)),
                 ('protocol', models.CharField(choices=[('runware', 'Runware'), ('fal', 'fal'), ('aimlapi', 'AI/ML API')], max_length=10)),
                 ('reference', models.CharField(max_length=128, verbose_name='client-visible id')),
@@ -29,8 +31,6 @@ class Migration(migrations.Migration):
                 ('client_reference', models.CharField(blank=True, max_length=128, verbose_name='client reference')),
                 ('session', models.UUIDField(editable=False, null=True, verbose_name='session')),
                 ('state', models.CharField(choices=[('fetching', 'Fetching its media'), ('submitted', 'Asked of the pipeline'), ('refused', 'Rejected'), ('cancelled', 'Cancelled before it was asked')], default='fetching', max_length=10)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('start_by', models.DateTimeField(blank=True, null=True, verbose_name='start deadline')),
                 ('error', models.JSONField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -45,10 +45,10 @@ class Migration(migrations.Migration):
             name='GatewayWebhook',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=80, unique=True)),
-                ('state', models.CharField(choices=[('waiting', 'On its way'), ('delivered', 'Delivered'), ('given_up', 'Given up')], default='waiting', max_length=10)),
                 ('tries', models.PositiveSmallIntegerField(default=0)),
                 ('next_try_at', models.DateTimeField(blank=True, null=True)),
+                ('key', models.CharField(max_length=80, unique=True)),
+                ('state', models.CharField(choices=[('waiting', 'On its way'), ('delivered', 'Delivered'), ('given_up', 'Given up')], default='waiting', max_length=10)),
                 ('last_answer', models.CharField(blank=True, max_length=300, verbose_name='last response')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
