@@ -38,12 +38,12 @@ BREACHES = {
     "The draft engine needs no Django": ("studio.media.draft.lips", "django"),
     "Stripe's library is called in one room": ("billing.usage.totals", "stripe"),
     "The S3 client is called in one room": ("studio.uploads.fetch", "boto3"),
-    "HTTP goes through avatarsite.http: httpx there and in studio.providers.http alone": (
+    "The gateway's protocols do not know each other": ("studio.gateway.fal.sync", "studio.gateway.runware.hub"),
+    "httpx is called in avatarsite.http and studio.providers.http alone": (
         "studio.uploads.fetch",
         "httpx",
     ),
     "No second HTTP client in the product": ("studio.providers.http.asking", "aiohttp"),
-    "The gateway's protocols do not know each other": ("studio.gateway.fal.sync", "studio.gateway.runware.hub"),
 }
 
 FOLDERS = (*APPS, "benchmarks", "docs", "static", "templates", "tests")

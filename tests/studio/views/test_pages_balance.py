@@ -104,7 +104,7 @@ def test_it_costs_the_same_queries_for_any_length(
     owner.get(page_of(house))
     # Session, person, membership; wallet, lines, balance, holds, lots, titles; running count and balance; switcher;
     # and of top-ups the customer, the newest and the rule; what is owed and what of it was paid.
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(14):
         owner.get(page_of(house))
 
 

@@ -106,7 +106,7 @@ def test_the_cheapest_is_the_default_and_the_ceiling_covers_the_move(owner: Clie
     words = text(answer)
     assert "At most $1.1960" in words
     assert "$0.8700 or little more with Runware; at most $1.1960 if it has to move." in words
-    assert "Balance $5.0000 Balance after $3.8040" in words
+    assert "Balance after $3.8040" in words
     assert "Runware: the cheapest provider that is available now." in words
     assert "Runware $0.9048 $0.0870 a second, no record yet" in words
     assert "fal $1.1960 $0.1150 a second, no record yet" in words
