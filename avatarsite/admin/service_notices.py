@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from avatarsite.admin.base import ModelAdmin, Work
+from avatarsite.admin.read_only import DeletedAlone
 from avatarsite.models import ServiceNotice
 from avatarsite.service import notices as service_notices
 
@@ -16,7 +17,7 @@ ONE = timedelta(microseconds=1)  # an end is after its start
 
 
 @admin.register(ServiceNotice)
-class ServiceNoticeAdmin(ModelAdmin[ServiceNotice]):
+class ServiceNoticeAdmin(DeletedAlone, ModelAdmin[ServiceNotice]):
     work = Work.CUSTOMERS
     place = 10
     list_display = ("text", "level", "starts_at", "ends_at")
@@ -30,10 +31,6 @@ class ServiceNoticeAdmin(ModelAdmin[ServiceNotice]):
 
     def delete_model(self, request: HttpRequest, obj: ServiceNotice) -> None:
         super().delete_model(request, obj)
-        service_notices.forget()
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ServiceNotice]) -> None:
-        super().delete_queryset(request, queryset)
         service_notices.forget()
 
     @admin.action(description="End now", permissions=["change"])

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from avatarsite.admin.base import ModelAdmin, Work
-from avatarsite.admin.read_only import customer
+from avatarsite.admin.read_only import DeletedAlone, customer
 from studio.models import UsualRouting
 from studio.pipeline.request import usual
 from studio.pipeline.request.quote import CHEAPEST, FASTEST
@@ -28,7 +28,7 @@ class UsualRoutingForm(forms.ModelForm[UsualRouting]):
 
 
 @admin.register(UsualRouting)
-class UsualRoutingAdmin(ModelAdmin[UsualRouting]):
+class UsualRoutingAdmin(DeletedAlone, ModelAdmin[UsualRouting]):
     work = Work.CUSTOMERS
     place = 60
     form = UsualRoutingForm
@@ -48,9 +48,3 @@ class UsualRoutingAdmin(ModelAdmin[UsualRouting]):
         workspace_id = obj.workspace_id  # which a deleted row has no more
         super().delete_model(request, obj)
         usual.forget(workspace_id)
-
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        workspaces = list(queryset.values_list("workspace", flat=True))
-        super().delete_queryset(request, queryset)
-        for workspace_id in workspaces:
-            usual.forget(workspace_id)
