@@ -52,7 +52,7 @@ def furnish_desk() -> dict[str, Any]:
     _money(workspace, staff, _render(workspace, staff))
     _webhooks(workspace)
     _platform(workspace, staff)
-    client = Client()
+    client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(staff, backend=settings.AUTHENTICATION_BACKENDS[-1])
     paths, missing = _addresses()
     codes = {path: client.get(path).status_code for path in paths}

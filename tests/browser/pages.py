@@ -16,6 +16,7 @@ Table = dict[str, tuple[str, ...]]
 
 # Of a workspace: looked at in one with everything in it, and, if the address names nothing else, in an empty one.
 IN_A_WORKSPACE: Table = {
+    "audit": ("",),
     "auto_topup": ("",),
     "balance": ("",),
     "budgets": ("",),
@@ -95,6 +96,8 @@ NO_PAGES = {
     "account_set_password",
     "api_document",
     "api_missing",
+    "audit_file",
+    "view_as_end",
     "header_status",
     "billing_portal",
     "card_back",

@@ -24,7 +24,7 @@ OFFERS = {"local": "local:draft", "fal": "fal:fal-ai/kling-video/ai-avatar/v2/st
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads a short table whole")
 def test_who_has_places_is_found_by_an_index() -> None:
     out = _sent().order_by().values_list(SELLER, "workspace_id").annotate(Count("pk"))
-    assert "SEARCH studio_render USING INDEX render_overdue" in out.explain()
+    assert "SEARCH studio_render USING INDEX render_living" in out.explain()
 
 
 def queue(count: int, slug: str, seller: str = "local") -> list[str]:
