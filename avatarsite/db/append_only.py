@@ -13,8 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from django.db.migrations import RunPython
+
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 Tables: TypeAlias = "Mapping[str, str]"
 
@@ -74,6 +77,18 @@ def remove(connection: BaseDatabaseWrapper, tables: Tables) -> None:
     on_table = connection.vendor == "postgresql"
     guards = names(connection, tables).items()
     _run(connection, [f"DROP TRIGGER IF EXISTS {name}" + f" ON {table}" * on_table for name, table in guards])
+
+
+def operation(tables: Tables) -> RunPython:
+    """The step of a migration that guards ``tables``, and the way back."""
+
+    def forwards(_apps: object, editor: BaseDatabaseSchemaEditor) -> None:
+        install(editor.connection, tables)
+
+    def backwards(_apps: object, editor: BaseDatabaseSchemaEditor) -> None:
+        remove(editor.connection, tables)
+
+    return RunPython(forwards, backwards)
 
 
 def _run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
