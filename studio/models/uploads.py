@@ -39,6 +39,9 @@ class Upload(models.Model):
     # way in), thumbnail (a file's name). Voice: codec, sample_rate, channels, peaks (numbers 0-100 for the waveform),
     # changes.
     details = models.JSONField(default=dict, blank=True)
+    # What a voice says, where that is known, and when: [[start in ms, end in ms, sentence], ...] in order.
+    script = models.TextField(blank=True)
+    sentences = models.JSONField("times of the sentences", default=list, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 

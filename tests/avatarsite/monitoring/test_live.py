@@ -177,8 +177,9 @@ def test_it_is_for_who_has_the_token(journey: Journey) -> None:
 
 
 def lines(live: LiveApi) -> list[dict[str, Any]]:
-    """Every line of every process, each a JSON object."""
-    return [json.loads(line) for line in live.log().splitlines() if line.strip()]
+    """Every line of every process, each a JSON object, in the order in which they were written."""
+    found = [json.loads(line) for line in live.log().splitlines() if line.strip()]
+    return sorted(found, key=lambda line: str(line["timestamp"]))
 
 
 def test_the_lines_name_what_they_are_about(journey: Journey) -> None:
