@@ -33,7 +33,10 @@ PASSWORD = "correct horse battery"
 SERVERS = {"simulator_process", "stripe_process", "live_server", "s3", "inbox", "server", "there"}
 # What takes longer than ``make check`` has time for: by measured processor time, or because it decodes in the sandbox.
 SLOW = (
+    "tests/avatarsite/admin/test_first_page.py::test_each_card_counts_what_the_list_behind_it_shows",
     "tests/avatarsite/outbox/test_sending.py::test_a_receiver_that_is_down_for_a_day_misses_nothing",
+    "tests/avatarsite/staff/test_roles.py",
+    "tests/avatarsite/staff/test_view_as.py::test_nothing_but_reading_passes_at_any_url",
     "tests/avatarsite/workspaces/test_access_ends.py::test_an_invitation_takes_as_long_for_a_known_address",
     "tests/avatarsite/workspaces/test_access_ends.py::test_signing_up_takes_as_long_with_a_known_address",
     "tests/avatarsite/workspaces/test_roles_by_http.py",

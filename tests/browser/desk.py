@@ -45,13 +45,19 @@ OK, ELSEWHERE, FORBIDDEN = 200, 302, 403
 NO_PAGES = {"jsi18n", "logout", "autocomplete", "view_on_site", "login"}
 
 
-def furnish_desk() -> dict[str, Any]:
-    """A cookie of somebody who may do everything, and every address of the admin site."""
+def furnish_rows() -> User:
+    """Somebody who may do everything, with a row of each kind in their workspace."""
     staff = User.objects.create_superuser("desk@example.org", "correct horse battery", name="Dana Desk")
     workspace = staff.workspaces.get()
     _money(workspace, staff, _render(workspace, staff))
     _webhooks(workspace)
     _platform(workspace, staff)
+    return staff
+
+
+def furnish_desk() -> dict[str, Any]:
+    """A cookie of somebody who may do everything, and every address of the admin site."""
+    staff = furnish_rows()
     client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(staff, backend=settings.AUTHENTICATION_BACKENDS[-1])
     paths, missing = _addresses()

@@ -15,7 +15,7 @@ from avatarsite.admin.base import ModelAdmin
 from avatarsite.alerts import raise_alert
 from avatarsite.workspaces.models import User
 from studio.models import Render
-from tests.browser.desk import furnish_desk
+from tests.browser.desk import furnish_rows
 from tests.conftest import PASSWORD, Cast
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,7 @@ def test_nothing_needs_anybody_when_all_is_well(operator: Client) -> None:
 
 
 def test_each_card_counts_what_the_list_behind_it_shows(operator: Client) -> None:
-    furnish_desk()
+    furnish_rows()
     Render.objects.update(deadline_at="2026-01-01T00:00Z")
     raise_alert("ledger", "chains", "A chain is broken.")
     cards = {card.title: card for card in shown(operator).cards}
@@ -57,7 +57,7 @@ def test_each_card_counts_what_the_list_behind_it_shows(operator: Client) -> Non
 
 
 def test_who_may_not_see_a_list_sees_neither_its_card_nor_its_part_of_the_navigation(cast: Cast) -> None:
-    furnish_desk()
+    furnish_rows()
     client = looker(cast, "view_topup", "view_render")
     page = client.get("/admin/")
     assert [card.title for card in page.context["page"].cards] == ["Top-ups in review"]

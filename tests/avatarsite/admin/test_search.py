@@ -12,7 +12,7 @@ from django.urls import reverse
 from avatarsite.workspaces.models import ApiToken, Invitation, User, Workspace
 from billing.models import Dispute, StripeCustomer, TopUp
 from studio.models import ProviderJob, Render
-from tests.browser.desk import furnish_desk
+from tests.browser.desk import furnish_rows
 from tests.conftest import PASSWORD, Cast
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def operator(cast: Cast) -> Client:
-    furnish_desk()
+    furnish_rows()
     return cast.browser(User.objects.create_superuser("root@example.org", PASSWORD))
 
 
