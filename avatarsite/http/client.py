@@ -16,7 +16,7 @@ import httpx
 from asgiref.sync import async_to_sync
 
 # One client gets slower with each connection that it has, so a pool has several.
-CLIENTS, CONNECTIONS_EACH = 20, 10
+CLIENTS, CONNECTIONS_EACH = 50, 4
 CONNECTIONS = CLIENTS * CONNECTIONS_EACH  # more than the watch has questions under way
 IDLE_SECONDS = 20.0  # before a kept connection is closed by us, rather than by the other side under a request
 TIMEOUT = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=30.0)
