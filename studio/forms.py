@@ -131,7 +131,7 @@ class VideoForm(OptionFields):
     title = forms.CharField(
         required=False,
         max_length=120,
-        widget=forms.TextInput(attrs={"placeholder": "Named after the voice if left empty", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"placeholder": "Named after the portrait and the words", "autocomplete": "off"}),
         error_messages={"max_length": TITLE_TOO_LONG},
     )
     project = RowChoice(

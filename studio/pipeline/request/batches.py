@@ -17,7 +17,8 @@ from studio.models import Render, RenderGroup, RenderState
 from studio.pipeline.request import limits
 from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, validate
-from studio.pipeline.request.take import price_request, title_of, write_render
+from studio.pipeline.request.take import price_request, write_render
+from studio.pipeline.request.titles import title_for
 
 MAX_ITEMS = 1_000
 
@@ -146,5 +147,5 @@ def _priced(request: RenderRequest, quotes: dict[Any, Quote]) -> Priced:
     )
     if same not in quotes:
         quotes[same] = price_request(request, options)
-    title = request.title.strip() or title_of(request.voice)
+    title = request.title.strip() or title_for(request.portrait, request.voice)
     return Priced(replace(request, title=title[:TITLE_LIMIT]), options, quotes[same])

@@ -17,7 +17,7 @@ from billing.budgets.notices import note_refusal
 from billing.holds import holds
 from studio.errors import RequestRefused
 from studio.metrics import count_request
-from studio.models import Render, RenderEvent, RenderGroup, RenderState, Upload
+from studio.models import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.renders import render_id
 from studio.pipeline.events import record_event
 from studio.pipeline.request import limits
@@ -25,6 +25,7 @@ from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote, quote_render
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, validate
 from studio.pipeline.request.scopes import scopes_of
+from studio.pipeline.request.titles import title_for
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
 
 
@@ -158,7 +159,7 @@ def _write_all(
     """A render for each take; what each keeps of the options is one take, so that asking again asks for one."""
     takes = options["takes"]
     limits.admit(request.workspace, request.token, [quote] * takes)
-    title = request.title.strip() or title_of(request.voice)
+    title = request.title.strip() or title_for(request.portrait, request.voice)
     if takes == 1:
         return [write_render(replace(request, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
     group = RenderGroup.objects.create(workspace=request.workspace)
@@ -230,7 +231,3 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
     count_request(render)
     logs.is_about(render=render.pk)
     return render
-
-
-def title_of(voice: Upload) -> str:
-    return voice.name.rsplit(".", 1)[0].replace("_", " ").replace("-", " ").strip()[:TITLE_LIMIT] or "Untitled"
