@@ -18,6 +18,7 @@ class StudioConfig(AppConfig):
         from studio.pipeline.audit import renders_agree_with_the_ledger  # noqa: PLC0415
         from studio.pipeline.desk import lookup, offer_days, standing  # noqa: PLC0415
         from studio.storage.outages import register_outages  # noqa: PLC0415
+        from studio.videos import trash  # noqa: PLC0415
 
         lookup.register_lookups()
         desk.register_card("Overdue renders", model="studio.Render", query="overdue=1", ask=standing.waiting_renders)
@@ -33,7 +34,7 @@ class StudioConfig(AppConfig):
         for provider in ("runware", "fal"):
             register_source(provider, event_id=webhooks.event_id, act=webhooks.act)
         register_outages()
-        due_rows.register(*overdue.KINDS, **overdue.CLAUSES)
+        due_rows.register(*overdue.KINDS, trash.KIND, **overdue.CLAUSES)
         register_reader("renders", metrics.read_renders)
         register_reader("offers", metrics.read_offers)
         jobs.register("studio.watch", cluster=jobs.WATCH)

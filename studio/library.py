@@ -1,24 +1,16 @@
-"""Library of a workspace: finding videos and uploads, renaming them, and deleting them for good."""
+"""Library of a workspace: its videos renamed and deleted for good, its uploads found."""
 
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from avatarsite.audit.record import record
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
-from studio.models import Project, Render, RenderState, Upload, UploadKind
+from studio.models import Project, Render, Upload, UploadKind
 from studio.models.renders import ALIVE
 from studio.storage import ledger
-
-# The states that the list of videos can be narrowed to.
-STATE_FILTERS: dict[str, tuple[str, ...]] = {
-    "running": ALIVE,
-    "ready": (RenderState.READY,),
-    "failed": (RenderState.FAILED,),
-    "cancelled": (RenderState.CANCELLED,),
-}
 
 
 class StillNeeded(DomainError):
@@ -26,21 +18,6 @@ class StillNeeded(DomainError):
 
     def __init__(self, message: str) -> None:
         super().__init__("still_running", message)
-
-
-def find_videos(
-    workspace: Workspace, *, state: str = "", project: Project | None = None, words: str = ""
-) -> QuerySet[Render]:
-    """Newest first. ``state`` is a key of STATE_FILTERS or nothing; every one of ``words`` has to be in the title."""
-    found = Render.objects.for_workspace(workspace).select_related("portrait", "project", "hold").order_by("-id")
-    if state in STATE_FILTERS:
-        found = found.filter(state__in=STATE_FILTERS[state])
-    if project:
-        found = found.filter(project=project)
-    wanted = Q()
-    for word in words.split()[:8]:
-        wanted &= Q(title__icontains=word)
-    return found.filter(wanted)
 
 
 def running_count(workspace: Workspace) -> int:

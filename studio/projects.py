@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from avatarsite.errors import DomainError
@@ -30,12 +30,19 @@ def open_projects(workspace: Workspace) -> QuerySet[Project]:
 
 def list_projects(workspace: Workspace, *, archived: bool = False) -> QuerySet[Project]:
     """Newest first, each with ``videos``, the number of its renders, and ``cover``, the newest poster's file name."""
-    posters = Render.objects.filter(project=OuterRef("pk")).exclude(poster=None).exclude(poster="").order_by("-id")
+    posters = (
+        Render.objects.filter(project=OuterRef("pk"), purge_at=None)
+        .exclude(poster=None)
+        .exclude(poster="")
+        .order_by("-id")
+    )
     return (
         Project.objects.for_workspace(workspace)
         .filter(archived_at__isnull=not archived)
         .select_related("portrait")
-        .annotate(videos=Count("renders"), cover=Subquery(posters.values("poster")[:1]))
+        .annotate(
+            videos=Count("renders", filter=Q(renders__purge_at=None)), cover=Subquery(posters.values("poster")[:1])
+        )
         .order_by("-id")
     )
 

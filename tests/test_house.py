@@ -114,6 +114,8 @@ ADDED = [
     "url api/v1/storage",
     "url compat/fal/cdn/upload/<uuid>/*",
     "url compat/fal/rest/storage/upload/initiate-multipart",
+    "* POST /api/v1/renders/{render}/restore*",
+    "url api/v1/renders/<slug>/restore",
     "url mail/no-more/<str>/",
     "url w/<slug>/developers/tokens/<slug>/take-over/",
 ]

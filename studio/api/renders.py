@@ -28,7 +28,6 @@ from studio.api import resolve
 from studio.api.inputs import RenderInput, RendersQuery, WaitQuery
 from studio.api.serializers import EventSerializer, LinkedOutputSerializer, RenderSerializer, serialize_event
 from studio.api.waiting import until_ended
-from studio.library import delete_video
 from studio.models import Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
@@ -36,6 +35,7 @@ from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
 from studio.representation import COLUMNS, outputs_of, serialize_render
 from studio.storage.local import signed_link
+from studio.videos.trash import bin_video, restore_video
 
 TAGS = ["Renders"]
 PAYMENT = {402: OpenApiResponse(description="Too little credit, or a budget is used up.")}
@@ -130,7 +130,8 @@ class OneRender(RenderView):
     @extend_schema(
         operation_id="delete_render",
         tags=TAGS,
-        summary="Delete an ended render and its files for good",
+        summary="Delete an ended render",
+        description="It can be had back by `restore` for 30 days, and is stored until then; then it is gone for good.",
         responses={204: None},
     )
     def delete(self, _request: Any, render: str) -> HttpResponseBase:
@@ -139,7 +140,7 @@ class OneRender(RenderView):
         self.demand_unchanged(serialize_render(row))
 
         def operation() -> Response:
-            delete_video(row)
+            bin_video(row)
             return Response(status=204)
 
         return self.run_once(operation)
@@ -186,6 +187,26 @@ class RetryRender(RenderView):
         self.query(NoQuery)
         row = get_object_or_404(self.renders().select_related("project", "portrait", "voice", "token"), pk=render)
         return self.asking(lambda: _made(retry_render(row, user=self.user, token=self.token)))
+
+
+class RestoreRender(RenderView):
+    @extend_schema(
+        operation_id="restore_render",
+        tags=TAGS,
+        summary="Have a deleted render back",
+        description="As long as it is not gone for good, 30 days after it was deleted.",
+        request=None,
+        responses=RenderSerializer,
+    )
+    def post(self, _request: Any, render: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = get_object_or_404(Render.objects.with_binned(self.workspace), pk=render)
+
+        def operation() -> Response:
+            restore_video(row)
+            return Response(serialize_render(row))
+
+        return self.run_once(operation)
 
 
 class RenderEvents(RenderView):

@@ -24,6 +24,7 @@ urlpatterns = [
     path("renders/<slug:render>", renders.OneRender.as_view(), name="api_render"),
     path("renders/<slug:render>/cancel", renders.CancelRender.as_view(), name="api_render_cancel"),
     path("renders/<slug:render>/retry", renders.RetryRender.as_view(), name="api_render_retry"),
+    path("renders/<slug:render>/restore", renders.RestoreRender.as_view(), name="api_render_restore"),
     path("renders/<slug:render>/events", renders.RenderEvents.as_view(), name="api_render_events"),
     path("renders/<slug:render>/outputs", renders.RenderOutputs.as_view(), name="api_render_outputs"),
     path("renders/<slug:render>/outputs/<slug:output>", renders.RenderOutput.as_view(), name="api_render_output"),

@@ -30,7 +30,7 @@ def signed_render(signature: str, render_id: str) -> Render | None:
         Signer(salt=SALT).unsign(f"{render_id}:{signature}")
     except BadSignature:
         return None
-    return Render.objects.exclude(video=None).exclude(video="").filter(pk=render_id).first()
+    return Render.objects.exclude(video=None).exclude(video="").filter(pk=render_id, purge_at=None).first()
 
 
 def file_link(file: GatewayFile) -> str:

@@ -87,8 +87,8 @@ def renders_of(row: GatewayRequest) -> list[Render]:
     if row.render is None:
         return []
     if row.render.group_id is None:
-        return [row.render]
-    return list(Render.objects.filter(group_id=row.render.group_id).order_by("pk"))
+        return [] if row.render.purge_at else [row.render]
+    return list(Render.objects.filter(group_id=row.render.group_id, purge_at=None).order_by("pk"))
 
 
 def take_of(row: GatewayRequest, render: Render) -> Take:

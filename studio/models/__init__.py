@@ -7,6 +7,7 @@ from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.routing import UsualRouting
+from studio.models.tags import Tag
 from studio.models.turns import Turn
 from studio.models.uploads import Upload, UploadKind, UploadSlot
 
@@ -27,6 +28,7 @@ __all__ = [
     "RenderState",
     "StorageUse",
     "StoredFile",
+    "Tag",
     "Turn",
     "Upload",
     "UploadKind",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 
@@ -7,6 +9,7 @@ from avatarsite.ids import LENGTH, new_id
 from avatarsite.queue.due_rows import DueRow
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.models.projects import Project
+from studio.models.tags import Tag
 from studio.models.tenancy import OwnedQuerySet
 from studio.models.uploads import Upload
 
@@ -31,6 +34,15 @@ class RenderState(models.TextChoices):
 
 ENDED = (RenderState.READY, RenderState.FAILED, RenderState.CANCELLED)
 ALIVE = (RenderState.QUEUED, RenderState.SUBMITTING, RenderState.RENDERING, RenderState.INGESTING)
+
+
+class RenderQuerySet(OwnedQuerySet["Render"]):
+    def for_workspace(self, workspace: Workspace) -> Self:
+        """The videos that its people see: not what is in the bin."""
+        return super().for_workspace(workspace).filter(purge_at=None)
+
+    def with_binned(self, workspace: Workspace) -> Self:
+        return super().for_workspace(workspace)
 
 
 class RenderGroup(models.Model):
@@ -69,6 +81,7 @@ class Render(DueRow):
     reference = models.CharField("customer's reference", max_length=200, blank=True)
     metadata = models.JSONField("customer's metadata", default=dict, blank=True)
     title = models.CharField(max_length=120)
+    tags = models.ManyToManyField(Tag, blank=True, related_name="renders")
     take = models.PositiveSmallIntegerField("take number", null=True, blank=True)
 
     portrait = models.ForeignKey(Upload, models.PROTECT, related_name="+")
@@ -105,6 +118,7 @@ class Render(DueRow):
 
     delete_at = models.DateTimeField("delete files at", null=True, blank=True)
     files_deleted_at = models.DateTimeField(null=True, blank=True)
+    purge_at = models.DateTimeField("in the bin until", null=True, blank=True)
     charge_micros = models.BigIntegerField(null=True, blank=True)
     returned_micros = models.BigIntegerField("returned charge (micros)", default=0)
     returned_at = models.DateTimeField("charge returned at", null=True, blank=True)
@@ -114,7 +128,7 @@ class Render(DueRow):
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    objects = OwnedQuerySet["Render"].as_manager()
+    objects = RenderQuerySet.as_manager()
 
     class Meta:
         indexes = [
@@ -134,6 +148,7 @@ class Render(DueRow):
             models.Index(fields=["workspace"], condition=models.Q(next_try_at__isnull=False), name="render_waiting"),
             models.Index(fields=["workspace", "created_at"], condition=models.Q(ceiling_micros=0), name="render_free"),
             models.Index(fields=["delete_at"], condition=models.Q(delete_at__isnull=False), name="render_to_delete"),
+            models.Index(fields=["purge_at"], condition=models.Q(purge_at__isnull=False), name="render_to_purge"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["workspace", "idempotency_key"], name="render_asked_once"),

@@ -31,7 +31,10 @@ BOUNDED = frozenset({FileKind.UPLOAD, FileKind.SLOT, FileKind.GATEWAY, FileKind.
 COMING_KEPT = timedelta(hours=26)
 LEAVING_KEPT = timedelta(minutes=10)
 BATCH = 500
-DELETE_SOMETHING = "Delete videos or uploads that you no longer need, or ask us for more room."
+DELETE_SOMETHING = (
+    "Delete videos or uploads that you no longer need, or ask us for more room. What is in the bin counts until you "
+    "empty it."
+)
 
 
 class StorageFull(DomainError):

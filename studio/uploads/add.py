@@ -193,11 +193,13 @@ def _check_kind(upload: Upload, kind: UploadKind) -> None:
 
 def _check_unused(upload: Upload) -> None:
     code = Refusal.PORTRAIT_IN_USE if upload.kind == UploadKind.PORTRAIT else Refusal.VOICE_IN_USE
-    videos = (Render.objects.filter(portrait=upload) | Render.objects.filter(voice=upload)).count()
+    used = Render.objects.filter(portrait=upload) | Render.objects.filter(voice=upload)
+    videos = used.count()
     if videos:
         count = "a video" if videos == 1 else f"{videos} videos"
         sentence = f"The {upload.kind} “{upload.name}” is used by {count}."
-        raise UploadRefused(code, sentence, f"Delete {'that' if videos == 1 else 'those'} first.")
+        where = " Those in the bin count: empty it, too." if used.exclude(purge_at=None).exists() else ""
+        raise UploadRefused(code, sentence, f"Delete {'that' if videos == 1 else 'those'} first.{where}")
     project = Project.objects.filter(portrait=upload).first()
     if project:
         sentence = f"The {upload.kind} “{upload.name}” is the portrait of the project “{project.name}”."

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_POST, require_safe
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.forms import ProjectForm, ProjectNameForm
-from studio.library import find_videos
 from studio.models import Project
 from studio.projects import (
     ProjectRefused,
@@ -20,6 +19,7 @@ from studio.projects import (
     list_projects,
     restore_project,
 )
+from studio.videos.search import find_videos
 from studio.views.paging import page_of
 from studio.views.query_values import word
 

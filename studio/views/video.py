@@ -18,7 +18,7 @@ from avatarsite.http.public_addresses import host_of
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.forms import TitleForm
-from studio.library import StillNeeded, delete_video, rename_video
+from studio.library import StillNeeded, rename_video
 from studio.models import Delivery, Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
@@ -28,6 +28,7 @@ from studio.pipeline.request.take import retry_render
 from studio.providers import registry
 from studio.storage.filenames import download_name
 from studio.storage.local import signed_link
+from studio.videos.trash import KEPT, bin_video
 from studio.views.query_values import word
 
 # Asked less often the longer it takes: (up to this age, seconds between two looks).
@@ -112,13 +113,13 @@ def video_rename(request: WorkspaceRequest, render: str) -> HttpResponse:
 def video_delete(request: WorkspaceRequest, render: str) -> HttpResponse:
     one = _render(request, render)
     if request.method != "POST":
-        return show(request, "studio/video_delete.html", {"render": one})
+        return show(request, "studio/video_delete.html", {"render": one, "days": KEPT.days})
     try:
-        delete_video(one)
+        bin_video(one)
     except StillNeeded as refusal:
         messages.error(request, str(refusal))
         return redirect("video", workspace=request.workspace.slug, render=one.pk)
-    messages.success(request, f"“{one.title}” and its files are deleted.")
+    messages.success(request, f"“{one.title}” is in the bin, for {KEPT.days} days.")
     return redirect("videos", workspace=request.workspace.slug)
 
 
@@ -152,12 +153,21 @@ def _option_facts(one: Render, *, elsewhere: bool) -> dict[str, Any]:
     events = [event.detail["conversion"] for event in one.events.all() if "conversion" in event.detail]
     sent = [kept for upload in (one.portrait, one.voice) if elsewhere and (kept := kept_copy(upload))]
     return {
-        "takes": list(one.group.renders.order_by("pk")) if one.group and not one.group.is_batch else [],
+        "takes": list(one.group.renders.filter(purge_at=None).order_by("pk"))
+        if one.group and not one.group.is_batch
+        else [],
         "delivery": Delivery.objects.filter(render=one).first() if endpoint else None,
         "delivery_host": host_of(endpoint) if endpoint else "",
         "conversion": events[-1] if events else "",
         "input_changes": [change for kept in sent for change in kept.changes],
     }
+
+
+def _takes(one: Render) -> list[Render]:
+    """All takes of what was asked for, without those in the bin."""
+    if one.group is None or one.group.is_batch:
+        return []
+    return list(one.group.renders.filter(purge_at=None).order_by("pk"))
 
 
 def poll_seconds(asked_at: datetime) -> int:

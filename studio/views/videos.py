@@ -8,9 +8,9 @@ from django.views.decorators.http import require_safe
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
-from studio.library import STATE_FILTERS, find_videos
 from studio.models import Project
 from studio.projects import open_projects
+from studio.videos.search import STATE_FILTERS, find_videos
 from studio.views.paging import page_of
 from studio.views.query_values import named, word
 

@@ -26,6 +26,6 @@ def account(token: ApiToken, available_micros: int) -> dict[str, Any]:
 
 def totals(workspace: Workspace) -> dict[str, Any]:
     """Videos that were charged for, and dollars for all of them."""
-    found = Render.objects.for_workspace(workspace).filter(charge_micros__isnull=False)
+    found = Render.objects.with_binned(workspace).filter(charge_micros__isnull=False)
     sums = found.aggregate(requests=Count("pk"), cost=Sum(F("charge_micros") - F("returned_micros")))
     return {"requests": sums["requests"], "cost": (sums["cost"] or 0) / 1_000_000}

@@ -123,7 +123,7 @@ def status_of(group: RenderGroup) -> BatchStatus:
 
 def statuses_of(groups: Sequence[RenderGroup]) -> list[BatchStatus]:
     """One query, however many."""
-    renders = Render.objects.filter(group__in=groups).order_by()
+    renders = Render.objects.filter(group__in=groups, purge_at=None).order_by()
     rows = renders.values_list("group_id", "state").annotate(
         Count("pk"), ceiling=Sum("ceiling_micros"), charged=Sum(F("charge_micros") - F("returned_micros"), default=0)
     )

@@ -93,7 +93,7 @@ def take_key(key: str, number: int) -> str:
 
 def _known(request: RenderRequest, key: str) -> list[Render] | None:
     """The renders that this key made before, if it was for the same thing."""
-    found = Render.objects.for_workspace(request.workspace).filter(idempotency_key=key).first()
+    found = Render.objects.with_binned(request.workspace).filter(idempotency_key=key).first()
     if found is None:
         return None
     takes = list(found.group.renders.order_by("pk")) if found.group else [found]

@@ -115,7 +115,8 @@ def test_the_quota_is_the_settings_unless_the_workspace_has_its_own(house: Works
         put(house, "b", 401)
     assert str(refused.value) == (
         "This workspace’s files take 600 bytes of 1 kB, and there is no room for 401 bytes more. "
-        "Delete videos or uploads that you no longer need, or ask us for more room."
+        "Delete videos or uploads that you no longer need, or ask us for more room. "
+        "What is in the bin counts until you empty it."
     )
     assert (used(house), default_storage.exists(f"w/{house.pk}/gateway/b")) == (600, False)
     put(house, "b", 400)

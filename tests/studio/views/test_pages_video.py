@@ -295,20 +295,18 @@ def test_a_bad_title_is_refused_at_its_field(owner: Client, house: Workspace, ti
     assert video.title == "Old"
 
 
-def test_deleting_asks_first_and_then_deletes_the_files_too(
-    owner: Client, house: Workspace, django_capture_on_commit_callbacks: Any
-) -> None:
+def test_deleting_asks_first_and_then_puts_it_into_the_bin(owner: Client, house: Workspace) -> None:
     video = shop.ready(house, "Gone soon")
     names = [video.video.name, video.poster.name]
     for name in names:
         default_storage.save(name, ContentFile(b"bytes"))
-    assert "Delete this video for good?" in text(owner.get(url("video_delete", video)))
-    assert Render.objects.count() == 1
-    with django_capture_on_commit_callbacks(execute=True):
-        answer = owner.post(url("video_delete", video))
+    assert "Delete this video?" in text(owner.get(url("video_delete", video)))
+    assert Render.objects.for_workspace(house).count() == 1
+    answer = owner.post(url("video_delete", video))
     assert answer["Location"] == reverse("videos", kwargs={"workspace": house.slug})
-    assert Render.objects.count() == 0
-    assert [default_storage.exists(name) for name in names] == [False, False]
+    assert (Render.objects.for_workspace(house).count(), Render.objects.count()) == (0, 1)
+    assert owner.get(url("video", video)).status_code == 404
+    assert [default_storage.exists(name) for name in names] == [True, True]
 
 
 def test_the_ledger_keeps_what_a_deleted_video_cost(owner: Client, house: Workspace) -> None:
@@ -324,7 +322,7 @@ def test_the_ledger_keeps_what_a_deleted_video_cost(owner: Client, house: Worksp
 
 def test_a_running_video_is_not_deleted(owner: Client, house: Workspace) -> None:
     video = shop.rendering(house)
-    assert "Delete for good" not in text(owner.get(url("video_delete", video)))
+    assert "goes into the bin" not in text(owner.get(url("video_delete", video)))
     answer = owner.post(url("video_delete", video), follow=True)
     assert messages(answer) == ["This video is still being made. Cancel it first, or wait for its end."]
     assert Render.objects.count() == 1
