@@ -95,6 +95,7 @@ FIELDS = (
     Field("options", ("options",), lambda render: options_of(render.options)),
     _plain("reference"),
     _plain("metadata"),
+    Field("webhook_host", ("webhook_url",), lambda render: host_of(render.webhook_url) if render.webhook_url else None),
     _plain("test"),
     _plain("token", "token_id"),
     Field("ceiling", ("ceiling_micros",), lambda render: money(render.ceiling_micros)),

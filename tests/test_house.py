@@ -118,6 +118,14 @@ ADDED = [
     "url api/v1/renders/<slug>/restore",
     "url mail/no-more/<str>/",
     "url w/<slug>/developers/tokens/<slug>/take-over/",
+    "* PATCH /api/v1/renders/{render}*",
+    "*PatchedChangeBodyRequest*",
+    "* /api/v1/webhook-secret*",
+    "url api/v1/webhook-secret*",
+    "field *.webhook_url*",
+    "field RenderShape.webhook_host! *",
+    "field WebhookEndpointShape.of_requests! *",
+    "url w/<slug>/developers/webhooks/of-requests/*",
 ]
 
 

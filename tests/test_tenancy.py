@@ -65,6 +65,8 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "project_new": (200, 403, 403, 422),
     "project_restore": (405, 405, 403, 302),
     "projects": (200, 200, 405, 405),
+    "request_secret": (405, 405, 403, 200),
+    "request_secret_rotate": (405, 405, 403, 422),
     "team": (200, 200, 403, 200),
     "team_leave": (405, 405, 302, 302),
     "topup": (200, 200, 405, 405),

@@ -19,10 +19,11 @@ from avatarsite.api.problems import Problem, declare, translates
 from avatarsite.api.serializers import NoQuery, PageQuery, list_serializer
 from avatarsite.api.views import ApiView
 from avatarsite.outbox import endpoints
+from avatarsite.outbox.deliveries import request_signing, signing_of
 from avatarsite.outbox.endpoints import MAX_OVERLAP, OVERLAP, EndpointRefused
 from avatarsite.outbox.event_types import EVERY, KINDS
 from avatarsite.outbox.events import fan_out
-from avatarsite.outbox.models import URL_LENGTH, Delivery, DeliveryState, Endpoint, EndpointState, Event
+from avatarsite.outbox.models import URL_LENGTH, Delivery, DeliveryState, Endpoint, EndpointState, Event, Signing
 from avatarsite.outbox.serializers import (
     FullWebhookDeliverySerializer,
     ReplaySerializer,
@@ -36,7 +37,7 @@ from avatarsite.outbox.serializers import (
     serialize_full_delivery,
 )
 from avatarsite.workspaces.access import Action
-from avatarsite.workspaces.encryption import Unreadable
+from avatarsite.workspaces.encryption import Unreadable, decrypt
 
 TAGS = ["Webhooks"]
 NUMBER = r"^[0-9]{1,18}$"
@@ -208,7 +209,7 @@ class EndpointSecret(EndpointView):
     )
     def get(self, _request: Any, endpoint: str) -> Response:
         self.query(NoQuery)
-        return Response(_secret(self.one(endpoint)))
+        return Response(_shown(signing_of(self.one(endpoint))))
 
 
 class RotateSecret(EndpointView):
@@ -228,6 +229,42 @@ class RotateSecret(EndpointView):
         def operation() -> Response:
             endpoints.rotate_secret(row, overlap=overlap)
             return Response(serialize_endpoint(row))
+
+        return self.run_once(operation)
+
+
+class RequestSecret(EndpointView):
+    reads = (Action.MANAGE_WORKSPACE,)
+
+    @extend_schema(
+        operation_id="get_request_webhook_secret",
+        tags=TAGS,
+        summary="Get the secret for addresses that requests name",
+        description="It signs what goes to `webhook_url` of renders and batches, whichever host that names.",
+        responses=WebhookSecretSerializer,
+    )
+    def get(self, _request: Any) -> Response:
+        self.query(NoQuery)
+        return Response(_shown(request_signing(self.workspace.pk)))
+
+
+class RotateRequestSecret(EndpointView):
+    @extend_schema(
+        operation_id="rotate_request_webhook_secret",
+        tags=TAGS,
+        summary="Replace the secret for addresses that requests name",
+        description="Both secrets sign until the overlap is over. The new one is read at its own address.",
+        request=RotateInput,
+        responses={204: None},
+    )
+    def post(self, _request: Any) -> HttpResponseBase:
+        self.query(NoQuery)
+        asked = self.body(RotateInput)
+        overlap = timedelta(seconds=asked["overlap_seconds"]) if "overlap_seconds" in asked else OVERLAP
+
+        def operation() -> Response:
+            endpoints.rotate_request_secret(self.workspace, overlap=overlap)
+            return Response(status=204)
 
         return self.run_once(operation)
 
@@ -348,15 +385,17 @@ class OneEvent(ApiView):
         return Response(serialize_event(get_object_or_404(Event, workspace=self.workspace, id=event)))
 
 
-def _secret(row: Endpoint) -> dict[str, Any]:
-    shape = WebhookSecretSerializer()
-    return dict(shape.to_representation({"secret": endpoints.secret_of(row), "old_secret_until": row.old_secret_until}))
+def _shown(signed: Signing) -> dict[str, Any]:
+    told = {"secret": decrypt(signed.secret), "old_secret_until": signed.old_secret_until}
+    return dict(WebhookSecretSerializer().to_representation(told))
 
 
 urlpatterns = [
     path("webhook-endpoints", Endpoints.as_view(), name="api_webhook_endpoints"),
     path("webhook-endpoints/<slug:endpoint>", OneEndpoint.as_view(), name="api_webhook_endpoint"),
     path("webhook-endpoints/<slug:endpoint>/secret", EndpointSecret.as_view(), name="api_webhook_secret"),
+    path("webhook-secret", RequestSecret.as_view(), name="api_request_secret"),
+    path("webhook-secret/rotate", RotateRequestSecret.as_view(), name="api_request_secret_rotate"),
     path("webhook-endpoints/<slug:endpoint>/rotate", RotateSecret.as_view(), name="api_webhook_rotate"),
     path("webhook-endpoints/<slug:endpoint>/test", TestEndpoint.as_view(), name="api_webhook_test"),
     path("webhook-endpoints/<slug:endpoint>/replay", ReplayEndpoint.as_view(), name="api_webhook_replay"),

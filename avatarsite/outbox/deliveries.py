@@ -18,7 +18,7 @@ from avatarsite.http.post import SECONDS
 from avatarsite.monitoring.metrics import SLOW, counter, histogram
 from avatarsite.outbox import signing
 from avatarsite.outbox.mail import mail_endpoint
-from avatarsite.outbox.models import Attempt, Delivery, DeliveryState, Endpoint, EndpointState
+from avatarsite.outbox.models import Attempt, Delivery, DeliveryState, Endpoint, EndpointState, RequestSigning, Signing
 from avatarsite.outbox.posting import PostResult
 from avatarsite.outbox.retries import (
     GIVEN_UP_AFTER,
@@ -29,7 +29,7 @@ from avatarsite.outbox.retries import (
     retry_after,
     wait_after,
 )
-from avatarsite.workspaces.encryption import Unreadable, decrypt
+from avatarsite.workspaces.encryption import Unreadable, decrypt, encrypt
 from avatarsite.workspaces.models import Workspace
 from avatarsite.workspaces.suspension import closing
 
@@ -86,7 +86,8 @@ def claim(delivery_id: str, now: datetime) -> ClaimedDelivery | None:
         headers = signing.headers(row.event.id, body, live_secrets(row.endpoint, now))
     except Unreadable:
         headers = {}
-    return ClaimedDelivery(row.pk, row.endpoint_id, until, row.endpoint.url, body, headers)
+    url = row.event.also_to if row.endpoint.of_requests else row.endpoint.url
+    return ClaimedDelivery(row.pk, row.endpoint_id, until, url, body, headers)
 
 
 def body_of(row: Delivery) -> bytes:
@@ -104,10 +105,21 @@ def body_of(row: Delivery) -> bytes:
 
 def live_secrets(endpoint: Endpoint, now: datetime) -> list[str]:
     """The newest first. Raises Unreadable."""
-    encrypted = [endpoint.secret]
-    if endpoint.old_secret and endpoint.old_secret_until and endpoint.old_secret_until > now:
-        encrypted.append(endpoint.old_secret)
+    signed = signing_of(endpoint)
+    encrypted = [signed.secret]
+    if signed.old_secret and signed.old_secret_until and signed.old_secret_until > now:
+        encrypted.append(signed.old_secret)
     return [decrypt(one) for one in encrypted]
+
+
+def signing_of(endpoint: Endpoint) -> Signing:
+    return request_signing(endpoint.workspace_id) if endpoint.of_requests else endpoint
+
+
+def request_signing(workspace_id: str) -> RequestSigning:
+    """The workspace's secret for addresses that requests name; made when it is first needed."""
+    fresh = {"secret": encrypt(signing.new_secret())}
+    return RequestSigning.objects.get_or_create(workspace_id=workspace_id, defaults=fresh)[0]
 
 
 def record(claimed: ClaimedDelivery, answer: PostResult, now: datetime) -> bool:
@@ -163,7 +175,9 @@ def _refused(endpoint: Endpoint, row: Delivery, answer: PostResult, now: datetim
     if endpoint.failures == row.tries == 1 and row.next_try_at:
         endpoint.rest_until = row.next_try_at  # so that a short failure leaves the order as it is
     endpoint.save(update_fields=["failures", "dark_since", "rest_until"])
-    if answer.gone:
+    if answer.gone and endpoint.of_requests:  # that address alone
+        row.state, row.next_try_at = DeliveryState.FAILED, None
+    elif answer.gone:
         suspend_endpoint(endpoint, EndpointState.DISABLED, GONE)
         row.next_try_at = None
     elif now - endpoint.dark_since >= GIVEN_UP_AFTER:

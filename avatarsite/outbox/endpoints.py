@@ -24,11 +24,20 @@ from avatarsite.http.public_addresses import (
     web_address,
 )
 from avatarsite.outbox import signing
-from avatarsite.outbox.deliveries import suspend_endpoint
+from avatarsite.outbox.deliveries import request_signing, signing_of, suspend_endpoint
 from avatarsite.outbox.due import wake_sender
 from avatarsite.outbox.event_types import EVERY, KINDS, TEST
 from avatarsite.outbox.events import create_deliveries, fan_out
-from avatarsite.outbox.models import URL_LENGTH, Delivery, DeliveryState, Endpoint, EndpointState, Event
+from avatarsite.outbox.models import (
+    URL_LENGTH,
+    Delivery,
+    DeliveryState,
+    Endpoint,
+    EndpointState,
+    Event,
+    RequestSigning,
+    Signing,
+)
 from avatarsite.outbox.posting import is_trusted
 from avatarsite.workspaces.encryption import decrypt, encrypt
 from avatarsite.workspaces.models import User, Workspace
@@ -49,7 +58,7 @@ class EndpointRefused(ValueError):
         self.field = field
 
 
-def check_url(url: str) -> str:
+def check_url(url: str, field: str = "url") -> str:
     """The address as it is to be kept. Asks the resolver: not in a transaction.
 
     A name that leads nowhere yet is taken: each connection looks again. Raises EndpointRefused for an address that
@@ -57,19 +66,19 @@ def check_url(url: str) -> str:
     """
     url = trimmed(url)
     if len(url) > URL_LENGTH:
-        raise EndpointRefused("url", f"The address has more than {URL_LENGTH:,} characters. Use a shorter one.")
+        raise EndpointRefused(field, f"The address has more than {URL_LENGTH:,} characters. Use a shorter one.")
     try:
         named = web_address(url)
     except AddressRefused as refusal:
-        raise EndpointRefused("url", f"This can’t be used: {refusal.why} Write https://… with your host.") from refusal
+        raise EndpointRefused(field, f"This can’t be used: {refusal.why} Write https://… with your host.") from refusal
     if named.fragment:
-        raise EndpointRefused("url", "The part after # is never sent. Leave it out.")
+        raise EndpointRefused(field, "The part after # is never sent. Leave it out.")
     if is_trusted(url):
         return url
     if named.scheme != "https":
-        raise EndpointRefused("url", "The address is not https. Use an https address.")
+        raise EndpointRefused(field, "The address is not https. Use an https address.")
     if not is_public_by_name(url) or not async_to_sync(_leads_out)(url):
-        raise EndpointRefused("url", f"{named.host} is not a public address, and can’t be reached from here.")
+        raise EndpointRefused(field, f"{named.host} is not a public address, and can’t be reached from here.")
     return url
 
 
@@ -100,7 +109,7 @@ def make_endpoint(
     """An endpoint that is told from now on. ``check_url`` comes before it. Raises EndpointRefused."""
     with transaction.atomic():
         Workspace.objects.select_for_update().get(pk=workspace.pk)  # so that two at once can't exceed the number
-        if Endpoint.objects.filter(workspace=workspace).count() >= MAX_ENDPOINTS:
+        if Endpoint.objects.filter(workspace=workspace, of_requests=False).count() >= MAX_ENDPOINTS:
             raise EndpointRefused("url", f"A workspace has at most {MAX_ENDPOINTS} endpoints. Delete one first.")
         endpoint = Endpoint.objects.create(
             workspace=workspace,
@@ -122,6 +131,8 @@ def _record(act: str, endpoint: Endpoint, user: User | None = None) -> None:
 
 def change_endpoint(endpoint: Endpoint, **fields: Any) -> None:
     """Change ``url`` (after ``check_url``), ``kinds`` or ``description``. Raises EndpointRefused."""
+    if endpoint.of_requests and fields:
+        raise EndpointRefused("endpoint", "Its addresses come with requests. It can be paused, disabled or deleted.")
     if "kinds" in fields:
         fields["kinds"] = kinds_of(fields["kinds"])
     if "description" in fields:
@@ -164,18 +175,34 @@ def _wake(row: Endpoint) -> None:
 
 def rotate_secret(endpoint: Endpoint, *, overlap: timedelta = OVERLAP) -> None:
     """A new secret; the one that it replaces signs beside it for ``overlap``, and older ones never again."""
+    if endpoint.of_requests:
+        rotate_request_secret(endpoint.workspace, overlap=overlap)
+        return
     with transaction.atomic():
         row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
-        row.old_secret, row.secret = (row.secret if overlap else ""), encrypt(signing.new_secret())
-        row.old_secret_until = timezone.now() + overlap if overlap else None
-        row.save(update_fields=["secret", "old_secret", "old_secret_until"])
+        _replace_secret(row, overlap)
         _record("given a new secret", row)
     endpoint.refresh_from_db()
 
 
+def rotate_request_secret(workspace: Workspace, *, overlap: timedelta = OVERLAP) -> None:
+    """As ``rotate_secret``, of the one for the addresses that requests name."""
+    request_signing(workspace.pk)
+    with transaction.atomic():
+        _replace_secret(RequestSigning.objects.select_for_update().get(pk=workspace.pk), overlap)
+        what = "The secret for webhook addresses of single requests was replaced"
+        record("endpoint.given_a_new_secret", what, workspace=workspace)
+
+
+def _replace_secret(row: Signing, overlap: timedelta) -> None:
+    row.old_secret, row.secret = (row.secret if overlap else ""), encrypt(signing.new_secret())
+    row.old_secret_until = timezone.now() + overlap if overlap else None
+    row.save(update_fields=["secret", "old_secret", "old_secret_until"])
+
+
 def secret_of(endpoint: Endpoint) -> str:
     """The secret, readable. Raises Unreadable."""
-    return decrypt(endpoint.secret)
+    return decrypt(signing_of(endpoint).secret)
 
 
 def delete_endpoint(endpoint: Endpoint) -> None:
@@ -190,6 +217,8 @@ def delete_endpoint(endpoint: Endpoint) -> None:
 def send_test(endpoint: Endpoint) -> Event:
     """A test event for this endpoint alone, even while it is paused. Raises EndpointRefused for a disabled one."""
     _demand_enabled(endpoint)
+    if endpoint.of_requests:
+        raise EndpointRefused("endpoint", "A test needs an address. Name one in a test token’s request instead.")
     event = Event.objects.create(
         workspace_id=endpoint.workspace_id,
         kind=TEST,
@@ -222,7 +251,8 @@ def replay(endpoint: Endpoint, since: datetime) -> int:
         row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
         _demand_enabled(row)
         events = Event.objects.filter(workspace_id=row.workspace_id, created_at__gte=since, number__isnull=False)
-        wanted = events.filter(kind__in=list(KINDS) if EVERY in row.kinds else row.kinds)
+        kinds = list(KINDS) if EVERY in row.kinds else row.kinds
+        wanted = events.filter(also_by=row) if row.of_requests else events.filter(kind__in=kinds)
         had = Q(event__in=wanted)
         missed = wanted.exclude(deliveries__endpoint=row).order_by("number")
         count = Delivery.objects.filter(had, endpoint=row).count() + missed.count()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from avatarsite.outbox.due import wake_sender
-from avatarsite.outbox.event_types import KINDS, TEST
+from avatarsite.outbox.event_types import EVERY, KINDS, TEST
 from avatarsite.outbox.models import Delivery, Endpoint, EndpointState, Event, Stream
 from avatarsite.queue.sweeping import each
 
@@ -19,17 +21,30 @@ RETENTION = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 5_000
 
 
-def record_event(workspace_id: str, kind: str, *, subject: str, data: Mapping[str, Any]) -> Event:
+def record_event(workspace_id: str, kind: str, *, subject: str, data: Mapping[str, Any], also_to: str = "") -> Event:
     """Write an event in the caller's transaction: it is told if, and only if, what it tells of is committed.
 
     ``data`` is JSON-able, and is told as it is now, however late that is; ``"test": True`` in it marks what no money
-    stands behind. The caller sees to it that a step which runs twice records once. ValueError for an unknown kind.
+    stands behind. ``also_to`` is an address that is told beside the endpoints. The caller sees to it that a step which
+    runs twice records once. ValueError for an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"The kind is {kind!r}; use one of {', '.join(KINDS)}.")
-    event = Event.objects.create(workspace_id=workspace_id, kind=kind, subject=subject, data=dict(data))
+    also = {"also_to": also_to, "also_by": host_endpoint(workspace_id, also_to)} if also_to else {}
+    event = Event.objects.create(workspace_id=workspace_id, kind=kind, subject=subject, data=dict(data), **also)
     wake_sender(workspace_id)
     return event
+
+
+def host_endpoint(workspace_id: str, url: str) -> Endpoint:
+    """The endpoint that stands for the host of an address which a request has named; made when it is the first.
+
+    So such addresses are sent to, retried, paused, logged and sent again as every other.
+    """
+    parts = urlsplit(url)
+    host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    fresh = {"kinds": [EVERY], "secret": ""}
+    return Endpoint.objects.get_or_create(workspace_id=workspace_id, url=host, of_requests=True, defaults=fresh)[0]
 
 
 def fan_out(workspace_id: str) -> int:
@@ -94,4 +109,6 @@ def forget_old_events() -> int:
     old = Event.objects.filter(created_at__lt=timezone.now() - RETENTION).order_by("created_at")
     found = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
     Event.objects.filter(pk__in=found).delete()
+    used = Exists(Event.objects.filter(also_by=OuterRef("pk")))
+    Endpoint.objects.filter(of_requests=True).exclude(used).delete()
     return len(found)

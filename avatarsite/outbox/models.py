@@ -36,6 +36,26 @@ class Stream(models.Model):
         return f"{self.workspace_id} at {self.last_number}"
 
 
+class Signing(models.Model):
+    """Secrets that sign: the present one, and the one before for as long as both do."""
+
+    secret = models.TextField("secret (encrypted)")
+    old_secret = models.TextField("previous secret (encrypted)", blank=True)
+    old_secret_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class RequestSigning(Signing):
+    """The secret of a workspace for the addresses that its requests name themselves: one for all of them."""
+
+    workspace = models.OneToOneField(Workspace, models.CASCADE, primary_key=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"requests of {self.workspace_id}"
+
+
 class Event(models.Model):
     """Something that has happened, written in the transaction in which it did.
 
@@ -50,6 +70,9 @@ class Event(models.Model):
     subject = models.CharField("subject, such as render:rnd_…", max_length=80)
     data = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     number = models.PositiveBigIntegerField(null=True, blank=True)
+    # The address that the request itself has named, and the endpoint that stands for its host.
+    also_to = models.CharField("also told", max_length=URL_LENGTH, blank=True)
+    also_by = models.ForeignKey("Endpoint", models.SET_NULL, null=True, blank=True, related_name="own_events")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -74,10 +97,12 @@ class EndpointState(models.TextChoices):
     DISABLED = "disabled", "Disabled"
 
 
-class Endpoint(models.Model):
+class Endpoint(Signing):
     """An address of a customer’s that is told of events.
 
-    Paused, its deliveries are kept for later; disabled, none are made.
+    Paused, its deliveries are kept for later; disabled, none are made. One ``of_requests`` is a host that requests have
+    named addresses at: it gets their own events alone, each at the address that was named with it, signed by the
+    workspace's RequestSigning.
     """
 
     id = models.CharField(primary_key=True, max_length=LENGTH, default=endpoint_id, editable=False)
@@ -86,9 +111,7 @@ class Endpoint(models.Model):
     url = models.CharField(max_length=URL_LENGTH)
     description = models.CharField(max_length=120, blank=True)
     kinds = models.JSONField(default=list)
-    secret = models.TextField("secret (encrypted)")
-    old_secret = models.TextField("previous secret (encrypted)", blank=True)
-    old_secret_until = models.DateTimeField(null=True, blank=True)
+    of_requests = models.BooleanField("of single requests", default=False)
     state = models.CharField(max_length=10, choices=EndpointState.choices, default=EndpointState.ACTIVE)
     why = models.CharField("reason for the state", max_length=200, blank=True)
     last_sequence = models.PositiveBigIntegerField(default=0)
@@ -101,7 +124,10 @@ class Endpoint(models.Model):
     class Meta:
         indexes = [models.Index(fields=["workspace", "-id"], name="endpoint_by_workspace")]
         constraints = [
-            models.CheckConstraint(condition=models.Q(state__in=EndpointState.values), name="endpoint_state_known")
+            models.CheckConstraint(condition=models.Q(state__in=EndpointState.values), name="endpoint_state_known"),
+            models.UniqueConstraint(
+                fields=["workspace", "url"], condition=models.Q(of_requests=True), name="endpoint_once_per_host"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -113,6 +139,8 @@ class Endpoint(models.Model):
         return f"endpoint:{self.pk}"
 
     def wants(self, event: Event) -> bool:
+        if self.of_requests:
+            return event.also_by_id == self.pk
         if event.kind == TEST:
             return event.subject == self.subject
         return EVERY in self.kinds or event.kind in self.kinds

@@ -21,6 +21,9 @@ class WebhookEndpointSerializer(Serializer):
     url = serializers.CharField()
     description = serializers.CharField()
     kinds = serializers.ListField(child=serializers.ChoiceField(choices=[EVERY, *KINDS]), help_text="`*` is all.")
+    of_requests = serializers.BooleanField(
+        help_text="A host that requests named in `webhook_url`: it gets their own events alone, at those addresses."
+    )
     state = serializers.ChoiceField(
         choices=EndpointState.values,
         help_text="Paused, its deliveries are kept until it is active again; disabled, none are made.",

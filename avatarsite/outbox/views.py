@@ -13,14 +13,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from avatarsite.outbox import endpoints
-from avatarsite.outbox.deliveries import body_of
+from avatarsite.outbox.deliveries import body_of, request_signing, signing_of
 from avatarsite.outbox.endpoints import EndpointRefused
 from avatarsite.outbox.event_types import KINDS
 from avatarsite.outbox.forms import EndpointForm, ReplayForm, RotateForm
 from avatarsite.outbox.models import Delivery, DeliveryState, Endpoint, EndpointState
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
-from avatarsite.workspaces.encryption import Unreadable
+from avatarsite.workspaces.encryption import Unreadable, decrypt
 
 PAGE = 25
 DONE = {
@@ -33,8 +33,42 @@ DONE = {
 @workspace_view(Action.VIEW)
 @require_safe
 def webhooks(request: WorkspaceRequest) -> HttpResponse:
+    return _list(request)
+
+
+@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@require_POST
+@never_cache
+def request_secret(request: WorkspaceRequest) -> HttpResponse:
+    """The secret for addresses that requests name; shown, and replaced, as an endpoint's is."""
+    try:
+        return _list(request, secret=decrypt(request_signing(request.workspace.pk).secret))
+    except Unreadable:
+        messages.error(request, "The secret was sealed with a key that this server no longer has. Replace it.")
+        return redirect("webhooks", workspace=request.workspace.slug)
+
+
+@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@require_POST
+def request_secret_rotate(request: WorkspaceRequest) -> HttpResponse:
+    form = RotateForm(request.POST)
+    if not form.is_valid():
+        return _list(request, status=422, rotation=form)
+    endpoints.rotate_request_secret(request.workspace, overlap=timedelta(seconds=form.cleaned_data["overlap"]))
+    messages.success(request, "There is a new secret. Put it into your receivers.")
+    return redirect("webhooks", workspace=request.workspace.slug)
+
+
+def _list(request: WorkspaceRequest, *, status: int = 200, **more: Any) -> HttpResponse:
     rows = Endpoint.objects.filter(workspace=request.workspace).order_by("-id")
-    return render(request, "outbox/webhooks.html", {"endpoints": rows, "most": endpoints.MAX_ENDPOINTS})
+    context = {
+        "endpoints": rows.filter(of_requests=False),
+        "hosts": rows.filter(of_requests=True)[:PAGE],
+        "most": endpoints.MAX_ENDPOINTS,
+        "rotation": RotateForm(),
+        **more,
+    }
+    return render(request, "outbox/webhooks.html", context, status=status)
 
 
 @workspace_view(Action.MANAGE_WORKSPACE)
@@ -56,7 +90,7 @@ def webhook_new(request: WorkspaceRequest) -> HttpResponse:
 @workspace_view(Action.MANAGE_WORKSPACE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def webhook_change(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
-    row = _endpoint(request, endpoint)
+    row = get_object_or_404(Endpoint, workspace=request.workspace, pk=endpoint, of_requests=False)
     form = EndpointForm(request.POST if request.method == "POST" else None, row)
     if form.is_valid():
         try:
@@ -207,6 +241,7 @@ def _page(request: WorkspaceRequest, row: Endpoint, *, status: int = 200, **more
         "states": DeliveryState.choices,
         "state": state,
         "waiting": row.deliveries.filter(state=DeliveryState.WAITING).count(),
+        "old_secret_until": signing_of(row).old_secret_until,
         "rotation": RotateForm(),
         "replaying": ReplayForm(),
         **more,

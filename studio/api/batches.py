@@ -44,7 +44,7 @@ class BatchView(RenderView):
         for index, item in enumerate(items):
             try:
                 portrait, voice = (resolve.of_kind(known, kind, item[kind.value]) for kind in UploadKind)
-                item["notify"] = asked.get("notify", False)
+                item |= {"notify": asked.get("notify", False), "webhook_url": asked.get("webhook_url", "")}
                 requests.append(resolve.from_body(self.token, item, project=project, portrait=portrait, voice=voice))
             except RequestRefused as refusal:
                 refused.append(ItemRefused(index, refusal))
@@ -82,7 +82,7 @@ class Batches(BatchView):
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(BatchAskedInput)
+        asked = self.told(self.body(BatchAskedInput))
 
         def operation() -> Response:
             requests, most = self.requests(asked), asked.get("max_amount_micros")
@@ -106,7 +106,7 @@ class BatchQuotes(BatchView):
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(BatchInput)
+        asked = self.told(self.body(BatchInput))
 
         def operation() -> Response:
             requests = self.requests(asked)
@@ -114,6 +114,7 @@ class BatchQuotes(BatchView):
             quote_id, ends = sign_batch_quote(self.workspace, requests, [one.quote for one in priced])
             items = [{"index": index, "ceiling": one.quote.ceiling_micros} for index, one in enumerate(priced)]
             quote = {"size": len(priced), "ceiling": total_micros(priced), "items": items}
+            quote["webhook_url"] = asked.get("webhook_url", "")
             return Response(serialize_batch_quote(quote | {"id": quote_id, "expires_at": ends}), status=201)
 
         return self.run_once(operation)

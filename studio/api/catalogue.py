@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from avatarsite.api.pagination import listed
 from avatarsite.api.serializers import NoQuery, list_serializer
 from avatarsite.api.views import ApiView
+from avatarsite.outbox.endpoints import check_url
 from avatarsite.workspaces.access import Action
 from studio.api import resolve
 from studio.api.inputs import OffersQuery, QuoteInput
@@ -91,6 +92,8 @@ class Quotes(ApiView):
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
         asked = self.body(QuoteInput)
+        if "webhook_url" in asked:
+            asked["webhook_url"] = check_url(asked["webhook_url"], "webhook_url")
         return self.run_once(lambda: Response(serialize_quote(self._quoted(asked)), status=201))
 
     def _quoted(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -137,6 +140,7 @@ class Quotes(ApiView):
             "why": quote.why,
             "ceiling": agreed.ceiling_micros,
             "offers": [_brief(quote.model, line) for line in quote.lines],
+            "webhook_url": asked.get("webhook_url", ""),
             "expires_at": ends,
         }
 

@@ -19,6 +19,7 @@ from avatarsite.api.fields import (
     StrictStringMap,
 )
 from avatarsite.api.serializers import PageQuery
+from avatarsite.outbox.models import URL_LENGTH
 from billing.money import MAX_MICROS
 from studio.models import RenderState, UploadKind
 from studio.pipeline.request.batches import MAX_ITEMS
@@ -75,6 +76,7 @@ class VideoInput(Body):
     )
 
 
+WEBHOOK = "A public https address that is told of this video alone, beside your endpoints."
 NOTIFY = "Mail whoever made the token once all of it has ended. Left out: no mail."
 
 
@@ -89,6 +91,7 @@ class RenderInput(VideoInput):
         required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for all takes together."
     )
     notify = StrictBoolean(required=False, help_text=NOTIFY)
+    webhook_url = StrictString(required=False, min_length=1, max_length=URL_LENGTH, help_text=WEBHOOK)
     quote = StrictString(required=False, min_length=1, max_length=2_000, help_text="Id of a quote: its prices bind.")
 
 
@@ -103,6 +106,17 @@ class QuoteInput(Body):
     fallback = StrictBoolean(required=False)
     takes = StrictInteger(required=False, min_value=TAKES[0], max_value=TAKES[1])
     content_check = StrictChoice(choices=CONTENT_CHECKS, required=False)
+    webhook_url = StrictString(
+        required=False, min_length=1, max_length=URL_LENGTH, help_text="Checked, and given back as it is to be sent."
+    )
+
+
+class ChangeInput(Body):
+    """What of a render is the customer's own."""
+
+    title = StrictString(required=False, min_length=1, max_length=TITLE_LIMIT)
+    reference = StrictString(required=False, max_length=REFERENCE_LIMIT)
+    metadata = StrictStringMap(required=False, help_text="All of it: what is left out is gone.")
 
 
 class ItemInput(VideoInput):
@@ -117,6 +131,7 @@ class BatchInput(Body):
         required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for the whole batch."
     )
     notify = StrictBoolean(required=False, help_text=NOTIFY)
+    webhook_url = StrictString(required=False, min_length=1, max_length=URL_LENGTH, help_text=WEBHOOK)
 
 
 class BatchAskedInput(BatchInput):

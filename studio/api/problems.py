@@ -25,6 +25,7 @@ TITLES = {
     "prompt_too_long": "The prompt is too long",
     "reference_too_long": "The reference is too long",
     "title_too_long": "The title is too long",
+    "title_missing": "The title is empty",
     "metadata_too_large": "There is too much metadata",
     "metadata_too_long": "A name or a value of the metadata is too long",
     "metadata_not_text": "The metadata holds something that is not a string",

@@ -20,17 +20,19 @@ from avatarsite.api.pagination import listed, page
 from avatarsite.api.problems import Problem
 from avatarsite.api.serializers import NoQuery, list_serializer, site_link
 from avatarsite.api.views import ApiView, LeadsToFile
+from avatarsite.outbox.endpoints import check_url
 from avatarsite.web.places import NoPlace
 from avatarsite.workspaces.models import Workspace
 from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import resolve
-from studio.api.inputs import RenderInput, RendersQuery, WaitQuery
+from studio.api.inputs import ChangeInput, RenderInput, RendersQuery, WaitQuery
 from studio.api.serializers import EventSerializer, LinkedOutputSerializer, RenderSerializer, serialize_event
 from studio.api.waiting import until_ended
 from studio.models import Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
+from studio.pipeline.request.change import change_render
 from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
 from studio.representation import COLUMNS, outputs_of, serialize_render
@@ -56,6 +58,12 @@ def shown(workspace: Workspace) -> QuerySet[Render]:
 class RenderView(ApiView):
     def renders(self) -> QuerySet[Render]:
         return Render.objects.for_workspace(self.workspace)
+
+    def told(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The body with its webhook's address as it is kept. Asks the resolver, so never in a transaction."""
+        if "webhook_url" in asked:
+            asked["webhook_url"] = check_url(asked["webhook_url"], "webhook_url")
+        return asked
 
     def asking(self, operation: Any) -> HttpResponseBase:
         """As ``once``. That a cap refused it is noted after the refused transaction, which would undo the note."""
@@ -92,7 +100,7 @@ class Renders(RenderView):
     )
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
-        asked = self.body(RenderInput)
+        asked = self.told(self.body(RenderInput))
         # Files may have to be fetched, which is no work for a transaction.
         portrait, voice = resolve.media(self.workspace, asked, user=self.user)
 
@@ -126,6 +134,26 @@ class OneRender(RenderView):
             with suppress(NoPlace):  # then as it stands, at once
                 row = until_ended(row, seconds=asked["wait"])
         return Response(serialize_render(row))
+
+    @extend_schema(
+        operation_id="change_render",
+        tags=TAGS,
+        summary="Change a render’s title, reference or metadata",
+        request=ChangeInput,
+        responses=RenderSerializer,
+    )
+    def patch(self, _request: Any, render: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        get_object_or_404(self.renders(), pk=render)
+        asked = self.body(ChangeInput)
+
+        def operation() -> Response:
+            row = get_object_or_404(self.renders().select_for_update(of=("self",), no_key=True), pk=render)
+            self.demand_unchanged(serialize_render(row))
+            change_render(row, asked)
+            return Response(serialize_render(row))
+
+        return self.run_once(operation)
 
     @extend_schema(
         operation_id="delete_render",

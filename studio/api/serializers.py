@@ -106,6 +106,9 @@ class RenderSerializer(Serializer):
     options = OptionsSerializer()
     reference = serializers.CharField()
     metadata = serializers.DictField(child=serializers.CharField())
+    webhook_host = serializers.CharField(
+        allow_null=True, help_text="Host of the address that is told of it alone; null without one."
+    )
     test = serializers.BooleanField(help_text="Asked for with a test token: a draft that costs nothing.")
     token = serializers.CharField(source="token_id", allow_null=True)
     ceiling = Money(source="ceiling_micros", help_text="The most that is charged.")
@@ -192,6 +195,9 @@ class BatchSerializer(Serializer):
     created_at = serializers.DateTimeField(source="group.created_at")
 
 
+WEBHOOK_ECHO = "The address that was sent, checked; to be sent again with what is asked for. Empty without one."
+
+
 class ItemQuoteSerializer(Serializer):
     index = serializers.IntegerField(help_text="Counts from 0.")
     ceiling = Money()
@@ -202,6 +208,7 @@ class BatchQuoteSerializer(Serializer):
     size = serializers.IntegerField()
     ceiling = Money(help_text="The most that all of it would be charged.")
     items = ItemQuoteSerializer(many=True)
+    webhook_url = serializers.CharField(help_text=WEBHOOK_ECHO)
     expires_at = serializers.DateTimeField()
 
 
@@ -253,6 +260,7 @@ class QuoteSerializer(Serializer):
     why = serializers.CharField()
     ceiling = Money(help_text="The most that all takes are charged together, whichever offer makes them.")
     offers = OfferSerializer(many=True)
+    webhook_url = serializers.CharField(help_text=WEBHOOK_ECHO)
     expires_at = serializers.DateTimeField()
 
 

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from avatarsite.ids import LENGTH, new_id
+from avatarsite.outbox.models import URL_LENGTH
 from avatarsite.queue.due_rows import DueRow
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.models.projects import Project
@@ -80,6 +81,7 @@ class Render(DueRow):
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     reference = models.CharField("customer's reference", max_length=200, blank=True)
     metadata = models.JSONField("customer's metadata", default=dict, blank=True)
+    webhook_url = models.CharField("told alone of it", max_length=URL_LENGTH, blank=True)
     title = models.CharField(max_length=120)
     tags = models.ManyToManyField(Tag, blank=True, related_name="renders")
     take = models.PositiveSmallIntegerField("take number", null=True, blank=True)

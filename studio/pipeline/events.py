@@ -27,4 +27,10 @@ def record_event(render: Render, *, was: str = "") -> None:
     """Record the render as the API would give it now; what is only between two states is no event."""
     kind = KINDS.get(render.state)
     if kind and (was, render.state) not in SILENT_TRANSITIONS:
-        events.record_event(render.workspace_id, kind, subject=f"render:{render.pk}", data=serialize_render(render))
+        events.record_event(
+            render.workspace_id,
+            kind,
+            subject=f"render:{render.pk}",
+            data=serialize_render(render),
+            also_to=render.webhook_url,
+        )

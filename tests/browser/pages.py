@@ -118,6 +118,8 @@ NO_PAGES = {
     "project_archive",
     "project_restore",
     "promotion",
+    "request_secret",
+    "request_secret_rotate",
     "statement_check",
     "statement_file",
     "summary_choice",

@@ -29,7 +29,7 @@ class RenderRequest:
     ``reference`` and ``metadata`` are the customer's own words, kept and given back. ``token`` is the API token that
     asks; one for tests gets the draft engine whatever the model, and no money moves. ``terms`` are those of the quote
     that is taken up. ``notify`` is whether the person who asks is mailed when it ends; left open, who asks by hand is,
-    and who asks by a token is not.
+    and who asks by a token is not. ``webhook_url`` is an address that is told of this render alone, checked before.
     """
 
     workspace: Workspace
@@ -49,6 +49,7 @@ class RenderRequest:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     terms: Terms | None = None
     notify: bool | None = None
+    webhook_url: str = ""
 
     @property
     def mails(self) -> bool:
@@ -63,7 +64,8 @@ def validate(request: RenderRequest) -> dict[str, Any]:
     """The request's options, complete. Raises RequestRefused with the first thing that is wrong with it."""
     _check_open(request.workspace)
     _check_names(request)
-    _check_texts(request)
+    check_words(request.reference, request.metadata)
+    _check_length("prompt", request.prompt.strip(), PROMPT_LIMIT)
     try:
         check_pair(request.portrait, request.voice)
         options = checked_options(request.options)
@@ -97,16 +99,15 @@ def _check_names(request: RenderRequest) -> None:
         raise RequestRefused("project", "no_such_project", "This project can't take videos.", "Choose another.")
 
 
-def _check_texts(request: RenderRequest) -> None:
-    """That the customer's own words are within their limits, and can be stored."""
-    _check_length("prompt", request.prompt.strip(), PROMPT_LIMIT)
-    _check_length("reference", request.reference, REFERENCE_LIMIT)
-    if len(request.metadata) > METADATA_LIMIT:
-        found = f"The metadata has {len(request.metadata)} entries; the limit is {METADATA_LIMIT}."
+def check_words(reference: str, metadata: Mapping[str, Any]) -> None:
+    """That the customer's own words are within their limits, and can be stored. Raises RequestRefused."""
+    _check_length("reference", reference, REFERENCE_LIMIT)
+    if len(metadata) > METADATA_LIMIT:
+        found = f"The metadata has {len(metadata)} entries; the limit is {METADATA_LIMIT}."
         raise RequestRefused(
             "metadata", "metadata_too_large", found, "Keep the rest on your side, under the reference."
         )
-    for name, value in request.metadata.items():
+    for name, value in metadata.items():
         if not isinstance(name, str) or not isinstance(value, str):
             found = f"The metadata's {name!r} is not a text."
             raise RequestRefused("metadata", "metadata_not_text", found, "Send names and values as strings.")

@@ -82,6 +82,7 @@ def retry_render(
         token=render.token if render.test else token,
         reference=render.reference,
         metadata=render.metadata,
+        webhook_url=render.webhook_url,
     )
     return take(request, user=user, idempotency_key=idempotency_key)[0]
 
@@ -205,6 +206,7 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
         test=request.test,
         reference=request.reference,
         metadata=dict(request.metadata),
+        webhook_url=request.webhook_url,
         why=quote.why,
         fallbacks=[{"offer": line.offer, "price": line.price.pk} for line in others if line.price],
         prompt=request.prompt.strip(),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from avatarsite.outbox.models import Event
 from billing.ledger import posting
 from billing.money import usd_at_most
 from studio.api.serializers import RenderSerializer
@@ -243,3 +244,70 @@ def test_a_mail_is_sent_only_to_who_asks_for_it(api: Caller, inputs: dict[str, s
     assert list(Render.objects.order_by("pk").values_list("notify", flat=True)) == [False, True, False, True]
     refused = api.post("renders", {**inputs, "notify": "please"})
     assert (refused.status_code, [error["field"] for error in refused.json()["errors"]]) == (400, ["notify"])
+
+
+def test_what_is_the_customers_own_can_be_changed_and_nothing_else(api: Caller, inputs: dict[str, str]) -> None:
+    made = api.post("renders", {**inputs, "metadata": {"a": "1"}, "reference": "old"}).json()
+    path, change = f"renders/{made['id']}", {"title": "  Autumn  ", "metadata": {"b": "2"}}
+    changed = api.ask("PATCH", path, change)
+    assert changed.status_code == 200, changed.content
+    assert changed.json() == made | {"title": "Autumn", "metadata": {"b": "2"}}
+    assert api.ask("PATCH", path, change).json() == changed.json() == api.get(path).json()
+    refused = [
+        ({"title": " "}, 422, "title_missing"),
+        ({"title": "x" * 121}, 400, "invalid_request"),
+        ({"reference": "x" * 201}, 400, "invalid_request"),
+        ({"metadata": {"n" * 41: "v"}}, 422, "metadata_too_long"),
+        ({"metadata": {str(n): "v" for n in range(51)}}, 422, "metadata_too_large"),
+        ({"model": "draft"}, 400, "invalid_request"),
+    ]
+    for body, status, code in refused:
+        answer = api.ask("PATCH", path, body)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), body
+    assert api.get(path).json() == changed.json()
+
+
+def test_changing_takes_the_scope_and_the_render_as_it_was_read(
+    cast: Cast, api: Caller, inputs: dict[str, str]
+) -> None:
+    made = api.post("renders", inputs).json()
+    path = f"renders/{made['id']}"
+    reader = caller(cast.workspace, cast.alice, "read")
+    assert reader.ask("PATCH", path, {"title": "Mine"}).json()["code"] == "scope_missing"
+    etag = api.get(path).headers["ETag"]
+    assert api.ask("PATCH", path, {"title": "First"}, If_Match=etag).status_code == 200
+    late = api.ask("PATCH", path, {"title": "Second"}, If_Match=etag)
+    assert (late.status_code, late.json()["code"]) == (412, "precondition_failed")
+
+
+def test_a_webhook_of_its_own_is_checked_echoed_by_a_quote_and_kept(api: Caller, inputs: dict[str, str]) -> None:
+    address = "https://93.184.215.14/jobs?id=7"
+    quoted = api.post("quotes", {**inputs, "webhook_url": f" {address} "}).json()
+    assert quoted["webhook_url"] == address
+    made = api.post("renders", {**inputs, "quote": quoted["id"], "webhook_url": address}).json()
+    assert made["webhook_host"] == "93.184.215.14"
+    event = Event.objects.get(subject=f"render:{made['id']}")
+    assert (event.kind, event.also_to, event.also_by and event.also_by.url) == (
+        "render.queued",
+        address,
+        "https://93.184.215.14",
+    )
+    again = Render.objects.get(pk=made["id"])
+    assert again.webhook_url == address
+    for refused in ("http://93.184.215.14/", "https://10.0.0.1/", "https://localhost/", "nowhere"):
+        answer = api.post("renders", {**inputs, "webhook_url": refused})
+        assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (
+            422,
+            "endpoint_refused",
+            "webhook_url",
+        ), refused
+
+
+def test_the_address_of_a_batch_is_told_of_each_of_its_renders(api: Caller, inputs: dict[str, str]) -> None:
+    asked = {"items": [inputs, inputs], "webhook_url": "https://93.184.215.14/batch"}
+    quoted = api.post("batches/quotes", asked).json()
+    assert quoted["webhook_url"] == asked["webhook_url"]
+    made = api.post("batches", {**asked, "quote": quoted["id"]})
+    assert made.status_code == 201, made.content
+    rows = Render.objects.filter(group=made.json()["id"])
+    assert [row.webhook_url for row in rows] == [asked["webhook_url"]] * 2
