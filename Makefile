@@ -37,14 +37,16 @@ types: .venv/.dev-ready
 
 lock: .venv/bin/uv  ## pin what pyproject.toml asks for; the files name no registry
 	$(BIN)/uv pip compile -q --universal --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --group dev -o requirements-dev.lock
+	cp requirements.lock requirements-speech.lock
+	$(BIN)/uv pip compile -q --universal --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --extra speech -o requirements-speech.lock
+	$(BIN)/uv pip compile -q --universal --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --group dev --extra speech -o requirements-dev.lock
 
 .venv/bin/uv:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q uv
 
-.venv/.run-ready: requirements.lock .venv/bin/uv
-	@test -e .venv/.dev-ready || $(BIN)/uv pip install -q -r requirements.lock
+.venv/.run-ready: requirements-speech.lock .venv/bin/uv
+	@test -e .venv/.dev-ready || $(BIN)/uv pip install -q -r requirements-speech.lock
 	@touch $@
 
 .venv/.dev-ready: requirements-dev.lock .venv/bin/uv

@@ -430,6 +430,8 @@ TRUSTED_MEDIA_SOURCES = env.words("TRUSTED_MEDIA_SOURCES")
 # Webhooks go to public https addresses only, and to these hosts, with a port or for all ports.
 TRUSTED_WEBHOOK_ENDPOINTS = env.words("TRUSTED_WEBHOOK_ENDPOINTS")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
+# A folder of further voices for scripts, NAME.onnx and NAME.onnx.json; the extra "speech" brings one.
+VOICES_DIR = env.text("VOICES_DIR")
 # Called by whoever starts the web processes, so that the first request finds it there.
 WARM_UP = ("studio.media.sandbox.keep_warm",)
 # Called in each web process as it starts.

@@ -17,6 +17,7 @@ class StudioConfig(AppConfig):
         from studio.pipeline import overdue  # noqa: PLC0415
         from studio.pipeline.audit import renders_agree_with_the_ledger  # noqa: PLC0415
         from studio.pipeline.desk import lookup, offer_days, standing  # noqa: PLC0415
+        from studio.speech import rounds  # noqa: PLC0415
         from studio.storage.outages import register_outages  # noqa: PLC0415
         from studio.videos import trash  # noqa: PLC0415
 
@@ -34,12 +35,14 @@ class StudioConfig(AppConfig):
         for provider in ("runware", "fal"):
             register_source(provider, event_id=webhooks.event_id, act=webhooks.act)
         register_outages()
-        due_rows.register(*overdue.KINDS, trash.KIND, **overdue.CLAUSES)
+        due_rows.register(*overdue.KINDS, *rounds.KINDS, trash.KIND, **overdue.CLAUSES)
         register_reader("renders", metrics.read_renders)
         register_reader("offers", metrics.read_offers)
         jobs.register("studio.watch", cluster=jobs.WATCH)
         jobs.register("studio.ingest", timeout=900)  # a copy may have to be converted
         jobs.register("studio.deliver", timeout=900)
+        jobs.register("studio.speak", timeout=300)
+        jobs.register("studio.speak_here", timeout=900)  # the last part of its round, and its join
         jobs.register("studio.count_days", every_minutes=10)
         jobs.register("studio.sweep_slots", every_minutes=10)
         jobs.register("studio.sweep_files", every_minutes=10)

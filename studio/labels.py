@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from avatarsite.workspaces.models import Workspace
 from billing.labels import Named, register_list, register_names
-from studio.models import Project, Render
+from studio.models import Project, Render, Speech
 from studio.projects import open_projects
 from studio.providers import registry
 
@@ -17,6 +17,7 @@ MAX_PROJECTS = 200
 
 def register_studio_names() -> None:
     register_names("render", renders)
+    register_names("speech", speeches)
     register_names("project", projects)
     register_names("offer", offers)
     register_names("provider", providers)
@@ -26,6 +27,11 @@ def register_studio_names() -> None:
 def renders(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
     titles = Render.objects.for_workspace(workspace).filter(pk__in=ids).values_list("pk", "title")
     return {pk: Named(title, reverse("video", args=[workspace.slug, pk])) for pk, title in titles}
+
+
+def speeches(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
+    found = Speech.objects.for_workspace(workspace).filter(pk__in=ids)
+    return {speech.pk: Named(f"Voice of “{speech.title}”") for speech in found}
 
 
 def projects(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:

@@ -10,6 +10,7 @@ from studio.pipeline import deliver as delivering
 from studio.pipeline.desk import offer_days
 from studio.pipeline.ingest import receive as ingesting
 from studio.pipeline.watch import loop as watching
+from studio.speech import rounds
 from studio.storage import ledger, local
 from studio.uploads import direct, thumbnails
 
@@ -48,6 +49,14 @@ def gateway_start(*, request_id: str) -> None:
 
 def gateway_webhook(*, webhook_id: int) -> None:
     webhooks.deliver_webhook(webhook_id)
+
+
+def speak(*, speech_id: str) -> None:
+    rounds.speak_on(speech_id)
+
+
+def speak_here() -> None:
+    rounds.speak_here()
 
 
 def count_days() -> None:

@@ -10,12 +10,21 @@ from billing.models.ledger import MEMO_LENGTH
 OFFER_LENGTH = 120
 
 
+class PriceUnit(models.TextChoices):
+    SECOND = "second", "Second of output"
+    GENERATION = "generation", "Generation"
+
+
 class Price(models.Model):
-    """Cost and selling price per second of an offer from a moment on. Append-only by trigger: never edited."""
+    """Cost and selling price of an offer from a moment on, per second of output. Append-only by trigger: never edited.
+
+    What is sold by the piece, such as a voice for a script, has ``unit`` generation: then both are of one of these.
+    """
 
     offer = models.CharField(max_length=OFFER_LENGTH)
     cost_micros_per_second = models.BigIntegerField()
     price_micros_per_second = models.BigIntegerField()
+    unit = models.CharField(max_length=10, choices=PriceUnit.choices, default=PriceUnit.SECOND)
     effective_from = models.DateTimeField(default=timezone.now)
     source = models.CharField("source of the cost", max_length=MEMO_LENGTH)
     derived = models.BooleanField("derived cost", default=False)

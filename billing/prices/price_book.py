@@ -18,7 +18,7 @@ from avatarsite.desk import Waiting
 from avatarsite.workspaces.models import User
 from billing.errors import KeyConflict, PriceMissing
 from billing.models import Price
-from billing.models.prices import OFFER_LENGTH
+from billing.models.prices import OFFER_LENGTH, PriceUnit
 from billing.money import MAX_MICROS, micros_of, selling_price, usd
 
 __all__ = ["PriceMissing", "current_price", "price_of", "seed_prices", "selling_price", "set_price"]
@@ -49,6 +49,7 @@ def set_price(  # noqa: PLR0913 -- they are the columns of the row
     cost_micros_per_second: int,
     price_micros_per_second: int,
     source: str,
+    unit: str = PriceUnit.SECOND,
     derived: bool = False,
     actor: User | None = None,
     effective_from: datetime | None = None,
@@ -62,6 +63,7 @@ def set_price(  # noqa: PLR0913 -- they are the columns of the row
         offer=offer,
         cost_micros_per_second=cost_micros_per_second,
         price_micros_per_second=price_micros_per_second,
+        unit=unit,
         source=source.strip(),
         derived=derived,
         created_by=actor,
@@ -113,13 +115,14 @@ def _refuse_backdating(price: Price) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An offer in the price book's files; micro-dollars a second."""
+    """An offer in the price book's files; micro-dollars of one ``unit``."""
 
     offer: str
     cost: int
     price: int
     source: str
     derived: bool
+    unit: str = PriceUnit.SECOND
 
 
 def seed_prices() -> list[Price]:
@@ -140,6 +143,7 @@ def _seed(listing: Listing) -> Price | None:
         price_micros_per_second=listing.price,
         source=listing.source,
         derived=listing.derived,
+        unit=listing.unit,
     )
 
 
@@ -147,8 +151,10 @@ def _listings() -> Iterator[Listing]:
     markup: Decimal = settings.PRICE_MARKUP_PERCENT
     for file in sorted(PRICEBOOK.glob("*.toml")):
         for offer in tomllib.loads(file.read_text(encoding="utf-8"))["offer"]:
-            cost = micros_of(Decimal(offer["cost_per_second"]))
-            yield Listing(offer["id"], cost, selling_price(cost, markup), offer["source"], offer.get("derived", False))
+            unit = next(unit for unit in PriceUnit if f"cost_per_{unit}" in offer)
+            cost = micros_of(Decimal(offer[f"cost_per_{unit}"]))
+            derived = offer.get("derived", False)
+            yield Listing(offer["id"], cost, selling_price(cost, markup), offer["source"], derived, unit)
     # Our own machine sends no bill, so the draft engine has a price without a cost.
     draft = micros_of(settings.DRAFT_PRICE_PER_SECOND)
     yield Listing(DRAFT, 0, draft, "The setting DRAFT_PRICE_PER_SECOND", derived=False)

@@ -19,11 +19,13 @@ from studio.media.sandbox.limits import Lane
 from studio.media.video import transcode, videos
 from studio.media.video.transcode import Conversion, ConversionFailed
 from studio.media.video.videos import UnreadableVideo, VideoFault, VideoProbe
-from studio.media.voices import voices
+from studio.media.voices import spoken, voices
+from studio.media.voices.spoken import NotSpoken, Part, Span
 from studio.media.voices.voices import Voice
 
 PORTRAIT = Limits(cpu_seconds=10)
 VOICE = Limits(cpu_seconds=20)
+SPOKEN = Limits(cpu_seconds=300, wall_seconds=600, memory_mb=600, file_mb=500, lane=Lane.CONVERT)
 COPY = Limits(cpu_seconds=60, wall_seconds=240)
 VIDEO = Limits(cpu_seconds=120, wall_seconds=240, file_mb=2_000, lane=Lane.CONVERT)
 CONVERSION = Limits(cpu_seconds=3_600, wall_seconds=3_600, memory_mb=1_000, file_mb=4_000, lane=Lane.CONVERT)
@@ -48,6 +50,15 @@ def voice(path: Path, *, owner: str) -> Voice:
         return run(voices.read_voice, path, owner=owner, limits=VOICE, reads=[path])
     except OverLimit as over:
         raise UploadRefused(Refusal.VOICE_OVER_LIMITS, f"The voice {over}.", voices.EXPORT_AGAIN) from over
+
+
+def joined(parts: list[Part], target: Path, *, owner: str) -> list[Span]:
+    """The spoken parts of a script as one file, and the times of its sentences. Raises NotSpoken."""
+    reads = [part.path for part in parts if part.path]
+    try:
+        return run(spoken.join_spoken, parts, target, owner=owner, limits=SPOKEN, reads=reads, writes=[target.parent])
+    except OverLimit as over:
+        raise NotSpoken(f"The voice {over}.") from over
 
 
 def copy_for_providers(

@@ -7,6 +7,7 @@ from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.routing import UsualRouting
+from studio.models.speech import Pronunciation, Speech, SpeechPart, SpeechState
 from studio.models.tags import Tag
 from studio.models.turns import Turn
 from studio.models.uploads import Upload, UploadKind, UploadSlot
@@ -21,11 +22,15 @@ __all__ = [
     "OfferHealth",
     "Outcome",
     "Project",
+    "Pronunciation",
     "ProviderJob",
     "Render",
     "RenderEvent",
     "RenderGroup",
     "RenderState",
+    "Speech",
+    "SpeechPart",
+    "SpeechState",
     "StorageUse",
     "StoredFile",
     "Tag",

@@ -48,17 +48,18 @@ def missing_walls() -> list[str]:
     return walls if seccomp else [*walls, "network"]
 
 
-def confine(limits: Limits, reads: Iterable[str], writes: Iterable[str]) -> None:
-    """From here on: these files, no network, no other program, so much memory and so many seconds. No way back.
+def confine(limits: Limits, reads: Iterable[str], writes: Iterable[str], denied: Iterable[str] = DENIED) -> None:
+    """From here on: these files, none of the ``denied`` calls, so much memory and so many seconds. No way back.
 
-    Seconds and memory hold everywhere; ``missing_walls`` says what else this machine has.
+    Usually no network and no other program. Seconds and memory hold everywhere; ``missing_walls`` says what else this
+    machine has.
     """
     missing = missing_walls()
     _limit(limits)
     if "files" not in missing:
         _only_files(reads, writes)
     if "network" not in missing:
-        _no_network()
+        _deny(denied)
 
 
 def _limit(limits: Limits) -> None:
@@ -95,8 +96,8 @@ def _only_files(reads: Iterable[str], writes: Iterable[str]) -> None:
     rules.apply()
 
 
-def _no_network() -> None:
+def _deny(calls: Iterable[str]) -> None:
     rules = seccomp.SyscallFilter(seccomp.ALLOW)
-    for name in DENIED:
+    for name in calls:
         rules.add_rule(seccomp.ERRNO(EPERM), name)
     rules.load()

@@ -1,0 +1,35 @@
+"""Launcher of Piper's own program, confined first: ``python -m studio.speech.engines.launch FOLDER MODEL SCALE``.
+
+Piper is GPL, so no process of ours imports it: this one ends where that one begins. It reads a line, writes a WAV into
+FOLDER, says ``Wrote …``, and ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from studio.media.sandbox.confine import DENIED, confine
+from studio.media.sandbox.limits import Limits
+
+# For as long as it is kept warm: many scripts.
+LIMITS = Limits(cpu_seconds=3_600, memory_mb=700, file_mb=100)
+NICENESS = 5  # pages and calls go first
+
+
+def main() -> None:
+    folder, model, scale = sys.argv[1:]
+    os.nice(NICENESS)
+    python = Path(sys.executable)
+    programs = {str(path) for path in (python.parent, python.resolve().parent, python.parent.parent / "pyvenv.cfg")}
+    denied = [call for call in DENIED if not call.startswith("execve")]
+    confine(LIMITS, [*programs, str(Path(model).parent)], [folder], denied)
+    os.execv(  # noqa: S606 -- a fixed argument list
+        sys.executable,
+        [sys.executable, "-m", "piper", "-m", model, "--length-scale", scale, "--output-dir", folder],
+    )
+
+
+if __name__ == "__main__":
+    main()
