@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SERVE ?= 1
 # The demo's draft has a price, so that the money path can be seen.
 demo: export DRAFT_PRICE_PER_SECOND ?= 0.01
+demo simulate: export STATIC_ROOT ?= $(CURDIR)/var/static
 PORT ?= 8000
 SPEED ?= 20
 BIN := .venv/bin
@@ -12,10 +13,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo simulate check test lint types lock clean
 
-demo: .venv/.run-ready  ## set up, render one video, then serve the dashboard (SERVE=0 ends after the render)
+demo: .venv/.run-ready var/static/staticfiles.json  ## set up, render one video, then serve the dashboard (SERVE=0 ends after the render)
 	$(BIN)/python manage.py demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
 
-simulate: .venv/.dev-ready  ## the same against stand-ins of the providers, so that every offer works without a key
+simulate: .venv/.dev-ready var/static/staticfiles.json  ## the same against stand-ins of the providers, so that every offer works without a key
 	$(BIN)/python manage.py simulate --port $(PORT) --speed $(SPEED) $(if $(filter 0,$(SERVE)),--no-serve)
 
 check: .venv/.dev-ready lint types  ## lint, type-check, and the tests that are quick and touch no process, browser or server
@@ -52,6 +53,9 @@ lock: .venv/bin/uv  ## pin what pyproject.toml asks for; the files name no regis
 .venv/.dev-ready: requirements-dev.lock .venv/bin/uv
 	$(BIN)/uv pip install -q -r requirements-dev.lock
 	@touch $@
+
+var/static/staticfiles.json: requirements.lock $(shell find static -type f) | .venv/.run-ready
+	$(BIN)/python manage.py collectstatic --noinput -v 0
 
 clean:  ## forget the demo's data and the environment
 	rm -rf var .venv

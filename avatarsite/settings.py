@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from whitenoise.compress import Compressor
 
 from avatarsite import env
 from avatarsite.local_secrets import kept_secret
 from avatarsite.monitoring import logs
 from avatarsite.monitoring.sentry import tell_sentry
+from avatarsite.web.collected import is_collected
 
 django_stubs_ext.monkeypatch()
 
@@ -91,7 +94,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.sessions",
-    "django.contrib.staticfiles",
+    "avatarsite.web.static_files.StaticFiles",
     "django.forms",  # its widgets, for FORM_RENDERER below
 ]
 
@@ -261,16 +264,24 @@ def _storage() -> dict[str, Any]:
     }
 
 
-STORAGES = {
-    "default": _storage(),
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
-}
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(VAR_DIR / "static")))
 STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns when it isn't there, and before a collectstatic it isn't
 # The typeface of headings comes from a package.
 STATICFILES_DIRS = [BASE_DIR / "static", ("fonts", Path(str(files("font_rhd") / "files")))]
-WHITENOISE_USE_FINDERS = True  # the embedded default serves without a collectstatic
+# By names with a hash and compressed once a collectstatic has made them so; before it as they lie in their folders.
+IS_COLLECTED = sys.argv[1:2] == ["collectstatic"] or is_collected(STATIC_ROOT, BASE_DIR / "static")
+STORAGES = {
+    "default": _storage(),
+    "staticfiles": {
+        "BACKEND": "avatarsite.web.static_files.HashedFiles"
+        if IS_COLLECTED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not IS_COLLECTED
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map"]
 WHITENOISE_AUTOREFRESH = DEBUG
 
 FILE_UPLOAD_HANDLERS = [

@@ -13,7 +13,7 @@ from pathlib import Path
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Program: the package that brings it.
-NEEDED = {str(CHROMIUM): "chromium", "curl": "curl", "bash": "bash", "promtool": "prometheus"}
+NEEDED = {str(CHROMIUM): "chromium", "curl": "curl", "bash": "bash", "promtool": "prometheus", "systemd-analyze": "systemd"}
 
 
 def main() -> int:
