@@ -13,7 +13,13 @@ from pathlib import Path
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Program: the package that brings it.
-NEEDED = {str(CHROMIUM): "chromium", "curl": "curl", "bash": "bash", "promtool": "prometheus", "systemd-analyze": "systemd"}
+NEEDED = {
+    str(CHROMIUM): "chromium",
+    "curl": "curl",
+    "bash": "bash",
+    "promtool": "prometheus",
+    "systemd-analyze": "systemd",
+}
 
 
 def main() -> int:
