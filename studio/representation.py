@@ -16,6 +16,7 @@ from avatarsite.http.public_addresses import host_of
 from billing.api.money import money
 from studio.models import Render, RenderState
 from studio.storage.types import content_type_of
+from studio.videos.tags import tags_of
 
 
 def outputs_of(render: Render) -> list[dict[str, str]]:
@@ -95,6 +96,7 @@ FIELDS = (
     Field("options", ("options",), lambda render: options_of(render.options)),
     _plain("reference"),
     _plain("metadata"),
+    Field("tags", (), tags_of),
     Field("webhook_host", ("webhook_url",), lambda render: host_of(render.webhook_url) if render.webhook_url else None),
     _plain("test"),
     _plain("token", "token_id"),

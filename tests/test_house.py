@@ -123,6 +123,8 @@ ADDED = [
     "* /api/v1/webhook-secret*",
     "url api/v1/webhook-secret*",
     "field *.webhook_url*",
+    "field *.tags*",
+    "parameter GET /api/v1/renders query *",
     "field RenderShape.webhook_host! *",
     "field WebhookEndpointShape.of_requests! *",
     "url w/<slug>/developers/webhooks/of-requests/*",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from avatarsite.api.serializers import PageQuery
 from avatarsite.outbox.models import URL_LENGTH
 from billing.money import MAX_MICROS
 from studio.models import RenderState, UploadKind
+from studio.models.tags import WORD_LENGTH
 from studio.pipeline.request.batches import MAX_ITEMS
 from studio.pipeline.request.options import (
     CONTENT_CHECKS,
@@ -33,10 +35,18 @@ from studio.pipeline.request.options import (
     TAKES,
 )
 from studio.pipeline.request.render_request import METADATA_LIMIT, PROMPT_LIMIT, REFERENCE_LIMIT, TITLE_LIMIT
+from studio.videos.tags import MAX_TAGS
 
 MAX_VOICE_SECONDS = 24 * 3600
 ID_LENGTH = 40
+NOTE, MAX_NOTES = re.compile(r"metadata\[.+\]", re.DOTALL), 10
 MEDIA = "Id of an upload, an https address of a public file, or the file itself as a data URI."
+
+
+class TagsInput(serializers.ListField):
+    def __init__(self, **kwargs: Any) -> None:
+        tag = StrictString(min_length=1, max_length=WORD_LENGTH)
+        super().__init__(child=tag, required=False, max_length=MAX_TAGS, **kwargs)
 
 
 class OptionsInput(Body):
@@ -70,6 +80,7 @@ class VideoInput(Body):
     )
     options = OptionsInput(required=False)
     title = StrictString(required=False, max_length=TITLE_LIMIT)
+    tags = TagsInput(help_text="Kept in lower case.")
     reference = StrictString(required=False, max_length=REFERENCE_LIMIT, help_text="Your own name for it.")
     metadata = StrictStringMap(
         required=False, help_text=f"Up to {METADATA_LIMIT} notes of yours, given back as they are."
@@ -115,6 +126,7 @@ class ChangeInput(Body):
     """What of a render is the customer's own."""
 
     title = StrictString(required=False, min_length=1, max_length=TITLE_LIMIT)
+    tags = TagsInput(help_text="All of them: what is left out is gone.")
     reference = StrictString(required=False, max_length=REFERENCE_LIMIT)
     metadata = StrictStringMap(required=False, help_text="All of it: what is left out is gone.")
 
@@ -183,6 +195,26 @@ class RendersQuery(PageQuery):
     project = StrictString(required=False, max_length=ID_LENGTH)
     group = StrictString(required=False, max_length=ID_LENGTH, help_text="A batch, or the takes of one wish.")
     reference = StrictString(required=False, max_length=REFERENCE_LIMIT)
+    q = StrictString(
+        required=False,
+        max_length=200,
+        help_text="Words, each of them in the title, script, prompt, reference, metadata or a tag.",
+    )
+    tag = StrictString(required=False, max_length=WORD_LENGTH)
+    created_after = serializers.DateTimeField(required=False, help_text="That moment, or later.")
+    created_before = serializers.DateTimeField(required=False, help_text="Earlier than that moment.")
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """``metadata[key]=value``, any number of them, beside the names that are known."""
+        notes = {name: data[name] for name in data if NOTE.fullmatch(name)}
+        if len(notes) > MAX_NOTES or any(len(data.getlist(name)) > 1 for name in notes):
+            raise serializers.ValidationError({"metadata": [f"Ask for at most {MAX_NOTES}, each of them once."]})
+        plain = data.copy()
+        for name in notes:
+            del plain[name]
+        found = super().to_internal_value(plain)
+        wanted = {name.removeprefix("metadata[")[:-1]: value for name, value in notes.items()}
+        return found | ({"metadata": StrictStringMap().run_validation(wanted)} if wanted else {})
 
 
 class UploadsQuery(PageQuery):

@@ -26,6 +26,8 @@ TITLES = {
     "reference_too_long": "The reference is too long",
     "title_too_long": "The title is too long",
     "title_missing": "The title is empty",
+    "bad_tag": "A tag can’t be kept as it is",
+    "too_many_tags": "The video would have too many tags",
     "metadata_too_large": "There is too much metadata",
     "metadata_too_long": "A name or a value of the metadata is too long",
     "metadata_not_text": "The metadata holds something that is not a string",

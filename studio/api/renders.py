@@ -37,22 +37,28 @@ from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
 from studio.representation import COLUMNS, outputs_of, serialize_render
 from studio.storage.local import signed_link
+from studio.videos.search import wanted
 from studio.videos.trash import bin_video, restore_video
 
 TAGS = ["Renders"]
 PAYMENT = {402: OpenApiResponse(description="Too little credit, or a budget is used up.")}
 OUTPUT = OpenApiParameter("output", str, OpenApiParameter.PATH, enum=["video", "poster"])
-FILTERS = {"state": "state", "project": "project_id", "group": "group_id", "reference": "reference", "cursor": "id__lt"}
+METADATA = OpenApiParameter(
+    "metadata",
+    {"type": "object", "additionalProperties": {"type": "string"}},
+    style="deepObject",
+    explode=True,
+    description="`metadata[customer]=42`: those whose metadata has it just so.",
+)
 
 
 def listing(workspace: Workspace, asked: Mapping[str, Any], *, most: int) -> QuerySet[Render]:
-    """The workspace's newest renders, by those of FILTERS that are ``asked`` for."""
-    wanted = {FILTERS[name]: value for name, value in asked.items()}
-    return shown(workspace).filter(**wanted).order_by("-id")[:most]
+    """The workspace's newest renders that are ``asked`` for."""
+    return shown(workspace).filter(wanted(asked)).order_by("-id")[:most]
 
 
 def shown(workspace: Workspace) -> QuerySet[Render]:
-    return Render.objects.for_workspace(workspace).only(*COLUMNS)
+    return Render.objects.for_workspace(workspace).only(*COLUMNS).prefetch_related("tags")
 
 
 class RenderView(ApiView):
@@ -79,7 +85,7 @@ class Renders(RenderView):
         operation_id="list_renders",
         tags=TAGS,
         summary="List renders, newest first",
-        parameters=[RendersQuery],
+        parameters=[RendersQuery, METADATA],
         responses=list_serializer(RenderSerializer),
     )
     def get(self, _request: Any) -> Response:
@@ -138,7 +144,7 @@ class OneRender(RenderView):
     @extend_schema(
         operation_id="change_render",
         tags=TAGS,
-        summary="Change a render’s title, reference or metadata",
+        summary="Change a render’s title, tags, reference or metadata",
         request=ChangeInput,
         responses=RenderSerializer,
     )

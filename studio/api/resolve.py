@@ -14,7 +14,7 @@ from studio.projects import open_projects, project_for_new_video
 from studio.uploads.fetch import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
 
 PREFIX = "upl_"
-NAMED = ("model", "prompt", "title", "reference", "metadata", "max_amount_micros", "notify", "webhook_url")
+NAMED = ("model", "prompt", "title", "reference", "metadata", "max_amount_micros", "notify", "webhook_url", "tags")
 
 
 def from_body(

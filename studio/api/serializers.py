@@ -13,6 +13,7 @@ from billing.api.money import Money
 from studio.models import Project, Render, RenderState, Upload, UploadKind
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
 from studio.representation import charge_return_of, failure_of, options_of, outputs_of, state_detail_of
+from studio.videos.tags import tags_of
 
 Serializer = serializers.Serializer[Any]
 
@@ -106,6 +107,7 @@ class RenderSerializer(Serializer):
     options = OptionsSerializer()
     reference = serializers.CharField()
     metadata = serializers.DictField(child=serializers.CharField())
+    tags = serializers.SerializerMethodField(help_text="Words of yours, in lower case and in order.")
     webhook_host = serializers.CharField(
         allow_null=True, help_text="Host of the address that is told of it alone; null without one."
     )
@@ -134,6 +136,9 @@ class RenderSerializer(Serializer):
     @extend_schema_field({"type": ["string", "null"], "enum": ["unconfirmed", None]})
     def get_state_detail(self, render: Render) -> str | None:
         return state_detail_of(render)
+
+    def get_tags(self, render: Render) -> list[str]:
+        return tags_of(render)
 
     @extend_schema_field(OutputSerializer(many=True))
     def get_outputs(self, render: Render) -> list[dict[str, str]]:

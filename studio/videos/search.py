@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db import connection
+from django.db.models import Exists, Func, IntegerField, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast
+from django.db.models.lookups import GreaterThan
 
 from avatarsite.workspaces.models import Workspace
 from studio.models import Project, Render, RenderState, Tag
@@ -30,6 +35,43 @@ def find_videos(
     if project:
         found = found.filter(project=project)
     return found.filter(matching(words), with_tag(tag) if tag else Q())
+
+
+# What a program asks for, and what of a render it is.
+COLUMNS = {
+    "state": "state",
+    "project": "project_id",
+    "group": "group_id",
+    "reference": "reference",
+    "created_after": "created_at__gte",
+    "created_before": "created_at__lt",
+    "cursor": "id__lt",
+}
+
+
+def wanted(asked: Mapping[str, Any]) -> Q:
+    """Of renders: those that fit all that is ``asked``, by COLUMNS, ``q`` (words), ``tag`` and ``metadata``."""
+    found = Q(**{column: asked[name] for name, column in COLUMNS.items() if name in asked})
+    found &= matching(asked.get("q", ""))
+    if "tag" in asked:
+        found &= with_tag(asked["tag"])
+    for name, value in asked.get("metadata", {}).items():
+        found &= _noted(name, value)
+    return found
+
+
+def _noted(name: str, value: str) -> Q:
+    """That the metadata has just this entry."""
+    if connection.vendor == "postgresql":
+        return Q(metadata__contains={name: value})
+    # SQLite keeps the text that was written, and quotes within a name or a value are escaped there.
+    at = Func(
+        Cast("metadata", TextField()),
+        Value(json.dumps({name: value})[1:-1]),
+        function="INSTR",
+        output_field=IntegerField(),
+    )
+    return Q(GreaterThan(at, 0))
 
 
 def matching(words: str) -> Q:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from studio.pipeline.request.options import OptionRefused, check_offered, checke
 from studio.pipeline.request.quote import Terms
 from studio.providers import registry
 from studio.uploads.add import UploadRefused, check_pair
+from studio.videos.tags import tidy
 
 PROMPT_LIMIT = 2_500
 TITLE_LIMIT = 120
@@ -50,6 +51,7 @@ class RenderRequest:
     terms: Terms | None = None
     notify: bool | None = None
     webhook_url: str = ""
+    tags: Sequence[str] = ()
 
     @property
     def mails(self) -> bool:
@@ -65,6 +67,7 @@ def validate(request: RenderRequest) -> dict[str, Any]:
     _check_open(request.workspace)
     _check_names(request)
     check_words(request.reference, request.metadata)
+    tidy(request.tags)
     _check_length("prompt", request.prompt.strip(), PROMPT_LIMIT)
     try:
         check_pair(request.portrait, request.voice)

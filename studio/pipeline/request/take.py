@@ -27,6 +27,7 @@ from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, v
 from studio.pipeline.request.scopes import scopes_of
 from studio.pipeline.request.titles import title_for
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
+from studio.videos.tags import set_tags, tags_of
 
 
 def take(request: RenderRequest, *, user: User | None, idempotency_key: str | None = None) -> list[Render]:
@@ -83,6 +84,7 @@ def retry_render(
         reference=render.reference,
         metadata=render.metadata,
         webhook_url=render.webhook_url,
+        tags=tags_of(render),
     )
     return take(request, user=user, idempotency_key=idempotency_key)[0]
 
@@ -227,6 +229,8 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
         budgets=scopes_of(request.project, user, request.token),
     )
     render.save(force_insert=True)
+    if request.tags:
+        set_tags(render, request.tags)
     RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=now)
     record_event(render)
     jobs.enqueue("studio.watch")

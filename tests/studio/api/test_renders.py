@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.utils import timezone
@@ -311,3 +312,47 @@ def test_the_address_of_a_batch_is_told_of_each_of_its_renders(api: Caller, inpu
     assert made.status_code == 201, made.content
     rows = Render.objects.filter(group=made.json()["id"])
     assert [row.webhook_url for row in rows] == [asked["webhook_url"]] * 2
+
+
+def test_renders_are_found_by_words_tags_notes_and_times(api: Caller, inputs: dict[str, str]) -> None:
+    first = api.post("renders", {**inputs, "title": "Autumn", "tags": ["Spring  Sale", "b"], "metadata": {"7": "Käse"}})
+    assert (first.status_code, first.json()["tags"]) == (201, ["b", "spring sale"])
+    second = api.post("renders", {**inputs, "title": "Winter", "metadata": {"7": "käse", 'a"b': '": "', "n": "x"}})
+    cut = quote(second.json()["created_at"])
+
+    def titles(query: str) -> list[str]:
+        answer = api.get(f"renders?{query}")
+        assert answer.status_code == 200, answer.content
+        return [one["title"] for one in answer.json()["data"]]
+
+    assert titles("q=autumn+sale") == titles("tag=Spring+sale") == ["Autumn"]
+    assert titles("q=kers") == titles("tag=spring") == titles("metadata[7]=K%C3%A4") == titles("metadata[n]=X") == []
+    assert titles(f"{quote('metadata[7]')}={quote('Käse')}") == ["Autumn"]
+    assert titles(f"{quote('metadata[7]')}={quote('käse')}&metadata[n]=x") == ["Winter"]
+    assert titles(urlencode({'metadata[a"b]': '": "'})) == ["Winter"]
+    assert (titles(f"created_after={cut}"), titles(f"created_before={cut}")) == (["Winter"], ["Autumn"])
+    assert titles("state=queued") == ["Winter", "Autumn"]
+    page = api.get("renders?q=e&limit=1").json()
+    assert titles(f"q=e&limit=1&cursor={page['next_cursor']}") == ["Autumn"]
+    many = "&".join(f"metadata[{n}]=1" for n in range(11))
+    for query in (
+        "metadata=1",
+        "metadata[]=1",
+        "created_after=soon",
+        "nonsense=1",
+        "metadata[a]=1&metadata[a]=2",
+        many,
+    ):
+        assert api.get(f"renders?{query}").status_code == 400, query
+
+
+def test_tags_can_be_changed_and_follow_a_retry(api: Caller, inputs: dict[str, str]) -> None:
+    made = api.post("renders", {**inputs, "tags": ["one"]}).json()
+    path = f"renders/{made['id']}"
+    assert api.ask("PATCH", path, {"tags": ["Two", "two", "three"]}).json()["tags"] == ["three", "two"]
+    refused = api.ask("PATCH", path, {"title": "Never", "tags": ["a,b"]})
+    assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (422, "bad_tag", "tags")
+    assert (api.get(path).json()["title"], api.get(path).json()["tags"]) == (made["title"], ["three", "two"])
+    assert api.post("renders", {**inputs, "tags": ["a,b"]}).json()["code"] == "bad_tag"
+    api.post(f"{path}/cancel")
+    assert api.post(f"{path}/retry").json()["tags"] == ["three", "two"]
