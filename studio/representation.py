@@ -16,7 +16,6 @@ from avatarsite.http.public_addresses import host_of
 from billing.api.money import money
 from studio.models import Render, RenderState
 from studio.storage.types import content_type_of
-from studio.videos.tags import tags_of
 
 
 def outputs_of(render: Render) -> list[dict[str, str]]:
@@ -39,6 +38,11 @@ def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "ttl_seconds": options.get("ttl_seconds"),
         "upload_host": host_of(endpoint) if endpoint else None,
     }
+
+
+def tags_of(render: Render) -> list[str]:
+    """In order; of a render whose ``tags`` were fetched before, without a query."""
+    return sorted(tag.word for tag in render.tags.all())
 
 
 def state_detail_of(render: Render) -> str | None:

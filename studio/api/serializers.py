@@ -12,8 +12,7 @@ from avatarsite.api.serializers import site_link
 from billing.api.money import Money
 from studio.models import Project, Render, RenderState, Upload, UploadKind
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
-from studio.representation import charge_return_of, failure_of, options_of, outputs_of, state_detail_of
-from studio.videos.tags import tags_of
+from studio.representation import charge_return_of, failure_of, options_of, outputs_of, state_detail_of, tags_of
 
 Serializer = serializers.Serializer[Any]
 

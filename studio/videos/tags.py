@@ -52,11 +52,6 @@ def remove_tags(workspace: Workspace, renders: Sequence[Render], words: Iterable
         _forget_unused(workspace)
 
 
-def tags_of(render: Render) -> list[str]:
-    """In order; of a render whose ``tags`` were fetched before, without a query."""
-    return sorted(tag.word for tag in render.tags.all())
-
-
 def tags_in(workspace: Workspace) -> QuerySet[Tag]:
     """The words that its videos have, in order, each with ``videos``, their number."""
     seen = Count("renders", filter=Q(renders__purge_at=None))

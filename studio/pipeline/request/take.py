@@ -27,7 +27,8 @@ from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, v
 from studio.pipeline.request.scopes import scopes_of
 from studio.pipeline.request.titles import title_for
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
-from studio.videos.tags import set_tags, tags_of
+from studio.representation import tags_of
+from studio.videos.tags import set_tags
 
 
 def take(request: RenderRequest, *, user: User | None, idempotency_key: str | None = None) -> list[Render]:

@@ -5,8 +5,9 @@ import pytest
 from avatarsite.workspaces.models import Workspace
 from studio.errors import RequestRefused
 from studio.models import Render, Tag, Upload
+from studio.representation import tags_of
 from studio.videos.search import find_videos
-from studio.videos.tags import add_tags, remove_tags, set_tags, tags_in, tags_of
+from studio.videos.tags import add_tags, remove_tags, set_tags, tags_in
 from studio.videos.trash import bin_video
 from tests.conftest import Cast
 from tests.studio import shop
