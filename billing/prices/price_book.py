@@ -81,7 +81,7 @@ def set_price(  # noqa: PLR0913 -- they are the columns of the row
             return before
         raise
     logger.info(
-        "%s costs %s and sells for %s a second", offer, usd(cost_micros_per_second), usd(price_micros_per_second)
+        "%s costs %s and sells for %s a %s", offer, usd(cost_micros_per_second), usd(price_micros_per_second), unit
     )
     return price
 

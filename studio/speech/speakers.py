@@ -11,6 +11,7 @@ from studio.providers.speech import Engine, Speaker
 # key: class, imported on first use. The first that works is the usual one.
 ENGINES: dict[str, str] = {
     "local": "studio.speech.engines.local.LocalSpeech",
+    "fal": "studio.providers.fal.speech.FalSpeech",
 }
 
 

@@ -12,11 +12,12 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from tests.simulators import fal_speech
 from tests.simulators import fal_words as words
 from tests.simulators.fal_headers import is_yes, kept, wrong_header
 from tests.simulators.fal_letters import WAITS, write_letters
 from tests.simulators.fal_seal import Seal
-from tests.simulators.inputs import InputError, Limits
+from tests.simulators.inputs import InputError, Inputs, Limits
 from tests.simulators.jobs import Job, Phase, Take, iso, new_takes, reference_in
 from tests.simulators.letters import Manners
 from tests.simulators.media import FilmStore
@@ -74,7 +75,7 @@ class Fal(Provider):
         model = request.match_info["model"].strip("/")
         arguments = await _object_in(request)
         given = arguments if isinstance(arguments, dict) else {}
-        named = (model, webhook, given.get("image_url"), given.get("audio_url"))
+        named = (model, webhook, given.get("image_url"), given.get("audio_url"), given.get("text"))
         texts = tuple(text[:2000] for text in named if isinstance(text, str))
         await self.gate("submit", texts)
         if model not in words.PRICES:
@@ -101,12 +102,12 @@ class Fal(Provider):
             id=str(uuid4()),
             model=model,
             request=arguments,
-            reference=reference_in(webhook, str(arguments.get("audio_url", ""))[:2000]),
+            reference=reference_in(webhook, str(arguments.get("audio_url") or arguments.get("text") or "")[:2000]),
             texts=texts,
             portrait=str(arguments.get("image_url", "")),
             voice=str(arguments.get("audio_url", "")),
             webhook_url=webhook,
-            takes=new_takes(1, "mp4", "output_"),
+            takes=new_takes(1, "mp3" if model == fal_speech.MODEL else "mp4", "output_"),
             is_low=headers.get("x-fal-queue-priority") == "low",
         )
         job.notes |= {"headers": headers, "gateway": job.id, "tries": 0}
@@ -254,17 +255,24 @@ class Fal(Provider):
     async def output(self, job: Job) -> dict[str, Any]:
         if "no_video" in job.faults:
             return {"video": None, "duration": job.reported_ms / 1000}
-        path = await self.films.get(self.film_of(job))
+        path, content_type = await self.made(job)
         name = job.takes[0].file_name
         video = {
             "url": f"{self.file_base}/files/penguin/{name}",
-            "content_type": "video/mp4",
-            "file_name": "output.mp4",
+            "content_type": content_type,
+            "file_name": f"output{path.suffix}",
             "file_size": path.stat().st_size,
         }
+        if fal_speech.is_speech(job):
+            return {"audio": video}
         output = {"video": video} | ({} if "no_duration" in job.faults else {"duration": job.reported_ms / 1000})
         job.notes["result"] = output
         return output
+
+    async def made(self, job: Job) -> tuple[Path, str]:
+        if fal_speech.is_speech(job):
+            return await asyncio.to_thread(fal_speech.spoken, job, self.folder), "audio/mpeg"
+        return await super().made(job)
 
     def _urls(self, job: Job) -> dict[str, str]:
         base = f"{self.queue_base}/{app_of(job.model)}/requests/{job.id}"
@@ -277,6 +285,13 @@ class Fal(Provider):
     # --- What a job does of itself
 
     def _begin(self, job: Job) -> None:
+        if fal_speech.is_speech(job):
+            wrong = fal_speech.wrong_arguments(job.request)
+            if wrong is not None:
+                self.fail(job, wrong)
+            else:
+                self._proceed(job, Inputs(None, None, fal_speech.spans_of(job.request)[-1][1] / 1000))
+            return
         missing = words.missing_fields(job.request)
         if missing is not None:
             self.fail(job, missing)
@@ -313,7 +328,8 @@ class Fal(Provider):
         return words.planned_failure(job)
 
     def price_of(self, job: Job) -> float:
-        return job.reported_ms / 1000 * words.PRICES[job.model]
+        price = words.PRICES[job.model]
+        return price if fal_speech.is_speech(job) else job.reported_ms / 1000 * price
 
     def on_take(self, job: Job, take: Take) -> None:  # noqa: ARG002 - there is only one
         wish = job.notes["headers"].get("x-fal-object-lifecycle-preference")

@@ -9,12 +9,13 @@ from typing import Any
 from aiohttp import web
 
 from tests.simulators.fal import Fal, said
-from tests.simulators.fal_words import PRICES, failure_body
+from tests.simulators.fal_words import PRICES, TTS, failure_body
 from tests.simulators.jobs import Job, Phase, iso
 
 Row = dict[str, Any]
 DAY = 86_400.0
 MAX_DAYS = 90
+UNITS = {TTS: "generation"}
 
 
 class Platform:
@@ -30,7 +31,12 @@ class Platform:
         if unknown or not wanted:
             return said(404, f"Endpoint not found: {', '.join(unknown)}")
         prices = [
-            {"endpoint_id": endpoint, "unit_price": PRICES[endpoint], "unit": "second", "currency": "USD"}
+            {
+                "endpoint_id": endpoint,
+                "unit_price": PRICES[endpoint],
+                "unit": UNITS.get(endpoint, "second"),
+                "currency": "USD",
+            }
             for endpoint in wanted
         ]
         return web.json_response({"prices": prices, "next_cursor": None, "has_more": False})
@@ -74,13 +80,12 @@ class Platform:
         ]
 
     def _event(self, job: Job) -> Row:
-        seconds, price = job.reported_ms / 1000, PRICES[job.model]
-        cost = seconds * price
+        price, cost = PRICES[job.model], self._fal.price_of(job)
         return {
             "request_id": job.id,
             "endpoint_id": job.model,
             "timestamp": iso(job.finished_wall),
-            "output_units": seconds,
+            "output_units": 1 if job.model == TTS else job.reported_ms / 1000,
             "unit_price": price,
             "percent_discount": 0,
             "cost_subtotal": cost,

@@ -7,7 +7,10 @@ from typing import Any
 from tests.simulators.inputs import InputError, Refusal
 from tests.simulators.jobs import Job, Phase
 
+TTS = "fal-ai/kling-video/v1/tts"
+# A second of output; of TTS a generation.
 PRICES = {
+    TTS: 0.007,
     "fal-ai/kling-video/ai-avatar/v2/pro": 0.115,
     "fal-ai/kling-video/ai-avatar/v2/standard": 0.0562,
     "fal-ai/kling-video/v1/pro/ai-avatar": 0.115,
@@ -50,6 +53,9 @@ MODEL_ERRORS: dict[str, tuple[int, bool, str]] = {
     "unsupported_audio_format": (422, False, "Unsupported audio format."),
     "unsupported_image_format": (422, False, "Unsupported image format."),
     "missing": (422, False, "Field required"),
+    "string_too_long": (422, False, "String is too long"),
+    "literal_error": (422, False, "Input is none of the permitted values"),
+    "greater_than_equal": (422, False, "Input is outside of its range"),
     "string_type": (422, False, "Input should be a valid string"),
     "feature_not_supported": (422, False, "Feature not supported."),
 }

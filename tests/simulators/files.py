@@ -10,7 +10,6 @@ from typing import Any
 from aiohttp import web
 
 from tests.simulators.faults import Moment
-from tests.simulators.media import FORMATS
 from tests.simulators.provider import HTML, Provider
 from tests.simulators.samples import sample
 
@@ -35,11 +34,10 @@ def add_files(app: web.Application, provider: Provider) -> None:
             return early
         if job.file_expires_at is not None and provider.clock.now() > job.file_expires_at:
             return web.Response(status=403, text="Request has expired")
-        film = provider.film_of(job)
-        path = await provider.films.get(film)
+        path, content_type = await provider.made(job)
         if "file_truncated" in faults:
-            return await _cut_short(request, path, FORMATS[film.format].content_type, **faults["file_truncated"])
-        headers = {"Content-Type": FORMATS[film.format].content_type, "Cache-Control": "public, max-age=31536000"}
+            return await _cut_short(request, path, content_type, **faults["file_truncated"])
+        headers = {"Content-Type": content_type, "Cache-Control": "public, max-age=31536000"}
         if "file_wrong_type" in faults:
             headers["Content-Type"] = faults["file_wrong_type"]["content_type"]
         return web.FileResponse(path, headers=headers)

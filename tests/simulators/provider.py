@@ -17,7 +17,7 @@ from tests.simulators.faults import FaultBoard, Moment
 from tests.simulators.inputs import InputError, Inputs, Larder, Limits
 from tests.simulators.jobs import Job, JobBook, Line, Phase, Take, steps_for
 from tests.simulators.letters import Letters, Manners
-from tests.simulators.media import Film, FilmStore
+from tests.simulators.media import FORMATS, Film, FilmStore
 from tests.simulators.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -116,6 +116,11 @@ class Provider(ABC):
             sound="silent_video" not in job.faults,
             padding=self.settings.padding_bytes,
         )
+
+    async def made(self, job: Job) -> tuple[Path, str]:
+        """The result's file, and its content type."""
+        film = self.film_of(job)
+        return await self.films.get(film), FORMATS[film.format].content_type
 
     # --- The way of a job
 

@@ -154,7 +154,7 @@ class FalProvider(RemoteProvider):
         found = await request_log.find_by_id(job.model, job.provider_job_id, headers=self._headers)
         raw = {"queue": answer.raw, "found": _without_inputs(found) if found else None}
         made, status = (found or {}).get("json_output"), count_at(found, "status_code", 599) or 0
-        if isinstance(made, dict) and text_at(made.get("video"), "url"):
+        if isinstance(made, dict) and _file_of(made):
             return _of_result(job, made, raw)
         if status >= 400:
             return _failed(job, made if isinstance(made, dict) else {}, status, raw)
@@ -227,7 +227,7 @@ def _preferences(order: RenderOrder) -> dict[str, str]:
 
 
 def _of_result(job: JobHandle, result: Mapping[str, Any], raw: Any) -> JobReport:
-    url = text_at(result.get("video"), "url")
+    url = _file_of(result)
     duration_ms = scaled(result.get("duration"), MILLISECONDS)
     if not url.startswith(("https://", "http://")):
         no_video = failure(Fault.PROVIDER, "no_video", "It says that it is done, and gives no video.")
@@ -235,6 +235,10 @@ def _of_result(job: JobHandle, result: Mapping[str, Any], raw: Any) -> JobReport
     return JobReport(
         JobStatus.DONE, provider_job_id=job.provider_job_id, result_url=url, reported_ms=duration_ms, raw=raw
     )
+
+
+def _file_of(result: Mapping[str, Any]) -> str:
+    return text_at(result.get("video"), "url") or text_at(result.get("audio"), "url")
 
 
 def _failed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,6 +30,26 @@ async def find_by_reference(model: str, reference: str, *, headers: dict[str, st
         if reference in text_at(given, "audio_url") and text_at(item, "request_id"):
             return item
     return None
+
+
+async def find_by_input(
+    model: str, wanted: Mapping[str, Any], since: datetime, *, headers: dict[str, str]
+) -> dict[str, Any] | None:
+    """A request for the very same that was sent since then. None says nothing, as above."""
+    async for item in _items(model, {}, headers=headers):
+        given = item.get("json_input")
+        same = isinstance(given, dict) and all(given.get(name) == value for name, value in wanted.items())
+        if same and text_at(item, "request_id") and _moment(text_at(item, "sent_at")) >= since:
+            return item
+    return None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 async def find_by_id(model: str, request_id: str, *, headers: dict[str, str]) -> dict[str, Any] | None:

@@ -73,7 +73,7 @@ def test_a_script_becomes_a_voice_that_knows_its_words_and_times(workspace: Work
         None,
     )
     sound, rate = sound_of(upload)
-    assert round(len(sound) * 1000 / rate) == upload.duration_ms
+    assert abs(len(sound) * 1000 / rate - (upload.duration_ms or 0)) <= 1
     for start, end, _ in upload.sentences:  # sound begins and ends within 0.15 s of what is said
         assert level(sound, rate, start, start + 150) > 300
         assert level(sound, rate, end - 150, end) > 100
