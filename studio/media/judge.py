@@ -6,8 +6,11 @@ function behind it raises, and says in those words what was over a limit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from av.error import FFmpegError
 
 from studio.media import thumbnails
 from studio.media.errors import Refusal, UploadRefused
@@ -19,13 +22,18 @@ from studio.media.sandbox.limits import Lane
 from studio.media.video import transcode, videos
 from studio.media.video.transcode import Conversion, ConversionFailed
 from studio.media.video.videos import UnreadableVideo, VideoFault, VideoProbe
+from studio.media.voices import split as splitting
 from studio.media.voices import spoken, voices
+from studio.media.voices.cuts import Interval
+from studio.media.voices.pauses import Sentence
+from studio.media.voices.split import Split
 from studio.media.voices.spoken import NotSpoken, Part, Span
 from studio.media.voices.voices import Voice
 
 PORTRAIT = Limits(cpu_seconds=10)
 VOICE = Limits(cpu_seconds=20)
 SPOKEN = Limits(cpu_seconds=300, wall_seconds=600, memory_mb=600, file_mb=500, lane=Lane.CONVERT)
+SAMPLES = Limits(cpu_seconds=240, wall_seconds=600, file_mb=4_000, lane=Lane.CONVERT)  # of up to an hour
 COPY = Limits(cpu_seconds=60, wall_seconds=240)
 VIDEO = Limits(cpu_seconds=120, wall_seconds=240, file_mb=2_000, lane=Lane.CONVERT)
 CONVERSION = Limits(cpu_seconds=3_600, wall_seconds=3_600, memory_mb=1_000, file_mb=4_000, lane=Lane.CONVERT)
@@ -59,6 +67,41 @@ def joined(parts: list[Part], target: Path, *, owner: str) -> list[Span]:
         return run(spoken.join_spoken, parts, target, owner=owner, limits=SPOKEN, reads=reads, writes=[target.parent])
     except OverLimit as over:
         raise NotSpoken(f"The voice {over}.") from over
+
+
+def split(  # noqa: PLR0913 -- as split_voice
+    path: Path,
+    sentences: Sequence[Sentence],
+    min_ms: int,
+    max_ms: int,
+    *,
+    owner: str,
+    known: Mapping[str, int] | None = None,
+) -> Split:
+    """As ``split_voice``; beside ``path`` there is room for its samples. Raises UploadRefused."""
+    args = (path, sentences, min_ms, max_ms, dict(known or {}))
+    with _voice_in_our_words():
+        return run(splitting.split_voice, *args, owner=owner, limits=SAMPLES, reads=[path], writes=[path.parent])
+
+
+def cut(path: Path, stretches: Sequence[Interval], folder: Path, *, owner: str) -> list[Path]:
+    """As ``write_parts``; beside ``path`` there is room for its samples. Raises UploadRefused."""
+    args = (path, list(stretches), folder)
+    with _voice_in_our_words():
+        return run(
+            splitting.write_parts, *args, owner=owner, limits=SAMPLES, reads=[path], writes=[path.parent, folder]
+        )
+
+
+@contextmanager
+def _voice_in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except OverLimit as over:
+        raise UploadRefused(Refusal.VOICE_OVER_LIMITS, f"The voice {over}.", voices.EXPORT_AGAIN) from over
+    except (FFmpegError, ValueError) as error:
+        found = f"The voice can’t be cut into parts: {error}"
+        raise UploadRefused(Refusal.VOICE_UNREADABLE, found, voices.EXPORT_AGAIN) from error
 
 
 def copy_for_providers(

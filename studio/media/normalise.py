@@ -8,7 +8,6 @@ so that a page can say it before money moves. What they call fine goes out bit f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +18,7 @@ from PIL import Image
 
 from studio.media.signatures import Content, recognise
 from studio.media.voices.clarity import is_clear
+from studio.media.voices.samples import alike
 from studio.media.voices.sound import DEMUXERS, open_sound
 from studio.media.voices.tags import without_tags
 
@@ -185,7 +185,7 @@ def _converted(source: Path, content: Content, target: Path, heard: _Heard, chan
         encoder.bit_rate = kbits * 1000
         # Under this name of it all readers, and not only FFmpeg's, believe the note on padding.
         encoder.metadata["encoder"] = "LAME3.100"
-        for frame in _alike(source, content, layout, heard.rate):
+        for frame in alike(source, content, "s16p", layout, heard.rate):
             output.mux(encoder.encode(frame))
         output.mux(encoder.encode(None))
     if target.stat().st_size > VOICE_BYTES:
@@ -227,17 +227,3 @@ def _heard(source: Path, content: Content) -> _Heard:
         heard.is_clear = is_clear(source, sound, heard.seconds)
     heard.rate = next((fit for fit in (*MPEG_2, *MPEG_1) if fit >= heard.rate), MPEG_1[-1])
     return heard
-
-
-def _alike(source: Path, content: Content, layout: str, rate: int) -> Iterator[av.AudioFrame]:
-    """The sound in frames of one kind, whatever its parts were."""
-    resampler, kind = None, None
-    with open_sound(source, content) as sound:
-        for frame in sound.frames():
-            frame.pts = None  # the clock of the source may have gaps, and its sound is told without
-            if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
-                yield from resampler.resample(None) if resampler else ()
-                resampler = av.AudioResampler("s16p", layout, rate)
-            if resampler:
-                yield from resampler.resample(frame)
-    yield from resampler.resample(None) if resampler else ()

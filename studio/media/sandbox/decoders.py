@@ -10,7 +10,7 @@ from studio.media import normalise, thumbnails
 from studio.media.draft import drawing
 from studio.media.portraits import faces, portraits
 from studio.media.video import transcode, videos
-from studio.media.voices import voices
+from studio.media.voices import split, voices
 
 __all__ = [
     "av",
@@ -21,6 +21,7 @@ __all__ = [
     "normalise",
     "pillow_heif",
     "portraits",
+    "split",
     "thumbnails",
     "transcode",
     "videos",
