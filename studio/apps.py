@@ -40,6 +40,7 @@ class StudioConfig(AppConfig):
         register_reader("offers", metrics.read_offers)
         jobs.register("studio.watch", cluster=jobs.WATCH)
         jobs.register("studio.ingest", timeout=900)  # a copy may have to be converted
+        jobs.register("studio.whole", timeout=3_600)  # an hour of video may have to be converted
         jobs.register("studio.deliver", timeout=900)
         jobs.register("studio.speak", timeout=300)
         jobs.register("studio.speak_here", timeout=900)  # the last part of its round, and its join

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
+from django.db.models import F
 from django.urls import reverse
 
 from avatarsite.workspaces.models import Workspace
 from billing.labels import Named, register_list, register_names
-from studio.models import Project, Render, Speech
+from studio.models import Part, Project, Render, Speech
 from studio.projects import open_projects
 from studio.providers import registry
 
@@ -25,8 +27,15 @@ def register_studio_names() -> None:
 
 
 def renders(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
-    titles = Render.objects.for_workspace(workspace).filter(pk__in=ids).values_list("pk", "title")
-    return {pk: Named(title, reverse("video", args=[workspace.slug, pk])) for pk, title in titles}
+    """A part is called after its whole, which is where it is shown."""
+    wanted = Render.objects.with_parts(workspace).filter(pk__in=ids)
+    found = {}
+    for pk, title, whole, name in wanted.values_list("pk", "title", "whole", "whole__title"):
+        found[pk] = Named(name or title, reverse("video", args=[workspace.slug, whole or pk]))
+    parts = Part.objects.filter(render__in=found, whole=F("render__whole"))
+    for pk, number, total in parts.values_list("render_id", "number", "whole__parts_total"):
+        found[pk] = replace(found[pk], label=f"{found[pk].label}, part {number} of {total}")
+    return found
 
 
 def speeches(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:

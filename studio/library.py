@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
@@ -38,10 +41,43 @@ def delete_video(render: Render) -> None:
         render = Render.objects.select_for_update().get(pk=render.pk)
         if not render.ended:
             raise StillNeeded("This video is still being made. Cancel it first, or wait for its end.")
-        stored = (render.video.name, render.poster.name)
+        stored = [render.video.name, render.poster.name]
         record("video.deleted", f"The video {render.title} was deleted", workspace=render.workspace, target=render.pk)
+        if render.is_whole:
+            stored += _delete_parts(render)
         render.delete()
         ledger.let_go(*stored)
+
+
+def _delete_parts(whole: Render) -> list[str | None]:
+    """Of a long video, without those that another one uses: that one has them from now on. The names of their files."""
+    used = list(Render.objects.filter(uses__whole=whole).select_related("voice").distinct())
+    whole.parts.all().delete()
+    names: list[str | None] = []
+    for part in used:
+        other = Render.objects.filter(parts__render=part).order_by("pk").first()
+        if other is None:
+            names += [part.video.name, part.poster.name]
+            part.delete()
+        elif part.whole_id == whole.pk:
+            Render.objects.filter(pk=part.pk).update(whole=other, voice=other.voice)
+        if part.voice.cut_from_id and not Render.objects.filter(voice=part.voice).exists():
+            names += [part.voice.file.name, part.voice.details.get("sent", {}).get("name")]
+            part.voice.delete()
+    end_with_their_wholes(part.pk for part in used)
+    return names
+
+
+def end_with_their_wholes(parts: Iterable[str]) -> None:
+    """Let the files of parts end with the last of the videos that use them; never while one of these lives."""
+    for part in Render.objects.filter(pk__in=list(parts)).select_for_update().order_by("pk"):
+        Render.objects.filter(pk=part.pk).update(delete_at=_last_end(part))
+
+
+def _last_end(part: Render) -> datetime | None:
+    ends = list(Render.objects.filter(parts__render=part).values_list("delete_at", "files_deleted_at"))
+    needed = [end for end, gone in ends if gone is None]
+    return None if None in needed or not needed else max(end for end in needed if end)
 
 
 def find_uploads(workspace: Workspace, kind: UploadKind) -> QuerySet[Upload]:

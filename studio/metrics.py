@@ -13,7 +13,7 @@ from django.utils import timezone
 from prometheus_client.core import Metric
 
 from avatarsite.monitoring.metrics import SLOW, counter, gauge, histogram
-from studio.models import OfferHealth, Render
+from studio.models import OfferHealth, Render, RenderState
 from studio.models.renders import ALIVE, ENDED
 from studio.providers.types import Failure, JobStatus, ProviderError, Submission
 
@@ -81,7 +81,9 @@ def timed_call(provider: str, call: str) -> Iterator[None]:
 def read_renders() -> Iterator[Metric]:
     """Renders in flight: those with a deadline, which no render has that has ended."""
     now = timezone.now()
-    alive = Render.objects.filter(deadline_at__isnull=False).order_by()
+    alive = Render.objects.filter(
+        Q(parts_total=None) | Q(state=RenderState.JOINING), deadline_at__isnull=False
+    ).order_by()
     rows = alive.values_list("state").annotate(rows=Count("pk"), oldest=Min("state_since"))
     found = {state: (count, oldest) for state, count, oldest in rows}
     counts = [((state.value,), found.get(state, (0, now))[0]) for state in ALIVE]

@@ -30,18 +30,15 @@ def open_projects(workspace: Workspace) -> QuerySet[Project]:
 
 def list_projects(workspace: Workspace, *, archived: bool = False) -> QuerySet[Project]:
     """Newest first, each with ``videos``, the number of its renders, and ``cover``, the newest poster's file name."""
-    posters = (
-        Render.objects.filter(project=OuterRef("pk"), purge_at=None)
-        .exclude(poster=None)
-        .exclude(poster="")
-        .order_by("-id")
-    )
+    videos = Render.objects.filter(project=OuterRef("pk"), whole=None, purge_at=None)
+    posters = videos.exclude(poster=None).exclude(poster="").order_by("-id")
     return (
         Project.objects.for_workspace(workspace)
         .filter(archived_at__isnull=not archived)
         .select_related("portrait")
         .annotate(
-            videos=Count("renders", filter=Q(renders__purge_at=None)), cover=Subquery(posters.values("poster")[:1])
+            videos=Count("renders", filter=Q(renders__whole=None, renders__purge_at=None)),
+            cover=Subquery(posters.values("poster")[:1]),
         )
         .order_by("-id")
     )

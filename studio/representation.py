@@ -14,7 +14,7 @@ from django.urls import reverse
 from avatarsite.api.serializers import moment, site_link
 from avatarsite.http.public_addresses import host_of
 from billing.api.money import money
-from studio.models import Render, RenderState
+from studio.models import Part, Render, RenderState
 from studio.storage.types import content_type_of
 
 
@@ -56,6 +56,30 @@ def charge_return_of(render: Render) -> dict[str, Any] | None:
         "amount": money(render.returned_micros),
         "reason": render.returned_reason,
         "at": moment(render.returned_at),
+    }
+
+
+def parts_of(render: Render) -> list[dict[str, Any]] | None:
+    """The parts of a long video in their order; None for one that is made at once."""
+    if render.parts_total is None:
+        return None
+    rate = render.work.rate
+    return [_part(part, rate) for part in render.parts.select_related("render")]
+
+
+def _part(part: Part, rate: int) -> dict[str, Any]:
+    made = part.render
+    charged = None if part.kept or made.charge_micros is None else money(made.charge_micros)
+    return {
+        "number": part.number,
+        "from_ms": part.begin * 1000 // rate,
+        "to_ms": part.end * 1000 // rate,
+        "state": made.state,
+        "kept": part.kept,
+        "offer": made.offer,
+        "ceiling": money(0 if part.kept else made.ceiling_micros),
+        "charge": charged,
+        "failure": failure_of(made),
     }
 
 
@@ -118,6 +142,7 @@ FIELDS = (
     _plain("nsfw_content"),
     _plain("bytes", "video_bytes"),
     _plain("sha256", "video_sha256"),
+    Field("parts", ("parts_total",), parts_of),
     Field("outputs", ("video", "poster"), outputs_of),
     Field("failure", ("state", "failure_code", "failure_message"), failure_of),
     _moment("created_at"),

@@ -221,4 +221,4 @@ def _kind_of(name: str) -> FileKind:
         return FileKind.SLOT
     if ".thumb." in rest:
         return FileKind.THUMBNAIL
-    return FileKind.COPY if ".sent." in rest else FileKind.UPLOAD
+    return FileKind.COPY if ".sent." in rest or ".cut." in rest else FileKind.UPLOAD

@@ -9,6 +9,7 @@ from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
 from studio.pipeline.desk import offer_days
 from studio.pipeline.ingest import receive as ingesting
+from studio.pipeline.long import work as long_work
 from studio.pipeline.watch import loop as watching
 from studio.speech import rounds
 from studio.storage import ledger, local
@@ -17,6 +18,10 @@ from studio.uploads import direct, thumbnails
 
 def watch() -> None:
     watching.watch(stopping=stopping)
+
+
+def whole(*, render_id: str) -> None:
+    long_work.move_whole(render_id)
 
 
 def ingest(*, render_id: str) -> None:

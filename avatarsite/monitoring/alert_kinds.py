@@ -80,6 +80,11 @@ KINDS: dict[str, AlertKind] = {
         "A video's length is not what the provider said",
         "Compare the video with the provider's bill. The customer was charged by what we measured.",
     ),
+    "long_video": AlertKind(
+        "A long video could not be cut or joined",
+        "Read the workers' log of that time. Its parts are kept: once it is mended, Try again on its page costs nothing "
+        "for them. Give the charge back if it can't be mended.",
+    ),
     "storage": AlertKind(
         "Stored files and their rows differ",
         "Run manage.py verify_storage and read its sentences; with --mend the count follows what is stored.",

@@ -25,7 +25,8 @@ from studio.api.serializers import (
     serialize_quote,
 )
 from studio.errors import RequestRefused
-from studio.models import UploadKind
+from studio.models import Upload, UploadKind
+from studio.pipeline.long.plan import Plan, PlannedPart, quote_seconds, quote_video
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.options import OUTPUT_FORMATS
 from studio.pipeline.request.quote import Quote, QuoteLine, quote_render
@@ -101,27 +102,31 @@ class Quotes(ApiView):
         if model not in registry.MODELS:
             found = f"There is no model {model!r}."
             raise RequestRefused("model", "unknown_model", found, f"Choose one of {', '.join(registry.MODELS)}.")
-        quote = quote_render(
+        portrait, voice = self._media(asked)
+        named = {"voice": voice, "portrait": portrait} if voice else {"voice_ms": int(asked["seconds"]) * 1000}
+        quote = (quote_video if voice else quote_seconds)(
             model=model,
-            voice_ms=self._voice_ms(asked),
+            **named,
             **resolve.routing_of(self.workspace, asked),
             options={"content_check": asked.get("content_check", "none")},
             test=self.token.test,
         )
         return self._signed(quote, asked, takes)
 
-    def _voice_ms(self, asked: dict[str, Any]) -> int:
-        """Of the voice that is named, or as many seconds as are."""
+    def _media(self, asked: dict[str, Any]) -> tuple[Upload | None, Upload | None]:
+        """The portrait and the voice that are named; no voice where a number of seconds is."""
         if ("voice" in asked) == ("seconds" in asked):
             found = "A quote is of a voice or of a number of seconds, and needs exactly one of them."
             raise RequestRefused("voice", "nothing_to_quote", found, "Send one of the two.")
         if "seconds" in asked:
-            return int(asked["seconds"]) * 1000
+            return None, None
         known = resolve.known_uploads(self.workspace, [asked["voice"], asked.get("portrait", "")])
         voice = resolve.of_kind(known, UploadKind.VOICE, asked["voice"])
-        if "portrait" in asked:
-            check_pair(resolve.of_kind(known, UploadKind.PORTRAIT, asked["portrait"]), voice)
-        return voice.duration_ms or 0
+        if "portrait" not in asked:
+            return None, voice
+        portrait = resolve.of_kind(known, UploadKind.PORTRAIT, asked["portrait"])
+        check_pair(portrait, voice)
+        return portrait, voice
 
     def _signed(self, quote: Quote, asked: dict[str, Any], takes: int) -> dict[str, Any]:
         agreed = agreed_of(
@@ -141,8 +146,19 @@ class Quotes(ApiView):
             "ceiling": agreed.ceiling_micros,
             "offers": [_brief(quote.model, line) for line in quote.lines],
             "webhook_url": asked.get("webhook_url", ""),
+            "parts": [_part(part, quote.rate) for part in quote.parts] if isinstance(quote, Plan) else None,
             "expires_at": ends,
         }
+
+
+def _part(part: PlannedPart, rate: int) -> dict[str, Any]:
+    return {
+        "number": part.number,
+        "from_ms": part.begin * 1000 // rate,
+        "to_ms": part.end * 1000 // rate,
+        "kept": part.kept is not None,
+        "ceiling": part.ceiling_micros,
+    }
 
 
 def _brief(model: str, line: QuoteLine) -> dict[str, Any]:

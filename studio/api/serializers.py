@@ -12,7 +12,15 @@ from avatarsite.api.serializers import site_link
 from billing.api.money import Money
 from studio.models import Project, Render, RenderState, Upload, UploadKind
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
-from studio.representation import charge_return_of, failure_of, options_of, outputs_of, state_detail_of, tags_of
+from studio.representation import (
+    charge_return_of,
+    failure_of,
+    options_of,
+    outputs_of,
+    parts_of,
+    state_detail_of,
+    tags_of,
+)
 
 Serializer = serializers.Serializer[Any]
 
@@ -68,7 +76,10 @@ class OptionsSerializer(Serializer):
 
 class FailureSerializer(Serializer):
     code = serializers.CharField()
-    message = serializers.CharField(help_text="What went wrong, in a sentence. Nothing was charged.")
+    message = serializers.CharField(
+        help_text="What went wrong, in a sentence. Nothing was charged; of a long video that lost a part, it says what "
+        "was made, what that cost and what came back."
+    )
 
 
 class OutputSerializer(Serializer):
@@ -83,6 +94,20 @@ class ChargeReturnSerializer(Serializer):
     amount = Money()
     reason = serializers.CharField()
     at = serializers.DateTimeField()
+
+
+class PartSerializer(Serializer):
+    """A stretch of a long video’s voice, and what has become of it."""
+
+    number = serializers.IntegerField(help_text="Counts from 1.")
+    from_ms = serializers.IntegerField()
+    to_ms = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=RenderState.values)
+    kept = serializers.BooleanField(help_text="Made before, for another video: it costs nothing.")
+    offer = serializers.CharField(help_text="Where it is made.")
+    ceiling = Money()
+    charge = Money(allow_null=True)
+    failure = FailureSerializer(allow_null=True)
 
 
 class RenderSerializer(Serializer):
@@ -124,6 +149,7 @@ class RenderSerializer(Serializer):
     )
     bytes = serializers.IntegerField(source="video_bytes", allow_null=True)
     sha256 = serializers.CharField(source="video_sha256")
+    parts = serializers.SerializerMethodField(help_text="Of a video too long for any offer; null for any other.")
     outputs = serializers.SerializerMethodField()
     failure = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
@@ -138,6 +164,10 @@ class RenderSerializer(Serializer):
 
     def get_tags(self, render: Render) -> list[str]:
         return tags_of(render)
+
+    @extend_schema_field(PartSerializer(many=True, allow_null=True))
+    def get_parts(self, render: Render) -> list[dict[str, Any]] | None:
+        return parts_of(render)
 
     @extend_schema_field(OutputSerializer(many=True))
     def get_outputs(self, render: Render) -> list[dict[str, str]]:
@@ -184,6 +214,7 @@ class CountsSerializer(Serializer):
     submitting = serializers.IntegerField()
     rendering = serializers.IntegerField()
     ingesting = serializers.IntegerField()
+    joining = serializers.IntegerField()
     ready = serializers.IntegerField()
     failed = serializers.IntegerField()
     cancelled = serializers.IntegerField()
@@ -255,6 +286,14 @@ class FullOfferSerializer(OfferSerializer):
     health = HealthSerializer()
 
 
+class PlannedPartSerializer(Serializer):
+    number = serializers.IntegerField(help_text="Counts from 1.")
+    from_ms = serializers.IntegerField()
+    to_ms = serializers.IntegerField()
+    kept = serializers.BooleanField(help_text="Made before, by this workspace: it costs nothing.")
+    ceiling = Money(help_text="The most that it is charged, whichever offer makes it.")
+
+
 class QuoteSerializer(Serializer):
     id = serializers.CharField(help_text="Send it as `quote` with a render: offers, prices and ceiling bind us.")
     model = serializers.CharField()
@@ -265,6 +304,11 @@ class QuoteSerializer(Serializer):
     ceiling = Money(help_text="The most that all takes are charged together, whichever offer makes them.")
     offers = OfferSerializer(many=True)
     webhook_url = serializers.CharField(help_text=WEBHOOK_ECHO)
+    parts = PlannedPartSerializer(
+        many=True,
+        allow_null=True,
+        help_text="Of a voice too long for any offer: how it would be split. Otherwise null.",
+    )
     expires_at = serializers.DateTimeField()
 
 

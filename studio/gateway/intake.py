@@ -26,7 +26,7 @@ from studio.gateway.models import GatewayRequest, RequestState
 from studio.gateway.status import renders_of
 from studio.gateway.stored_files import upload_of
 from studio.gateway.webhooks import create_webhooks
-from studio.media.voices.voices import MIN_MS
+from studio.media.voices.voices import MIN_MS, check_at_once
 from studio.models import RenderState, Upload, UploadKind
 from studio.pipeline.cancel import finish_cancelled, request_cancel
 from studio.pipeline.request import limits
@@ -100,6 +100,7 @@ def start_request(request_id: str) -> bool:
         return _refuse(row, GatewayError("worker", message=ORPHANED))
     try:
         portrait, voice = (_fetched(row, kind) for kind in UploadKind)
+        check_at_once(voice.duration_ms or 0)
     except DomainError as refusal:
         again = getattr(refusal, "retryable", False) and row.tries < MAX_TRIES
         if not again:

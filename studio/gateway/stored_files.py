@@ -24,7 +24,6 @@ from django.utils import timezone
 from avatarsite.temporary_files import temporary_file
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.gateway.models import GatewayFile
-from studio.media.voices import voices
 from studio.models import FileKind, StoredFile, Upload, UploadKind
 from studio.storage import ledger
 from studio.storage.types import CONTENT_TYPES
@@ -34,7 +33,7 @@ from studio.uploads.fetch import FileNotFetched, trimmed
 LIFE = timedelta(days=30)
 MAX_LIFE = timedelta(days=30)
 BEGUN_KEPT = timedelta(days=1)  # a place whose bytes have not come by then is given up
-MAX_BYTES = voices.MAX_BYTES
+MAX_BYTES = 120_000_000  # five minutes of 48 kHz stereo in 32 bits
 MAX_PARTS = 32  # clients send parts of 5 to 10 MB
 PART_BYTES = 16_000_000
 CHUNK = 1 << 20

@@ -31,7 +31,7 @@ from studio.media.voices.spoken import NotSpoken, Part, Span
 from studio.media.voices.voices import Voice
 
 PORTRAIT = Limits(cpu_seconds=10)
-VOICE = Limits(cpu_seconds=20)
+VOICE = Limits(cpu_seconds=90, wall_seconds=180)  # of up to an hour
 SPOKEN = Limits(cpu_seconds=300, wall_seconds=600, memory_mb=600, file_mb=500, lane=Lane.CONVERT)
 SAMPLES = Limits(cpu_seconds=240, wall_seconds=600, file_mb=4_000, lane=Lane.CONVERT)  # of up to an hour
 COPY = Limits(cpu_seconds=60, wall_seconds=240)

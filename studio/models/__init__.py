@@ -11,6 +11,7 @@ from studio.models.speech import Pronunciation, Speech, SpeechPart, SpeechState
 from studio.models.tags import Tag
 from studio.models.turns import Turn
 from studio.models.uploads import Upload, UploadKind, UploadSlot
+from studio.models.wholes import Part, Whole
 
 __all__ = [
     "Delivery",
@@ -21,6 +22,7 @@ __all__ = [
     "OfferDay",
     "OfferHealth",
     "Outcome",
+    "Part",
     "Project",
     "Pronunciation",
     "ProviderJob",
@@ -39,4 +41,5 @@ __all__ = [
     "UploadKind",
     "UploadSlot",
     "UsualRouting",
+    "Whole",
 ]

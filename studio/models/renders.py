@@ -28,22 +28,37 @@ class RenderState(models.TextChoices):
     SUBMITTING = "submitting", "Sending"
     RENDERING = "rendering", "Rendering"
     INGESTING = "ingesting", "Copying"
+    JOINING = "joining", "Joining"
     READY = "ready", "Ready"
     FAILED = "failed", "Failed"
     CANCELLED = "cancelled", "Cancelled"
 
 
 ENDED = (RenderState.READY, RenderState.FAILED, RenderState.CANCELLED)
-ALIVE = (RenderState.QUEUED, RenderState.SUBMITTING, RenderState.RENDERING, RenderState.INGESTING)
+ALIVE = (
+    RenderState.QUEUED,
+    RenderState.SUBMITTING,
+    RenderState.RENDERING,
+    RenderState.INGESTING,
+    RenderState.JOINING,
+)
 
 
 class RenderQuerySet(OwnedQuerySet["Render"]):
     def for_workspace(self, workspace: Workspace) -> Self:
-        """The videos that its people see: not what is in the bin."""
-        return super().for_workspace(workspace).filter(purge_at=None)
+        """The videos that its people see: not what is in the bin. A part of a long one is none: its whole is."""
+        return self.with_binned(workspace).filter(purge_at=None)
 
     def with_binned(self, workspace: Workspace) -> Self:
+        return self.with_parts(workspace).filter(whole=None)
+
+    def with_parts(self, workspace: Workspace) -> Self:
+        """All that is made for a workspace: binned videos and the parts of long ones as well."""
         return super().for_workspace(workspace)
+
+    def single(self) -> Self:
+        """Those that are made by one job: the parts of long videos, and videos that have none."""
+        return self.filter(parts_total=None)
 
 
 class RenderGroup(models.Model):
@@ -66,7 +81,11 @@ class RenderGroup(models.Model):
 
 
 class Render(DueRow):
-    """One video asked for: one hold, one charge. Only ``studio/pipeline/states.py`` writes ``state``."""
+    """One video asked for: one hold, one charge. Only ``studio/pipeline/states.py`` writes ``state``.
+
+    One that is too long for any offer is a *whole*: its parts are renders with a hold and a charge each, of which it
+    says the sum. Its own hold is of nothing, and its work is a row of ``Whole``.
+    """
 
     id = models.CharField(primary_key=True, max_length=LENGTH, default=render_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="renders")
@@ -85,6 +104,9 @@ class Render(DueRow):
     title = models.CharField(max_length=120)
     tags = models.ManyToManyField(Tag, blank=True, related_name="renders")
     take = models.PositiveSmallIntegerField("take number", null=True, blank=True)
+    # Of a part, the long video that it was asked for with; that one has the number of its parts.
+    whole = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
+    parts_total = models.PositiveSmallIntegerField("number of parts", null=True, blank=True)
 
     portrait = models.ForeignKey(Upload, models.PROTECT, related_name="+")
     voice = models.ForeignKey(Upload, models.PROTECT, related_name="+")
@@ -178,6 +200,10 @@ class Render(DueRow):
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def is_whole(self) -> bool:
+        return self.parts_total is not None
 
     @property
     def unconfirmed(self) -> bool:

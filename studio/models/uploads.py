@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 
@@ -19,6 +21,12 @@ def slot_id() -> str:
 class UploadKind(models.TextChoices):
     PORTRAIT = "portrait", "Portrait"
     VOICE = "voice", "Voice"
+
+
+class UploadQuerySet(OwnedQuerySet["Upload"]):
+    def for_workspace(self, workspace: Workspace) -> Self:
+        """What its people brought, without the sound that we cut out of a voice for a part of a long video."""
+        return super().for_workspace(workspace).filter(cut_from=None)
 
 
 class Upload(models.Model):
@@ -42,15 +50,19 @@ class Upload(models.Model):
     # What a voice says, where that is known, and when: [[start in ms, end in ms, sentence], ...] in order.
     script = models.TextField(blank=True)
     sentences = models.JSONField("times of the sentences", default=list, blank=True)
+    # The sound of a part of a long video: there while that part is made, and cut again for another try.
+    cut_from = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="+")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = OwnedQuerySet["Upload"].as_manager()
+    objects = UploadQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "kind", "-id"], name="upload_by_workspace")]
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "kind", "sha256"], name="upload_bytes_once"),
+            models.UniqueConstraint(
+                fields=["workspace", "kind", "sha256"], condition=models.Q(cut_from=None), name="upload_bytes_once"
+            ),
             models.CheckConstraint(
                 condition=models.Q(kind="portrait", width__isnull=False, height__isnull=False)
                 | models.Q(kind="voice", duration_ms__isnull=False),

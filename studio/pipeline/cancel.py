@@ -14,11 +14,12 @@ from avatarsite.workspaces.models import User
 from billing.money import usd_at_most
 from studio.models import JobStatus, Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
-from studio.models.renders import ENDED
+from studio.models.renders import ALIVE, ENDED
 from studio.pipeline.failures import OVERDUE, fail_render, release
+from studio.pipeline.long.tally import parts_of, tally_of
 from studio.pipeline.notify import file_notice
 from studio.pipeline.orders import handle_of
-from studio.pipeline.states import advance, note
+from studio.pipeline.states import advance, note, wake_whole
 from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import http, registry
 from studio.providers.types import CancelAnswer, ProviderError
@@ -52,6 +53,8 @@ def cancel_terms(render: Render) -> CancelTerms:
         return CancelTerms(possible=False, sentence=sentence, too_late=True)
     if render.cancel_requested_at:
         return CancelTerms(possible=False, sentence="It is being stopped.")
+    if render.is_whole:
+        return _terms_of_whole(render)
     if render.state == RenderState.QUEUED:
         return CancelTerms(possible=True, sentence=f"Nothing has been sent yet. All {held} that is held comes back.")
     if render.state == RenderState.INGESTING:
@@ -63,6 +66,18 @@ def cancel_terms(render: Render) -> CancelTerms:
     return CancelTerms(
         possible=True, sentence=f"{stopped} if it has finished by then, you get the video and pay for it."
     )
+
+
+def _terms_of_whole(render: Render) -> CancelTerms:
+    if render.state == RenderState.JOINING:
+        return CancelTerms(possible=False, sentence="All its parts are made; it will be here in a moment.")
+    held = usd_at_most(render.ceiling_micros)
+    if not parts_of(render).filter(jobs__isnull=False).exists():
+        return CancelTerms(possible=True, sentence=f"Nothing has been sent yet. All {held} that is held comes back.")
+    sentence = (
+        "Its parts are stopped, and what is held for them comes back. A part that is made by then is kept and paid."
+    )
+    return CancelTerms(possible=True, sentence=sentence)
 
 
 def is_stopping(render: Render) -> bool:
@@ -80,6 +95,8 @@ def can_stop(offer_id: str) -> bool:
 def request_cancel(render: Render, *, user: User | None) -> bool:
     """Stop the render, or pass the request on to its provider. False if that is not possible (any more)."""
     who = user.get_full_name() if user else "the server"
+    if render.is_whole:
+        return _cancel_whole(render, user, who)
     for _ in range(LOOKS):
         if not cancel_terms(render).possible:
             return False
@@ -90,6 +107,30 @@ def request_cancel(render: Render, *, user: User | None) -> bool:
         # It has moved on, perhaps back to the queue: what is possible is another question now.
         render.refresh_from_db()
     return False
+
+
+def _cancel_whole(whole: Render, user: User | None, who: str) -> bool:
+    """Stop its parts; it ends once the last of them has. If all are made by then, it is joined."""
+    if not cancel_terms(whole).possible:
+        return False
+    with transaction.atomic():
+        states = (RenderState.QUEUED, RenderState.RENDERING)
+        asked = Render.objects.filter(pk=whole.pk, state__in=states, cancel_requested_at=None)
+        if not asked.update(cancel_requested_at=timezone.now()):
+            return False
+        whole.refresh_from_db()
+        note(whole, f"cancel asked for by {who}")
+        wake_whole(whole.pk)
+    stop_parts(whole, user=user)
+    if not parts_of(whole).exclude(state=RenderState.CANCELLED).exists():
+        finish_cancelled(whole, reason=f"cancelled by {who}")
+    return True
+
+
+def stop_parts(whole: Render, *, user: User | None = None) -> None:
+    """Have those stopped that still can be; the others are made, kept and paid."""
+    for part in parts_of(whole).filter(state__in=ALIVE).select_related("hold").order_by("-pk"):
+        request_cancel(part, user=user)
 
 
 def _pass_on(render: Render, who: str) -> bool:
@@ -143,8 +184,15 @@ def end_stopped(render: Render) -> bool:
 
 
 def give_up(render: Render, *, code: str, message: str, reason: str) -> bool:
-    """Fail it and give its hold back, whoever has it. Where a provider does, it's asked to stop: it would cost us."""
+    """Fail it and give its hold back, whoever has it. Where a provider does, it's asked to stop: it would cost us.
+
+    Of a long video so do its parts that live; those that were made are kept, and the customer reads what they cost.
+    """
     with transaction.atomic():
+        if render.is_whole:
+            for part in parts_of(render).filter(state__in=ALIVE).select_related("hold"):
+                give_up(part, code=code, message=message, reason=reason)
+            message = f"{message} {tally_of(render)}"
         if not fail_render(render, code=code, message=message, reason=reason):
             return False
         for job in render.jobs.filter(outcome=Outcome.ACCEPTED, next_check_at__isnull=False):

@@ -24,8 +24,8 @@ SILENT_TRANSITIONS = frozenset(
 
 
 def record_event(render: Render, *, was: str = "") -> None:
-    """Record the render as the API would give it now; what is only between two states is no event."""
-    kind = KINDS.get(render.state)
+    """Record the render as the API would give it now; what is only between two states is no event, nor is a part's."""
+    kind = None if render.whole_id else KINDS.get(render.state)
     if kind and (was, render.state) not in SILENT_TRANSITIONS:
         events.record_event(
             render.workspace_id,

@@ -14,11 +14,12 @@ from avatarsite.queue import jobs
 from avatarsite.queue.due_rows import Clause, Kind
 from avatarsite.queue.sweeping import BATCH, each
 from billing.models import HoldState
-from studio.models import Delivery, DeliveryState, JobStatus, Outcome, ProviderJob, Render, RenderState
+from studio.models import Delivery, DeliveryState, JobStatus, Outcome, ProviderJob, Render, RenderState, Whole
 from studio.models.renders import ENDED
 from studio.pipeline.cancel import ASKED_TO_STOP, can_stop, give_up, job_in_flight
 from studio.pipeline.expire import delete_if_due
 from studio.pipeline.failures import OVERDUE, release
+from studio.pipeline.long.cut import drop_cuts
 from studio.pipeline.states import note
 from studio.pipeline.watch.rows import work_left
 
@@ -59,7 +60,7 @@ def _ask_to_stop(render: Render) -> bool:
 def _watch_again() -> int:
     """Renders that wait for a job which nobody watches. Our transactions make none; a repair by hand might."""
     watched = ProviderJob.objects.filter(render=OuterRef("pk"), next_check_at__isnull=False)
-    lost = Render.objects.filter(
+    lost = Render.objects.single().filter(
         ~Exists(watched), state=RenderState.RENDERING, state_since__lt=timezone.now() - SETTLED_LATE
     )
     return sum(each(lost[:BATCH], _watch_last_job, "Watching a video again"))
@@ -93,7 +94,7 @@ def _release_orphan(render: Render) -> None:
 
 
 def _of(*states: RenderState) -> QuerySet[Render]:
-    return Render.objects.filter(state__in=states)
+    return Render.objects.single().filter(state__in=states)
 
 
 def _to_cancel() -> QuerySet[Render]:
@@ -106,6 +107,7 @@ KINDS = (
     Kind("submit", partial(_of, RenderState.QUEUED, RenderState.SUBMITTING)),  # the watch claims them itself
     Kind("ingest", partial(_of, RenderState.INGESTING), task="studio.ingest", argument="render_id"),
     Kind("cancel", _to_cancel, at="cancel_requested_at", task="studio.cancel", argument="render_id"),
+    Kind("long_video", Whole.objects.all, task="studio.whole", argument="render_id"),
     Kind(
         "deliver",
         Delivery.objects.filter(state=DeliveryState.WAITING).all,
@@ -129,4 +131,9 @@ KINDS = (
         apart=True,
     ),
 )
-CLAUSES: dict[str, Clause] = {"unwatched": _watch_again, "watch": _nudge_watch, "orphan_holds": _release_orphans}
+CLAUSES: dict[str, Clause] = {
+    "unwatched": _watch_again,
+    "watch": _nudge_watch,
+    "orphan_holds": _release_orphans,
+    "cuts": drop_cuts,
+}

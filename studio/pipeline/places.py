@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet, Value, Window
+from django.db.models import Count, F, Q, QuerySet, Value, Window
 from django.db.models.functions import Left, RowNumber, StrIndex
 from django.utils import timezone
 
@@ -79,7 +79,7 @@ def take_turn(workspace_id: str, seller: str) -> None:
 
 def _sent() -> QuerySet[Render]:
     # Whoever lives has a deadline, and by that SQLite finds the index of them; else it would read all that ever were.
-    return Render.objects.filter(state__in=SENT, deadline_at__gt=NEVER)
+    return Render.objects.single().filter(state__in=SENT, deadline_at__gt=NEVER)
 
 
 def _taken() -> dict[Share, int]:
@@ -95,7 +95,9 @@ def _left(taken: Counter[Share]) -> dict[str, int]:
 
 def _first_of_each(due: QuerySet[Render], room: int) -> list[_Waiting]:
     """The oldest of each workspace at each provider, as many as could be sent now."""
-    place = Window(RowNumber(), partition_by=["seller", "workspace_id"], order_by="pk")
+    # A long video's parts are many: what else its workspace asks for goes before those that still wait.
+    turn = [F("whole").asc(nulls_first=True), F("pk").asc()]
+    place = Window(RowNumber(), partition_by=["seller", "workspace_id"], order_by=turn)
     rows = due.annotate(place=place).filter(place__lte=room).order_by("place", "pk")
     columns = rows.values_list("pk", "seller", "workspace_id", "place", "state")[:LOOKED_AT]
     return [

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from avatarsite.monitoring import logs
 from avatarsite.queue import jobs
 from studio.metrics import count_move
-from studio.models import Render, RenderEvent, RenderState
+from studio.models import Render, RenderEvent, RenderState, Whole
 from studio.models.renders import ALIVE
 from studio.pipeline.events import record_event
 
@@ -31,6 +32,15 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     S.FAILED: frozenset(),
     S.CANCELLED: frozenset(),
 }
+# Of a video of several parts: its voice is cut while it is queued, and it is rendering while one of its parts lives.
+WHOLE_TRANSITIONS: dict[str, frozenset[str]] = {
+    S.QUEUED: frozenset({S.RENDERING, S.FAILED, S.CANCELLED}),
+    S.RENDERING: frozenset({S.JOINING, S.FAILED, S.CANCELLED}),
+    S.JOINING: frozenset({S.READY, S.FAILED}),
+    S.READY: frozenset(),
+    S.FAILED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
 
 # How long each state may take before the sweep ends it and gives the money back. Long, because a provider that is
 # slow still delivers, and an unknown submit that is given up at once may yet be made, and cost us.
@@ -40,6 +50,12 @@ DEADLINES: dict[str, timedelta] = {
     S.SUBMITTING: timedelta(minutes=75),
     S.RENDERING: timedelta(hours=3),
     S.INGESTING: timedelta(hours=6),
+}
+# A whole that renders waits for its parts, which have deadlines of their own and end all together before it.
+WHOLE_DEADLINES: dict[str, timedelta] = {
+    S.QUEUED: timedelta(hours=6),
+    S.RENDERING: timedelta(hours=46),
+    S.JOINING: timedelta(hours=6),
 }
 # Longer than all states together, so that a hold never runs out under a render that lives.
 HOLD_LIFE = timedelta(hours=48)
@@ -56,16 +72,19 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
     same transaction. On success the instance is up to date.
     """
     was, since = render.state, render.state_since
-    if to not in TRANSITIONS[was]:
+    table, deadlines = (WHOLE_TRANSITIONS, WHOLE_DEADLINES) if render.is_whole else (TRANSITIONS, DEADLINES)
+    if to not in table[was]:
         raise IllegalTransition(f"{render.id} can't go from {was} to {to}.")
     now = timezone.now()
     fields: dict[str, Any] = {
         "state": to,
         "state_since": now,
-        "deadline_at": now + DEADLINES[to] if to in ALIVE else None,
-        "next_try_at": now if to in ALIVE else None,
+        "deadline_at": now + deadlines[to] if to in ALIVE else None,
+        # The work on a whole is a row of its own.
+        "next_try_at": now if to in ALIVE and not render.is_whole else None,
         "tries": 0,
         **({} if to in ALIVE else {"finished_at": now}),
+        **({"charge_micros": _charge_of_parts(render, to)} if render.is_whole and to not in ALIVE else {}),
         **also,
     }
     with transaction.atomic():
@@ -75,15 +94,30 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
         RenderEvent.objects.create(
             render=render, from_state=was, to_state=to, reason=reason, detail=detail or {}, at=now
         )
-        if to not in ALIVE and render.token_id:
+        if to not in ALIVE and render.whole_id:
+            wake_whole(render.whole_id)
+        elif to not in ALIVE and render.token_id:
             jobs.enqueue("studio.tell", render_id=render.pk)  # a program may wait for word of it
         for name, value in fields.items():
             setattr(render, name, value)
         record_event(render, was=was)
         with logs.about(render=render.pk, workspace=str(render.workspace_id)):
             logger.info("%s is %s", render.pk, render.state)
-        count_move(render, was=was, since=since, now=now)
+        if not render.is_whole:
+            count_move(render, was=was, since=since, now=now)
     return True
+
+
+def _charge_of_parts(whole: Render, to: RenderState) -> int | None:
+    """What was charged for those that were made for it; nothing was if it ends without a video and without any."""
+    paid = Render.objects.filter(uses__whole=whole, uses__kept=False).aggregate(sum=Sum("charge_micros", default=0))
+    return int(paid["sum"]) or (0 if to == RenderState.READY else None)
+
+
+def wake_whole(whole_id: str) -> None:
+    """One of its parts has ended, or somebody wants it to: it is looked at now."""
+    Whole.objects.filter(pk=whole_id).update(next_try_at=timezone.now(), tries=0)
+    jobs.enqueue("studio.whole", render_id=whole_id)
 
 
 def try_again(render: Render, *, after: timedelta, reason: str, detail: dict[str, Any] | None = None) -> None:

@@ -48,6 +48,7 @@ BADGES: dict[str, tuple[str, str, bool]] = {
     RenderState.SUBMITTING: ("turn", "busy", True),
     RenderState.RENDERING: ("turn", "busy", True),
     RenderState.INGESTING: ("turn", "busy", True),
+    RenderState.JOINING: ("turn", "busy", True),
     RenderState.READY: ("check", "good", False),
     RenderState.FAILED: ("alert", "bad", False),
     RenderState.CANCELLED: ("stop", "", False),

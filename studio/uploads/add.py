@@ -14,6 +14,7 @@ from typing import Any
 
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from avatarsite.temporary_files import temporary_file
 from avatarsite.web.places import JUDGING, Place
@@ -193,7 +194,7 @@ def _check_kind(upload: Upload, kind: UploadKind) -> None:
 
 def _check_unused(upload: Upload) -> None:
     code = Refusal.PORTRAIT_IN_USE if upload.kind == UploadKind.PORTRAIT else Refusal.VOICE_IN_USE
-    used = Render.objects.filter(portrait=upload) | Render.objects.filter(voice=upload)
+    used = Render.objects.filter(Q(portrait=upload) | Q(voice=upload), whole=None)
     videos = used.count()
     if videos:
         count = "a video" if videos == 1 else f"{videos} videos"

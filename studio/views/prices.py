@@ -14,6 +14,7 @@ from billing.money import charge_micros
 from studio.forms import known_routing
 from studio.models import Upload
 from studio.pipeline.inputs import changes_when_sent
+from studio.pipeline.long.plan import quote_video
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.quote import Quote, QuoteLine, is_pinned, quote_render
 from studio.providers.registry import MODELS, Model
@@ -124,8 +125,10 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     routing = known_routing(found.slug, routing)
     quote, quote_id, takes = None, "", options["takes"]
     if voice:
-        voice_ms, moves = voice.duration_ms or 0, may_move(routing, fallback=fallback)
-        quote = quote_render(model=found.slug, voice_ms=voice_ms, routing=routing, fallback=moves, options=options)
+        moves = may_move(routing, fallback=fallback)
+        quote = quote_video(
+            model=found.slug, voice=voice, portrait=portrait, routing=routing, fallback=moves, options=options
+        )
         quote_id, _ = sign_quote(workspace, agreed_of(quote, routing=routing, fallback=moves, takes=takes))
     return PricePanel(
         model=found,

@@ -13,7 +13,7 @@ ACCEPTS = {
 }
 LIMITS = {
     UploadKind.PORTRAIT: "JPEG, PNG, WebP, GIF, AVIF or HEIC. At least 300 pixels on each side.",
-    UploadKind.VOICE: "MP3, WAV, M4A, AAC, OGG or FLAC. From 2 seconds to 5 minutes.",
+    UploadKind.VOICE: "MP3, WAV, M4A, AAC, OGG or FLAC. From 2 seconds to an hour.",
 }
 
 

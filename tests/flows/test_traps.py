@@ -134,7 +134,7 @@ def test_trap_16_the_file_is_ours_when_the_provider_has_deleted_his(
 
 
 def test_trap_17_a_voice_that_is_too_long_is_refused_and_not_cut(studio: Studio) -> None:
-    studio.voice.duration_ms = 3_600_000
+    studio.voice.duration_ms = 3_600_001
     with pytest.raises(RequestRefused) as refusal:
         ask(studio, model=MODELS["runware"], offer=OFFERS["runware"])
     assert (refusal.value.field, refusal.value.code) == ("voice", "voice_too_long")

@@ -24,7 +24,7 @@ DOCUMENTATION = "https://docs.fal.ai/errors/#"
 LOCKED = "User is locked. Reason: {}"
 FIELDS = {"portrait": "image_url", "voice": "audio_url", "prompt": "prompt"}
 CONTEXTS: dict[str, dict[str, Any]] = {
-    "audio_duration_too_long": {"max_duration": voices.MAX_MS // 1000},
+    "audio_duration_too_long": {"max_duration": voices.MAX_AT_ONCE_MS // 1000},
     "audio_duration_too_short": {"min_duration": voices.MIN_MS // 1000},
     "image_too_small": {"min_height": MIN_SIDE, "min_width": MIN_SIDE},
 }

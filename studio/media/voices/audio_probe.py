@@ -19,9 +19,9 @@ from studio.media.voices.waveform import Waveform, samples_of
 __all__ = ["AGAIN", "COUNT_SECONDS", "DEMUXERS", "EXPORT", "Heard", "listen"]
 
 CODECS = frozenset({"mp3", "aac", "alac", "vorbis", "opus", "flac"})
-DECODE_SECONDS = 360  # of sound; what is beyond is counted by its packets, without decoding
-COUNT_SECONDS = 3600
-WORK_SECONDS = 20.0  # of our time
+DECODE_SECONDS = 3_660  # of sound; what is beyond is counted by its packets, without decoding
+COUNT_SECONDS = 7_200
+WORK_SECONDS = 80.0  # of our time
 MIN_RATE, MAX_RATE = 4_000, 384_000
 MAX_CHANNELS = 16
 # How much may be missing of a WAV: some programs count their own header, or whole blocks.

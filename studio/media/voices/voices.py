@@ -17,9 +17,10 @@ from studio.media.voices.waveform import NotNumbers
 
 logger = logging.getLogger(__name__)
 
-MAX_BYTES = 120_000_000  # five minutes of 48 kHz stereo in 32 bits
+MAX_BYTES = 700_000_000  # an hour of 48 kHz stereo in 16 bits
 MIN_MS = 2_000
-MAX_MS = 300_000
+MAX_MS = 3_600_000
+MAX_AT_ONCE_MS = 300_000  # what providers take; a longer one is split
 SILENCE_DB = -50  # a voice whose loudest moment is under this is a microphone that was off
 PEAKS = 200
 # From where on a file that was cut off is told by its own count, and not by its last sound.
@@ -94,7 +95,7 @@ def check_bytes(size: int) -> None:
 
 
 def check_length(duration_ms: int) -> None:
-    """What every provider refuses: under 2 s and over 300 s."""
+    """What can't be made of any voice: under 2 s is refused by every provider, and over an hour by us."""
     if duration_ms < MIN_MS:
         found = f"The voice is {_seconds(duration_ms)}; the least is {_seconds(MIN_MS)}."
         raise UploadRefused(Refusal.VOICE_TOO_SHORT, found, "Record or choose a longer one.")
@@ -102,6 +103,13 @@ def check_length(duration_ms: int) -> None:
         endless = duration_ms > COUNT_SECONDS * 1000
         length = f"longer than {COUNT_SECONDS} s" if endless else _seconds(duration_ms)
         found = f"The voice is {length}; the limit is {_seconds(MAX_MS)}."
+        raise UploadRefused(Refusal.VOICE_TOO_LONG, found, "Trim it or split it.")
+
+
+def check_at_once(duration_ms: int) -> None:
+    """For whoever speaks a protocol in which a video has no parts. Raises UploadRefused."""
+    if duration_ms > MAX_AT_ONCE_MS:
+        found = f"The voice is {_seconds(duration_ms)}; the limit is {_seconds(MAX_AT_ONCE_MS)}."
         raise UploadRefused(Refusal.VOICE_TOO_LONG, found, "Trim it or split it.")
 
 

@@ -42,10 +42,11 @@ def put_on(offer: str) -> bool:
 
 def what_waits(offer: str) -> str:
     """A sentence for whoever is about to take it off sale."""
-    waiting = Render.objects.filter(offer=offer, state=RenderState.QUEUED)
+    waiting = Render.objects.single().filter(offer=offer, state=RenderState.QUEUED)
     count = waiting.count()
     movable = waiting.exclude(fallbacks=[]).count()
-    running = Render.objects.filter(offer=offer, state__in=(RenderState.SUBMITTING, RenderState.RENDERING)).count()
+    sent = (RenderState.SUBMITTING, RenderState.RENDERING)
+    running = Render.objects.single().filter(offer=offer, state__in=sent).count()
     return (
         f"{running} at the provider go on. Of {count} that wait to be sent, {movable} go to their next offer; "
         f"{count - movable} wait for this one until their deadline, and cost nothing if it passes."

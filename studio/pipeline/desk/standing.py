@@ -46,7 +46,8 @@ def waiting_offers() -> Waiting:
 
 
 def in_flight() -> list[InFlight]:
-    # Whatever lives has a deadline, and its index knows no others.
-    living = Render.objects.filter(deadline_at__isnull=False).values("state")
+    # Whatever lives has a deadline, and its index knows no others. A long video's parts count, and it when it's joined.
+    counted = Q(parts_total=None) | Q(state=RenderState.JOINING)
+    living = Render.objects.filter(counted, deadline_at__isnull=False).values("state")
     found: dict[str, Any] = {row["state"]: row for row in living.annotate(count=Count("pk"), oldest=Min("state_since"))}
     return [InFlight(state, row["count"], row["oldest"]) for state in ALIVE if (row := found.get(state, NOTHING))]

@@ -37,7 +37,7 @@ def ask_now(render: Render) -> Told:
 
 def why_not_ask(render: Render) -> str:
     """Why there is nothing to ask, or ""."""
-    asked = render.state in (RenderState.RENDERING, RenderState.SUBMITTING)
+    asked = render.state in (RenderState.RENDERING, RenderState.SUBMITTING) and not render.is_whole
     return "" if asked else f"No provider has it: it is {render.get_state_display().lower()}."
 
 

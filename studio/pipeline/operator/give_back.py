@@ -15,9 +15,11 @@ from billing.errors import CannotReverse
 from billing.models import Transfer, TransferKind
 from billing.money import usd
 from billing.usage import metering
-from studio.models import Render, RenderState
+from studio.models import Render
+from studio.models.renders import ENDED
 from studio.pipeline import states
 from studio.pipeline.desk import offer_days
+from studio.pipeline.long.tally import parts_of
 
 KIND = "charge_returned"
 
@@ -29,19 +31,30 @@ def give_charge_back(render: Render, *, reason: str, actor: User | None) -> bool
     a mail to those who manage the balance. Raises CannotReverse when all of the charge was reversed by hand.
     """
     with transaction.atomic():
-        charged = Render.objects.filter(pk=render.pk, state=RenderState.READY, returned_at=None, charge_micros__gt=0)
+        if render.whole_id:
+            return False
+        charged = Render.objects.filter(pk=render.pk, state__in=ENDED, returned_at=None, charge_micros__gt=0)
         won = charged.update(
             returned_micros=F("charge_micros"), returned_at=timezone.now(), returned_reason=reason.strip()
         )
         if not won:
             return False
-        if not metering.reverse_charge(render.hold, reason=f"Given back: {reason.strip()}", actor=actor):
-            raise CannotReverse(f"The charge of {render.pk} was given back before; run manage.py verify_ledger.")
+        # Of a long video each of its parts once; those that it kept from another were paid for there.
+        for one in parts_of(render).filter(charge_micros__gt=0) if render.is_whole else [render]:
+            _give_one_back(one, reason, actor)
         states.note(render, f"the charge was given back: {reason.strip()}")
-        offer_days.count_again(render.hold.usage.created_at.date())
         render.refresh_from_db()
         _owe_mail(render)
     return True
+
+
+def _give_one_back(render: Render, reason: str, actor: User | None) -> None:
+    """The one charge that there is for it; of a part its row says so, as that of its whole does."""
+    part = Render.objects.filter(pk=render.pk, whole__isnull=False)
+    part.update(returned_micros=F("charge_micros"), returned_at=timezone.now(), returned_reason=reason.strip())
+    if not metering.reverse_charge(render.hold, reason=f"Given back: {reason.strip()}", actor=actor):
+        raise CannotReverse(f"The charge of {render.pk} was given back before; run manage.py verify_ledger.")
+    offer_days.count_again(render.hold.usage.created_at.date())
 
 
 def _owe_mail(render: Render) -> None:
@@ -57,11 +70,14 @@ def _owe_mail(render: Render) -> None:
 
 def terms_of(render: Render) -> str:
     """What giving the charge back would do, as a sentence for the operator."""
+    if render.whole_id:
+        return "it is a part; the charge of its whole can be given back."
     if render.returned_at:
         return f"its charge was given back on {render.returned_at:%-d %B %Y}."
     if not render.paid_micros:
         return "nothing was charged for it."
-    charges = Transfer.objects.filter(hold=render.hold_id, kind=TransferKind.SETTLE, reversals=None)
+    holds = parts_of(render).values("hold") if render.is_whole else [render.hold_id]
+    charges = Transfer.objects.filter(hold__in=holds, kind=TransferKind.SETTLE, reversals=None)
     left = list(charges.select_related("lot"))
     if not left:
         return "its charge was reversed by hand; nothing is left of it."

@@ -39,6 +39,10 @@ def why_not_move(render: Render) -> str:
     """Why it can't be sent elsewhere in the state that it is in, or ""."""
     if render.ended:
         return "It has ended."
+    if render.is_whole:
+        return "It is made in parts; those are sent, each by itself."
+    if render.whole_id and render.state == RenderState.QUEUED and render.next_try_at is None:
+        return "Its sound has not been cut yet."
     if render.cancel_requested_at:
         return "Its customer has asked to stop it."
     if render.state == RenderState.SUBMITTING:

@@ -14,11 +14,15 @@ from avatarsite.workspaces.models import User, Workspace
 from billing.money import usd
 from studio.errors import RequestRefused
 from studio.models import Render, RenderGroup, RenderState
+from studio.models.renders import ALIVE
+from studio.pipeline.long.plan import Plan, needs_parts
+from studio.pipeline.long.write import write_whole
 from studio.pipeline.request import limits
 from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, validate
-from studio.pipeline.request.take import price_request, write_render
+from studio.pipeline.request.take import price_request
 from studio.pipeline.request.titles import title_for
+from studio.pipeline.request.write import write_render
 
 MAX_ITEMS = 1_000
 
@@ -65,8 +69,7 @@ class BatchStatus:
 
     @property
     def ended(self) -> bool:
-        alive = (RenderState.QUEUED, RenderState.SUBMITTING, RenderState.RENDERING, RenderState.INGESTING)
-        return not any(self.states[state] for state in alive)
+        return not any(self.states[state] for state in ALIVE)
 
 
 def price_batch(requests: Sequence[RenderRequest]) -> list[Priced]:
@@ -109,8 +112,16 @@ def request_batch(
         limits.admit(workspace, requests[0].token if requests else None, [one.quote for one in priced])
         group = RenderGroup.objects.create(workspace=workspace, is_batch=True)
         for one in priced:
-            write_render(one.request, dict(one.options), one.quote, user, None, group)
+            _write(one, user, group)
     return group
+
+
+def _write(one: Priced, user: User | None, group: RenderGroup) -> None:
+    options = dict(one.options)
+    if isinstance(one.quote, Plan):
+        write_whole(one.request, options, one.quote, user, None, group)
+    else:
+        write_render(one.request, options, one.quote, user, None, group)
 
 
 def batches_of(workspace: Workspace) -> QuerySet[RenderGroup]:
@@ -145,6 +156,8 @@ def _priced(request: RenderRequest, quotes: dict[Any, Quote]) -> Priced:
         *(request.model, request.voice.duration_ms, request.offer, request.routing, request.fallback, request.terms),
         options["content_check"],
     )
+    if needs_parts(request.model, request.voice.duration_ms or 0):
+        same = (*same, request.portrait.pk, request.voice.pk, request.prompt, options["output_quality"])
     if same not in quotes:
         quotes[same] = price_request(request, options)
     title = request.title.strip() or title_for(request.portrait, request.voice)

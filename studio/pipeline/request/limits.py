@@ -68,7 +68,7 @@ def _is_free(quote: Quote) -> bool:
 def _check_waiting(workspace: Workspace, parties: Sequence[Party], drafts: int) -> None:
     waiting = (RenderState.QUEUED, RenderState.SUBMITTING)
     # That something is to be tried is what lets SQLite use the index of those that live.
-    rows = Render.objects.for_workspace(workspace).filter(
+    rows = Render.objects.with_parts(workspace).filter(
         next_try_at__isnull=False, state__in=waiting, offer__startswith=DRAFTS
     )
     found = rows.aggregate(**{party.word: Count("pk", filter=party.rows) for party in parties})
@@ -90,7 +90,7 @@ def _check_free(workspace: Workspace, parties: Sequence[Party], free_ms: int) ->
     today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     # What was taken back before it was begun has cost nobody anything.
     begun = ~Q(state=RenderState.CANCELLED) | Exists(ProviderJob.objects.filter(render=OuterRef("pk")))
-    rows = Render.objects.with_binned(workspace).filter(begun, ceiling_micros=0, created_at__gte=today)
+    rows = Render.objects.with_parts(workspace).single().filter(begun, ceiling_micros=0, created_at__gte=today)
     found = rows.aggregate(**{party.word: Sum("ceiling_ms", filter=party.rows, default=0) for party in parties})
     for party in parties:
         most = settings.FREE_SECONDS_A_DAY[party.word]

@@ -8,27 +8,21 @@ from hashlib import sha256
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
-from avatarsite.monitoring import logs
-from avatarsite.queue import jobs
 from avatarsite.workspaces.models import ApiToken, User
 from billing.budgets.notices import note_refusal
 from billing.holds import holds
 from studio.errors import RequestRefused
-from studio.metrics import count_request
-from studio.models import Render, RenderEvent, RenderGroup, RenderState
-from studio.models.renders import render_id
-from studio.pipeline.events import record_event
+from studio.models import Render, RenderGroup
+from studio.pipeline.long.plan import Plan, quote_video, refuse_takes
+from studio.pipeline.long.write import write_whole
 from studio.pipeline.request import limits
 from studio.pipeline.request.options import DEFAULTS
-from studio.pipeline.request.quote import Quote, quote_render
+from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, validate
-from studio.pipeline.request.scopes import scopes_of
 from studio.pipeline.request.titles import title_for
-from studio.pipeline.states import DEADLINES, HOLD_LIFE
+from studio.pipeline.request.write import write_render
 from studio.representation import tags_of
-from studio.videos.tags import set_tags
 
 
 def take(request: RenderRequest, *, user: User | None, idempotency_key: str | None = None) -> list[Render]:
@@ -67,6 +61,8 @@ def retry_render(
     render: Render, *, user: User | None, idempotency_key: str | None = None, token: ApiToken | None = None
 ) -> Render:
     """Ask again for what an ended render asked for: a new render with a hold of its own, at today's price."""
+    if render.whole_id:
+        raise RequestRefused("render", "is_a_part", "This is a part of a longer video.", "Ask for that one again.")
     if not render.ended:
         raise RequestRefused("render", "still_running", "This video is still being made.", "Wait for it or cancel it.")
     request = RenderRequest(
@@ -123,9 +119,11 @@ def _known(request: RenderRequest, key: str) -> list[Render] | None:
 
 def price_request(request: RenderRequest, options: Mapping[str, Any]) -> Quote:
     """The quote that binds, of one take. Raises RequestRefused when nobody can make it, or not for what is allowed."""
-    quote = quote_render(
+    quote = quote_video(
+        voice=request.voice,
+        portrait=request.portrait,
         model=request.model,
-        voice_ms=request.voice.duration_ms or 0,
+        prompt=request.prompt,
         offer=request.offer,
         routing=request.routing,
         fallback=request.fallback,
@@ -133,6 +131,8 @@ def price_request(request: RenderRequest, options: Mapping[str, Any]) -> Quote:
         test=request.test,
         terms=request.terms,
     )
+    if isinstance(quote, Plan):
+        refuse_takes(options)
     return _affordable(request, quote, options["takes"])
 
 
@@ -154,6 +154,8 @@ def _affordable(request: RenderRequest, quote: Quote, takes: int) -> Quote:
         )
     if most is None:
         return quote
+    if isinstance(quote, Plan):
+        return quote.within(most)
     return replace(quote, chain=[line for line in quote.chain if line.ceiling_micros * takes <= most])
 
 
@@ -164,6 +166,8 @@ def _write_all(
     takes = options["takes"]
     limits.admit(request.workspace, request.token, [quote] * takes)
     title = request.title.strip() or title_for(request.portrait, request.voice)
+    if isinstance(quote, Plan):
+        return [write_whole(replace(request, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
     if takes == 1:
         return [write_render(replace(request, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
     group = RenderGroup.objects.create(workspace=request.workspace)
@@ -174,67 +178,3 @@ def _write_all(
         key = take_key(idempotency_key, number) if idempotency_key else None
         renders.append(write_render(named, each, quote, user, key, group, number))
     return renders
-
-
-def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was found out about it
-    request: RenderRequest,
-    options: dict[str, Any],
-    quote: Quote,
-    user: User | None,
-    idempotency_key: str | None,
-    group: RenderGroup | None = None,
-    take: int | None = None,
-) -> Render:
-    """The hold, the render, its first event and its place in the queue, within the caller's transaction."""
-    first, *others = quote.chain
-    assert first.price is not None  # noqa: S101 -- a line without a price is never chosen
-    now = timezone.now()
-    render = Render(
-        id=render_id(),
-        workspace=request.workspace,
-        project=request.project,
-        requested_by=user,
-        idempotency_key=idempotency_key,
-        group=group,
-        take=take,
-        title=request.title,
-        portrait=request.portrait,
-        voice=request.voice,
-        model=request.model,
-        offer=first.offer,
-        routing=request.offer or request.routing,
-        fallback=request.fallback,
-        token=request.token,
-        notify=request.mails,
-        test=request.test,
-        reference=request.reference,
-        metadata=dict(request.metadata),
-        webhook_url=request.webhook_url,
-        why=quote.why,
-        fallbacks=[{"offer": line.offer, "price": line.price.pk} for line in others if line.price],
-        prompt=request.prompt.strip(),
-        options=options,
-        price=first.price,
-        ceiling_ms=quote.ceiling_ms,
-        ceiling_micros=quote.ceiling_micros,
-        state_since=now,
-        deadline_at=now + DEADLINES[RenderState.QUEUED],
-        next_try_at=now,
-    )
-    render.hold = holds.place_hold(
-        request.workspace,
-        quote.ceiling_micros,
-        key=f"render:{render.pk}:hold",
-        subject=f"render:{render.pk}",
-        deadline_at=now + HOLD_LIFE,
-        budgets=scopes_of(request.project, user, request.token),
-    )
-    render.save(force_insert=True)
-    if request.tags:
-        set_tags(render, request.tags)
-    RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=now)
-    record_event(render)
-    jobs.enqueue("studio.watch")
-    count_request(render)
-    logs.is_about(render=render.pk)
-    return render

@@ -184,7 +184,7 @@ def test_a_pair_of_a_portrait_and_a_voice_is_fine(workspace: Workspace, media: P
 def test_a_pair_is_checked_by_todays_limits(workspace: Workspace) -> None:
     portrait = Upload(workspace=workspace, kind="portrait", name="face.jpg", width=512, height=512)
     voice = Upload(workspace=workspace, kind="voice", name="hello.mp3", duration_ms=5000)
-    long_one = Upload(workspace=workspace, kind="voice", name="long.mp3", duration_ms=301_000)
+    long_one = Upload(workspace=workspace, kind="voice", name="long.mp3", duration_ms=3_601_000)
     small = Upload(workspace=workspace, kind="portrait", name="small.jpg", width=200, height=512)
     foreign = Upload(workspace=other_workspace(), kind="voice", name="theirs.mp3", duration_ms=5000)
     expected = [
@@ -195,7 +195,7 @@ def test_a_pair_is_checked_by_todays_limits(workspace: Workspace) -> None:
             long_one,
             "voice",
             "voice_too_long",
-            "The voice is 301 s; the limit is 300 s. Trim it or split it.",
+            "The voice is 3601 s; the limit is 3600 s. Trim it or split it.",
         ),
         (
             small,

@@ -1,0 +1,112 @@
+"""Joining of the parts of a long video into one file, with the voice's own sound, stored like any video."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import default_storage
+
+from avatarsite.temporary_files import temporary_folder
+from studio.media import judge
+from studio.media.video.transcode import ConversionFailed, conversion_of
+from studio.media.video.videos import UnreadableVideo, VideoFacts, sha256_of
+from studio.models import FileKind, Render, Whole
+from studio.pipeline import states
+from studio.pipeline.long.settle import settle_whole
+from studio.storage import ledger
+
+LEASE = timedelta(seconds=180)  # renewed while a part is copied, and while they are joined and converted
+RENEW_SECONDS = 30.0
+MAX_DRIFT_MS = 250  # of a conversion; what we join ourselves is as long as the voice, to the frame
+
+
+class JoinFailed(Exception):
+    """This try is no good; another may be."""
+
+
+def join_parts(work: Whole) -> bool:
+    """Join them, store the file and settle the whole. False if somebody else was first."""
+    with temporary_folder("join-") as folder:
+        try:
+            made, seams = _joined(work, folder)
+        except (UnreadableVideo, ConversionFailed) as error:
+            raise JoinFailed(str(error)) from error
+        return settle_whole(work, seams=seams, **made)
+
+
+def _joined(work: Whole, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The columns of the stored file, and what was found at its seams."""
+    whole, renew = work.render, _renewing(work)
+    parts = list(whole.parts.select_related("render"))
+    files = [_fetched(part.render.video, folder / f"part{part.number}.mp4", renew) for part in parts]
+    voice = _fetched(whole.voice.file, folder / f"voice{Path(whole.voice.file.name or '').suffix}", renew)
+    path = folder / "joined.mp4"
+    stretches = [(part.begin, part.end) for part in parts]
+    seams = judge.join(files, stretches, voice, path, owner=whole.workspace_id, progress=renew)
+    for file in files:
+        file.unlink()
+    path, facts, picture = _as_asked_for(whole, path, renew)
+    return _stored(work, path, facts, picture), seams
+
+
+def _fetched(file: Any, target: Path, renew: Callable[[object], None]) -> Path:
+    with default_storage.open(file.name, "rb") as stored, target.open("wb") as copy:
+        shutil.copyfileobj(stored, copy, 1 << 20)
+    renew(target)
+    return target
+
+
+def _as_asked_for(whole: Render, joined: Path, renew: Callable[[object], None]) -> tuple[Path, VideoFacts, bytes]:
+    probe = judge.video(joined, owner=whole.workspace_id)
+    facts = probe.facts(joined.stat().st_size, sha256_of(joined))
+    # Its quality is that of its parts, which are as asked for.
+    conversion = conversion_of(
+        joined, facts, output_format=whole.options.get("output_format", "mp4"), output_quality=95, has_quality=True
+    )
+    if conversion is None:
+        return joined, facts, probe.poster
+    path = joined.with_name(f"converted.{conversion.output_format}")
+    judge.convert(joined, path, conversion, owner=whole.workspace_id, progress=renew)
+    again = judge.video(path, owner=whole.workspace_id)
+    converted = again.facts(path.stat().st_size, sha256_of(path))
+    if not converted.has_audio or abs(converted.duration_ms - facts.duration_ms) > MAX_DRIFT_MS:
+        raise ConversionFailed(f"The conversion made {converted.duration_ms} ms of {facts.duration_ms} ms.")
+    states.note(whole, "converted by us", detail={"conversion": conversion.sentence})
+    return path, converted, again.poster
+
+
+def _stored(work: Whole, path: Path, facts: VideoFacts, picture: bytes) -> dict[str, Any]:
+    whole = work.render
+    # The names derive from the render's id, so a repeat writes the same files again.
+    base = f"w/{whole.workspace_id}/renders/{whole.pk}"
+    with path.open("rb") as video:
+        name = ledger.store(whole.workspace, f"{base}/video{path.suffix}", File(video, path.name), FileKind.VIDEO)
+    poster = ledger.store(whole.workspace, f"{base}/poster.jpg", ContentFile(picture), FileKind.POSTER)
+    return {
+        "video": name,
+        "poster": poster,
+        "video_bytes": facts.bytes,
+        "video_sha256": facts.sha256,
+        "measured_ms": facts.duration_ms,
+        "width": facts.width,
+        "height": facts.height,
+    }
+
+
+def _renewing(work: Whole) -> Callable[[object], None]:
+    renewed = time.monotonic()
+
+    def renew(_done: object) -> None:
+        nonlocal renewed
+        if time.monotonic() - renewed > RENEW_SECONDS:
+            renewed = time.monotonic()
+            if not work.put_off(LEASE):
+                raise JoinFailed("Somebody else has taken the joining over.")
+
+    return renew

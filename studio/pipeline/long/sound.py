@@ -1,0 +1,77 @@
+"""The stretches of a long voice: found once by listening to it, and kept with the upload."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import transaction
+
+from avatarsite.temporary_files import temporary_folder
+from studio.media import judge
+from studio.models import Upload
+
+MIN_PART_MS, MAX_PART_MS = 30_000, 120_000
+# Where an upload's details keep what was found, and by which limits.
+DETAILS_KEY = "stretches"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From one sample of the voice to another; ``sha256`` is of its decoded sound."""
+
+    begin: int
+    end: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A voice in stretches that follow each other without a gap; ``rate`` is samples a second."""
+
+    rate: int
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def samples(self) -> int:
+        return self.stretches[-1].end
+
+    def ms(self, stretch: Stretch) -> int:
+        """Rounded up, so that no price is of less than is sent."""
+        return -(-(stretch.end - stretch.begin) * 1000 // self.rate)
+
+
+def sound_of(voice: Upload) -> Sound:
+    """The stretches of a voice; it is listened to at the first call. Raises UploadRefused for one that can't be split.
+
+    That takes seconds for an hour of sound, so whoever begins a transaction asks before it.
+    """
+    limits = [MIN_PART_MS, MAX_PART_MS]
+    kept = voice.details.get(DETAILS_KEY)
+    if not kept or kept["limits"] != limits or kept["script"] != len(voice.sentences):
+        kept = {"limits": limits, "script": len(voice.sentences), **_listened(voice)}
+        with transaction.atomic():
+            row = Upload.objects.select_for_update().get(pk=voice.pk)
+            row.details[DETAILS_KEY] = kept
+            row.save(update_fields=["details"])
+        voice.details[DETAILS_KEY] = kept
+    return Sound(kept["rate"], tuple(Stretch(*stretch) for stretch in kept["stretches"]))
+
+
+def _listened(voice: Upload) -> dict[str, object]:
+    with on_disk(voice) as path:
+        found = judge.split(path, voice.sentences, MIN_PART_MS, MAX_PART_MS, owner=voice.workspace_id)
+    return {"rate": found.rate, "stretches": [[one.begin, one.end, one.sha256] for one in found.stretches]}
+
+
+@contextmanager
+def on_disk(voice: Upload) -> Iterator[Path]:
+    """A copy of the stored file beside which there is room."""
+    with temporary_folder("voice-") as folder:
+        path = folder / f"voice{Path(voice.file.name or '').suffix}"
+        with voice.file.open("rb") as stored, path.open("wb") as copy:
+            shutil.copyfileobj(stored, copy, 1 << 20)
+        yield path
