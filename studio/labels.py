@@ -28,7 +28,7 @@ def register_studio_names() -> None:
 
 def renders(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
     """A part is called after its whole, which is where it is shown."""
-    wanted = Render.objects.with_parts(workspace).filter(pk__in=ids)
+    wanted = Render.objects.with_parts(workspace).filter(pk__in=ids, purge_at=None, whole__purge_at=None)
     found = {}
     for pk, title, whole, name in wanted.values_list("pk", "title", "whole", "whole__title"):
         found[pk] = Named(name or title, reverse("video", args=[workspace.slug, whole or pk]))

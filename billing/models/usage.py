@@ -21,6 +21,8 @@ class Usage(models.Model):
     offer = models.CharField(max_length=OFFER_LENGTH)
     price = models.ForeignKey(Price, models.PROTECT, related_name="usage", db_index=False)
     hold = models.OneToOneField(Hold, models.PROTECT, related_name="usage")
+    # 0 for what is more of a video that another usage counts: the parts of a long one.
+    videos = models.PositiveSmallIntegerField("counts as videos", default=1)
     measured_ms = models.PositiveBigIntegerField("measured length (ms)")
     reported_ms = models.PositiveBigIntegerField("reported length (ms)", null=True, blank=True)
     reported_cost_micros = models.BigIntegerField("reported cost (micros)", null=True, blank=True)

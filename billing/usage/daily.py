@@ -24,7 +24,15 @@ def count(usage: Usage, hold: Hold, at: datetime) -> None:
     values: list[object] = []
     # Always in this order, so that two charges at once never wait for each other in a circle.
     for dimension, name in zip(DIMENSIONS, names, strict=True):
-        values += [usage.workspace_id, sql.day(day), dimension, name, 1, usage.measured_ms, usage.amount_micros]
+        values += [
+            usage.workspace_id,
+            sql.day(day),
+            dimension,
+            name,
+            usage.videos,
+            usage.measured_ms,
+            usage.amount_micros,
+        ]
     sql.change(_COUNT, values)
 
 
@@ -33,7 +41,7 @@ _COUNT = f"""
 INSERT INTO billing_usageday (workspace_id, day, dimension, name, videos, measured_ms, amount_micros)
 VALUES {_ROWS}
 ON CONFLICT (workspace_id, day, dimension, name) DO UPDATE SET
-    videos = billing_usageday.videos + 1,
+    videos = billing_usageday.videos + excluded.videos,
     measured_ms = billing_usageday.measured_ms + excluded.measured_ms,
     amount_micros = billing_usageday.amount_micros + excluded.amount_micros
 """  # noqa: S608 -- nothing but placeholders is put in

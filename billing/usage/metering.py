@@ -36,10 +36,11 @@ def record_usage(  # noqa: PLR0913 -- they are the columns of the row
     hold: Hold,
     reported_ms: int | None = None,
     reported_cost_micros: int | None = None,
+    videos: int = 1,
 ) -> Usage:
     """Charge ``min(measured, held)``, settle the hold, book what we owe the provider and what we write off.
 
-    ``measured_ms`` is of our own copy; what the provider reports is kept beside it, and its cost is what is booked
+    ``videos`` is as how many it counts. ``measured_ms`` is of our own copy; what the provider reports is kept beside it, and its cost is what is booked
     unless it says nothing or 0. Idempotent by subject: a repeat returns the first row, one with other facts raises
     KeyConflict. Raises HoldAlreadyClosed when the hold was released. Runs inside the caller's transaction.
     """
@@ -52,6 +53,7 @@ def record_usage(  # noqa: PLR0913 -- they are the columns of the row
         offer=offer,
         price=price,
         hold=hold,
+        videos=videos,
         measured_ms=measured_ms,
         reported_ms=reported_ms,
         reported_cost_micros=reported_cost_micros,

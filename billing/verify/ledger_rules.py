@@ -365,7 +365,7 @@ DAYS = (
                              WHERE x.workspace_id = u.workspace_id AND x.dimension = d.dimension), 0) AS days_amount,
                    COALESCE((SELECT SUM(videos) FROM billing_usageday x
                              WHERE x.workspace_id = u.workspace_id AND x.dimension = d.dimension), 0) AS days_videos
-            FROM (SELECT p.workspace_id, SUM(p.amount_micros - h.returned_micros) AS amount, COUNT(*) AS videos
+            FROM (SELECT p.workspace_id, SUM(p.amount_micros - h.returned_micros) AS amount, SUM(p.videos) AS videos
                   FROM billing_usage p JOIN billing_hold h ON h.id = p.hold_id GROUP BY p.workspace_id) u
             CROSS JOIN (SELECT 'offer' AS dimension UNION ALL SELECT 'project'
                         UNION ALL SELECT 'member' UNION ALL SELECT 'token') d

@@ -6,13 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from avatarsite.models import Alert
 from billing.models import Transfer, Usage
 from billing.money import usd
 from studio.models import ProviderJob, Render, RenderEvent, RenderState, Upload
+from studio.pipeline.long.tally import parts_of
 from studio.providers import registry
 from studio.storage.local import signed_link
 
@@ -50,16 +51,20 @@ class Line:
 
 def page_of(render: Render) -> dict[str, Any]:
     """What the page's template shows beside the render itself."""
-    usage = Usage.objects.filter(hold=render.hold_id).first()
+    holds = parts_of(render).values("hold") if render.is_whole else [render.hold_id]
+    cost = Usage.objects.filter(hold__in=holds).aggregate(sum=Sum("cost_micros"))["sum"]
     jobs = list(render.jobs.order_by("attempt"))
-    transfers = Transfer.objects.filter(subject=f"render:{render.pk}").select_related("debit", "credit", "actor", "lot")
+    about = [f"render:{part.pk}" for part in parts_of(render)] if render.is_whole else [f"render:{render.pk}"]
+    transfers = Transfer.objects.filter(subject__in=about).select_related("debit", "credit", "actor", "lot")
     return {
         "render": render,
         "tone": TONES.get(RenderState(render.state), "busy"),
         "overdue": render.deadline_at is not None and render.deadline_at < timezone.now(),
         "provider": registry.provider_label(render.offer),
-        "usage": usage,
-        "margin_micros": render.paid_micros - usage.cost_micros if usage else None,
+        "cost_micros": cost,
+        "margin_micros": None if cost is None else render.paid_micros - cost,
+        "parts": list(render.parts.select_related("render")) if render.is_whole else [],
+        "whole": render.whole,
         "measured_seconds": None if render.measured_ms is None else render.measured_ms / 1000,
         "video_url": _link(render.video.name if render.video else ""),
         "poster_url": _link(render.poster.name if render.poster else ""),

@@ -54,7 +54,13 @@ class RenderAdmin(RenderActs, ActionsOnly, ModelAdmin[Render]):
     work = Work.DAILY
     place = 20
     list_display = ("title", "workspace", "state", "offer", "held", "charged", "requested_by", age())
-    list_filter = (overdue(standing.overdue), "state", one_of("offer", _offers), "created_at")
+    list_filter = (
+        overdue(standing.overdue),
+        "state",
+        ("whole", admin.EmptyFieldListFilter),
+        one_of("offer", _offers),
+        "created_at",
+    )
     search_fields = ("=id", "title", *customer(), "requested_by__email", "jobs__provider_job_id")
     list_select_related = ("workspace", "requested_by")
     ordering = ("-id",)

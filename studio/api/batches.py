@@ -18,6 +18,7 @@ from studio.api.renders import PAYMENT, RenderView
 from studio.api.serializers import BatchQuoteSerializer, BatchSerializer, serialize_batch, serialize_batch_quote
 from studio.errors import RequestRefused
 from studio.models import UploadKind
+from studio.pipeline.long.sound import prepare
 from studio.pipeline.request.batches import (
     BatchRefused,
     ItemRefused,
@@ -52,6 +53,13 @@ class BatchView(RenderView):
             raise BatchRefused(refused, len(items))
         return requests
 
+    def prepare(self, asked: dict[str, Any]) -> None:
+        """Listen to long voices, which is no work for a transaction."""
+        known = resolve.known_uploads(self.workspace, [item["voice"] for item in asked["items"]])
+        for item in asked["items"]:
+            if item["voice"] in known:
+                prepare(known[item["voice"]], item.get("model", "draft"))
+
 
 class Batches(BatchView):
     @extend_schema(
@@ -83,6 +91,7 @@ class Batches(BatchView):
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
         asked = self.told(self.body(BatchAskedInput))
+        self.prepare(asked)
 
         def operation() -> Response:
             requests, most = self.requests(asked), asked.get("max_amount_micros")
@@ -107,6 +116,7 @@ class BatchQuotes(BatchView):
     def post(self, _request: Any) -> HttpResponseBase:
         self.query(NoQuery)
         asked = self.told(self.body(BatchInput))
+        self.prepare(asked)
 
         def operation() -> Response:
             requests = self.requests(asked)

@@ -27,6 +27,7 @@ from studio.api.serializers import (
 from studio.errors import RequestRefused
 from studio.models import Upload, UploadKind
 from studio.pipeline.long.plan import Plan, PlannedPart, quote_seconds, quote_video
+from studio.pipeline.long.sound import prepare
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.options import OUTPUT_FORMATS
 from studio.pipeline.request.quote import Quote, QuoteLine, quote_render
@@ -95,6 +96,8 @@ class Quotes(ApiView):
         asked = self.body(QuoteInput)
         if "webhook_url" in asked:
             asked["webhook_url"] = check_url(asked["webhook_url"], "webhook_url")
+        for voice in resolve.known_uploads(self.workspace, [asked.get("voice", "")]).values():
+            prepare(voice, asked.get("model", "draft"))
         return self.run_once(lambda: Response(serialize_quote(self._quoted(asked)), status=201))
 
     def _quoted(self, asked: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from studio.api.waiting import until_ended
 from studio.models import Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
+from studio.pipeline.long.sound import prepare
 from studio.pipeline.request.change import change_render
 from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
@@ -109,6 +110,7 @@ class Renders(RenderView):
         asked = self.told(self.body(RenderInput))
         # Files may have to be fetched, which is no work for a transaction.
         portrait, voice = resolve.media(self.workspace, asked, user=self.user)
+        prepare(voice, asked.get("model", "draft"))
 
         def operation() -> Response:
             request = resolve.from_body(

@@ -11,8 +11,11 @@ from collections.abc import Callable
 from django.utils import timezone
 
 from studio.models import ProviderJob, Render, RenderState
+from studio.models.renders import ALIVE
 from studio.pipeline.cancel import stop_overdue
 from studio.pipeline.ingest.receive import ingest_render
+from studio.pipeline.long.tally import parts_of
+from studio.pipeline.long.work import move_whole
 from studio.pipeline.overdue import end_overdue
 from studio.pipeline.submit import submit_render
 from studio.pipeline.watch.loop import check_now
@@ -25,21 +28,31 @@ Progress = Callable[[Render, ProviderJob | None], None]
 
 
 def drive(render_id: str, *, on_look: Progress = lambda _render, _job: None) -> Render:
-    """Walk the render until it has ended, calling ``on_look`` a few times a second. Ends by the states' deadlines."""
-    next_check = 0.0
+    """Walk the render until it has ended, calling ``on_look`` a few times a second. Ends by the states' deadlines.
+
+    Of a long video so are its parts, one step of each at a time.
+    """
+    checked: dict[str, float] = {}
     while True:
         render = Render.objects.select_related("hold").get(pk=render_id)
         job = render.jobs.order_by("attempt").last()
         on_look(render, job)
         if render.ended or _end_overdue(render):
             return Render.objects.get(pk=render_id)
-        if render.state == RenderState.RENDERING and job and time.monotonic() >= next_check:
-            moved = _check(job)
-            next_check = time.monotonic() + registry.provider_of(job.offer).capabilities.poll_seconds[0]
-        else:
-            moved = _step(render)
-        if not moved:
+        rows = parts_of(render).filter(state__in=ALIVE).select_related("hold") if render.is_whole else [render]
+        moved = [_moved(row, checked) for row in rows]
+        if not any(moved) and not (render.is_whole and move_whole(render_id)):
             time.sleep(LOOK_EVERY)
+
+
+def _moved(render: Render, checked: dict[str, float]) -> bool:
+    """One step of it; ``checked`` is when the provider of each job may be asked again."""
+    job = render.jobs.order_by("attempt").last() if render.state == RenderState.RENDERING else None
+    if job is None or time.monotonic() < checked.get(job.pk, 0.0):
+        return _step(render)
+    moved = _check(job)
+    checked[job.pk] = time.monotonic() + registry.provider_of(job.offer).capabilities.poll_seconds[0]
+    return moved
 
 
 def _end_overdue(render: Render) -> bool:
@@ -53,6 +66,8 @@ def _end_overdue(render: Render) -> bool:
 
 
 def _step(render: Render) -> bool:
+    if render.next_try_at is None or render.next_try_at > timezone.now():
+        return False
     if render.state in (RenderState.QUEUED, RenderState.SUBMITTING):
         return submit_render(render.pk)
     return render.state == RenderState.INGESTING and ingest_render(render.pk)

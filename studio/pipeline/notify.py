@@ -62,6 +62,7 @@ def _about_all(group_id: str) -> dict[str, Any]:
         failed=Count("pk", filter=Q(state=RenderState.FAILED)),
         cancelled=Count("pk", filter=Q(state=RenderState.CANCELLED)),
         charged=Sum("charge_micros", default=0),
+        parts_paid=Count("pk", filter=~Q(state=RenderState.READY) & Q(charge_micros__gt=0)),
     )
     if facts["alive"] or not facts["ready"] + facts["failed"]:
         return {}

@@ -26,6 +26,19 @@ LABELS: dict[str, str] = {
 }
 
 
+# Of a long video, whose parts have stages of their own.
+LABELS_OF_WHOLE: dict[str, str] = {
+    RenderState.QUEUED: "Cutting the voice",
+    RenderState.RENDERING: "Making the parts",
+    RenderState.JOINING: "Joining the parts",
+    RenderState.READY: "Ready",
+}
+
+
+def labels_of(render: Render) -> dict[str, str]:
+    return LABELS_OF_WHOLE if render.is_whole else LABELS
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One stage: ``state`` is waiting, now, done or failed; ``percent`` only where the provider says so."""
@@ -69,7 +82,7 @@ def stages(render: Render) -> list[Stage]:
     """The stages of ``render``, with the times of the last pass through each."""
     entered = _entered(render)
     job = render.jobs.order_by("attempt").last()
-    order = list(LABELS)
+    order = list(labels_of(render))
     reached = [name for name in order if name in entered]
     last = reached[-1] if reached else order[0]
     return [_stage(render, name, entered, last, job) for name in order]
@@ -84,13 +97,12 @@ def _entered(render: Render) -> dict[str, tuple[datetime, datetime | None]]:
         if event.from_state in times:
             times[event.from_state] = (times[event.from_state][0], event.at)
         times[event.to_state] = (event.at, None)
-        _undo_later(times, event)
+        _undo_later(times, event, list(labels_of(render)))
     return times
 
 
-def _undo_later(times: dict[str, tuple[datetime, datetime | None]], event: RenderEvent) -> None:
+def _undo_later(times: dict[str, tuple[datetime, datetime | None]], event: RenderEvent, order: list[str]) -> None:
     """A step back (to the queue, to rendering) takes the later stages off the board again."""
-    order = list(LABELS)
     if event.to_state in order:
         for later in order[order.index(event.to_state) + 1 :]:
             times.pop(later, None)
@@ -103,16 +115,27 @@ def _stage(
     last: str,
     job: ProviderJob | None,
 ) -> Stage:
-    started, ended = entered.get(name, (None, None))
+    (started, ended), label = entered.get(name, (None, None)), labels_of(render)[name]
     if started is None:
-        return Stage(name, LABELS[name], WAITING)
+        return Stage(name, label, WAITING)
     if name == RenderState.READY:
-        return Stage(name, LABELS[name], DONE, started, started)
+        return Stage(name, label, DONE, started, started)
     if name == last and render.ended and render.state != RenderState.READY:
-        return Stage(name, LABELS[name], FAILED, started, render.finished_at)
+        return Stage(name, label, FAILED, started, render.finished_at)
     if name != last:
-        return Stage(name, LABELS[name], DONE, started, ended)
-    return Stage(name, LABELS[name], NOW, started, None, _note(render, name, job), _percent(name, job))
+        return Stage(name, label, DONE, started, ended)
+    if render.is_whole:
+        return Stage(name, label, NOW, started, None, _note_of_whole(render, name))
+    return Stage(name, label, NOW, started, None, _note(render, name, job), _percent(name, job))
+
+
+def _note_of_whole(render: Render, name: str) -> str:
+    if render.cancel_requested_at:
+        return "It is being stopped."
+    if name != RenderState.RENDERING:
+        return ""
+    made = render.parts.filter(render__state=RenderState.READY).count()
+    return f"{made} of {render.parts_total} are made."
 
 
 def _note(render: Render, name: str, job: ProviderJob | None) -> str:

@@ -14,6 +14,7 @@ from billing.models import Usage
 from billing.prices import cost_drift
 from billing.usage import metering
 from studio.models import Delivery, JobStatus, ProviderJob, Render, RenderState
+from studio.pipeline.long.tally import parts_of
 from studio.pipeline.notify import file_notice
 from studio.pipeline.states import advance
 from studio.storage import ledger
@@ -53,6 +54,7 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
             hold=render.hold,
             reported_ms=job.reported_ms if job else None,
             reported_cost_micros=job.reported_cost_micros if job else None,
+            videos=_videos(render),
         )
         file_notice(render)
         if endpoint := render.options.get("upload_endpoint"):
@@ -61,6 +63,11 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
     if job:
         _compare(render, job, usage)
     return True
+
+
+def _videos(render: Render) -> int:
+    """As how many it counts: of the parts that are made for a long video the first one does."""
+    return int(render.whole is None or parts_of(render.whole).first() == render)
 
 
 def _compare(render: Render, job: ProviderJob, usage: Usage) -> None:

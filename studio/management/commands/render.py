@@ -66,7 +66,8 @@ class Command(BaseCommand):
             goes_on = "A worker goes on with it, now or when one is started; until then its money stays on hold."
             raise CommandError(f"You no longer wait for {render.pk}, and it is not cancelled. {goes_on}") from None
         if render.state != RenderState.READY:
-            raise CommandError(f"{render.failure_message or 'The video was cancelled.'} Nothing was charged.")
+            charged = "" if render.is_whole else " Nothing was charged."
+            raise CommandError(f"{render.failure_message or 'The video was cancelled.'}{charged}")
         if options["output"]:
             _write(render, options["output"])
         seconds = (render.measured_ms or 0) / 1000

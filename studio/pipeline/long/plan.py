@@ -15,12 +15,10 @@ from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
 from studio.errors import RequestRefused
-from studio.media.voices.voices import MAX_AT_ONCE_MS
 from studio.models import Part, Render, RenderState, Upload
-from studio.pipeline.long.sound import MAX_PART_MS, sound_of
+from studio.pipeline.long.sound import MAX_PART_MS, needs_parts, sound_of
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote, QuoteLine, quote_render, resized
-from studio.providers import registry
 
 # What a part is made with, whatever is done with the whole: it is joined first, then converted, sent and ended.
 PART_OPTIONS = {name: DEFAULTS[name] for name in ("output_format", "takes", "ttl_seconds", "upload_endpoint")}
@@ -77,13 +75,6 @@ class Plan(Quote):
     def _of(self, offers: Sequence[str]) -> Plan:
         parts = [replace(part, quote=replace(part.quote, chain=_only(part.quote.chain, offers))) for part in self.parts]
         return replace(self, chain=_only(self.chain, offers), parts=tuple(parts))
-
-
-def needs_parts(model: str, voice_ms: int) -> bool:
-    """Whether a voice is too long for every offer of the model."""
-    offers = registry.offers_of(model)
-    limits = [registry.provider(offer.provider).capabilities.voice_ms[1] for offer in offers]
-    return voice_ms > min(MAX_AT_ONCE_MS, max(limits, default=MAX_AT_ONCE_MS))
 
 
 def quote_video(  # noqa: PLR0913 -- the parts of a request that bear on its price

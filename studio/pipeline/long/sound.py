@@ -12,7 +12,9 @@ from django.db import transaction
 
 from avatarsite.temporary_files import temporary_folder
 from studio.media import judge
+from studio.media.voices.voices import MAX_AT_ONCE_MS
 from studio.models import Upload
+from studio.providers import registry
 
 MIN_PART_MS, MAX_PART_MS = 30_000, 120_000
 # Where an upload's details keep what was found, and by which limits.
@@ -59,6 +61,19 @@ def sound_of(voice: Upload) -> Sound:
             row.save(update_fields=["details"])
         voice.details[DETAILS_KEY] = kept
     return Sound(kept["rate"], tuple(Stretch(*stretch) for stretch in kept["stretches"]))
+
+
+def prepare(voice: Upload, model: str) -> None:
+    """Listen to a voice that will need parts, outside of a transaction. Raises UploadRefused."""
+    if needs_parts(model, voice.duration_ms or 0):
+        sound_of(voice)
+
+
+def needs_parts(model: str, voice_ms: int) -> bool:
+    """Whether a voice is too long for every offer of the model."""
+    offers = registry.offers_of(model)
+    limits = [registry.provider(offer.provider).capabilities.voice_ms[1] for offer in offers]
+    return voice_ms > min(MAX_AT_ONCE_MS, max(limits, default=MAX_AT_ONCE_MS))
 
 
 def _listened(voice: Upload) -> dict[str, object]:

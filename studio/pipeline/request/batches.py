@@ -15,7 +15,8 @@ from billing.money import usd
 from studio.errors import RequestRefused
 from studio.models import Render, RenderGroup, RenderState
 from studio.models.renders import ALIVE
-from studio.pipeline.long.plan import Plan, needs_parts
+from studio.pipeline.long.plan import Plan
+from studio.pipeline.long.sound import needs_parts
 from studio.pipeline.long.write import write_whole
 from studio.pipeline.request import limits
 from studio.pipeline.request.quote import Quote

@@ -92,4 +92,3 @@ def save_with_hold(render: Render, amount_micros: int, tags: Sequence[str] = ())
     if tags:
         set_tags(render, tags)
     RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=render.state_since)
-
