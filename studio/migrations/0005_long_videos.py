@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveSmallIntegerField()),
                 ('begin', models.PositiveBigIntegerField(verbose_name='first sample')),
                 ('end', models.PositiveBigIntegerField(verbose_name='sample after the last')),
+                ('sound', models.CharField(max_length=64, verbose_name='SHA-256 of its sound')),
                 ('key', models.CharField(max_length=64, verbose_name='of portrait, sound, model and options')),
                 ('kept', models.BooleanField(default=False, help_text='For another video, so that it costs nothing.', verbose_name='made before')),
             ],

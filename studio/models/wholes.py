@@ -32,6 +32,7 @@ class Part(models.Model):
     render = models.ForeignKey(Render, models.PROTECT, related_name="uses")
     begin = models.PositiveBigIntegerField("first sample")
     end = models.PositiveBigIntegerField("sample after the last")
+    sound = models.CharField("SHA-256 of its sound", max_length=64)
     key = models.CharField("of portrait, sound, model and options", max_length=64)
     kept = models.BooleanField("made before", default=False, help_text="For another video, so that it costs nothing.")
 

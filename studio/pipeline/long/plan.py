@@ -32,6 +32,7 @@ class PlannedPart:
     begin: int
     end: int
     ms: int
+    sound: str
     key: str
     quote: Quote
     kept: str | None = None
@@ -101,7 +102,7 @@ def quote_video(  # noqa: PLR0913 -- the parts of a request that bear on its pri
     lengths = [sound.ms(stretch) for stretch in sound.stretches]
     longest = quoted(voice_ms=max(lengths))
     parts = [
-        PlannedPart(number, stretch.begin, stretch.end, ms, key, resized(longest, ms), made.get(key))
+        PlannedPart(number, stretch.begin, stretch.end, ms, stretch.sha256, key, resized(longest, ms), made.get(key))
         for number, (stretch, ms, key) in enumerate(zip(sound.stretches, lengths, keys, strict=True), 1)
     ]
     return _added_up(longest, voice.duration_ms or 0, sound.rate, parts)
@@ -116,7 +117,7 @@ def quote_seconds(*, model: str, voice_ms: int, **chosen: Any) -> Quote:
     stretches = list(pairwise(edges))
     longest = quote_render(model=model, voice_ms=max(end - begin for begin, end in stretches), **chosen)
     parts = [
-        PlannedPart(number, begin, end, end - begin, "", resized(longest, end - begin))
+        PlannedPart(number, begin, end, end - begin, "", "", resized(longest, end - begin))
         for number, (begin, end) in enumerate(stretches, 1)
     ]
     return _added_up(longest, voice_ms, 1_000, parts)

@@ -51,6 +51,7 @@ def write_whole(  # noqa: PLR0913, PLR0917 -- as write_render
             render=render,
             begin=part.begin,
             end=part.end,
+            sound=part.sound,
             key=part.key,
             kept=bool(part.kept),
         )
@@ -65,7 +66,7 @@ def _write_part(
     whole: Render, request: RenderRequest, options: dict[str, Any], part: PlannedPart, user: User | None
 ) -> Render:
     """Due once its sound has been cut, which is no work for a transaction."""
-    named = replace(request, notify=False, reference="", metadata={})
+    named = replace(request, notify=False, reference="", metadata={}, webhook_url="")
     render = render_of(named, options | PART_OPTIONS, part.quote, user)
     render.whole, render.next_try_at = whole, None
     save_with_hold(render, part.ceiling_micros)

@@ -35,7 +35,7 @@ def long_voice(workspace: Workspace, said: Sequence[tuple[str, int]], name: str 
     stretches = [
         [edges[number], edges[number + 1], sha256(words.encode()).hexdigest()] for number, (words, _) in enumerate(said)
     ]
-    kept = {"limits": [MIN_PART_MS, MAX_PART_MS], "script": 0, "rate": RATE, "stretches": stretches}
+    kept = {"limits": [MIN_PART_MS, MAX_PART_MS], "newest": 10**9, "rate": RATE, "stretches": stretches}
     upload = Upload(
         workspace=workspace, kind=UploadKind.VOICE, name=name, bytes=1_000, content_type="audio/wav",
         duration_ms=edges[-1], details={"peaks": [1], "stretches": kept},

@@ -9,12 +9,13 @@ from billing.errors import InsufficientCredit
 from billing.ledger import posting
 from billing.models import Hold, HoldState
 from studio.errors import RequestRefused
-from studio.library import delete_video, find_videos, running_count
+from studio.library import delete_video, running_count
 from studio.models import Part, Render, RenderState, Upload, Whole
 from studio.pipeline.cancel import request_cancel
 from studio.pipeline.long.plan import Plan, quote_video
 from studio.pipeline.operator.give_back import give_charge_back
 from studio.pipeline.request.take import retry_render, take
+from studio.videos.search import find_videos
 from tests.studio import shop
 from tests.studio.pipeline.long import house as at
 
