@@ -73,7 +73,7 @@ class BudgetReached(DomainError):
         starts_at: datetime,
         renews_at: datetime,
     ) -> None:
-        self.scope = scope
+        self.scope, self.whose = scope, whose
         self.needed_micros = needed_micros
         self.cap_micros = cap_micros
         self.spent_micros = spent_micros

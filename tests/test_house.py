@@ -61,6 +61,10 @@ RENAMED = {
     "w/<slug>/bench/": "w/<slug>/header-status/",
 }
 GONE = [
+    # They have "joining" now.
+    "field EventShape.to_state! *",
+    "field RenderShape.state! *",
+    "parameter GET /api/v1/renders query state *",
     # The watch is a task of the queue, and needs no process of its own.
     "command watch",
     # What AI/ML API's protocol does not know is answered by the gateway's door, as at the other two.
@@ -72,6 +76,17 @@ GONE = [
 ]
 ADDED = [
     # /healthz says that the process lives, whatever is away; whether the site can serve is now /readyz.
+    # A video too long for any offer is made in parts, and joined.
+    "field CountsShape.joining! *",
+    'field EventShape.to_state! *"joining"*',
+    'field RenderShape.state! *"joining"*',
+    'parameter GET /api/v1/renders query state *"joining"*',
+    "field RenderShape.parts! *",
+    "field QuoteShape.parts! *",
+    "schema PartShape *",
+    "field PartShape.*",
+    "schema PlannedPartShape *",
+    "field PlannedPartShape.*",
     "url readyz",
     "url metrics",
     "command check_queue",

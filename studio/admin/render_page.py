@@ -51,8 +51,8 @@ class Line:
 
 def page_of(render: Render) -> dict[str, Any]:
     """What the page's template shows beside the render itself."""
-    holds = parts_of(render).values("hold") if render.is_whole else [render.hold_id]
-    cost = Usage.objects.filter(hold__in=holds).aggregate(sum=Sum("cost_micros"))["sum"]
+    holds = parts_of(render) if render.is_whole else Render.objects.filter(pk=render.pk)
+    cost = Usage.objects.filter(hold__in=holds.values("hold")).aggregate(sum=Sum("cost_micros"))["sum"]
     jobs = list(render.jobs.order_by("attempt"))
     about = [f"render:{part.pk}" for part in parts_of(render)] if render.is_whole else [f"render:{render.pk}"]
     transfers = Transfer.objects.filter(subject__in=about).select_related("debit", "credit", "actor", "lot")

@@ -189,9 +189,9 @@ VOICES = [
     ),
     Bad(
         "claims five seconds.mp3",
-        lambda: sounds.mp3(5) + 60 * sounds.mp3_without_count(5),
+        lambda: sounds.mp3(5) + 715 * sounds.mp3_without_count(5),
         Refusal.VOICE_TOO_LONG,
-        "The voice is 309.566 s; the limit is 300 s.",
+        "The voice is 3634.346 s; the limit is 3600 s.",
         TRIM,
     ),
     Bad(
@@ -223,24 +223,24 @@ VOICES = [
         LONGER,
     ),
     Bad(
-        "301 seconds.wav",
-        lambda: sounds.wav(sounds.tone(301)),
+        "3601 seconds.wav",
+        lambda: sounds.wav(np.full(4_000 * 3_601, 128, np.uint8), 4_000),
         Refusal.VOICE_TOO_LONG,
-        "The voice is 301 s; the limit is 300 s.",
+        "The voice is 3601 s; the limit is 3600 s.",
         TRIM,
     ),
     Bad(
         "a hair too long.wav",
-        lambda: sounds.wav(sounds.tone(300.001)),
+        lambda: sounds.wav(np.full(4_000 * 3_600 + 4, 128, np.uint8), 4_000),
         Refusal.VOICE_TOO_LONG,
-        "The voice is 300.001 s; the limit is 300 s.",
+        "The voice is 3600.001 s; the limit is 3600 s.",
         TRIM,
     ),
     Bad(
         "a night.wav",
-        lambda: sounds.wav(np.full(4_000 * 3_700, 128, np.uint8), 4_000),
+        lambda: sounds.wav(np.full(4_000 * 7_300, 128, np.uint8), 4_000),
         Refusal.VOICE_TOO_LONG,
-        "The voice is longer than 3600 s; the limit is 300 s.",
+        "The voice is longer than 7200 s; the limit is 3600 s.",
         TRIM,
     ),
     Bad(

@@ -74,7 +74,7 @@ def _write_part(
     return render
 
 
-def _kept(plan: Plan) -> dict[str | None, Render]:
+def _kept(plan: Plan) -> dict[str, Render]:
     """The parts that were made before, locked, with no end to their files as long as they are needed."""
     ids = [part.kept for part in plan.parts if part.kept]
     there = there_still(Render.objects.filter(pk__in=ids)).order_by("pk")
@@ -83,7 +83,7 @@ def _kept(plan: Plan) -> dict[str | None, Render]:
         told = "A part that was made before has been deleted since this was priced."
         raise RequestRefused("voice", "price_changed", told, "Ask for the price again.")
     Render.objects.filter(pk__in=found, delete_at__isnull=False).update(delete_at=None)
-    return {**found}
+    return found
 
 
 def _of_the_sum(

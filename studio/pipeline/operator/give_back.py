@@ -76,8 +76,8 @@ def terms_of(render: Render) -> str:
         return f"its charge was given back on {render.returned_at:%-d %B %Y}."
     if not render.paid_micros:
         return "nothing was charged for it."
-    holds = parts_of(render).values("hold") if render.is_whole else [render.hold_id]
-    charges = Transfer.objects.filter(hold__in=holds, kind=TransferKind.SETTLE, reversals=None)
+    holds = parts_of(render) if render.is_whole else Render.objects.filter(pk=render.pk)
+    charges = Transfer.objects.filter(hold__in=holds.values("hold"), kind=TransferKind.SETTLE, reversals=None)
     left = list(charges.select_related("lot"))
     if not left:
         return "its charge was reversed by hand; nothing is left of it."

@@ -153,7 +153,7 @@ def _priced(request: RenderRequest, quotes: dict[Any, Quote]) -> Priced:
     if options["takes"] != 1:
         raise RequestRefused("takes", "bad_option", "An item of a batch is one take.", "Repeat the item instead.")
     # A thousand items are seldom more than a few different prices.
-    same = (
+    same: tuple[Any, ...] = (
         *(request.model, request.voice.duration_ms, request.offer, request.routing, request.fallback, request.terms),
         options["content_check"],
     )

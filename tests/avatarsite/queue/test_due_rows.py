@@ -19,7 +19,7 @@ LEASE = timedelta(minutes=1)
 KINDS = {
     "inbound_event", "webhook", "mail",
     "top_up", "refund",
-    "submit", "ingest", "cancel", "deliver", "overdue", "video_files",
+    "submit", "ingest", "long_video", "cancel", "deliver", "overdue", "video_files",
     "gateway_request", "gateway_webhook", "late_request", "gateway_file", "begun_file",
 }  # fmt: skip
 
