@@ -40,10 +40,10 @@ def record_usage(  # noqa: PLR0913 -- they are the columns of the row
 ) -> Usage:
     """Charge ``min(measured, held)``, settle the hold, book what we owe the provider and what we write off.
 
-    ``videos`` is as how many it counts. ``measured_ms`` is of our own copy; what the provider reports is kept beside it,
-    and its cost is what is booked unless it says nothing or 0. Idempotent by subject: a repeat returns the first row, one
-    with other facts raises KeyConflict. Raises HoldAlreadyClosed when the hold was released. Runs inside the caller's
-    transaction.
+    ``videos`` is as how many it counts. ``measured_ms`` is of our own copy; what the provider reports is kept beside
+    it, and its cost is what is booked unless it says nothing or 0. Idempotent by subject: a repeat returns the first
+    row, one with other facts raises KeyConflict. Raises HoldAlreadyClosed when the hold was released. Runs inside the
+    caller's transaction.
     """
     due = charge_micros(measured_ms, price.price_micros_per_second)
     amount = charge_of(measured_ms, price, hold.amount_micros)

@@ -36,7 +36,7 @@ def write_whole(  # noqa: PLR0913, PLR0917 -- as write_render
     whole = render_of(request, options, plan, user)
     whole.idempotency_key, whole.group, whole.parts_total = idempotency_key, group, len(plan.parts)
     whole.deadline_at, whole.next_try_at = whole.state_since + WHOLE_DEADLINES[RenderState.QUEUED], None
-    save_with_hold(whole, 0)
+    save_with_hold(whole, 0, request.tags)
     kept = _kept(plan)
     held = 0
     for part in plan.parts:
@@ -66,7 +66,7 @@ def _write_part(
     whole: Render, request: RenderRequest, options: dict[str, Any], part: PlannedPart, user: User | None
 ) -> Render:
     """Due once its sound has been cut, which is no work for a transaction."""
-    named = replace(request, notify=False, reference="", metadata={}, webhook_url="")
+    named = replace(request, notify=False, reference="", metadata={}, webhook_url="", tags=())
     render = render_of(named, options | PART_OPTIONS, part.quote, user)
     render.whole, render.next_try_at = whole, None
     save_with_hold(render, part.ceiling_micros)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0002_triggers'),
+        ('billing', '0003_price_unit'),
     ]
 
     operations = [
