@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from av.error import FFmpegError
 
@@ -19,6 +20,7 @@ from studio.media.portraits import portraits
 from studio.media.portraits.portraits import Portrait
 from studio.media.sandbox import Limits, OverLimit, run
 from studio.media.sandbox.limits import Lane
+from studio.media.video import join as joining
 from studio.media.video import transcode, videos
 from studio.media.video.transcode import Conversion, ConversionFailed
 from studio.media.video.videos import UnreadableVideo, VideoFault, VideoProbe
@@ -112,6 +114,31 @@ def copy_for_providers(
         return run(make, source, folder, owner=owner, limits=COPY, reads=[source], writes=[folder])
     except OverLimit as over:
         raise NormaliseFailed(f"The file {over}.") from over
+
+
+def join(  # noqa: PLR0913 -- what is joined, and for whom
+    parts: Sequence[Path],
+    stretches: Sequence[Interval],
+    voice: Path,
+    target: Path,
+    *,
+    owner: str,
+    progress: Callable[[object], None],
+) -> list[dict[str, Any]]:
+    """What was found at the seams of the joined file. ``progress`` is as for ``convert``. Raises ConversionFailed."""
+    args = (list(parts), list(stretches), voice, target)
+    try:
+        return run(
+            joining.join,
+            *args,
+            owner=owner,
+            limits=CONVERSION,
+            reads=[*parts, voice],
+            writes=[target.parent],
+            progress=progress,
+        )
+    except OverLimit as over:
+        raise ConversionFailed(f"The parts could not be joined: it {over}.") from over
 
 
 def video(path: Path, *, owner: str) -> VideoProbe:

@@ -9,7 +9,7 @@ from PIL import Image, features
 from studio.media import normalise, thumbnails
 from studio.media.draft import drawing
 from studio.media.portraits import faces, portraits
-from studio.media.video import transcode, videos
+from studio.media.video import join, transcode, videos
 from studio.media.voices import split, voices
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "drawing",
     "faces",
     "features",
+    "join",
     "normalise",
     "pillow_heif",
     "portraits",
