@@ -82,8 +82,8 @@ KINDS: dict[str, AlertKind] = {
     ),
     "long_video": AlertKind(
         "A long video could not be cut or joined",
-        "Read the workers' log of that time. Its parts are kept: once it is mended, Try again on its page costs nothing "
-        "for them. Give the charge back if it can't be mended.",
+        "Read the workers' log of that time. Its parts are kept: once it is mended, Try again on its page costs "
+        "nothing for them. Give the charge back if it can't be mended.",
     ),
     "storage": AlertKind(
         "Stored files and their rows differ",
