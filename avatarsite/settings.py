@@ -411,6 +411,7 @@ WELCOME_CREDIT = env.decimal("WELCOME_CREDIT", "0")
 WELCOME_CREDIT_DAYS = env.integer("WELCOME_CREDIT_DAYS", 30)
 # How far a provider's reported cost may be from the price book's before the operator is told.
 COST_DRIFT_PERCENT = env.integer("COST_DRIFT_PERCENT", 5)
+LOW_BALANCE_DOLLARS = env.integer("LOW_BALANCE_DOLLARS", 20)
 # Jobs of ours that a provider has at once; above it they wait here. 0 is no limit: fal queues whatever comes.
 PROVIDERS_AT_ONCE = {
     "runware": env.integer("RUNWARE_AT_ONCE", 50),

@@ -16,7 +16,7 @@ class StudioConfig(AppConfig):
         from studio.labels import register_studio_names  # noqa: PLC0415
         from studio.pipeline import overdue  # noqa: PLC0415
         from studio.pipeline.audit import renders_agree_with_the_ledger  # noqa: PLC0415
-        from studio.pipeline.desk import lookup, offer_days, standing  # noqa: PLC0415
+        from studio.pipeline.desk import balances, lookup, offer_days, standing  # noqa: PLC0415
         from studio.speech import rounds  # noqa: PLC0415
         from studio.storage.outages import register_outages  # noqa: PLC0415
         from studio.videos import trash  # noqa: PLC0415
@@ -26,6 +26,12 @@ class StudioConfig(AppConfig):
         desk.register_card("Paused offers", model="studio.OfferHealth", query="overdue=1", ask=standing.waiting_offers)
         desk.register_panel(
             "Renders in flight", model="studio.Render", template="admin/desk/renders.html", ask=standing.in_flight
+        )
+        desk.register_panel(
+            "Our accounts at the providers",
+            model="studio.OfferHealth",
+            template="admin/desk/balances.html",
+            ask=balances.balances,
         )
         desk.register_panel(
             "The last 14 days", model="billing.Books", template="admin/desk/days.html", ask=offer_days.last_days
@@ -45,6 +51,7 @@ class StudioConfig(AppConfig):
         jobs.register("studio.speak", timeout=300)
         jobs.register("studio.speak_here", timeout=900)  # the last part of its round, and its join
         jobs.register("studio.count_days", every_minutes=10)
+        jobs.register("studio.ask_balances", every_minutes=10)
         jobs.register("studio.sweep_slots", every_minutes=10)
         jobs.register("studio.sweep_files", every_minutes=10)
         jobs.register("studio.sweep_thumbnails", every_minutes=10)

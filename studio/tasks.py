@@ -7,7 +7,7 @@ from studio import storage_audit
 from studio.gateway import intake, webhooks
 from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
-from studio.pipeline.desk import offer_days
+from studio.pipeline.desk import balances, offer_days
 from studio.pipeline.ingest import receive as ingesting
 from studio.pipeline.long import work as long_work
 from studio.pipeline.watch import loop as watching
@@ -66,6 +66,10 @@ def speak_here() -> None:
 
 def count_days() -> None:
     offer_days.count_days()
+
+
+def ask_balances() -> None:
+    balances.ask_balances()
 
 
 def sweep_slots() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from django.contrib.admin.utils import unquote
 from django.db import models
+from django.http import HttpRequest
 from django_stubs_ext import StrOrPromise
 
 from avatarsite.audit.staff import Audited
@@ -44,6 +46,10 @@ class ModelAdmin(Audited, ThemedModelAdmin[Row], Generic[Row]):
 
     def get_title(self) -> str:
         return str(self.title or self.opts.verbose_name_plural)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Row | None:
+        """The row that an address names. Lists write an underscore as _5F, which only Django's own pages read so."""
+        return super().get_object(request, unquote(object_id), from_field)
 
 
 class TabularInline(ThemedTabularInline[Row, Parent], Generic[Row, Parent]):

@@ -7,13 +7,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.apps import apps
-from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.db.models import Model
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.safestring import SafeString
 
 from avatarsite import desk
+from avatarsite.admin.acts import row_url
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -49,6 +47,13 @@ def look_up(site: AdminSite, request: HttpRequest, query: str) -> list[Kind]:
     return [found for finder in named if (found := _asked(site, request, finder, query))]
 
 
+def identified(site: AdminSite, request: HttpRequest, word: str) -> list[Hit]:
+    """What an identifier names; nothing for what is none."""
+    shaped = [finder for finder in desk.finders if finder.shape and finder.shape.fullmatch(word)]
+    kinds = [found for finder in shaped if (found := _asked(site, request, finder, word))]
+    return [hit for kind in kinds for hit in kind.hits]
+
+
 def _asked(site: AdminSite, request: HttpRequest, finder: desk.Finder, query: str) -> Kind | None:
     model = apps.get_model(finder.model)
     if not site.get_model_admin(model).has_view_permission(request):
@@ -59,5 +64,4 @@ def _asked(site: AdminSite, request: HttpRequest, finder: desk.Finder, query: st
 
 
 def _hit(row: Model) -> Hit:
-    link = reverse(admin_urlname(row._meta, SafeString("change")), args=[row.pk])  # noqa: SLF001 -- as above
-    return Hit(str(row), link, str(getattr(row, "workspace", "")))
+    return Hit(str(row), row_url(row), str(getattr(row, "workspace", "")))

@@ -96,9 +96,14 @@ KINDS: dict[str, AlertKind] = {
         "Move no money by hand. Run manage.py verify_ledger and read its sentences; a correction is a new transfer.",
         "when a nightly check finds the rule kept",
     ),
+    "balance_low": AlertKind(
+        "Little money is left at a provider",
+        "Top up the account at the provider, before its offers pause. What counts as little is LOW_BALANCE_DOLLARS.",
+        "when the provider tells of enough again",
+    ),
     "cost_drift": AlertKind(
         "A provider charges other than the price book says",
-        "Look at the provider's price list and set ours under Prices.",
+        "Look at the provider's price list, open the offer, then its price, and use New price.",
         "when a day is clean, if it is of an offer; a single job's stays until a person closes it",
     ),
     "stripe_mismatch": AlertKind(

@@ -5,15 +5,20 @@ from __future__ import annotations
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from avatarsite.admin.base import ModelAdmin, TabularInline, Work
 from avatarsite.admin.columns import age, late, one_of, overdue
 from avatarsite.admin.read_only import ActionsOnly, Kept, customer
+from avatarsite.desk import age_of
 from avatarsite.outbox.endpoints import EndpointRefused, failing, resend
 from avatarsite.outbox.event_types import KINDS, TEST
-from avatarsite.outbox.models import Attempt, Delivery, Endpoint, Event
+from avatarsite.outbox.models import Attempt, Delivery, DeliveryState, Endpoint, Event
 
 AT_ONCE = 500
+ANSWER = 300
 
 
 @admin.register(Endpoint)
@@ -25,7 +30,22 @@ class EndpointAdmin(ActionsOnly, ModelAdmin[Endpoint]):
     list_filter = (overdue(failing, "Failing"), "state")
     list_select_related = ("workspace",)
     search_fields = ("id", "url", *customer())
+    readonly_fields = ("last_answer", "missed")
     exclude = ("secret", "old_secret")
+
+    @admin.display(description="its last answer")
+    def last_answer(self, endpoint: Endpoint) -> str:
+        attempt = Attempt.objects.filter(delivery__endpoint=endpoint).order_by("-at").first()
+        if attempt is None:
+            return "–"
+        return f"{attempt.code or 'No answer'}, {age_of(attempt.at)} ago. {attempt.answer[:ANSWER]}".strip()
+
+    @admin.display(description="not delivered")
+    def missed(self, endpoint: Endpoint) -> SafeString:
+        """As a link to its deliveries, where they are sent again."""
+        count = Delivery.objects.filter(endpoint=endpoint).exclude(state=DeliveryState.DELIVERED).count()
+        link = f"{reverse('admin:outbox_delivery_changelist')}?endpoint={endpoint.pk}"
+        return format_html('<a href="{}">{}</a>', link, f"{count} of its deliveries")
 
 
 class Attempts(Kept, TabularInline[Attempt, Delivery]):

@@ -137,7 +137,7 @@ def alert_job(usage: Usage, *, key: str, **detail: Any) -> bool:
     compared = _jobs(_compared(Usage.objects.filter(pk=usage.pk)))
     for job in compared:
         if job.is_alarming:
-            facts = {"reported": job.reported_micros, "expected": job.expected_micros}
+            facts = {"offer": job.offer, "reported": job.reported_micros, "expected": job.expected_micros}
             raise_alert(KIND, key, f"{job.offer}, {_named(job)}", **facts, **detail)
     return any(job.is_alarming for job in compared)
 

@@ -31,11 +31,7 @@ class OfferHealthAdmin(ActionsOnly, ModelAdmin[OfferHealth]):
     search_fields = ("offer", "reason")
     ordering = ("offer",)
     actions = ("take_off_sale", "put_on_sale", "close_now")
-    readonly_fields = ("circuit", "median", "p90", "success")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[OfferHealth]:
-        sale.all_offers()
-        return super().get_queryset(request)
+    readonly_fields = ("circuit", "price", "median", "p90", "success")
 
     @admin.display(description="why")
     def why(self, row: OfferHealth) -> str:
@@ -46,7 +42,8 @@ class OfferHealthAdmin(ActionsOnly, ModelAdmin[OfferHealth]):
         """What a second costs now, as a link to all its prices, where a new one is set."""
         now = price_book.current_price(row.offer)
         text = f"{usd(now.price_micros_per_second)}/s" if now else "none"
-        return format_html('<a href="{}?offer={}">{}</a>', reverse("admin:billing_price_changelist"), row.offer, text)
+        prices = reverse("admin:billing_price_changelist")
+        return format_html('<a href="{}?offer={}">{}</a>', prices, row.offer, text)
 
     @admin.display(description="circuit")
     def circuit(self, row: OfferHealth) -> str:

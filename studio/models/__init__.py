@@ -3,7 +3,7 @@
 from studio.models.days import OfferDay
 from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.files import FileKind, FileState, StorageUse, StoredFile
-from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderJob
+from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderBalance, ProviderJob
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.routing import UsualRouting
@@ -25,6 +25,7 @@ __all__ = [
     "Part",
     "Project",
     "Pronunciation",
+    "ProviderBalance",
     "ProviderJob",
     "Render",
     "RenderEvent",

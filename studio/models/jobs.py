@@ -100,6 +100,19 @@ class ProviderJob(models.Model):
         return self.sent_at or self.created_at
 
 
+class ProviderBalance(models.Model):
+    """Money left in our account at a provider, as it last told; ``problem`` is why it has told none since."""
+
+    provider = models.CharField(primary_key=True, max_length=40)
+    micros = models.BigIntegerField("micro-dollars", null=True, blank=True)
+    told_at = models.DateTimeField(null=True, blank=True)
+    asked_at = models.DateTimeField()
+    problem = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return self.provider
+
+
 class OfferHealth(models.Model):
     """The circuit of one offer: closed while it works, open for a while after failures, then probed.
 

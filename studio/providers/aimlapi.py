@@ -17,6 +17,7 @@ from studio.providers.remote import (
     RemoteProvider,
     accepted,
     data_uri,
+    dollars_left,
     failure,
     is_late,
     rejected_submission,
@@ -39,6 +40,8 @@ from studio.providers.types import (
 
 GENERATIONS = "/v2/video/generations"
 LOGS = "/v2/logs"
+# The newer first: which of them a key is answered at is not confirmed.
+BALANCES = ("/v2/billing", "/v1/billing/balance")
 PAGE = 100
 MAX_PAGES = 20
 # 2,000,000 credits are a dollar.
@@ -83,6 +86,7 @@ class AimlapiProvider(RemoteProvider):
         reports_cost=True,
         portrait_without_address="data URI",
         voice_without_address="",
+        tells_balance=True,
         at_once=2,
     )
     statuses = STATUSES
@@ -130,6 +134,14 @@ class AimlapiProvider(RemoteProvider):
                 break
         not_yet = failure(Fault.NOT_FOUND, "not_logged", "AI/ML API has no such request of ours in its log yet.")
         return Submission(Outcome.UNKNOWN, failure=not_yet)
+
+    async def _balance(self) -> int | None:
+        answer = await self._get(BALANCES[0])
+        if answer.status == 404:
+            answer = await self._get(BALANCES[1])
+        if not answer.ok:
+            raise told_nothing(answer, why(answer))
+        return dollars_left(answer.body, "current_balance", "balance")
 
     async def _upload(self, media: MediaInput) -> str:
         """It takes pictures within the request, and stores nothing for us."""

@@ -92,6 +92,10 @@ class Provider(ABC):
             return CancelAnswer.IMPOSSIBLE
         return await self._cancel(job)
 
+    async def balance(self) -> int | None:
+        """Micro-dollars left in our account there; None where it is not told. Raises ProviderError."""
+        return await self._balance() if self.capabilities.tells_balance else None
+
     def why_unavailable(self) -> str:
         """Why this provider can't be used on this server, as a sentence; empty when it can."""
         return ""
@@ -125,6 +129,9 @@ class Provider(ABC):
         return [await self._told(job) for job in jobs]
 
     async def _cancel(self, job: JobHandle) -> CancelAnswer:
+        raise NotImplementedError
+
+    async def _balance(self) -> int | None:
         raise NotImplementedError
 
     def webhook_event_id(self, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> str:

@@ -197,6 +197,26 @@ def scaled(amount: Any, factor: Decimal) -> int | None:
     return found if 0 < found < 2**53 else None
 
 
+MICROS = Decimal(1_000_000)
+
+
+def dollars_left(holder: Any, *names: str) -> int | None:
+    """Micro-dollars under the first of ``names`` in a JSON object; None for what is no amount, or of another currency.
+
+    Unlike a price, an account may be empty, and overdrawn.
+    """
+    if not isinstance(holder, dict) or str(holder.get("currency") or "USD").upper() != "USD":
+        return None
+    amount = next((holder[name] for name in names if name in holder), None)
+    if isinstance(amount, bool) or not isinstance(amount, (int, float, str)):
+        return None
+    try:
+        found = int((Decimal(str(amount)) * MICROS).to_integral_value())
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
+    return found if abs(found) < 2**53 else None
+
+
 async def data_uri(media: MediaInput) -> str:
     content = await read(media)
     return f"data:{media.content_type};base64,{base64.b64encode(content).decode('ascii')}"

@@ -171,6 +171,8 @@ class Capabilities:
     # Where inputs go that it can't fetch from us: "upload" to it first, or "data URI" within the request.
     portrait_without_address: str = ""
     voice_without_address: str = ""
+    # Says how much money is left in our account.
+    tells_balance: bool = False
     # Jobs that it works on at once for a new customer; what is above waits at the provider or is refused for now.
     at_once: int | None = None
     # Jobs that one request can ask about.

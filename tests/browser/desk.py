@@ -11,6 +11,7 @@ from typing import Any
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
@@ -34,6 +35,7 @@ from billing.models import AutoTopUp, Dispute, Hold, PromotionCode, Refund, Stri
 from billing.prices import price_book
 from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook
 from studio.models import JobStatus, OfferDay, OfferHealth, Outcome, ProviderJob, Render, UsualRouting
+from studio.pipeline.desk import sale
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
@@ -73,6 +75,7 @@ def furnish_desk() -> dict[str, Any]:
 
 def _render(workspace: Workspace, staff: User) -> Render:
     price_book.seed_prices()
+    sale.all_offers()
     posting.grant(workspace, 5_000_000, key="desk:grant", reason="A welcome gift")
     portrait, voice = add_samples(workspace)
     asked = RenderRequest(workspace, project_for_new_video(workspace), portrait, voice, title=LONG)
@@ -190,7 +193,7 @@ def _addresses() -> tuple[list[str], list[str]]:
         if arguments and pk is None and name != "app_list":
             continue
         try:
-            paths.append(reverse(f"admin:{name}", args=[pk] * len(arguments)))
+            paths.append(reverse(f"admin:{name}", args=[quote(pk)] * len(arguments)))
         except NoReverseMatch:
             continue
     lists = [path for path in paths if re.fullmatch(r"/admin/\w+/\w+/", path)]

@@ -30,11 +30,12 @@ PRICE_PER_SECOND = "0.01"
 
 @dataclass(frozen=True)
 class LiveSite:
-    """``slugs`` has the workspace of everybody who moved in before the doors opened."""
+    """``started`` are web server and worker, ``slugs`` has the workspace of everybody who moved in before."""
 
     site: Site
     address: str
     process: subprocess.Popen[str]
+    started: list[subprocess.Popen[bytes]]
     slugs: dict[str, str] = field(default_factory=dict)
 
     def ask(self, name: str, *arguments: Any, **named: Any) -> Any:
@@ -106,20 +107,27 @@ class LiveSite:
 
 
 @contextmanager
-def open_house(folder: Path, *names: str, **variables: str) -> Iterator[LiveSite]:
-    """``variables`` are more of the site's environment."""
+def open_house(
+    folder: Path,
+    *names: str,
+    application: str = "avatarsite.wsgi.application",
+    is_public: bool = False,
+    **variables: str,
+) -> Iterator[LiveSite]:
+    """``variables`` are more of the site's environment. One that ``is_public`` knows its address: mails lead to it."""
     (port,) = free_ports(1)
+    address = f"http://127.0.0.1:{port}"
+    if is_public:
+        variables["PUBLIC_URL"] = address
     with (
         fresh_site(
             folder, DRAFT_PRICE_PER_SECOND=PRICE_PER_SECOND, WORKERS="2", LOCAL_AT_ONCE=str(SEATS), **variables
         ) as site,
         process_of(site) as process,
     ):
-        live_site = LiveSite(site, f"http://127.0.0.1:{port}", process)
-        started = [
-            site.start(str(ROOT / "manage.py"), "web", "--bind", f"127.0.0.1:{port}", log="web.log"),
-            site.start(str(ROOT / "manage.py"), "worker", log="worker.log"),
-        ]
+        web = [str(ROOT / "manage.py"), "web", "--bind", f"127.0.0.1:{port}", "--app", application]
+        started = [site.start(*web, log="web.log"), site.start(str(ROOT / "manage.py"), "worker", log="worker.log")]
+        live_site = LiveSite(site, address, process, started)
         try:
             live_site = replace(live_site, slugs=live_site.ask("seed", *names))
             wait_until(lambda: is_open(live_site, started), OPEN_WITHIN)

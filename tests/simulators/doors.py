@@ -57,6 +57,7 @@ def fal_apps(provider: Fal) -> Apps:
     platform.router.add_get("/v1/models/pricing", lists.pricing)
     platform.router.add_get("/v1/models/billing-events", lists.billing_events)
     platform.router.add_get("/v1/models/requests/by-endpoint", lists.requests)
+    platform.router.add_get("/v1/account/billing", lists.billing)
     cdn.router.add_post("/files/upload", storage.upload)
     cdn.router.add_post("/files/upload/multipart", storage.begin_parts)
     cdn.router.add_put("/upload/{name}", storage.put_signed)

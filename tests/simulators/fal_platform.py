@@ -71,6 +71,17 @@ class Platform:
         ]
         return _page(request, "items", rows, most=100)
 
+    async def billing(self, request: web.Request) -> web.StreamResponse:
+        """What is left is only told when asked for."""
+        refusal = await self._enter(request)
+        if refusal is not None:
+            return refusal
+        left = round(self._fal.settings.balance_usd - self._fal.spent_usd, 6)
+        account: Row = {"username": "simulated"}
+        if "credits" in request.query.get("expand", ""):
+            account["credits"] = {"current_balance": left, "currency": "USD"}
+        return web.json_response(account)
+
     def _listed(self) -> list[Job]:
         delay, now = self._fal.settings.ledger_delay_seconds, self._fal.clock.now()
         return [

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from studio.providers import http
 from studio.providers.base import check_webhook_token
-from studio.providers.fal import request_log, uploads
+from studio.providers.fal import account, request_log, uploads
 from studio.providers.fal.codes import (
     CANCEL_ANSWERS,
     CANCEL_STATUSES,
@@ -71,6 +71,7 @@ class FalProvider(RemoteProvider):
         file_life=True,
         portrait_without_address="upload",
         voice_without_address="upload",
+        tells_balance=True,
         at_once=2,
     )
     statuses = STATUSES
@@ -110,6 +111,9 @@ class FalProvider(RemoteProvider):
             not_yet = failure(Fault.NOT_FOUND, "not_listed", "fal does not list a request of ours like this one yet.")
             return Submission(Outcome.UNKNOWN, failure=not_yet)
         return accepted(text_at(found, "request_id"), {"found": _without_inputs(found)})
+
+    async def _balance(self) -> int | None:
+        return await account.ask_balance(headers=self._headers)
 
     async def _upload(self, media: MediaInput) -> str:
         return await uploads.upload(media, headers=self._headers, bases=self.bases)

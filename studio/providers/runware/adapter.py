@@ -15,6 +15,7 @@ from studio.providers.remote import (
     RemoteProvider,
     accepted,
     data_uri,
+    dollars_left,
     failure,
     is_late,
     rejected_submission,
@@ -77,6 +78,7 @@ class RunwareProvider(RemoteProvider):
         reports_cost=True,
         portrait_without_address="upload",
         voice_without_address="upload",
+        tells_balance=True,
         at_once=4,
     )
     statuses = STATUSES
@@ -120,6 +122,16 @@ class RunwareProvider(RemoteProvider):
             # Turned away at the door, before anybody looked whether the task is known.
             return replace(submission, outcome=Outcome.UNKNOWN)
         return submission
+
+    async def _balance(self) -> int | None:
+        answer = await self._post(tasks.account(), repeatable=True)
+        if not answer.ok:
+            raise told_nothing(answer, why_at_all(answer, errors_of(answer.body, "")))
+        for item in objects_at(answer.body, "data"):
+            told = dollars_left(item.get("balance"), "amount", "total", "credits")
+            if told is not None:
+                return told
+        return None
 
     async def _upload(self, media: MediaInput) -> str:
         content = await data_uri(media)

@@ -54,3 +54,8 @@ def archive(reference: str) -> dict[str, Any]:
 
 def upload(data_uri: str) -> dict[str, Any]:
     return {"taskType": "mediaStorage", "taskUUID": str(uuid4()), "operation": "upload", "media": data_uri}
+
+
+def account() -> dict[str, Any]:
+    """The SDK has this task, and that its answer has a ``balance``; not what is in it."""
+    return {"taskType": "accountManagement", "taskUUID": str(uuid4()), "operation": "getDetails"}
