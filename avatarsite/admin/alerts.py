@@ -58,10 +58,10 @@ class AlertAdmin(ActionsOnly, ModelAdmin[Alert]):
         return list({hit.link: hit for hit in hits}.values())
 
     def close_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         if not self.has_change_permission(request):
             raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
         alert = self.get_object(request, object_id)
         if alert is None:
             raise Http404
