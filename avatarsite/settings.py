@@ -549,7 +549,7 @@ CORS_ALLOW_HEADERS = [
     *("x-fal-queue-priority", "x-fal-request-timeout", "x-fal-runner-hint", "x-fal-store-io", "x-fal-target-url"),
 ]
 CORS_EXPOSE_HEADERS = [
-    *("etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "idempotency-replayed"),
+    *("etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "idempotency-replayed", "x-request-id"),
     *("x-fal-error-type", "x-fal-needs-retry", "x-fal-object-lifecycle", "x-fal-request-id"),
     *("x-fal-request-timeout-type", "x-fal-retryable"),
 ]

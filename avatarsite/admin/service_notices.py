@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from avatarsite.admin.base import ModelAdmin, Work
 from avatarsite.admin.read_only import DeletedAlone
 from avatarsite.models import ServiceNotice
 from avatarsite.service import notices as service_notices
-
-ONE = timedelta(microseconds=1)  # an end is after its start
 
 
 @admin.register(ServiceNotice)
@@ -35,10 +31,7 @@ class ServiceNoticeAdmin(DeletedAlone, ModelAdmin[ServiceNotice]):
 
     @admin.action(description="End now", permissions=["change"])
     def end_now(self, request: HttpRequest, notices: QuerySet[ServiceNotice]) -> None:
-        now = timezone.now()
-        ended = [notice for notice in notices if notice.ends_at is None or notice.ends_at > now]
+        ended = [notice for notice in notices if service_notices.end(notice)]
         for notice in ended:
-            ServiceNotice.objects.filter(pk=notice.pk).update(ends_at=max(now, notice.starts_at + ONE))
             self.log_change(request, notice, "Ended.")
-        service_notices.forget()
         self.message_user(request, f"{len(ended)} ended.")

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # What an address may name, and what it is called in the log.
 NAMED = {"render": "render", "workspace": "workspace", "request_id": "gateway_request"}
+HEADER = "X-Request-Id"
 QUIET = frozenset({"healthz", "readyz", "metrics"})
 
 REQUESTS = counter("http_requests", "Requests answered, by the route's name.", "route", "method", "status")
@@ -26,16 +27,18 @@ SECONDS = histogram("http_request_duration_seconds", "Time until the answer begi
 
 
 class SeenFromOutside:
-    """The outermost middleware: every answer is counted and told, whoever gave it."""
+    """The outermost middleware: every answer is counted, told and named by an id, whoever gave it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        logs.begin(request=new_id("req"))
+        request_id = new_id("req")
+        logs.begin(request=request_id)
         began = time.monotonic()
         response = self._get_response(request)
         seconds = time.monotonic() - began
+        response[HEADER] = request_id
         route, method = route_of(request), request.method if request.method in METHODS else "other"
         REQUESTS.labels(route, method, str(response.status_code)).inc()
         SECONDS.labels(route, method).observe(seconds)

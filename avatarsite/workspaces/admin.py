@@ -20,6 +20,7 @@ from avatarsite.admin.read_only import DeletedAlone, Kept, ReadOnly, customer
 from avatarsite.staff import panels  # noqa: F401 -- the page has the platform's own
 from avatarsite.staff.customer import acts_for, panels_for
 from avatarsite.staff.customer_acts import CustomerActs
+from avatarsite.staff.person_acts import PersonActs
 from avatarsite.workspaces.emails import set_confirmed_email
 from avatarsite.workspaces.leaving import cut_to_role, end_access, note_switched
 from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, User, Workspace
@@ -43,7 +44,7 @@ class MembershipInline(Kept, TabularInline[Member, User]):
 
 
 @admin.register(User)
-class UserAdmin(DeletedAlone, DjangoUserAdmin[User], ModelAdmin[User]):
+class UserAdmin(PersonActs, DeletedAlone, DjangoUserAdmin[User], ModelAdmin[User]):
     work = Work.CUSTOMERS
     place = 20
     title = "People"
@@ -93,7 +94,7 @@ class UserAdmin(DeletedAlone, DjangoUserAdmin[User], ModelAdmin[User]):
 
 
 def _may_touch(request: HttpRequest, person: User | None) -> bool:
-    """A colleague's account, whose password could be set here, is a superuser's to change."""
+    """A colleague's account is a superuser's to change."""
     return bool(request.user.is_superuser) or person is None or not (person.is_staff or person.is_superuser)
 
 

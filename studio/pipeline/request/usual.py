@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.core.cache import cache
+from django.db import transaction
 
 from avatarsite.workspaces.models import Workspace
 from studio.models import UsualRouting
@@ -31,8 +32,8 @@ def usual_of(workspace: Workspace) -> Usual:
 
 
 def forget(workspace_id: str) -> None:
-    """For who has just changed it."""
-    cache.delete(_key(workspace_id))
+    """For who has just changed it: once that is committed, or others would keep what they still read."""
+    transaction.on_commit(lambda: cache.delete(_key(workspace_id)))
 
 
 def _key(workspace_id: str) -> str:

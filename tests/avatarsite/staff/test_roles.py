@@ -20,6 +20,8 @@ from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, URLPattern, reverse
 
 from avatarsite.alerts import raise_alert
+from avatarsite.audit.models import AuditEntry
+from avatarsite.mail.models import MailMessage
 from avatarsite.staff.notes import add_note
 from avatarsite.staff.roles import ADMIN, ALLOWED, MONEY, SUPPORT
 from avatarsite.workspaces.models import User
@@ -179,5 +181,25 @@ def test_an_admin_makes_nobody_staff_and_touches_no_colleague(staff: Staff, cast
     for url in ("change", "delete"):
         target = reverse(f"admin:workspaces_user_{url}", args=[colleague.pk])
         assert client.post(target, fields | {"post": "yes"}).status_code == 403
-    password = reverse("admin:auth_user_password_change", args=[colleague.pk])
-    assert client.post(password, {"password1": "y" * 12, "password2": "y" * 12}).status_code == 403
+    for person in (colleague, cast.bob):
+        password = reverse("admin:auth_user_password_change", args=[person.pk])
+        assert client.post(password, {"password1": "y" * 12, "password2": "y" * 12}).status_code == 403
+
+
+def test_an_admin_sends_a_customer_a_link_for_a_new_password_and_sets_none(staff: Staff, cast: Cast) -> None:
+    client = staff(ADMIN)
+    page = reverse("admin:workspaces_user_change", args=[cast.bob.pk])
+    shown = client.get(page).content.decode()
+    assert ("pbkdf2" in shown, "../password/" in shown, "Send a link for a new password" in shown) == (
+        False,
+        False,
+        True,
+    )
+    before, form = cast.bob.password, {"token": str(uuid.uuid4()), "reason": "They asked by telephone."}
+    for _ in range(2):
+        assert client.post(reverse("admin:workspaces_user_reset", args=[cast.bob.pk]), form)["Location"] == page
+    cast.bob.refresh_from_db()
+    assert cast.bob.password == before
+    (mail,) = MailMessage.objects.filter(to=cast.bob.email)
+    assert "password" in mail.subject.lower()
+    assert AuditEntry.objects.filter(event="staff.changed", target=str(cast.bob.pk)).count() == 1

@@ -33,7 +33,7 @@ def accounts(settings: Any, simulators: Simulators) -> Simulators:
 
 def leave(simulators: Simulators, dollars: float) -> None:
     for control in simulators.all:
-        control.settings(balance_usd=dollars)
+        control.settings(balance_usd=float(dollars))
 
 
 @pytest.mark.django_db
