@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.templatetags.admin_urls import admin_urlname
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -52,6 +54,14 @@ def back_url(request: HttpRequest, row: models.Model) -> str:
     """Where staff came from, if that is a page of the admin site (``?back=``); else the row's page."""
     asked = request.GET.get("back", "")
     return asked if asked.startswith(reverse("admin:index")) and "//" not in asked else row_url(row)
+
+
+@contextmanager
+def one_at_a_time(row: models.Model) -> Iterator[None]:
+    """Within the block nobody else is in one about this row: the second of two sees what the first has done."""
+    with transaction.atomic():
+        type(row)._base_manager.select_for_update().filter(pk=row.pk).first()  # noqa: SLF001 -- Django's own API
+        yield
 
 
 def acted_before(row: models.Model, token: str) -> bool:

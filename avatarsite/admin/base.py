@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from django.contrib import messages
+from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.contrib.admin.utils import unquote
-from django.db import models
-from django.http import HttpRequest
+from django.db import IntegrityError, models, transaction
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.safestring import SafeString
 from django_stubs_ext import StrOrPromise
 
 from avatarsite.audit.staff import Audited
@@ -21,6 +26,7 @@ else:
     from unfold.admin import StackedInline as ThemedStackedInline
     from unfold.admin import TabularInline as ThemedTabularInline
 
+logger = logging.getLogger(__name__)
 Row = TypeVar("Row", bound=models.Model)
 Parent = TypeVar("Parent", bound=models.Model)
 
@@ -48,8 +54,39 @@ class ModelAdmin(Audited, ThemedModelAdmin[Row], Generic[Row]):
         return str(self.title or self.opts.verbose_name_plural)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Row | None:
-        """The row that an address names. Lists write an underscore as _5F, which only Django's own pages read so."""
-        return super().get_object(request, unquote(object_id), from_field)
+        """The row that an address names. Lists write an underscore as _5F, which only Django's own pages read so.
+
+        A form that is sent about it waits for another's, and is read against what that has done.
+        """
+        object_id = unquote(object_id)
+        row = super().get_object(request, object_id, from_field)
+        if row is None or request.method != "POST" or not transaction.get_connection().in_atomic_block:
+            return row
+        list(self.model._base_manager.select_for_update().filter(pk=row.pk).values_list("pk"))  # noqa: SLF001
+        return super().get_object(request, object_id, from_field)
+
+    def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
+        """A new row is new: where another's number is its key, it never takes the place of a colleague's."""
+        if change:
+            super().save_model(request, obj, form, change)
+        else:
+            obj.save(force_insert=True)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except IntegrityError:
+            if request.method != "POST":
+                raise
+            logger.warning("a form about %s was not saved", self.opts.label, exc_info=True)
+        self.message_user(request, "Somebody was first; nothing was done. Look at how it is now.", messages.WARNING)
+        return HttpResponseRedirect(reverse(admin_urlname(self.opts, SafeString("changelist"))))
 
 
 class TabularInline(ThemedTabularInline[Row, Parent], Generic[Row, Parent]):

@@ -29,7 +29,8 @@ class Audited(Page):
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
         entry = super().log_change(request, obj, message)
-        _record("changed", obj, entry.get_change_message())
+        if message:  # empty of a form that was sent as it was
+            _record("changed", obj, entry.get_change_message())
         return entry
 
     def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> Any:

@@ -54,6 +54,7 @@ class InboundEventAdmin(ActionsOnly, ModelAdmin[InboundEvent]):
 
     @admin.action(description="Handle again", permissions=["change"])
     def handle_again(self, request: HttpRequest, events: QuerySet[InboundEvent]) -> None:
-        for event in events:
-            replay(event)
-        self.message_user(request, f"{len(events)} queued to be handled again.")
+        again = [event for event in events if replay(event)]
+        for event in again:
+            self.log_change(request, event, "Handled again by hand.")
+        self.message_user(request, f"{len(again)} queued to be handled again.")

@@ -114,11 +114,16 @@ def handle_event(event_pk: int) -> bool:
     return True
 
 
-def replay(event: InboundEvent) -> None:
-    """Handle the event again, as if it had just come."""
+def replay(event: InboundEvent) -> bool:
+    """Handle the event again, as if it had just come. False if it is about to be."""
+    now = timezone.now()
+    about_to_be = Q(handled_at=None, tries=0, next_try_at__lte=now)
     with transaction.atomic():
-        InboundEvent.objects.filter(pk=event.pk).update(next_try_at=timezone.now(), tries=0, handled_at=None)
+        others = InboundEvent.objects.filter(~about_to_be, pk=event.pk)
+        if not others.update(next_try_at=now, tries=0, handled_at=None):
+            return False
         jobs.enqueue("avatarsite.handle_event", event_pk=event.pk)
+    return True
 
 
 def unhandled() -> Q:

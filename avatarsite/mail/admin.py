@@ -30,5 +30,9 @@ class MailMessageAdmin(ActionsOnly, ModelAdmin[MailMessage]):
 
     @admin.action(description="Send again", permissions=["change"])
     def again(self, request: HttpRequest, mails: QuerySet[MailMessage]) -> None:
-        sent = sum(send_again(mail) for mail in mails)
-        self.message_user(request, f"{sent} of {len(mails)} queued. The others wait anyway, or their text is wiped.")
+        sent = [mail for mail in mails if send_again(mail)]
+        for mail in sent:
+            self.log_change(request, mail, "Sent again by hand.")
+        self.message_user(
+            request, f"{len(sent)} of {len(mails)} queued. The others wait anyway, or their text is wiped."
+        )

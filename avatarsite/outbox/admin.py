@@ -71,10 +71,12 @@ class DeliveryAdmin(ActionsOnly, ModelAdmin[Delivery]):
         done = 0
         for delivery in deliveries.order_by("endpoint", "sequence")[:AT_ONCE]:
             try:
-                resend(delivery)
+                again = resend(delivery)
             except EndpointRefused as refusal:
                 self.message_user(request, f"{delivery}: {refusal}", messages.WARNING)
-            else:
+                continue
+            if again:
+                self.log_change(request, delivery, "Sent again by hand.")
                 done += 1
         self.message_user(request, f"{done} on their way once more; at most {AT_ONCE} are at once.")
 

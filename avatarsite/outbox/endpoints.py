@@ -229,15 +229,23 @@ def send_test(endpoint: Endpoint) -> Event:
     return event
 
 
-def resend(delivery: Delivery) -> None:
-    """Send it once more, and again by the table if it fails. Raises EndpointRefused for a disabled endpoint."""
+def resend(delivery: Delivery) -> bool:
+    """Send it once more, and again by the table if it fails. False if it is about to be sent for the first time.
+
+    Raises EndpointRefused for a disabled endpoint.
+    """
+    now = timezone.now()
     with transaction.atomic():
         row = Endpoint.objects.select_for_update().get(pk=delivery.endpoint_id)
         _demand_enabled(row)
-        _send_again(row, Q(pk=delivery.pk), timezone.now())
+        fresh = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING, tries=0, next_try_at__lte=now)
+        if fresh.exists() and row.rest_until is None:
+            return False
+        _send_again(row, Q(pk=delivery.pk), now)
         Endpoint.objects.filter(pk=row.pk).update(rest_until=None)
         wake_sender(row.workspace_id)
     delivery.refresh_from_db()
+    return True
 
 
 def replay(endpoint: Endpoint, since: datetime) -> int:

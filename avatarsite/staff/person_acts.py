@@ -71,4 +71,4 @@ class PersonActs(Page):
             log_once(self, request, person, f"Sent a link for a new password: {facts['reason']}", token)
             self.message_user(request, f"The link is on its way to {person.email}.", messages.SUCCESS)
         else:
-            self.message_user(request, " ".join(mail.errors["email"]), messages.ERROR)
+            self.message_user(request, " ".join(map(str, mail.errors["email"])), messages.ERROR)

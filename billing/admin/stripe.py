@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
-from avatarsite.admin.acts import acted_before, back_url, form_page, log_once, row_url
+from avatarsite.admin.acts import acted_before, back_url, form_page, log_once, one_at_a_time, row_url
 from avatarsite.admin.base import TabularInline, Work
 from avatarsite.admin.columns import age, late, overdue
 from avatarsite.admin.read_only import ReadOnly, customer
@@ -357,11 +357,17 @@ def freeze_view(page: admin.ModelAdmin[LedgerAccount], request: HttpRequest, obj
     if form.is_valid():
         facts = form.cleaned_data
         try:
-            done = _do(facts["act"], workspace, facts["reason"], str(facts["token"]), user)
+            with one_at_a_time(account):
+                if facts["act"] not in _what_can_be_done(request, workspace):
+                    page.message_user(request, "Somebody was first; nothing was done.", messages.WARNING)
+                    return back
+                done = _do(facts["act"], workspace, facts["reason"], str(facts["token"]), user)
+                log_once(
+                    page, request, account, f"{LABELS[facts['act']]}, {done}: {facts['reason']}", str(facts["token"])
+                )
         except ValueError as error:
             form.add_error("reason", str(error))
         else:
-            log_once(page, request, account, f"{LABELS[facts['act']]}, {done}: {facts['reason']}", str(facts["token"]))
             page.message_user(request, f"{workspace}: {done}.", messages.SUCCESS)
             return back
     sentences = [f"Frozen: {account.frozen_reason}." if account.frozen_at else "Not frozen."]

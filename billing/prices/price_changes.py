@@ -88,6 +88,8 @@ def preview_price(change: PriceChange, *, at: datetime | None = None) -> PricePr
 def confirm_price(change: PriceChange, fingerprint: str, *, actor: User) -> Price:
     """Set the price that was previewed, from now on. Raises PreviewStale when the preview would now say otherwise."""
     with transaction.atomic():
+        # Whoever confirms the other of two at once sees the price of the first.
+        list(Price.objects.select_for_update().filter(offer=change.offer).values_list("pk"))
         if preview_price(change).fingerprint != fingerprint:
             raise PreviewStale("The numbers have moved since the preview. Look at the new ones and confirm again.")
         return set_price(

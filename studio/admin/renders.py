@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from avatarsite.admin.acts import acted_before, one_at_a_time
 from avatarsite.admin.base import ModelAdmin, StackedInline, Work
 from avatarsite.admin.columns import age, late, one_of, overdue
 from avatarsite.admin.read_only import ActionsOnly, Kept, ReadOnly, customer
@@ -37,6 +38,8 @@ from studio.pipeline.operator import give_back
 from studio.pipeline.request.take import retry_render
 from studio.storage.ledger import spelt
 from studio.storage.local import signed_link
+
+ASKED_AGAIN = "Asked for again: "
 
 
 def _offers() -> list[str]:
@@ -93,11 +96,25 @@ class RenderAdmin(RenderActs, ActionsOnly, ModelAdmin[Render]):
 
     @admin.action(description="Ask again (a new video with a new hold)", permissions=["change"])
     def retry(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
-        self._each(request, renders, "asked for again", lambda render: bool(retry_render(render, user=_user(request))))
+        def act(render: Render) -> bool:
+            with one_at_a_time(render):
+                if acted_before(render, ASKED_AGAIN):
+                    raise DomainError("asked_again", "It was asked for again before.", remedy="Ask for that one again.")
+                again = retry_render(render, user=_user(request))
+                self.log_change(request, render, f"{ASKED_AGAIN}{again.pk}")
+            return True
+
+        self._each(request, renders, "asked for again", act)
 
     @admin.action(description="Cancel", permissions=["change"])
     def cancel(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
-        self._each(request, renders, "being cancelled", lambda render: request_cancel(render, user=_user(request)))
+        def act(render: Render) -> bool:
+            won = request_cancel(render, user=_user(request))
+            if won:
+                self.log_change(request, render, "Cancelled by hand.")
+            return won
+
+        self._each(request, renders, "being cancelled", act)
 
     @admin.action(description="Give up: fail it and release its hold", permissions=["change"])
     def fail_and_release(self, request: HttpRequest, renders: QuerySet[Render]) -> HttpResponse | None:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('studio', '0002_upload_script'),
+        ('studio', "0005_speech"),
     ]
 
     operations = [
