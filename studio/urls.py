@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from studio.gateway import pages as gateway
-from studio.views import front, new_video, projects, snippets, uploads, video, videos
+from studio.views import front, new_video, projects, share, shared, snippets, uploads, video, videos
 
 urlpatterns = [
     path("", videos.workspace_home, name="workspace_home"),
@@ -22,6 +22,8 @@ urlpatterns = [
     path("videos/<slug:render>/retry/", video.video_retry, name="video_retry"),
     path("videos/<slug:render>/rename/", video.video_rename, name="video_rename"),
     path("videos/<slug:render>/delete/", video.video_delete, name="video_delete"),
+    path("videos/<slug:render>/share/", share.video_share, name="video_share"),
+    path("videos/<slug:render>/share/<slug:link>/revoke/", share.video_share_revoke, name="video_share_revoke"),
     path("projects/", projects.projects, name="projects"),
     path("projects/new/", projects.project_new, name="project_new"),
     path("projects/<slug:project>/", projects.project, name="project"),
@@ -37,4 +39,4 @@ urlpatterns = [
     path("developers/drop-in/", gateway.gateway, name="gateway"),
 ]
 
-site_urlpatterns = [path("", front.front, name="home")]
+site_urlpatterns = [path("", front.front, name="home"), *shared.share_urlpatterns]

@@ -20,7 +20,7 @@ from avatarsite.workspaces.tokens import make_token
 from billing.ledger import posting
 from billing.models import CardSetup, StripeCustomer, TopUp
 from billing.prices import price_book
-from studio.models import Render
+from studio.models import Render, ShareLink
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
@@ -90,6 +90,8 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "video_quote": (405, 403, 403, 200),
     "video_rename": (200, 200, 403, 422),
     "video_retry": (405, 405, 403, 302),
+    "video_share": (200, 200, 403, 422),
+    "video_share_revoke": (405, 403, 403, 302),
     "video_status": (200, 200, 405, 405),
     "videos": (200, 200, 405, 405),
     "videos_live": (200, 200, 405, 405),
@@ -128,6 +130,7 @@ ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
     "account_reset_password_from_key_done": (200, 200, 200, 200),
     "account_set_password": (302, 302, 302, 302),
     "account_signup": (302, 302, 302, 200),
+    "embedded": (404, 404, 404, 404),
     "file": (404, 404, 404, 404),
     # Whoever has no token is told so in the protocol's own way; a session counts for nothing here.
     "gateway_aimlapi": (401, 401, 401, 401),
@@ -172,7 +175,12 @@ ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
     "mfa_reauthenticate": (302, 302, 302, 302),
     "mfa_view_recovery_codes": (404, 404, 404, 302),
     "mail_no_more": (404, 404, 404, 404),
+    "oembed": (404, 404, 404, 404),
     "profile": (200, 200, 200, 302),
+    # Behind a link of somebody's it is the link that counts: tests/studio/sharing/.
+    "shared": (404, 404, 404, 404),
+    "shared_poster": (404, 404, 404, 404),
+    "shared_video": (404, 404, 404, 404),
     "workspace_new": (200, 200, 200, 302),
     # A button for whoever looks as somebody else: tests/avatarsite/staff/test_view_as.py.
     "view_as_end": (403, 403, 403, 403),
@@ -228,6 +236,7 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
         "topup": top_up.pk,
         "token": make_token(workspace, user=cast.alice, name="A program", scopes=["render"])[0].pk,
         "render": render.pk,
+        "link": ShareLink.objects.create(workspace=workspace, render=render).pk,
         "project": render.project_id,
         "upload": portrait.pk,
         "member": cast.member(cast.emil).pk,
@@ -247,7 +256,7 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
     """What the URL takes, filled with Alice's things."""
     route = OURS[name]
     found: dict[str, Any] = {"workspace": workspace}
-    for thing in ("render", "project", "upload", "topup", "card", "token", "endpoint", "delivery"):
+    for thing in ("render", "project", "upload", "topup", "card", "token", "endpoint", "delivery", "link"):
         if f"<slug:{thing}>" in route:
             found[thing] = things[thing]
     if "<int:row>" in route:
@@ -309,6 +318,7 @@ def test_a_page_outside_a_workspace_for(name: str, cast: Cast) -> None:
         "gateway_video": {"signature": "forged", "render_id": "rnd_1", "ending": "mp4"},
         "hook": {"source": "stranger"},
         "file": {"token": "forged", "name": "video.mp4"},
+        **{name: {"key": "shr_1:forged"} for name in ("embedded", "shared", "shared_poster", "shared_video")},
         "invitation_link": {"token": "forged"},
         "mail_no_more": {"token": "forged"},
         "account_confirm_email": {"key": "forged"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from studio.api import batches, catalogue, problems, projects, renders, storage, uploads
+from studio.api import batches, catalogue, problems, projects, renders, shares, storage, uploads
 
 __all__ = ["problems", "urlpatterns"]  # importing the problems declares them
 
@@ -28,6 +28,8 @@ urlpatterns = [
     path("renders/<slug:render>/events", renders.RenderEvents.as_view(), name="api_render_events"),
     path("renders/<slug:render>/outputs", renders.RenderOutputs.as_view(), name="api_render_outputs"),
     path("renders/<slug:render>/outputs/<slug:output>", renders.RenderOutput.as_view(), name="api_render_output"),
+    path("renders/<slug:render>/shares", shares.RenderShares.as_view(), name="api_render_shares"),
+    path("shares/<slug:share>", shares.OneShare.as_view(), name="api_share"),
     path("batches", batches.Batches.as_view(), name="api_batches"),
     path("batches/quotes", batches.BatchQuotes.as_view(), name="api_batch_quotes"),
     path("batches/<slug:batch>", batches.OneBatch.as_view(), name="api_batch"),

@@ -7,6 +7,7 @@ from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderBalance,
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.routing import UsualRouting
+from studio.models.sharing import ShareLink
 from studio.models.speech import Pronunciation, Speech, SpeechPart, SpeechState
 from studio.models.tags import Tag
 from studio.models.turns import Turn
@@ -31,6 +32,7 @@ __all__ = [
     "RenderEvent",
     "RenderGroup",
     "RenderState",
+    "ShareLink",
     "Speech",
     "SpeechPart",
     "SpeechState",

@@ -39,6 +39,7 @@ IN_A_WORKSPACE: Table = {
     "video_cancel": ("",),
     "video_delete": ("",),
     "video_rename": ("",),
+    "video_share": ("",),
     "videos": ("", "?state=running", "?state=ready", "?state=failed", "?q=Donau"),
     "webhook_change": ("",),
     "webhook_delete": ("",),
@@ -86,6 +87,7 @@ ON_THE_WAY = {
     "invitation",
     "mail_no_more",
     "mfa_authenticate",
+    "shared",
     "video_new",
 }
 # Drawn by Swagger UI, in whose markup and colours axe finds grave faults. It is used in a test of its own.
@@ -103,6 +105,11 @@ NO_PAGES = {
     "card_back",
     "card_new",
     "file",
+    "embedded",
+    "oembed",
+    "shared_poster",
+    "shared_video",
+    "video_share_revoke",
     "healthz",
     "metrics",
     "readyz",

@@ -16,7 +16,7 @@ from django.test import Client
 from avatarsite.outbox.endpoints import make_endpoint, send_test
 from avatarsite.outbox.events import fan_out
 from avatarsite.workspaces.models import Scope
-from studio.models import Render, UploadKind
+from studio.models import Render, ShareLink, UploadKind
 from studio.uploads.direct import open_slot
 from tests.conftest import Cast
 from tests.studio.api.conftest import Caller, caller
@@ -49,6 +49,8 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "renders/<slug:render>/events": {"GET": LOOK},
     "renders/<slug:render>/outputs": {"GET": LOOK},
     "renders/<slug:render>/outputs/<slug:output>": {"GET": LOOK},
+    "renders/<slug:render>/shares": {"GET": LOOK, "POST": MAKE},
+    "shares/<slug:share>": {"GET": LOOK, "DELETE": MAKE},
     "batches": {"GET": LOOK, "POST": MAKE},
     "batches/quotes": {"POST": MAKE},
     "batches/<slug:batch>": {"GET": LOOK},
@@ -95,7 +97,8 @@ def things(api: Caller, inputs: dict[str, str], cast: Cast) -> dict[str, str]:
     fan_out(cast.workspace.pk)
     delivery = endpoint.deliveries.get(event__kind="webhook.test")
     found |= {"endpoint": endpoint.pk, "delivery": delivery.pk, "event": delivery.event.id}
-    return found | {"slot": slot, "model": "draft", "output": "video"}
+    share = ShareLink.objects.create(workspace=cast.workspace, render_id=render["id"])
+    return found | {"slot": slot, "share": share.pk, "model": "draft", "output": "video"}
 
 
 def path_of(route: str, things: dict[str, str]) -> str:

@@ -1,0 +1,159 @@
+"""What a guest sees behind a share link: the page with the player, the file, the player in somebody's frame.
+
+A link that does not work, whatever the reason, is the same 404. Nothing of it is kept by caches on the way, so a
+link that is revoked leads nowhere at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect
+from django.shortcuts import render as show
+from django.urls import Resolver404, path, resolve
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.http import require_safe
+
+from avatarsite.audit.actor import current
+from studio.models import ShareLink
+from studio.sharing.guests import PASS_SECONDS, TooManyTries, count_view, is_let_in, let_in
+from studio.sharing.links import address_of, embed_snippet, key_of, link_of
+from studio.storage.filenames import download_name
+from studio.storage.local import PrivateFiles, signed_link
+from studio.storage.serve import serve_local
+
+COOKIE = "share"
+MIN_FILE_SECONDS = 60
+HEADERS = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex, nofollow"}
+
+
+def of_link(
+    view: Callable[Concatenate[HttpRequest, ShareLink, ...], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
+    """Guard a view whose URL has ``key``; the view gets the link that it leads to."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, key: str, **kwargs: str) -> HttpResponseBase:
+        link = link_of(key)
+        answer = _gone(request) if link is None else view(request, link, **kwargs)
+        for header, value in HEADERS.items():
+            answer.headers[header] = value
+        return answer
+
+    return guarded
+
+
+@of_link
+def shared(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
+    if not is_let_in(link, request.COOKIES.get(COOKIE, "")):
+        return _ask_for_password(request, link)
+    if request.method == "POST":  # a form that was sent after the password had been given elsewhere
+        return redirect(request.path)
+    if request.method == "GET":
+        count_view(link)
+    return show(request, "studio/shared.html", {"link": link, "render": link.render, "address": address_of(link)})
+
+
+@require_safe
+@of_link
+def shared_file(request: HttpRequest, link: ShareLink, kind: str) -> HttpResponseBase:
+    """The video or its poster. A bucket's own link to it lasts as long as the video does, a minute at least."""
+    stored = getattr(link.render, kind).name or ""
+    if not stored or not is_let_in(link, request.COOKIES.get(COOKIE, "")):
+        return _gone(request)
+    name = ""
+    if request.GET.get("download") and link.allow_download and kind == "video":
+        name = download_name(f"{link.render.title}.{stored.rsplit('.', 1)[-1]}")
+    if isinstance(default_storage, PrivateFiles):
+        return serve_local(request, stored, download_as=name)
+    seconds = max(MIN_FILE_SECONDS, (link.render.measured_ms or 0) // 1000)
+    return redirect(signed_link(stored, download_as=name or None, seconds=seconds))
+
+
+@require_safe
+@xframe_options_exempt
+@of_link
+def embedded(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
+    """The player alone, for a frame in the pages that the link names and in no other."""
+    if not link.embed_origins:
+        return _gone(request)
+    if request.method == "GET":
+        count_view(link)
+    answer = show(request, "studio/embedded.html", {"render": link.render, "key": key_of(link)})
+    media = " ".join(map(str, settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]["media-src"]))
+    ancestors = " ".join(link.embed_origins)
+    answer.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'self'; img-src {media}; media-src {media}; base-uri 'none'; "
+        f"form-action 'none'; frame-ancestors {ancestors}"
+    )
+    return answer
+
+
+@require_safe
+def oembed(request: HttpRequest) -> HttpResponse:
+    """Answer of oEmbed 1.0 for a link that may be embedded, so that editors turn a pasted address into the player."""
+    if request.GET.get("format", "json") != "json":
+        return HttpResponse("Only JSON is spoken here.", status=501, content_type="text/plain")
+    link = _link_at(request.GET.get("url", ""))
+    if link is None or not link.embed_origins:
+        return JsonResponse({"error": "There is no video here that may be embedded."}, status=404, headers=HEADERS)
+    video = link.render
+    found = {
+        "version": "1.0",
+        "type": "video",
+        "provider_name": "Avatar Studio",
+        "provider_url": settings.SITE_URL,
+        "title": video.title,
+        "width": video.width,
+        "height": video.height,
+        "html": embed_snippet(link),
+    }
+    return JsonResponse(found, headers=HEADERS)
+
+
+def _link_at(url: str) -> ShareLink | None:
+    parts = urlsplit(url)
+    if f"{parts.scheme}://{parts.netloc}" != settings.SITE_URL:
+        return None
+    try:
+        match = resolve(parts.path)
+    except Resolver404:
+        return None
+    return link_of(match.kwargs["key"]) if match.url_name in {"shared", "embedded"} else None
+
+
+def _ask_for_password(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
+    wrong = ""
+    if request.method == "POST":
+        try:
+            given = let_in(link, request.POST.get("password", ""), current().address or "")
+        except TooManyTries as refusal:
+            return show(request, "studio/share_password.html", {"wrong": str(refusal)}, status=429)
+        if given:
+            answer = redirect(request.path)
+            secure = settings.SESSION_COOKIE_SECURE
+            answer.set_cookie(
+                COOKIE, given, PASS_SECONDS, path=request.path, httponly=True, samesite="Lax", secure=secure
+            )
+            return answer
+        wrong = "This is not the password. Ask whoever sent you the link."
+    return show(request, "studio/share_password.html", {"wrong": wrong}, status=403 if wrong else 200)
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    return show(request, "studio/share_gone.html", status=404)
+
+
+share_urlpatterns = [
+    path("s/<str:key>/", shared, name="shared"),
+    path("s/<str:key>/video", shared_file, {"kind": "video"}, name="shared_video"),
+    path("s/<str:key>/poster", shared_file, {"kind": "poster"}, name="shared_poster"),
+    path("embed/<str:key>/", embedded, name="embedded"),
+    path("oembed", oembed, name="oembed"),
+]
