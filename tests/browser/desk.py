@@ -34,7 +34,7 @@ from billing.ledger import posting
 from billing.models import AutoTopUp, Dispute, Hold, PromotionCode, Refund, StripeCustomer, TopUp, TopUpState, Usage
 from billing.prices import price_book
 from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook
-from studio.models import JobStatus, OfferDay, OfferHealth, Outcome, ProviderJob, Render, UsualRouting
+from studio.models import JobStatus, OfferDay, OfferHealth, Outcome, ProviderJob, Render, ShareLink, UsualRouting
 from studio.pipeline.desk import sale
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
@@ -159,6 +159,7 @@ def _platform(workspace: Workspace, staff: User) -> None:
     ServiceNotice.objects.create(text=LONG, starts_at="2026-01-01T00:00Z", ends_at="2026-01-02T00:00Z")
     StaffNote.objects.create(workspace=workspace, author=staff, text=LONG, token=uuid.uuid4())
     UsualRouting.objects.create(workspace=workspace, reason="Pays by speed")
+    ShareLink.objects.create(workspace=workspace, render=Render.objects.filter(workspace=workspace).latest("pk"))
     invitations.invite(owner, "invited-by-the-desk@example.org", Role.VIEWER)
     make_token(workspace, user=staff, name="Of the desk", scopes=list(Scope))
     RecoveryCodes.activate(staff)
