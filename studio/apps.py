@@ -13,6 +13,7 @@ class StudioConfig(AppConfig):
         from avatarsite.queue import due_rows, jobs  # noqa: PLC0415
         from billing.verify.verification import register_check  # noqa: PLC0415
         from studio import checks, metrics, webhooks  # noqa: F401, PLC0415
+        from studio.batches import check, make  # noqa: PLC0415
         from studio.labels import register_studio_names  # noqa: PLC0415
         from studio.pipeline import overdue  # noqa: PLC0415
         from studio.pipeline.audit import renders_agree_with_the_ledger  # noqa: PLC0415
@@ -41,7 +42,7 @@ class StudioConfig(AppConfig):
         for provider in ("runware", "fal"):
             register_source(provider, event_id=webhooks.event_id, act=webhooks.act)
         register_outages()
-        due_rows.register(*overdue.KINDS, *rounds.KINDS, trash.KIND, **overdue.CLAUSES)
+        due_rows.register(*overdue.KINDS, *rounds.KINDS, trash.KIND, check.KIND, make.KIND, **overdue.CLAUSES)
         register_reader("renders", metrics.read_renders)
         register_reader("offers", metrics.read_offers)
         jobs.register("studio.watch", cluster=jobs.WATCH)
@@ -50,6 +51,7 @@ class StudioConfig(AppConfig):
         jobs.register("studio.deliver", timeout=900)
         jobs.register("studio.speak", timeout=300)
         jobs.register("studio.speak_here", timeout=900)  # the last part of its round, and its join
+        jobs.register("studio.check_table", timeout=300)
         jobs.register("studio.count_days", every_minutes=10)
         jobs.register("studio.ask_balances", every_minutes=10)
         jobs.register("studio.sweep_slots", every_minutes=10)

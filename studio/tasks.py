@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from avatarsite.queue.worker import stopping
 from studio import storage_audit
+from studio.batches import check as checking
+from studio.batches import make as making
 from studio.gateway import intake, webhooks
 from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
@@ -90,3 +92,11 @@ def sweep_thumbnails() -> None:
 
 def sweep_bucket() -> None:
     local.clear_forgotten()
+
+
+def check_table(*, table_id: str) -> None:
+    checking.check_table(table_id)
+
+
+def make_table(*, table_id: str) -> None:
+    making.make_table(table_id)

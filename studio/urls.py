@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from studio.gateway import pages as gateway
-from studio.views import front, new_video, projects, share, shared, snippets, uploads, video, videos
+from studio.views import batches, front, new_video, projects, share, shared, snippets, uploads, video, videos
 
 urlpatterns = [
     path("", videos.workspace_home, name="workspace_home"),
@@ -24,6 +24,16 @@ urlpatterns = [
     path("videos/<slug:render>/delete/", video.video_delete, name="video_delete"),
     path("videos/<slug:render>/share/", share.video_share, name="video_share"),
     path("videos/<slug:render>/share/<slug:link>/revoke/", share.video_share_revoke, name="video_share_revoke"),
+    path("batches/", batches.batches, name="batches"),
+    path("batches/template.csv", batches.batch_template, {"kind": "csv"}, name="batch_template_csv"),
+    path("batches/template.xlsx", batches.batch_template, {"kind": "xlsx"}, name="batch_template_xlsx"),
+    path("batches/<slug:table>/", batches.batch, name="batch"),
+    path("batches/<slug:table>/status/", batches.batch_status, name="batch_status"),
+    path("batches/<slug:table>/make/", batches.batch_make, name="batch_make"),
+    path("batches/<slug:table>/retry/", batches.batch_retry, name="batch_retry"),
+    path("batches/<slug:table>/discard/", batches.batch_discard, name="batch_discard"),
+    path("batches/<slug:table>/manifest.<slug:kind>", batches.batch_manifest, name="batch_manifest"),
+    path("batches/<slug:table>/videos.zip", batches.batch_videos, name="batch_videos"),
     path("projects/", projects.projects, name="projects"),
     path("projects/new/", projects.project_new, name="project_new"),
     path("projects/<slug:project>/", projects.project, name="project"),

@@ -146,6 +146,7 @@ ADDED = [
     "* POST /api/v1/renders/{render}/restore*",
     "url api/v1/renders/<slug>/restore",
     "url mail/no-more/<str>/",
+    "url w/<slug>/batches/*",
     "url w/<slug>/developers/tokens/<slug>/take-over/",
     "* PATCH /api/v1/renders/{render}*",
     "*PatchedChangeBodyRequest*",

@@ -20,7 +20,7 @@ from avatarsite.workspaces.tokens import make_token
 from billing.ledger import posting
 from billing.models import CardSetup, StripeCustomer, TopUp
 from billing.prices import price_book
-from studio.models import Render, ShareLink
+from studio.models import BatchTable, Render, ShareLink
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
@@ -38,6 +38,16 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "audit_file": (200, 403, 403, 405),
     "auto_topup": (200, 403, 403, 422),
     "balance": (200, 200, 405, 405),
+    "batch": (200, 200, 405, 405),
+    "batch_discard": (405, 405, 403, 302),
+    "batch_make": (405, 405, 403, 302),
+    "batch_manifest": (200, 200, 405, 405),
+    "batch_retry": (405, 405, 403, 302),
+    "batch_status": (200, 200, 405, 405),
+    "batch_template_csv": (200, 200, 405, 405),
+    "batch_template_xlsx": (200, 200, 405, 405),
+    "batch_videos": (200, 200, 405, 405),
+    "batches": (200, 200, 403, 422),
     "budgets": (200, 200, 403, 422),
     "promotion": (405, 403, 403, 422),
     "statement": (200, 200, 405, 405),
@@ -239,6 +249,7 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
         "link": ShareLink.objects.create(workspace=workspace, render=render).pk,
         "project": render.project_id,
         "upload": portrait.pk,
+        "table": BatchTable.objects.create(workspace=workspace, project_id=render.project_id, name="a.csv").pk,
         "member": cast.member(cast.emil).pk,
         "invitation": invitation.pk,
         **_webhook(workspace),
@@ -256,9 +267,11 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
     """What the URL takes, filled with Alice's things."""
     route = OURS[name]
     found: dict[str, Any] = {"workspace": workspace}
-    for thing in ("render", "project", "upload", "topup", "card", "token", "endpoint", "delivery", "link"):
+    for thing in ("render", "project", "upload", "table", "topup", "card", "token", "endpoint", "delivery", "link"):
         if f"<slug:{thing}>" in route:
             found[thing] = things[thing]
+    if "<slug:kind>" in route:
+        found["kind"] = "csv"
     if "<int:row>" in route:
         found["row"] = things["invitation" if name.startswith("invitation_") else "member"]
     return found

@@ -6,10 +6,10 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from avatarsite.mail.messages import write_mail
 from avatarsite.mail.recipients import in_charge
 from avatarsite.outbox.models import DeliveryState, Endpoint, EndpointState
 from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.mail_choice import ENDPOINT, write_optional
 
 
 def mail_endpoint(endpoint: Endpoint) -> None:
@@ -26,4 +26,4 @@ def mail_endpoint(endpoint: Endpoint) -> None:
     }
     about = f"{endpoint.pk}:{timezone.now().isoformat()}"
     for member in in_charge(workspace, Action.MANAGE_WORKSPACE):
-        write_mail("endpoint", about, member.user.email, "outbox/email/endpoint", context, workspace=workspace)
+        write_optional(ENDPOINT, about, member.user, "outbox/email/endpoint", context, workspace)

@@ -153,11 +153,18 @@ class ActivateTwoFactorForm(InOurWords, totp.ActivateTOTPForm):  # type: ignore[
 class PersonForm(forms.ModelForm[User]):
     class Meta:
         model = User
-        fields = ("name", "mail_finished")
-        labels = {"name": "Your name", "mail_finished": "Mail me when my videos are finished"}
+        fields = ("name", "mail_finished", "mail_endpoint", "mail_summary")
+        labels = {
+            "name": "Your name",
+            "mail_finished": "Mail me when my videos are finished",
+            "mail_endpoint": "Mail me when a webhook stops",
+            "mail_summary": "Mail me the summary of each month",
+        }
         help_texts = {
             "name": "Shown to the people you share a workspace with.",
-            "mail_finished": "One mail for each video or batch, when it took longer than 45 seconds.",
+            "mail_finished": "One mail for what was asked for together, when it took longer than 45 seconds.",
+            "mail_endpoint": "To owners and admins: its address takes nothing any more.",
+            "mail_summary": "Of the workspaces where you get it. Mails about money and about signing in always come.",
         }
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
 

@@ -53,6 +53,8 @@ class User(AbstractUser):
     email = models.EmailField("e-mail address", unique=True)
     name = models.CharField(max_length=120, blank=True)
     mail_finished = models.BooleanField("mail about finished videos", default=True)
+    mail_endpoint = models.BooleanField("mail about webhooks that stop", default=True)
+    mail_summary = models.BooleanField("mail with a month’s summary", default=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

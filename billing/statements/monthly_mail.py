@@ -11,8 +11,8 @@ from django.db.models import Case, F, Sum, When
 from django.urls import reverse
 from django.utils import timezone
 
-from avatarsite.mail.messages import write_mail
 from avatarsite.queue.sweeping import each
+from avatarsite.workspaces.mail_choice import SUMMARY, write_optional
 from avatarsite.workspaces.models import Member, Role, Workspace
 from billing.budgets.budgets import month_of
 from billing.labels import names_of
@@ -64,7 +64,7 @@ def write_summary(workspace: Workspace, month: date) -> bool:
         about = f"{workspace.pk}:{month:%Y-%m}"
         for member in members.order_by("pk"):
             if wanted_by(member):
-                write_mail("summary", about, member.user.email, "billing/email/summary", context, workspace=workspace)
+                write_optional(SUMMARY, about, member.user, "billing/email/summary", context, workspace)
     return True
 
 

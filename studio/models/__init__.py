@@ -1,5 +1,6 @@
 """The studio's rows. They are imported from here, whatever file they stand in."""
 
+from studio.models.batches import BatchRow, BatchTable, RowState, TableState
 from studio.models.days import OfferDay
 from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.files import FileKind, FileState, StorageUse, StoredFile
@@ -15,6 +16,8 @@ from studio.models.uploads import Upload, UploadKind, UploadSlot
 from studio.models.wholes import Part, Whole
 
 __all__ = [
+    "BatchRow",
+    "BatchTable",
     "Delivery",
     "DeliveryState",
     "FileKind",
@@ -32,12 +35,14 @@ __all__ = [
     "RenderEvent",
     "RenderGroup",
     "RenderState",
+    "RowState",
     "ShareLink",
     "Speech",
     "SpeechPart",
     "SpeechState",
     "StorageUse",
     "StoredFile",
+    "TableState",
     "Tag",
     "Turn",
     "Upload",

@@ -19,6 +19,8 @@ IN_A_WORKSPACE: Table = {
     "audit": ("",),
     "auto_topup": ("",),
     "balance": ("",),
+    "batch": ("",),
+    "batches": ("",),
     "budgets": ("",),
     "developers": ("",),
     "gateway": ("",),
@@ -110,6 +112,14 @@ NO_PAGES = {
     "shared_poster",
     "shared_video",
     "video_share_revoke",
+    "batch_discard",
+    "batch_make",
+    "batch_manifest",
+    "batch_retry",
+    "batch_status",
+    "batch_template_csv",
+    "batch_template_xlsx",
+    "batch_videos",
     "healthz",
     "metrics",
     "readyz",
@@ -160,7 +170,7 @@ NO_PAGES_BELOW = ("admin/", "api/v1/", "compat/")
 
 HERE = "tests/browser/pages.py"
 # What of ``furnish`` fills the addresses.
-THINGS = {"delivery", "endpoint", "project", "render", "topup", "upload"}
+THINGS = {"delivery", "endpoint", "project", "render", "table", "topup", "upload"}
 LISTED = {*IN_A_WORKSPACE, *OF_A_PERSON, *OF_THE_PROTECTED, *OF_NOBODY, *ON_THE_WAY, *NOT_DRAWN_BY_US}
 NAMED = re.compile(r"<(?:\w+:)?(\w+)>")
 

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import django
@@ -36,7 +37,10 @@ from avatarsite.workspaces.models import Member, Role, User, Workspace  # noqa: 
 from billing.ledger import posting  # noqa: E402
 from billing.models import StripeCustomer, TopUp, TopUpState  # noqa: E402
 from billing.prices import price_book  # noqa: E402
-from studio.models import Render, UploadKind  # noqa: E402
+from studio.batches import make as batch_making  # noqa: E402
+from studio.batches.progress import progress_of  # noqa: E402
+from studio.batches.take_in import take_in  # noqa: E402
+from studio.models import BatchTable, Project, Render, TableState, Upload, UploadKind  # noqa: E402
 from studio.pipeline.cancel import request_cancel  # noqa: E402
 from studio.pipeline.desk import sale  # noqa: E402
 from studio.pipeline.request.render_request import RenderRequest  # noqa: E402
@@ -133,7 +137,22 @@ def furnish(slug: str, viewer: str, invited: str) -> dict[str, list[str]]:
         content = ContentFile(sound.read() + b"\0", name="Take 2.mp3")
     unused = add_upload(workspace, kind=UploadKind.VOICE, file=content, name="Take 2.mp3")
     top_ups = _top_ups(workspace)
-    return {"project": [shelf.pk, archived.pk], "upload": [unused.pk], "topup": top_ups, **_webhooks(workspace)}
+    things = {"project": [shelf.pk, archived.pk], "upload": [unused.pk], "topup": top_ups, "table": _tables(shelf)}
+    return things | _webhooks(workspace)
+
+
+def _tables(project: Project) -> list[str]:
+    """One that waits for a yes, with rows that can be made and rows that can't; and one that has stopped on its way."""
+    text = "portrait,voice,script,title\n" + "{portrait},{voice},,For Anna\n" * 3 + "nobody.jpg,,,{{{{who}}}}\n"
+    uploads = {kind.value: Upload.objects.filter(workspace=project.workspace, kind=kind)[0].pk for kind in UploadKind}
+    content = text.format(**uploads).encode()
+    ready, stopped = (
+        take_in(project.workspace, project, BytesIO(content), name=name, user=None)
+        for name in ("summer.csv", "autumn.csv")
+    )
+    batch_making.ask_for(stopped, ceiling_micros=progress_of(stopped).ceiling_micros)
+    BatchTable.objects.filter(pk=stopped.pk).update(state=TableState.STOPPED, why="Add $1.00.", next_try_at=None)
+    return [ready.pk, stopped.pk]
 
 
 def _webhooks(workspace: Workspace) -> dict[str, list[str]]:
@@ -164,7 +183,7 @@ def invite(slug: str, address: str, role: str) -> str:
 
 def no_more_mails(slug: str) -> str:
     """The path of the link in the owner's mails."""
-    return mail_choice.no_more_link(_owner(slug).user).removeprefix(settings.SITE_URL)
+    return mail_choice.no_more_link(_owner(slug).user, mail_choice.FINISHED).removeprefix(settings.SITE_URL)
 
 
 def _owner(slug: str) -> Member:

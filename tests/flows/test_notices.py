@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core import signing
 from django.test import Client
 from django.utils import timezone
 
 from avatarsite.mail.models import MailMessage
+from avatarsite.workspaces.mail_choice import CHOICES, no_more_link, wants
 from avatarsite.workspaces.models import Member, Role, Scope, User
 from avatarsite.workspaces.tokens import make_token
 from studio.models import Render, RenderGroup, RenderState
@@ -108,9 +110,35 @@ def test_a_token_that_asks_gets_one_mail_for_a_batch(studio: Studio) -> None:
     assert "$0.04 was charged for them together." in body
 
 
-def test_a_token_that_asks_gets_a_mail_for_each_single_render(studio: Studio) -> None:
-    for render in asked(studio, by_token=True, count=2, one_by_one=True, notify=True):
+def test_a_token_that_asks_one_by_one_in_one_breath_gets_one_mail(studio: Studio) -> None:
+    *others, last = asked(studio, by_token=True, count=5, one_by_one=True, notify=True)
+    for render in others:
+        end(render, ready=render.pk != others[0].pk)
+        assert mails() == []
+    end(last, ready=True)
+    assert mails() == ["Your videos are finished: 4 ready, 1 failed"]
+
+
+def test_a_token_that_asks_now_and_then_gets_a_mail_for_each_render(studio: Studio) -> None:
+    renders = asked(studio, by_token=True, count=3, one_by_one=True, notify=True)
+    hour = timezone.now() - timedelta(hours=1)
+    for number, render in enumerate(renders):
+        Render.objects.filter(pk=render.pk).update(created_at=hour + timedelta(minutes=2 * number))
+    for render in renders:
         end(render)
+    assert len(mails()) == 3
+
+
+def test_what_a_token_asks_for_when_all_before_has_ended_is_another_breath(studio: Studio) -> None:
+    renders = asked(studio, by_token=True, count=2, one_by_one=True, notify=True)
+    first, second = renders
+    Render.objects.filter(pk=first.pk).update(created_at=timezone.now() - timedelta(seconds=80))
+    Render.objects.filter(pk=second.pk).update(created_at=timezone.now() + timedelta(seconds=1))
+    end(first)
+    assert len(mails()) == 1
+    Render.objects.filter(pk=first.pk).update(finished_at=timezone.now() - timedelta(seconds=60))
+    Render.objects.filter(pk=second.pk).update(created_at=timezone.now() - timedelta(seconds=50))
+    end(second)
     assert len(mails()) == 2
 
 
@@ -176,6 +204,25 @@ def test_the_account_page_switches_them_off_and_on(studio: Studio, client: Clien
     client.post("/me/", {"name": "Maker", "mail_finished": "on"})
     end(second)
     assert len(mails()) == 1
+
+
+def test_each_kind_that_may_be_left_has_a_switch_and_a_link_of_its_own(studio: Studio, client: Client) -> None:
+    maker = User.objects.get(email="maker@example.com")
+    client.force_login(maker, backend="allauth.account.auth_backends.AuthenticationBackend")
+    page = client.get("/me/").content.decode()
+    for choice in CHOICES.values():
+        assert f'name="{choice.column}"' in page
+        path = "/" + no_more_link(maker, choice.kind).split("/", 3)[3]
+        assert f"gets mails about {choice.about}" in Client().get(path).content.decode()
+        assert Client().post(path).status_code == 200
+        maker.refresh_from_db()
+        assert not wants(maker, choice.kind)
+    # A link of before there were kinds.
+    client.post("/me/", {"name": "Maker", **{choice.column: "on" for choice in CHOICES.values()}})
+    old = signing.dumps(maker.pk, salt="avatarsite.workspaces.mail_choice")
+    assert Client().post(f"/mail/no-more/{old}/").status_code == 200
+    maker.refresh_from_db()
+    assert [choice.column for choice in CHOICES.values() if not wants(maker, choice.kind)] == ["mail_finished"]
 
 
 def test_a_cancel_that_crosses_a_requeue_still_cancels() -> None:

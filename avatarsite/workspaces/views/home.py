@@ -13,7 +13,7 @@ from avatarsite.workspaces.decorators import PersonRequest, WorkspaceRequest, pe
 from avatarsite.workspaces.errors import NameMissing
 from avatarsite.workspaces.forms import PersonForm, WorkspaceForm
 from avatarsite.workspaces.last_seen import last_member, remember
-from avatarsite.workspaces.mail_choice import person_of, switch_off
+from avatarsite.workspaces.mail_choice import CHOICES, named_by, switch_off
 
 
 @person_view
@@ -55,9 +55,10 @@ def profile(request: PersonRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         person = form.save(commit=False)
         person.name = tidy_name(person.name, limit=120)
-        person.save(update_fields=["name", "mail_finished"])
-        if not person.mail_finished:
-            switch_off(person)
+        person.save(update_fields=["name", *(choice.column for choice in CHOICES.values())])
+        for choice in CHOICES.values():
+            if not getattr(person, choice.column):
+                switch_off(person, choice)
         messages.success(request, "Saved.")
         return redirect("profile")
     context = {
@@ -71,10 +72,12 @@ def profile(request: PersonRequest) -> HttpResponseBase:
 @csrf_exempt  # mail programs post here by themselves (RFC 8058); the address is its own permission
 @require_http_methods(["GET", "HEAD", "POST"])
 def mail_no_more(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Switches the mails about finished videos off, once somebody has pressed the button."""
-    person = person_of(token)
-    if person is None:
+    """Switches the mails of one kind off, once somebody has pressed the button."""
+    named = named_by(token)
+    if named is None:
         raise Http404
+    person, choice = named
     if request.method == "POST":
-        switch_off(person)
-    return render(request, "workspaces/mail_no_more.html", {"person": person, "done": request.method == "POST"})
+        switch_off(person, choice)
+    context = {"person": person, "choice": choice, "done": request.method == "POST"}
+    return render(request, "workspaces/mail_no_more.html", context)

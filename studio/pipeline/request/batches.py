@@ -110,19 +110,29 @@ def request_batch(
             "Ask for a quote again, or allow more.",
         )
     with transaction.atomic():
-        limits.admit(workspace, requests[0].token if requests else None, [one.quote for one in priced])
         group = RenderGroup.objects.create(workspace=workspace, is_batch=True)
-        for one in priced:
-            _write(one, user, group)
+        _write_all(group, priced, user)
     return group
 
 
-def _write(one: Priced, user: User | None, group: RenderGroup) -> None:
+def add_to_batch(group: RenderGroup, requests: Sequence[RenderRequest], *, user: User | None) -> list[Render]:
+    """Take more into a batch, all or none, in the caller's transaction, which must end with a refusal.
+
+    Raises what ``request_batch`` does.
+    """
+    return _write_all(group, price_batch(requests), user)
+
+
+def _write_all(group: RenderGroup, priced: Sequence[Priced], user: User | None) -> list[Render]:
+    limits.admit(group.workspace, priced[0].request.token if priced else None, [one.quote for one in priced])
+    return [_write(one, user, group) for one in priced]
+
+
+def _write(one: Priced, user: User | None, group: RenderGroup) -> Render:
     options = dict(one.options)
     if isinstance(one.quote, Plan):
-        write_whole(one.request, options, one.quote, user, None, group)
-    else:
-        write_render(one.request, options, one.quote, user, None, group)
+        return write_whole(one.request, options, one.quote, user, None, group)
+    return write_render(one.request, options, one.quote, user, None, group)
 
 
 def batches_of(workspace: Workspace) -> QuerySet[RenderGroup]:
