@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,27 @@ def cut(path: Path, stretches: Sequence[Interval], folder: Path, *, owner: str) 
         )
 
 
+def join(  # noqa: PLR0913 -- as join_parts
+    parts: Sequence[Path],
+    stretches: Sequence[Interval],
+    voice: Path,
+    target: Path,
+    *,
+    owner: str,
+    progress: Callable[[object], None],
+) -> list[dict[str, Any]]:
+    """As ``join_parts``; what is seen at each seam, as JSON has it. Raises UnreadableVideo or ConversionFailed."""
+    args = (list(parts), list(stretches), voice, target)
+    reads, writes = [*parts, voice], [target.parent]
+    try:
+        joined = run(
+            joining.join_parts, *args, owner=owner, limits=CONVERSION, reads=reads, writes=writes, progress=progress
+        )
+    except OverLimit as over:
+        raise ConversionFailed(f"The parts could not be joined: it {over}.") from over
+    return [asdict(seam) for seam in joined.seams]
+
+
 @contextmanager
 def _voice_in_our_words() -> Iterator[None]:
     try:
@@ -114,31 +136,6 @@ def copy_for_providers(
         return run(make, source, folder, owner=owner, limits=COPY, reads=[source], writes=[folder])
     except OverLimit as over:
         raise NormaliseFailed(f"The file {over}.") from over
-
-
-def join(  # noqa: PLR0913 -- what is joined, and for whom
-    parts: Sequence[Path],
-    stretches: Sequence[Interval],
-    voice: Path,
-    target: Path,
-    *,
-    owner: str,
-    progress: Callable[[object], None],
-) -> list[dict[str, Any]]:
-    """What was found at the seams of the joined file. ``progress`` is as for ``convert``. Raises ConversionFailed."""
-    args = (list(parts), list(stretches), voice, target)
-    try:
-        return run(
-            joining.join,
-            *args,
-            owner=owner,
-            limits=CONVERSION,
-            reads=[*parts, voice],
-            writes=[target.parent],
-            progress=progress,
-        )
-    except OverLimit as over:
-        raise ConversionFailed(f"The parts could not be joined: it {over}.") from over
 
 
 def video(path: Path, *, owner: str) -> VideoProbe:

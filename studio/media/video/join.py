@@ -1,192 +1,190 @@
-"""Joining of the parts of a video: their pictures one after the other on one clock, with the whole voice's own sound.
+"""Join of the parts of a long video: each part's picture for exactly its part of the sound, and the sound as it came.
 
-The sound is told without loss (FLAC), so that it is the voice's, sample for sample. The pictures are encoded anew,
-because parts of several providers differ in size and rate; where two meet they fade into each other for a few frames.
+Pictures of the same kind are carried over as they are. Encoded again is only the end of a part, from its last key
+picture: there it is made as long as its sound, and fades into the picture that the next part begins with. A part of
+another kind (another offer has made it) is encoded as a whole, in the kind of most others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from heapq import merge
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
-from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
-from studio.media.draft.encode import BIT_EXACT, FORMATS, THREADS, video_options
+from studio.media.draft.encode import BIT_EXACT
+from studio.media.signatures import recognise
+from studio.media.video import seams
 from studio.media.video.faststart import fast_start
+from studio.media.video.film_part import FilmPart, read_part
+from studio.media.video.own_pictures import OwnPictures
+from studio.media.video.seams import Seam, Size
+from studio.media.video.soundtrack import make_soundtrack
 from studio.media.video.transcode import ConversionFailed
-from studio.media.video.videos import opened, picture_of
-from studio.media.voices.samples import LAYOUTS, Samples, Values, samples_of_file
+from studio.media.voices.samples import form_of
 
-QUALITY = 95
-MAX_RATE = 60
-FADE_FRAMES = 4
 TELL_EVERY = 25  # frames
-SOUND_BLOCK = 4_608
 
 
-def join(
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A whole video: ``duration_ms`` of its picture, rounded down, and what is seen where its parts meet."""
+
+    path: Path
+    duration_ms: int
+    seams: tuple[Seam, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A picture as it goes into the file, at its place in the order in which it is shown."""
+
+    place: int
+    is_key: bool
+    data: bytes
+
+
+def join_parts(
     parts: Sequence[Path],
     stretches: Sequence[tuple[int, int]],
     voice: Path,
     target: Path,
+    *,
     progress: Callable[[int], None] = lambda _frames: None,
-) -> list[dict[str, Any]]:
-    """Write one video of the parts, each beginning at the first sample of its stretch of the voice.
+) -> Joined:
+    """Write ``target`` from the parts of a voice, ``stretches`` of its samples; in memory that doesn't grow with it.
 
-    Gives what was found at each seam: ``at_ms``, and ``score``, from 0 for the same picture to 1. Raises
-    ConversionFailed.
+    ``progress`` is told the number of pictures from time to time; what it raises ends the work. Raises UnreadableVideo
+    for a part, and ConversionFailed.
     """
+    sound = target.with_name(f"{target.name}.sound.mp4")
     try:
-        options = {"fflags": BIT_EXACT}
-        with samples_of_file(voice) as samples, av.open(str(target), "w", format="mp4", options=options) as output:
-            film = _Film(parts, stretches, samples.rate, output, progress)
-            track = _Track(output, samples)
-            for until in film.encode():
-                track.advance(until)
-            track.finish()
+        make_soundtrack(voice, sound)
+        rate, _ = form_of(voice, recognise(voice))
+        joined = _Join([read_part(path) for path in parts], stretches, rate, progress).write(sound, target)
         fast_start(target)
-    except MemoryError:
-        target.unlink(missing_ok=True)
-        raise
     except (FFmpegError, ValueError) as error:
         target.unlink(missing_ok=True)
+        if isinstance(error, MemoryError | ConversionFailed):
+            raise
         raise ConversionFailed(f"The parts could not be joined: {error}") from error
-    return film.seams
+    finally:
+        sound.unlink(missing_ok=True)
+    return joined
 
 
-class _Film:
-    """The pictures; ``encode`` gives the sample up to which each second or so of them reaches."""
-
+class _Join:
     def __init__(
-        self,
-        parts: Sequence[Path],
-        stretches: Sequence[tuple[int, int]],
-        sound_rate: int,
-        output: OutputContainer,
-        progress: Callable[[int], None],
+        self, parts: list[FilmPart], stretches: Sequence[tuple[int, int]], rate: int, progress: Callable[[int], None]
     ) -> None:
-        self._parts, self._stretches, self._sound_rate = parts, stretches, sound_rate
-        self._output, self._progress = output, progress
-        self.seams: list[dict[str, Any]] = []
-        with opened(parts[0]) as first:
-            picture = picture_of(first)
-            self._rate = min(Fraction(picture.average_rate or 25).limit_denominator(1001), Fraction(MAX_RATE))
-            context = picture.codec_context
-            self._size = tuple(side - side % 2 for side in (context.width, context.height))
-            given = (context.color_range, context.colorspace, context.color_primaries, context.color_trc)
-        form = FORMATS["mp4"]
-        self._target = output.add_stream(form.video, rate=self._rate, options=video_options(form, QUALITY))
-        self._target.width, self._target.height = self._size
-        self._target.pix_fmt = "yuv420p"
-        made = self._target.codec_context
-        made.thread_count, made.gop_size = THREADS, max(1, round(2 * self._rate))
-        made.color_range, made.colorspace, made.color_primaries, made.color_trc = given
-        self._done = 0
+        self.parts = parts
+        self.kind = max(parts, key=lambda one: sum(part.frames for part in parts if part.kind == one.kind)).kind
+        self.size, self.fps = Size(self.kind.width, self.kind.height), self.kind.fps
+        self.own = OwnPictures(self.kind)
+        # From the beginning, never by adding lengths: so no part of a picture is lost from one seam to the next.
+        seconds = [Fraction(begin, rate) for begin, _ in stretches]
+        self.edges = [round(at * self.fps) for at in seconds]
+        self.edges.append(-(-stretches[-1][1] * self.fps.numerator // (rate * self.fps.denominator)))
+        self.late = max((part.late for part in parts if part.kind == self.kind), default=0)
+        self.face: seams.Box | None = None
+        self.found: list[Seam] = []
+        self.progress = progress
 
-    def encode(self) -> Iterator[int]:
-        before: VideoFrame | None = None
-        for path, (begin, end) in zip(self._parts, self._stretches, strict=True):
-            first, last = self._frame_at(begin), self._frame_at(end)
-            with closing(_Source(path, self._size)) as source:
-                for number in range(first, last):
-                    frame = source.at(Fraction(number) / self._rate - Fraction(begin, self._sound_rate))
-                    if before is not None and number == first:
-                        self._note(begin, before, frame)
-                    if before is not None and number - first < FADE_FRAMES:
-                        frame = _blend(before, frame, (number - first + 1) / (FADE_FRAMES + 1))
-                    self._add(frame, number)
-                    if self._done % TELL_EVERY == 0:
-                        self._progress(self._done)
-                        yield int(self._done * self._sound_rate / self._rate)
-                before = source.last
-        self._output.mux(self._target.encode(None))
+    def write(self, sound: Path, target: Path) -> Joined:
+        options = {"fflags": BIT_EXACT, "movflags": "+faststart"}
+        with (
+            av.open(str(sound), format="mov") as heard,
+            av.open(str(target), "w", format="mp4", options=options) as output,
+        ):
+            track = self.own.add_track(output)
+            voice: Any = output.add_stream_from_template(heard.streams.audio[0])
+            with closing(self._pictures(track)) as pictures:
+                for packet in merge(pictures, _packets(heard, voice), key=_moment):
+                    output.mux(packet)
+        return Joined(target, int(self.edges[-1] / self.fps * 1000), tuple(self.found))
 
-    def _frame_at(self, sample: int) -> int:
-        """The first picture that is due at a sample or after it."""
-        return -int(-sample * self._rate // self._sound_rate)
+    def _pictures(self, track: Any) -> Iterator[av.Packet[Any]]:
+        tick = 1 / self.fps
+        for number, unit in enumerate(self._units()):
+            packet = av.Packet(unit.data)
+            packet.stream, packet.time_base = track, tick
+            packet.pts, packet.dts, packet.duration = unit.place, number - self.late, 1
+            packet.is_keyframe = unit.is_key
+            yield packet
+            if number % TELL_EVERY == 0:
+                self.progress(number)
 
-    def _add(self, frame: VideoFrame, number: int) -> None:
-        again = VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
-        again.pts, again.time_base = number, 1 / self._rate
-        self._done += 1
-        self._output.mux(self._target.encode(again))
+    def _units(self) -> Iterator[_Unit]:
+        following = [*self.parts[1:], None]
+        for part, then, (begin, end) in zip(self.parts, following, pairwise(self.edges), strict=True):
+            first = seams.fitted(then.first_picture(), self.size) if then else None
+            for unit in self._of_part(part, end - begin, first, begin):
+                yield replace(unit, place=begin + unit.place)
 
-    def _note(self, sample: int, before: VideoFrame, after: VideoFrame) -> None:
-        one, two = (frame.to_ndarray().astype(np.int16) for frame in (before, after))
-        score = float(np.abs(one - two).mean()) / 255
-        self.seams.append({"at_ms": sample * 1000 // self._sound_rate, "score": round(score, 4)})
+    def _of_part(self, part: FilmPart, length: int, then: VideoFrame | None, begin: int) -> Iterator[_Unit]:
+        """``length`` pictures of a part, the last ones on their way into the picture ``then``."""
+        last = self._last_picture(part, length)
+        seam = self._seam(begin + length, last, then) if then else None
+        fade = min(round(seams.FADE_SECONDS * self.fps), length // 2) if seam and seam.hidden == "cross-fade" else 0
+        copied = 0
+        if part.kind == self.kind and self.own.sets:
+            copied = (
+                part.frames if (fade, length) == (0, part.frames) else part.key_before(min(length, part.frames) - fade)
+            )
+        for place, is_key, data in part.units(copied):
+            yield _Unit(place, is_key, data)
+        if copied < length:
+            shown = islice(self._shown(part, copied), length - copied)
+            faded = _faded(shown, length - copied, fade, then) if then else shown
+            for place, is_key, data in self.own.encoded(faded):
+                yield _Unit(copied + place, is_key, data)
 
+    def _copied(self, part: FilmPart, length: int, fade: int) -> int:
+        """How many pictures of its beginning are carried over."""
+        if part.kind != self.kind or not self.own.sets:
+            return 0
+        if not fade and length == part.frames:
+            return length
+        return part.key_before(min(length, part.frames) - fade)
 
-class _Source:
-    """A part's pictures by their time, taken forwards; after its last one that one stays."""
+    def _shown(self, part: FilmPart, start: int) -> Iterator[VideoFrame]:
+        """From that place on in the form and at the speed of the whole; the last picture is held without end."""
+        for frame in part.pictures(start, self.fps):
+            yield seams.fitted(frame, self.size)
 
-    def __init__(self, path: Path, size: tuple[int, ...]) -> None:
-        self._size = size
-        self._opened = opened(path)
-        container = self._opened.__enter__()
-        stream = picture_of(container)
-        stream.thread_type = "AUTO"
-        self._frames = container.decode(stream)
-        self._next = self._taken()
-        if self._next is None:
-            raise ValueError("A part has no picture.")
-        self.last = self._next[1]
-        self._start = self._next[0]
+    def _last_picture(self, part: FilmPart, length: int) -> VideoFrame:
+        start = part.key_before(min(length, part.frames) - 1) if part.kind == self.kind else 0
+        return seams.fitted(part.last_of(start, length - start, self.fps), self.size)
 
-    def at(self, moment: Fraction) -> VideoFrame:
-        while self._next is not None and self._next[0] - self._start <= moment:
-            self.last = self._next[1]
-            self._next = self._taken()
-        return self.last
-
-    def _taken(self) -> tuple[Fraction, VideoFrame] | None:
-        frame = next(self._frames, None)
-        if frame is None:
-            return None
-        at = (frame.pts or 0) * (frame.time_base or Fraction(0))
-        if (frame.format.name, frame.width, frame.height) != ("yuv420p", *self._size):
-            frame = frame.reformat(width=self._size[0], height=self._size[1], format="yuv420p")
-        return at, frame
-
-    def close(self) -> None:
-        self._opened.__exit__(None, None, None)
-
-
-def _blend(one: VideoFrame, two: VideoFrame, share: float) -> VideoFrame:
-    mixed = one.to_ndarray() * np.float32(1 - share) + two.to_ndarray() * np.float32(share)
-    return VideoFrame.from_ndarray(np.rint(mixed).astype(np.uint8), format="yuv420p")
+    def _seam(self, frame: int, last: VideoFrame, then: VideoFrame) -> Seam:
+        self.face = self.face or seams.face_in(then)
+        score = seams.score(last, then, self.face)
+        hidden = "same picture" if score <= seams.MAX_SAME else "cross-fade"
+        seam = Seam(int(frame / self.fps * 1000), frame, score, hidden)
+        self.found.append(seam)
+        return seam
 
 
-class _Track:
-    """The voice as the file's sound, told without loss, no further than the pictures are."""
+def _faded(shown: Iterator[VideoFrame], count: int, fade: int, then: VideoFrame) -> Iterator[VideoFrame]:
+    for number, frame in enumerate(shown):
+        step = number - (count - fade) + 1
+        yield seams.blended(frame, then, step / (fade + 1)) if step > 0 else frame
 
-    def __init__(self, output: OutputContainer, samples: Samples) -> None:
-        self._output, self._samples = output, samples
-        self._layout = LAYOUTS[samples.values.shape[1]]
-        options = {"flags": BIT_EXACT}
-        self._stream = output.add_stream("flac", rate=samples.rate, layout=self._layout, options=options)
-        self._stream.codec_context.format = "s16"
-        self._done = 0
 
-    def advance(self, until: int) -> None:
-        while self._done + SOUND_BLOCK <= until:
-            self._encode(self._samples.values[self._done : self._done + SOUND_BLOCK])
+def _packets(heard: av.container.InputContainer, track: Any) -> Iterator[av.Packet[Any]]:
+    for packet in heard.demux(heard.streams.audio[0]):
+        if packet.size and packet.dts is not None:
+            packet.stream = track
+            yield packet
 
-    def finish(self) -> None:
-        self.advance(len(self._samples.values))
-        if rest := len(self._samples.values) - self._done:
-            self._encode(self._samples.values[-rest:])
-        self._output.mux(self._stream.encode(None))
 
-    def _encode(self, values: Values) -> None:
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(values).reshape(1, -1), "s16", self._layout)
-        frame.sample_rate, frame.pts, frame.time_base = self._samples.rate, self._done, Fraction(1, self._samples.rate)
-        self._done += len(values)
-        self._output.mux(self._stream.encode(frame))
+def _moment(packet: av.Packet[Any]) -> Fraction:
+    return Fraction(packet.dts or 0) * (packet.time_base or 1)
