@@ -27,7 +27,7 @@ class Kind:
     height: int
     fps: Fraction
     sets: Sets | None
-    colours: tuple[int, int, int, int]  # range, space, primaries, transfer
+    colours: tuple[int, ...]  # range, space, primaries, transfer
 
 
 @dataclass(frozen=True, slots=True)

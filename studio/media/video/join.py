@@ -8,7 +8,6 @@ another kind (another offer has made it) is encoded as a whole, in the kind of m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from heapq import merge
@@ -21,6 +20,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from studio.media.draft.encode import BIT_EXACT
+from studio.media.portraits.faces import Box
 from studio.media.signatures import recognise
 from studio.media.video import seams
 from studio.media.video.faststart import fast_start
@@ -94,7 +94,7 @@ class _Join:
         self.edges = [round(at * self.fps) for at in seconds]
         self.edges.append(-(-stretches[-1][1] * self.fps.numerator // (rate * self.fps.denominator)))
         self.late = max((part.late for part in parts if part.kind == self.kind), default=0)
-        self.face: seams.Box | None = None
+        self.face: Box | None = None
         self.found: list[Seam] = []
         self.progress = progress
 
@@ -106,9 +106,8 @@ class _Join:
         ):
             track = self.own.add_track(output)
             voice: Any = output.add_stream_from_template(heard.streams.audio[0])
-            with closing(self._pictures(track)) as pictures:
-                for packet in merge(pictures, _packets(heard, voice), key=_moment):
-                    output.mux(packet)
+            for packet in merge(self._pictures(track), _packets(heard, voice), key=_moment):
+                output.mux(packet)
         return Joined(target, int(self.edges[-1] / self.fps * 1000), tuple(self.found))
 
     def _pictures(self, track: Any) -> Iterator[av.Packet[Any]]:

@@ -76,7 +76,8 @@ def score(last: VideoFrame, first: VideoFrame, face: Box | None) -> float:
 
 
 def face_in(frame: VideoFrame) -> Box | None:
-    return find_face(frame.to_ndarray(format="rgb24"))
+    pixels: Plane = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+    return find_face(pixels)
 
 
 def planes(frame: VideoFrame) -> list[Plane]:
