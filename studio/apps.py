@@ -47,6 +47,7 @@ class StudioConfig(AppConfig):
         register_reader("offers", metrics.read_offers)
         jobs.register("studio.watch", cluster=jobs.WATCH)
         jobs.register("studio.ingest", timeout=900)  # a copy may have to be converted
+        jobs.register("studio.captions", timeout=3_600)  # a long video is encoded again
         jobs.register("studio.whole", timeout=3_600)  # an hour of video may have to be converted
         jobs.register("studio.deliver", timeout=900)
         jobs.register("studio.speak", timeout=300)

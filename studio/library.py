@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from avatarsite.audit.record import record
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
-from studio.models import Project, Render, Upload, UploadKind
+from studio.models import Captions, Project, Render, Upload, UploadKind
 from studio.models.renders import ALIVE
 from studio.storage import ledger
 
@@ -41,7 +41,8 @@ def delete_video(render: Render) -> None:
         render = Render.objects.select_for_update().get(pk=render.pk)
         if not render.ended:
             raise StillNeeded("This video is still being made. Cancel it first, or wait for its end.")
-        stored = [render.video.name, render.poster.name]
+        captions = Captions.objects.filter(render=render).first()
+        stored = [render.video.name, render.poster.name, *(captions.files if captions else ())]
         record("video.deleted", f"The video {render.title} was deleted", workspace=render.workspace, target=render.pk)
         if render.is_whole:
             stored += _delete_parts(render)

@@ -14,18 +14,50 @@ from django.urls import reverse
 from avatarsite.api.serializers import moment, site_link
 from avatarsite.http.public_addresses import host_of
 from billing.api.money import money
-from studio.models import Part, Render, RenderState
+from studio.models import Captions, Part, Render, RenderState
 from studio.storage.types import content_type_of
+
+# What a finished video may have, and where its name stands: in the row itself, or in that of its captions.
+OUTPUTS = ("video", "poster")
+CAPTION_OUTPUTS = {"captions.srt": "srt", "captions.vtt": "vtt", "captioned_video": "video"}
 
 
 def outputs_of(render: Render) -> list[dict[str, str]]:
     found = []
-    for kind in ("video", "poster"):
-        name = getattr(render, kind).name
-        if name:
-            url = site_link(reverse("api_render_output", kwargs={"render": render.pk, "output": kind}))
-            found.append({"kind": kind, "url": url, "content_type": content_type_of(name)})
+    for kind, name in output_names(render).items():
+        url = site_link(reverse("api_render_output", kwargs={"render": render.pk, "output": kind}))
+        found.append({"kind": kind, "url": url, "content_type": content_type_of(name)})
     return found
+
+
+def output_names(render: Render) -> dict[str, str]:
+    """The storage name of each file that there is, by its kind."""
+    names = {kind: getattr(render, kind).name for kind in OUTPUTS}
+    captions = captions_row(render) if render.video else None
+    if captions:
+        names |= {kind: getattr(captions, column).name for kind, column in CAPTION_OUTPUTS.items()}
+    return {kind: name for kind, name in names.items() if name}
+
+
+def captions_row(render: Render) -> Captions | None:
+    try:
+        return render.captions
+    except Captions.DoesNotExist:
+        return None
+
+
+def captions_of(render: Render) -> dict[str, Any] | None:
+    captions = captions_row(render)
+    if captions is None:
+        return None
+    return {
+        "from": captions.source,
+        "state": captions.state.value,
+        "estimated": captions.is_estimated,
+        "burn": captions.burn or None,
+        "burn_state": captions.burn_state.value if captions.burn_state else None,
+        "failure": captions.failure or captions.burn_failure or None,
+    }
 
 
 def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,6 +138,11 @@ def _moment(name: str, column: str = "") -> Field:
     return Field(name, (column or name,), lambda render: moment(read(render)))
 
 
+# Not its words, which may be many.
+CAPTION_COLUMNS = tuple(
+    f"captions__{column}"
+    for column in ("source", "srt", "vtt", "video", "burn", "failure", "burn_failure", "next_try_at")
+)
 FIELDS = (
     _plain("id"),
     _plain("state"),
@@ -143,7 +180,8 @@ FIELDS = (
     _plain("bytes", "video_bytes"),
     _plain("sha256", "video_sha256"),
     Field("parts", ("parts_total",), parts_of),
-    Field("outputs", ("video", "poster"), outputs_of),
+    Field("outputs", ("video", "poster", *CAPTION_COLUMNS), outputs_of),
+    Field("captions", CAPTION_COLUMNS, captions_of),
     Field("failure", ("state", "failure_code", "failure_message"), failure_of),
     _moment("created_at"),
     _moment("finished_at"),

@@ -21,7 +21,7 @@ from avatarsite.models import Alert
 from avatarsite.queue.sweeping import each
 from avatarsite.workspaces.models import Workspace
 from studio.gateway.models import GatewayFile
-from studio.models import FileKind, FileState, Render, StorageUse, StoredFile, Upload
+from studio.models import Captions, FileKind, FileState, Render, StorageUse, StoredFile, Upload
 from studio.pipeline import inputs
 from studio.storage import ledger
 from studio.storage.ledger import spelt
@@ -171,6 +171,7 @@ def _leave(finding: Finding) -> None:
     )
 
 
+OF_RENDERS = {"poster": FileKind.POSTER, "captions": FileKind.CAPTIONS, "captioned": FileKind.CAPTIONED}
 MENDING = {
     "file_without_row": _count,
     "size_differs": _resize,
@@ -204,6 +205,8 @@ def _names(workspace_id: str) -> dict[str, str]:
             found[name or ""] = f"Upload {upload.pk}"
     for pk, *names in Render.objects.filter(workspace=workspace_id).values_list("pk", "video", "poster"):
         found |= {name or "": f"Render {pk}" for name in names}
+    for captions in Captions.objects.filter(render__workspace=workspace_id).only("pk", "srt", "vtt", "video"):
+        found |= dict.fromkeys(captions.files, f"Captions of {captions.pk}")
     for file_id, name in GatewayFile.objects.filter(workspace=workspace_id).values_list("pk", "file"):
         found[name or ""] = f"Gateway file {file_id}"
     found.pop("", None)
@@ -214,7 +217,8 @@ def _kind_of(name: str) -> FileKind:
     """By the folders and endings that our names have."""
     _, _, folder, rest = (*name.split("/", 3), "", "", "")[:4]
     if folder == "renders":
-        return FileKind.POSTER if rest.endswith("/poster.jpg") else FileKind.VIDEO
+        own = rest.rsplit("/", 1)[-1].partition("-")[0].partition(".")[0]
+        return OF_RENDERS.get(own, FileKind.VIDEO)
     if folder == "gateway":
         return FileKind.PART if ".parts/" in rest else FileKind.GATEWAY
     if folder == "slots":

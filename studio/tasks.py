@@ -6,6 +6,7 @@ from avatarsite.queue.worker import stopping
 from studio import storage_audit
 from studio.batches import check as checking
 from studio.batches import make as making
+from studio.captions import make as captioning
 from studio.gateway import intake, webhooks
 from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
@@ -44,6 +45,10 @@ def abandon(*, job_id: str) -> None:
 
 def tell(*, render_id: str) -> None:
     webhooks.notify_client(render_id)
+
+
+def captions(*, render_id: str) -> None:
+    captioning.make_captions(render_id)
 
 
 def deliver(*, render_id: str) -> None:

@@ -73,6 +73,15 @@ GONE = [
     'body POST /api/v1/batches application/json "BatchBodyRequest"',
     # A signed quote may be longer.
     'field RenderBodyRequest.quote {"maxLength": 1000, *',
+    # Captions are among a render's outputs, and have an event of their own.
+    "field *EndpointBodyRequest.kinds *",
+    "field PatchedEndpointChangeBodyRequest.kinds *",
+    "field WebhookEndpointShape.kinds! *",
+    "field WebhookEventShape.type! *",
+    "field *OutputShape.kind! *",
+    "parameter GET /api/v1/events query kind *",
+    "parameter GET /api/v1/renders/{render}/outputs/{output} path output! *",
+    "url api/v1/renders/<slug>/outputs/<slug>",
 ]
 ADDED = [
     # /healthz says that the process lives, whatever is away; whether the site can serve is now /readyz.
@@ -158,6 +167,20 @@ ADDED = [
     "field RenderShape.webhook_host! *",
     "field WebhookEndpointShape.of_requests! *",
     "url w/<slug>/developers/webhooks/of-requests/*",
+    "* /api/v1/renders/{render}/captions*",
+    "url api/v1/renders/<slug>/captions",
+    "*CaptionsBodyRequest*",
+    "*CaptionsShape*",
+    "*CueBodyRequest*",
+    "*CueShape*",
+    "field EndpointBodyRequest.kinds *",
+    "field PatchedEndpointChangeBodyRequest.kinds *",
+    "field WebhookEndpointShape.kinds! *",
+    "field WebhookEventShape.type! *",
+    "field *OutputShape.kind! *",
+    "parameter GET /api/v1/events query kind *",
+    "parameter GET /api/v1/renders/{render}/outputs/{output} path output! *",
+    "url api/v1/renders/<slug>/outputs/<str>",
 ]
 
 

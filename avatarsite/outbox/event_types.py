@@ -6,6 +6,7 @@ KINDS: dict[str, str] = {
     "render.queued": "A video was asked for.",
     "render.rendering": "A provider has begun to make it.",
     "render.ready": "It is ready, and charged.",
+    "render.captioned": "Captions that were asked for are there, or could not be made.",
     "render.failed": "It could not be made. Nothing was charged.",
     "render.cancelled": "It was stopped. Nothing was charged.",
     "balance.low": "The credit has fallen below its mark.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -46,7 +47,8 @@ class BatchView(RenderView):
             try:
                 portrait, voice = (resolve.of_kind(known, kind, item[kind.value]) for kind in UploadKind)
                 item |= {"notify": asked.get("notify", False), "webhook_url": asked.get("webhook_url", "")}
-                requests.append(resolve.from_body(self.token, item, project=project, portrait=portrait, voice=voice))
+                request = resolve.from_body(self.token, item, project=project, portrait=portrait, voice=voice)
+                requests.append(replace(request, captions=resolve.captions(item, voice)))
             except RequestRefused as refusal:
                 refused.append(ItemRefused(index, refusal))
         if refused:

@@ -22,7 +22,10 @@ from avatarsite.api.fields import (
 from avatarsite.api.serializers import PageQuery
 from avatarsite.outbox.models import URL_LENGTH
 from billing.money import MAX_MICROS
-from studio.models import RenderState, UploadKind
+from studio.captions.wish import MAX_TEXT
+from studio.media.captions.files import MAX_CUE_LETTERS, MAX_CUES
+from studio.media.captions.painter import LOOKS
+from studio.models import CaptionSource, RenderState, UploadKind
 from studio.models.tags import WORD_LENGTH
 from studio.pipeline.request.batches import MAX_ITEMS
 from studio.pipeline.request.options import (
@@ -65,6 +68,31 @@ class OptionsInput(Body):
     )
 
 
+class CueInput(Body):
+    start_ms = StrictInteger(min_value=0, max_value=MAX_VOICE_SECONDS * 1000)
+    end_ms = StrictInteger(min_value=0, max_value=MAX_VOICE_SECONDS * 1000)
+    text = StrictString(max_length=MAX_CUE_LETTERS)
+
+
+class CaptionsInput(Body):
+    """Where the words come from, and their times: the voice’s script, a text, a file, or cues as they are."""
+
+    text = StrictString(
+        required=False, min_length=1, max_length=MAX_TEXT, help_text="With `text`: what the voice says."
+    )
+    file = StrictString(required=False, min_length=1, help_text="With `file`: SRT or WebVTT, as it is or a data URI.")
+    cues = serializers.ListField(
+        child=CueInput(), required=False, min_length=1, max_length=MAX_CUES, help_text="With `cues`."
+    )
+    burn = StrictChoice(
+        choices=LOOKS, required=False, allow_null=True, help_text="A look: makes a further video with them in it."
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        # A word of Python's own can't be the name of an attribute.
+        return {"from": StrictChoice(choices=CaptionSource.values), **super().get_fields()}
+
+
 class VideoInput(Body):
     """What bears on how a video is made, wherever one is asked for."""
 
@@ -85,6 +113,7 @@ class VideoInput(Body):
     metadata = StrictStringMap(
         required=False, help_text=f"Up to {METADATA_LIMIT} notes of yours, given back as they are."
     )
+    captions = CaptionsInput(required=False, help_text="Made with the video; they cost nothing.")
 
 
 WEBHOOK = "A public https address that is told of this video alone, beside your endpoints."

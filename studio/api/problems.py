@@ -43,6 +43,13 @@ TITLES = {
     "share_embed_origins": "The sites that may embed it can’t be used",
     "project_name": "The project’s name can’t be used",
     "project_portrait": "The project’s portrait can’t be used",
+    "captions_source": "Captions come from one place",
+    "captions_without_words": "Nobody has told what the voice says",
+    "captions_empty": "There is no caption in it",
+    "captions_too_large": "There is too much for captions",
+    "captions_unreadable": "The captions can’t be read",
+    "captions_times": "The captions’ times can’t be so",
+    "captions_letters": "Letters of the captions have no typeface",
     "batch_refused": "At least one item of the batch can’t be made",
 }
 CONFLICTS = {
@@ -51,6 +58,8 @@ CONFLICTS = {
     "price_changed": "The price is above what you allow",
     "still_running": "The video is still being made",
     "idempotency_conflict": "The key was used for another video",
+    "captions_too_late": "There is no video for captions",
+    "captions_changed": "The captions have changed meanwhile",
     "cannot_cancel": "It can’t be stopped any more",
 }
 # What is said of a portrait or a voice; what is not here follows "is": "The voice is too long".

@@ -36,14 +36,15 @@ from studio.pipeline.long.sound import prepare
 from studio.pipeline.request.change import change_render
 from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
-from studio.representation import COLUMNS, outputs_of, serialize_render
+from studio.representation import CAPTION_OUTPUTS, COLUMNS, OUTPUTS, output_names, outputs_of, serialize_render
 from studio.storage.local import signed_link
 from studio.videos.search import wanted
 from studio.videos.trash import bin_video, restore_video
 
 TAGS = ["Renders"]
 PAYMENT = {402: OpenApiResponse(description="Too little credit, or a budget is used up.")}
-OUTPUT = OpenApiParameter("output", str, OpenApiParameter.PATH, enum=["video", "poster"])
+OUTPUT_KINDS = [*OUTPUTS, *CAPTION_OUTPUTS]
+OUTPUT = OpenApiParameter("output", str, OpenApiParameter.PATH, enum=OUTPUT_KINDS)
 METADATA = OpenApiParameter(
     "metadata",
     {"type": "object", "additionalProperties": {"type": "string"}},
@@ -59,7 +60,7 @@ def listing(workspace: Workspace, asked: Mapping[str, Any], *, most: int) -> Que
 
 
 def shown(workspace: Workspace) -> QuerySet[Render]:
-    return Render.objects.for_workspace(workspace).only(*COLUMNS).prefetch_related("tags")
+    return Render.objects.for_workspace(workspace).select_related("captions").only(*COLUMNS).prefetch_related("tags")
 
 
 class RenderView(ApiView):
@@ -111,6 +112,7 @@ class Renders(RenderView):
         # Files may have to be fetched, which is no work for a transaction.
         portrait, voice = resolve.media(self.workspace, asked, user=self.user)
         prepare(voice, asked.get("model", "draft"))
+        captions = resolve.captions(asked, voice)
 
         def operation() -> Response:
             request = resolve.from_body(
@@ -119,6 +121,7 @@ class Renders(RenderView):
                 project=resolve.project(self.workspace, asked.get("project")),
                 portrait=portrait,
                 voice=voice,
+                captions=captions,
             )
             if "quote" in asked:
                 request = as_quoted(request, asked)
@@ -285,7 +288,7 @@ class RenderOutput(RenderView):
     def get(self, _request: Any, render: str, output: str) -> HttpResponseBase:
         self.query(NoQuery)
         row = get_object_or_404(self.renders(), pk=render)
-        if delete_if_due(row) or output not in {one["kind"] for one in outputs_of(row)}:
+        if delete_if_due(row) or output not in output_names(row):
             raise Http404
         return HttpResponseRedirect(_link(row, output))
 
@@ -302,7 +305,7 @@ def _linked(render: Render, output: dict[str, str]) -> dict[str, Any]:
 
 
 def _link(render: Render, output: str) -> str:
-    return signed_link(getattr(render, output).name, seconds=_life(render))
+    return signed_link(output_names(render)[output], seconds=_life(render))
 
 
 def _life(render: Render) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from avatarsite.workspaces.models import ApiToken, User, Workspace
+from studio.captions.wish import Wish, wish_of
 from studio.errors import RequestRefused
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.request.render_request import RenderRequest
@@ -17,8 +18,14 @@ PREFIX = "upl_"
 NAMED = ("model", "prompt", "title", "reference", "metadata", "max_amount_micros", "notify", "webhook_url", "tags")
 
 
-def from_body(
-    token: ApiToken, asked: Mapping[str, Any], *, project: Project, portrait: Upload, voice: Upload
+def from_body(  # noqa: PLR0913 -- a body, and what it names
+    token: ApiToken,
+    asked: Mapping[str, Any],
+    *,
+    project: Project,
+    portrait: Upload,
+    voice: Upload,
+    captions: Wish | None = None,
 ) -> RenderRequest:
     """A body as the request that the pipeline takes."""
     options = dict(asked.get("options", {}))
@@ -31,9 +38,16 @@ def from_body(
         voice=voice,
         options=options,
         token=token,
+        captions=captions,
         **routing_of(token.workspace, asked),
         **{name: asked[name] for name in NAMED if name in asked},
     )
+
+
+def captions(asked: Mapping[str, Any], voice: Upload) -> Wish | None:
+    """The captions that a body wishes for, judged by the voice that is to be heard. Raises RequestRefused."""
+    wished = asked.get("captions")
+    return wish_of(wished, voice, length_ms=voice.duration_ms or 0) if wished else None
 
 
 def routing_of(workspace: Workspace, asked: Mapping[str, Any]) -> dict[str, Any]:

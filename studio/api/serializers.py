@@ -10,9 +10,13 @@ from rest_framework import serializers
 
 from avatarsite.api.serializers import site_link
 from billing.api.money import Money
-from studio.models import Project, Render, RenderState, Upload, UploadKind
+from studio.media.captions.painter import LOOKS
+from studio.models import CaptionSource, CaptionState, Project, Render, RenderState, Upload, UploadKind
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
 from studio.representation import (
+    CAPTION_OUTPUTS,
+    OUTPUTS,
+    captions_of,
     charge_return_of,
     failure_of,
     options_of,
@@ -83,9 +87,32 @@ class FailureSerializer(Serializer):
 
 
 class OutputSerializer(Serializer):
-    kind = serializers.ChoiceField(choices=["video", "poster"])
+    kind = serializers.ChoiceField(choices=[*OUTPUTS, *CAPTION_OUTPUTS])
     url = serializers.URLField(help_text="A stable link; it needs a token, and leads to the file.")
     content_type = serializers.CharField()
+
+
+class CaptionsSerializer(Serializer):
+    """Captions of a render: their files are among its outputs."""
+
+    state = serializers.ChoiceField(choices=CaptionState.values, help_text="Of the files beside the video.")
+    estimated = serializers.BooleanField(help_text="Whether the times are worked out from the voice’s pauses.")
+    burn = serializers.ChoiceField(choices=LOOKS, allow_null=True, help_text="The look in `captioned_video`.")
+    burn_state = serializers.ChoiceField(choices=CaptionState.values, allow_null=True)
+    failure = serializers.CharField(allow_null=True, help_text="Why something is not there. The video is.")
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": serializers.ChoiceField(choices=CaptionSource.values), **super().get_fields()}
+
+
+class CueSerializer(Serializer):
+    start_ms = serializers.IntegerField()
+    end_ms = serializers.IntegerField()
+    text = serializers.CharField(help_text="Its lines are parted by newlines.")
+
+
+class FullCaptionsSerializer(CaptionsSerializer):
+    cues = CueSerializer(many=True)
 
 
 class ChargeReturnSerializer(Serializer):
@@ -151,6 +178,7 @@ class RenderSerializer(Serializer):
     sha256 = serializers.CharField(source="video_sha256")
     parts = serializers.SerializerMethodField(help_text="Of a video too long for any offer; null for any other.")
     outputs = serializers.SerializerMethodField()
+    captions = serializers.SerializerMethodField()
     failure = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -172,6 +200,10 @@ class RenderSerializer(Serializer):
     @extend_schema_field(OutputSerializer(many=True))
     def get_outputs(self, render: Render) -> list[dict[str, str]]:
         return outputs_of(render)
+
+    @extend_schema_field(CaptionsSerializer(allow_null=True))
+    def get_captions(self, render: Render) -> dict[str, Any] | None:
+        return captions_of(render)
 
     @extend_schema_field(ChargeReturnSerializer(allow_null=True))
     def get_charge_return(self, render: Render) -> dict[str, Any] | None:

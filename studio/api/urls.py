@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from studio.api import batches, catalogue, problems, projects, renders, shares, storage, uploads
+from studio.api import batches, captions, catalogue, problems, projects, renders, shares, storage, uploads
 
 __all__ = ["problems", "urlpatterns"]  # importing the problems declares them
 
@@ -27,7 +27,8 @@ urlpatterns = [
     path("renders/<slug:render>/restore", renders.RestoreRender.as_view(), name="api_render_restore"),
     path("renders/<slug:render>/events", renders.RenderEvents.as_view(), name="api_render_events"),
     path("renders/<slug:render>/outputs", renders.RenderOutputs.as_view(), name="api_render_outputs"),
-    path("renders/<slug:render>/outputs/<slug:output>", renders.RenderOutput.as_view(), name="api_render_output"),
+    path("renders/<slug:render>/outputs/<str:output>", renders.RenderOutput.as_view(), name="api_render_output"),
+    path("renders/<slug:render>/captions", captions.RenderCaptions.as_view(), name="api_render_captions"),
     path("renders/<slug:render>/shares", shares.RenderShares.as_view(), name="api_render_shares"),
     path("shares/<slug:share>", shares.OneShare.as_view(), name="api_share"),
     path("batches", batches.Batches.as_view(), name="api_batches"),

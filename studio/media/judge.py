@@ -15,6 +15,10 @@ from typing import Any
 from av.error import FFmpegError
 
 from studio.media import thumbnails
+from studio.media.captions import align, files
+from studio.media.captions import burn as burning
+from studio.media.captions.cues import Cue
+from studio.media.captions.errors import CaptionsRefused
 from studio.media.errors import Refusal, UploadRefused
 from studio.media.normalise import Normalised, NormaliseFailed
 from studio.media.portraits import portraits
@@ -39,6 +43,8 @@ SPOKEN = Limits(cpu_seconds=300, wall_seconds=600, memory_mb=600, file_mb=500, l
 SAMPLES = Limits(cpu_seconds=240, wall_seconds=600, file_mb=4_000, lane=Lane.CONVERT)  # of up to an hour
 COPY = Limits(cpu_seconds=60, wall_seconds=240)
 VIDEO = Limits(cpu_seconds=120, wall_seconds=240, file_mb=2_000, lane=Lane.CONVERT)
+CAPTIONS = Limits(cpu_seconds=10)
+ALIGNMENT = Limits(cpu_seconds=120, wall_seconds=240)
 CONVERSION = Limits(cpu_seconds=3_600, wall_seconds=3_600, memory_mb=1_000, file_mb=4_000, lane=Lane.CONVERT)
 
 
@@ -164,3 +170,40 @@ def convert(
         )
     except OverLimit as over:
         raise ConversionFailed(f"The video could not be converted: it {over}.") from over
+
+
+def caption_file(path: Path, length_ms: int, *, owner: str) -> list[Cue]:
+    """Raises CaptionsRefused."""
+    try:
+        return run(files.read_file, path, length_ms, owner=owner, limits=CAPTIONS, reads=[path])
+    except OverLimit as over:
+        raise CaptionsRefused("captions_unreadable", f"The file {over}.", "Send a plain SRT or WebVTT file.") from over
+
+
+def sentences_in(path: Path, text: str, *, owner: str) -> align.Timed:
+    """When a voice says each sentence of a text, as far as it can be heard. Raises CaptionsRefused."""
+    try:
+        return run(align.align, path, text, owner=owner, limits=ALIGNMENT, reads=[path])
+    except OverLimit as over:
+        raise CaptionsRefused("captions_unreadable", f"The voice {over}.", "Send an SRT or WebVTT file.") from over
+
+
+def burn(  # noqa: PLR0913 -- what is drawn into what, for whom
+    source: Path, target: Path, cues: list[Cue], look: str, *, owner: str, progress: Callable[[object], None]
+) -> None:
+    """A copy of a video with captions in its picture; as ``convert`` in all else."""
+    try:
+        run(
+            burning.burn,
+            source,
+            target,
+            cues,
+            look,
+            owner=owner,
+            limits=CONVERSION,
+            reads=[source],
+            writes=[target.parent],
+            progress=progress,
+        )
+    except OverLimit as over:
+        raise ConversionFailed(f"The captions could not be drawn: it {over}.") from over

@@ -1,6 +1,7 @@
 """The studio's rows. They are imported from here, whatever file they stand in."""
 
 from studio.models.batches import BatchRow, BatchTable, RowState, TableState
+from studio.models.captions import CaptionLook, Captions, CaptionSource, CaptionState
 from studio.models.days import OfferDay
 from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.files import FileKind, FileState, StorageUse, StoredFile
@@ -18,6 +19,10 @@ from studio.models.wholes import Part, Whole
 __all__ = [
     "BatchRow",
     "BatchTable",
+    "CaptionLook",
+    "CaptionSource",
+    "CaptionState",
+    "Captions",
     "Delivery",
     "DeliveryState",
     "FileKind",

@@ -13,6 +13,8 @@ class FileKind(models.TextChoices):
     THUMBNAIL = "thumbnail", "Thumbnail"
     VIDEO = "video", "Video"
     POSTER = "poster", "Poster"
+    CAPTIONS = "captions", "Captions"
+    CAPTIONED = "captioned", "Video with captions"
     SLOT = "slot", "Sent to a slot"
     GATEWAY = "gateway", "Put here by a client"
     PART = "part", "Part of a client’s file"

@@ -7,7 +7,8 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from studio.models import Delivery, DeliveryState, Render
+from studio.captions.change import remove_captions
+from studio.models import Captions, Delivery, DeliveryState, Render
 from studio.pipeline.states import note
 from studio.storage import ledger
 
@@ -20,15 +21,17 @@ def delete_if_due(render: Render) -> bool:
     if render.delete_at is None or render.delete_at > now:
         return False
     # The bytes first: a row that still names them is found again, bytes that no row names would never be.
-    for file in (render.video, render.poster):
-        if file and file.name:
-            ledger.drop(file.name)
+    captions = Captions.objects.filter(render=render).first()
+    for name in (render.video.name, render.poster.name, *(captions.files if captions else ())):
+        if name:
+            ledger.drop(name)
     with transaction.atomic():
         done = Render.objects.filter(pk=render.pk, delete_at=render.delete_at).update(
             video="", poster="", delete_at=None, files_deleted_at=now
         )
         if done:
             note(render, REASON)
+            remove_captions(render)
             Delivery.objects.filter(render=render, state=DeliveryState.WAITING).update(
                 state=DeliveryState.GIVEN_UP,
                 next_try_at=None,

@@ -14,6 +14,7 @@ from avatarsite.queue import jobs
 from avatarsite.queue.due_rows import Clause, Kind
 from avatarsite.queue.sweeping import BATCH, each
 from billing.models import HoldState
+from studio.captions.make import KIND as CAPTIONS
 from studio.models import Delivery, DeliveryState, JobStatus, Outcome, ProviderJob, Render, RenderState, Whole
 from studio.models.renders import ENDED
 from studio.pipeline.cancel import ASKED_TO_STOP, can_stop, give_up, job_in_flight
@@ -104,6 +105,7 @@ def _to_cancel() -> QuerySet[Render]:
 
 
 KINDS = (
+    CAPTIONS,
     Kind("submit", partial(_of, RenderState.QUEUED, RenderState.SUBMITTING)),  # the watch claims them itself
     Kind("ingest", partial(_of, RenderState.INGESTING), task="studio.ingest", argument="render_id"),
     Kind("cancel", _to_cancel, at="cancel_requested_at", task="studio.cancel", argument="render_id"),

@@ -13,6 +13,7 @@ from avatarsite.queue import jobs
 from billing.models import Usage
 from billing.prices import cost_drift
 from billing.usage import metering
+from studio.captions.change import begin
 from studio.models import Delivery, JobStatus, ProviderJob, Render, RenderState
 from studio.pipeline.long.tally import parts_of
 from studio.pipeline.notify import file_notice
@@ -56,6 +57,7 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
             reported_cost_micros=job.reported_cost_micros if job else None,
             videos=_videos(render),
         )
+        begin(render)
         file_notice(render)
         if endpoint := render.options.get("upload_endpoint"):
             Delivery.objects.create(render=render, url=endpoint, next_try_at=timezone.now())

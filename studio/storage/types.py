@@ -20,6 +20,8 @@ CONTENT_TYPES = {
     "mp4": "video/mp4",
     "webm": "video/webm",
     "mov": "video/quicktime",
+    "srt": "application/x-subrip",
+    "vtt": "text/vtt",
 }
 UNKNOWN_TYPE = "application/octet-stream"
 

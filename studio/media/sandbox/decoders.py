@@ -7,17 +7,21 @@ import pillow_heif
 from PIL import Image, features
 
 from studio.media import normalise, thumbnails
+from studio.media.captions import align, burn, files, typefaces
 from studio.media.draft import drawing
 from studio.media.portraits import faces, portraits
 from studio.media.video import join, transcode, videos
 from studio.media.voices import split, voices
 
 __all__ = [
+    "align",
     "av",
+    "burn",
     "cv2",
     "drawing",
     "faces",
     "features",
+    "files",
     "join",
     "normalise",
     "pillow_heif",
@@ -25,6 +29,7 @@ __all__ = [
     "split",
     "thumbnails",
     "transcode",
+    "typefaces",
     "videos",
     "voices",
 ]

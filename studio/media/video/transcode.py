@@ -36,6 +36,7 @@ QUICKTIME = b"qt  "
 KEY_FRAME_SECONDS = 2
 CLOCK = 90_000  # ticks a second; every usual rate of pictures is whole in it
 TELL_EVERY = 25  # frames
+Draw = Callable[[VideoFrame, float], None]  # a picture in yuv420p, and its moment in seconds
 
 
 class ConversionFailed(ValueError):
@@ -86,18 +87,23 @@ def conversion_of(
 
 
 def transcode(
-    source: Path, target: Path, conversion: Conversion, *, progress: Callable[[int], None] = lambda _frames: None
+    source: Path,
+    target: Path,
+    conversion: Conversion,
+    *,
+    progress: Callable[[int], None] = lambda _frames: None,
+    draw: Draw | None = None,
 ) -> None:
     """Write the converted video, picture by picture, in memory that doesn't grow with it, its table in front.
 
-    ``progress`` is told the number of pictures from time to time; what it raises ends the work.
-    Raises ConversionFailed.
+    ``progress`` is told the number of pictures from time to time; what it raises ends the work. ``draw`` may change
+    each picture that is encoded. Raises ConversionFailed.
     """
     try:
         with ExitStack() as stack:
             container = stack.enter_context(opened(source))
             output = stack.enter_context(_created(target, conversion.output_format))
-            _Conversion(container, output, conversion, progress).run()
+            _Conversion(container, output, conversion, progress, draw).run()
         fast_start(target)
     except MemoryError:
         target.unlink(missing_ok=True)
@@ -119,6 +125,7 @@ class _Conversion:
         output: OutputContainer,
         conversion: Conversion,
         progress: Callable[[int], None],
+        draw: Draw | None,
     ) -> None:
         self.output, self.progress = output, progress
         self.picture = picture_of(container)
@@ -126,7 +133,7 @@ class _Conversion:
         self.container = container
         form = FORMATS[conversion.output_format]
         self.film = (
-            _Pictures(self.picture, output, form, conversion.output_quality)
+            _Pictures(self.picture, output, form, conversion.output_quality, draw)
             if conversion.encodes
             else _Copy(self.picture, output)
         )
@@ -175,8 +182,11 @@ class _Copy:
 class _Pictures:
     """The pictures, encoded again, each at its own time."""
 
-    def __init__(self, stream: VideoStream, output: OutputContainer, form: Format, quality: int) -> None:
+    def __init__(
+        self, stream: VideoStream, output: OutputContainer, form: Format, quality: int, draw: Draw | None
+    ) -> None:
         self.frames = 0
+        self._draw = draw
         self._source = stream
         stream.thread_type = "AUTO"
         rate = stream.average_rate or Fraction(25)
@@ -203,6 +213,8 @@ class _Pictures:
             frame = frame.reformat(width=self._size[0], height=self._size[1], format="yuv420p")
             frame.pts, frame.time_base = at, base
         at = round((frame.pts or 0) * (frame.time_base or Fraction(1, CLOCK)) * CLOCK)
+        if self._draw:
+            self._draw(frame, at / CLOCK)
         self._last = max(at, self._last + 1)  # an encoder takes no two pictures of one moment
         frame.pts, frame.time_base = self._last, Fraction(1, CLOCK)
         frame.pict_type = 0  # the source's key frames are no wish for ours

@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 
 from avatarsite.queue.due_rows import backoff
 from avatarsite.temporary_files import temporary_folder
+from studio.captions import make as captions
 from studio.media import judge
 from studio.media.video.transcode import MIN_UNTOUCHED_QUALITY, Conversion, ConversionFailed, conversion_of
 from studio.media.video.videos import UnreadableVideo, VideoFacts, sha256_of
@@ -55,6 +56,7 @@ def ingest_render(render_id: str) -> bool:
         except (CopyFailed, ConversionFailed, ProviderError, UnreadableVideo, OSError) as error:
             logger.warning("%s: copy %s failed: %s", render.pk, render.tries, type(error).__name__)
             return _again(render, str(error))
+    captions.prepare(render, made["measured_ms"])
     done = settle_render(render, **made)
     if done:
         http.run(registry.provider_of(job.offer).forget, handle_of(job))

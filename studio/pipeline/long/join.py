@@ -13,6 +13,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 
 from avatarsite.temporary_files import temporary_folder
+from studio.captions import make as captions
 from studio.media import judge
 from studio.media.video.transcode import ConversionFailed, conversion_of
 from studio.media.video.videos import UnreadableVideo, VideoFacts, sha256_of
@@ -37,6 +38,7 @@ def join_parts(work: Whole) -> bool:
             made, seams = _joined(work, folder)
         except (UnreadableVideo, ConversionFailed) as error:
             raise JoinFailed(str(error)) from error
+        captions.prepare(work.render, made["measured_ms"])
         return settle_whole(work, seams=seams, **made)
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from avatarsite.queue import jobs
 from billing.holds import holds
+from studio.captions.change import begin
 from studio.library import end_with_their_wholes
 from studio.models import Delivery, RenderState, Whole
 from studio.pipeline.notify import file_notice
@@ -34,6 +35,7 @@ def settle_whole(work: Whole, *, seams: list[dict[str, Any]], **made: Any) -> bo
         ledger.keep(made["video"], made["poster"])
         holds.settle_hold(whole.hold, 0)
         work.finish(seams=seams)
+        begin(whole)
         file_notice(whole)
         if endpoint := whole.options.get("upload_endpoint"):
             Delivery.objects.create(render=whole, url=endpoint, next_try_at=now)

@@ -11,6 +11,7 @@ from avatarsite.monitoring import logs
 from avatarsite.queue import jobs
 from avatarsite.workspaces.models import User
 from billing.errors import BudgetReached, InsufficientCredit
+from studio.captions.change import wish_for
 from studio.errors import RequestRefused
 from studio.metrics import count_request
 from studio.models import Part, Render, RenderGroup, RenderState, Whole
@@ -37,6 +38,8 @@ def write_whole(  # noqa: PLR0913, PLR0917 -- as write_render
     whole.idempotency_key, whole.group, whole.parts_total = idempotency_key, group, len(plan.parts)
     whole.deadline_at, whole.next_try_at = whole.state_since + WHOLE_DEADLINES[RenderState.QUEUED], None
     save_with_hold(whole, 0, request.tags)
+    if request.captions:
+        wish_for(whole, request.captions)
     kept = _kept(plan)
     held = 0
     for part in plan.parts:

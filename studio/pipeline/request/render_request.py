@@ -9,6 +9,7 @@ from typing import Any
 from avatarsite.workspaces.access import demand_open
 from avatarsite.workspaces.errors import Suspended
 from avatarsite.workspaces.models import ApiToken, Workspace
+from studio.captions.wish import Wish
 from studio.errors import RequestRefused
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.request.options import OptionRefused, check_offered, checked_options
@@ -52,6 +53,7 @@ class RenderRequest:
     notify: bool | None = None
     webhook_url: str = ""
     tags: Sequence[str] = ()
+    captions: Wish | None = None
 
     @property
     def mails(self) -> bool:

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from avatarsite.workspaces.models import ApiToken, User
 from billing.budgets.notices import note_refusal
 from billing.holds import holds
+from studio.captions.wish import again
 from studio.errors import RequestRefused
 from studio.models import Render, RenderGroup
 from studio.pipeline.long.plan import Plan, quote_video, refuse_takes
@@ -22,7 +23,7 @@ from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, validate
 from studio.pipeline.request.titles import title_for
 from studio.pipeline.request.write import write_render
-from studio.representation import tags_of
+from studio.representation import captions_row, tags_of
 
 
 def take(request: RenderRequest, *, user: User | None, idempotency_key: str | None = None) -> list[Render]:
@@ -82,6 +83,7 @@ def retry_render(
         metadata=render.metadata,
         webhook_url=render.webhook_url,
         tags=tags_of(render),
+        captions=again(captions) if (captions := captions_row(render)) else None,
     )
     return take(request, user=user, idempotency_key=idempotency_key)[0]
 

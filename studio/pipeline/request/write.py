@@ -11,6 +11,7 @@ from avatarsite.monitoring import logs
 from avatarsite.queue import jobs
 from avatarsite.workspaces.models import User
 from billing.holds import holds
+from studio.captions.change import wish_for
 from studio.metrics import count_request
 from studio.models import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.renders import render_id
@@ -35,6 +36,8 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
     render = render_of(request, options, quote, user)
     render.idempotency_key, render.group, render.take = idempotency_key, group, take
     save_with_hold(render, quote.ceiling_micros, request.tags)
+    if request.captions:
+        wish_for(render, request.captions)
     record_event(render)
     jobs.enqueue("studio.watch")
     count_request(render)

@@ -48,7 +48,8 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "renders/<slug:render>/retry": {"POST": MAKE},
     "renders/<slug:render>/events": {"GET": LOOK},
     "renders/<slug:render>/outputs": {"GET": LOOK},
-    "renders/<slug:render>/outputs/<slug:output>": {"GET": LOOK},
+    "renders/<slug:render>/outputs/<str:output>": {"GET": LOOK},
+    "renders/<slug:render>/captions": {"GET": LOOK, "PUT": MAKE, "DELETE": MAKE},
     "renders/<slug:render>/shares": {"GET": LOOK, "POST": MAKE},
     "shares/<slug:share>": {"GET": LOOK, "DELETE": MAKE},
     "batches": {"GET": LOOK, "POST": MAKE},
@@ -103,7 +104,7 @@ def things(api: Caller, inputs: dict[str, str], cast: Cast) -> dict[str, str]:
 
 def path_of(route: str, things: dict[str, str]) -> str:
     for name, value in things.items():
-        route = route.replace(f"<slug:{name}>", value)
+        route = route.replace(f"<slug:{name}>", value).replace(f"<str:{name}>", value)
     assert "<" not in route, f"say in `things` what fills {route}"
     return route
 
