@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('studio', '0008_share_links'),
+        ('studio', '0009_batch_tables'),
     ]
 
     operations = [
