@@ -43,9 +43,10 @@ class Upload(models.Model):
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField("length (ms)", null=True, blank=True)
-    # Portrait: format, face ([x, y, width, height] in pixels, or null), changes (sentences: what was altered on the
-    # way in), thumbnail (a file's name). Voice: codec, sample_rate, channels, peaks (numbers 0-100 for the waveform),
-    # changes.
+    # Portrait: format, face ([x, y, width, height] in pixels, or null), warnings ([{code, message, remedy}, ...]: what
+    # speaks against it), changes (sentences: what was altered on the way in), thumbnail (a file's name), crop ({of,
+    # ratio}: the upload that it was cut from). Voice: codec, sample_rate, channels, peaks (numbers 0-100 for the
+    # waveform), changes.
     details = models.JSONField(default=dict, blank=True)
     # What a voice says, where that is known, and when: [[start in ms, end in ms, sentence], ...] in order.
     script = models.TextField(blank=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.media.draft.arrays import Bytes, Floats
+from studio.media.portraits.faces import Box, agreed, cascade
 
 # Detection works on a copy this long: larger only finds more patterns in cloth and leaves.
 SEARCH_SIDE = 560
@@ -45,21 +44,6 @@ class Face:
     def to_picture(self, us: Floats, vs: Floats) -> tuple[Floats, Floats]:
         cos, sin = np.float32(np.cos(self.roll) * self.span), np.float32(np.sin(self.roll) * self.span)
         return cos * us - sin * vs + np.float32(self.x), sin * us + cos * vs + np.float32(self.y)
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    x: float
-    y: float
-    side: float
-    trust: float
-
-    def overlap(self, other: _Box) -> float:
-        """Intersection over union."""
-        width = min(self.x + self.side, other.x + other.side) - max(self.x, other.x)
-        height = min(self.y + self.side, other.y + other.side) - max(self.y, other.y)
-        shared = max(width, 0.0) * max(height, 0.0)
-        return shared / (self.side**2 + other.side**2 - shared)
 
 
 def find_face(picture: Bytes) -> Face | None:
@@ -97,10 +81,8 @@ def _resized(gray: Any, scale: float) -> Bytes:
 
 
 def _upright_face(gray: Bytes, *, needs_eyes: bool) -> Face | None:
-    strict = _boxes(gray, "frontalface_alt2")
-    eager = _boxes(gray, "frontalface_default") if strict else []
-    agreed = [box for box in strict if any(box.overlap(other) > 0.35 for other in eager)]
-    for box in sorted(agreed, key=lambda box: box.side * min(box.trust, 12.0) ** 0.25, reverse=True):
+    found = [box for box, _ in agreed(gray, max(24, int(min(gray.shape) * MIN_FACE_SHARE)))]
+    for box in sorted(found, key=lambda box: box.side * min(box.trust, 12.0) ** 0.25, reverse=True):
         eyes = _find_eyes(gray, box)
         if eyes:
             return eyes
@@ -110,18 +92,7 @@ def _upright_face(gray: Bytes, *, needs_eyes: bool) -> Face | None:
     return None
 
 
-def _boxes(gray: Bytes, cascade: str) -> list[_Box]:
-    least = max(24, int(min(gray.shape) * MIN_FACE_SHARE))
-    found, counts = _cascade(cascade).detectMultiScale2(gray, 1.1, 3, minSize=(least, least))
-    return [_Box(float(x), float(y), float(w), float(n)) for (x, y, w, _), n in zip(found, counts, strict=True)]
-
-
-@cache
-def _cascade(name: str) -> Any:
-    return cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / f"haarcascade_{name}.xml"))
-
-
-def _find_eyes(gray: Bytes, box: _Box) -> Face | None:
+def _find_eyes(gray: Bytes, box: Box) -> Face | None:
     """The pair of eyes that looks most like one; both have to be seen."""
     top, left, side = int(box.y), int(box.x), int(box.side)
     crop = gray[max(top, 0) : top + int(side * 0.65), max(left, 0) : left + side]
@@ -130,7 +101,7 @@ def _find_eyes(gray: Bytes, box: _Box) -> Face | None:
     centres = [
         (float(x + w / 2) / EYE_SEARCH_WIDTH, float(y + h / 2) / EYE_SEARCH_WIDTH)
         for name in ("eye", "eye_tree_eyeglasses")
-        for x, y, w, h in _cascade(name).detectMultiScale(upper, 1.06, 4, minSize=(26, 26), maxSize=(100, 100))
+        for x, y, w, h in cascade(name).detectMultiScale(upper, 1.06, 4, minSize=(26, 26), maxSize=(100, 100))
     ]
     pairs = [(_strangeness(a, b), a, b) for a, b in product(centres, centres) if a[0] < 0.5 < b[0]]
     if not pairs or min(pairs)[0] > 1.0:

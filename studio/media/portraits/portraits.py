@@ -17,7 +17,6 @@ from PIL import Image
 from studio.media.claims import overclaim
 from studio.media.errors import Refusal, UploadRefused, megabytes
 from studio.media.portraits import pictures
-from studio.media.portraits.faces import find_face
 from studio.media.signatures import Content, recognise
 from studio.media.thumbnails import thumbnail_of
 
@@ -48,7 +47,7 @@ SCALE_DOWN = f"Save it smaller: {pictures.STORED_SIDE:,} pixels on the longer si
 class Portrait:
     """The copy to store, and a thumbnail of it.
 
-    ``details``: format (of what came), face ([x, y, width, height] or None), changes.
+    ``details``: format (of what came), face ([x, y, width, height] or None), warnings, changes.
     """
 
     data: bytes
@@ -144,8 +143,9 @@ def _read(path: Path, content: Content) -> Portrait:
     changes = list(picture.changes)
     if extension != KEEPS_FORMAT.get(content):
         changes.append(f"Saved as a {'PNG' if extension == 'png' else 'JPEG'} picture.")
-    face = find_face(np.asarray(clean))
-    details = {"format": FORMATS[content], "face": list(face) if face else None, "changes": changes}
+    from studio.media.portraits.judgement import judge  # noqa: PLC0415 -- OpenCV takes 0.25 s, and only uploads need it
+
+    details = {"format": FORMATS[content], "changes": changes, **judge(np.asarray(clean)).details}
     return Portrait(data, content_type, extension, clean.width, clean.height, details, thumbnail_of(clean))
 
 

@@ -9,7 +9,7 @@ from PIL import Image, features
 from studio.media import normalise, thumbnails
 from studio.media.captions import align, burn, files, typefaces
 from studio.media.draft import drawing
-from studio.media.portraits import faces, portraits
+from studio.media.portraits import judgement, portraits
 from studio.media.video import join, transcode, videos
 from studio.media.voices import split, voices
 
@@ -19,10 +19,10 @@ __all__ = [
     "burn",
     "cv2",
     "drawing",
-    "faces",
     "features",
     "files",
     "join",
+    "judgement",
     "normalise",
     "pillow_heif",
     "portraits",
@@ -36,5 +36,5 @@ __all__ = [
 
 cv2.setNumThreads(1)
 Image.init()
-# The first search for a face loads its cascade.
-faces.find_face(np.zeros((320, 320, 3), np.uint8))
+# The first search for a face loads the cascades.
+judgement.judge(np.zeros((320, 320, 3), np.uint8))
