@@ -152,6 +152,8 @@ class VideoForm(OptionFields):
         choices=[("yes", "yes"), ("no", "no")],
         error_messages={"invalid_choice": "Choose again whether the video may move to another provider."},
     )
+    # The portrait whose warnings were read: another portrait has to be confirmed anew.
+    accept_warnings = forms.CharField(required=False, widget=forms.HiddenInput)
     idempotency_key = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
     max_amount_micros = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
     quote = forms.CharField(required=False, widget=forms.HiddenInput)

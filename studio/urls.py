@@ -45,6 +45,7 @@ urlpatterns = [
     path("uploads/choices/", uploads.upload_choices, name="upload_choices"),
     path("uploads/samples/", uploads.upload_samples, name="upload_samples"),
     path("uploads/<slug:upload>/slot/", uploads.upload_slot, name="upload_slot"),
+    path("uploads/<slug:upload>/crop/", uploads.upload_crop, name="upload_crop"),
     path("uploads/<slug:upload>/delete/", uploads.upload_delete, name="upload_delete"),
     path("developers/drop-in/", gateway.gateway, name="gateway"),
 ]

@@ -87,6 +87,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "topups": (200, 200, 405, 405),
     "upload_add": (405, 403, 403, 302),
     "upload_choices": (200, 403, 403, 405),
+    "upload_crop": (405, 403, 403, 302),
     "upload_delete": (200, 200, 403, 302),
     "upload_samples": (405, 403, 403, 302),
     "upload_slot": (200, 403, 403, 405),

@@ -81,6 +81,9 @@ maker.addEventListener("change", (event) => {
   if (file) upload(kind, file);
 });
 
+// Whether a warning is accepted changes no price.
+maker.addEventListener("change", (event) => event.target.matches("[data-confirm]") && event.stopPropagation());
+
 dropsOn(document.getElementById("main"), (target) => target.closest?.("[data-slot]"), take);
 
 document.addEventListener("paste", (event) => {
@@ -92,13 +95,19 @@ document.addEventListener("paste", (event) => {
 
 document.addEventListener("voice-recorded", (event) => upload("voice", event.detail));
 
-// An earlier upload that was picked in the dialog has filled its slot. What had the focus before the dialog went with the
-// old slot, so its like in the new one gets it.
+// An earlier upload that was picked in the dialog, or a crop, has filled its slot. What had the focus went with the old
+// slot, so its like in the new one gets it.
+let cropped = false;
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  cropped = detail.elt.matches(".crops__shape");
+});
 document.addEventListener("htmx:afterSwap", (event) => {
   const { id } = event.detail.target ?? {};
   if (!id?.startsWith("slot-")) return;
   document.getElementById("dialog").close();
-  document.getElementById(id).querySelector("[data-earlier]").focus({ preventScroll: true });
+  const slot = document.getElementById(id);
+  if (cropped) slot.querySelector(".crops").open = true;
+  slot.querySelector(cropped ? '.crops [aria-pressed="true"]' : "[data-earlier]").focus({ preventScroll: true });
   document.querySelector(".maker__sample")?.remove();
   maker.dispatchEvent(new CustomEvent("slot-changed"));
 });

@@ -124,7 +124,10 @@ class BatchQuotes(BatchView):
             requests = self.requests(asked)
             priced = price_batch(requests)
             quote_id, ends = sign_batch_quote(self.workspace, requests, [one.quote for one in priced])
-            items = [{"index": index, "ceiling": one.quote.ceiling_micros} for index, one in enumerate(priced)]
+            items = [
+                {"index": index, "ceiling": one.quote.ceiling_micros, "warnings": one.request.portrait.warnings}
+                for index, one in enumerate(priced)
+            ]
             quote = {"size": len(priced), "ceiling": total_micros(priced), "items": items}
             quote["webhook_url"] = asked.get("webhook_url", "")
             return Response(serialize_batch_quote(quote | {"id": quote_id, "expires_at": ends}), status=201)

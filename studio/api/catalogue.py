@@ -114,7 +114,12 @@ class Quotes(ApiView):
             options={"content_check": asked.get("content_check", "none")},
             test=self.token.test,
         )
-        return self._signed(quote, asked, takes)
+        return self._signed(quote, asked, takes) | {"warnings": self._warnings(asked)}
+
+    def _warnings(self, asked: dict[str, Any]) -> list[dict[str, str]]:
+        """What speaks against the portrait that is named."""
+        known = resolve.known_uploads(self.workspace, [asked.get("portrait", "")])
+        return [warning for portrait in known.values() for warning in portrait.warnings]
 
     def _media(self, asked: dict[str, Any]) -> tuple[Upload | None, Upload | None]:
         """The portrait and the voice that are named; no voice where a number of seconds is."""

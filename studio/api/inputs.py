@@ -25,6 +25,7 @@ from billing.money import MAX_MICROS
 from studio.captions.wish import MAX_TEXT
 from studio.media.captions.files import MAX_CUE_LETTERS, MAX_CUES
 from studio.media.captions.painter import LOOKS
+from studio.media.portraits.crops import RATIOS
 from studio.models import CaptionSource, RenderState, UploadKind
 from studio.models.tags import WORD_LENGTH
 from studio.pipeline.request.batches import MAX_ITEMS
@@ -114,6 +115,10 @@ class VideoInput(Body):
         required=False, help_text=f"Up to {METADATA_LIMIT} notes of yours, given back as they are."
     )
     captions = CaptionsInput(required=False, help_text="Made with the video; they cost nothing.")
+    accept_warnings = StrictBoolean(
+        required=False,
+        help_text="False: refuse a paid video while the portrait has `warnings`. Left out or true: it is made.",
+    )
 
 
 WEBHOOK = "A public https address that is told of this video alone, beside your endpoints."
@@ -194,6 +199,10 @@ class FetchInput(Body):
 class FileInput(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=UploadKind.values)
     file = serializers.FileField()
+
+
+class CropInput(Body):
+    ratio = StrictChoice(choices=list(RATIOS), help_text="Width to height.")
 
 
 class SlotInput(Body):

@@ -15,7 +15,18 @@ from studio.projects import open_projects, project_for_new_video
 from studio.uploads.fetch import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
 
 PREFIX = "upl_"
-NAMED = ("model", "prompt", "title", "reference", "metadata", "max_amount_micros", "notify", "webhook_url", "tags")
+NAMED = (
+    "model",
+    "prompt",
+    "title",
+    "reference",
+    "metadata",
+    "max_amount_micros",
+    "notify",
+    "accept_warnings",
+    "webhook_url",
+    "tags",
+)
 
 
 def from_body(  # noqa: PLR0913 -- a body, and what it names

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from avatarsite.api.serializers import site_link
 from billing.api.money import Money
 from studio.media.captions.painter import LOOKS
+from studio.media.portraits.findings import Code
 from studio.models import CaptionSource, CaptionState, Project, Render, RenderState, Upload, UploadKind
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
 from studio.representation import (
@@ -29,6 +30,14 @@ from studio.representation import (
 Serializer = serializers.Serializer[Any]
 
 
+class WarningSerializer(Serializer):
+    """What speaks against a portrait: the video is made, and may not be what was hoped for."""
+
+    code = serializers.ChoiceField(choices=[code.value for code in Code])
+    message = serializers.CharField()
+    remedy = serializers.CharField()
+
+
 class UploadSerializer(Serializer):
     id = serializers.CharField()
     kind = serializers.ChoiceField(choices=UploadKind.values)
@@ -41,6 +50,8 @@ class UploadSerializer(Serializer):
     duration_ms = serializers.IntegerField(allow_null=True, help_text="Of a voice, by decoding it.")
     face = serializers.SerializerMethodField(help_text="[x, y, width, height] in pixels, when a face was found.")
     changes = serializers.SerializerMethodField(help_text="What was changed on the way in, as sentences.")
+    warnings = WarningSerializer(many=True, help_text="What speaks against a portrait, seen once at its upload.")
+    crop_of = serializers.SerializerMethodField(help_text="Of a crop: the upload that it was cut from.")
     url = serializers.SerializerMethodField(help_text="A stable link to the file; it needs a token.")
     created_at = serializers.DateTimeField()
 
@@ -51,6 +62,11 @@ class UploadSerializer(Serializer):
 
     def get_changes(self, upload: Upload) -> list[str]:
         return [str(change) for change in upload.details.get("changes", [])]
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_crop_of(self, upload: Upload) -> str | None:
+        cut_from: str | None = upload.details.get("crop", {}).get("of")
+        return cut_from
 
     @extend_schema_field({"type": "string", "format": "uri"})
     def get_url(self, upload: Upload) -> str:
@@ -268,6 +284,7 @@ WEBHOOK_ECHO = "The address that was sent, checked; to be sent again with what i
 class ItemQuoteSerializer(Serializer):
     index = serializers.IntegerField(help_text="Counts from 0.")
     ceiling = Money()
+    warnings = WarningSerializer(many=True, help_text="What speaks against its portrait.")
 
 
 class BatchQuoteSerializer(Serializer):
@@ -335,6 +352,7 @@ class QuoteSerializer(Serializer):
     why = serializers.CharField()
     ceiling = Money(help_text="The most that all takes are charged together, whichever offer makes them.")
     offers = OfferSerializer(many=True)
+    warnings = WarningSerializer(many=True, help_text="What speaks against the portrait, where one was named.")
     webhook_url = serializers.CharField(help_text=WEBHOOK_ECHO)
     parts = PlannedPartSerializer(
         many=True,

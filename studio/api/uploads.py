@@ -19,13 +19,14 @@ from avatarsite.api.parsers import Form, StrictJSON
 from avatarsite.api.problems import Problem
 from avatarsite.api.serializers import NoQuery, list_serializer
 from avatarsite.api.views import ApiView, LeadsToFile
-from studio.api.inputs import FetchInput, FileInput, SlotInput, UploadsQuery
+from studio.api.inputs import CropInput, FetchInput, FileInput, SlotInput, UploadsQuery
 from studio.api.serializers import SlotSerializer, UploadSerializer, serialize_slot, serialize_upload
 from studio.errors import RequestRefused
 from studio.models import Upload, UploadKind, UploadSlot
 from studio.storage.ledger import check_room
 from studio.storage.local import signed_link
 from studio.uploads.add import add_upload, delete_upload
+from studio.uploads.crops import crop_upload
 from studio.uploads.direct import check_sent, complete_slot, fill_slot, open_slot, slot_of
 from studio.uploads.fetch import MAX_BYTES, fetch_upload, inline_upload
 
@@ -110,6 +111,24 @@ class UploadFile(ApiView):
         self.query(NoQuery)
         row = get_object_or_404(Upload.objects.for_workspace(self.workspace), pk=upload)
         return HttpResponseRedirect(signed_link(row.file.name or ""))
+
+
+class Crops(ApiView):
+    @extend_schema(
+        operation_id="crop_upload",
+        tags=TAGS,
+        summary="Crop a portrait to a shape",
+        description="As much of it as the shape takes, with the face well placed. The original stays; the crop is an "
+        "upload of its own, once for the same shape. A portrait that has the shape already is answered as it is.",
+        request=CropInput,
+        responses={201: UploadSerializer},
+    )
+    def post(self, _request: Any, upload: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = get_object_or_404(Upload.objects.for_workspace(self.workspace), pk=upload)
+        asked = self.body(CropInput)
+        made = crop_upload(row, asked["ratio"], user=self.user)
+        return self.run_once(lambda: _made(made))
 
 
 class Slots(ApiView):

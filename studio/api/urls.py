@@ -18,6 +18,7 @@ urlpatterns = [
     path("uploads/slots", uploads.Slots.as_view(), name="api_slots"),
     path("uploads/slots/<slug:slot>/complete", uploads.CompleteSlot.as_view(), name="api_slot_complete"),
     path("uploads/<slug:upload>", uploads.OneUpload.as_view(), name="api_upload"),
+    path("uploads/<slug:upload>/crops", uploads.Crops.as_view(), name="api_upload_crops"),
     path("uploads/<slug:upload>/file", uploads.UploadFile.as_view(), name="api_upload_file"),
     path("slots/<str:token>", uploads.SlotFile.as_view(), name="api_slot_file"),
     path("renders", renders.Renders.as_view(), name="api_renders"),

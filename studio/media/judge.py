@@ -21,7 +21,8 @@ from studio.media.captions.cues import Cue
 from studio.media.captions.errors import CaptionsRefused
 from studio.media.errors import Refusal, UploadRefused
 from studio.media.normalise import Normalised, NormaliseFailed
-from studio.media.portraits import portraits
+from studio.media.portraits import crops, portraits
+from studio.media.portraits.crops import Crop
 from studio.media.portraits.portraits import Portrait
 from studio.media.sandbox import Limits, OverLimit, run
 from studio.media.sandbox.limits import Lane
@@ -59,6 +60,14 @@ def portrait(path: Path, *, owner: str) -> Portrait:
 def thumbnail(path: Path, *, owner: str) -> bytes:
     """Of a stored portrait. Raises OverLimit, too."""
     return run(thumbnails.read_thumbnail, path, owner=owner, limits=PORTRAIT, reads=[path])
+
+
+def crop(path: Path, part: Crop, *, owner: str) -> bytes:
+    """Of a stored portrait. Raises UploadRefused."""
+    try:
+        return run(crops.cut, path, part, owner=owner, limits=PORTRAIT, reads=[path])
+    except OverLimit as over:
+        raise UploadRefused(Refusal.PORTRAIT_OVER_LIMITS, f"The portrait {over}.", portraits.SAVE_PLAIN) from over
 
 
 def voice(path: Path, *, owner: str) -> Voice:

@@ -74,6 +74,12 @@ class Upload(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def warnings(self) -> list[dict[str, str]]:
+        """What speaks against a portrait, as ``code``, ``message`` and ``remedy``; nothing of a voice."""
+        found: list[dict[str, str]] = self.details.get("warnings", [])
+        return found
+
 
 class UploadSlot(models.Model):
     """A place that a customer sends a file to directly, before it is judged and becomes an upload."""

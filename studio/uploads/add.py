@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -61,12 +61,13 @@ def add_upload(  # noqa: PLR0913 -- they are what is known of it
     name: str,
     user: User | None = None,
     instead_of: int = 0,
+    details: Mapping[str, Any] | None = None,
 ) -> Upload:
     """Judge a file, store it and write its row; bytes that the workspace already has give the row that they have.
 
     Raises UploadRefused for anything that isn't a usable portrait or voice, and StorageFull or StorageTooFast without
     room for it; then nothing is stored or written. In a request NoPlace, when too many are judged already.
-    ``instead_of`` bytes of the workspace go once it is an upload.
+    ``instead_of`` bytes of the workspace go once it is an upload. ``details`` are kept beside what is seen of it.
     """
     kind = UploadKind(kind)
     with _arrived(file, kind) as arrival:
@@ -84,6 +85,7 @@ def add_upload(  # noqa: PLR0913 -- they are what is known of it
         )
         # It may stand in the sandbox's queue, in a thread of the web server.
         with Place(workspace.pk, JUDGING), _judged(upload, arrival) as copy:
+            upload.details.update(details or {})
             return _keep(upload, copy, instead_of)
 
 

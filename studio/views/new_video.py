@@ -42,7 +42,7 @@ MISSING = {
     UploadKind.VOICE: "Add a voice: what the portrait will say.",
 }
 # Fields that show their own errors; every other refusal stands above the form.
-FORM_FIELDS = frozenset({"portrait", "voice", "title", "project", "prompt", *DEFAULTS})
+FORM_FIELDS = frozenset({"portrait", "voice", "title", "project", "prompt", "accept_warnings", *DEFAULTS})
 # What bears on the price or on who may make it; hx-params of the page names them, too.
 PRICED = ("takes", "content_check")
 
@@ -72,8 +72,9 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
         fallback=values.get("fallback", True),
         options={name: values.get(name) or DEFAULTS[name] for name in PRICED},
         scopes=_scopes(request, values.get("project")),
+        accepted=values.get("accept_warnings", ""),
     )
-    return render(request, "studio/partials/price.html", {"panel": panel, **_paying(request, form, panel)})
+    return render(request, "studio/partials/price_answer.html", {"panel": panel, **_paying(request, form, panel)})
 
 
 def _start(request: WorkspaceRequest) -> dict[str, Any]:
@@ -143,6 +144,7 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
             options=form.options(),
             title=values["title"],
             max_amount_micros=values["max_amount_micros"],
+            accept_warnings=values["accept_warnings"] == portrait.pk,
         )
         key = values["idempotency_key"] or None
         return take(as_shown(asked, values["quote"]), user=request.user, idempotency_key=key)[0]
@@ -163,6 +165,7 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
         fallback=form["fallback"].value() != "no",
         options=_priced(form),
         scopes=_scopes(request, _project(form)),
+        accepted=form["accept_warnings"].value() or "",
     )
     context = {
         "form": form,

@@ -54,6 +54,7 @@ class PricePanel:
     takes: int
     refusal: BudgetReached | None = None
     quote_id: str = ""  # id of the quote, which binds us to what the page shows
+    accepted_of: str = ""  # id of the portrait whose warnings were accepted
 
     @property
     def compared(self) -> list[QuoteLine]:
@@ -81,6 +82,15 @@ class PricePanel:
     def ceiling_micros(self) -> int:
         """Of all takes together."""
         return self.takes * self.quote.ceiling_micros if self.quote else 0
+
+    @property
+    def to_confirm(self) -> list[dict[str, str]]:
+        """What speaks against the portrait of a video that costs something."""
+        return self.portrait.warnings if self.portrait and self.ceiling_micros else []
+
+    @property
+    def accepted(self) -> bool:
+        return self.portrait is not None and self.accepted_of == self.portrait.pk
 
     @property
     def changes(self) -> list[str]:
@@ -116,10 +126,12 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     fallback: bool,
     options: Mapping[str, Any],
     scopes: Sequence[str] = (),
+    accepted: str = "",
 ) -> PricePanel:
     """``options`` are those that bear on the price or on who may make it: takes and content_check.
 
-    ``scopes`` are those whose monthly caps bear on it, beside the workspace's own.
+    ``scopes`` are those whose monthly caps bear on it, beside the workspace's own. ``accepted`` is the id of the
+    portrait whose warnings were accepted.
     """
     found = known_model(model)
     routing = known_routing(found.slug, routing)
@@ -141,6 +153,7 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
         takes=takes,
         refusal=refusal_of(workspace, scopes, takes * quote.ceiling_micros) if quote else None,
         quote_id=quote_id,
+        accepted_of=accepted,
     )
 
 

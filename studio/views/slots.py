@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+from studio.media.portraits.crops import Crop
 from studio.models import Upload, UploadKind
+from studio.uploads.crops import original_of, possible_crops
 from studio.uploads.samples import is_sample
 
 ACCEPTS = {
@@ -17,7 +20,7 @@ LIMITS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Slot:
     kind: UploadKind
     upload: Upload | None = None
@@ -26,6 +29,20 @@ class Slot:
     @property
     def is_sample(self) -> bool:
         return self.upload is not None and is_sample(self.upload)
+
+    @cached_property
+    def whole(self) -> Upload | None:
+        """The portrait that crops are cut from: what the upload was cut from itself, or the upload."""
+        return original_of(self.upload) or self.upload if self.upload else None
+
+    @property
+    def crops(self) -> list[Crop]:
+        return possible_crops(self.whole) if self.whole else []
+
+    @property
+    def shape(self) -> str:
+        """The shape that the upload was cropped to."""
+        return str(self.upload.details.get("crop", {}).get("ratio", "")) if self.upload else ""
 
     @property
     def accepts(self) -> str:

@@ -11,10 +11,12 @@ from django.views.decorators.http import require_POST, require_safe
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from studio.forms import VideoForm
 from studio.library import find_uploads, uploads_in_use
 from studio.models import Upload, UploadKind
 from studio.storage.ledger import room_of
 from studio.uploads.add import UploadRefused, add_upload, delete_upload
+from studio.uploads.crops import crop_upload
 from studio.uploads.samples import add_samples
 from studio.views import drafts
 from studio.views.paging import page_of
@@ -23,6 +25,7 @@ from studio.views.slots import Slot
 
 PAGE = 24
 UNPROCESSABLE = 422
+WHOLE = "whole"  # asked for like a shape: the original again
 
 
 @workspace_view(Action.VIEW)
@@ -84,6 +87,27 @@ def upload_choices(request: WorkspaceRequest) -> HttpResponse:
 def upload_slot(request: WorkspaceRequest, upload: str) -> HttpResponse:
     one = _upload(request, upload)
     return render(request, "studio/partials/slot.html", {"slot": Slot(UploadKind(one.kind), one)})
+
+
+@workspace_view(Action.RENDER)
+@require_POST
+def upload_crop(request: WorkspaceRequest, upload: str) -> HttpResponse:
+    """The portrait in the shape that is asked for, in its slot; a plain form gets its draft back with it."""
+    one = _upload(request, upload)
+    ratio, chosen, error = word(request.POST, "ratio"), one, ""
+    if ratio != WHOLE:
+        try:
+            chosen = crop_upload(one, ratio, user=request.user)
+        except DomainError as refusal:
+            error = str(refusal)
+    if request.htmx:
+        return render(request, "studio/partials/slot.html", {"slot": Slot(UploadKind(one.kind), chosen, error)})
+    if error:
+        messages.error(request, error)
+    form = VideoForm(request.workspace, request.POST)
+    voice = named(find_uploads(request.workspace, UploadKind.VOICE), word(request.POST, "voice"))
+    page = reverse("video_new", kwargs={"workspace": request.workspace.slug})
+    return redirect(f"{page}?{drafts.query(form, portrait=chosen, voice=voice)}")
 
 
 @workspace_view(Action.RENDER)

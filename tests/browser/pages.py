@@ -148,6 +148,7 @@ NO_PAGES = {
     "topup_receipt",
     "topup_status",
     "upload_add",
+    "upload_crop",
     "upload_samples",
     "upload_slot",
     "video_code",

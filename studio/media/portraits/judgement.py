@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from studio.media.portraits.faces import PROFILE, Box, Bytes, agreed, boxes
+from studio.media.portraits.findings import Code, Finding
 
 SEARCH_SIDE = 560  # larger costs time and finds faces in curtains
 NEAR_SIDE, FAR_SIDE = 320, 1120  # for a picture on its side, and for faces far away
@@ -34,15 +35,6 @@ MIN_SHARPNESS = 1.5  # variance of the Laplacian in percent of that of the face 
 MIN_HIGHLIGHT = 60.0  # grey level that a twentieth of the face is above: of bright skin and of dark skin, if it is lit
 
 TALKS = "Choose a picture with one face that looks into the camera."
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What speaks against a portrait: a ``code`` for programs, what was found, and what to do."""
-
-    code: str
-    message: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +59,14 @@ def judge(pixels: Bytes) -> Judgement:
     found = _searched(seen, SEARCH_SIDE)
     faces = _with_those_beside(found) or _tilted(seen)
     if not faces and _lies(seen):
-        return _without("not_upright", "The face in the portrait does not stand upright.", "Turn the picture upright.")
+        return _without(
+            Code.NOT_UPRIGHT, "The face in the portrait does not stand upright.", "Turn the picture upright."
+        )
     faces = faces or _sure(_searched(seen, FAR_SIDE, share=MIN_FAR_SHARE))[:1] or [box for box, _ in found[:1]]
     if not faces and _looks_away(seen):
-        return _without("turned_away", "The face in the portrait is seen from the side.", TALKS)
+        return _without(Code.TURNED_AWAY, "The face in the portrait is seen from the side.", TALKS)
     if not faces:
-        return _without("no_face", "No face was found in the portrait, so no mouth may move.", TALKS)
+        return _without(Code.NO_FACE, "No face was found in the portrait, so no mouth may move.", TALKS)
     face = faces[0]
     warnings = [
         *_several(faces),
@@ -84,7 +78,7 @@ def judge(pixels: Bytes) -> Judgement:
     return Judgement(_within(face, gray.shape), tuple(warnings))
 
 
-def _without(code: str, message: str, remedy: str) -> Judgement:
+def _without(code: Code, message: str, remedy: str) -> Judgement:
     return Judgement(None, (Finding(code, message, remedy),))
 
 
@@ -161,7 +155,7 @@ def _several(faces: list[Box]) -> list[Finding]:
         return []
     count = "two" if len(faces) == 2 else f"{len(faces)}"
     found = f"The portrait has {count} faces, and the wrong one may talk."
-    return [Finding("several_faces", found, "Crop it to one face, or choose another picture.")]
+    return [Finding(Code.SEVERAL_FACES, found, "Crop it to one face, or choose another picture.")]
 
 
 def _small(face: Box, shorter: int) -> list[Finding]:
@@ -169,7 +163,7 @@ def _small(face: Box, shorter: int) -> list[Finding]:
     if face.side >= least:
         return []
     found = f"The face is {face.side:.0f} pixels wide; lips can be read from about {least} in this picture."
-    return [Finding("small_face", found, "Crop it closer to the face, or choose a larger picture of it.")]
+    return [Finding(Code.SMALL_FACE, found, "Crop it closer to the face, or choose a larger picture of it.")]
 
 
 def _cut_off(face: Box, shape: tuple[int, ...]) -> list[Finding]:
@@ -178,7 +172,9 @@ def _cut_off(face: Box, shape: tuple[int, ...]) -> list[Finding]:
     beyond = max(-face.x, -face.y, face.x + face.side - width, chin - height)
     if beyond <= MAX_OVERHANG * face.side:
         return []
-    return [Finding("cut_off", "The face is cut off at the picture’s edge.", "Choose a picture with the whole face.")]
+    return [
+        Finding(Code.CUT_OFF, "The face is cut off at the picture’s edge.", "Choose a picture with the whole face.")
+    ]
 
 
 def _blurred(face: Bytes) -> list[Finding]:
@@ -186,13 +182,13 @@ def _blurred(face: Bytes) -> list[Finding]:
     edges = cv2.Laplacian(small, cv2.CV_32F)[2:-2, 2:-2]
     if 100 * float(edges.var()) >= MIN_SHARPNESS * float(small.var()):
         return []
-    return [Finding("blurred", "The face is blurred.", "Choose a sharper picture, as it came from the camera.")]
+    return [Finding(Code.BLURRED, "The face is blurred.", "Choose a sharper picture, as it came from the camera.")]
 
 
 def _dark(face: Bytes) -> list[Finding]:
     if float(np.percentile(face, 95)) >= MIN_HIGHLIGHT:
         return []
-    return [Finding("dark", "The face is too dark to be seen well.", "Brighten the picture, or choose another.")]
+    return [Finding(Code.DARK, "The face is too dark to be seen well.", "Brighten the picture, or choose another.")]
 
 
 def _within(face: Box, shape: tuple[int, ...]) -> tuple[int, int, int, int]:

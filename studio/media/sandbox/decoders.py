@@ -9,7 +9,7 @@ from PIL import Image, features
 from studio.media import normalise, thumbnails
 from studio.media.captions import align, burn, files, typefaces
 from studio.media.draft import drawing
-from studio.media.portraits import judgement, portraits
+from studio.media.portraits import crops, judgement, portraits
 from studio.media.video import join, transcode, videos
 from studio.media.voices import split, voices
 
@@ -17,6 +17,7 @@ __all__ = [
     "align",
     "av",
     "burn",
+    "crops",
     "cv2",
     "drawing",
     "features",

@@ -20,7 +20,7 @@ from studio.pipeline.long.sound import needs_parts
 from studio.pipeline.long.write import write_whole
 from studio.pipeline.request import limits
 from studio.pipeline.request.quote import Quote
-from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, validate
+from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, check_warnings, validate
 from studio.pipeline.request.take import price_request
 from studio.pipeline.request.titles import title_for
 from studio.pipeline.request.write import write_render
@@ -171,5 +171,6 @@ def _priced(request: RenderRequest, quotes: dict[Any, Quote]) -> Priced:
         same = (*same, request.portrait.pk, request.voice.pk, request.prompt, options["output_quality"])
     if same not in quotes:
         quotes[same] = price_request(request, options)
+    check_warnings(request, quotes[same].ceiling_micros)
     title = request.title.strip() or title_for(request.portrait, request.voice)
     return Priced(replace(request, title=title[:TITLE_LIMIT]), options, quotes[same])

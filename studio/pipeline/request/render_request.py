@@ -32,6 +32,7 @@ class RenderRequest:
     asks; one for tests gets the draft engine whatever the model, and no money moves. ``terms`` are those of the quote
     that is taken up. ``notify`` is whether the person who asks is mailed when it ends; left open, who asks by hand is,
     and who asks by a token is not. ``webhook_url`` is an address that is told of this render alone, checked before.
+    Without ``accept_warnings`` a paid video is refused while something speaks against its portrait.
     """
 
     workspace: Workspace
@@ -51,6 +52,7 @@ class RenderRequest:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     terms: Terms | None = None
     notify: bool | None = None
+    accept_warnings: bool = True
     webhook_url: str = ""
     tags: Sequence[str] = ()
     captions: Wish | None = None
@@ -79,6 +81,14 @@ def validate(request: RenderRequest) -> dict[str, Any]:
     except (UploadRefused, OptionRefused) as refusal:
         raise RequestRefused(refusal.field, refusal.code, refusal.message, refusal.remedy) from refusal
     return options
+
+
+def check_warnings(request: RenderRequest, ceiling_micros: int) -> None:
+    """That a portrait which something speaks against is paid for only by who accepts it. Raises RequestRefused."""
+    if request.accept_warnings or not ceiling_micros or not request.portrait.warnings:
+        return
+    found = " ".join(warning["message"] for warning in request.portrait.warnings)
+    raise RequestRefused("accept_warnings", "portrait_warnings", found, "Confirm it, or choose another portrait.")
 
 
 def _check_open(workspace: Workspace) -> None:

@@ -20,7 +20,7 @@ from studio.pipeline.long.write import write_whole
 from studio.pipeline.request import limits
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote
-from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, validate
+from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, check_warnings, validate
 from studio.pipeline.request.titles import title_for
 from studio.pipeline.request.write import write_render
 from studio.representation import captions_row, tags_of
@@ -55,7 +55,9 @@ def take_within(request: RenderRequest, *, user: User | None) -> list[Render]:
 def _terms(request: RenderRequest) -> tuple[dict[str, Any], Quote]:
     """The complete options, and the quote that binds."""
     options = validate(request)
-    return options, price_request(request, options)
+    quote = price_request(request, options)
+    check_warnings(request, quote.ceiling_micros)
+    return options, quote
 
 
 def retry_render(

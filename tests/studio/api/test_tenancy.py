@@ -41,6 +41,7 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "uploads/slots": {"POST": MAKE},
     "uploads/slots/<slug:slot>/complete": {"POST": MAKE},
     "uploads/<slug:upload>": {"GET": LOOK, "DELETE": MAKE},
+    "uploads/<slug:upload>/crops": {"POST": MAKE},
     "uploads/<slug:upload>/file": {"GET": LOOK},
     "renders": {"GET": LOOK, "POST": MAKE},
     "renders/<slug:render>": {"GET": LOOK, "DELETE": MAKE},
