@@ -50,6 +50,9 @@ TITLES = {
     "captions_unreadable": "The captions can’t be read",
     "captions_times": "The captions’ times can’t be so",
     "captions_letters": "Letters of the captions have no typeface",
+    "portrait_warnings": "Something speaks against the portrait",
+    "crop_impossible": "The portrait can’t be cropped to this shape",
+    "unknown_ratio": "There is no such shape",
     "batch_refused": "At least one item of the batch can’t be made",
 }
 CONFLICTS = {

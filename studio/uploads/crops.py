@@ -10,6 +10,7 @@ from avatarsite.temporary_files import temporary_folder
 from avatarsite.workspaces.models import User
 from studio.errors import RequestRefused
 from studio.media import judge
+from studio.media.errors import Refusal, UploadRefused
 from studio.media.portraits.crops import RATIOS, Crop, crop_of, crops_of
 from studio.models import Upload, UploadKind
 from studio.uploads.add import add_upload
@@ -32,16 +33,16 @@ def original_of(upload: Upload) -> Upload | None:
 def crop_upload(portrait: Upload, ratio: str, *, user: User | None) -> Upload:
     """The portrait in another shape; the same upload when asked again, and the portrait itself if it has the shape.
 
-    Raises RequestRefused, and what ``add_upload`` raises.
+    Raises RequestRefused, UploadRefused, and what else ``add_upload`` raises.
     """
     if portrait.kind != UploadKind.PORTRAIT:
-        raise RequestRefused("upload", "not_a_portrait", "Only a portrait can be cropped.", "Choose a portrait.")
+        raise UploadRefused(Refusal.PORTRAIT_WRONG_KIND, f"“{portrait.name}” is a voice.", "Choose a portrait to crop.")
     if ratio not in RATIOS:
         raise RequestRefused(
             "ratio", "unknown_ratio", f"There is no crop to {ratio!r}.", f"Choose one of {', '.join(RATIOS)}."
         )
     crop = crop_of(portrait.width or 0, portrait.height or 0, portrait.details.get("face"), ratio)
-    if crop.box == (0, 0, portrait.width, portrait.height):
+    if crop.is_whole:
         return portrait
     if crop.why_not:
         found = f"“{portrait.name}” can’t be cropped to {ratio}. {crop.why_not}"

@@ -23,13 +23,17 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A shape, the part of the picture in pixels (x, y, width, height), and its size; ``why_not`` if it can't be."""
+    """A shape, the part of the picture in pixels (x, y, width, height), and its size.
+
+    ``why_not`` says why it can't be had; ``is_whole`` is of a picture that has the shape.
+    """
 
     ratio: str
     box: Box
     width: int
     height: int
     why_not: str = ""
+    is_whole: bool = False
 
     @property
     def view_box(self) -> str:
@@ -45,7 +49,7 @@ def crop_of(width: int, height: int, face: Sequence[int] | None, ratio: str) -> 
     across, down = RATIOS[ratio]
     wide, tall = min(width, round(height * across / down)), min(height, round(width * down / across))
     if width - wide <= SAME * width and height - tall <= SAME * height:
-        return Crop(ratio, (0, 0, width, height), width, height, "The picture has this shape already.")
+        return Crop(ratio, (0, 0, width, height), width, height, "It has this shape.", is_whole=True)
     x, y = _placed(width, height, wide, tall, face)
     scale = max(1.0, MIN_SIDE / min(wide, tall))
     made = Crop(ratio, (x, y, wide, tall), round(wide * scale), round(tall * scale))

@@ -55,7 +55,7 @@ def test_a_portrait_is_stored_clean_under_its_own_id(workspace: Workspace, alice
     assert (upload.width, upload.height, upload.duration_ms) == (500, 400, None)
     assert upload.bytes == len(stored)
     assert upload.sha256 == hashlib.sha256(data).hexdigest()
-    assert sorted(upload.details) == ["changes", "face", "format", "thumbnail"]
+    assert sorted(upload.details) == ["changes", "face", "format", "thumbnail", "warnings"]
 
 
 def test_a_voice_is_stored_as_it_came(workspace: Workspace, media: Path) -> None:

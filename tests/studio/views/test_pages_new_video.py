@@ -423,3 +423,61 @@ def test_a_form_sent_after_signing_out_leads_back_to_all_of_it(owner: Client, ho
     assert parse_qs(urlsplit(quote["HX-Redirect"]).query)["next"] == [page]
     elsewhere = owner.post(page, wish(house), headers={"Referer": f"https://evil.example{page}"})
     assert parse_qs(urlsplit(elsewhere["Location"]).query)["next"] == ["/"]
+
+
+# --- Portraits judged before money ------------------------------------------------------------------------------------
+
+WARNING = {"code": "no_face", "message": "No face was found in it.", "remedy": "Choose another picture."}
+
+
+def doubtful(house: Workspace) -> Upload:
+    portrait = shop.portrait_of(house)
+    portrait.details = portrait.details | {"warnings": [WARNING]}
+    portrait.save()
+    return portrait
+
+
+def test_a_paid_video_of_a_doubtful_portrait_is_made_only_once_that_is_confirmed(
+    owner: Client, house: Workspace
+) -> None:
+    portrait = doubtful(house)
+    silent = wish(house, portrait=portrait.pk)
+    page = owner.post(url("video_new", house), silent)
+    assert page.status_code == 422
+    assert "Nothing was made. Confirm this, or choose another portrait." in text(page)
+    another = owner.post(url("video_new", house), silent | {"accept_warnings": shop.portrait_of(house).pk + "x"})
+    assert (another.status_code, Render.objects.count()) == (422, 0)
+    answer = owner.post(url("video_new", house), silent | {"accept_warnings": portrait.pk})
+    assert (answer.status_code, Render.objects.get().portrait) == (302, portrait)
+
+
+def test_the_choice_stands_above_the_models_and_stays(owner: Client, house: Workspace) -> None:
+    portrait = doubtful(house)
+    asked = wish(house, portrait=portrait.pk)
+    plain, kept = (
+        owner.post(url("video_quote", house), asked | said).content.decode()
+        for said in ({}, {"accept_warnings": portrait.pk})
+    )
+    assert ('hx-swap-oob="true"' in plain, WARNING["message"] in plain) == (True, True)
+    assert [bool(re.search(r'name="accept_warnings"[^>]* checked', page)) for page in (plain, kept)] == [False, True]
+    whole = owner.get(url("video_new", house), {"portrait": portrait.pk, "voice": asked["voice"]})
+    assert whole.content.count(WARNING["message"].encode()) == 2
+    assert b"accept_warnings" not in owner.get(url("video_new", house), wish(house)).content.split(b"hx-params")[0]
+
+
+def test_a_crop_without_a_script_keeps_the_draft(owner: Client, house: Workspace) -> None:
+    portrait, voice = samples.add_samples(house)
+    typed = {"voice": voice.pk, "prompt": "calm", "title": "Mine", "ratio": "4:5"}
+    answer = owner.post(url("upload_crop", house, upload=portrait.pk), typed)
+    said = parse_qs(urlsplit(answer["Location"]).query)
+    crop = Upload.objects.get(name="Sample portrait 4x5.jpg")
+    assert {name: said[name] for name in ("portrait", "voice", "prompt", "title")} == {
+        "portrait": [crop.pk],
+        "voice": [voice.pk],
+        "prompt": ["calm"],
+        "title": ["Mine"],
+    }
+    back = owner.post(url("upload_crop", house, upload=portrait.pk), typed | {"ratio": "whole"})
+    assert parse_qs(urlsplit(back["Location"]).query)["portrait"] == [portrait.pk]
+    refused = owner.post(url("upload_crop", house, upload=portrait.pk), {"ratio": "3:2"}, follow=True)
+    assert "There is no crop to" in text(refused)
