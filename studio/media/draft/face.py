@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.media.draft.arrays import Bytes, Floats
-from studio.media.portraits.faces import Box, agreed, cascade
+from studio.media.portraits.cascades import Box, agreed, cascade
 
 # Detection works on a copy this long: larger only finds more patterns in cloth and leaves.
 SEARCH_SIDE = 560

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from studio.media.portraits.faces import PROFILE, Box, Bytes, agreed, boxes
+from studio.media.portraits.cascades import PROFILE, Box, Bytes, agreed, boxes
 from studio.media.portraits.findings import Code, Finding
 
 SEARCH_SIDE = 560  # larger costs time and finds faces in curtains
