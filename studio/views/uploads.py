@@ -100,7 +100,7 @@ def upload_crop(request: WorkspaceRequest, upload: str) -> HttpResponse:
             chosen = crop_upload(one, ratio, user=request.user)
         except DomainError as refusal:
             error = str(refusal)
-    if request.htmx:
+    if "HX-Request" in request.headers:
         return render(request, "studio/partials/slot.html", {"slot": Slot(UploadKind(one.kind), chosen, error)})
     if error:
         messages.error(request, error)
