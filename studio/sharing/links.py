@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
@@ -13,7 +14,6 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from avatarsite.api.serializers import site_link
 from avatarsite.audit.record import record
 from avatarsite.errors import DomainError
 from avatarsite.http.public_addresses import parsed
@@ -112,16 +112,16 @@ def key_of(link: ShareLink) -> str:
     return _signer.sign(link.pk)
 
 
-def address_of(link: ShareLink, name: str = "shared") -> str:
-    """The absolute address of the link's page, or of its player (``embedded``)."""
-    return site_link(reverse(name, kwargs={"key": key_of(link)}))
+def address_of(link: ShareLink, name: str = "shared", *, site: str = "") -> str:
+    """The absolute address of the link's page, or of its player (``embedded``), at ``site`` where it has another."""
+    return f"{site or settings.SITE_URL}{reverse(name, kwargs={'key': key_of(link)})}"
 
 
-def embed_snippet(link: ShareLink) -> str:
+def embed_snippet(link: ShareLink, *, site: str = "") -> str:
     """The HTML that shows the player in somebody's page."""
     width, height = link.render.width or 1280, link.render.height or 720
     return (
-        f'<iframe src="{address_of(link, "embedded")}" width="{width}" height="{height}" title="Video" '
+        f'<iframe src="{address_of(link, "embedded", site=site)}" width="{width}" height="{height}" title="Video" '
         'style="max-width: 100%; border: 0" allow="fullscreen" loading="lazy"></iframe>'
     )
 

@@ -13,6 +13,7 @@ from django.shortcuts import render as show
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from avatarsite.mail.messages import absolute
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.models import Render, ShareLink
@@ -71,7 +72,8 @@ def video_share(request: WorkspaceRequest, render: str) -> HttpResponse:
             messages.success(request, "The link is made. Copy it below.")
             return redirect("video_share", workspace=request.workspace.slug, render=one.pk)
     status = 422 if form.is_bound else 200
-    return show(request, "studio/share.html", _context(one, form), status=status)
+    site = absolute(request, "/").removesuffix("/")
+    return show(request, "studio/share.html", _context(one, form, site), status=status)
 
 
 @workspace_view(Action.RENDER)
@@ -83,9 +85,13 @@ def video_share_revoke(request: WorkspaceRequest, render: str, link: str) -> Htt
     return redirect("video_share", workspace=request.workspace.slug, render=render)
 
 
-def _context(one: Render, form: ShareForm) -> dict[str, Any]:
+def _context(one: Render, form: ShareForm, site: str) -> dict[str, Any]:
     links = [
-        {"row": link, "address": address_of(link), "snippet": embed_snippet(link) if link.embed_origins else ""}
+        {
+            "row": link,
+            "address": address_of(link, site=site),
+            "snippet": embed_snippet(link, site=site) if link.embed_origins else "",
+        }
         for link in live_links(one).select_related("render", "made_by")
     ]
     return {"render": one, "form": form, "links": links, "watchable": is_watchable(one)}

@@ -21,6 +21,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
 from avatarsite.audit.actor import current
+from avatarsite.mail.messages import absolute
 from studio.models import ShareLink
 from studio.sharing.guests import PASS_SECONDS, TooManyTries, count_view, is_let_in, let_in
 from studio.sharing.links import address_of, embed_snippet, key_of, link_of
@@ -57,7 +58,15 @@ def shared(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
         return redirect(request.path)
     if request.method == "GET":
         count_view(link)
-    return show(request, "studio/shared.html", {"link": link, "render": link.render, "address": address_of(link)})
+    return show(
+        request,
+        "studio/shared.html",
+        {
+            "link": link,
+            "render": link.render,
+            "address": address_of(link, site=absolute(request, "/").removesuffix("/")),
+        },
+    )
 
 
 @require_safe
@@ -100,7 +109,8 @@ def oembed(request: HttpRequest) -> HttpResponse:
     """Answer of oEmbed 1.0 for a link that may be embedded, so that editors turn a pasted address into the player."""
     if request.GET.get("format", "json") != "json":
         return HttpResponse("Only JSON is spoken here.", status=501, content_type="text/plain")
-    link = _link_at(request.GET.get("url", ""))
+    site = _site(request)
+    link = _link_at(request.GET.get("url", ""), site)
     if link is None or not link.embed_origins:
         return JsonResponse({"error": "There is no video here that may be embedded."}, status=404, headers=HEADERS)
     video = link.render
@@ -108,18 +118,18 @@ def oembed(request: HttpRequest) -> HttpResponse:
         "version": "1.0",
         "type": "video",
         "provider_name": "Avatar Studio",
-        "provider_url": settings.SITE_URL,
+        "provider_url": site,
         "title": video.title,
         "width": video.width,
         "height": video.height,
-        "html": embed_snippet(link),
+        "html": embed_snippet(link, site=site),
     }
     return JsonResponse(found, headers=HEADERS)
 
 
-def _link_at(url: str) -> ShareLink | None:
+def _link_at(url: str, site: str) -> ShareLink | None:
     parts = urlsplit(url)
-    if f"{parts.scheme}://{parts.netloc}" != settings.SITE_URL:
+    if f"{parts.scheme}://{parts.netloc}" != site:
         return None
     try:
         match = resolve(parts.path)
@@ -144,6 +154,10 @@ def _ask_for_password(request: HttpRequest, link: ShareLink) -> HttpResponseBase
             return answer
         wrong = "This is not the password. Ask whoever sent you the link."
     return show(request, "studio/share_password.html", {"wrong": wrong}, status=403 if wrong else 200)
+
+
+def _site(request: HttpRequest) -> str:
+    return absolute(request, "/").removesuffix("/")
 
 
 def _gone(request: HttpRequest) -> HttpResponse:

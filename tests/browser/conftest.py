@@ -41,6 +41,7 @@ NAMES = (
     "Yara",
     "Zoe",
     "Bea",
+    "Wanda",
 )
 
 Visit = Callable[..., BrowserUser]
