@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from avatarsite.audit.record import record
 from avatarsite.errors import DomainError
@@ -52,7 +52,8 @@ def delete_video(render: Render) -> None:
 
 def _delete_parts(whole: Render) -> list[str | None]:
     """Of a long video, without those that another one uses: that one has them from now on. The names of their files."""
-    used = list(Render.objects.filter(uses__whole=whole).select_related("voice").distinct())
+    mine = Q(uses__whole=whole) | Q(whole=whole)  # what was lost and made again is used by nobody
+    used = list(Render.objects.filter(mine).select_related("voice").distinct())
     whole.parts.all().delete()
     names: list[str | None] = []
     for part in used:

@@ -34,6 +34,7 @@ class Part(models.Model):
     end = models.PositiveBigIntegerField("sample after the last")
     sound = models.CharField("SHA-256 of its sound", max_length=64)
     key = models.CharField("of portrait, sound, model and options", max_length=64)
+    attempts = models.PositiveSmallIntegerField(default=1, help_text="Renders that were asked for to have it.")
     kept = models.BooleanField("made before", default=False, help_text="For another video, so that it costs nothing.")
 
     class Meta:

@@ -94,5 +94,7 @@ def _drop(part: Render) -> None:
     sound = part.voice
     with transaction.atomic():
         Render.objects.filter(pk=part.pk).update(voice=sound.cut_from)
+        if Render.objects.filter(voice=sound).exists():
+            return  # the part is made again
         sound.delete()
         ledger.let_go(sound.file.name, sound.details.get("sent", {}).get("name"))

@@ -19,6 +19,7 @@ from studio.models.renders import ALIVE
 from studio.pipeline import states
 from studio.pipeline.cancel import finish_cancelled, give_up, stop_parts
 from studio.pipeline.failures import WORKER_FAILED
+from studio.pipeline.long.again import ask_again
 from studio.pipeline.long.cut import CutFailed, cut_parts
 from studio.pipeline.long.join import JoinFailed, join_parts
 from studio.pipeline.long.tally import parts_of
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=180)  # renewed while a voice is cut and a file is joined
 MAX_TRIES = 5
+LOOK_AGAIN = timedelta(minutes=10)
 JOIN_FAILED = "Its parts were made, but could not be joined into one file."
 
 
@@ -84,13 +86,22 @@ def _look(work: Whole) -> bool:
         if moved:
             states.wake_whole(whole.pk)
         return moved
+    if RenderState.FAILED in found and not whole.cancel_requested_at and _all_asked_again(whole):
+        work.write(next_try_at=timezone.now() + LOOK_AGAIN, tries=0)
+        return False
     if found & {RenderState.FAILED, RenderState.CANCELLED}:
         stop_parts(whole)
         if not parts_of(whole).filter(state__in=ALIVE).exists():
             return _end_lost(whole)
     # Whichever part ends next makes it due; should that be lost, the deadline of the part does.
-    work.write(next_try_at=timezone.now() + timedelta(minutes=10), tries=0)
+    work.write(next_try_at=timezone.now() + LOOK_AGAIN, tries=0)
     return False
+
+
+def _all_asked_again(whole: Render) -> bool:
+    """Whether each part that was lost is asked for again; what can't be is lost for good."""
+    lost = whole.parts.filter(render__state=RenderState.FAILED).select_related("render__voice", "whole")
+    return all(ask_again(part) for part in lost)
 
 
 def _end_lost(whole: Render) -> bool:

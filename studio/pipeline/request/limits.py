@@ -13,6 +13,7 @@ from django.utils import timezone
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.models import ProviderJob, Render, RenderState
+from studio.pipeline.long.plan import Plan
 from studio.pipeline.request.quote import Quote
 from studio.providers import registry
 
@@ -47,6 +48,7 @@ def admit(workspace: Workspace, token: ApiToken | None, quotes: Sequence[Quote])
 
 def check(workspace: Workspace, token: ApiToken | None, quotes: Sequence[Quote]) -> None:
     """Whether drafts could be let in now. ``quotes`` has one for each video. Raises DraftsLimited."""
+    quotes = [one for quote in quotes for one in _each(quote)]
     drafts = sum(map(_is_draft, quotes))
     free_ms = sum(quote.ceiling_ms for quote in quotes if _is_free(quote))
     whole = Party("workspace", "this workspace", Q(workspace=workspace))
@@ -55,6 +57,11 @@ def check(workspace: Workspace, token: ApiToken | None, quotes: Sequence[Quote])
         _check_waiting(workspace, parties, drafts)
     if free_ms:
         _check_free(workspace, parties, free_ms)
+
+
+def _each(quote: Quote) -> list[Quote]:
+    """Of a long video each part that is to be made waits for itself."""
+    return [part.quote for part in quote.missing] if isinstance(quote, Plan) else [quote]
 
 
 def _is_draft(quote: Quote) -> bool:

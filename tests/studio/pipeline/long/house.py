@@ -139,11 +139,12 @@ def make(render: Render, *, over_ms: int = 0) -> Render:
     return render
 
 
-def lose(render: Render) -> Render:
+def lose(render: Render, fault: Fault = Fault.INPUT) -> Render:
+    """By a fault that lasts, unless it is told which."""
     if render.state == RenderState.QUEUED:
         send(render)
     render.jobs.update(status=JobStatus.FAILED, next_check_at=None, finished_at=timezone.now())
-    fail_by_provider(render, Failure(Fault.PROVIDER, "broken", "It broke."))
+    fail_by_provider(render, Failure(fault, "broken", "It broke."))
     return render
 
 

@@ -20,6 +20,7 @@ from studio.pipeline.cancel import request_cancel
 from studio.pipeline.long.plan import Plan, quote_video
 from studio.pipeline.long.tally import parts_of
 from studio.pipeline.operator.give_back import give_charge_back
+from studio.providers.types import Fault
 from tests.studio import shop
 from tests.studio.pipeline.long import house as at
 
@@ -86,7 +87,7 @@ def _live(whole: Render, chance: random.Random) -> None:
         if part.state == RenderState.QUEUED and chance.random() < 0.5:
             at.send(part)
         elif chance.random() < bad:
-            at.lose(part)
+            at.lose(part, chance.choice([Fault.INPUT, Fault.PROVIDER, Fault.PROVIDER]))
         else:
             at.make(part, over_ms=chance.choice([-500, 0, 3, 40, 5_000]))
     raise AssertionError(f"{whole.pk} has not ended: {whole.state}")

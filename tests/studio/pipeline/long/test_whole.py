@@ -6,15 +6,18 @@ import pytest
 
 from avatarsite.workspaces.models import Workspace
 from billing.errors import InsufficientCredit
+from billing.holds import holds
 from billing.ledger import posting
 from billing.models import Hold, HoldState
 from studio.errors import RequestRefused
 from studio.library import delete_video, running_count
 from studio.models import Part, Render, RenderState, Upload, Whole
 from studio.pipeline.cancel import request_cancel
+from studio.pipeline.long.cut import drop_cuts
 from studio.pipeline.long.plan import Plan, quote_video
 from studio.pipeline.operator.give_back import give_charge_back
 from studio.pipeline.request.take import retry_render, take
+from studio.providers.types import Fault
 from studio.videos.search import find_videos
 from tests.studio import shop
 from tests.studio.pipeline.long import house as at
@@ -125,10 +128,11 @@ def test_a_part_that_can_not_be_made_fails_the_whole_and_the_rest_is_kept(house:
     at.lose(at.part(whole, 3))
     at.look(whole)
     at.look(whole)
-    assert (whole.state, whole.failure_code, whole.charge_micros) == ("failed", "provider", 2 * PART_CHARGE)
+    assert (whole.state, whole.failure_code, whole.charge_micros) == ("failed", "input", 2 * PART_CHARGE)
     assert whole.failure_message == (
-        "Part 3 of 6 could not be made. The provider could not finish the video. The 2 parts that were made are kept: "
-        "they cost $20.00, and nothing when you try again. The $40.016 held for the others came back."
+        "Part 3 of 6 could not be made. The provider could not use this portrait or this voice. Try another picture or "
+        "recording. The 2 parts that were made are kept: they cost $20.00, and nothing when you try again. The $40.016 "
+        "held for the others came back."
     )
     assert available(house) == GRANT - 2 * PART_CHARGE
     again = retry_render(whole, user=None)
@@ -136,6 +140,46 @@ def test_a_part_that_can_not_be_made_fails_the_whole_and_the_rest_is_kept(house:
     at.make_all(again)
     assert (again.state, again.charge_micros) == ("ready", 4 * PART_CHARGE)
     assert available(house) == GRANT - 6 * PART_CHARGE
+
+
+def test_a_part_that_a_provider_lost_is_made_again_alone(house: Workspace) -> None:
+    whole = at.ask(house, at.lecture(house))
+    at.look(whole)
+    first = at.lose(at.part(whole, 3), Fault.PROVIDER)
+    at.look(whole)
+    second = at.part(whole, 3)
+    assert (whole.state, second.state, second == first) == ("rendering", "queued", False)
+    assert (second.voice.cut_from, second.ceiling_micros) == (whole.voice, PART_CEILING)
+    assert available(house) == GRANT - 6 * PART_CEILING
+    assert drop_cuts() == 1  # of the lost one, whose sound the second has
+    for number in range(1, 7):
+        at.make(at.part(whole, number))
+    at.look(whole)
+    at.look(whole)
+    assert (whole.state, whole.charge_micros, available(house)) == ("ready", 6 * PART_CHARGE, GRANT - 6 * PART_CHARGE)
+    delete_video(whole)
+    assert not Render.objects.exists()
+
+
+def test_a_part_that_is_lost_three_times_is_lost(house: Workspace) -> None:
+    whole = at.ask(house, at.lecture(house))
+    at.look(whole)
+    for _ in range(3):
+        at.lose(at.part(whole, 3), Fault.PROVIDER)
+        at.look(whole)
+    at.look(whole)
+    assert (whole.state, whole.failure_code, available(house)) == ("failed", "provider", GRANT)
+
+
+def test_a_lost_part_is_lost_when_its_money_was_spent_meanwhile(house: Workspace) -> None:
+    whole = at.ask(house, at.lecture(house))
+    at.look(whole)
+    at.lose(at.part(whole, 3), Fault.PROVIDER)
+    spent = holds.place_hold(house, available(house), key="spent", subject="something:else")
+    at.look(whole)
+    at.look(whole)
+    assert whole.state == "failed"
+    holds.release_hold(spent, reason="for the check")
 
 
 def test_a_cancelled_one_keeps_and_pays_what_was_made(house: Workspace) -> None:
