@@ -77,8 +77,11 @@ def crash(point: str) -> None:
 
 def studio_of(point: str) -> Studio:
     """The same when called again."""
-    slug = re.sub(r"\W+", "-", point).strip("-")
-    return make_studio(balance_micros=BALANCE, price_micros=10_000, slug=slug)
+    return make_studio(balance_micros=BALANCE, price_micros=10_000, slug=slug_of(point))
+
+
+def slug_of(point: str) -> str:
+    return re.sub(r"\W+", "-", point).strip("-")
 
 
 def restart(point: str) -> dict[str, Any]:
