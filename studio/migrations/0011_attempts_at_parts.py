@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('studio', '0006_long_videos'),
+        ('studio', '0010_captions'),
     ]
 
     operations = [
