@@ -78,7 +78,6 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         *(
             {
                 "title": work.value,
-                "collapsible": work is not Work.DAILY,
                 "items": [{"title": title, "link": link} for _, title, link in sorted(lists)],
             }
             for work, lists in groups.items()

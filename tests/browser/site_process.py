@@ -236,6 +236,10 @@ def workspace_of(slug: str) -> str:
     return str(Workspace.objects.get(slug=slug).pk)
 
 
+def person_of(name: str) -> str:
+    return str(User.objects.get(email=address_of(name)).pk)
+
+
 def protect(name: str) -> str:
     """Switch two-factor sign-in on; gives the seed."""
     user = User.objects.get(email=address_of(name))
