@@ -33,7 +33,8 @@ TOO_WIDE = """() => {
     return [
         ...(document.documentElement.scrollWidth > width ? ["the page can be scrolled to the side"] : []),
         ...[...document.querySelectorAll("table")]
-            .filter((each) => width > 1000 && !each.closest("details:not([open])") && each.scrollWidth > each.parentElement.clientWidth)
+            .filter((each) => !each.closest("details:not([open])"))
+            .filter((each) => width > 1000 && each.scrollWidth > each.parentElement.clientWidth)
             .map((each) => `a table is cut off: ${each.textContent.trim().replace(/\\s+/g, " ").slice(0, 80)}`),
         ...opened.filter((each) => each.getBoundingClientRect().left < 0 || each.getBoundingClientRect().right > width)
             .map((each) => `it reaches out of the page: ${each.textContent.trim().replace(/\\s+/g, " ").slice(0, 80)}`),

@@ -17,7 +17,7 @@ DOORS = {
     "/admin/": 302,
     "/api/v1/me": 401,
     "/api/v1/nowhere": 404,
-    "/compat/fal/queue/nowhere/at/all": 401,
+    "/compat/fal/queue/nowhere/at/all": 404,
     "/compat/runware/v1": 405,
     "/metrics": 404,
 }
