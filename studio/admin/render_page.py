@@ -12,6 +12,7 @@ from django.utils import timezone
 from avatarsite.models import Alert
 from billing.models import Transfer, Usage
 from billing.money import usd
+from studio.media.video.seams import Seam
 from studio.models import ProviderJob, Render, RenderEvent, RenderState, Upload
 from studio.pipeline.long.tally import parts_of
 from studio.providers import registry
@@ -64,6 +65,7 @@ def page_of(render: Render) -> dict[str, Any]:
         "cost_micros": cost,
         "margin_micros": None if cost is None else render.paid_micros - cost,
         "parts": list(render.parts.select_related("render")) if render.is_whole else [],
+        "seams": [Seam(**seam) for seam in render.work.seams] if render.is_whole else [],
         "whole": render.whole,
         "measured_seconds": None if render.measured_ms is None else render.measured_ms / 1000,
         "video_url": _link(render.video.name if render.video else ""),

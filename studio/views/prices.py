@@ -10,7 +10,6 @@ from avatarsite.workspaces.models import Workspace
 from billing.budgets.budgets import BudgetReached, refusal_of
 from billing.ledger import posting
 from billing.ledger.posting import Balance
-from billing.money import charge_micros
 from studio.forms import known_routing
 from studio.models import Upload
 from studio.pipeline.inputs import changes_when_sent
@@ -18,6 +17,7 @@ from studio.pipeline.long.plan import quote_video
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.quote import Quote, QuoteLine, is_pinned, quote_render
 from studio.providers.registry import MODELS, Model
+from studio.views.parts import ShownPart, likely_micros, planned_parts
 
 # Long enough for every provider, to learn which models can be had before there is a voice.
 TYPICAL_MS = 10_000
@@ -76,7 +76,7 @@ class PricePanel:
         """What the chosen provider charges for a video exactly as long as the voice."""
         if not self.quote or not self.line:
             return 0
-        return self.takes * charge_micros(self.quote.voice_ms, self.line.price_micros_per_second)
+        return self.takes * likely_micros(self.quote, self.line.price_micros_per_second)
 
     @property
     def ceiling_micros(self) -> int:
@@ -91,6 +91,18 @@ class PricePanel:
     @property
     def accepted(self) -> bool:
         return self.portrait is not None and self.accepted_of == self.portrait.pk
+
+    def parts(self) -> list[ShownPart]:
+        """Of a voice that is too long to be made at once."""
+        return planned_parts(self.quote)
+
+    @property
+    def kept_parts(self) -> int:
+        return sum(part.kept for part in self.parts)
+
+    @property
+    def new_parts(self) -> int:
+        return len(self.parts) - self.kept_parts
 
     @property
     def changes(self) -> list[str]:

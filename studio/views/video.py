@@ -29,6 +29,7 @@ from studio.providers import registry
 from studio.storage.filenames import download_name
 from studio.storage.local import signed_link
 from studio.videos.trash import KEPT, bin_video
+from studio.views.parts import made_parts
 from studio.views.query_values import word
 
 # Asked less often the longer it takes: (up to this age, seconds between two looks).
@@ -137,6 +138,7 @@ def _context(one: Render) -> dict[str, Any]:
     return {
         "render": one,
         "stages": stages(one),
+        "parts": made_parts(one),
         "events": events,
         "moves": moves(events),
         "provider_label": registry.provider_label(one.offer),
