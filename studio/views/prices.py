@@ -92,6 +92,7 @@ class PricePanel:
     def accepted(self) -> bool:
         return self.portrait is not None and self.accepted_of == self.portrait.pk
 
+    @property
     def parts(self) -> list[ShownPart]:
         """Of a voice that is too long to be made at once."""
         return planned_parts(self.quote)
