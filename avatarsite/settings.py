@@ -127,6 +127,7 @@ ENTRY_POINTS = (
     ("/api/v1/uploads", "avatarsite.api.problems.refusal_response"),
     ("/api/v1/slots", "avatarsite.api.problems.refusal_response"),
     ("/api", "avatarsite.api.problems.refusal_response", 33_000_000),
+    ("/mcp", "studio.agents.views.refusal_response", 4_000_000),
     ("/hooks", "avatarsite.http.entry_points.as_text", 256 * 1024),
     ("/compat/runware", "studio.gateway.runware.errors.refusal_response", 41_000_000),
     ("/compat/aimlapi", "studio.gateway.aimlapi.errors.refusal_response", 41_000_000),
@@ -445,7 +446,7 @@ LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 # A folder of further voices for scripts, NAME.onnx and NAME.onnx.json; the extra "speech" brings one.
 VOICES_DIR = env.text("VOICES_DIR")
 # Called by whoever starts the web processes, so that the first request finds it there.
-WARM_UP = ("studio.media.sandbox.keep_warm",)
+WARM_UP = ("studio.media.sandbox.keep_warm", "studio.agents.server.warm_up")
 # Called in each web process as it starts.
 STARTED_WITH = ("avatarsite.monitoring.standstill.keep_watch",)
 # Read by the media sandbox itself, which needs no Django; 0 goes by the number of processors.

@@ -14,6 +14,7 @@ from avatarsite.staff import urls as staff
 from avatarsite.workspaces import urls as workspaces
 from billing import urls as billing
 from studio import urls as studio
+from studio.agents.views import mcp
 from studio.gateway import urls as gateway
 from studio.views.files import file_urlpatterns
 
@@ -32,6 +33,7 @@ urlpatterns = [
     *api.urlpatterns,
     *inbox,
     *file_urlpatterns,
+    path("mcp", mcp, name="mcp"),
     path("compat/", include(gateway.urlpatterns)),
     *studio.site_urlpatterns,
     *workspaces.site_urlpatterns,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.urls import path
 
+from studio.agents.views import agents
 from studio.gateway import pages as gateway
-from studio.views import batches, front, new_video, projects, share, shared, snippets, uploads, video, videos
+from studio.views import approvals, batches, front, new_video, projects, share, shared, snippets, uploads, video, videos
 
 urlpatterns = [
     path("", videos.workspace_home, name="workspace_home"),
@@ -47,6 +48,9 @@ urlpatterns = [
     path("uploads/<slug:upload>/slot/", uploads.upload_slot, name="upload_slot"),
     path("uploads/<slug:upload>/crop/", uploads.upload_crop, name="upload_crop"),
     path("uploads/<slug:upload>/delete/", uploads.upload_delete, name="upload_delete"),
+    path("developers/agents/", agents, name="agents"),
+    path("approvals/", approvals.approvals, name="approvals"),
+    path("approvals/<slug:approval>/", approvals.approval_decide, name="approval_decide"),
     path("developers/drop-in/", gateway.gateway, name="gateway"),
 ]
 

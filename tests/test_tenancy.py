@@ -6,6 +6,7 @@ Alice owns the workspace, Bob may only look, Charlie is a stranger with his own 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +21,9 @@ from avatarsite.workspaces.tokens import make_token
 from billing.ledger import posting
 from billing.models import CardSetup, StripeCustomer, TopUp
 from billing.prices import price_book
-from studio.models import BatchTable, Render, ShareLink
+from studio.approvals.approvals import ask_for_approval
+from studio.models import Approval, BatchTable, Render, ShareLink
+from studio.pipeline.request.consent import ApprovalNeeded
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
@@ -60,6 +63,10 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "card_back": (302, 403, 403, 405),
     "card_new": (405, 403, 403, 302),
     "developers": (200, 200, 403, 422),
+    "agents": (200, 200, 405, 405),
+    "approval_decide": (405, 405, 403, 302),
+    "approvals": (200, 200, 405, 405),
+    "token_ask": (405, 403, 403, 302),
     "token_revoke": (405, 403, 403, 302),
     "token_rotate": (405, 403, 403, 302),
     "token_take_over": (405, 403, 403, 302),
@@ -174,6 +181,7 @@ ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
     "metrics": (404, 404, 404, 404),  # without METRICS_TOKEN it is not there
     "readyz": (503, 503, 503, 503),  # no worker runs
     "hook": (405, 405, 405, 405),
+    "mcp": (405, 405, 405, 405),
     "invitation": (404, 404, 404, 404),
     "invitation_link": (302, 302, 302, 302),
     "invitation_sign_out": (405, 405, 405, 405),
@@ -253,8 +261,18 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
         "table": BatchTable.objects.create(workspace=workspace, project_id=render.project_id, name="a.csv").pk,
         "member": cast.member(cast.emil).pk,
         "invitation": invitation.pk,
+        "approval": _approval(request, cast).pk,
         **_webhook(workspace),
     }
+
+
+def _approval(request: RenderRequest, cast: Cast) -> Approval:
+    token = make_token(cast.workspace, user=cast.alice, name="Asks", scopes=["render"], ask_above_micros=0)[0]
+    try:
+        take(replace(request, token=token), user=cast.alice)
+    except ApprovalNeeded as needed:
+        return ask_for_approval(needed)
+    raise AssertionError("it did not ask")
 
 
 def _webhook(workspace: Workspace) -> dict[str, str]:
@@ -268,7 +286,20 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
     """What the URL takes, filled with Alice's things."""
     route = OURS[name]
     found: dict[str, Any] = {"workspace": workspace}
-    for thing in ("render", "project", "upload", "table", "topup", "card", "token", "endpoint", "delivery", "link"):
+    named = (
+        "render",
+        "project",
+        "upload",
+        "table",
+        "topup",
+        "card",
+        "token",
+        "endpoint",
+        "delivery",
+        "link",
+        "approval",
+    )
+    for thing in named:
         if f"<slug:{thing}>" in route:
             found[thing] = things[thing]
     if "<slug:kind>" in route:

@@ -24,6 +24,9 @@ class TokenSerializer(Serializer):
     prefix = serializers.CharField()
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=[scope.value for scope in Scope]))
     test = serializers.BooleanField(help_text="Renders with the draft engine only, and moves no money.")
+    ask_above_micros = serializers.IntegerField(
+        allow_null=True, help_text="What costs more waits for a person’s yes; null never asks."
+    )
     expires_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from avatarsite.api import reference
+from avatarsite.api import reference, tokens
 from avatarsite.api.me import Me
 from avatarsite.api.views import Missing
 from avatarsite.outbox import api as outbox
@@ -13,6 +13,8 @@ from studio.api import urls as studio
 
 RESOURCES: list[URLPattern | URLResolver] = [
     path("me", Me.as_view(), name="api_me"),
+    path("tokens", tokens.Tokens.as_view(), name="api_tokens"),
+    path("tokens/<slug:token>", tokens.OneToken.as_view(), name="api_token"),
     *studio.urlpatterns,
     *billing.urlpatterns,
     *outbox.urlpatterns,

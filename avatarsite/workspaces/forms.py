@@ -213,6 +213,22 @@ SCOPES_IN_WORDS = {
 }
 
 
+def ask_above_field() -> AmountField:
+    return AmountField(
+        label="Ask me above, in dollars",
+        min_value=0,
+        max_value=Decimal(1_000_000),
+        decimal_places=6,
+        required=False,
+        help_text="What costs more waits for a person’s yes. Empty: it never asks.",
+        error_messages={"invalid": "Write dollars such as 2 or 0.50; empty is never."},
+    )
+
+
+def micros_asked(amount: Decimal | None) -> int | None:
+    return None if amount is None else int(amount * 1_000_000)
+
+
 class TokenForm(forms.Form):
     """A token to be made."""
 
@@ -266,6 +282,8 @@ class TokenForm(forms.Form):
         },
     )
 
+    ask_above = ask_above_field()
+
     def wish(self) -> dict[str, Any]:
         """What ``tokens.make_token`` takes, of a form that is valid."""
         asked = self.cleaned_data
@@ -276,7 +294,12 @@ class TokenForm(forms.Form):
             "test": asked["kind"] == "test",
             "expires_at": timezone.now() + timedelta(days=asked["days"]) if asked["days"] else None,
             "monthly_cap_micros": int(cap * 1_000_000) if cap is not None else None,
+            "ask_above_micros": micros_asked(asked["ask_above"]),
         }
+
+
+class AskForm(forms.Form):
+    ask_above = ask_above_field()
 
 
 class RotationForm(forms.Form):

@@ -199,6 +199,8 @@ class ApiToken(models.Model):
     # The id of the first token of a line of rotations, so that its caps and counts outlive a rotation.
     lineage = models.CharField(max_length=LENGTH)
     monthly_cap_micros = models.BigIntegerField(null=True, blank=True)
+    # What it may spend at once without a person's yes; empty is any amount.
+    ask_above_micros = models.BigIntegerField("asks above (micros)", null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField("last used at", null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -211,6 +213,10 @@ class ApiToken(models.Model):
             models.CheckConstraint(
                 condition=models.Q(monthly_cap_micros__isnull=True) | models.Q(monthly_cap_micros__gte=0),
                 name="token_cap_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ask_above_micros__isnull=True) | models.Q(ask_above_micros__gte=0),
+                name="token_asks_above_not_negative",
             ),
         ]
 

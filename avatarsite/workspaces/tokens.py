@@ -28,6 +28,7 @@ from avatarsite.workspaces.models import ApiToken, Member, Scope, User, Workspac
 LIVE, TEST = "ast_live_", "ast_test_"
 NAME_LENGTH = 60
 MAX_TOKENS = 100
+MAX_ASK_MICROS = 1_000_000_000_000
 MAX_OVERLAP = timedelta(days=30)
 STAMP_EVERY = timedelta(minutes=1)
 _LETTERS = string.ascii_letters + string.digits
@@ -44,6 +45,7 @@ def make_token(  # noqa: PLR0913 -- each is a decision of whoever makes the toke
     test: bool = False,
     expires_at: datetime | None = None,
     monthly_cap_micros: int | None = None,
+    ask_above_micros: int | None = None,
 ) -> tuple[ApiToken, str]:
     """A new token and its secret, which is known only now. Raises NotAllowed or TokenRefused."""
     token = ApiToken(
@@ -54,6 +56,7 @@ def make_token(  # noqa: PLR0913 -- each is a decision of whoever makes the toke
         test=test,
         expires_at=_in_the_future(expires_at),
         monthly_cap_micros=_positive(monthly_cap_micros),
+        ask_above_micros=_not_negative(ask_above_micros),
     )
     with one_at_a_time(workspace):
         token.maker = _demand_manager(workspace, user)
@@ -94,7 +97,8 @@ def rotate_token(token: ApiToken, *, user: User, overlap: timedelta) -> tuple[Ap
         old = ApiToken.objects.select_related("workspace").get(pk=token.pk)
         if not is_live(old) or old.replaced_by_id:
             raise TokenRefused("token", f"{old.name} does not work any more or has been replaced. Make a new token.")
-        kept = ("workspace", "name", "scopes", "test", "lineage", "monthly_cap_micros", "expires_at")
+        caps = ("monthly_cap_micros", "ask_above_micros")
+        kept = ("workspace", "name", "scopes", "test", "lineage", *caps, "expires_at")
         new = ApiToken(made_by=user, maker=maker, **{field: getattr(old, field) for field in kept})
         secret = _issue(new)
         end = timezone.now() + overlap
@@ -103,6 +107,20 @@ def rotate_token(token: ApiToken, *, user: User, overlap: timedelta) -> tuple[Ap
         old.save(update_fields=["expires_at", "replaced_by"])
         _record("token.rotated", f"replaced by {new.prefix}…", old, user)
     return new, secret
+
+
+def set_ask_above(token: ApiToken, ask_above_micros: int | None, *, user: User) -> None:
+    """What it and those it was rotated from and to may spend at once without a person's yes; None is any amount.
+
+    Raises NotAllowed or TokenRefused.
+    """
+    with one_at_a_time(token.workspace):
+        _demand_manager(token.workspace, user)
+        line = ApiToken.objects.filter(workspace=token.workspace, lineage=token.lineage)
+        line.update(ask_above_micros=_not_negative(ask_above_micros))
+        token.ask_above_micros = ask_above_micros
+        told = "ask nobody" if ask_above_micros is None else f"ask above ${ask_above_micros / 1_000_000:,.2f}"
+        _record("token.asks", f"told to {told}", token, user)
 
 
 def revoke_token(token: ApiToken, *, user: User) -> None:
@@ -220,6 +238,12 @@ def _in_the_future(moment: datetime | None) -> datetime | None:
     if moment is not None and moment <= timezone.now():
         raise TokenRefused("expires_at", "The token would have expired already. Choose a later day, or none.")
     return moment
+
+
+def _not_negative(micros: int | None) -> int | None:
+    if micros is not None and not 0 <= micros <= MAX_ASK_MICROS:
+        raise TokenRefused("ask_above", "The amount can’t be used. Choose one from $0 to $1,000,000, or none.")
+    return micros
 
 
 def _positive(cap_micros: int | None) -> int | None:

@@ -83,6 +83,9 @@ for _code, _title in TITLES.items():
     declare(_code, 422, _title, "Correct the named field.")
 for _code, _title in CONFLICTS.items():
     declare(_code, 409, _title, "The detail says what to do.")
+declare("approval_needed", 403, "A person has to say yes", "Ask by the API or MCP, where it waits for a yes.")
+declare("approval_ended", 409, "It was decided, or has expired", "Ask again.")
+declare("approvals_waiting", 429, "Too many requests wait for a yes", "Have some of them decided first.")
 declare("empty_body", 400, "The body is empty", "Send the bytes of the file as the body.")
 declare("drafts_waiting", 429, "Too many drafts wait", "Wait as long as Retry-After says, or ask for fewer at once.")
 declare("free_seconds_used", 429, "The day’s free video is used up", "Wait as long as Retry-After says, or pay for it.")

@@ -16,6 +16,7 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.response import Response
 
+from avatarsite.api.idempotency import Operation
 from avatarsite.api.pagination import listed, page
 from avatarsite.api.problems import Problem
 from avatarsite.api.serializers import NoQuery, list_serializer, site_link
@@ -27,13 +28,22 @@ from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import resolve
 from studio.api.inputs import ChangeInput, RenderInput, RendersQuery, WaitQuery
-from studio.api.serializers import EventSerializer, LinkedOutputSerializer, RenderSerializer, serialize_event
+from studio.api.serializers import (
+    ApprovalSerializer,
+    EventSerializer,
+    LinkedOutputSerializer,
+    RenderSerializer,
+    serialize_approval,
+    serialize_event,
+)
 from studio.api.waiting import until_ended
-from studio.models import Render
+from studio.approvals.approvals import ask_for_approval
+from studio.models import Approval, Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.long.sound import prepare
 from studio.pipeline.request.change import change_render
+from studio.pipeline.request.consent import ApprovalNeeded
 from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
 from studio.representation import CAPTION_OUTPUTS, COLUMNS, OUTPUTS, output_names, outputs_of, serialize_render
@@ -42,9 +52,14 @@ from studio.videos.search import wanted
 from studio.videos.trash import bin_video, restore_video
 
 TAGS = ["Renders"]
-PAYMENT = {402: OpenApiResponse(description="Too little credit, or a budget is used up.")}
 OUTPUT_KINDS = [*OUTPUTS, *CAPTION_OUTPUTS]
 OUTPUT = OpenApiParameter("output", str, OpenApiParameter.PATH, enum=OUTPUT_KINDS)
+PAYMENT = {
+    202: OpenApiResponse(
+        ApprovalSerializer, description="More than the token may spend by itself: it waits for a person’s yes."
+    ),
+    402: OpenApiResponse(description="Too little credit, or a budget is used up."),
+}
 METADATA = OpenApiParameter(
     "metadata",
     {"type": "object", "additionalProperties": {"type": "string"}},
@@ -73,10 +88,20 @@ class RenderView(ApiView):
             asked["webhook_url"] = check_url(asked["webhook_url"], "webhook_url")
         return asked
 
-    def asking(self, operation: Any) -> HttpResponseBase:
-        """As ``once``. That a cap refused it is noted after the refused transaction, which would undo the note."""
+    def asking(self, operation: Operation) -> HttpResponseBase:
+        """As ``run_once``; what the token may not spend by itself is kept for a person's yes, and answered with 202.
+
+        That a cap refused it is noted after the refused transaction, which would undo the note.
+        """
+
+        def taken_or_kept() -> Response:
+            try:
+                return operation()
+            except ApprovalNeeded as needed:
+                return _kept(ask_for_approval(needed))
+
         try:
-            return self.run_once(operation)
+            return self.run_once(taken_or_kept)
         except BudgetReached as refusal:
             note_refusal(self.workspace, refusal)
             raise
@@ -296,6 +321,11 @@ class RenderOutput(RenderView):
 def _made(render: Render) -> Response:
     location = reverse("api_render", kwargs={"render": render.pk})
     return Response(serialize_render(render), status=201, headers={"Location": location})
+
+
+def _kept(approval: Approval) -> Response:
+    location = reverse("api_approval", kwargs={"approval": approval.pk})
+    return Response(serialize_approval(approval), status=202, headers={"Location": location})
 
 
 def _linked(render: Render, output: dict[str, str]) -> dict[str, Any]:

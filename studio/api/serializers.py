@@ -12,7 +12,17 @@ from avatarsite.api.serializers import site_link
 from billing.api.money import Money
 from studio.media.captions.painter import LOOKS
 from studio.media.portraits.findings import Code
-from studio.models import CaptionSource, CaptionState, Project, Render, RenderState, Upload, UploadKind
+from studio.models import (
+    Approval,
+    ApprovalState,
+    CaptionSource,
+    CaptionState,
+    Project,
+    Render,
+    RenderState,
+    Upload,
+    UploadKind,
+)
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
 from studio.representation import (
     CAPTION_OUTPUTS,
@@ -230,6 +240,28 @@ class RenderSerializer(Serializer):
         return failure_of(render)
 
 
+class ApprovalSerializer(Serializer):
+    """What a token may not spend by itself, until a person says yes or no."""
+
+    id = serializers.CharField()
+    state = serializers.ChoiceField(source="stands", choices=ApprovalState.values)
+    title = serializers.CharField(help_text="Of the first video.")
+    model = serializers.CharField()
+    videos = serializers.IntegerField(source="count", help_text="How many would be made.")
+    ceiling = Money(source="ceiling_micros", help_text="What the person reads: the most that a yes lets be held.")
+    token = serializers.CharField(source="token_id")
+    page = serializers.SerializerMethodField(help_text="Where somebody of the workspace decides.")
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(help_text="Undecided until then, it is `expired`.")
+    decided_at = serializers.DateTimeField(allow_null=True)
+    render = serializers.CharField(source="render_id", allow_null=True, help_text="What was made after a yes.")
+    group = serializers.CharField(source="group_id", allow_null=True, help_text="Likewise of a batch, or of takes.")
+
+    @extend_schema_field({"type": "string", "format": "uri"})
+    def get_page(self, approval: Approval) -> str:
+        return site_link(reverse("approvals", kwargs={"workspace": approval.workspace.slug}) + f"#{approval.pk}")
+
+
 class EventSerializer(Serializer):
     at = serializers.DateTimeField()
     from_state = serializers.CharField(allow_blank=True, help_text="Empty for the first.")
@@ -365,6 +397,7 @@ class QuoteSerializer(Serializer):
 # One of each for the process: making a serializer costs more than using it.
 serialize_upload = UploadSerializer().to_representation
 serialize_slot = SlotSerializer().to_representation
+serialize_approval = ApprovalSerializer().to_representation
 serialize_event = EventSerializer().to_representation
 serialize_project = ProjectSerializer().to_representation
 serialize_batch = BatchSerializer().to_representation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from studio.api import batches, captions, catalogue, problems, projects, renders, shares, storage, uploads
+from studio.api import approvals, batches, captions, catalogue, problems, projects, renders, shares, storage, uploads
 
 __all__ = ["problems", "urlpatterns"]  # importing the problems declares them
 
@@ -32,6 +32,8 @@ urlpatterns = [
     path("renders/<slug:render>/captions", captions.RenderCaptions.as_view(), name="api_render_captions"),
     path("renders/<slug:render>/shares", shares.RenderShares.as_view(), name="api_render_shares"),
     path("shares/<slug:share>", shares.OneShare.as_view(), name="api_share"),
+    path("approvals", approvals.Approvals.as_view(), name="api_approvals"),
+    path("approvals/<slug:approval>", approvals.OneApproval.as_view(), name="api_approval"),
     path("batches", batches.Batches.as_view(), name="api_batches"),
     path("batches/quotes", batches.BatchQuotes.as_view(), name="api_batch_quotes"),
     path("batches/<slug:batch>", batches.OneBatch.as_view(), name="api_batch"),

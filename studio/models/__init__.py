@@ -1,5 +1,6 @@
 """The studio's rows. They are imported from here, whatever file they stand in."""
 
+from studio.models.approvals import Approval, ApprovalState
 from studio.models.batches import BatchRow, BatchTable, RowState, TableState
 from studio.models.captions import CaptionLook, Captions, CaptionSource, CaptionState
 from studio.models.days import OfferDay
@@ -17,6 +18,8 @@ from studio.models.uploads import Upload, UploadKind, UploadSlot
 from studio.models.wholes import Part, Whole
 
 __all__ = [
+    "Approval",
+    "ApprovalState",
     "BatchRow",
     "BatchTable",
     "CaptionLook",

@@ -32,7 +32,8 @@ PAGES = {
     "projects": ("project", "project_new", "project_change"),
     "uploads": ("upload_delete",),
     "developers": (
-        "gateway", "token_rotate", "webhooks", "webhook_new", "webhook_endpoint", "webhook_change", "webhook_delete",
+        "gateway", "approvals", "agents", "token_rotate", "webhooks", "webhook_new", "webhook_endpoint",
+        "webhook_change", "webhook_delete",
         "webhook_delivery", "webhook_secret", "webhook_rotate", "webhook_replay",
     ),
     "balance": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
@@ -11,11 +12,12 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods, require_POST
 
+from avatarsite.amounts import written
 from avatarsite.workspaces import tokens
 from avatarsite.workspaces.access import Action, may
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.errors import TokenRefused
-from avatarsite.workspaces.forms import RotationForm, TokenForm
+from avatarsite.workspaces.forms import AskForm, RotationForm, TokenForm, micros_asked
 from avatarsite.workspaces.models import ApiToken
 
 UNPROCESSABLE = 422
@@ -39,6 +41,12 @@ class Line:
         """Whether another manager could take it over: it works, or its maker is switched off for now."""
         token = self.token
         return token.maker_id is not None and token.revoked_at is None and self.state != "Expired"
+
+    @property
+    def asks_above(self) -> str:
+        """As it stands in the field."""
+        micros = self.token.ask_above_micros
+        return "" if micros is None else written(Decimal(micros) / 1_000_000)
 
     @property
     def rotatable(self) -> bool:
@@ -87,6 +95,21 @@ def revoke(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     row = get_object_or_404(ApiToken, workspace=request.workspace, pk=token)
     tokens.revoke_token(row, user=request.user)
     messages.success(request, f"{row.name} is revoked. Nothing can use it any more.")
+    return redirect("developers", workspace=request.workspace.slug)
+
+
+@workspace_view(Action.MANAGE_WORKSPACE)
+@require_POST
+def ask(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    """What the token spends at once without a person's yes."""
+    row = get_object_or_404(ApiToken, workspace=request.workspace, pk=token)
+    form = AskForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(str(error) for error in form.errors["ask_above"]))
+        return redirect("developers", workspace=request.workspace.slug)
+    tokens.set_ask_above(row, micros_asked(form.cleaned_data["ask_above"]), user=request.user)
+    never = row.ask_above_micros is None
+    messages.success(request, f"{row.name} asks nobody." if never else f"{row.name} waits for a yes above that amount.")
     return redirect("developers", workspace=request.workspace.slug)
 
 

@@ -19,6 +19,7 @@ from studio.pipeline.long.plan import Plan
 from studio.pipeline.long.sound import needs_parts
 from studio.pipeline.long.write import write_whole
 from studio.pipeline.request import limits
+from studio.pipeline.request.consent import demand_consent
 from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, check_warnings, validate
 from studio.pipeline.request.take import price_request
@@ -109,6 +110,7 @@ def request_batch(
             f"The batch costs up to {usd(total)}, more than the {usd(max_amount_micros)} that you allow.",
             "Ask for a quote again, or allow more.",
         )
+    demand_consent([one.request for one in priced], total, is_batch=True)
     with transaction.atomic():
         group = RenderGroup.objects.create(workspace=workspace, is_batch=True)
         _write_all(group, priced, user)

@@ -33,6 +33,7 @@ class RenderRequest:
     that is taken up. ``notify`` is whether the person who asks is mailed when it ends; left open, who asks by hand is,
     and who asks by a token is not. ``webhook_url`` is an address that is told of this render alone, checked before.
     Without ``accept_warnings`` a paid video is refused while something speaks against its portrait.
+    ``approved`` is whether a person has said yes to what its token may not spend by itself.
     """
 
     workspace: Workspace
@@ -56,6 +57,7 @@ class RenderRequest:
     webhook_url: str = ""
     tags: Sequence[str] = ()
     captions: Wish | None = None
+    approved: bool = False
 
     @property
     def mails(self) -> bool:

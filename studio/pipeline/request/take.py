@@ -18,6 +18,7 @@ from studio.models import Render, RenderGroup
 from studio.pipeline.long.plan import Plan, quote_video, refuse_takes
 from studio.pipeline.long.write import write_whole
 from studio.pipeline.request import limits
+from studio.pipeline.request.consent import demand_consent
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, check_warnings, validate
@@ -168,6 +169,7 @@ def _write_all(
 ) -> list[Render]:
     """A render for each take; what each keeps of the options is one take, so that asking again asks for one."""
     takes = options["takes"]
+    demand_consent([request], quote.ceiling_micros * takes)
     limits.admit(request.workspace, request.token, [quote] * takes)
     title = request.title.strip() or title_for(request.portrait, request.voice)
     if isinstance(quote, Plan):

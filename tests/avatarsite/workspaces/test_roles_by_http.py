@@ -56,6 +56,7 @@ BUTTONS = [
     Button("developers", Action.MANAGE_WORKSPACE, {"name": "Shop", "kind": "live", "scopes": "read"}, ends=200),
     Button("token_rotate", Action.MANAGE_WORKSPACE, {"overlap": "24"}, token, "token", 200),
     Button("token_take_over", Action.MANAGE_WORKSPACE, {}, token, "token"),
+    Button("token_ask", Action.MANAGE_WORKSPACE, {"ask_above": "2"}, token, "token"),
     Button("token_revoke", Action.MANAGE_WORKSPACE, {}, token, "token"),
     Button("workspace_switch", Action.VIEW),
     Button("team", Action.VIEW),
@@ -90,7 +91,9 @@ def state(cast: Cast) -> tuple[object, ...]:
     cast.workspace.refresh_from_db()
     members = Member.objects.filter(workspace=cast.workspace).order_by("pk").values_list("user", "role")
     invitations = Invitation.objects.order_by("pk").values_list("email", "sends", "revoked_at")
-    tokens = ApiToken.objects.order_by("pk").values_list("pk", "made_by", "revoked_at", "expires_at", "replaced_by")
+    tokens = ApiToken.objects.order_by("pk").values_list(
+        "pk", "made_by", "revoked_at", "expires_at", "replaced_by", "ask_above_micros"
+    )
     return cast.workspace.name, tuple(members), tuple(invitations), tuple(tokens)
 
 

@@ -16,6 +16,7 @@ from django.test import Client
 from avatarsite.outbox.endpoints import make_endpoint, send_test
 from avatarsite.outbox.events import fan_out
 from avatarsite.workspaces.models import Scope
+from avatarsite.workspaces.tokens import set_ask_above
 from studio.models import Render, ShareLink, UploadKind
 from studio.uploads.direct import open_slot
 from tests.conftest import Cast
@@ -44,9 +45,10 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "uploads/<slug:upload>/crops": {"POST": MAKE},
     "uploads/<slug:upload>/file": {"GET": LOOK},
     "renders": {"GET": LOOK, "POST": MAKE},
-    "renders/<slug:render>": {"GET": LOOK, "DELETE": MAKE},
+    "renders/<slug:render>": {"GET": LOOK, "PATCH": MAKE, "DELETE": MAKE},
     "renders/<slug:render>/cancel": {"POST": MAKE},
     "renders/<slug:render>/retry": {"POST": MAKE},
+    "renders/<slug:render>/restore": {"POST": MAKE},
     "renders/<slug:render>/events": {"GET": LOOK},
     "renders/<slug:render>/outputs": {"GET": LOOK},
     "renders/<slug:render>/outputs/<str:output>": {"GET": LOOK},
@@ -61,6 +63,12 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "balance": {"GET": MONEY},
     "transactions": {"GET": MONEY},
     "usage": {"GET": MONEY},
+    "approvals": {"GET": LOOK},
+    "approvals/<slug:approval>": {"GET": LOOK},
+    "tokens": {"GET": MANAGE},
+    "tokens/<slug:token>": {"PATCH": MANAGE},
+    "webhook-secret": {"GET": MANAGE},
+    "webhook-secret/rotate": {"POST": MANAGE},
     "webhook-endpoints": {"GET": LOOK, "POST": MANAGE},
     "webhook-endpoints/<slug:endpoint>": {"GET": LOOK, "PATCH": MANAGE, "DELETE": MANAGE},
     "webhook-endpoints/<slug:endpoint>/secret": {"GET": MANAGE},
@@ -100,6 +108,9 @@ def things(api: Caller, inputs: dict[str, str], cast: Cast) -> dict[str, str]:
     delivery = endpoint.deliveries.get(event__kind="webhook.test")
     found |= {"endpoint": endpoint.pk, "delivery": delivery.pk, "event": delivery.event.id}
     share = ShareLink.objects.create(workspace=cast.workspace, render_id=render["id"])
+    asks = caller(cast.workspace, cast.alice, "render")
+    set_ask_above(asks.token, 0, user=cast.alice)
+    found |= {"token": asks.token.pk, "approval": asks.post("renders", inputs).json()["id"]}
     return found | {"slot": slot, "share": share.pk, "model": "draft", "output": "video"}
 
 

@@ -1,0 +1,28 @@
+"""Consent of a person: what a token may not spend by itself, and waits for somebody's yes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from avatarsite.errors import DomainError
+from billing.money import usd
+from studio.pipeline.request.render_request import RenderRequest
+
+
+class ApprovalNeeded(DomainError):
+    """More than the token may spend at once by itself. ``requests`` are what was asked for, ready to be kept."""
+
+    def __init__(self, requests: Sequence[RenderRequest], ceiling_micros: int, most: int, *, is_batch: bool) -> None:
+        found = f"This costs up to {usd(ceiling_micros)}, and the token spends more than {usd(most)} at once only with"
+        remedy = "Ask by the API or MCP, where it waits for it, or for less."
+        super().__init__("approval_needed", f"{found} a person’s yes.", remedy=remedy)
+        self.requests, self.ceiling_micros, self.is_batch = tuple(requests), ceiling_micros, is_batch
+
+
+def demand_consent(requests: Sequence[RenderRequest], ceiling_micros: int, *, is_batch: bool = False) -> None:
+    """Nothing where the token may, or somebody has said yes. Raises ApprovalNeeded."""
+    token = requests[0].token if requests else None
+    if token is None or token.ask_above_micros is None or requests[0].approved:
+        return
+    if ceiling_micros > token.ask_above_micros:
+        raise ApprovalNeeded(requests, ceiling_micros, token.ask_above_micros, is_batch=is_batch)
