@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("studio", "0010_captions"),
-        ('workspaces', '0002_approvals'),
+        ("workspaces", "0003_approvals"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
