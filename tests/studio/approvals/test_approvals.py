@@ -18,7 +18,7 @@ from billing.ledger import posting
 from billing.prices import price_book
 from studio.approvals import approvals
 from studio.approvals.approvals import ApprovalRefused, approve, decline
-from studio.models import Approval, Render
+from studio.models import Approval, Captions, Render
 from studio.pipeline.request.consent import ApprovalNeeded
 from studio.pipeline.request.take import take
 from tests.conftest import Cast
@@ -66,6 +66,7 @@ def test_it_waits_holds_nothing_and_tells_the_maker(cast: Cast, asking: Caller, 
 
 def test_a_yes_makes_it_as_it_was_asked_for(cast: Cast, asking: Caller, inputs: dict[str, str]) -> None:
     wish = {**inputs, "title": "Autumn", "reference": "r-1", "metadata": {"a": "1"}, "tags": ["sale"], "prompt": "calm"}
+    wish |= {"captions": {"from": "cues", "cues": [{"start_ms": 0, "end_ms": 900, "text": "Hello."}]}}
     said, _ = ask(asking, wish)
     answer = cast.browser(cast.emil).post(f"/w/{cast.workspace.slug}/approvals/{said['id']}/", {"say": "yes"})
     assert answer.status_code == 302
@@ -75,6 +76,7 @@ def test_a_yes_makes_it_as_it_was_asked_for(cast: Cast, asking: Caller, inputs: 
     assert {name: made[name] for name in ("title", "reference", "metadata", "tags", "prompt")} == {
         name: wish[name] for name in ("title", "reference", "metadata", "tags", "prompt")
     }
+    assert Captions.objects.get().cues == [[0, 900, "Hello."]]
     row = Render.objects.get()
     assert (row.token, row.requested_by, row.hold.token) == (asking.token, cast.alice, asking.token.lineage)
     assert held(cast) == said["ceiling"]["amount_micros"]
