@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("studio", "0010_captions"),
+        ("studio", "0011_attempts_at_parts"),
         ("workspaces", "0003_approvals"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
