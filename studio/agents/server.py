@@ -30,7 +30,7 @@ async def serve(request: HttpRequest) -> HttpResponse:
 
     server: Server[Any] = Server(
         "avatar-studio",
-        version=settings.SPECTACULAR_SETTINGS["VERSION"],
+        version=str(settings.SPECTACULAR_SETTINGS["VERSION"]),
         title="Avatar Studio",
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
