@@ -140,3 +140,16 @@ def test_the_watch_sends_as_many_as_have_places(settings: Any) -> None:
     quiet = {"since": timezone.now(), "everything": False, "room": 20, "resting": (), "busy": True}
     assert [len(load_due((), **quiet).claims) for _ in range(3)] == [2, 0, 0]
     assert ProviderJob.objects.count() == 2
+
+
+def test_the_parts_of_a_long_video_let_others_go_first(settings: Any) -> None:
+    settings.PROVIDERS_AT_ONCE = {"local": 2}
+    parts = queue(6, "lecturer")
+    Render.objects.filter(pk=parts[0]).update(parts_total=5, next_try_at=None, state=RenderState.RENDERING)
+    Render.objects.filter(pk__in=parts[1:]).update(whole=parts[0])
+    [alone] = queue(1, "lecturer")
+    chosen, _ = next_in_turn(due_submits(), 20)
+    assert chosen == [alone]  # nobody has the last place, and its own whole takes none
+    [other] = queue(1, "other")
+    chosen, _ = next_in_turn(due_submits(), 20)
+    assert sorted(chosen) == sorted([alone, other])

@@ -73,6 +73,15 @@ def finished(gateway: Gateway) -> Render:
     return eventually(lambda: driver.turn() or Render.objects.filter(state="ready").first(), "the video")
 
 
+def test_a_video_has_five_minutes_at_most(gateway: Gateway) -> None:
+    job = fal(gateway, "POST", FAL, json=arguments(gateway, audio_url=gateway.voice(301_000))).raise_for_status().json()
+    row = eventually(lambda: driver.turn() or GatewayRequest.objects.exclude(state=RequestState.FETCHING).first(), "it")
+    assert (row.state, Render.objects.exists()) == (RequestState.REFUSED, False)
+    answer = fal(gateway, "GET", job["response_url"])
+    told = answer.json()["detail"][0]
+    assert (answer.status_code, told["type"], told["ctx"]) == (422, "audio_duration_too_long", {"max_duration": 300})
+
+
 def test_an_id_leads_only_to_its_own_workspace(gateway: Gateway, cast: Cast) -> None:
     charlie, job, task = stranger(cast), submitted(gateway), video(gateway)
     runware(gateway, task).raise_for_status()
