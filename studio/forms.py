@@ -205,6 +205,12 @@ class TitleForm(forms.Form):
         max_length=120,
         error_messages={"required": "A video needs a title.", "max_length": TITLE_TOO_LONG},
     )
+    tags = forms.CharField(
+        required=False,
+        max_length=1_000,
+        help_text="Words of this workspace, divided by commas. Videos are found by them.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
 
 
 class ProjectNameForm(forms.Form):

@@ -26,8 +26,11 @@ from studio.pipeline.inputs import kept_copy
 from studio.pipeline.progress import moves, stages
 from studio.pipeline.request.take import retry_render
 from studio.providers import registry
+from studio.representation import tags_of
 from studio.storage.filenames import download_name
 from studio.storage.local import signed_link
+from studio.videos.bulk import keep_take, takes_of
+from studio.videos.tags import set_tags
 from studio.videos.trash import KEPT, bin_video
 from studio.views.parts import made_parts
 from studio.views.query_values import word
@@ -102,12 +105,40 @@ def video_retry(request: WorkspaceRequest, render: str) -> HttpResponse:
 @workspace_view(Action.VIEW, post=Action.RENDER)
 def video_rename(request: WorkspaceRequest, render: str) -> HttpResponse:
     one = _render(request, render)
-    form = TitleForm(request.POST if request.method == "POST" else None, initial={"title": one.title})
-    if form.is_valid():
+    start = {"title": one.title, "tags": ", ".join(tags_of(one))}
+    form = TitleForm(request.POST if request.method == "POST" else None, initial=start)
+    if form.is_valid() and _tagged(one, form):
         rename_video(one, form.cleaned_data["title"])
         return redirect("video", workspace=request.workspace.slug, render=one.pk)
     status = 422 if form.is_bound else 200
     return show(request, "studio/video_rename.html", {"render": one, "form": form}, status=status)
+
+
+def _tagged(one: Render, form: TitleForm) -> bool:
+    if "tags" not in form.data:
+        return True
+    try:
+        set_tags(one, form.cleaned_data["tags"].split(","))
+    except DomainError as refusal:
+        form.add_error("tags", str(refusal))
+        return False
+    return True
+
+
+@workspace_view(Action.VIEW, post=Action.RENDER)
+def video_takes(request: WorkspaceRequest, render: str) -> HttpResponse:
+    """All takes side by side; posted, this one is kept and the others go into the bin."""
+    one = _render(request, render)
+    if request.method == "POST":
+        outcome = keep_take(one)
+        told = f"Take {one.take} is kept; {outcome.done} went into the bin, for {KEPT.days} days."
+        messages.success(request, told if outcome.done else "There was no other take to delete.")
+        return redirect("video", workspace=request.workspace.slug, render=one.pk)
+    takes = takes_of(one)
+    if not takes:
+        raise Http404
+    playable = [take for take in takes if take.state == "ready" and take.video]
+    return show(request, "studio/video_takes.html", {"render": one, "takes": takes, "playable": playable})
 
 
 @workspace_view(Action.VIEW, post=Action.RENDER)
@@ -137,6 +168,7 @@ def _context(one: Render) -> dict[str, Any]:
     events = list(one.events.all())
     return {
         "render": one,
+        "tags": tags_of(one),
         "stages": stages(one),
         "parts": made_parts(one),
         "events": events,
@@ -163,13 +195,6 @@ def _option_facts(one: Render, *, elsewhere: bool) -> dict[str, Any]:
         "conversion": events[-1] if events else "",
         "input_changes": [change for kept in sent for change in kept.changes],
     }
-
-
-def _takes(one: Render) -> list[Render]:
-    """All takes of what was asked for, without those in the bin."""
-    if one.group is None or one.group.is_batch:
-        return []
-    return list(one.group.renders.filter(purge_at=None).order_by("pk"))
 
 
 def poll_seconds(asked_at: datetime) -> int:

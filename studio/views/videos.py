@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
+from avatarsite.errors import DomainError
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
-from studio.models import Project
+from studio.errors import RequestRefused
+from studio.models import Project, Render
 from studio.projects import open_projects
+from studio.videos.archive import titled, zip_response
+from studio.videos.bulk import bin_videos, chosen, move_videos
 from studio.videos.search import STATE_FILTERS, find_videos
+from studio.videos.tags import add_tags, remove_tags, tags_in
+from studio.videos.trash import KEPT, binned, empty_bin, restore_video
 from studio.views.paging import page_of
 from studio.views.query_values import named, word
 
 PAGE = 24
+MAX_BACK = 1_000
 LIVE_AT_MOST = 50
+MAX_TAGS = 40  # that the page lists
 
 
 @workspace_view(Action.VIEW)
@@ -30,8 +40,8 @@ def videos(request: WorkspaceRequest) -> HttpResponse:
     asked = request.GET
     state = word(asked, "state") if word(asked, "state") in STATE_FILTERS else ""
     project = named(Project.objects.for_workspace(request.workspace), word(asked, "project"))
-    words = word(asked, "q")
-    found = find_videos(request.workspace, state=state, project=project, words=words)
+    words, tag = word(asked, "q"), word(asked, "tag")
+    found = find_videos(request.workspace, state=state, project=project, words=words, tag=tag)
     page = page_of(found, before=word(asked, "before"), size=PAGE)
     context = {
         "page": page,
@@ -40,7 +50,10 @@ def videos(request: WorkspaceRequest) -> HttpResponse:
         "project": project,
         "projects": open_projects(request.workspace)[:100],
         "search": words,
-        "narrowed": bool(state or project or words),
+        "tag": tag,
+        "tags": tags_in(request.workspace)[:MAX_TAGS],
+        "binned": binned(request.workspace).count(),
+        "narrowed": bool(state or project or words or tag),
     }
     return render(request, "studio/videos.html", context)
 
@@ -52,6 +65,63 @@ def videos_live(request: WorkspaceRequest) -> HttpResponse:
     ids = [pk for pk in request.GET.getlist("id")[:LIVE_AT_MOST] if pk.isprintable()]
     found = find_videos(request.workspace).filter(pk__in=ids)
     return render(request, "studio/partials/poll_cards.html", {"renders": list(found)})
+
+
+@workspace_view(Action.VIEW, post=Action.RENDER)
+@require_POST
+def videos_bulk(request: WorkspaceRequest) -> HttpResponseBase:
+    """One act on all that are marked; back to where they were marked."""
+    try:
+        renders = chosen(request.workspace, request.POST.getlist("id"))
+        if word(request.POST, "act") == "download":
+            return zip_response(request.workspace, "videos.zip", titled(renders))
+        messages.success(request, _done(request, word(request.POST, "act"), renders))
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    here = reverse("videos", kwargs={"workspace": request.workspace.slug})
+    back = request.POST.get("back", "")
+    return redirect(f"{here}?{back}" if back.isprintable() and len(back) < MAX_BACK else here)
+
+
+def _done(request: WorkspaceRequest, act: str, renders: list[Render]) -> str:
+    """Do it, and say so. Raises DomainError."""
+    if act == "delete":
+        outcome = bin_videos(renders)
+        told = f"{_videos(outcome.done)} in the bin, for {KEPT.days} days."
+    elif act == "move":
+        project = named(open_projects(request.workspace), word(request.POST, "project"))
+        if project is None:
+            raise RequestRefused("project", "no_such_project", "No project is chosen.", "Choose one beside the button.")
+        outcome = move_videos(request.workspace, renders, project)
+        told = f"{_videos(outcome.done)} in {project.name} now."
+    else:
+        words = [each for each in map(str.strip, request.POST.get("tags", "").split(",")) if each]
+        if not words:
+            raise RequestRefused("tags", "no_tag", "No tag is written.", "Write one beside the button.")
+        (remove_tags if act == "untag" else add_tags)(request.workspace, renders, words)
+        return f"{_videos(len(renders))} {'without' if act == 'untag' else 'tagged'} {', '.join(words)}."
+    if outcome.left:
+        told += f" {_videos(outcome.left)} still being made and stayed."
+    return told
+
+
+def _videos(count: int) -> str:
+    return "1 video is" if count == 1 else f"{count} videos are"
+
+
+@workspace_view(Action.VIEW, post=Action.RENDER)
+def videos_bin(request: WorkspaceRequest) -> HttpResponse:
+    """What is in the bin. Posted: one of it is had back, or all of it is deleted for good."""
+    if request.method == "POST":
+        found = named(binned(request.workspace), word(request.POST, "id"))
+        if found:
+            restore_video(found)
+            messages.success(request, f"“{found.title}” is back.")
+        elif word(request.POST, "act") == "empty":
+            messages.success(request, f"{_videos(empty_bin(request.workspace))} deleted for good.")
+        return redirect("videos_bin", workspace=request.workspace.slug)
+    page = page_of(binned(request.workspace), before=word(request.GET, "before"), size=PAGE)
+    return render(request, "studio/videos_bin.html", {"page": page, "days": KEPT.days})
 
 
 @workspace_view(Action.VIEW)
