@@ -10,7 +10,8 @@ from django.http import QueryDict
 
 from avatarsite.workspaces.models import Workspace
 from studio.library import find_uploads
-from studio.models import Project, Upload, UploadKind
+from studio.media.captions.files import MAX_BYTES as MAX_CAPTIONS_BYTES
+from studio.models import CaptionLook, Project, Upload, UploadKind
 from studio.pipeline.request.options import (
     DEFAULTS,
     ENDPOINT_LIMIT,
@@ -198,6 +199,56 @@ def known_routing(model: str, routing: str) -> str:
     if routing == FASTEST or routing in {offer.provider for offer in offers_of(model)}:
         return routing
     return CHEAPEST
+
+
+class CaptionsForm(forms.Form):
+    """Where a video's captions come from. What is wrong with them the domain says."""
+
+    source = forms.ChoiceField(
+        label="Words and times",
+        choices=[
+            ("script", "From the voice’s script, exact"),
+            ("text", "From a text that I paste; the times are estimated"),
+            ("file", "From an SRT or WebVTT file"),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose where the words come from.", "invalid_choice": "Choose one of these."},
+    )
+    text = forms.CharField(
+        label="What the voice says",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 6, "dir": "auto"}),
+        help_text="Sentence by sentence. The times follow the pauses of the voice.",
+    )
+    file = forms.FileField(
+        label="File",
+        required=False,
+        widget=forms.FileInput(attrs={"accept": ".srt,.vtt,text/vtt,application/x-subrip"}),
+    )
+    burn = forms.ChoiceField(
+        label="In the picture",
+        required=False,
+        choices=[("", "No, beside the video alone"), *(look for look in CaptionLook.choices if look[0])],
+        help_text="Makes a further video with them in it, below the face. The video itself stays.",
+        error_messages={"invalid_choice": "Choose one of the looks."},
+    )
+
+    def __init__(self, data: QueryDict | None = None, files: Any = None, *, has_script: bool, **more: Any) -> None:
+        super().__init__(data, files, **more)
+        source = self.fields["source"]
+        if isinstance(source, forms.ChoiceField) and not has_script:
+            source.choices = [choice for choice in source.choices if choice[0] != "script"]
+
+    def asked(self) -> dict[str, Any]:
+        """The body that asks for the same."""
+        source, found = self.cleaned_data["source"], self.cleaned_data
+        asked = {"from": source, "burn": found["burn"]}
+        if source == "text":
+            asked["text"] = found["text"]
+        if source == "file":
+            asked["file"] = found["file"].read(MAX_CAPTIONS_BYTES + 1) if found["file"] else b""
+        return asked
 
 
 class TitleForm(forms.Form):

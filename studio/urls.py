@@ -6,7 +6,20 @@ from django.urls import path
 
 from studio.agents.views import agents
 from studio.gateway import pages as gateway
-from studio.views import approvals, batches, front, new_video, projects, share, shared, snippets, uploads, video, videos
+from studio.views import (
+    approvals,
+    batches,
+    captions,
+    front,
+    new_video,
+    projects,
+    share,
+    shared,
+    snippets,
+    uploads,
+    video,
+    videos,
+)
 
 urlpatterns = [
     path("", videos.workspace_home, name="workspace_home"),
@@ -26,6 +39,11 @@ urlpatterns = [
     path("videos/<slug:render>/retry/", video.video_retry, name="video_retry"),
     path("videos/<slug:render>/rename/", video.video_rename, name="video_rename"),
     path("videos/<slug:render>/delete/", video.video_delete, name="video_delete"),
+    path("videos/<slug:render>/captions/", captions.video_captions, name="video_captions"),
+    path("videos/<slug:render>/captions/cues/", captions.video_cues, name="video_cues"),
+    path("videos/<slug:render>/captions/status/", captions.video_captions_status, name="video_captions_status"),
+    path("videos/<slug:render>/captions/delete/", captions.video_captions_delete, name="video_captions_delete"),
+    path("videos/<slug:render>/captions.<slug:kind>", captions.video_captions_file, name="video_captions_file"),
     path("videos/<slug:render>/share/", share.video_share, name="video_share"),
     path("videos/<slug:render>/share/<slug:link>/revoke/", share.video_share_revoke, name="video_share_revoke"),
     path("batches/", batches.batches, name="batches"),

@@ -200,6 +200,8 @@ ADDED = [
     "url w/<slug>/developers/webhooks/of-requests/*",
     "* /api/v1/renders/{render}/captions*",
     "url api/v1/renders/<slug>/captions",
+    "url s/<str>/captions.vtt",
+    "url w/<slug>/videos/<slug>/captions*",
     "*CaptionsBodyRequest*",
     "*CaptionsShape*",
     "*CueBodyRequest*",

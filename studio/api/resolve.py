@@ -8,6 +8,7 @@ from typing import Any
 from avatarsite.workspaces.models import ApiToken, User, Workspace
 from studio.captions.wish import Wish, wish_of
 from studio.errors import RequestRefused
+from studio.media.captions.errors import CaptionsRefused
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.usual import usual_of
@@ -58,7 +59,11 @@ def from_body(  # noqa: PLR0913 -- a body, and what it names
 def captions(asked: Mapping[str, Any], voice: Upload) -> Wish | None:
     """The captions that a body wishes for, judged by the voice that is to be heard. Raises RequestRefused."""
     wished = asked.get("captions")
-    return wish_of(wished, voice, length_ms=voice.duration_ms or 0) if wished else None
+    try:
+        return wish_of(wished, voice, length_ms=voice.duration_ms or 0) if wished else None
+    except CaptionsRefused as refusal:
+        refusal.field = f"captions.{refusal.field}"
+        raise
 
 
 def routing_of(workspace: Workspace, asked: Mapping[str, Any]) -> dict[str, Any]:

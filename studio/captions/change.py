@@ -34,10 +34,10 @@ def set_captions(render: Render, wish: Wish, *, version: int | None = None) -> C
         old = Captions.objects.filter(render=render).first()
         if version is not None and (old is None or old.version != version):
             told = "Somebody else has changed these captions meanwhile."
-            raise CaptionsRefused("captions_changed", told, "Read them again, then change them.")
+            raise CaptionsRefused("captions_changed", told, "Read them again, then change them.", field="cues")
         is_ready = render.state == RenderState.READY
         if wish.burn and is_ready and not (old and old.video):
-            ledger.check_room(render.workspace, render.video_bytes or 0, field="captions.burn")
+            ledger.check_room(render.workspace, render.video_bytes or 0, field="burn")
         ledger.let_go(*(old.files if old else ()))
         fresh = {"srt": "", "vtt": "", "video": "", "failure": "", "burn_failure": "", "tries": 0}
         due = timezone.now() if is_ready else None

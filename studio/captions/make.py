@@ -96,7 +96,7 @@ def _write_files(captions: Captions, length_ms: int) -> None:
     """Raises CaptionsRefused, OSError."""
     cues = _cues(captions, length_ms)
     if not cues:
-        raise CaptionsRefused("captions_empty", NO_WORDS, "Send an SRT or WebVTT file.")
+        raise CaptionsRefused("captions_empty", NO_WORDS, "Send an SRT or WebVTT file.", field="from")
     names = {}
     for form, text in (("srt", files.srt_of(cues)), ("vtt", files.vtt_of(cues))):
         name = f"{_base(captions)}/captions-{captions.version}.{form}"

@@ -57,8 +57,15 @@ def wish_of(asked: Mapping[str, Any], voice: Upload, *, length_ms: int) -> Wish:
 
 def written(cues: Iterable[Cue], length_ms: int, *, burn: str) -> Wish:
     """Cues as somebody wrote them; those without a text are left out. Raises CaptionsRefused."""
-    kept = files.checked([cue for cue in cues if cue.text], length_ms)
+    kept = files.checked([cue for cue in cues if cue.text], length_ms, field="cues")
     return Wish(CaptionSource.CUES, cues=tuple(kept), burn=burn)
+
+
+def edited(captions: Captions, texts: Mapping[int, str], *, length_ms: int) -> Wish:
+    """These captions with other texts, by the cues’ numbers; one without a text goes. Raises CaptionsRefused."""
+    cues = [Cue(*cue) for cue in captions.cues]
+    changed = [cue._replace(text=files.laid(texts.get(number, cue.text))) for number, cue in enumerate(cues)]
+    return written(changed, length_ms, burn=captions.burn)
 
 
 def again(captions: Captions) -> Wish:
@@ -76,8 +83,8 @@ def from_file(data: bytes, length_ms: int, *, owner: str) -> list[Cue]:
         raise CaptionsRefused(
             "captions_too_large",
             f"The file is {len(data):,} bytes; the limit is {files.MAX_BYTES:,}.",
-            "Send captions alone.",
-            field="captions.file",
+            files.SMALLER,
+            field="file",
         )
     with temporary_folder("captions-") as folder:
         path = folder / "captions"
@@ -91,30 +98,32 @@ def _check_one(asked: Mapping[str, Any], source: CaptionSource) -> None:
     needed = [] if source == CaptionSource.SCRIPT else [source.value]
     if given != needed:
         told = f"Captions from {source.value} take {needed[0] if needed else 'nothing more'}."
-        raise CaptionsRefused("captions_source", told, "Send what “from” names, and nothing else.")
+        raise CaptionsRefused("captions_source", told, "Send what “from” names, and nothing else.", field="from")
 
 
 def _check_script(voice: Upload) -> None:
     if not voice.sentences and not voice.script.strip():
-        raise CaptionsRefused("captions_without_words", NO_SCRIPT, SEND_WORDS, field="captions.from")
+        raise CaptionsRefused("captions_without_words", NO_SCRIPT, SEND_WORDS, field="from")
 
 
 def _text_of(text: str) -> str:
     if len(text) > MAX_TEXT:
         found = f"The text has {len(text):,} characters; the limit is {MAX_TEXT:,}."
-        raise CaptionsRefused("captions_too_large", found, "Shorten it.", field="captions.text")
+        raise CaptionsRefused("captions_too_large", found, "Shorten it.", field="text")
     if not text.strip():
-        raise CaptionsRefused("captions_empty", "The text is empty.", SEND_WORDS, field="captions.text")
+        raise CaptionsRefused("captions_empty", "The text is empty.", SEND_WORDS, field="text")
     return text
 
 
-def _bytes_of(text: str) -> bytes:
+def _bytes_of(text: str | bytes) -> bytes:
+    if isinstance(text, bytes):
+        return text
     if not data_uris.is_data_uri(text):
         return text.encode()
     try:
         return data_uris.read(text)
     except data_uris.Unreadable as error:
-        raise CaptionsRefused("captions_unreadable", f"The file {error}", "", field="captions.file") from error
+        raise CaptionsRefused("captions_unreadable", f"The file {error}", "", field="file") from error
 
 
 def _check_letters(wish: Wish, voice: Upload) -> None:
@@ -127,5 +136,5 @@ def _check_letters(wish: Wish, voice: Upload) -> None:
             "captions_letters",
             f"There is no typeface here for: {shown}",
             "Have the captions beside the video alone, or leave these out.",
-            field="captions.burn",
+            field="burn",
         )

@@ -186,7 +186,8 @@ def caption_file(path: Path, length_ms: int, *, owner: str) -> list[Cue]:
     try:
         return run(files.read_file, path, length_ms, owner=owner, limits=CAPTIONS, reads=[path])
     except OverLimit as over:
-        raise CaptionsRefused("captions_unreadable", f"The file {over}.", "Send a plain SRT or WebVTT file.") from over
+        told = f"The file {over}."
+        raise CaptionsRefused("captions_unreadable", told, "Send a plain SRT or WebVTT file.", field="file") from over
 
 
 def sentences_in(path: Path, text: str, *, owner: str) -> align.Timed:
@@ -194,7 +195,8 @@ def sentences_in(path: Path, text: str, *, owner: str) -> align.Timed:
     try:
         return run(align.align, path, text, owner=owner, limits=ALIGNMENT, reads=[path])
     except OverLimit as over:
-        raise CaptionsRefused("captions_unreadable", f"The voice {over}.", "Send an SRT or WebVTT file.") from over
+        told = f"The voice {over}."
+        raise CaptionsRefused("captions_unreadable", told, "Send an SRT or WebVTT file.", field="text") from over
 
 
 def burn(  # noqa: PLR0913 -- what is drawn into what, for whom

@@ -23,11 +23,13 @@ from django.views.decorators.http import require_safe
 from avatarsite.audit.actor import current
 from avatarsite.mail.messages import absolute
 from studio.models import ShareLink
+from studio.representation import captions_row
 from studio.sharing.guests import PASS_SECONDS, TooManyTries, count_view, is_let_in, let_in
 from studio.sharing.links import address_of, embed_snippet, key_of, link_of
 from studio.storage.filenames import download_name
 from studio.storage.local import PrivateFiles, signed_link
 from studio.storage.serve import serve_local
+from studio.views.track import track
 
 COOKIE = "share"
 MIN_FILE_SECONDS = 60
@@ -83,6 +85,16 @@ def shared_file(request: HttpRequest, link: ShareLink, kind: str) -> HttpRespons
         return serve_local(request, stored, download_as=name)
     seconds = max(MIN_FILE_SECONDS, (link.render.measured_ms or 0) // 1000)
     return redirect(signed_link(stored, download_as=name or None, seconds=seconds))
+
+
+@require_safe
+@of_link
+def shared_captions(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
+    """The captions, for the player."""
+    captions = captions_row(link.render)
+    if captions is None or not captions.vtt.name or not is_let_in(link, request.COOKIES.get(COOKIE, "")):
+        return _gone(request)
+    return track(captions.vtt.name)
 
 
 @require_safe
@@ -168,6 +180,7 @@ share_urlpatterns = [
     path("s/<str:key>/", shared, name="shared"),
     path("s/<str:key>/video", shared_file, {"kind": "video"}, name="shared_video"),
     path("s/<str:key>/poster", shared_file, {"kind": "poster"}, name="shared_poster"),
+    path("s/<str:key>/captions.vtt", shared_captions, name="shared_captions"),
     path("embed/<str:key>/", embedded, name="embedded"),
     path("oembed", oembed, name="oembed"),
 ]

@@ -26,7 +26,7 @@ from studio.pipeline.inputs import kept_copy
 from studio.pipeline.progress import moves, stages
 from studio.pipeline.request.take import retry_render
 from studio.providers import registry
-from studio.representation import tags_of
+from studio.representation import captions_row, tags_of
 from studio.storage.filenames import download_name
 from studio.storage.local import signed_link
 from studio.videos.bulk import keep_take, takes_of
@@ -157,7 +157,7 @@ def video_delete(request: WorkspaceRequest, render: str) -> HttpResponse:
 
 def _render(request: WorkspaceRequest, render_id: str) -> Render:
     found = Render.objects.for_workspace(request.workspace).select_related(
-        "portrait", "voice", "project", "group", "hold", "price", "requested_by"
+        "portrait", "voice", "project", "group", "hold", "price", "requested_by", "captions"
     )
     return get_object_or_404(found, pk=render_id)
 
@@ -173,6 +173,7 @@ def _context(one: Render) -> dict[str, Any]:
         "parts": made_parts(one),
         "events": events,
         "moves": moves(events),
+        "captions": captions_row(one),
         "provider_label": registry.provider_label(one.offer),
         "model_name": model.name if model else one.model,
         "poll_seconds": poll_seconds(one.created_at),

@@ -8,5 +8,5 @@ from studio.errors import RequestRefused
 class CaptionsRefused(RequestRefused):
     """Captions that can't be made as they are asked for. Nothing has changed."""
 
-    def __init__(self, code: str, message: str, remedy: str, *, field: str = "captions") -> None:
+    def __init__(self, code: str, message: str, remedy: str, *, field: str) -> None:
         super().__init__(field, code, message, remedy)

@@ -14,6 +14,7 @@ from studio.media.captions.errors import CaptionsRefused
 from studio.media.captions.lines import MAX_COLUMNS, clean, columns, wrapped
 
 MAX_BYTES = 1_000_000
+SMALLER = "Send a file with captions alone."
 MAX_CUES = 5_000
 MAX_CUE_LETTERS = 1_000
 MAX_SLIP_MS = 100  # that a cue may run into the next one: it ends earlier then
@@ -37,9 +38,7 @@ def read_file(path: Path, length_ms: int) -> list[Cue]:
     """
     if path.stat().st_size > MAX_BYTES:
         size = path.stat().st_size
-        raise CaptionsRefused(
-            "captions_too_large", f"The file is {size:,} bytes; the limit is {MAX_BYTES:,}.", "Send captions alone."
-        )
+        raise _refused("captions_too_large", f"The file is {size:,} bytes; the limit is {MAX_BYTES:,}.", SMALLER)
     return read_text(decoded(path.read_bytes()), length_ms)
 
 
@@ -54,9 +53,16 @@ def read_text(text: str, length_ms: int) -> list[Cue]:
     return checked([cue for cue in cues if cue.text], length_ms)
 
 
-def checked(cues: Sequence[Cue], length_ms: int) -> list[Cue]:
-    """Cues in order, each within the video and none over another. Raises CaptionsRefused."""
-    ordered = sorted(cues)
+def checked(cues: Sequence[Cue], length_ms: int, *, field: str = "file") -> list[Cue]:
+    """Cues in order, each within the video and none over another. Raises CaptionsRefused, with ``field``."""
+    try:
+        return _checked(sorted(cues), length_ms)
+    except CaptionsRefused as refusal:
+        refusal.field = field
+        raise
+
+
+def _checked(ordered: list[Cue], length_ms: int) -> list[Cue]:
     if not ordered:
         raise _refused("captions_empty", "There is no caption in it.", "Send an SRT or WebVTT file with its texts.")
     if len(ordered) > MAX_CUES:

@@ -126,16 +126,16 @@ def test_a_file_is_taken_changed_and_deleted(api: Caller, spoken: dict[str, str]
 @pytest.mark.parametrize(
     ("body", "code", "field"),
     [
-        ({"from": "text"}, "captions_source", "captions"),
-        ({"from": "script", "text": "x"}, "captions_source", "captions"),
-        ({"from": "text", "text": "  "}, "captions_empty", "captions.text"),
+        ({"from": "text"}, "captions_source", "from"),
+        ({"from": "script", "text": "x"}, "captions_source", "from"),
+        ({"from": "text", "text": "  "}, "captions_empty", "text"),
         ({"from": "file", "file": "no captions"}, "captions_empty", "file"),
-        ({"from": "file", "file": "data:text/vtt;base64,!"}, "captions_unreadable", "captions.file"),
-        ({"from": "cues", "cues": [{"start_ms": 2, "end_ms": 1, "text": "x"}]}, "captions_times", "file"),
+        ({"from": "file", "file": "data:text/vtt;base64,!"}, "captions_unreadable", "file"),
+        ({"from": "cues", "cues": [{"start_ms": 2, "end_ms": 1, "text": "x"}]}, "captions_times", "cues"),
         (
             {"from": "text", "text": "\ud83d\ude00 \U0001f9ff \u1d00\U00012000", "burn": "box"},
             "captions_letters",
-            "captions.burn",
+            "burn",
         ),
     ],
 )
