@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('tries', models.PositiveSmallIntegerField(default=0)),
                 ('next_try_at', models.DateTimeField(blank=True, null=True)),
                 ('render', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='captions', serialize=False, to='studio.render')),
-                ('source', models.CharField(choices=[('script', 'The voice’s script'), ('text', 'A pasted text'), ('file', 'A file'), ('cues', 'Written here')], max_length=10)),
+                ('source', models.CharField(choices=[('script', 'From the voice’s script'), ('text', 'From a pasted text'), ('file', 'From a file'), ('cues', 'Edited here')], max_length=10)),
                 ('text', models.TextField(blank=True, verbose_name='pasted text')),
                 ('cues', models.JSONField(blank=True, default=list)),
                 ('burn', models.CharField(blank=True, choices=[('', 'Beside the video'), ('plain', 'Plain, with an outline'), ('box', 'In a box'), ('karaoke', 'Word by word')], max_length=10, verbose_name='look in the video')),

@@ -7,10 +7,10 @@ from studio.models.renders import Render
 
 
 class CaptionSource(models.TextChoices):
-    SCRIPT = "script", "The voice’s script"
-    TEXT = "text", "A pasted text"
-    FILE = "file", "A file"
-    CUES = "cues", "Written here"
+    SCRIPT = "script", "From the voice’s script"
+    TEXT = "text", "From a pasted text"
+    FILE = "file", "From a file"
+    CUES = "cues", "Edited here"
 
 
 class CaptionLook(models.TextChoices):

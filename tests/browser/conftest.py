@@ -42,6 +42,7 @@ NAMES = (
     "Zoe",
     "Bea",
     "Wanda",
+    "Cleo",
 )
 
 Visit = Callable[..., BrowserUser]
