@@ -23,8 +23,8 @@ from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.representation import captions_row
 from studio.storage.filenames import download_name
 from studio.storage.local import signed_link
+from studio.storage.serve import serve_track
 from studio.views.query_values import word
-from studio.views.track import track
 
 PAGE = 100  # cues
 UNPROCESSABLE = 422
@@ -103,7 +103,7 @@ def video_captions_file(request: WorkspaceRequest, render: str, kind: str) -> Ht
     if not name or delete_if_due(one):
         raise Http404
     if kind == "vtt" and not request.GET.get("download"):
-        return track(name)
+        return serve_track(name)
     title = f"{one.title}, captions" if kind == "video" else one.title
     left = seconds_left(one)
     seconds = None if left is None else max(1, min(left, settings.FILE_LINK_SECONDS))

@@ -28,8 +28,7 @@ from studio.sharing.guests import PASS_SECONDS, TooManyTries, count_view, is_let
 from studio.sharing.links import address_of, embed_snippet, key_of, link_of
 from studio.storage.filenames import download_name
 from studio.storage.local import PrivateFiles, signed_link
-from studio.storage.serve import serve_local
-from studio.views.track import track
+from studio.storage.serve import serve_local, serve_track
 
 COOKIE = "share"
 MIN_FILE_SECONDS = 60
@@ -94,7 +93,7 @@ def shared_captions(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
     captions = captions_row(link.render)
     if captions is None or not captions.vtt.name or not is_let_in(link, request.COOKIES.get(COOKIE, "")):
         return _gone(request)
-    return track(captions.vtt.name)
+    return serve_track(captions.vtt.name)
 
 
 @require_safe
