@@ -201,16 +201,19 @@ def known_routing(model: str, routing: str) -> str:
     return CHEAPEST
 
 
+CAPTION_SOURCES = [
+    ("script", "From the voice’s script, exact"),
+    ("text", "From a text that I paste; the times are estimated"),
+    ("file", "From an SRT or WebVTT file"),
+]
+
+
 class CaptionsForm(forms.Form):
     """Where a video's captions come from. What is wrong with them the domain says."""
 
     source = forms.ChoiceField(
         label="Words and times",
-        choices=[
-            ("script", "From the voice’s script, exact"),
-            ("text", "From a text that I paste; the times are estimated"),
-            ("file", "From an SRT or WebVTT file"),
-        ],
+        choices=CAPTION_SOURCES,
         widget=forms.RadioSelect,
         error_messages={"required": "Choose where the words come from.", "invalid_choice": "Choose one of these."},
     )
@@ -238,7 +241,7 @@ class CaptionsForm(forms.Form):
         super().__init__(data, files, **more)
         source = self.fields["source"]
         if isinstance(source, forms.ChoiceField) and not has_script:
-            source.choices = [choice for choice in source.choices if choice[0] != "script"]
+            source.choices = CAPTION_SOURCES[1:]
 
     def asked(self) -> dict[str, Any]:
         """The body that asks for the same."""
