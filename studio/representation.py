@@ -112,6 +112,7 @@ def _part(part: Part, rate: int) -> dict[str, Any]:
         "ceiling": money(0 if part.kept else made.ceiling_micros),
         "charge": charged,
         "failure": failure_of(made),
+        "url": site_link(reverse("api_render_part", args=[part.whole_id, part.number])) if made.video else None,
     }
 
 

@@ -49,6 +49,7 @@ SLOW = (
     "tests/studio/api/test_docs.py",
     "tests/studio/gateway/test_fuzz.py",
     "tests/studio/media/",
+    "tests/studio/pipeline/long/test_never_above_the_quote.py",
     "tests/studio/pipeline/test_kept_quotes.py::test_a_charge_is_by_the_quote_and_never_above_it",
 )
 JUDGED_ANEW = ("tests/attacks/", "tests/studio/media/", "tests/studio/uploads/test_add.py")

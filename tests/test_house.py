@@ -95,6 +95,8 @@ ADDED = [
     "schema PartShape *",
     "field PartShape.*",
     "schema PlannedPartShape *",
+    "* GET /api/v1/renders/{render}/parts/*",
+    "url api/v1/renders/<slug>/parts/<int>",
     "field PlannedPartShape.*",
     "url readyz",
     "url metrics",

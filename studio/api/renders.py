@@ -330,15 +330,15 @@ def _kept(approval: Approval) -> Response:
 
 def _linked(render: Render, output: dict[str, str]) -> dict[str, Any]:
     link = _link(render, output["kind"])
-    ends = timezone.now() + timedelta(seconds=_life(render))
+    ends = timezone.now() + timedelta(seconds=life_of(render))
     return {**output, "download_url": link if "://" in link else site_link(link), "expires_at": ends}
 
 
 def _link(render: Render, output: str) -> str:
-    return signed_link(output_names(render)[output], seconds=_life(render))
+    return signed_link(output_names(render)[output], seconds=life_of(render))
 
 
-def _life(render: Render) -> int:
+def life_of(render: Render) -> int:
     """Seconds for which a link works: not longer than the file."""
     left = seconds_left(render)
     return settings.FILE_LINK_SECONDS if left is None else max(1, min(left, settings.FILE_LINK_SECONDS))

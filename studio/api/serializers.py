@@ -161,6 +161,10 @@ class PartSerializer(Serializer):
     ceiling = Money()
     charge = Money(allow_null=True)
     failure = FailureSerializer(allow_null=True)
+    url = serializers.URLField(
+        allow_null=True,
+        help_text="A stable link to its video, once it is made; it needs a token, and leads to the file.",
+    )
 
 
 class RenderSerializer(Serializer):

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from studio.api import approvals, batches, captions, catalogue, problems, projects, renders, shares, storage, uploads
+from studio.api import (
+    approvals,
+    batches,
+    captions,
+    catalogue,
+    parts,
+    problems,
+    projects,
+    renders,
+    shares,
+    storage,
+    uploads,
+)
 
 __all__ = ["problems", "urlpatterns"]  # importing the problems declares them
 
@@ -28,6 +40,7 @@ urlpatterns = [
     path("renders/<slug:render>/restore", renders.RestoreRender.as_view(), name="api_render_restore"),
     path("renders/<slug:render>/events", renders.RenderEvents.as_view(), name="api_render_events"),
     path("renders/<slug:render>/outputs", renders.RenderOutputs.as_view(), name="api_render_outputs"),
+    path("renders/<slug:render>/parts/<int:number>", parts.RenderPart.as_view(), name="api_render_part"),
     path("renders/<slug:render>/outputs/<str:output>", renders.RenderOutput.as_view(), name="api_render_output"),
     path("renders/<slug:render>/captions", captions.RenderCaptions.as_view(), name="api_render_captions"),
     path("renders/<slug:render>/shares", shares.RenderShares.as_view(), name="api_render_shares"),

@@ -68,12 +68,19 @@ def video_status(request: WorkspaceRequest, render: str) -> HttpResponse:
 @workspace_view(Action.VIEW)
 @require_safe
 def video_file(request: WorkspaceRequest, render: str) -> HttpResponse:
-    """The video itself, by a link that lasts some hours; ``?download=1`` names it after its title."""
+    """The video itself, by a link that lasts some hours; ``?download=1`` names it after its title.
+
+    Of a long one ``?part=3`` is the third of its parts.
+    """
     one = _render(request, render)
+    title = one.title
+    if number := word(request.GET, "part"):
+        part = get_object_or_404(one.parts.select_related("render"), number=number if number.isdecimal() else 0)
+        one, title = part.render, f"{one.title}, part {part.number}"
     if not one.video or delete_if_due(one):
         raise Http404
     stored = one.video.name or ""
-    name = download_name(f"{one.title}.{stored.rsplit('.', 1)[-1]}") if request.GET.get("download") else None
+    name = download_name(f"{title}.{stored.rsplit('.', 1)[-1]}") if request.GET.get("download") else None
     left = seconds_left(one)
     seconds = None if left is None else max(1, min(left, settings.FILE_LINK_SECONDS))
     return redirect(signed_link(stored, download_as=name, seconds=seconds))

@@ -52,6 +52,7 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "renders/<slug:render>/events": {"GET": LOOK},
     "renders/<slug:render>/outputs": {"GET": LOOK},
     "renders/<slug:render>/outputs/<str:output>": {"GET": LOOK},
+    "renders/<slug:render>/parts/<int:number>": {"GET": LOOK},
     "renders/<slug:render>/captions": {"GET": LOOK, "PUT": MAKE, "DELETE": MAKE},
     "renders/<slug:render>/shares": {"GET": LOOK, "POST": MAKE},
     "shares/<slug:share>": {"GET": LOOK, "DELETE": MAKE},
@@ -111,12 +112,12 @@ def things(api: Caller, inputs: dict[str, str], cast: Cast) -> dict[str, str]:
     asks = caller(cast.workspace, cast.alice, "render")
     set_ask_above(asks.token, 0, user=cast.alice)
     found |= {"token": asks.token.pk, "approval": asks.post("renders", inputs).json()["id"]}
-    return found | {"slot": slot, "share": share.pk, "model": "draft", "output": "video"}
+    return found | {"slot": slot, "share": share.pk, "model": "draft", "output": "video", "number": "1"}
 
 
 def path_of(route: str, things: dict[str, str]) -> str:
     for name, value in things.items():
-        route = route.replace(f"<slug:{name}>", value).replace(f"<str:{name}>", value)
+        route = re.sub(f"<(slug|str|int):{name}>", value, route)
     assert "<" not in route, f"say in `things` what fills {route}"
     return route
 
@@ -150,7 +151,7 @@ def test_which_scopes_reach(cast: Cast, things: dict[str, str]) -> None:
 
 def test_to_a_stranger_nothing_of_alices_exists(cast: Cast, things: dict[str, str]) -> None:
     strangers = {scope: caller(cast.charlie.workspaces.get(), cast.charlie, scope) for scope in Scope}
-    nothing = dict.fromkeys(things, "nobody") | {"output": "video"}
+    nothing = dict.fromkeys(things, "nobody") | {"output": "video", "number": "1"}
     before = list(Render.objects.values())
     for route, method in OF_SOMEBODY:
         for scope, stranger in strangers.items():
@@ -166,7 +167,7 @@ def test_to_a_stranger_nothing_of_alices_exists(cast: Cast, things: dict[str, st
 
 def test_a_strangers_lists_have_nothing_of_alices(cast: Cast, things: dict[str, str]) -> None:
     stranger = caller(cast.charlie.workspaces.get(), cast.charlie, "admin")
-    own = [thing for name, thing in things.items() if name not in ("model", "output")]
+    own = [thing for name, thing in things.items() if name not in ("model", "output", "number")]
     own += [cast.workspace.pk, cast.workspace.slug]
     for route in (route for route, methods in REACH.items() if "<" not in route and "GET" in methods):
         body = stranger.get(route).content.decode()
@@ -175,7 +176,7 @@ def test_a_strangers_lists_have_nothing_of_alices(cast: Cast, things: dict[str, 
 
 def test_without_a_token_nothing_opens(client: Client, db: None) -> None:
     for route, method in CASES:
-        path = re.sub(r"<slug:\w+>", "x", route)
+        path = re.sub(r"<int:\w+>", "1", re.sub(r"<slug:\w+>", "x", route))
         for headers in ({}, {"Authorization": "Bearer ast_live_forged"}, {"Authorization": "Basic YTpi"}):
             answer = client.generic(method, f"/api/v1/{path}", headers=headers)
             assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), (method, route)

@@ -72,6 +72,30 @@ def test_a_program_quotes_asks_and_follows(program: Program, house: Workspace) -
     assert Client().get(f"/api/v1/renders/{at.part(whole, 1).pk}", headers=program.headers).status_code == 404
 
 
+def test_a_part_that_was_made_is_downloaded_also_when_the_whole_failed(
+    program: Program, house: Workspace, cast: Cast
+) -> None:
+    whole = at.ask(house, at.lecture(house))
+    at.look(whole)
+    at.make(at.part(whole, 1))
+    at.lose(at.part(whole, 2))
+    at.look(whole)
+    at.look(whole)
+    parts = program.get(f"/renders/{whole.pk}")["parts"]
+    assert [bool(part["url"]) for part in parts] == [True, *[False] * 5]
+    path = parts[0]["url"].partition("/api/v1")[2]
+    leads = Client().get(f"/api/v1{path}", headers=program.headers)
+    assert (leads.status_code, f"{at.part(whole, 1).pk}/video.mp4" in leads["Location"]) == (302, True)
+    assert Client().get(f"/api/v1{path[:-1]}2", headers=program.headers).status_code == 404
+    page = reverse("video_file", kwargs={"workspace": house.slug, "render": whole.pk})
+    browser = cast.browser(cast.alice)
+    told = browser.get(reverse("video", kwargs={"workspace": house.slug, "render": whole.pk})).content.decode()
+    assert f"{page}?part=1&amp;download=1" in told
+    assert browser.get(f"{page}?part=1&download=1")["Location"].endswith("?as=A+lecture%2C+part+1.mp4")
+    for missing in ("2", "7", "x", "9" * 30):
+        assert browser.get(f"{page}?part={missing}").status_code == 404
+
+
 def test_so_many_seconds_are_priced_in_even_parts(program: Program, house: Workspace) -> None:
     short = program.post("/quotes", {"seconds": 300})
     assert short["parts"] is None
