@@ -67,6 +67,7 @@ USE_TZ = True
 INSTALLED_APPS = [
     "avatarsite.apps.SiteConfig",
     "avatarsite.audit",
+    "avatarsite.legal",
     "avatarsite.workspaces",
     "avatarsite.inbox",
     "avatarsite.outbox",

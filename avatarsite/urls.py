@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from avatarsite.api import urls as api
 from avatarsite.inbox.views import urlpatterns as inbox
+from avatarsite.legal import views as legal
 from avatarsite.monitoring.health import healthz, readyz
 from avatarsite.monitoring.metrics import metrics
 from avatarsite.outbox import urls as outbox
@@ -38,6 +39,7 @@ urlpatterns = [
     *studio.site_urlpatterns,
     *workspaces.site_urlpatterns,
     *staff.urlpatterns,
+    *legal.urlpatterns,
     path(
         "w/<slug:workspace>/",
         include([*studio.urlpatterns, *billing.urlpatterns, *workspaces.urlpatterns, *outbox.urlpatterns]),

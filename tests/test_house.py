@@ -100,6 +100,11 @@ ADDED = [
     "field PlannedPartShape.*",
     "url readyz",
     "url metrics",
+    # Legal pages.
+    "url terms/",
+    "url privacy/",
+    "url imprint/",
+    "url admin/legal/*",
     # Share links.
     "url admin/studio/sharelink/",
     "url api/v1/renders/<slug>/shares",

@@ -20,6 +20,7 @@ from django_q.models import OrmQ, Task
 
 from avatarsite.alerts import raise_alert
 from avatarsite.inbox.models import InboundEvent
+from avatarsite.legal.models import Acceptance, LegalText, Page
 from avatarsite.mail.messages import write_mail
 from avatarsite.models import Canary, ServiceNotice
 from avatarsite.outbox.endpoints import make_endpoint, send_test
@@ -159,6 +160,8 @@ def _platform(workspace: Workspace, staff: User) -> None:
     ServiceNotice.objects.create(text=LONG, starts_at="2026-01-01T00:00Z", ends_at="2026-01-02T00:00Z")
     StaffNote.objects.create(workspace=workspace, author=staff, text=LONG, token=uuid.uuid4())
     UsualRouting.objects.create(workspace=workspace, reason="Pays by speed")
+    LegalText.objects.create(page=Page.TERMS, body=f"# Terms\n\n{LONG}")
+    Acceptance.objects.create(user=staff, page=Page.TERMS, text=LegalText.objects.get(), digest="0" * 64)
     ShareLink.objects.create(workspace=workspace, render=Render.objects.filter(workspace=workspace).latest("pk"))
     invitations.invite(owner, "invited-by-the-desk@example.org", Role.VIEWER)
     make_token(workspace, user=staff, name="Of the desk", scopes=list(Scope))

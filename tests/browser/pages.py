@@ -85,6 +85,9 @@ OF_NOBODY: Table = {
     "account_signup": ("",),
     "api_errors": ("",),
     "home": ("",),
+    "legal_imprint": ("",),
+    "legal_privacy": ("",),
+    "legal_terms": ("",),
 }
 # A test comes to them another way, and looks with ``Eyes.arrive``.
 ON_THE_WAY = {
