@@ -15,7 +15,7 @@ from django.db.models import Q
 SUPPORT, MONEY, ADMIN = "support", "money", "admin"
 # Whose rows staff work with. Sign-in's own (second factors, sessions) and who else is staff are a superuser's.
 ROOMS = (
-    *("account", "api", "audit", "billing", "gateway", "inbox", "mail", "outbox", "site", "staff", "studio"),
+    *("account", "api", "audit", "billing", "gateway", "inbox", "legal", "mail", "outbox", "site", "staff", "studio"),
     *("waffle", "workspaces"),
 )
 BOOKS = Q(codename="view_books")
