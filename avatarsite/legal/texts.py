@@ -26,7 +26,7 @@ class Wording:
 
     @property
     def html(self) -> str:
-        return _markdown.render(self.body)
+        return str(_markdown.render(self.body))
 
     @property
     def digest(self) -> str:
