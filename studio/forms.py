@@ -25,10 +25,15 @@ from studio.pipeline.request.render_request import PROMPT_LIMIT
 from studio.pipeline.request.usual import usual_of
 from studio.projects import open_projects
 from studio.providers.registry import MODELS, PROVIDERS, find, offers_of
+from studio.speech.script import MAX_CHARACTERS
+from studio.speech.speakers import speakers
 
 M = TypeVar("M", bound=Model)
 
 TITLE_TOO_LONG = "The title has %(show_value)s characters; the limit is %(limit_value)s."
+# Every engine speaks at these.
+PACES = ((0.8, "Slower"), (0.9, "A little slower"), (1, "As it is"), (1.1, "A little faster"), (1.2, "Faster"))
+USUAL_PACE = 2
 FORMATS = {"mp4": "MP4", "webm": "WebM", "mov": "MOV"}
 FORMAT_HINT = "MP4 plays everywhere. WebM is smaller on the web. MOV suits editing programs."
 
@@ -125,6 +130,15 @@ class VideoForm(OptionFields):
         help_text="An https address that takes a PUT, such as a presigned link of a bucket.",
     )
 
+    # What is typed for the voice slot. It bears on no video before it is spoken, so nothing here refuses one.
+    script = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 6, "data-count": MAX_CHARACTERS, "maxlength": MAX_CHARACTERS}),
+        help_text=f"Up to {MAX_CHARACTERS:,} characters. A pause is written [pause 0.5s].",
+    )
+    speaker = forms.CharField(required=False, widget=forms.Select)
+    pace = forms.CharField(required=False, initial=str(PACES[USUAL_PACE][0]), widget=forms.Select(choices=PACES))
     portrait = UploadChoice(UploadKind.PORTRAIT)
     voice = UploadChoice(UploadKind.VOICE)
     portrait_file = forms.FileField(required=False)
@@ -169,6 +183,9 @@ class VideoForm(OptionFields):
             choice = self.fields[name]
             if isinstance(choice, UploadChoice):
                 choice.queryset = find_uploads(workspace, choice.kind)
+        known = speakers()
+        self.fields["speaker"].widget = forms.Select(choices=[(one.id, f"{one.name}, {one.language}") for one in known])
+        self.initial.setdefault("speaker", known[0].id if known else "")
         projects = self.fields["project"]
         if isinstance(projects, forms.ModelChoiceField):
             projects.queryset = open_projects(workspace)
@@ -178,6 +195,11 @@ class VideoForm(OptionFields):
 
     def clean_model(self) -> str:
         return self.cleaned_data["model"] or next(iter(MODELS))
+
+    def clean_pace(self) -> float:
+        return (
+            float(self.cleaned_data["pace"]) if self.cleaned_data["pace"] in {str(pace) for pace, _ in PACES} else 1.0
+        )
 
     def clean_fallback(self) -> bool:
         return bool(self.cleaned_data["fallback"] != "no")

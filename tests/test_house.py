@@ -129,6 +129,8 @@ ADDED = [
     "* POST /api/v1/uploads/{upload}/crops*",
     "url api/v1/uploads/<slug>/crops",
     "url w/<slug>/uploads/<slug>/crop/",
+    # Words typed for the voice slot.
+    "url w/<slug>/speech/*",
     "schema CropBodyRequest *",
     "schema WarningShape *",
     "field CropBodyRequest.*",

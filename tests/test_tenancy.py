@@ -22,7 +22,7 @@ from billing.ledger import posting
 from billing.models import CardSetup, StripeCustomer, TopUp
 from billing.prices import price_book
 from studio.approvals.approvals import ask_for_approval
-from studio.models import Approval, BatchTable, Render, ShareLink
+from studio.models import Approval, BatchTable, Render, ShareLink, Speech
 from studio.pipeline.request.consent import ApprovalNeeded
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
@@ -53,6 +53,9 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "batches": (200, 200, 403, 422),
     "budgets": (200, 200, 403, 422),
     "promotion": (405, 403, 403, 422),
+    "speech_add": (405, 403, 403, 302),
+    "speech_estimate": (405, 403, 403, 200),
+    "speech_status": (200, 403, 403, 405),
     "statement": (200, 200, 405, 405),
     "statement_check": (405, 405, 200, 200),
     "statement_file": (200, 200, 405, 405),
@@ -270,6 +273,7 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
         "link": ShareLink.objects.create(workspace=workspace, render=render).pk,
         "project": render.project_id,
         "upload": portrait.pk,
+        "speech": Speech.objects.create(workspace=workspace, script="Hello.", speaker="local:joe", digest="0" * 64).pk,
         "table": BatchTable.objects.create(workspace=workspace, project_id=render.project_id, name="a.csv").pk,
         "member": cast.member(cast.emil).pk,
         "invitation": invitation.pk,
@@ -302,6 +306,7 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
         "render",
         "project",
         "upload",
+        "speech",
         "table",
         "topup",
         "card",

@@ -3,7 +3,7 @@
 
 const LONGEST = 1500;
 const APART = ["upload_endpoint"];
-const LONG = ["prompt", "title"];
+const LONG = ["script", "prompt", "title"];
 
 const maker = document.querySelector("[data-maker]");
 const usual = JSON.parse(maker.dataset.draft);

@@ -5,6 +5,7 @@ import { dropsOn, kindOf } from "./drops.js";
 import "./recorder.js";
 import { send } from "./sending.js";
 import { toast } from "./toasts.js";
+import "./typing.js";
 
 const maker = document.querySelector("[data-maker]");
 const slotOf = (kind) => document.getElementById(`slot-${kind}`);
@@ -95,19 +96,17 @@ document.addEventListener("paste", (event) => {
 
 document.addEventListener("voice-recorded", (event) => upload("voice", event.detail));
 
-// An earlier upload that was picked in the dialog, or a crop, has filled its slot. What had the focus went with the old
-// slot, so its like in the new one gets it.
-let cropped = false;
-document.addEventListener("htmx:beforeRequest", ({ detail }) => {
-  cropped = detail.elt.matches(".crops__shape");
-});
+// An earlier upload that was picked in the dialog, a crop or a spoken voice has filled its slot. What had the focus may
+// have gone with the old slot, so its like in the new one gets it.
+const LIKE = { "crops__shape": '.crops [aria-pressed="true"]', "choices__one": "[data-earlier]" };
 document.addEventListener("htmx:afterSwap", (event) => {
   const { id } = event.detail.target ?? {};
   if (!id?.startsWith("slot-")) return;
   document.getElementById("dialog").close();
   const slot = document.getElementById(id);
-  if (cropped) slot.querySelector(".crops").open = true;
-  slot.querySelector(cropped ? '.crops [aria-pressed="true"]' : "[data-earlier]").focus({ preventScroll: true });
+  const asker = event.detail.requestConfig?.elt.classList[0] ?? "";
+  if (asker === "crops__shape") slot.querySelector(".crops").open = true;
+  slot.querySelector(LIKE[asker])?.focus({ preventScroll: true });
   document.querySelector(".maker__sample")?.remove();
   maker.dispatchEvent(new CustomEvent("slot-changed"));
 });

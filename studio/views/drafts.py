@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from avatarsite.workspaces.models import Workspace
-from studio.forms import VideoForm
+from studio.forms import PACES, USUAL_PACE, VideoForm
 from studio.models import Upload
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.usual import usual_of
 from studio.providers.registry import MODELS
+from studio.speech.speakers import speakers
 
 # Says that the address names all that differs from an empty form, so that no project's defaults are mixed in.
 MARK = "draft"
@@ -30,7 +31,11 @@ TYPED = (
     "output_format",
     "output_quality",
     "ttl_seconds",
+    "script",
+    "speaker",
+    "pace",
 )
+LONG = ("script", "prompt")
 # Request lines of 4,000 bytes pass everywhere, and this one is wrapped into another's.
 MAX_QUERY = 1500
 
@@ -49,11 +54,13 @@ def defaults(workspace: Workspace) -> dict[str, str]:
         "model": next(iter(MODELS)),
         "routing": usually.routing,
         "fallback": "yes" if usually.fallback else "no",
+        "speaker": next((speaker.id for speaker in speakers()), ""),
+        "pace": str(PACES[USUAL_PACE][0]),
     }
 
 
 def query(form: VideoForm, *, portrait: Upload | None, voice: Upload | None) -> str:
-    """The address's query for a form as it stands; without its prompt where that is too long."""
+    """The address's query for a form as it stands; without its script and prompt where they are too long."""
     usual = defaults(form.workspace)
     chosen = {"portrait": portrait, "voice": voice}
     said = {name: str(upload.pk) for name, upload in chosen.items() if upload}
@@ -61,5 +68,8 @@ def query(form: VideoForm, *, portrait: Upload | None, voice: Upload | None) -> 
         value = form[name].value()
         said[name] = str(getattr(value, "pk", value) or "")
     told = {name: value for name, value in said.items() if value != usual[name]}
-    encoded = urlencode({MARK: "1", **told})
-    return encoded if len(encoded) <= MAX_QUERY else urlencode({MARK: "1", **told, "prompt": ""})
+    for name in LONG:
+        if len(urlencode({MARK: "1", **told})) <= MAX_QUERY:
+            break
+        told[name] = ""
+    return urlencode({MARK: "1", **told})

@@ -29,12 +29,14 @@ from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.scopes import scopes_of
 from studio.pipeline.request.take import take
 from studio.projects import FIRST_PROJECT, first_project, open_projects, project_for_new_video
+from studio.speech.speakers import speakers
 from studio.uploads.add import add_upload
 from studio.uploads.samples import samples_to_start_with
 from studio.views import drafts
 from studio.views.prices import PricePanel, may_move, model_cards, price_panel
 from studio.views.query_values import named, word
 from studio.views.slots import Slot
+from studio.views.speech import speech_of, told
 
 UNPROCESSABLE = 422
 MISSING = {
@@ -98,6 +100,9 @@ def _start(request: WorkspaceRequest) -> dict[str, Any]:
         upload = named(find_uploads(request.workspace, kind), word(asked, kind))
         if upload:
             start[kind.value] = upload
+    speech = speech_of(request, word(asked, "speech"))
+    if speech:
+        start |= {"voice": speech.upload or start.get("voice"), "script": speech.script}
     return start | {name: asked[name].replace("\0", "") for name in drafts.TYPED if name in asked}
 
 
@@ -177,6 +182,7 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
         **_paying(request, form, panel),
         "goes_to": _project(form) or first_project(request.workspace),
         "first_name": FIRST_PROJECT,
+        **_typing(request, form, voice),
         "draft_defaults": json.dumps(drafts.defaults(request.workspace)),
         "models": [card for card in models if card.available],
         "models_missing": [card for card in models if not card.available],
@@ -184,6 +190,19 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
         "first_run": not Upload.objects.for_workspace(request.workspace).exists(),
     }
     return render(request, "studio/video_new.html", context, status=UNPROCESSABLE if form.errors else 200)
+
+
+def _typing(request: WorkspaceRequest, form: VideoForm, voice: Upload | None) -> dict[str, Any]:
+    """What the panel shows in which words are typed; to begin with, those of the voice in the slot."""
+    speech = speech_of(request, word(request.GET, "speech"))
+    if voice and voice.script:
+        form.initial.setdefault("script", voice.script)
+    typed = form["script"].value()
+    return {
+        "speakers": speakers(),
+        "speech_open": bool(speech or (typed and (voice is None or typed != voice.script))),
+        **told(speech),
+    }
 
 
 def _priced(form: VideoForm) -> dict[str, Any]:
