@@ -38,6 +38,7 @@ urlpatterns = [
     path("videos/<slug:render>/file", video.video_file, name="video_file"),
     path("videos/<slug:render>/cancel/", video.video_cancel, name="video_cancel"),
     path("videos/<slug:render>/retry/", video.video_retry, name="video_retry"),
+    path("videos/<slug:render>/real/", video.video_real, name="video_real"),
     path("videos/<slug:render>/rename/", video.video_rename, name="video_rename"),
     path("videos/<slug:render>/delete/", video.video_delete, name="video_delete"),
     path("videos/<slug:render>/captions/", captions.video_captions, name="video_captions"),

@@ -131,6 +131,7 @@ ADDED = [
     "url w/<slug>/uploads/<slug>/crop/",
     # Words typed for the voice slot.
     "url w/<slug>/speech/*",
+    "url w/<slug>/videos/<slug>/real/",
     "schema CropBodyRequest *",
     "schema WarningShape *",
     "field CropBodyRequest.*",

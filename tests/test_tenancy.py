@@ -115,6 +115,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "video_new": (200, 403, 403, 422),
     "video_quote": (405, 403, 403, 200),
     "video_rename": (200, 200, 403, 422),
+    "video_real": (405, 405, 403, 302),
     "video_retry": (405, 405, 403, 302),
     "video_share": (200, 200, 403, 422),
     "video_share_revoke": (405, 403, 403, 302),

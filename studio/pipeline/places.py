@@ -8,17 +8,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db.models import Count, F, Q, QuerySet, Value, Window
+from django.db.models import Count, F, Q, QuerySet, Sum, Value, Window
 from django.db.models.functions import Left, RowNumber, StrIndex
 from django.utils import timezone
 
 from studio.models import Render, RenderState, Turn
+from studio.pipeline.health import record_of
 
 SENT = (RenderState.SUBMITTING, RenderState.RENDERING)
 SELLER = Left("offer", StrIndex("offer", Value(":")) - 1)
 LOOKED_AT = 1_000  # rows that one choice weighs: the first ones of each workspace
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 Share = tuple[str, str]  # a provider, and the id of a workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the line, from 1, and about how many seconds it takes until its turn, if our records tell.
+
+    Those that are sent are taken to be half done, and each workspace to leave one place to the others.
+    """
+
+    number: int
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +61,7 @@ def next_in_turn(due: QuerySet[Render], room: int) -> tuple[list[str], bool]:
         taken.update(_taken())
     left = _left(taken)
     full = Q(state=RenderState.QUEUED, seller__in=[seller for seller, places in left.items() if places <= 0])
-    waiting = _first_of_each(due.annotate(seller=SELLER).exclude(full), max(room, 1))
-    turns = _turns({one.share[1] for one in waiting})
-    waiting.sort(key=lambda one: (taken[one.share] + one.place, turns.get(one.share, NEVER), one.pk))
+    waiting = _in_turn(_first_of_each(due.annotate(seller=SELLER).exclude(full), max(room, 1)), taken)
     chosen = []
     for one in waiting:
         if one.in_doubt:
@@ -66,6 +76,32 @@ def next_in_turn(due: QuerySet[Render], room: int) -> tuple[list[str], bool]:
 def _may_have_one_more(share: Share, taken: Counter[Share], left: Mapping[str, int]) -> bool:
     most = settings.PROVIDERS_AT_ONCE.get(share[0], 0)
     return not most or (left[share[0]] > 0 and taken[share] < max(1, most - 1))
+
+
+def place_in_line(render: Render) -> Place | None:
+    """Where it stands among those that wait for the same provider, in the order in which they are sent.
+
+    None for a provider that takes as many as come, and for who stands too far behind to be counted.
+    """
+    seller = render.offer.partition(":")[0]
+    most = settings.PROVIDERS_AT_ONCE.get(seller, 0)
+    if not most:
+        return None
+    of_seller = Render.objects.filter(offer__startswith=f"{seller}:", deadline_at__gt=NEVER)
+    waiting = of_seller.filter(state=RenderState.QUEUED).annotate(seller=SELLER)
+    line = [one.pk for one in _in_turn(_first_of_each(waiting, LOOKED_AT), _taken())]
+    if render.pk not in line:
+        return None
+    before = line[: line.index(render.pk)]
+    ahead_ms = of_seller.filter(pk__in=before).aggregate(ms=Sum("ceiling_ms", default=0))["ms"]
+    ahead_ms += of_seller.filter(state__in=SENT).aggregate(ms=Sum("ceiling_ms", default=0))["ms"] / 2
+    seconds = record_of(render.offer).expected_seconds(ahead_ms)
+    return Place(len(before) + 1, None if seconds is None else seconds / max(1, most - 1))
+
+
+def _in_turn(waiting: list[_Waiting], taken: Counter[Share]) -> list[_Waiting]:
+    turns = _turns({one.share[1] for one in waiting})
+    return sorted(waiting, key=lambda one: (taken[one.share] + one.place, turns.get(one.share, NEVER), one.pk))
 
 
 def take_turn(workspace_id: str, seller: str) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from studio.models import ProviderJob, Render, RenderEvent, RenderState
 from studio.pipeline.cancel import is_stopping
+from studio.pipeline.places import place_in_line
 from studio.providers import registry
 
 A_MOMENT = 30.0  # seconds; longer waits are told with their end
@@ -164,7 +165,21 @@ def _in_the_queue(render: Render, job: ProviderJob | None) -> str:
         return f"{registry.provider_label(job.offer)} would not take it just now; it is sent again {again}."
     if wait > A_MOMENT:
         return f"{registry.provider_label(render.offer)} can't take it at the moment; it is sent {again}."
-    return ""
+    return _in_line(render)
+
+
+def _in_line(render: Render) -> str:
+    """Its place among those that wait for the same provider; nothing where it is next, and sent in a moment."""
+    place = place_in_line(render)
+    if place is None or (place.number == 1 and not place.seconds):
+        return ""
+    number = "Next in line" if place.number == 1 else f"Number {place.number} in line"
+    whose = "this server" if render.offer.startswith("local:") else registry.provider_label(render.offer)
+    if place.seconds is None:
+        return f"{number} for {whose}."
+    seconds = max(5, 5 * round(place.seconds / 5))
+    about = f"{seconds} seconds" if seconds < 100 else f"{round(seconds / 60)} minutes"
+    return f"{number} for {whose}; its turn comes in about {about}."
 
 
 def _in_doubt(render: Render) -> str:

@@ -24,6 +24,7 @@ from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.inputs import kept_copy
 from studio.pipeline.progress import moves, stages
+from studio.pipeline.request.make_real import is_draft, make_real, real_choices
 from studio.pipeline.request.take import retry_render
 from studio.providers import registry
 from studio.representation import captions_row, tags_of
@@ -110,6 +111,27 @@ def video_retry(request: WorkspaceRequest, render: str) -> HttpResponse:
 
 
 @workspace_view(Action.VIEW, post=Action.RENDER)
+@require_POST
+def video_real(request: WorkspaceRequest, render: str) -> HttpResponse:
+    """A draft's inputs with a paid model, at the price that stood on its button."""
+    one = _render(request, render)
+    amount = word(request.POST, "max_amount_micros")
+    try:
+        one = make_real(
+            one,
+            word(request.POST, "model"),
+            user=request.user,
+            quote=request.POST.get("quote", ""),
+            max_amount_micros=int(amount) if amount.isdecimal() else None,
+            accept_warnings=word(request.POST, "accept_warnings") == one.portrait_id,
+            idempotency_key=word(request.POST, "idempotency_key") or None,
+        )
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    return redirect("video", workspace=request.workspace.slug, render=one.pk)
+
+
+@workspace_view(Action.VIEW, post=Action.RENDER)
 def video_rename(request: WorkspaceRequest, render: str) -> HttpResponse:
     one = _render(request, render)
     start = {"title": one.title, "tags": ", ".join(tags_of(one))}
@@ -185,6 +207,7 @@ def _context(one: Render) -> dict[str, Any]:
         "model_name": model.name if model else one.model,
         "poll_seconds": poll_seconds(one.created_at),
         "terms": cancel_terms(one),
+        "real_choices": real_choices(one) if is_draft(one) else [],
         **_option_facts(one, elsewhere=offer is None or offer.provider != "local"),
     }
 

@@ -172,6 +172,7 @@ NO_PAGES = {
     "video_code",
     "video_file",
     "video_quote",
+    "video_real",
     "video_retry",
     "video_status",
     "video_takes",

@@ -69,7 +69,12 @@ def retry_render(
         raise RequestRefused("render", "is_a_part", "This is a part of a longer video.", "Ask for that one again.")
     if not render.ended:
         raise RequestRefused("render", "still_running", "This video is still being made.", "Wait for it or cancel it.")
-    request = RenderRequest(
+    return take(request_again(render, token=token), user=user, idempotency_key=idempotency_key)[0]
+
+
+def request_again(render: Render, *, token: ApiToken | None = None) -> RenderRequest:
+    """What was asked for, asked for by ``token`` or by a person."""
+    return RenderRequest(
         workspace=render.workspace,
         project=render.project,
         portrait=render.portrait,
@@ -88,7 +93,6 @@ def retry_render(
         tags=tags_of(render),
         captions=again(captions) if (captions := captions_row(render)) else None,
     )
-    return take(request, user=user, idempotency_key=idempotency_key)[0]
 
 
 def take_key(key: str, number: int) -> str:
