@@ -89,7 +89,7 @@ def place_in_line(render: Render) -> Place | None:
         return None
     of_seller = Render.objects.filter(offer__startswith=f"{seller}:", deadline_at__gt=NEVER)
     waiting = of_seller.filter(state=RenderState.QUEUED).annotate(seller=SELLER)
-    line = [one.pk for one in _in_turn(_first_of_each(waiting, LOOKED_AT), _taken())]
+    line = [one.pk for one in _in_turn(_first_of_each(waiting, LOOKED_AT), Counter(_taken()))]
     if render.pk not in line:
         return None
     before = line[: line.index(render.pk)]

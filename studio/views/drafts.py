@@ -71,5 +71,5 @@ def query(form: VideoForm, *, portrait: Upload | None, voice: Upload | None) -> 
     for name in LONG:
         if len(urlencode({MARK: "1", **told})) <= MAX_QUERY:
             break
-        told[name] = ""
+        told.pop(name, None)
     return urlencode({MARK: "1", **told})
