@@ -11,16 +11,14 @@ from studio.views import (
     batches,
     captions,
     front,
-    new_video,
     projects,
     share,
     shared,
-    snippets,
-    speech,
     uploads,
     video,
     videos,
 )
+from studio.views.maker import new_video, snippets, speech
 
 urlpatterns = [
     path("", videos.workspace_home, name="workspace_home"),

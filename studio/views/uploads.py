@@ -18,7 +18,7 @@ from studio.storage.ledger import room_of
 from studio.uploads.add import UploadRefused, add_upload, delete_upload
 from studio.uploads.crops import crop_upload
 from studio.uploads.samples import add_samples
-from studio.views import drafts
+from studio.views.maker import drafts
 from studio.views.paging import page_of
 from studio.views.query_values import named, word
 from studio.views.slots import Slot

@@ -23,7 +23,7 @@ from studio.pipeline.request.scopes import scopes_of
 from studio.projects import first_project
 from studio.speech.plan import SpeechPlan, SpeechWish, plan_speech
 from studio.speech.speak import speak
-from studio.views import drafts
+from studio.views.maker import drafts
 from studio.views.prices import known_model, may_move
 from studio.views.query_values import named, word
 from studio.views.slots import Slot

@@ -32,11 +32,11 @@ from studio.projects import FIRST_PROJECT, first_project, open_projects, project
 from studio.speech.speakers import speakers
 from studio.uploads.add import add_upload
 from studio.uploads.samples import samples_to_start_with
-from studio.views import drafts
+from studio.views.maker import drafts
+from studio.views.maker.speech import speech_of, told
 from studio.views.prices import PricePanel, may_move, model_cards, price_panel
 from studio.views.query_values import named, word
 from studio.views.slots import Slot
-from studio.views.speech import speech_of, told
 
 UNPROCESSABLE = 422
 MISSING = {
