@@ -54,8 +54,8 @@ def test_seconds_and_prices_are_told_as_it_is_typed(owner: Client, house: Worksp
 
     assert told("") == "Type, and the seconds and the price are estimated here."
     assert re.fullmatch(
-        r"About [\d.]+ s of speech, spoken for nothing *\. The video then costs about \$0\.\d+ ; its exact price stands "
-        r"beside it once the voice is there\.",
+        r"About [\d.]+ s of speech, spoken for nothing *\. The video then costs about \$0\.\d+ ; its exact price "
+        r"stands beside it once the voice is there\.",
         told(SCRIPT),
     )
     slow, fast = (float(re.findall(r"About ([\d.]+) s", told(SCRIPT * 9, pace=pace))[0]) for pace in ("0.8", "1.2"))
