@@ -15,7 +15,7 @@ class StudioConfig(AppConfig):
         from studio import checks, metrics, webhooks  # noqa: F401, PLC0415
         from studio.batches import check, make  # noqa: PLC0415
         from studio.labels import register_studio_names  # noqa: PLC0415
-        from studio.pipeline import overdue  # noqa: PLC0415
+        from studio.pipeline import overdue, spoken  # noqa: PLC0415
         from studio.pipeline.audit import renders_agree_with_the_ledger  # noqa: PLC0415
         from studio.pipeline.desk import balances, lookup, offer_days, standing  # noqa: PLC0415
         from studio.speech import rounds  # noqa: PLC0415
@@ -42,7 +42,8 @@ class StudioConfig(AppConfig):
         for provider in ("runware", "fal"):
             register_source(provider, event_id=webhooks.event_id, act=webhooks.act)
         register_outages()
-        due_rows.register(*overdue.KINDS, *rounds.KINDS, trash.KIND, check.KIND, make.KIND, **overdue.CLAUSES)
+        kinds = (*overdue.KINDS, *rounds.KINDS, *spoken.KINDS, trash.KIND, check.KIND, make.KIND)
+        due_rows.register(*kinds, **overdue.CLAUSES)
         register_reader("renders", metrics.read_renders)
         register_reader("offers", metrics.read_offers)
         jobs.register("studio.watch", cluster=jobs.WATCH)

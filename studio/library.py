@@ -63,9 +63,9 @@ def _delete_parts(whole: Render) -> list[str | None]:
             part.delete()
         elif part.whole_id == whole.pk:
             Render.objects.filter(pk=part.pk).update(whole=other, voice=other.voice)
-        if part.voice.cut_from_id and not Render.objects.filter(voice=part.voice).exists():
-            names += [part.voice.file.name, part.voice.details.get("sent", {}).get("name")]
-            part.voice.delete()
+        if part.sound.cut_from_id and not Render.objects.filter(voice=part.sound).exists():
+            names += [part.sound.file.name, part.sound.details.get("sent", {}).get("name")]
+            part.sound.delete()
     end_with_their_wholes(part.pk for part in used)
     return names
 

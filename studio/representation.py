@@ -153,6 +153,7 @@ FIELDS = (
     _plain("group", "group_id"),
     _plain("portrait", "portrait_id"),
     _plain("voice", "voice_id"),
+    _plain("speech", "speech_id"),
     _plain("model"),
     _plain("offer"),
     _plain("routing"),

@@ -10,6 +10,7 @@ from studio.captions import make as captioning
 from studio.gateway import intake, webhooks
 from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
+from studio.pipeline import spoken as speaking
 from studio.pipeline.desk import balances, offer_days
 from studio.pipeline.ingest import receive as ingesting
 from studio.pipeline.long import work as long_work
@@ -69,6 +70,10 @@ def speak(*, speech_id: str) -> None:
 
 def speak_here() -> None:
     rounds.speak_here()
+
+
+def spoken(*, speech_id: str) -> None:
+    speaking.move_on(speech_id)
 
 
 def count_days() -> None:

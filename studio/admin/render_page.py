@@ -71,7 +71,7 @@ def page_of(render: Render) -> dict[str, Any]:
         "video_url": _link(render.video.name if render.video else ""),
         "poster_url": _link(render.poster.name if render.poster else ""),
         "portrait_url": _upload_link(render.portrait),
-        "voice_url": _upload_link(render.voice),
+        "voice_url": _upload_link(render.voice) if render.voice else "",
         "history": [Line.of(event) for event in render.events.order_by("at", "pk")],
         "attempts": [Attempt.of(job) for job in jobs],
         "transfers": list(transfers.order_by("pk")),

@@ -45,9 +45,12 @@ class BatchView(RenderView):
         requests, refused = [], []
         for index, item in enumerate(items):
             try:
-                portrait, voice = (resolve.of_kind(known, kind, item[kind.value]) for kind in UploadKind)
+                portrait = resolve.of_kind(known, UploadKind.PORTRAIT, item["portrait"])
+                voice, spoken = resolve.known_voice(self.token, known, item["voice"])
                 item |= {"notify": asked.get("notify", False), "webhook_url": asked.get("webhook_url", "")}
-                request = resolve.from_body(self.token, item, project=project, portrait=portrait, voice=voice)
+                request = resolve.from_body(
+                    self.token, item, project=project, portrait=portrait, voice=voice, spoken=spoken
+                )
                 requests.append(replace(request, captions=resolve.captions(item, voice)))
             except RequestRefused as refusal:
                 refused.append(ItemRefused(index, refusal))
@@ -59,7 +62,7 @@ class BatchView(RenderView):
         """Listen to long voices, which is no work for a transaction."""
         known = resolve.known_uploads(self.workspace, [item["voice"] for item in asked["items"]])
         for item in asked["items"]:
-            if item["voice"] in known:
+            if isinstance(item["voice"], str) and item["voice"] in known:
                 prepare(known[item["voice"]], item.get("model", "draft"))
 
 

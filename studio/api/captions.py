@@ -16,6 +16,7 @@ from studio.api.serializers import FullCaptionsSerializer
 from studio.captions.change import remove_captions, set_captions
 from studio.captions.wish import wish_of
 from studio.models import Render
+from studio.pipeline.request.spoken import heard_in
 from studio.representation import captions_of, captions_row
 
 
@@ -46,7 +47,8 @@ class RenderCaptions(RenderView):
         row, asked = self._row(render), self.body(CaptionsInput)
         self.demand_unchanged(_serialized(row) if captions_row(row) else None)
         # A file is read in another process, which is no work for a transaction.
-        wish = wish_of(asked, row.voice, length_ms=row.measured_ms or row.voice.duration_ms or 0)
+        voice = heard_in(row)
+        wish = wish_of(asked, voice, length_ms=row.measured_ms or voice.duration_ms or 0)
 
         def operation() -> Response:
             set_captions(row, wish)

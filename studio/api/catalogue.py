@@ -31,6 +31,7 @@ from studio.pipeline.long.sound import prepare
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.options import OUTPUT_FORMATS
 from studio.pipeline.request.quote import Quote, QuoteLine, quote_render
+from studio.pipeline.request.spoken import Spoken
 from studio.providers import registry
 from studio.uploads.add import check_pair
 
@@ -105,7 +106,7 @@ class Quotes(ApiView):
         if model not in registry.MODELS:
             found = f"There is no model {model!r}."
             raise RequestRefused("model", "unknown_model", found, f"Choose one of {', '.join(registry.MODELS)}.")
-        portrait, voice = self._media(asked)
+        portrait, voice, spoken = self._media(asked)
         named = {"voice": voice, "portrait": portrait} if voice else {"voice_ms": int(asked["seconds"]) * 1000}
         quote = (quote_video if voice else quote_seconds)(
             model=model,
@@ -114,34 +115,35 @@ class Quotes(ApiView):
             options={"content_check": asked.get("content_check", "none")},
             test=self.token.test,
         )
-        return self._signed(quote, asked, takes) | {"warnings": self._warnings(asked)}
+        return self._signed(quote, asked, takes, spoken) | {"warnings": self._warnings(asked)}
 
     def _warnings(self, asked: dict[str, Any]) -> list[dict[str, str]]:
         """What speaks against the portrait that is named."""
         known = resolve.known_uploads(self.workspace, [asked.get("portrait", "")])
         return [warning for portrait in known.values() for warning in portrait.warnings]
 
-    def _media(self, asked: dict[str, Any]) -> tuple[Upload | None, Upload | None]:
-        """The portrait and the voice that are named; no voice where a number of seconds is."""
+    def _media(self, asked: dict[str, Any]) -> tuple[Upload | None, Upload | None, Spoken | None]:
+        """The portrait and the voice that are named, or a script; no voice where a number of seconds is."""
         if ("voice" in asked) == ("seconds" in asked):
             found = "A quote is of a voice or of a number of seconds, and needs exactly one of them."
             raise RequestRefused("voice", "nothing_to_quote", found, "Send one of the two.")
         if "seconds" in asked:
-            return None, None
+            return None, None, None
         known = resolve.known_uploads(self.workspace, [asked["voice"], asked.get("portrait", "")])
-        voice = resolve.of_kind(known, UploadKind.VOICE, asked["voice"])
+        voice, spoken = resolve.known_voice(self.token, known, asked["voice"])
         if "portrait" not in asked:
-            return None, voice
+            return None, voice, spoken
         portrait = resolve.of_kind(known, UploadKind.PORTRAIT, asked["portrait"])
         check_pair(portrait, voice)
-        return portrait, voice
+        return portrait, voice, spoken
 
-    def _signed(self, quote: Quote, asked: dict[str, Any], takes: int) -> dict[str, Any]:
+    def _signed(self, quote: Quote, asked: dict[str, Any], takes: int, spoken: Spoken | None) -> dict[str, Any]:
         agreed = agreed_of(
             quote,
             **resolve.routing_of(self.workspace, asked),
             takes=takes,
             test=self.token.test,
+            speech_micros=spoken.ceiling_micros if spoken else 0,
         )
         quote_id, ends = sign_quote(self.workspace, agreed)
         return {
@@ -152,6 +154,7 @@ class Quotes(ApiView):
             "chosen": quote.chosen.offer if quote.chosen else None,
             "why": quote.why,
             "ceiling": agreed.ceiling_micros,
+            "speech_ceiling": spoken.ceiling_micros if spoken else 0,
             "offers": [_brief(quote.model, line) for line in quote.lines],
             "webhook_url": asked.get("webhook_url", ""),
             "parts": [_part(part, quote.rate) for part in quote.parts] if isinstance(quote, Plan) else None,

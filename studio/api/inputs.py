@@ -6,9 +6,11 @@ import re
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from avatarsite.api.fields import (
+    NO_NUL,
     Body,
     Query,
     QueryBoolean,
@@ -39,11 +41,14 @@ from studio.pipeline.request.options import (
     TAKES,
 )
 from studio.pipeline.request.render_request import METADATA_LIMIT, PROMPT_LIMIT, REFERENCE_LIMIT, TITLE_LIMIT
+from studio.speech.pronunciations import MAX_SAID, MAX_WORD
+from studio.speech.script import MAX_CHARACTERS, MAX_PACE, MIN_PACE
 from studio.videos.tags import MAX_TAGS
 
 MAX_VOICE_SECONDS = 24 * 3600
 ID_LENGTH = 40
 NOTE, MAX_NOTES = re.compile(r"metadata\[.+\]", re.DOTALL), 10
+OR_SCRIPT = "Or a script, which is spoken first; then the price is exact, and never above what was held."
 MEDIA = "Id of an upload, an https address of a public file, or the file itself as a data URI."
 
 
@@ -51,6 +56,63 @@ class TagsInput(serializers.ListField):
     def __init__(self, **kwargs: Any) -> None:
         tag = StrictString(min_length=1, max_length=WORD_LENGTH)
         super().__init__(child=tag, required=False, max_length=MAX_TAGS, **kwargs)
+
+
+class StrictNumber(serializers.FloatField):
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        return float(super().to_internal_value(data))
+
+
+class ScriptInput(Body):
+    script = StrictString(
+        min_length=1,
+        max_length=MAX_CHARACTERS,
+        help_text="What is to be said. [pause 0.5s] is a pause of half a second.",
+    )
+    voice = StrictString(required=False, max_length=120, help_text="See GET /voices. Left out: the first of them.")
+    pace = StrictNumber(
+        required=False, min_value=MIN_PACE, max_value=MAX_PACE, help_text="1, which is usual, is the voice’s own."
+    )
+
+
+class SpeechInput(ScriptInput):
+    dry_run = StrictBoolean(required=False, help_text="Say what it would take and cost, and do nothing.")
+    max_amount_micros = StrictInteger(
+        required=False, min_value=0, max_value=MAX_MICROS, help_text="The most that you allow for speaking it."
+    )
+
+
+class PronunciationInput(Body):
+    word = StrictString(min_length=1, max_length=MAX_WORD, help_text="A word or a phrase, whatever its capitals.")
+    said = StrictString(min_length=1, max_length=MAX_SAID, help_text="As it is to be said, in the voice’s spelling.")
+
+
+TEXT = {"type": "string", "minLength": 1, "pattern": NO_NUL}
+SCRIPT: dict[str, Any] = {
+    "type": "object",
+    "required": ["script"],
+    "additionalProperties": False,
+    "properties": {
+        "script": TEXT | {"maxLength": MAX_CHARACTERS, "description": "What is to be said."},
+        "voice": {"type": "string", "maxLength": 120, "pattern": NO_NUL, "description": "See GET /voices."},
+        "pace": {"type": "number", "minimum": MIN_PACE, "maximum": MAX_PACE},
+    },
+}
+
+
+@extend_schema_field({"oneOf": [TEXT, SCRIPT]})
+class VoiceField(serializers.Field[Any, Any, Any, Any]):
+    """A voice as a text, or the script that one is to be made of."""
+
+    def __init__(self, *, max_length: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._text = StrictString(min_length=1, max_length=max_length)
+        self._script = ScriptInput()
+
+    def to_internal_value(self, data: Any) -> Any:
+        return (self._script if isinstance(data, dict) else self._text).run_validation(data)
 
 
 class OptionsInput(Body):
@@ -127,7 +189,7 @@ NOTIFY = "Mail whoever made the token once all of it has ended. Left out: no mai
 
 class RenderInput(VideoInput):
     portrait = StrictString(min_length=1, help_text=MEDIA)
-    voice = StrictString(min_length=1, help_text=MEDIA)
+    voice = VoiceField(help_text=f"{MEDIA} {OR_SCRIPT}")
     project = StrictString(required=False, max_length=ID_LENGTH, help_text="Left out: the first open project.")
     takes = StrictInteger(
         required=False, min_value=TAKES[0], max_value=TAKES[1], help_text="As many renders, or none of them."
@@ -144,7 +206,7 @@ class QuoteInput(Body):
     """Either a voice or its seconds."""
 
     portrait = StrictString(required=False, max_length=ID_LENGTH, help_text="Id of an upload; checked with the voice.")
-    voice = StrictString(required=False, max_length=ID_LENGTH, help_text="Id of an upload.")
+    voice = VoiceField(required=False, help_text=f"Id of an upload. {OR_SCRIPT}")
     seconds = StrictInteger(required=False, min_value=1, max_value=MAX_VOICE_SECONDS)
     model = StrictString(required=False, max_length=60)
     routing = StrictString(required=False, max_length=120)
@@ -167,7 +229,7 @@ class ChangeInput(Body):
 
 class ItemInput(VideoInput):
     portrait = StrictString(min_length=1, max_length=ID_LENGTH, help_text="Id of an upload.")
-    voice = StrictString(min_length=1, max_length=ID_LENGTH, help_text="Id of an upload.")
+    voice = VoiceField(help_text=f"Id of an upload. {OR_SCRIPT}")
 
 
 class BatchInput(Body):

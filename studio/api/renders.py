@@ -135,8 +135,9 @@ class Renders(RenderView):
         self.query(NoQuery)
         asked = self.told(self.body(RenderInput))
         # Files may have to be fetched, which is no work for a transaction.
-        portrait, voice = resolve.media(self.workspace, asked, user=self.user)
-        prepare(voice, asked.get("model", "draft"))
+        portrait, voice, spoken = resolve.media(self.token, asked, user=self.user)
+        if not spoken or spoken.ready:
+            prepare(voice, asked.get("model", "draft"))
         captions = resolve.captions(asked, voice)
 
         def operation() -> Response:
@@ -147,6 +148,7 @@ class Renders(RenderView):
                 portrait=portrait,
                 voice=voice,
                 captions=captions,
+                spoken=spoken,
             )
             if "quote" in asked:
                 request = as_quoted(request, asked)

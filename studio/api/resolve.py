@@ -11,8 +11,10 @@ from studio.errors import RequestRefused
 from studio.media.captions.errors import CaptionsRefused
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.spoken import Spoken, spoken_of
 from studio.pipeline.request.usual import usual_of
 from studio.projects import open_projects, project_for_new_video
+from studio.speech.plan import SpeechWish
 from studio.uploads.fetch import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
 
 PREFIX = "upl_"
@@ -38,6 +40,7 @@ def from_body(  # noqa: PLR0913 -- a body, and what it names
     portrait: Upload,
     voice: Upload,
     captions: Wish | None = None,
+    spoken: Spoken | None = None,
 ) -> RenderRequest:
     """A body as the request that the pipeline takes."""
     options = dict(asked.get("options", {}))
@@ -48,6 +51,7 @@ def from_body(  # noqa: PLR0913 -- a body, and what it names
         project=project,
         portrait=portrait,
         voice=voice,
+        spoken=spoken,
         options=options,
         token=token,
         captions=captions,
@@ -72,11 +76,21 @@ def routing_of(workspace: Workspace, asked: Mapping[str, Any]) -> dict[str, Any]
     return {"routing": asked.get("routing", usual.routing), "fallback": asked.get("fallback", usual.fallback)}
 
 
-def media(workspace: Workspace, asked: Mapping[str, str], *, user: User | None) -> tuple[Upload, Upload]:
+def speech_wish_of(token: ApiToken, asked: Mapping[str, Any]) -> SpeechWish:
+    """A script as a body has it."""
+    named = {name: asked[name] for name in ("voice", "pace") if name in asked}
+    return SpeechWish(token.workspace, asked["script"], user=token.made_by, token=token, **named)
+
+
+def media(token: ApiToken, asked: Mapping[str, Any], *, user: User | None) -> tuple[Upload, Upload, Spoken | None]:
     """The portrait and the voice that a body means. May go out to the network, so never inside a transaction.
 
-    Raises RequestRefused or UploadRefused.
+    For a script the voice is what it came to, or a stand-in. Raises RequestRefused or UploadRefused.
     """
+    workspace = token.workspace
+    if isinstance(asked["voice"], dict):
+        spoken, stand_in = spoken_of(speech_wish_of(token, asked["voice"]))
+        return _portrait(workspace, asked["portrait"], user), stand_in, spoken
     texts = [asked[kind.value] for kind in UploadKind]
     portrait, voice = (trimmed(text) if trimmed(text).startswith(PREFIX) else "" for text in texts)
     known = known_uploads(workspace, filter(None, (portrait, voice)))
@@ -84,7 +98,14 @@ def media(workspace: Workspace, asked: Mapping[str, str], *, user: User | None) 
         of_kind(known, kind, pk) if pk else _brought(workspace, kind, text, user)
         for kind, text, pk in zip(UploadKind, texts, (portrait, voice), strict=True)
     )
-    return portrait_upload, voice_upload
+    return portrait_upload, voice_upload, None
+
+
+def _portrait(workspace: Workspace, text: str, user: User | None) -> Upload:
+    pk = trimmed(text) if trimmed(text).startswith(PREFIX) else ""
+    if not pk:
+        return _brought(workspace, UploadKind.PORTRAIT, text, user)
+    return of_kind(known_uploads(workspace, [pk]), UploadKind.PORTRAIT, pk)
 
 
 def _brought(workspace: Workspace, kind: UploadKind, text: str, user: User | None) -> Upload:
@@ -97,8 +118,10 @@ def _brought(workspace: Workspace, kind: UploadKind, text: str, user: User | Non
     raise RequestRefused(kind.value, "not_media", found, "Send one of the three.")
 
 
-def known_uploads(workspace: Workspace, ids: Iterable[str]) -> dict[str, Upload]:
-    return {row.pk: row for row in Upload.objects.for_workspace(workspace).filter(pk__in=set(ids))}
+def known_uploads(workspace: Workspace, named: Iterable[object]) -> dict[str, Upload]:
+    """By id; what is none, such as a script, is passed over."""
+    ids = {name for name in named if isinstance(name, str)}
+    return {row.pk: row for row in Upload.objects.for_workspace(workspace).filter(pk__in=ids)}
 
 
 def of_kind(known: Mapping[str, Upload], kind: UploadKind, pk: str) -> Upload:
@@ -108,6 +131,14 @@ def of_kind(known: Mapping[str, Upload], kind: UploadKind, pk: str) -> Upload:
         found = f"There is no {kind} with the id {pk!r} in this workspace."
         raise RequestRefused(kind.value, "no_such_upload", found, "Upload it first.")
     return upload
+
+
+def known_voice(token: ApiToken, known: Mapping[str, Upload], asked: Any) -> tuple[Upload, Spoken | None]:
+    """Of an id among those that are known, or of a script. Raises RequestRefused."""
+    if not isinstance(asked, dict):
+        return of_kind(known, UploadKind.VOICE, asked), None
+    spoken, voice = spoken_of(speech_wish_of(token, asked))
+    return voice, spoken
 
 
 def project(workspace: Workspace, pk: str | None) -> Project:

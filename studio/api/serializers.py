@@ -62,12 +62,19 @@ class UploadSerializer(Serializer):
     changes = serializers.SerializerMethodField(help_text="What was changed on the way in, as sentences.")
     warnings = WarningSerializer(many=True, help_text="What speaks against a portrait, seen once at its upload.")
     crop_of = serializers.SerializerMethodField(help_text="Of a crop: the upload that it was cut from.")
+    script = serializers.CharField(allow_blank=True, help_text="What a voice says, where that is known.")
+    sentences = serializers.SerializerMethodField(help_text="When: [start in ms, end in ms, sentence], in order.")
     url = serializers.SerializerMethodField(help_text="A stable link to the file; it needs a token.")
     created_at = serializers.DateTimeField()
 
     @extend_schema_field({"type": ["array", "null"], "items": {"type": "integer"}})
     def get_face(self, upload: Upload) -> list[int] | None:
         found: list[int] | None = upload.details.get("face")
+        return found
+
+    @extend_schema_field({"type": "array", "items": {"type": "array"}})
+    def get_sentences(self, upload: Upload) -> list[list[int | str]]:
+        found: list[list[int | str]] = upload.sentences
         return found
 
     def get_changes(self, upload: Upload) -> list[str]:
@@ -178,7 +185,10 @@ class RenderSerializer(Serializer):
     project = serializers.CharField(source="project_id")
     group = serializers.CharField(source="group_id", allow_null=True, help_text="Shared by takes, or by a batch.")
     portrait = serializers.CharField(source="portrait_id")
-    voice = serializers.CharField(source="voice_id")
+    voice = serializers.CharField(source="voice_id", allow_null=True, help_text="Null until its script is spoken.")
+    speech = serializers.CharField(
+        source="speech_id", allow_null=True, help_text="Of a script: see `/voices/{id}`. Otherwise null."
+    )
     model = serializers.CharField()
     offer = serializers.CharField(help_text="Where it is made, and whose price counts.")
     routing = serializers.CharField()
@@ -294,6 +304,7 @@ class ProjectSerializer(Serializer):
 class CountsSerializer(Serializer):
     """How many renders are in each state."""
 
+    speaking = serializers.IntegerField()
     queued = serializers.IntegerField()
     submitting = serializers.IntegerField()
     rendering = serializers.IntegerField()
@@ -386,7 +397,10 @@ class QuoteSerializer(Serializer):
     takes = serializers.IntegerField()
     chosen = serializers.CharField(allow_null=True, help_text="The offer that would make it now.")
     why = serializers.CharField()
-    ceiling = Money(help_text="The most that all takes are charged together, whichever offer makes them.")
+    ceiling = Money(
+        help_text="The most that all takes are charged together, whichever offer makes them, and speaking the script."
+    )
+    speech_ceiling = Money(help_text="What of it is for speaking the script.")
     offers = OfferSerializer(many=True)
     warnings = WarningSerializer(many=True, help_text="What speaks against the portrait, where one was named.")
     webhook_url = serializers.CharField(help_text=WEBHOOK_ECHO)

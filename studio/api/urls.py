@@ -16,6 +16,7 @@ from studio.api import (
     shares,
     storage,
     uploads,
+    voices,
 )
 
 __all__ = ["problems", "urlpatterns"]  # importing the problems declares them
@@ -47,6 +48,11 @@ urlpatterns = [
     path("shares/<slug:share>", shares.OneShare.as_view(), name="api_share"),
     path("approvals", approvals.Approvals.as_view(), name="api_approvals"),
     path("approvals/<slug:approval>", approvals.OneApproval.as_view(), name="api_approval"),
+    path("voices", voices.Voices.as_view(), name="api_voices"),
+    path("voices/<str:speaker>/sample", voices.VoiceSample.as_view(), name="api_voice_sample"),
+    path("voices/<slug:speech>", voices.OneVoice.as_view(), name="api_voice"),
+    path("pronunciations", voices.Pronunciations.as_view(), name="api_pronunciations"),
+    path("pronunciations/<int:pronunciation>", voices.OnePronunciation.as_view(), name="api_pronunciation"),
     path("batches", batches.Batches.as_view(), name="api_batches"),
     path("batches/quotes", batches.BatchQuotes.as_view(), name="api_batch_quotes"),
     path("batches/<slug:batch>", batches.OneBatch.as_view(), name="api_batch"),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from avatarsite.web.places import Place
-from studio.models import Approval, ApprovalState, Render
+from studio.models import Approval, ApprovalState, Render, Speech, SpeechState
 from studio.models.renders import ENDED
 
 INITIAL_PAUSE, MAX_PAUSE = 0.2, 2.0
@@ -40,6 +40,17 @@ def _wait(workspace_id: str, seconds: float, is_over: Callable[[], bool]) -> Non
             pause = min(pause * 1.3, MAX_PAUSE)
             if is_over():
                 break
+
+
+def until_spoken(speech: Speech, *, seconds: float) -> Speech:
+    """As ``until_ended``, of a speech."""
+    until, pause, rows = time.monotonic() + seconds, INITIAL_PAUSE, Speech.objects.filter(pk=speech.pk)
+    with Place(speech.workspace_id) as place:
+        while (left := until - time.monotonic()) > 0 and place.pause(min(pause, left)):
+            pause = min(pause * 1.3, MAX_PAUSE)
+            if not rows.filter(state=SpeechState.SPEAKING).exists():
+                break
+    return rows.select_related("upload").first() or speech
 
 
 def _has_ended(render: Render) -> bool:

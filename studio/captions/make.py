@@ -106,7 +106,7 @@ def _write_files(captions: Captions, length_ms: int) -> None:
 
 
 def _cues(captions: Captions, length_ms: int) -> list[Cue]:
-    voice = captions.render.voice
+    voice = captions.render.sound
     if captions.source == CaptionSource.SCRIPT and voice.sentences:
         return cues_of(voice.sentences, length_ms)
     if captions.source in (CaptionSource.SCRIPT, CaptionSource.TEXT):

@@ -24,6 +24,7 @@ def group_id() -> str:
 
 
 class RenderState(models.TextChoices):
+    SPEAKING = "speaking", "Speaking"
     QUEUED = "queued", "Queued"
     SUBMITTING = "submitting", "Sending"
     RENDERING = "rendering", "Rendering"
@@ -36,6 +37,7 @@ class RenderState(models.TextChoices):
 
 ENDED = (RenderState.READY, RenderState.FAILED, RenderState.CANCELLED)
 ALIVE = (
+    RenderState.SPEAKING,
     RenderState.QUEUED,
     RenderState.SUBMITTING,
     RenderState.RENDERING,
@@ -109,7 +111,9 @@ class Render(DueRow):
     parts_total = models.PositiveSmallIntegerField("number of parts", null=True, blank=True)
 
     portrait = models.ForeignKey(Upload, models.PROTECT, related_name="+")
-    voice = models.ForeignKey(Upload, models.PROTECT, related_name="+")
+    # Null until its script has been spoken.
+    voice = models.ForeignKey(Upload, models.PROTECT, null=True, blank=True, related_name="+")
+    speech = models.ForeignKey("studio.Speech", models.SET_NULL, null=True, blank=True, related_name="renders")
     model = models.CharField(max_length=60)
     offer = models.CharField(max_length=120)
     prompt = models.TextField(blank=True, max_length=2500)
@@ -196,6 +200,12 @@ class Render(DueRow):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def sound(self) -> Upload:
+        """Its voice, once it has one: everything behind the queue works with it."""
+        assert self.voice is not None  # noqa: S101 -- studio/pipeline/spoken.py lets it into the queue with one
+        return self.voice
 
     @property
     def ended(self) -> bool:

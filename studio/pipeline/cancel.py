@@ -26,6 +26,7 @@ from studio.providers.types import CancelAnswer, ProviderError
 
 logger = logging.getLogger(__name__)
 
+UNSENT = (RenderState.SPEAKING, RenderState.QUEUED)
 LOOKS = 3
 ANSWERED = "the provider's answer to the cancel: "
 TOO_LATE = [f"{ANSWERED}{answer}" for answer in (CancelAnswer.TOO_LATE, CancelAnswer.IMPOSSIBLE)]
@@ -55,7 +56,7 @@ def cancel_terms(render: Render) -> CancelTerms:
         return CancelTerms(possible=False, sentence="It is being stopped.")
     if render.is_whole:
         return _terms_of_whole(render)
-    if render.state == RenderState.QUEUED:
+    if render.state in UNSENT:
         return CancelTerms(possible=True, sentence=f"Nothing has been sent yet. All {held} that is held comes back.")
     if render.state == RenderState.INGESTING:
         return CancelTerms(possible=False, sentence="The provider has finished it; it will be here in a moment.")
@@ -100,7 +101,7 @@ def request_cancel(render: Render, *, user: User | None) -> bool:
     for _ in range(LOOKS):
         if not cancel_terms(render).possible:
             return False
-        if render.state == RenderState.QUEUED and finish_cancelled(render, reason=f"cancelled by {who}"):
+        if render.state in UNSENT and finish_cancelled(render, reason=f"cancelled by {who}"):
             return True
         if _pass_on(render, who):
             return True

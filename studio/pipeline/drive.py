@@ -17,6 +17,7 @@ from studio.pipeline.ingest.receive import ingest_render
 from studio.pipeline.long.tally import parts_of
 from studio.pipeline.long.work import move_whole
 from studio.pipeline.overdue import end_overdue
+from studio.pipeline.spoken import speak_and_move_on
 from studio.pipeline.submit import submit_render
 from studio.pipeline.watch.loop import check_now
 from studio.providers import registry
@@ -66,6 +67,8 @@ def _end_overdue(render: Render) -> bool:
 
 
 def _step(render: Render) -> bool:
+    if render.state == RenderState.SPEAKING:
+        return speak_and_move_on(str(render.speech_id))
     if render.next_try_at is None or render.next_try_at > timezone.now():
         return False
     if render.state in (RenderState.QUEUED, RenderState.SUBMITTING):

@@ -19,6 +19,7 @@ WAITING, NOW, DONE, FAILED = "waiting", "now", "done", "failed"
 
 # What a customer reads, in the order in which it happens.
 LABELS: dict[str, str] = {
+    RenderState.SPEAKING: "Speaking the script",
     RenderState.QUEUED: "Waiting for its turn",
     RenderState.SUBMITTING: "Sending to the provider",
     RenderState.RENDERING: "Rendering",
@@ -83,7 +84,7 @@ def stages(render: Render) -> list[Stage]:
     """The stages of ``render``, with the times of the last pass through each."""
     entered = _entered(render)
     job = render.jobs.order_by("attempt").last()
-    order = list(labels_of(render))
+    order = [name for name in labels_of(render) if name != RenderState.SPEAKING or name in entered]
     reached = [name for name in order if name in entered]
     last = reached[-1] if reached else order[0]
     return [_stage(render, name, entered, last, job) for name in order]

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 S = RenderState
 TRANSITIONS: dict[str, frozenset[str]] = {
+    S.SPEAKING: frozenset({S.QUEUED, S.FAILED, S.CANCELLED}),
     S.QUEUED: frozenset({S.SUBMITTING, S.FAILED, S.CANCELLED}),
     # Back to the queue: no provider has accepted, and another offer or moment may.
     S.SUBMITTING: frozenset({S.QUEUED, S.RENDERING, S.FAILED, S.CANCELLED}),
@@ -45,6 +46,7 @@ WHOLE_TRANSITIONS: dict[str, frozenset[str]] = {
 # How long each state may take before the sweep ends it and gives the money back. Long, because a provider that is
 # slow still delivers, and an unknown submit that is given up at once may yet be made, and cost us.
 DEADLINES: dict[str, timedelta] = {
+    S.SPEAKING: timedelta(hours=3),
     S.QUEUED: timedelta(hours=24),
     # fal starts a job within 45 minutes or never, so one that was taken has ended by then and is on its list.
     S.SUBMITTING: timedelta(minutes=75),

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from avatarsite.errors import DomainError
+from avatarsite.queue import jobs
 from avatarsite.temporary_files import temporary_folder
 from billing.holds import holds
 from billing.usage.generations import record_generations
@@ -145,6 +146,7 @@ def _end(speech: Speech, state: SpeechState, **fields: object) -> bool:
         state=state, finished_at=now, next_try_at=None, deadline_at=None, **fields
     )
     if ended:
+        jobs.enqueue("studio.spoken", speech_id=speech.pk)
         speech.refresh_from_db()
     return bool(ended)
 

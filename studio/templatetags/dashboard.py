@@ -45,6 +45,7 @@ BELONGS_TO = {page: entry for entry, pages in PAGES.items() for page in pages}
 
 # state: (icon, tone, does the icon spin)
 BADGES: dict[str, tuple[str, str, bool]] = {
+    RenderState.SPEAKING: ("turn", "busy", True),
     RenderState.QUEUED: ("clock", "busy", False),
     RenderState.SUBMITTING: ("turn", "busy", True),
     RenderState.RENDERING: ("turn", "busy", True),

@@ -216,7 +216,7 @@ def _option_facts(one: Render, *, elsewhere: bool) -> dict[str, Any]:
     """What became of the options that the file alone does not show."""
     endpoint = one.options.get("upload_endpoint")
     events = [event.detail["conversion"] for event in one.events.all() if "conversion" in event.detail]
-    sent = [kept for upload in (one.portrait, one.voice) if elsewhere and (kept := kept_copy(upload))]
+    sent = [kept for upload in (one.portrait, one.voice) if elsewhere and upload and (kept := kept_copy(upload))]
     return {
         "takes": list(one.group.renders.filter(purge_at=None).order_by("pk"))
         if one.group and not one.group.is_batch

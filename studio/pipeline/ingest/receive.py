@@ -172,6 +172,6 @@ def _download(render: Render, job: ProviderJob, incoming: IncomingFile) -> None:
 def _check(facts: VideoFacts, render: Render) -> None:
     if not facts.has_audio:
         raise CopyFailed("The file has no sound.")
-    voice_ms = render.voice.duration_ms or 0
+    voice_ms = render.sound.duration_ms or 0
     if facts.duration_ms < voice_ms * 0.8 - 500:
         raise CopyFailed(f"The file is {facts.duration_ms} ms long for a voice of {voice_ms} ms.")

@@ -32,7 +32,7 @@ def cut_parts(work: Whole) -> bool:
     """Give each part its sound, and let it go. False if somebody else was first."""
     whole = work.render
     parts = list(whole.parts.filter(kept=False, render__state=RenderState.QUEUED).select_related("render"))
-    with on_disk(whole.voice) as voice, temporary_folder("cut-") as folder:
+    with on_disk(whole.sound) as voice, temporary_folder("cut-") as folder:
         stretches = [(part.begin, part.end) for part in parts]
         files = judge.cut(voice, stretches, folder, owner=whole.workspace_id) if parts else []
         sounds = {}
@@ -54,16 +54,16 @@ def _stored(whole: Render, part: Part, file: Path, rate: int) -> Upload:
         id=upload_id(),
         workspace=whole.workspace,
         kind=UploadKind.VOICE,
-        name=f"{whole.voice.name}, part {part.number}"[:200],
+        name=f"{whole.sound.name}, part {part.number}"[:200],
         sha256=digest,
         file=stored,
         content_type="audio/wav",
         bytes=file.stat().st_size,
         duration_ms=-(-(part.end - part.begin) * 1000 // rate),
         details={
-            name: whole.voice.details[name] for name in ("channels", "sample_rate") if name in whole.voice.details
+            name: whole.sound.details[name] for name in ("channels", "sample_rate") if name in whole.sound.details
         },
-        cut_from=whole.voice,
+        cut_from=whole.sound,
         created_by=whole.requested_by,
     )
 
@@ -91,7 +91,7 @@ def drop_cuts() -> int:
 
 
 def _drop(part: Render) -> None:
-    sound = part.voice
+    sound = part.sound
     with transaction.atomic():
         Render.objects.filter(pk=part.pk).update(voice=sound.cut_from)
         if Render.objects.filter(voice=sound).exists():

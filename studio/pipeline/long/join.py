@@ -47,7 +47,7 @@ def _joined(work: Whole, folder: Path) -> tuple[dict[str, Any], list[dict[str, A
     whole, renew = work.render, _renewing(work)
     parts = list(whole.parts.select_related("render"))
     files = [_fetched(part.render.video, folder / f"part{part.number}.mp4", renew) for part in parts]
-    voice = _fetched(whole.voice.file, folder / f"voice{Path(whole.voice.file.name or '').suffix}", renew)
+    voice = _fetched(whole.sound.file, folder / f"voice{Path(whole.sound.file.name or '').suffix}", renew)
     path = folder / "joined.mp4"
     stretches = [(part.begin, part.end) for part in parts]
     seams = judge.join(files, stretches, voice, path, owner=whole.workspace_id, progress=renew)

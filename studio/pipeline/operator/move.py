@@ -30,7 +30,7 @@ def other_offers(render: Render) -> list[QuoteLine]:
     """Offers of its model that may make it now, within its ceiling and with its options, the cheapest first."""
     if render.test or why_not_move(render):
         return []
-    quote = quote_render(model=render.model, voice_ms=render.voice.duration_ms or 0, options=render.options)
+    quote = quote_render(model=render.model, voice_ms=render.sound.duration_ms or 0, options=render.options)
     fitting = [line for line in quote.chain if line.offer != render.offer]
     return [line for line in fitting if line.ceiling_micros <= render.ceiling_micros]
 
@@ -45,6 +45,8 @@ def why_not_move(render: Render) -> str:
         return "Its sound has not been cut yet."
     if render.cancel_requested_at:
         return "Its customer has asked to stop it."
+    if render.state == RenderState.SPEAKING:
+        return "Its script is being spoken."
     if render.state == RenderState.SUBMITTING:
         return UNKNOWN
     if render.state == RenderState.INGESTING:

@@ -21,7 +21,7 @@ from studio.pipeline.long.write import write_whole
 from studio.pipeline.request import limits
 from studio.pipeline.request.consent import demand_consent
 from studio.pipeline.request.quote import Quote
-from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, check_warnings, validate
+from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, check_warnings, speech_micros, validate
 from studio.pipeline.request.take import price_request
 from studio.pipeline.request.titles import title_for
 from studio.pipeline.request.write import write_render
@@ -90,7 +90,7 @@ def price_batch(requests: Sequence[RenderRequest]) -> list[Priced]:
 
 def total_micros(priced: Sequence[Priced]) -> int:
     """The ceiling of a whole batch."""
-    return sum(one.quote.ceiling_micros for one in priced)
+    return sum(one.quote.ceiling_micros for one in priced) + speech_micros([one.request for one in priced])
 
 
 def request_batch(

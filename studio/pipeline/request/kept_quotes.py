@@ -19,7 +19,7 @@ from avatarsite.workspaces.models import Workspace
 from studio.errors import RequestRefused
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote, Terms
-from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.render_request import RenderRequest, speech_micros
 
 LIFE = timedelta(minutes=30)
 PREFIX, BATCH_PREFIX = "quo_", "qub_"
@@ -29,7 +29,10 @@ ASK_AGAIN = "Ask for a new quote."
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What a quote was of. ``ceiling_micros`` is of all takes together; ``test`` says which kind of token asked."""
+    """What a quote was of.
+
+    ``ceiling_micros`` is of all takes together and of speaking their script; ``test`` says which kind of token asked.
+    """
 
     model: str
     routing: str
@@ -41,9 +44,11 @@ class Agreed:
     terms: Terms
 
 
-def agreed_of(quote: Quote, *, routing: str, fallback: bool, takes: int, test: bool = False) -> Agreed:
-    """What a quote of one take comes to for ``takes`` of them."""
-    ceiling = quote.ceiling_micros * takes
+def agreed_of(  # noqa: PLR0913 -- the parts of a request that bear on its price
+    quote: Quote, *, routing: str, fallback: bool, takes: int, test: bool = False, speech_micros: int = 0
+) -> Agreed:
+    """What a quote of one take comes to for ``takes`` of them, and for speaking their script."""
+    ceiling = quote.ceiling_micros * takes + speech_micros
     return Agreed(quote.model, routing, fallback, quote.voice_ms, takes, ceiling, test, quote.terms)
 
 
@@ -113,7 +118,7 @@ def sign_batch_quote(
     """As ``sign_quote``, of many: the different terms once each, and of which each item is."""
     terms = list(dict.fromkeys(quote.terms for quote in quotes))
     which = [terms.index(quote.terms) for quote in quotes]
-    ceiling = sum(quote.ceiling_micros for quote in quotes)
+    ceiling = sum(quote.ceiling_micros for quote in quotes) + speech_micros(requests)
     return _sign(BATCH_PREFIX, workspace, [_digest(requests), ceiling, [astuple(each) for each in terms], which])
 
 
@@ -134,7 +139,7 @@ def _digest(requests: Sequence[RenderRequest]) -> str:
     """Of what bears on the price, item by item."""
     told = [
         (
-            *(request.voice.pk, request.model, request.routing, request.fallback, request.test),
+            *(request.voice_key, request.model, request.routing, request.fallback, request.test),
             request.options.get("content_check", DEFAULTS["content_check"]),
         )
         for request in requests

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from studio.errors import RequestRefused
 from studio.models import Project, Upload, UploadKind
 from studio.pipeline.request.options import OptionRefused, check_offered, checked_options
 from studio.pipeline.request.quote import Terms
+from studio.pipeline.request.spoken import Spoken
 from studio.providers import registry
 from studio.uploads.add import UploadRefused, check_pair
 from studio.videos.tags import tidy
@@ -54,6 +55,8 @@ class RenderRequest:
     terms: Terms | None = None
     notify: bool | None = None
     accept_warnings: bool = True
+    # Of a script: then ``voice`` is what it came to, or until it is spoken a stand-in of the length that is held for.
+    spoken: Spoken | None = None
     webhook_url: str = ""
     tags: Sequence[str] = ()
     captions: Wish | None = None
@@ -64,8 +67,23 @@ class RenderRequest:
         return self.token is None if self.notify is None else self.notify
 
     @property
+    def voice_key(self) -> str:
+        """What makes two voices the same: a script is one before and after it is spoken."""
+        return self.spoken.plan.digest if self.spoken else self.voice.pk
+
+    @property
+    def speech_micros(self) -> int:
+        """What speaking its script will cost, beside the video."""
+        return self.spoken.ceiling_micros if self.spoken else 0
+
+    @property
     def test(self) -> bool:
         return self.token is not None and self.token.test
+
+
+def speech_micros(requests: Iterable[RenderRequest]) -> int:
+    """What speaking the scripts of many costs: each of them once."""
+    return sum({request.voice_key: request.speech_micros for request in requests}.values())
 
 
 def validate(request: RenderRequest) -> dict[str, Any]:

@@ -22,9 +22,11 @@ from studio.pipeline.request.consent import demand_consent
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, check_warnings, validate
+from studio.pipeline.request.spoken import spoken_of
 from studio.pipeline.request.titles import title_for
 from studio.pipeline.request.write import write_render
 from studio.representation import captions_row, tags_of
+from studio.speech.plan import SpeechWish
 
 
 def take(request: RenderRequest, *, user: User | None, idempotency_key: str | None = None) -> list[Render]:
@@ -78,7 +80,7 @@ def request_again(render: Render, *, token: ApiToken | None = None) -> RenderReq
         workspace=render.workspace,
         project=render.project,
         portrait=render.portrait,
-        voice=render.voice,
+        **_voice_of(render, user, token),
         model=render.model,
         routing=render.routing,
         fallback=render.fallback,
@@ -95,6 +97,18 @@ def request_again(render: Render, *, token: ApiToken | None = None) -> RenderReq
     )
 
 
+def _voice_of(render: Render, user: User | None, token: ApiToken | None) -> dict[str, Any]:
+    """Of one whose script was never spoken, the script."""
+    if render.voice:
+        return {"voice": render.voice}
+    if render.speech is None:
+        raise RequestRefused("voice", "voice_gone", "Its script is no longer there.", "Ask for a new video.")
+    speech = render.speech
+    wish = SpeechWish(render.workspace, speech.script, speech.speaker, speech.pace, user, token)
+    spoken, voice = spoken_of(wish)
+    return {"voice": voice, "spoken": spoken}
+
+
 def take_key(key: str, number: int) -> str:
     """The key of a take within a group: the first has the caller's own, the others one that derives from it."""
     return key if number == 1 else f"take{number}:{sha256(key.encode()).hexdigest()}"
@@ -106,10 +120,10 @@ def _known(request: RenderRequest, key: str) -> list[Render] | None:
     if found is None:
         return None
     takes = list(found.group.renders.order_by("pk")) if found.group else [found]
-    named = (found.portrait_id, found.voice_id, found.model, found.routing, found.fallback, found.prompt)
+    named = (found.portrait_id, _voice_key(found), found.model, found.routing, found.fallback, found.prompt)
     same = (*named, DEFAULTS | found.options) == (
         request.portrait.pk,
-        request.voice.pk,
+        request.voice_key,
         request.model,
         request.offer or request.routing,
         request.fallback,
@@ -124,6 +138,10 @@ def _known(request: RenderRequest, key: str) -> list[Render] | None:
             "Send a new key with a new request.",
         )
     return takes
+
+
+def _voice_key(render: Render) -> str | None:
+    return render.speech.digest if render.speech else render.voice_id
 
 
 def price_request(request: RenderRequest, options: Mapping[str, Any]) -> Quote:
@@ -154,7 +172,7 @@ def _affordable(request: RenderRequest, quote: Quote, takes: int) -> Quote:
     if quote.chosen is None:
         raise RequestRefused("model", "no_offer", f"This model can't be had now. {quote.why}", "Choose another model.")
     most = request.max_amount_micros
-    if most is not None and quote.chosen.ceiling_micros * takes > most:
+    if most is not None and quote.chosen.ceiling_micros * takes + request.speech_micros > most:
         raise RequestRefused(
             "max_amount_micros",
             "price_changed",
@@ -163,9 +181,10 @@ def _affordable(request: RenderRequest, quote: Quote, takes: int) -> Quote:
         )
     if most is None:
         return quote
+    left = most - request.speech_micros
     if isinstance(quote, Plan):
-        return quote.within(most)
-    return replace(quote, chain=[line for line in quote.chain if line.ceiling_micros * takes <= most])
+        return quote.within(left)
+    return replace(quote, chain=[line for line in quote.chain if line.ceiling_micros * takes <= left])
 
 
 def _write_all(

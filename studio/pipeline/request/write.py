@@ -19,7 +19,9 @@ from studio.pipeline.events import record_event
 from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.scopes import scopes_of
+from studio.pipeline.request.spoken import Spoken
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
+from studio.speech.speak import speak
 from studio.videos.tags import set_tags
 
 
@@ -35,14 +37,26 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
     """The hold, the render, its first event and its place in the queue, within the caller's transaction."""
     render = render_of(request, options, quote, user)
     render.idempotency_key, render.group, render.take = idempotency_key, group, take
+    if request.spoken:
+        _have_spoken(render, request.spoken)
     save_with_hold(render, quote.ceiling_micros, request.tags)
     if request.captions:
         wish_for(render, request.captions)
     record_event(render)
-    jobs.enqueue("studio.watch")
+    if render.state == RenderState.QUEUED:
+        jobs.enqueue("studio.watch")
     count_request(render)
     logs.is_about(render=render.pk)
     return render
+
+
+def _have_spoken(render: Render, spoken: Spoken) -> None:
+    """Have its script spoken, or find the voice that was; until that is there the render waits for it."""
+    budgets = scopes_of(render.project, render.requested_by, render.token)
+    speech = speak(spoken.wish, plan=spoken.plan, budgets=budgets)
+    render.speech, render.voice = speech, speech.upload
+    if not speech.ended:
+        render.state, render.deadline_at = RenderState.SPEAKING, render.state_since + DEADLINES[RenderState.SPEAKING]
 
 
 def render_of(request: RenderRequest, options: dict[str, Any], quote: Quote, user: User | None) -> Render:
@@ -94,4 +108,4 @@ def save_with_hold(render: Render, amount_micros: int, tags: Sequence[str] = ())
     render.save(force_insert=True)
     if tags:
         set_tags(render, tags)
-    RenderEvent.objects.create(render=render, to_state=RenderState.QUEUED, reason="asked for", at=render.state_since)
+    RenderEvent.objects.create(render=render, to_state=render.state, reason="asked for", at=render.state_since)

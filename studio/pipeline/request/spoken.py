@@ -1,0 +1,58 @@
+"""A script in the place of a voice: planned before money moves, spoken once the request is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from studio.errors import RequestRefused
+from studio.media.voices import voices
+from studio.models import Render, Speech, Upload, UploadKind
+from studio.speech.plan import SpeechPlan, SpeechWish, plan_speech
+from studio.speech.speak import spoken_before
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A script as it was planned, and the speech of it where there is one: kept, or on its way."""
+
+    wish: SpeechWish
+    plan: SpeechPlan
+    speech: Speech | None
+
+    @property
+    def ready(self) -> bool:
+        return self.speech is not None and self.speech.upload is not None
+
+    @property
+    def ceiling_micros(self) -> int:
+        return 0 if self.speech else self.plan.ceiling_micros
+
+
+def heard_in(render: Render) -> Upload:
+    """Its voice, or a stand-in of the words that are being spoken for it."""
+    script = render.speech.script if render.speech else ""
+    return render.voice or Upload(
+        workspace=render.workspace, kind=UploadKind.VOICE, script=script, duration_ms=render.ceiling_ms
+    )
+
+
+def spoken_of(wish: SpeechWish) -> tuple[Spoken, Upload]:
+    """The script and its voice; until it is spoken a stand-in that is in no table. Raises RequestRefused."""
+    plan = plan_speech(wish)
+    spoken = Spoken(wish, plan, spoken_before(wish.workspace, plan))
+    if spoken.speech and spoken.speech.upload:
+        return spoken, spoken.speech.upload
+    if plan.estimate.ms > voices.MAX_AT_ONCE_MS:
+        minutes, most = plan.estimate.ms / 60_000, voices.MAX_AT_ONCE_MS / 60_000
+        found = f"Spoken, the script takes about {minutes:.1f} minutes; one that is not spoken yet may take {most:g}."
+        remedy = "Have it spoken first, by POST /api/v1/voices; then ask for the video with that voice."
+        raise RequestRefused("voice", "script_too_long", found, remedy)
+    stand_in = Upload(
+        workspace=wish.workspace,
+        kind=UploadKind.VOICE,
+        name="voice",
+        script=wish.script,
+        sentences=[[0, 0, one.line.sentence] for part in plan.parts for one in part if one.said],
+        duration_ms=min(max(plan.estimate.most_ms, voices.MIN_MS), voices.MAX_AT_ONCE_MS),
+    )
+    return spoken, stand_in
