@@ -44,6 +44,7 @@ BREACHES = {
         "httpx",
     ),
     "No second HTTP client in the product": ("studio.providers.http.asking", "aiohttp"),
+    "Piper, which is GPL, runs in processes of its own": ("studio.speech.engines.local", "piper"),
 }
 
 FOLDERS = (*APPS, "benchmarks", "docs", "static", "templates", "tests")
@@ -61,7 +62,12 @@ RENAMED = {
     "w/<slug>/bench/": "w/<slug>/header-status/",
 }
 GONE = [
-    # They have "joining" now.
+    # A voice may be a script instead, and is null until that is spoken.
+    "field ItemBodyRequest.voice! *",
+    "field QuoteBodyRequest.voice *",
+    "field RenderBodyRequest.voice! *",
+    'field RenderShape.voice! {"type": "string"}',
+    # They have "joining" and "speaking" now.
     "field EventShape.to_state! *",
     "field RenderShape.state! *",
     "parameter GET /api/v1/renders query state *",
@@ -84,6 +90,29 @@ GONE = [
     "url api/v1/renders/<slug>/outputs/<slug>",
 ]
 ADDED = [
+    # Scripts that are spoken, beside or in the place of a voice.
+    "* GET /api/v1/pronunciations*",
+    "* POST /api/v1/pronunciations*",
+    "* DELETE /api/v1/pronunciations/*",
+    "* GET /api/v1/voices*",
+    "* POST /api/v1/voices*",
+    "field CountsShape.speaking! *",
+    'field ItemBodyRequest.voice! {"oneOf"*',
+    "field Pronunciation*",
+    'field QuoteBodyRequest.voice {"oneOf"*',
+    "field QuoteShape.speech_ceiling! *",
+    'field RenderBodyRequest.voice! {"oneOf"*',
+    "field RenderShape.speech! *",
+    'field RenderShape.voice! *"null"*',
+    "field Speaker*",
+    "field Speech*",
+    "field UploadShape.script! *",
+    "field UploadShape.sentences! *",
+    "schema Pronunciation*",
+    "schema Speaker*",
+    "schema Speech*",
+    "url api/v1/pronunciations*",
+    "url api/v1/voices*",
     # /healthz says that the process lives, whatever is away; whether the site can serve is now /readyz.
     # A video too long for any offer is made in parts, and joined.
     "field CountsShape.joining! *",

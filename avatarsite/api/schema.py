@@ -179,7 +179,7 @@ def _tidied(schema: Any) -> Any:
         return schema
     found = {name: _tidied(part) for name, part in schema.items()}
     texts = found.get("oneOf", [])
-    if texts and texts[0].get("pattern") == NO_NUL and all(text.get("type") == "string" for text in texts):
+    if texts and texts[0].get("pattern") == NO_NUL and not any(part.get("type") == "object" for part in texts):
         found = {name: part for name, part in found.items() if name != "oneOf"} | texts[0]
     if isinstance(found.get("type"), list):
         found["type"] = list(dict.fromkeys(found["type"]))

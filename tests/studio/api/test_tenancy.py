@@ -18,6 +18,9 @@ from avatarsite.outbox.events import fan_out
 from avatarsite.workspaces.models import Scope
 from avatarsite.workspaces.tokens import set_ask_above
 from studio.models import Render, ShareLink, UploadKind
+from studio.speech.plan import SpeechWish
+from studio.speech.pronunciations import pronounce
+from studio.speech.speak import speak
 from studio.uploads.direct import open_slot
 from tests.conftest import Cast
 from tests.studio.api.conftest import Caller, caller
@@ -56,6 +59,11 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "renders/<slug:render>/captions": {"GET": LOOK, "PUT": MAKE, "DELETE": MAKE},
     "renders/<slug:render>/shares": {"GET": LOOK, "POST": MAKE},
     "shares/<slug:share>": {"GET": LOOK, "DELETE": MAKE},
+    "voices": {"GET": LOOK, "POST": MAKE},
+    "voices/<str:speaker>/sample": {"GET": LOOK},
+    "voices/<slug:speech>": {"GET": LOOK},
+    "pronunciations": {"GET": LOOK, "POST": MAKE},
+    "pronunciations/<int:pronunciation>": {"DELETE": MAKE},
     "batches": {"GET": LOOK, "POST": MAKE},
     "batches/quotes": {"POST": MAKE},
     "batches/<slug:batch>": {"GET": LOOK},
@@ -86,9 +94,10 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
 WITHOUT_TOKEN = {"slots/<str:token>"}
 PREFIX = "api/v1/"
 VIEWS = {route.removeprefix(PREFIX): entry for route, entry in patterns() if route.startswith(PREFIX)}
+OF_NOBODY = {"models/<slug:model>", "voices/<str:speaker>/sample"}
 METHODS = ("GET", "POST", "PATCH", "DELETE", "PUT")
 CASES = [(route, method) for route, methods in REACH.items() for method in methods]
-OF_SOMEBODY = [(route, method) for route, method in CASES if "<" in route and "<slug:model>" not in route]
+OF_SOMEBODY = [(route, method) for route, method in CASES if "<" in route and route not in OF_NOBODY]
 
 
 def methods_of(route: str) -> set[str]:
@@ -108,6 +117,9 @@ def things(api: Caller, inputs: dict[str, str], cast: Cast) -> dict[str, str]:
     fan_out(cast.workspace.pk)
     delivery = endpoint.deliveries.get(event__kind="webhook.test")
     found |= {"endpoint": endpoint.pk, "delivery": delivery.pk, "event": delivery.event.id}
+    speech = speak(SpeechWish(cast.workspace, "Hello."))
+    found |= {"speech": speech.pk, "speaker": speech.speaker}
+    found["pronunciation"] = str(pronounce(cast.workspace, "Hello", "Hullo").pk)
     share = ShareLink.objects.create(workspace=cast.workspace, render_id=render["id"])
     asks = caller(cast.workspace, cast.alice, "render")
     set_ask_above(asks.token, 0, user=cast.alice)
