@@ -23,7 +23,7 @@ LASTING = frozenset({Fault.INPUT, Fault.MODERATION, "stopped"})
 def ask_again(part: Part) -> bool:
     """True if it is being made again: by the offers that were quoted, those that have not lost it first."""
     lost = part.render
-    if part.attempts >= MAX_ATTEMPTS or lost.failure_code in LASTING or lost.voice.cut_from_id is None:
+    if part.attempts >= MAX_ATTEMPTS or lost.failure_code in LASTING or lost.sound.cut_from_id is None:
         return False
     try:
         with transaction.atomic():
