@@ -85,7 +85,7 @@ class SpeechPlanSerializer(Serializer):
 
 
 class PronunciationSerializer(Serializer):
-    id = serializers.IntegerField()
+    id = serializers.CharField()
     word = serializers.CharField()
     said = serializers.CharField()
     created_at = serializers.DateTimeField()

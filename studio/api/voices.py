@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -112,7 +112,7 @@ class VoiceSample(ApiView):
             raise Http404
         with Place(self.workspace.pk):
             path = sample_of(speaker_of(speaker))
-        return FileResponse(path.open("rb"), content_type=content_type_of(path))
+        return HttpResponse(path.read_bytes(), content_type=content_type_of(path))
 
 
 class Pronunciations(ApiView):
@@ -152,7 +152,7 @@ class OnePronunciation(ApiView):
         summary="Say a word as it is written again",
         responses={204: None},
     )
-    def delete(self, _request: Any, pronunciation: int) -> HttpResponseBase:
+    def delete(self, _request: Any, pronunciation: str) -> HttpResponseBase:
         self.query(NoQuery)
         row = get_object_or_404(Pronunciation.objects.for_workspace(self.workspace), pk=pronunciation)
 

@@ -18,6 +18,10 @@ def speech_id() -> str:
     return new_id("spk")
 
 
+def pronunciation_id() -> str:
+    return new_id("prn")
+
+
 def part_reference() -> str:
     return str(uuid.uuid4())
 
@@ -121,6 +125,7 @@ class SpeechPart(models.Model):
 class Pronunciation(models.Model):
     """How a workspace wants a word or a phrase to be said, in every script."""
 
+    id = models.CharField(primary_key=True, max_length=LENGTH, default=pronunciation_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="pronunciations")
     word = models.CharField("word or phrase", max_length=80)
     said = models.CharField("as it is said", max_length=200)

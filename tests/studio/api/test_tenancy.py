@@ -63,7 +63,7 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "voices/<str:speaker>/sample": {"GET": LOOK},
     "voices/<slug:speech>": {"GET": LOOK},
     "pronunciations": {"GET": LOOK, "POST": MAKE},
-    "pronunciations/<int:pronunciation>": {"DELETE": MAKE},
+    "pronunciations/<slug:pronunciation>": {"DELETE": MAKE},
     "batches": {"GET": LOOK, "POST": MAKE},
     "batches/quotes": {"POST": MAKE},
     "batches/<slug:batch>": {"GET": LOOK},
@@ -119,7 +119,7 @@ def things(api: Caller, inputs: dict[str, str], cast: Cast) -> dict[str, str]:
     found |= {"endpoint": endpoint.pk, "delivery": delivery.pk, "event": delivery.event.id}
     speech = speak(SpeechWish(cast.workspace, "Hello."))
     found |= {"speech": speech.pk, "speaker": speech.speaker}
-    found["pronunciation"] = str(pronounce(cast.workspace, "Hello", "Hullo").pk)
+    found["pronunciation"] = pronounce(cast.workspace, "Hello", "Hullo").pk
     share = ShareLink.objects.create(workspace=cast.workspace, render_id=render["id"])
     asks = caller(cast.workspace, cast.alice, "render")
     set_ask_above(asks.token, 0, user=cast.alice)
