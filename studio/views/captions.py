@@ -20,6 +20,7 @@ from studio.forms import CaptionsForm
 from studio.media.captions.files import spelt
 from studio.models import CaptionSource, Render
 from studio.pipeline.expire import delete_if_due, seconds_left
+from studio.pipeline.request.spoken import heard_in
 from studio.representation import captions_row
 from studio.storage.filenames import download_name
 from studio.storage.local import signed_link
@@ -36,7 +37,7 @@ def video_captions(request: WorkspaceRequest, render: str) -> HttpResponse:
     one = _render(request, render)
     captions = captions_row(one)
     source = captions.source if captions and captions.source != CaptionSource.CUES else ""
-    has_script = bool(one.voice.sentences or one.voice.script.strip())
+    has_script = bool(heard_in(one).script.strip() or heard_in(one).sentences)
     form = CaptionsForm(
         request.POST if request.method == "POST" else None,
         request.FILES if request.method == "POST" else None,
@@ -114,7 +115,7 @@ def video_captions_file(request: WorkspaceRequest, render: str, kind: str) -> Ht
 def _was_set(one: Render, form: CaptionsForm) -> bool:
     """False with the refusal beside the field that is at fault."""
     try:
-        set_captions(one, wish_of(form.asked(), one.voice, length_ms=_length(one)))
+        set_captions(one, wish_of(form.asked(), heard_in(one), length_ms=_length(one)))
     except DomainError as refusal:
         form.add_error(FIELDS.get(refusal.field), str(refusal))
         return False
@@ -143,7 +144,7 @@ def _context(request: WorkspaceRequest, one: Render) -> dict[str, Any]:
 
 
 def _length(one: Render) -> int:
-    return one.measured_ms or one.voice.duration_ms or 0
+    return one.measured_ms or heard_in(one).duration_ms or 0
 
 
 def _number(request: WorkspaceRequest, name: str) -> int:
