@@ -80,7 +80,7 @@ def request_again(render: Render, *, token: ApiToken | None = None) -> RenderReq
         workspace=render.workspace,
         project=render.project,
         portrait=render.portrait,
-        **_voice_of(render, user, token),
+        **_voice_of(render, render.token if render.test else token),
         model=render.model,
         routing=render.routing,
         fallback=render.fallback,
@@ -97,14 +97,14 @@ def request_again(render: Render, *, token: ApiToken | None = None) -> RenderReq
     )
 
 
-def _voice_of(render: Render, user: User | None, token: ApiToken | None) -> dict[str, Any]:
+def _voice_of(render: Render, token: ApiToken | None) -> dict[str, Any]:
     """Of one whose script was never spoken, the script."""
     if render.voice:
         return {"voice": render.voice}
     if render.speech is None:
         raise RequestRefused("voice", "voice_gone", "Its script is no longer there.", "Ask for a new video.")
     speech = render.speech
-    wish = SpeechWish(render.workspace, speech.script, speech.speaker, speech.pace, user, token)
+    wish = SpeechWish(render.workspace, speech.script, speech.speaker, speech.pace, render.requested_by, token)
     spoken, voice = spoken_of(wish)
     return {"voice": voice, "spoken": spoken}
 
