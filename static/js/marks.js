@@ -32,7 +32,7 @@ if (form) {
     setTimeout(() => {
       delete form.dataset.sent;
       event.submitter.removeAttribute("aria-busy");
-    }, 1500);
+    });
   });
   window.addEventListener("pageshow", show);
   show();
