@@ -77,8 +77,11 @@ def _write_about_all(group: RenderGroup, person: User) -> None:
         return
     # Of a table's row that was asked for again, the last one counts.
     counted = Render.objects.filter(batch_row__table=table) if table else Render.objects.filter(group=group)
+    # Asked with the end of each of them: a batch of thousands is counted once, at its own end.
+    if Render.objects.filter(group=group, deadline_at__isnull=False).exists():
+        return
     facts = _counts(counted)
-    if facts["alive"] or not facts["ready"] + facts["failed"]:
+    if not facts["ready"] + facts["failed"]:
         return
     path = f"batches/{table.pk}/" if table else "videos/"
     more = {

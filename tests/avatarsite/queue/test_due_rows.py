@@ -19,6 +19,7 @@ LEASE = timedelta(minutes=1)
 KINDS = {
     "inbound_event", "webhook", "mail",
     "top_up", "refund",
+    "bin", "table_check", "table",
     "submit", "ingest", "long_video", "cancel", "deliver", "overdue", "video_files",
     "gateway_request", "gateway_webhook", "late_request", "gateway_file", "begun_file",
 }  # fmt: skip
