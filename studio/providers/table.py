@@ -35,6 +35,7 @@ ROWS: tuple[Row, ...] = (
     ("Webhooks", lambda can: "yes" if can.sends_webhooks else "no"),
     ("The same submit twice", lambda can: "one job" if can.submit_is_repeatable else "two jobs, so never sent"),
     ("Cost in its answer", lambda can: "yes" if can.reports_cost else "no"),
+    ("Tells our balance there", lambda can: "yes" if can.tells_balance else "no"),
     ("Portrait", lambda can: _inputs(can.portrait_without_address)),
     ("Voice", lambda can: _inputs(can.voice_without_address)),
     ("Voice length", lambda can: f"{can.voice_ms[0] / 1000:g}–{can.voice_ms[1] / 1000:g} s"),
