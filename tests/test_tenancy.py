@@ -108,6 +108,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "video_captions_delete": (405, 405, 403, 302),
     "video_captions_file": (404, 404, 405, 405),
     "video_captions_status": (200, 200, 405, 405),
+    "video_change": (200, 200, 403, 422),
     "video_code": (405, 403, 403, 200),
     "video_cues": (405, 405, 403, 404),
     "video_delete": (200, 200, 403, 302),

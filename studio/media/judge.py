@@ -30,10 +30,12 @@ from studio.media.video import join as joining
 from studio.media.video import transcode, videos
 from studio.media.video.transcode import Conversion, ConversionFailed
 from studio.media.video.videos import UnreadableVideo, VideoFault, VideoProbe
+from studio.media.voices import splice as splicing
 from studio.media.voices import split as splitting
 from studio.media.voices import spoken, voices
 from studio.media.voices.cuts import Interval
 from studio.media.voices.pauses import Sentence
+from studio.media.voices.splice import Spliced
 from studio.media.voices.split import Split
 from studio.media.voices.spoken import NotSpoken, Part, Span
 from studio.media.voices.voices import Voice
@@ -130,6 +132,16 @@ def join(  # noqa: PLR0913 -- as join_parts
     except OverLimit as over:
         raise ConversionFailed(f"The parts could not be joined: it {over}.") from over
     return [asdict(seam) for seam in joined.seams]
+
+
+def splice(  # noqa: PLR0913 -- as splice_voice
+    voice: Path, new: Path | None, stretch: Interval, new_ms: int | None, target: Path, *, owner: str
+) -> Spliced:
+    """As ``splice_voice``; ``stretch`` is in milliseconds, and beside ``voice`` is room. Raises UploadRefused."""
+    reads, writes = [voice, *([new] if new else [])], [voice.parent, target.parent]
+    args = (voice, new, *stretch, new_ms, target)
+    with _voice_in_our_words():
+        return run(splicing.splice_voice, *args, owner=owner, limits=SAMPLES, reads=reads, writes=writes)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ RENDER = "render:"
 
 # Entries of the rail, and the further pages that light them up.
 PAGES = {
-    "videos": ("video", "video_cancel", "video_rename", "video_delete"),
+    "videos": ("video", "video_cancel", "video_change", "video_rename", "video_delete"),
     "projects": ("project", "project_new", "project_change"),
     "uploads": ("upload_delete",),
     "developers": (

@@ -42,6 +42,7 @@ IN_A_WORKSPACE: Table = {
     "video": ("",),
     "video_cancel": ("",),
     "video_captions": ("",),
+    "video_change": ("",),
     "video_delete": ("",),
     "video_rename": ("",),
     "video_share": ("",),

@@ -11,7 +11,7 @@ from studio.media.captions import align, burn, files, typefaces
 from studio.media.draft import drawing
 from studio.media.portraits import crops, judgement, portraits
 from studio.media.video import join, transcode, videos
-from studio.media.voices import split, voices
+from studio.media.voices import splice, split, voices
 
 __all__ = [
     "align",
@@ -27,6 +27,7 @@ __all__ = [
     "normalise",
     "pillow_heif",
     "portraits",
+    "splice",
     "split",
     "thumbnails",
     "transcode",
