@@ -51,16 +51,25 @@ def _measured(job: Callable[..., Any], *args: Any) -> tuple[float, float, float]
     mine, its = (context := get_context("fork")).Pipe(duplex=False)
     process = context.Process(target=_run, args=(its, job, args))
     process.start()
+    peak = 0.0
+    while not mine.poll(0.05):
+        peak = max(peak, _memory(process.pid or 0))
     process.join()
-    found: tuple[float, float, float] = mine.recv()
-    return found
+    seconds, processor = mine.recv()
+    return seconds, processor, peak
+
+
+def _memory(pid: int) -> float:
+    """Megabytes of its own: pages of files, which the kernel takes back when it likes, are not counted."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1000
 
 
 def _run(answer: Connection, job: Callable[..., Any], args: tuple[Any, ...]) -> None:
     began = time.perf_counter()
     job(*args)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    answer.send((time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000))
+    answer.send((time.perf_counter() - began, used.ru_utime + used.ru_stime))
 
 
 def _remux(parts: list[Path], target: Path) -> None:

@@ -9,7 +9,7 @@ from studio.models import Render, RenderState
 from studio.pipeline.long.plan import Plan
 from studio.pipeline.request.quote import Quote
 
-TONES = {RenderState.READY: "done", RenderState.FAILED: "failed", RenderState.CANCELLED: "failed"}
+TONES = {RenderState.READY: "done", RenderState.FAILED: "failed", RenderState.CANCELLED: "waiting"}
 WORDS = {
     RenderState.QUEUED: "Waits",
     RenderState.SUBMITTING: "Being sent",
