@@ -14,10 +14,10 @@ from studio.forms import known_routing
 from studio.models import Upload
 from studio.pipeline.inputs import changes_when_sent
 from studio.pipeline.long.plan import quote_video
+from studio.pipeline.long.shown import ShownPart, likely_micros, planned_parts
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.quote import Quote, QuoteLine, is_pinned, quote_render
 from studio.providers.registry import MODELS, Model
-from studio.views.parts import ShownPart, likely_micros, planned_parts
 
 # Long enough for every provider, to learn which models can be had before there is a voice.
 TYPICAL_MS = 10_000

@@ -23,6 +23,7 @@ from studio.models import Delivery, Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.inputs import kept_copy
+from studio.pipeline.long.shown import made_parts
 from studio.pipeline.progress import moves, stages
 from studio.pipeline.request.make_real import is_draft, make_real, real_choices
 from studio.pipeline.request.take import retry_render
@@ -33,7 +34,6 @@ from studio.storage.local import signed_link
 from studio.videos.bulk import keep_take, takes_of
 from studio.videos.tags import set_tags
 from studio.videos.trash import KEPT, bin_video
-from studio.views.parts import made_parts
 from studio.views.query_values import word
 
 # Asked less often the longer it takes: (up to this age, seconds between two looks).
