@@ -141,6 +141,7 @@ ADDED = [
     "url embed/<str>/",
     "url oembed",
     "url s/<str>/*",
+    "url w/<slug>/videos/<slug>/change/",
     "url w/<slug>/videos/<slug>/share/*",
     "* GET /api/v1/shares/*",
     "* DELETE /api/v1/shares/*",
