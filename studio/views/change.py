@@ -67,8 +67,8 @@ class StretchForm(forms.Form):
 class _Page:
     """What was asked of the page, and what it answers."""
 
-    def __init__(self, request: WorkspaceRequest, render: Render) -> None:
-        self.request, self.render, self.voice = request, render, render.voice
+    def __init__(self, request: WorkspaceRequest, render: Render, voice: Upload) -> None:
+        self.request, self.render, self.voice = request, render, voice
         self.script: ScriptForm | None = None
         self.stretch = StretchForm()
         self.ceiling_micros: int | None = None
@@ -145,7 +145,10 @@ class _Page:
 @workspace_view(Action.VIEW, post=Action.RENDER)
 def video_change(request: WorkspaceRequest, render: str) -> HttpResponse:
     found = Render.objects.for_workspace(request.workspace).select_related("voice", "project")
-    page = _Page(request, get_object_or_404(found, pk=render))
+    one = get_object_or_404(found, pk=render)
+    if one.voice is None:
+        raise Http404
+    page = _Page(request, one, one.voice)
     if asked := word(request.GET, "speech"):
         return page.wait(get_object_or_404(Speech.objects.for_workspace(request.workspace), pk=asked))
     if request.method != "POST":
