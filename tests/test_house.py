@@ -124,6 +124,8 @@ ADDED = [
     "schema PartShape *",
     "field PartShape.*",
     "schema PlannedPartShape *",
+    "field QuoteBodyRequest.prompt *",
+    "field QuoteBodyRequest.output_quality *",
     "* GET /api/v1/renders/{render}/parts/*",
     "url api/v1/renders/<slug>/parts/<int>",
     "field PlannedPartShape.*",

@@ -107,14 +107,16 @@ class Quotes(ApiView):
             found = f"There is no model {model!r}."
             raise RequestRefused("model", "unknown_model", found, f"Choose one of {', '.join(registry.MODELS)}.")
         portrait, voice, spoken = self._media(asked)
-        named = {"voice": voice, "portrait": portrait} if voice else {"voice_ms": int(asked["seconds"]) * 1000}
-        quote = (quote_video if voice else quote_seconds)(
-            model=model,
-            **named,
+        chosen: dict[str, Any] = {
+            "model": model,
             **resolve.routing_of(self.workspace, asked),
-            options={"content_check": asked.get("content_check", "none")},
-            test=self.token.test,
-        )
+            "options": {name: asked[name] for name in ("content_check", "output_quality") if name in asked},
+            "test": self.token.test,
+        }
+        if voice:
+            quote = quote_video(voice=voice, portrait=portrait, prompt=asked.get("prompt", ""), **chosen)
+        else:
+            quote = quote_seconds(voice_ms=int(asked["seconds"]) * 1000, **chosen)
         return self._signed(quote, asked, takes, spoken) | {"warnings": self._warnings(asked)}
 
     def _warnings(self, asked: dict[str, Any]) -> list[dict[str, str]]:

@@ -202,6 +202,9 @@ class RenderInput(VideoInput):
     quote = StrictString(required=False, min_length=1, max_length=2_000, help_text="Id of a quote: its prices bind.")
 
 
+KEEPS_PARTS = "As the render will have it: of a long voice, parts that were made so before cost nothing."
+
+
 class QuoteInput(Body):
     """Either a voice or its seconds."""
 
@@ -213,6 +216,8 @@ class QuoteInput(Body):
     fallback = StrictBoolean(required=False)
     takes = StrictInteger(required=False, min_value=TAKES[0], max_value=TAKES[1])
     content_check = StrictChoice(choices=CONTENT_CHECKS, required=False)
+    prompt = StrictString(required=False, max_length=PROMPT_LIMIT, help_text=KEEPS_PARTS)
+    output_quality = StrictInteger(required=False, min_value=QUALITY[0], max_value=QUALITY[1], help_text=KEEPS_PARTS)
     webhook_url = StrictString(
         required=False, min_length=1, max_length=URL_LENGTH, help_text="Checked, and given back as it is to be sent."
     )

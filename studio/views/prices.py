@@ -138,10 +138,13 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     routing: str,
     fallback: bool,
     options: Mapping[str, Any],
+    prompt: str = "",
     scopes: Sequence[str] = (),
     accepted: str = "",
 ) -> PricePanel:
-    """``options`` are those that bear on the price or on who may make it: takes and content_check.
+    """``options`` are those that bear on the price or on who may make it: takes, content_check, and output_quality.
+
+    That one and ``prompt`` decide which parts of a long video are made already.
 
     ``scopes`` are those whose monthly caps bear on it, beside the workspace's own. ``accepted`` is the id of the
     portrait whose warnings were accepted.
@@ -152,7 +155,13 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     if voice:
         moves = may_move(routing, fallback=fallback)
         quote = quote_video(
-            model=found.slug, voice=voice, portrait=portrait, routing=routing, fallback=moves, options=options
+            model=found.slug,
+            voice=voice,
+            portrait=portrait,
+            prompt=prompt,
+            routing=routing,
+            fallback=moves,
+            options=options,
         )
         quote_id, _ = sign_quote(workspace, agreed_of(quote, routing=routing, fallback=moves, takes=takes))
     return PricePanel(

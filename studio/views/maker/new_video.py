@@ -46,7 +46,7 @@ MISSING = {
 # Fields that show their own errors; every other refusal stands above the form.
 FORM_FIELDS = frozenset({"portrait", "voice", "title", "project", "prompt", "accept_warnings", *DEFAULTS})
 # What bears on the price or on who may make it; hx-params of the page names them, too.
-PRICED = ("takes", "content_check")
+PRICED = ("takes", "content_check", "output_quality")
 
 
 @workspace_view(Action.RENDER)
@@ -73,6 +73,7 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
         routing=values.get("routing") or CHEAPEST,
         fallback=values.get("fallback", True),
         options={name: values.get(name) or DEFAULTS[name] for name in PRICED},
+        prompt=values.get("prompt", ""),
         scopes=_scopes(request, values.get("project")),
         accepted=values.get("accept_warnings", ""),
     )
@@ -169,6 +170,7 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
         routing=form["routing"].value() or CHEAPEST,
         fallback=form["fallback"].value() != "no",
         options=_priced(form),
+        prompt=form["prompt"].value() or "",
         scopes=_scopes(request, _project(form)),
         accepted=form["accept_warnings"].value() or "",
     )

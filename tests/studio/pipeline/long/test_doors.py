@@ -183,3 +183,25 @@ def test_every_line_of_the_statement_s_file_adds_up(house: Workspace, cast: Cast
     answer = cast.browser(cast.alice).get(reverse("statement_file", kwargs={"workspace": house.slug}))
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
     assert sum(round(float(row["amount_usd"]) * 1_000_000) for row in rows) == (200 - 60) * shop.DOLLAR
+
+
+def test_a_quote_keeps_what_is_made_for_the_same_prompt_and_quality(program: Program, house: Workspace) -> None:
+    made_of = inputs(house, at.lecture(house))
+    at.make_all(Render.objects.get(pk=program.post("/renders", {**made_of, "prompt": "Smile."})["id"]))
+    for more, ceiling in (({"prompt": "Smile."}, 0), ({}, 6 * PART_CEILING)):
+        quote = program.post("/quotes", {**made_of, **more})
+        assert quote["ceiling"]["amount_micros"] == ceiling
+        again = program.post("/renders", {**made_of, **more, "quote": quote["id"]})
+        assert again["ceiling"]["amount_micros"] == ceiling
+    worse = program.post("/quotes", {**made_of, "prompt": "Smile.", "output_quality": 60})
+    assert worse["ceiling"]["amount_micros"] == 6 * PART_CEILING
+
+
+def test_the_page_prices_what_its_prompt_and_quality_have_in_common(house: Workspace, cast: Cast) -> None:
+    voice = at.lecture(house)
+    at.make_all(at.ask(house, voice))
+    browser, quote = cast.browser(cast.alice), reverse("video_quote", kwargs={"workspace": house.slug})
+    asked = {**inputs(house, voice), "model": "draft", "routing": "cheapest", "fallback": "yes", "takes": "1"}
+    for more, ceiling in (({}, "$0.00"), ({"prompt": "Smile."}, "$60.024"), ({"output_quality": "60"}, "$60.024")):
+        page = browser.post(quote, {**asked, **more})
+        assert page.context["panel"].quote.ceiling_micros == round(float(ceiling[1:]) * shop.DOLLAR)
