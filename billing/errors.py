@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from avatarsite.errors import DomainError
 from billing.money import usd
@@ -59,7 +59,7 @@ class PriceMissing(LookupError):
 
 
 class BudgetReached(DomainError):
-    """A monthly budget has too little room. All amounts are micro-dollars; ``sentence`` says which, and until when."""
+    """A budget has too little room. All amounts are micro-dollars; ``sentence`` says which, and until when."""
 
     def __init__(  # noqa: PLR0913 -- they are what whoever asked has to know
         self,
@@ -72,8 +72,10 @@ class BudgetReached(DomainError):
         reserved_micros: int,
         starts_at: datetime,
         renews_at: datetime,
+        period: str = "month",
+        word: str = "monthly",
     ) -> None:
-        self.scope, self.whose = scope, whose
+        self.scope, self.whose, self.period, self.word = scope, whose, period, word
         self.needed_micros = needed_micros
         self.cap_micros = cap_micros
         self.spent_micros = spent_micros
@@ -82,8 +84,19 @@ class BudgetReached(DomainError):
         self.left_micros = max(cap_micros - spent_micros - reserved_micros, 0)
         self.missing_micros = needed_micros - self.left_micros
         self.sentence = (
-            f"This needs {usd(needed_micros)}, and the monthly cap of {whose} has {usd(self.left_micros)} left: of "
+            f"This needs {usd(needed_micros)}, and the {word} cap of {whose} has {usd(self.left_micros)} left: of "
             f"{usd(cap_micros)}, {usd(spent_micros)} is spent and {usd(reserved_micros)} held. It renews on "
             f"{renews_at:%-d %B}; an owner or admin can raise it before."
         )
         super().__init__("budget_reached", self.sentence)
+
+
+class SpendingLocked(BudgetReached):
+    """Somebody has locked whoever asks, or the whole workspace: nothing that costs is let in."""
+
+    def __init__(self, *, scope: str, whose: str, needed_micros: int) -> None:
+        now = datetime.now(UTC)
+        nothing = {"cap_micros": 0, "spent_micros": 0, "reserved_micros": 0}
+        super().__init__(scope=scope, whose=whose, needed_micros=needed_micros, starts_at=now, renews_at=now, **nothing)
+        self.sentence = f"{whose[:1].upper()}{whose[1:]} is locked and spends nothing until an owner or admin opens it."
+        DomainError.__init__(self, "spending_locked", self.sentence)

@@ -80,6 +80,18 @@ def list_of(workspace: Workspace, kind: str) -> dict[str, Named]:
     return {f"{kind}:{name}": named for name, named in _listers[kind](workspace).items()} if kind in _listers else {}
 
 
+def is_known(workspace: Workspace, scope: str) -> bool:
+    """Whether there is such a thing in the workspace, also when nothing can be set for it any more."""
+    if scope == "workspace":
+        return True
+    kind, _, name = scope.partition(":")
+    if kind not in KINDS or not 0 < len(name) <= 40:
+        return False
+    if kind == "member":
+        return scope in list_of(workspace, kind)
+    return scope in list_of(workspace, kind) or scope in names_of(workspace, [scope])
+
+
 def members(workspace: Workspace) -> dict[str, Named]:
     found = Member.objects.filter(workspace=workspace).select_related("user").order_by("created_at")
     return {str(member.user_id): Named(member.user.get_full_name()) for member in found}

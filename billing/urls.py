@@ -19,6 +19,7 @@ urlpatterns = [
     path("balance/automatic/card/<slug:card>/", auto_topups.card_back, name="card_back"),
     path("balance/portal/", auto_topups.billing_portal, name="billing_portal"),
     path("budgets/", budgets.budget_list, name="budgets"),
+    path("budgets/lock/", budgets.spend_lock, name="spend_lock"),
     path("promotion/", promotions.redeem, name="promotion"),
     path("statement/", statement.statement, name="statement"),
     path("statement/check/", statement.statement_check, name="statement_check"),

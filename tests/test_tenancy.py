@@ -52,6 +52,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "batch_videos": (200, 200, 405, 405),
     "batches": (200, 200, 403, 422),
     "budgets": (200, 200, 403, 422),
+    "spend_lock": (405, 405, 403, 302),
     "promotion": (405, 403, 403, 422),
     "speech_add": (405, 403, 403, 302),
     "speech_estimate": (405, 403, 403, 200),

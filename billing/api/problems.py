@@ -10,8 +10,9 @@ declare(
     "insufficient_credit", 402, "There is too little credit", "Add at least the missing amount, then send it again."
 )
 declare(
-    "budget_reached", 402, "A monthly cap is used up", "Raise the cap in the dashboard, or wait for the next month."
+    "budget_reached", 402, "A cap is used up", "Raise the cap in the dashboard or by /budgets, or wait until it renews."
 )
+declare("spending_locked", 403, "Whoever asks is locked", "Have an owner or admin open it, by /spending-locks too.")
 declare("wallet_frozen", 409, "The credit of this workspace is frozen", "Write to support.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.utils import timezone
@@ -11,7 +11,7 @@ from avatarsite.db import raw
 from avatarsite.db.raw import Session
 from avatarsite.workspaces.models import Workspace
 from billing.budgets.mail import mail_budget_notice
-from billing.errors import BudgetReached
+from billing.errors import BudgetReached, SpendingLocked
 from billing.events import publish
 from billing.labels import name_of
 from billing.models import PERCENTS
@@ -31,25 +31,31 @@ def level(cap_micros: int, used_micros: int) -> int:
     return max((percent for percent in PERCENTS if used_micros * 100 >= cap_micros * percent), default=0)
 
 
-def note_use(sql: Session, workspace: Workspace, scope: str, starts_at: datetime, use: Use) -> None:
+def note_use(  # noqa: PLR0913, PLR0917 -- the row of the period
+    sql: Session, workspace: Workspace, scope: str, starts_at: datetime, use: Use, period: str
+) -> None:
     """Write the notice that is due after a hold, in the hold's transaction; nearly always none is."""
     reached = level(use.cap_micros, use.spent_micros + use.reserved_micros)
     if reached <= use.told_percent:
         return
-    sql.change(_TOLD, [reached, workspace.pk, scope, sql.stamp(starts_at)])
-    _note(sql, workspace, scope, starts_at, reached, use)
+    sql.change(_TOLD, [reached, workspace.pk, scope, period, sql.stamp(starts_at)])
+    _note(sql, workspace, scope, starts_at, reached, use, period=period)
 
 
 _TOLD = """
-UPDATE billing_budgetperiod SET told_percent = %s WHERE workspace_id = %s AND scope = %s AND starts_at = %s
+UPDATE billing_budgetperiod SET told_percent = %s
+WHERE workspace_id = %s AND scope = %s AND period = %s AND starts_at = %s
 """
 
 
 def note_refusal(workspace: Workspace, refusal: BudgetReached) -> None:
     """That a budget has refused something is the notice of 100 %, too. Its own transaction: the refused one is gone."""
+    if isinstance(refusal, SpendingLocked):  # whoever locked it knows
+        return
     use = Use(refusal.cap_micros, refusal.spent_micros, refusal.reserved_micros, 0)
     with raw.atomically() as sql:
-        _note(sql, workspace, refusal.scope, refusal.starts_at, PERCENTS[-1], use, refused=refusal.needed_micros)
+        of_period = {"period": refusal.period, "refused": refusal.needed_micros}
+        _note(sql, workspace, refusal.scope, refusal.starts_at, PERCENTS[-1], use, **of_period)
 
 
 def _note(  # noqa: PLR0913, PLR0917 -- the columns of the row
@@ -60,15 +66,16 @@ def _note(  # noqa: PLR0913, PLR0917 -- the columns of the row
     percent: int,
     use: Use,
     *,
+    period: str,
     refused: int | None = None,
 ) -> None:
     facts = [use.cap_micros, use.spent_micros, use.reserved_micros, refused, sql.stamp(timezone.now())]
-    written = sql.run(_NOTE, [workspace.pk, scope, sql.stamp(starts_at), percent, *facts])
+    written = sql.run(_NOTE, [workspace.pk, scope, period, sql.stamp(starts_at), percent, *facts])
     if written:
-        month = (starts_at, (starts_at + timedelta(days=32)).replace(day=1))
         micros = {**use._asdict(), "refused_micros": refused}
-        mail_budget_notice(workspace, scope, name_of(workspace, scope), percent, month, micros)
-        publish(workspace, "budget.reached", subject=scope, data=_facts(scope, starts_at, percent, use, refused))
+        mail_budget_notice(workspace, scope, name_of(workspace, scope), percent, (period, starts_at), micros)
+        said = {"period": period, "starts_at": starts_at} | _facts(scope, starts_at, percent, use, refused)
+        publish(workspace, "budget.reached", subject=scope, data=said)
 
 
 def _facts(scope: str, starts_at: datetime, percent: int, use: Use, refused: int | None) -> dict[str, Any]:
@@ -86,7 +93,8 @@ def _facts(scope: str, starts_at: datetime, percent: int, use: Use, refused: int
 
 _NOTE = """
 INSERT INTO billing_budgetnotice (
-    workspace_id, scope, starts_at, percent, cap_micros, spent_micros, reserved_micros, refused_micros, created_at
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (workspace_id, scope, starts_at, percent) DO NOTHING RETURNING id
+    workspace_id, scope, period, starts_at, percent, cap_micros, spent_micros, reserved_micros, refused_micros,
+    created_at
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (workspace_id, scope, period, starts_at, percent) DO NOTHING RETURNING id
 """

@@ -1,5 +1,5 @@
 from billing.models.books import Books
-from billing.models.budgets import PERCENTS, Budget, BudgetNotice, BudgetPeriod
+from billing.models.budgets import PERCENTS, Budget, BudgetNotice, BudgetPeriod, Period, SpendLock
 from billing.models.holds import Hold, HoldLot, HoldState
 from billing.models.ledger import (
     OPENING_KINDS,
@@ -47,11 +47,13 @@ __all__ = [
     "LotCategory",
     "MonthlySummary",
     "Origin",
+    "Period",
     "Price",
     "PromotionCode",
     "PromotionUse",
     "Refund",
     "RefundState",
+    "SpendLock",
     "StripeCustomer",
     "SummaryChoice",
     "TopUp",

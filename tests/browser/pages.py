@@ -153,6 +153,7 @@ NO_PAGES = {
     "speech_add",
     "speech_estimate",
     "speech_status",
+    "spend_lock",
     "statement_check",
     "statement_file",
     "summary_choice",

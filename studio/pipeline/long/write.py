@@ -10,7 +10,7 @@ from django.utils import timezone
 from avatarsite.monitoring import logs
 from avatarsite.queue import jobs
 from avatarsite.workspaces.models import User
-from billing.errors import BudgetReached, InsufficientCredit
+from billing.errors import BudgetReached, InsufficientCredit, SpendingLocked
 from studio.captions.change import wish_for
 from studio.errors import RequestRefused
 from studio.metrics import count_request
@@ -95,8 +95,12 @@ def _of_the_sum(
     """The refusal of one part's hold, as that of all of them."""
     if isinstance(refusal, InsufficientCredit):
         return InsufficientCredit(needed_micros=total, available_micros=refusal.available_micros + held)
+    if isinstance(refusal, SpendingLocked):
+        return refusal
     return BudgetReached(
         scope=refusal.scope,
+        period=refusal.period,
+        word=refusal.word,
         whose=refusal.whose,
         needed_micros=total,
         cap_micros=refusal.cap_micros,

@@ -107,3 +107,28 @@ def test_a_cap_with_three_decimals_is_shown_so_that_saving_keeps_it(cast: Cast) 
     assert 'value="1.2340"' in page
     assert "can be read as $1,234 or as $1.234" in set_by(cast, cast.alice, "workspace", "1.234").content.decode()
     assert Budget.objects.get().cap_micros == 1_234_000
+
+
+def test_days_and_weeks_have_caps_of_their_own(cast: Cast) -> None:
+    url = f"/w/{cast.workspace.slug}/budgets/"
+    asked = {"scope": "workspace", "amount": "5", "period": "day"}
+    page = cast.browser(cast.dora).post(url, asked, follow=True).content.decode()
+    assert "$5.00 a day for this workspace." in page
+    wrong = cast.browser(cast.dora).post(url, asked | {"amount": "ten", "period": "week"})
+    assert (wrong.status_code, 'id="error-workspace-week"' in wrong.content.decode()) == (422, True)
+    assert cast.browser(cast.dora).post(url, asked | {"period": "year"}).status_code == 422
+    gone = cast.browser(cast.dora).post(url, asked | {"amount": ""}, follow=True).content.decode()
+    assert "There is no daily cap on this workspace any more." in gone
+    assert not Budget.objects.exists()
+
+
+def test_a_member_is_locked_and_opened_on_the_page(cast: Cast) -> None:
+    url, here = f"/w/{cast.workspace.slug}/budgets/lock/", f"/w/{cast.workspace.slug}/budgets/"
+    scope = f"member:{cast.emil.pk}"
+    page = cast.browser(cast.dora).post(url, {"scope": scope, "to": "locked"}, follow=True).content.decode()
+    assert "Locked: nothing that costs is let in for Emil Example." in page
+    assert budgets.locked_in(cast.workspace) == [scope]
+    assert "Locked" in cast.browser(cast.bob).get(here).content.decode()
+    cast.browser(cast.dora).post(url, {"scope": scope, "to": "open"})
+    cast.browser(cast.dora).post(url, {"scope": "member:999", "to": "locked"})
+    assert budgets.locked_in(cast.workspace) == []

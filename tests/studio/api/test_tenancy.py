@@ -33,6 +33,7 @@ LOOK = frozenset({Scope.READ, Scope.RENDER, Scope.ADMIN})
 MAKE = frozenset({Scope.RENDER, Scope.ADMIN})
 MONEY = EVERYBODY
 MANAGE = frozenset({Scope.ADMIN})
+PAY = frozenset({Scope.BILLING, Scope.ADMIN})
 # The address of each, without what leads to it, and which scopes its methods take.
 REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "me": {"GET": EVERYBODY},
@@ -70,6 +71,10 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "projects": {"GET": LOOK, "POST": MAKE},
     "projects/<slug:project>": {"GET": LOOK, "PATCH": MAKE},
     "balance": {"GET": MONEY},
+    "budgets": {"GET": MONEY},
+    "budgets/<str:scope>/<slug:period>": {"GET": MONEY, "PUT": PAY, "DELETE": PAY},
+    "spending-locks": {"GET": MONEY},
+    "spending-locks/<str:scope>": {"PUT": PAY, "DELETE": PAY},
     "transactions": {"GET": MONEY},
     "usage": {"GET": MONEY},
     "approvals": {"GET": LOOK},
@@ -124,6 +129,7 @@ def things(api: Caller, inputs: dict[str, str], cast: Cast) -> dict[str, str]:
     asks = caller(cast.workspace, cast.alice, "render")
     set_ask_above(asks.token, 0, user=cast.alice)
     found |= {"token": asks.token.pk, "approval": asks.post("renders", inputs).json()["id"]}
+    found |= {"scope": f"token:{asks.token.lineage}", "period": "day"}
     return found | {"slot": slot, "share": share.pk, "model": "draft", "output": "video", "number": "1"}
 
 
@@ -163,7 +169,7 @@ def test_which_scopes_reach(cast: Cast, things: dict[str, str]) -> None:
 
 def test_to_a_stranger_nothing_of_alices_exists(cast: Cast, things: dict[str, str]) -> None:
     strangers = {scope: caller(cast.charlie.workspaces.get(), cast.charlie, scope) for scope in Scope}
-    nothing = dict.fromkeys(things, "nobody") | {"output": "video", "number": "1"}
+    nothing = dict.fromkeys(things, "nobody") | {"output": "video", "number": "1", "period": "day"}
     before = list(Render.objects.values())
     for route, method in OF_SOMEBODY:
         for scope, stranger in strangers.items():
@@ -179,7 +185,7 @@ def test_to_a_stranger_nothing_of_alices_exists(cast: Cast, things: dict[str, st
 
 def test_a_strangers_lists_have_nothing_of_alices(cast: Cast, things: dict[str, str]) -> None:
     stranger = caller(cast.charlie.workspaces.get(), cast.charlie, "admin")
-    own = [thing for name, thing in things.items() if name not in ("model", "output", "number")]
+    own = [thing for name, thing in things.items() if name not in ("model", "output", "number", "period")]
     own += [cast.workspace.pk, cast.workspace.slug]
     for route in (route for route, methods in REACH.items() if "<" not in route and "GET" in methods):
         body = stranger.get(route).content.decode()
