@@ -96,7 +96,15 @@ class SpendingLocked(BudgetReached):
 
     def __init__(self, *, scope: str, whose: str, needed_micros: int) -> None:
         now = datetime.now(UTC)
-        nothing = {"cap_micros": 0, "spent_micros": 0, "reserved_micros": 0}
-        super().__init__(scope=scope, whose=whose, needed_micros=needed_micros, starts_at=now, renews_at=now, **nothing)
+        super().__init__(
+            scope=scope,
+            whose=whose,
+            needed_micros=needed_micros,
+            cap_micros=0,
+            spent_micros=0,
+            reserved_micros=0,
+            starts_at=now,
+            renews_at=now,
+        )
         self.sentence = f"{whose[:1].upper()}{whose[1:]} is locked and spends nothing until an owner or admin opens it."
         DomainError.__init__(self, "spending_locked", self.sentence)

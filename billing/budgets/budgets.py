@@ -228,7 +228,7 @@ def set_budget(
     _checked(scope)
     if amount_micros is not None and not 0 <= amount_micros <= MAX_MICROS:
         raise ValueError(f"The cap is {usd(amount_micros)} a {period}; it must be $0 to {usd(MAX_MICROS)}.")
-    of_scope = {"workspace": workspace, "scope": scope, "period": Period(period)}
+    of_scope: dict[str, Any] = {"workspace": workspace, "scope": scope, "period": Period(period)}
     wallet = accounts.wallet(workspace)
     with raw.atomically() as sql:
         _own_the_wallet(sql, wallet.pk)

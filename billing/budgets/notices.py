@@ -54,7 +54,7 @@ def note_refusal(workspace: Workspace, refusal: BudgetReached) -> None:
         return
     use = Use(refusal.cap_micros, refusal.spent_micros, refusal.reserved_micros, 0)
     with raw.atomically() as sql:
-        of_period = {"period": refusal.period, "refused": refusal.needed_micros}
+        of_period: dict[str, Any] = {"period": refusal.period, "refused": refusal.needed_micros}
         _note(sql, workspace, refusal.scope, refusal.starts_at, PERCENTS[-1], use, **of_period)
 
 

@@ -22,6 +22,8 @@ from billing.models import Period
 from billing.money import MAX_MICROS, MICROS, dollars_of, micros_of, usd
 
 UNPROCESSABLE = 422
+# By scope and period what was typed, and the sentence why not.
+Refused = dict[tuple[str, str], tuple[str, str]]
 TITLES = {"project": "Projects", "member": "People", "token": "API tokens"}
 
 
@@ -89,7 +91,7 @@ def budget_list(request: WorkspaceRequest) -> HttpResponse:
         return _page(request, status=UNPROCESSABLE)
     if not form.is_valid():
         sentence = " ".join(str(error) for errors in form.errors.values() for error in errors)
-        at = (scope, form.data.get("period") or Period.MONTH)
+        at = (scope, str(form.data.get("period") or Period.MONTH))
         return _page(request, wrong={at: (form.data.get("amount", ""), sentence)}, status=UNPROCESSABLE)
     amount, period = form.cleaned_data["amount"], form.cleaned_data["period"]
     budgets.set_budget(request.workspace, scope, amount, user=request.user, period=period)
@@ -119,7 +121,7 @@ def spend_lock(request: WorkspaceRequest) -> HttpResponse:
     return redirect("budgets", workspace=request.workspace.slug)
 
 
-def _page(request: WorkspaceRequest, *, wrong: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
+def _page(request: WorkspaceRequest, *, wrong: Refused | None = None, status: int = 200) -> HttpResponse:
     rows = _rows(request, wrong or {})
     _, renews_at = budgets.month_of(timezone.now())
     context = {
@@ -134,7 +136,7 @@ def _all(rows: dict[str, Any]) -> list[BudgetRow]:
     return [row for kind in KINDS for row in rows[kind]]
 
 
-def _rows(request: WorkspaceRequest, wrong: dict[tuple[str, str], tuple[str, str]] | None = None) -> dict[str, Any]:
+def _rows(request: WorkspaceRequest, wrong: Refused | None = None) -> dict[str, Any]:
     """The workspace's own row, and those of each kind: what there is now, and what has a budget from before."""
     standing = {(each.scope, each.period): each for each in budgets.standings(request.workspace)}
     locked, refused = set(budgets.locked_in(request.workspace)), wrong or {}
