@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +74,23 @@ def aligned(levels: Floats, sentences: list[str]) -> Timed:
     places = _places(levels, speech, int(at[0]), int(at[-1]) + 1)
     weights = np.array([_weight(sentence) for sentence in sentences])
     chosen = _way(places, weights * places.spoken / weights.sum())
+    if any(later <= place for place, later in pairwise(chosen)) or len(chosen) < len(sentences) - 1:
+        return _by_length(at, weights, sentences)
     begins = [int(at[0]), *(int(places.ends[place]) for place in chosen)]
     ends = [*(int(places.starts[place]) for place in chosen), int(at[-1]) + 1]
     return [
         (begin * HOP_MS, max(end, begin + 1) * HOP_MS, sentence)
         for begin, end, sentence in zip(begins, ends, sentences, strict=True)
+    ]
+
+
+def _by_length(at: np.ndarray[Any, Any], weights: Floats, sentences: list[str]) -> Timed:
+    """Where there is no place to part them, the letters alone decide; each lasts a moment at least."""
+    shares = np.concatenate([[0.0], np.cumsum(weights) / weights.sum()])
+    edges = [int(at[min(int(share * len(at)), len(at) - 1)]) * HOP_MS for share in shares]
+    return [
+        (edges[number], max(edges[number + 1], edges[number] + 1), sentence)
+        for number, sentence in enumerate(sentences)
     ]
 
 
@@ -135,7 +147,7 @@ def _way(places: _Places, expected: Floats) -> list[int]:
     """The place behind each sentence but the last: each about as long as its letters, the longest pauses taken."""
     count = len(expected) - 1
     if not count or len(places.said) < count:
-        return list(range(count)) if len(places.said) >= count else []
+        return []
     due = np.cumsum(expected)
     reach = 600 + 0.5 * expected.mean() * np.sqrt(count)
     before_places, before_costs = np.array([-1]), np.zeros(1)
