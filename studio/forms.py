@@ -9,6 +9,7 @@ from django.db.models import Model
 from django.http import QueryDict
 
 from avatarsite.workspaces.models import Workspace
+from studio.captions.wish import BESIDE
 from studio.library import find_uploads
 from studio.media.captions.files import MAX_BYTES as MAX_CAPTIONS_BYTES
 from studio.models import CaptionLook, Project, Upload, UploadKind
@@ -109,6 +110,16 @@ class VideoForm(OptionFields):
         choices=[("none", "None"), ("fast", "Fast"), ("full", "Full")],
         help_text="The provider looks for what should not be shown. Only Runware offers it.",
         error_messages={"invalid_choice": "There is no content check %(value)s. Choose none, fast or full."},
+    )
+    captions = forms.ChoiceField(
+        required=False,
+        choices=[
+            (BESIDE, "Beside the video"),
+            *((look, f"In the picture as well: {name.lower()}") for look, name in CaptionLook.choices if look),
+            ("none", "None"),
+        ],
+        help_text="Of a voice that was typed. For any other you add them on the video’s page.",
+        error_messages={"invalid_choice": "There are no captions %(value)s. Choose one of these."},
     )
     ttl_seconds = forms.IntegerField(
         label="Delete the files after",

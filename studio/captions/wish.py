@@ -11,10 +11,12 @@ from studio.media import judge
 from studio.media.captions import files, typefaces
 from studio.media.captions.cues import Cue
 from studio.media.captions.errors import CaptionsRefused
+from studio.media.captions.painter import LOOKS
 from studio.models import Captions, CaptionSource, Upload
 from studio.uploads import data_uris
 
 MAX_TEXT = 60_000
+BESIDE = "beside"
 SHOWN_LETTERS = 12
 NO_SCRIPT = "Nobody has told what this voice says."
 SEND_WORDS = "Send its words as text, or an SRT or WebVTT file."
@@ -53,6 +55,21 @@ def wish_of(asked: Mapping[str, Any], voice: Upload, *, length_ms: int) -> Wish:
     if burn:
         _check_letters(wish, voice)
     return wish
+
+
+def usual_wish(voice: Upload, choice: str) -> Wish | None:
+    """What a new video gets by a word: BESIDE where the words are known, a look in the picture, or nothing.
+
+    Raises CaptionsRefused, for ``captions``.
+    """
+    if choice not in {BESIDE, *LOOKS} or (choice == BESIDE and not (voice.sentences or voice.script.strip())):
+        return None
+    try:
+        burn = "" if choice == BESIDE else choice
+        return wish_of({"from": CaptionSource.SCRIPT, "burn": burn}, voice, length_ms=voice.duration_ms or 0)
+    except CaptionsRefused as refusal:
+        refusal.field = "captions"
+        raise
 
 
 def written(cues: Iterable[Cue], length_ms: int, *, burn: str) -> Wish:

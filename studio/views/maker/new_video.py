@@ -19,6 +19,7 @@ from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from billing.stripe import client
 from billing.topups.checkout import CENT_MICROS
+from studio.captions.wish import BESIDE, usual_wish
 from studio.forms import VideoForm, known_routing
 from studio.library import find_uploads
 from studio.models import Project, Render, Upload, UploadKind
@@ -44,7 +45,7 @@ MISSING = {
     UploadKind.VOICE: "Add a voice: what the portrait will say.",
 }
 # Fields that show their own errors; every other refusal stands above the form.
-FORM_FIELDS = frozenset({"portrait", "voice", "title", "project", "prompt", "accept_warnings", *DEFAULTS})
+FORM_FIELDS = frozenset({"portrait", "voice", "title", "project", "prompt", "captions", "accept_warnings", *DEFAULTS})
 # What bears on the price or on who may make it; hx-params of the page names them, too.
 PRICED = ("takes", "content_check", "output_quality")
 
@@ -149,6 +150,7 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
             prompt=values["prompt"],
             options=form.options(),
             title=values["title"],
+            captions=usual_wish(voice, values["captions"] or BESIDE),
             max_amount_micros=values["max_amount_micros"],
             accept_warnings=values["accept_warnings"] == portrait.pk,
         )

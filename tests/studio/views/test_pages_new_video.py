@@ -13,7 +13,7 @@ from django.urls import reverse
 from avatarsite.web.places import NoPlace
 from avatarsite.workspaces.models import Workspace
 from billing.ledger import posting
-from studio.models import Render, Upload
+from studio.models import Captions, Render, Upload
 from studio.pipeline.request.options import DEFAULTS
 from studio.projects import change_project, create_project, project_for_new_video
 from studio.uploads import samples
@@ -481,3 +481,18 @@ def test_a_crop_without_a_script_keeps_the_draft(owner: Client, house: Workspace
     assert parse_qs(urlsplit(back["Location"]).query)["portrait"] == [portrait.pk]
     refused = owner.post(url("upload_crop", house, upload=portrait.pk), {"ratio": "3:2"}, follow=True)
     assert "There is no crop to" in text(refused)
+
+
+def test_a_voice_whose_words_are_known_brings_its_captions(owner: Client, house: Workspace) -> None:
+    owner.post(url("video_new", house), wish(house))
+    assert not Captions.objects.exists()  # nobody has told what this voice says
+    answer = owner.post(url("video_new", house), wish(house, captions="box", idempotency_key="in the picture"))
+    assert (answer.status_code, Captions.objects.exists()) == (422, False)
+    assert "Nobody has told what this voice says. Send its words as text, or an SRT or WebVTT file." in html.unescape(
+        text(answer)
+    )
+    Upload.objects.filter(kind="voice").update(script="Hello.", sentences=[[0, 900, "Hello."]])
+    for choice in ("", "none", "karaoke"):
+        owner.post(url("video_new", house), wish(house, captions=choice, idempotency_key=f"captions {choice}"))
+    made = Captions.objects.order_by("render__created_at").values_list("source", "burn")
+    assert list(made) == [("script", ""), ("script", "karaoke")]
