@@ -12,6 +12,7 @@ from avatarsite.errors import DomainError
 from avatarsite.queue import jobs
 from avatarsite.queue.due_rows import Kind
 from billing.money import charge_micros
+from studio.batches.captions import captions_of, check_captions
 from studio.errors import RequestRefused
 from studio.models import BatchRow, BatchTable, RowState, TableState, Upload, UploadKind
 from studio.pipeline.request.batches import BatchRefused, Priced, price_batch
@@ -122,6 +123,7 @@ def check_rows(table: BatchTable, rows: Sequence[BatchRow]) -> None:
     shelf = Shelf.of(table, rows)
     for row in rows:
         _resolve(row, shelf)
+        check_captions(row)
     price_rows(table, rows)
     BatchRow.objects.bulk_update(rows, ["portrait", "voice", *CHECKED_FIELDS])
 
@@ -172,7 +174,11 @@ def plan_of(table: BatchTable, row: BatchRow) -> SpeechPlan | None:
 def requests_of(table: BatchTable, rows: Iterable[BatchRow]) -> list[RenderRequest]:
     """Rows that have their portrait and voice as the pipeline takes them, each bound to the price that was shown."""
     return [
-        replace(_request(table, row, row.voice), max_amount_micros=row.ceiling_micros - row.speech_micros)
+        replace(
+            _request(table, row, row.voice),
+            max_amount_micros=row.ceiling_micros - row.speech_micros,
+            captions=captions_of(row, row.voice),
+        )
         for row in rows
         if row.voice is not None
     ]

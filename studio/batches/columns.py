@@ -17,6 +17,7 @@ KNOWN = {
     "voice": "id or file name of an upload, or an address; or else a script",
     "script": "the words to be spoken; {{name}} is filled from the column “name”",
     "speaker": "who speaks the script; empty for the usual one",
+    "captions": "yes, or a look (plain, box, karaoke) to draw them into a further video, or the words of the voice",
     "model": "draft, or another model’s name; empty for the draft",
     "title": "",
     "reference": "your own name for it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from studio.batches.captions import check_captions
 from studio.batches.check import plan_of, wish_of
 from studio.errors import RequestRefused
 from studio.models import BatchRow, BatchTable, RowState, SpeechState
@@ -28,6 +29,9 @@ def _take(row: BatchRow) -> None:
     assert row.speech is not None  # noqa: S101 -- the caller has looked
     if row.speech.state == SpeechState.READY and row.speech.upload is not None:
         row.voice = row.speech.upload
+        check_captions(row)
+        if row.errors:
+            row.state = RowState.REFUSED
         return
     row.state, row.errors = RowState.REFUSED, [["script", row.speech.failure_message or "Its voice was deleted."]]
 

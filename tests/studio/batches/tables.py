@@ -11,7 +11,7 @@ from avatarsite.workspaces.models import Workspace
 from studio.models import Upload, UploadKind
 from tests.studio import shop
 
-COLUMNS = ("portrait", "voice", "script", "model", "title", "reference", "prompt", "name")
+COLUMNS = ("portrait", "voice", "script", "speaker", "captions", "model", "title", "reference", "prompt", "name")
 GOOD = {"portrait": "face.jpg", "voice": "hello there.mp3", "title": "For {{name}}", "name": "Anna"}
 # What is wrong with a row, by the column that is told, and a part of the sentence that says what to do.
 BAD: tuple[tuple[dict[str, str], str, str], ...] = (
@@ -23,6 +23,7 @@ BAD: tuple[tuple[dict[str, str], str, str], ...] = (
     ({"voice": ""}, "voice", "There is neither a voice nor a script. Write one of them."),
     ({"voice": "upl_gone"}, "voice", "Upload it first, or correct the name."),
     ({"script": "Hello."}, "script", "Leave one of them out."),
+    ({"captions": "yes"}, "captions", "Write its words into this cell, or leave it empty."),
     ({"model": "sora"}, "model", "There is no model 'sora'. Choose one of "),
     (
         {"title": "{{nickname}}"},
