@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, WebError
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, WebError, expect
 
 from tests.browser.live_site import LiveSite
+from tests.browser.site_process import PASSWORD
 
 TIMEOUT_MS = 45_000
 OURS = "127.0.0.1"
@@ -86,3 +88,21 @@ def visitor(live_site: LiveSite, browser: Browser, **options: Any) -> BrowserUse
     arrived = BrowserUser(live_site, context, context.new_page())
     arrived.listen()
     return arrived
+
+
+def sign_up(visitor: BrowserUser, live_site: LiveSite, address: str) -> str:
+    """By the form and the mailed link; gives the slug of the new workspace."""
+    page = visitor.page
+    visitor.go("/")
+    page.get_by_role("link", name="Create an account").click()
+    page.get_by_label("Your name").fill("Ada Lovelace")
+    page.get_by_label("E-mail address").fill(address)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create the account").click()
+    expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
+    page.goto(live_site.link_mailed_to(address, "onfirm"))
+    page.get_by_role("button", name="Yes, confirm it").click()
+    expect(page.get_by_role("heading", name="One portrait and one voice become a talking video")).to_be_visible()
+    found = re.search(r"/w/([^/]+)/videos/$", page.url)
+    assert found
+    return found[1]

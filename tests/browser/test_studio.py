@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from billing.money import charge_micros, usd
 from studio.uploads.samples import PORTRAIT, VOICE
-from tests.browser.browser_users import BrowserUser
+from tests.browser.browser_users import BrowserUser, sign_up
 from tests.browser.conftest import Visit
 from tests.browser.live_site import LiveSite
 from tests.browser.new_video import (
@@ -32,7 +32,7 @@ from tests.browser.new_video import (
     slot,
     unfold_working,
 )
-from tests.browser.site_process import CREDIT_MICROS, PASSWORD
+from tests.browser.site_process import CREDIT_MICROS
 from tests.corpus import sounds
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
@@ -146,24 +146,6 @@ def test_a_double_click_makes_one_video(visit: Visit, live_site: LiveSite) -> No
 
 def purse(*, posted: int, held: int = 0) -> dict[str, int]:
     return {"posted": posted, "held": held, "available": posted - held}
-
-
-def sign_up(visitor: BrowserUser, live_site: LiveSite, address: str) -> str:
-    """By the form and the mailed link; gives the slug of the new workspace."""
-    page = visitor.page
-    visitor.go("/")
-    page.get_by_role("link", name="Create an account").click()
-    page.get_by_label("Your name").fill("Ada Lovelace")
-    page.get_by_label("E-mail address").fill(address)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Create the account").click()
-    expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
-    page.goto(live_site.link_mailed_to(address, "onfirm"))
-    page.get_by_role("button", name="Yes, confirm it").click()
-    expect(page.get_by_role("heading", name="One portrait and one voice become a talking video")).to_be_visible()
-    found = re.search(r"/w/([^/]+)/videos/$", page.url)
-    assert found
-    return found[1]
 
 
 def own_files(folder: Path) -> tuple[Path, Path]:
