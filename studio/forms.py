@@ -26,6 +26,7 @@ from studio.pipeline.request.render_request import PROMPT_LIMIT
 from studio.pipeline.request.usual import usual_of
 from studio.projects import open_projects
 from studio.providers.registry import MODELS, PROVIDERS, find, offers_of
+from studio.speech.pronunciations import MAX_SAID, MAX_WORD
 from studio.speech.script import MAX_CHARACTERS
 from studio.speech.speakers import speakers
 
@@ -35,6 +36,7 @@ TITLE_TOO_LONG = "The title has %(show_value)s characters; the limit is %(limit_
 # Every engine speaks at these.
 PACES = ((0.8, "Slower"), (0.9, "A little slower"), (1, "As it is"), (1.1, "A little faster"), (1.2, "Faster"))
 USUAL_PACE = 2
+UNAIDED = {"autocomplete": "off", "spellcheck": "false"}
 FORMATS = {"mp4": "MP4", "webm": "WebM", "mov": "MOV"}
 FORMAT_HINT = "MP4 plays everywhere. WebM is smaller on the web. MOV suits editing programs."
 
@@ -298,6 +300,11 @@ class TitleForm(forms.Form):
         help_text="Words of this workspace, divided by commas. Videos are found by them.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+
+class PronunciationForm(forms.Form):
+    word = forms.CharField(label="Word or phrase", max_length=MAX_WORD, widget=forms.TextInput(attrs=UNAIDED))
+    said = forms.CharField(label="As it is said", max_length=MAX_SAID, widget=forms.TextInput(attrs=UNAIDED))
 
 
 class ProjectNameForm(forms.Form):

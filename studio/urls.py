@@ -19,7 +19,7 @@ from studio.views import (
     video,
     videos,
 )
-from studio.views.maker import new_video, snippets, speech
+from studio.views.maker import new_video, pronunciations, snippets, speech
 
 urlpatterns = [
     path("", videos.workspace_home, name="workspace_home"),
@@ -58,6 +58,11 @@ urlpatterns = [
     path("batches/<slug:table>/discard/", batches.batch_discard, name="batch_discard"),
     path("batches/<slug:table>/manifest.<slug:kind>", batches.batch_manifest, name="batch_manifest"),
     path("batches/<slug:table>/videos.zip", batches.batch_videos, name="batch_videos"),
+    path("pronunciations/", pronunciations.pronunciations, name="pronunciations"),
+    path(
+        "pronunciations/<slug:pronunciation>/delete/", pronunciations.pronunciation_delete, name="pronunciation_delete"
+    ),
+    path("speech/samples/<str:speaker>/", pronunciations.speech_sample, name="speech_sample"),
     path("speech/", speech.speech_add, name="speech_add"),
     path("speech/estimate/", speech.speech_estimate, name="speech_estimate"),
     path("speech/<slug:speech>/", speech.speech_status, name="speech_status"),

@@ -163,6 +163,7 @@ ADDED = [
     "url w/<slug>/uploads/<slug>/crop/",
     # Words typed for the voice slot.
     "url w/<slug>/speech/*",
+    "url w/<slug>/pronunciations/*",
     "url w/<slug>/videos/<slug>/real/",
     "schema CropBodyRequest *",
     "schema WarningShape *",

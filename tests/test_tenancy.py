@@ -27,6 +27,8 @@ from studio.pipeline.request.consent import ApprovalNeeded
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
+from studio.speech.pronunciations import pronounce
+from studio.speech.speakers import speakers
 from studio.uploads.samples import add_samples
 from tests.conftest import Cast
 
@@ -54,8 +56,11 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "budgets": (200, 200, 403, 422),
     "spend_lock": (405, 405, 403, 302),
     "promotion": (405, 403, 403, 422),
+    "pronunciation_delete": (405, 405, 403, 302),
+    "pronunciations": (200, 200, 403, 422),
     "speech_add": (405, 403, 403, 302),
     "speech_estimate": (405, 403, 403, 200),
+    "speech_sample": (200, 403, 403, 405),
     "speech_status": (200, 403, 403, 405),
     "statement": (200, 200, 405, 405),
     "statement_check": (405, 405, 200, 200),
@@ -117,7 +122,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "video_new": (200, 403, 403, 422),
     "video_quote": (405, 403, 403, 200),
     "video_rename": (200, 200, 403, 422),
-    "video_real": (405, 405, 403, 302),
+    "video_real": (200, 403, 403, 302),
     "video_retry": (405, 405, 403, 302),
     "video_share": (200, 200, 403, 422),
     "video_share_revoke": (405, 403, 403, 302),
@@ -276,6 +281,7 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
         "link": ShareLink.objects.create(workspace=workspace, render=render).pk,
         "project": render.project_id,
         "upload": portrait.pk,
+        "pronunciation": pronounce(workspace, "SQL", "sequel").pk,
         "speech": Speech.objects.create(workspace=workspace, script="Hello.", speaker="local:joe", digest="0" * 64).pk,
         "table": BatchTable.objects.create(workspace=workspace, project_id=render.project_id, name="a.csv").pk,
         "member": cast.member(cast.emil).pk,
@@ -310,6 +316,7 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
         "project",
         "upload",
         "speech",
+        "pronunciation",
         "table",
         "topup",
         "card",
@@ -324,6 +331,8 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
             found[thing] = things[thing]
     if "<slug:kind>" in route:
         found["kind"] = "csv"
+    if "<str:speaker>" in route:
+        found["speaker"] = speakers()[0].id
     if "<int:row>" in route:
         found["row"] = things["invitation" if name.startswith("invitation_") else "member"]
     return found

@@ -110,11 +110,13 @@ def video_retry(request: WorkspaceRequest, render: str) -> HttpResponse:
     return redirect("video", workspace=request.workspace.slug, render=one.pk)
 
 
-@workspace_view(Action.VIEW, post=Action.RENDER)
-@require_POST
+@workspace_view(Action.RENDER)
 def video_real(request: WorkspaceRequest, render: str) -> HttpResponse:
-    """A draft's inputs with a paid model, at the price that stood on its button."""
+    """The models that a draft can be made real with; then it is, at the price that stood on the button."""
     one = _render(request, render)
+    if request.method != "POST":
+        page = "studio/partials/make_real.html" if "HX-Request" in request.headers else "studio/video_real.html"
+        return show(request, page, {"render": one, "real_choices": real_choices(one) if is_draft(one) else []})
     amount = word(request.POST, "max_amount_micros")
     try:
         one = make_real(
@@ -207,7 +209,7 @@ def _context(one: Render) -> dict[str, Any]:
         "model_name": model.name if model else one.model,
         "poll_seconds": poll_seconds(one.created_at),
         "terms": cancel_terms(one),
-        "real_choices": real_choices(one) if is_draft(one) else [],
+        "is_draft": is_draft(one),
         **_option_facts(one, elsewhere=offer is None or offer.provider != "local"),
     }
 

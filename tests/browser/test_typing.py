@@ -31,6 +31,8 @@ def test_from_sign_up_a_text_becomes_a_playing_draft_in_half_a_minute(visit: Vis
     expect(words).to_be_focused()
     words.fill(WORDS)
     expect(page.get_by_text("of speech, spoken for nothing")).to_be_visible()
+    page.get_by_role("button", name="Listen").click()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
     page.get_by_role("button", name="Speak it").press("Enter")
     expect(page.get_by_role("status").filter(has_text="Spoken. The voice is in its slot")).to_be_visible()
     expect(slot(page, "Voice").get_by_text("Good morning.")).to_be_visible()

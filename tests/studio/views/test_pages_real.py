@@ -47,8 +47,11 @@ def card(page: str, model: str) -> dict[str, str]:
 
 def test_a_draft_becomes_real_with_one_click(owner: Client, house: Workspace) -> None:
     draft = shop.ready(house, "Morning", prompt="calm", reference="42")
-    page = owner.get(url("video", draft)).content.decode()
+    assert f'hx-get="{url("video_real", draft)}"' in owner.get(url("video", draft)).content.decode()
+    page = owner.get(url("video_real", draft)).content.decode()
     assert page.count("real__one") == 2
+    part = owner.get(url("video_real", draft), headers={"HX-Request": "true"}).content.decode()
+    assert (part.count("real__one"), "<html" in part) == (2, False)
     sent = card(page, MODEL)
     answer = owner.post(url("video_real", draft), sent)
     real = Render.objects.exclude(pk=draft.pk).get()
@@ -62,7 +65,7 @@ def test_a_draft_becomes_real_with_one_click(owner: Client, house: Workspace) ->
 
 def test_the_price_that_stood_there_binds(owner: Client, house: Workspace) -> None:
     draft = shop.ready(house)
-    sent = card(owner.get(url("video", draft)).content.decode(), MODEL)
+    sent = card(owner.get(url("video_real", draft)).content.decode(), MODEL)
     before = price_book.current_price("fal:fal-ai/kling-video/ai-avatar/v2/standard")
     assert before
     dearer = before.price_micros_per_second * 2
@@ -76,7 +79,7 @@ def test_a_doubtful_portrait_is_confirmed_and_other_videos_have_no_such_cards(ow
     draft = shop.ready(house)
     warning = {"code": "no_face", "message": "No face was found in it.", "remedy": "Choose another picture."}
     Upload.objects.filter(pk=draft.portrait_id).update(details={"warnings": [warning]})
-    page = owner.get(url("video", draft)).content.decode()
+    page = owner.get(url("video_real", draft)).content.decode()
     assert page.count('name="accept_warnings"') == 2
     sent = card(page, MODEL)
     refused = owner.post(url("video_real", draft), sent, follow=True).content.decode()
@@ -84,7 +87,7 @@ def test_a_doubtful_portrait_is_confirmed_and_other_videos_have_no_such_cards(ow
     assert Render.objects.count() == 1
     owner.post(url("video_real", draft), sent | {"accept_warnings": str(draft.portrait_id)})
     real = Render.objects.exclude(pk=draft.pk).get()
-    assert "real__one" not in owner.get(url("video", real)).content.decode()
+    assert "No other model can take this draft now." in owner.get(url("video_real", real)).content.decode()
     owner.post(url("video_real", real), sent)
     assert Render.objects.count() == 2
 

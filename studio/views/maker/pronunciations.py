@@ -1,0 +1,62 @@
+"""How a workspace's words are said in every script, and how a voice sounds."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from avatarsite.errors import DomainError
+from avatarsite.web.places import NoPlace, Place
+from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from studio.forms import PronunciationForm
+from studio.models import Pronunciation
+from studio.speech.pronunciations import pronounce, pronunciations_of
+from studio.speech.samples import content_type_of, sample_of
+from studio.speech.speakers import speakers
+
+UNPROCESSABLE, BUSY = 422, 503
+SAMPLE_SECONDS = 3_600
+
+
+@workspace_view(Action.VIEW, post=Action.RENDER)
+def pronunciations(request: WorkspaceRequest) -> HttpResponse:
+    form = PronunciationForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            pronounce(request.workspace, form.cleaned_data["word"], form.cleaned_data["said"])
+        except DomainError as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+        else:
+            return redirect("pronunciations", workspace=request.workspace.slug)
+    context = {"form": form, "pronunciations": list(pronunciations_of(request.workspace))}
+    status = UNPROCESSABLE if form.errors else 200
+    return render(request, "studio/pronunciations.html", context, status=status)
+
+
+@workspace_view(Action.VIEW, post=Action.RENDER)
+@require_POST
+def pronunciation_delete(request: WorkspaceRequest, pronunciation: str) -> HttpResponse:
+    row = get_object_or_404(Pronunciation.objects.for_workspace(request.workspace), pk=pronunciation)
+    row.delete()
+    messages.success(request, f"“{row.word}” is said as it is written again.")
+    return redirect("pronunciations", workspace=request.workspace.slug)
+
+
+@workspace_view(Action.RENDER)
+@require_safe
+def speech_sample(request: WorkspaceRequest, speaker: str) -> HttpResponse:
+    """A voice to listen to, spoken now if nobody has asked before."""
+    found = {one.id: one for one in speakers()}.get(speaker)
+    if found is None:
+        raise Http404
+    try:
+        with Place(request.workspace.pk):
+            path = sample_of(found)
+    except (DomainError, NoPlace) as refusal:
+        return HttpResponse(str(refusal), content_type="text/plain", status=BUSY)
+    answer = HttpResponse(path.read_bytes(), content_type=content_type_of(path))
+    answer["Cache-Control"] = f"private, max-age={SAMPLE_SECONDS}"
+    return answer
