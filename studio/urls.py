@@ -62,7 +62,7 @@ urlpatterns = [
     path(
         "pronunciations/<slug:pronunciation>/delete/", pronunciations.pronunciation_delete, name="pronunciation_delete"
     ),
-    path("speech/samples/<str:speaker>/", pronunciations.speech_sample, name="speech_sample"),
+    path("speech/sample/", pronunciations.speech_sample, name="speech_sample"),
     path("speech/", speech.speech_add, name="speech_add"),
     path("speech/estimate/", speech.speech_estimate, name="speech_estimate"),
     path("speech/<slug:speech>/", speech.speech_status, name="speech_status"),

@@ -28,7 +28,6 @@ from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
 from studio.speech.pronunciations import pronounce
-from studio.speech.speakers import speakers
 from studio.uploads.samples import add_samples
 from tests.conftest import Cast
 
@@ -331,8 +330,6 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
             found[thing] = things[thing]
     if "<slug:kind>" in route:
         found["kind"] = "csv"
-    if "<str:speaker>" in route:
-        found["speaker"] = speakers()[0].id
     if "<int:row>" in route:
         found["row"] = things["invitation" if name.startswith("invitation_") else "member"]
     return found

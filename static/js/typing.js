@@ -32,7 +32,7 @@ const label = (word) => {
 
 async function hear() {
   const speaker = panel.querySelector("select[name=speaker]").value;
-  sound.src = listen.dataset.samples.replace("/speaker/", `/${encodeURIComponent(speaker)}/`);
+  sound.src = `${listen.dataset.sample}?speaker=${encodeURIComponent(speaker)}`;
   label("Loading…");
   try {
     await sound.play();

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -15,7 +15,8 @@ from studio.forms import PronunciationForm
 from studio.models import Pronunciation
 from studio.speech.pronunciations import pronounce, pronunciations_of
 from studio.speech.samples import content_type_of, sample_of
-from studio.speech.speakers import speakers
+from studio.speech.speakers import speaker_of
+from studio.views.query_values import word
 
 UNPROCESSABLE, BUSY = 422, 503
 SAMPLE_SECONDS = 3_600
@@ -47,14 +48,12 @@ def pronunciation_delete(request: WorkspaceRequest, pronunciation: str) -> HttpR
 
 @workspace_view(Action.RENDER)
 @require_safe
-def speech_sample(request: WorkspaceRequest, speaker: str) -> HttpResponse:
-    """A voice to listen to, spoken now if nobody has asked before."""
-    found = {one.id: one for one in speakers()}.get(speaker)
-    if found is None:
-        raise Http404
+def speech_sample(request: WorkspaceRequest) -> HttpResponse:
+    """A voice to listen to, spoken now if nobody has asked before; the usual one if none is named."""
     try:
+        speaker = speaker_of(word(request.GET, "speaker"))
         with Place(request.workspace.pk):
-            path = sample_of(found)
+            path = sample_of(speaker)
     except (DomainError, NoPlace) as refusal:
         return HttpResponse(str(refusal), content_type="text/plain", status=BUSY)
     answer = HttpResponse(path.read_bytes(), content_type=content_type_of(path))
