@@ -112,6 +112,8 @@ ADDED = [
     "schema Speaker*",
     "schema Speech*",
     "url api/v1/pronunciations*",
+    "url admin/studio/pronunciation/",
+    "url admin/studio/speech/",
     "url api/v1/voices*",
     # /healthz says that the process lives, whatever is away; whether the site can serve is now /readyz.
     # A video too long for any offer is made in parts, and joined.

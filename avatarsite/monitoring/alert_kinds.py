@@ -72,6 +72,10 @@ KINDS: dict[str, AlertKind] = {
         "A provider does not say whether it took a render",
         "Look for the job's reference on the provider's own pages. The money stays held until it is known or overdue.",
     ),
+    "speech_refused": AlertKind(
+        "A voice's provider takes no scripts of ours",
+        "Its account is empty or its key is bad: look at both, as for its videos. Scripts fail meanwhile, for nothing.",
+    ),
     "accepted_late": AlertKind(
         "A provider took a render that had ended",
         "We pay for it and the customer does not. Look at the provider's delays if this comes often.",

@@ -30,7 +30,7 @@ RENDER = "render:"
 PAGES = {
     "videos": ("video", "video_cancel", "video_change", "video_rename", "video_delete"),
     "projects": ("project", "project_new", "project_change"),
-    "uploads": ("upload_delete",),
+    "uploads": ("upload_delete", "pronunciations"),
     "developers": (
         "gateway", "approvals", "agents", "token_rotate", "webhooks", "webhook_new", "webhook_endpoint",
         "webhook_change", "webhook_delete",

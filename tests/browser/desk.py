@@ -40,6 +40,9 @@ from studio.pipeline.desk import sale
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
+from studio.speech.plan import SpeechWish
+from studio.speech.pronunciations import pronounce
+from studio.speech.speak import speak
 from studio.uploads.samples import add_samples
 
 LONG = "A title that is as long as people write them, and longer, so that it has to break somewhere in a list"
@@ -162,6 +165,8 @@ def _platform(workspace: Workspace, staff: User) -> None:
     UsualRouting.objects.create(workspace=workspace, reason="Pays by speed")
     LegalText.objects.create(page=Page.TERMS, body=f"# Terms\n\n{LONG}")
     Acceptance.objects.create(user=staff, page=Page.TERMS, text=LegalText.objects.get(), digest="0" * 64)
+    speak(SpeechWish(workspace, "Words for the desk."))
+    pronounce(workspace, "desk", "desque")
     ShareLink.objects.create(workspace=workspace, render=Render.objects.filter(workspace=workspace).latest("pk"))
     invitations.invite(owner, "invited-by-the-desk@example.org", Role.VIEWER)
     make_token(workspace, user=staff, name="Of the desk", scopes=list(Scope))

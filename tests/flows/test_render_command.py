@@ -114,3 +114,21 @@ def test_who_stops_waiting_is_told_what_becomes_of_the_video(
     render = Render.objects.get()
     assert str(told.value).startswith(f"You no longer wait for {render.pk}, and it is not cancelled. A worker goes on")
     assert (render.state, render.hold.state) == (RenderState.QUEUED, "open")
+
+
+def test_a_script_is_spoken_and_shown(inputs: list[str], tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("Said by a command. It takes a moment.", encoding="utf-8")
+    portrait, _, *whose = inputs
+    said = rendered(portrait, "--script", words, *whose, "--pace", "1.2", "--output", tmp_path / "made.mp4")
+    render = Render.objects.get()
+    assert render.state == RenderState.READY
+    assert render.voice is not None
+    assert [one[2] for one in render.voice.sentences] == ["Said by a command.", "It takes a moment."]
+    assert abs((render.measured_ms or 0) - (render.voice.duration_ms or 0)) < 100
+    assert said.startswith(str(tmp_path / "made.mp4"))
+    with pytest.raises(CommandError, match=r"script: .* can't be read as a text"):
+        rendered(portrait, "--script", tmp_path / "nothing.txt", *whose)
+    words.write_text("[pause 1s]", encoding="utf-8")
+    with pytest.raises(CommandError, match="The script has no words"):
+        rendered(portrait, "--script", words, *whose)

@@ -19,9 +19,11 @@ from studio.pipeline.drive import drive
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
 from studio.pipeline.request.quote import CHEAPEST, FASTEST
 from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.spoken import spoken_of
 from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
 from studio.providers import registry
+from studio.speech.plan import SpeechWish
 from studio.terminal import StageBars
 from studio.uploads.add import add_upload
 
@@ -30,11 +32,15 @@ OPTIONS = ("output_format", "output_quality", "content_check")
 
 
 class Command(BaseCommand):
-    help = "Makes one video from a portrait and a voice, waits for it and writes it to a file."
+    help = "Makes one video from a portrait and a voice or a script, waits for it and writes it to a file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("portrait", type=Path, metavar="PORTRAIT")
-        parser.add_argument("voice", type=Path, metavar="VOICE")
+        sound = parser.add_mutually_exclusive_group(required=True)
+        sound.add_argument("voice", type=Path, nargs="?", metavar="VOICE")
+        sound.add_argument("--script", type=Path, metavar="FILE", help="a text that is spoken first, instead of VOICE")
+        parser.add_argument("--speaker", default="", help="with --script: whom the script is spoken by")
+        parser.add_argument("--pace", default=1.0, type=float, help="with --script: 0.5 to 2")
         parser.add_argument("--workspace", required=True, metavar="SLUG", help="who pays and owns the video")
         what = parser.add_mutually_exclusive_group()
         offers = [offer.id for offer in registry.for_sale()]
@@ -87,7 +93,7 @@ class Command(BaseCommand):
                 workspace=workspace,
                 project=project_for_new_video(workspace),
                 portrait=_upload(workspace, UploadKind.PORTRAIT, options["portrait"]),
-                voice=_upload(workspace, UploadKind.VOICE, options["voice"]),
+                **_sound(workspace, options),
                 model=options["model"] or registry.offer(offer or DRAFT).model,
                 offer=offer,
                 routing=options["routing"],
@@ -118,6 +124,18 @@ def _upload(workspace: Workspace, kind: UploadKind, path: Path) -> Any:
             return add_upload(workspace, kind=kind, file=File(file), name=path.name)
     except OSError as error:
         raise CommandError(f"{kind}: {path} can't be read: {error.strerror}.") from error
+
+
+def _sound(workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+    """The voice, or the script that becomes one."""
+    if options["voice"]:
+        return {"voice": _upload(workspace, UploadKind.VOICE, options["voice"])}
+    try:
+        script = options["script"].read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"script: {options['script']} can't be read as a text: {error}.") from error
+    spoken, voice = spoken_of(SpeechWish(workspace, script, options["speaker"], options["pace"]))
+    return {"voice": voice, "spoken": spoken}
 
 
 def _write(render: Render, path: Path) -> None:
