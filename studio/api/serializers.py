@@ -72,7 +72,7 @@ class UploadSerializer(Serializer):
         found: list[int] | None = upload.details.get("face")
         return found
 
-    @extend_schema_field({"type": "array", "items": {"type": "array"}})
+    @extend_schema_field({"type": "array", "items": {"type": "array", "items": {"type": ["integer", "string"]}}})
     def get_sentences(self, upload: Upload) -> list[list[int | str]]:
         found: list[list[int | str]] = upload.sentences
         return found
