@@ -58,12 +58,6 @@ def missing_letters(text: str) -> list[str]:
     ]
 
 
-def preload() -> None:
-    """Read which letters there are, once for all."""
-    for face in _all(CHINESE):
-        _letters(face.path)
-
-
 @cache
 def _all(kin: int) -> tuple[Typeface, ...]:
     return tuple(Typeface(path, kin if path.suffix == ".ttc" else 0) for path in _ordered(_found()))
