@@ -132,7 +132,7 @@ ENTRY_POINTS = (
     ("/hooks", "avatarsite.http.entry_points.as_text", 256 * 1024),
     ("/compat/runware", "studio.gateway.runware.errors.refusal_response", 41_000_000),
     ("/compat/aimlapi", "studio.gateway.aimlapi.errors.refusal_response", 41_000_000),
-    ("/compat/fal/cdn", "studio.gateway.fal.errors.refusal_response"),
+    ("/compat/fal/cdn", "studio.gateway.fal.errors.refusal_response", 130_000_000),
     ("/compat/fal", "studio.gateway.fal.errors.refusal_response", 41_000_000),
     ("/compat", "studio.gateway.fal.errors.refusal_response", 41_000_000),
 )

@@ -20,8 +20,8 @@ RefusalResponse = Callable[[HttpRequest, int, str], HttpResponse]
 REFUSAL = "avatarsite.refusal"
 NOT_READ = "avatarsite.http.entry_points.as_text"
 # More than the largest upload that we take, and its form.
-MAX_BYTES = 130_000_000
-TOO_LARGE = "This is more than we take in one upload: 20 MB for a portrait, 120 MB for a voice. Send a smaller file."
+MAX_BYTES = 710_000_000
+TOO_LARGE = "This is more than we take in one upload: 20 MB for a portrait, 700 MB for a voice. Send a smaller file."
 NO_LENGTH = "The body came without a length, and this server can’t read it so. Send a Content-Length."
 ENCODED = "The body is compressed or encoded ({}), which is not read here. Send it as it is, without Content-Encoding."
 SENTENCES = {

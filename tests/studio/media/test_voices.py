@@ -44,10 +44,10 @@ def test_the_corpus_has_every_reason_to_refuse_a_voice_file() -> None:
 
 def test_a_file_over_the_limit_is_refused_by_its_size() -> None:
     with pytest.raises(UploadRefused) as refused:
-        check_bytes(120_000_001)
+        check_bytes(700_000_001)
     assert refused.value.code == Refusal.VOICE_TOO_LARGE
-    assert refused.value.message == "The voice is 120.1 MB; the limit is 120 MB."
-    assert check_bytes(120_000_000) is None
+    assert refused.value.message == "The voice is 700.1 MB; the limit is 700 MB."
+    assert check_bytes(700_000_000) is None
 
 
 def test_a_voice_that_takes_too_long_to_read_is_given_up(place: PlaceFile, monkeypatch: pytest.MonkeyPatch) -> None:
