@@ -4,6 +4,7 @@ import "./dialogs.js";
 import "./toasts.js";
 import "./clocks.js";
 import "./copies.js";
+import "./fetches.js";
 import "./forms.js";
 import "./polls.js";
 import "./waves.js";

@@ -47,7 +47,7 @@ def card(page: str, model: str) -> dict[str, str]:
 
 def test_a_draft_becomes_real_with_one_click(owner: Client, house: Workspace) -> None:
     draft = shop.ready(house, "Morning", prompt="calm", reference="42")
-    assert f'hx-get="{url("video_real", draft)}"' in owner.get(url("video", draft)).content.decode()
+    assert f'data-fetch="{url("video_real", draft)}"' in owner.get(url("video", draft)).content.decode()
     page = owner.get(url("video_real", draft)).content.decode()
     assert page.count("real__one") == 2
     part = owner.get(url("video_real", draft), headers={"HX-Request": "true"}).content.decode()
