@@ -74,7 +74,7 @@ def _kept(speech: Speech, mouth: Engine, parts: list[SpeechPart]) -> Upload:
                 speech.workspace,
                 kind=UploadKind.VOICE,
                 file=File(file, name=voice.name),
-                name=f"{speech.title.strip(' …')[:80]}.flac",
+                name=f"{speech.title.strip(' .…')[:80]}.flac",
                 user=speech.requested_by,
             )
     sentences = [sentence for part in parts for sentence in part.sentences]
