@@ -30,6 +30,7 @@ FOLDERS = [
     "tests/avatarsite/workspaces/test_races.py",
     "tests/avatarsite/workspaces/test_suspension.py",
     "tests/avatarsite/staff/test_lever_races.py",
+    "tests/studio/pipeline/long",
     "tests/studio/pipeline/test_operator.py",
     "tests/studio/pipeline/test_operator_races.py",
 ]
