@@ -16,6 +16,7 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.response import Response
 
+from avatarsite.api.fields import NO_NUL
 from avatarsite.api.idempotency import Operation
 from avatarsite.api.pagination import listed, page
 from avatarsite.api.problems import Problem
@@ -27,7 +28,7 @@ from avatarsite.workspaces.models import Workspace
 from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import resolve
-from studio.api.inputs import ChangeInput, RenderInput, RendersQuery, WaitQuery
+from studio.api.inputs import MAX_NOTES, ChangeInput, RenderInput, RendersQuery, WaitQuery
 from studio.api.serializers import (
     ApprovalSerializer,
     EventSerializer,
@@ -62,7 +63,12 @@ PAYMENT = {
 }
 METADATA = OpenApiParameter(
     "metadata",
-    {"type": "object", "additionalProperties": {"type": "string"}},
+    {
+        "type": "object",
+        "maxProperties": MAX_NOTES,
+        "propertyNames": {"minLength": 1, "pattern": NO_NUL},
+        "additionalProperties": {"type": "string", "pattern": NO_NUL},
+    },
     style="deepObject",
     explode=True,
     description="`metadata[customer]=42`: those whose metadata has it just so.",
