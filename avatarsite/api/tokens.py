@@ -34,6 +34,7 @@ def _refused(refusal: TokenRefused) -> Problem:
 
 class TokenChangeInput(Body):
     ask_above_micros = StrictInteger(
+        required=False,
         allow_null=True,
         min_value=0,
         max_value=tokens.MAX_ASK_MICROS,
@@ -76,7 +77,8 @@ class OneToken(TokenView):
             raise Problem("own_token", "This is the token that asks.", field="token")
 
         def operation() -> Response:
-            tokens.set_ask_above(row, asked["ask_above_micros"], user=user)
+            if "ask_above_micros" in asked:
+                tokens.set_ask_above(row, asked["ask_above_micros"], user=user)
             return Response(serialize_token(row))
 
         return self.run_once(operation)

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -319,7 +320,12 @@ class RendersQuery(PageQuery):
             del plain[name]
         found = super().to_internal_value(plain)
         wanted = {name.removeprefix("metadata[")[:-1]: value for name, value in notes.items()}
-        return found | ({"metadata": StrictStringMap().run_validation(wanted)} if wanted else {})
+        if not wanted:
+            return found
+        try:
+            return found | {"metadata": StrictStringMap().run_validation(wanted)}
+        except ValidationError as error:  # of a name that no database stores
+            raise serializers.ValidationError({"metadata": error.messages}) from error
 
 
 class UploadsQuery(PageQuery):

@@ -336,6 +336,8 @@ def test_renders_are_found_by_words_tags_notes_and_times(api: Caller, inputs: di
     assert titles(f"q=e&limit=1&cursor={page['next_cursor']}") == ["Autumn"]
     many = "&".join(f"metadata[{n}]=1" for n in range(11))
     for query in (
+        "metadata[a%00]=1",
+        "metadata[a]=%00",
         "metadata=1",
         "metadata[]=1",
         "created_after=soon",
