@@ -252,6 +252,7 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
         "offer",
         dollars("cost_micros_per_second", "Cost per second"),
         dollars("price_micros_per_second", "Price per second"),
+        "unit",
         "source",
         "created_by",
         age("effective_from", "for"),

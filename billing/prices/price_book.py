@@ -49,12 +49,12 @@ def set_price(  # noqa: PLR0913 -- they are the columns of the row
     cost_micros_per_second: int,
     price_micros_per_second: int,
     source: str,
-    unit: str = PriceUnit.SECOND,
+    unit: str = "",
     derived: bool = False,
     actor: User | None = None,
     effective_from: datetime | None = None,
 ) -> Price:
-    """Add a price from ``effective_from`` on, now by default.
+    """Add a price from ``effective_from`` on, now by default; of the unit that the offer has had, unless it's named.
 
     The past is not rewritten: once an offer has a price, the next one begins after it. The same row for the same
     moment again is returned; another one raises KeyConflict. ValueError has a sentence for what can't be.
@@ -63,7 +63,7 @@ def set_price(  # noqa: PLR0913 -- they are the columns of the row
         offer=offer,
         cost_micros_per_second=cost_micros_per_second,
         price_micros_per_second=price_micros_per_second,
-        unit=unit,
+        unit=unit or _unit_of(offer),
         source=source.strip(),
         derived=derived,
         created_by=actor,
@@ -81,9 +81,19 @@ def set_price(  # noqa: PLR0913 -- they are the columns of the row
             return before
         raise
     logger.info(
-        "%s costs %s and sells for %s a %s", offer, usd(cost_micros_per_second), usd(price_micros_per_second), unit
+        "%s costs %s and sells for %s a %s",
+        offer,
+        usd(cost_micros_per_second),
+        usd(price_micros_per_second),
+        price.unit,
     )
     return price
+
+
+def _unit_of(offer: str) -> str:
+    """As it has been; a second where it is new."""
+    newest = Price.objects.filter(offer=offer).order_by("-effective_from").first()
+    return newest.unit if newest else PriceUnit.SECOND
 
 
 def _validate(price: Price) -> None:

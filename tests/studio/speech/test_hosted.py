@@ -190,3 +190,10 @@ def test_its_own_limits_are_said(workspace: Workspace) -> None:
         "pace",
         "This voice speaks at a pace of 0.8 to 2, not 0.5.",
     )
+
+
+def test_an_operators_price_stays_one_of_a_generation(workspace: Workspace) -> None:
+    offer = "fal:fal-ai/kling-video/v1/tts"
+    price_book.set_price(offer, cost_micros_per_second=7_000, price_micros_per_second=9_000, source="by hand")
+    assert price_book.price_of(offer).unit == "generation"
+    assert plan_speech(wish(workspace)).ceiling_micros == 2 * 9_000
