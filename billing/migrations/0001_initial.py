@@ -1,4 +1,3 @@
-
 import billing.models.stripe
 import django.db.models.deletion
 import django.db.models.expressions
@@ -659,5 +658,90 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='usageday',
             constraint=models.UniqueConstraint(fields=('workspace', 'day', 'dimension', 'name'), name='usage_day_once'),
+        ),
+        migrations.AddField(
+            model_name='price',
+            name='unit',
+            field=models.CharField(choices=[('second', 'Second of output'), ('generation', 'Generation')], default='second', max_length=10),
+        ),
+        migrations.AddField(
+            model_name='usage',
+            name='videos',
+            field=models.PositiveSmallIntegerField(default=1, verbose_name='counts as videos'),
+        ),
+        migrations.CreateModel(
+            name='SpendLock',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('scope', models.CharField(max_length=60)),
+                ('locked_at', models.DateTimeField()),
+            ],
+        ),
+        migrations.RemoveConstraint(
+            model_name='budget',
+            name='budget_once_per_scope',
+        ),
+        migrations.RemoveConstraint(
+            model_name='budgetnotice',
+            name='budget_notice_once_per_period',
+        ),
+        migrations.RemoveConstraint(
+            model_name='budgetperiod',
+            name='budget_period_once',
+        ),
+        migrations.AddField(
+            model_name='budget',
+            name='period',
+            field=models.CharField(choices=[('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')], default='month', max_length=5),
+        ),
+        migrations.AddField(
+            model_name='budgetnotice',
+            name='period',
+            field=models.CharField(choices=[('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')], default='month', max_length=5),
+        ),
+        migrations.AddField(
+            model_name='budgetperiod',
+            name='period',
+            field=models.CharField(choices=[('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')], default='month', max_length=5),
+        ),
+        migrations.AlterField(
+            model_name='budget',
+            name='cap_micros',
+            field=models.BigIntegerField(verbose_name='cap (micros)'),
+        ),
+        migrations.AlterField(
+            model_name='budgetnotice',
+            name='starts_at',
+            field=models.DateTimeField(verbose_name='from'),
+        ),
+        migrations.AddConstraint(
+            model_name='budget',
+            constraint=models.UniqueConstraint(fields=('workspace', 'scope', 'period'), name='budget_once_per_scope'),
+        ),
+        migrations.AddConstraint(
+            model_name='budget',
+            constraint=models.CheckConstraint(condition=models.Q(('period__in', ['day', 'week', 'month'])), name='budget_period_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='budgetnotice',
+            constraint=models.UniqueConstraint(fields=('workspace', 'scope', 'period', 'starts_at', 'percent'), name='budget_notice_once_per_period'),
+        ),
+        migrations.AddConstraint(
+            model_name='budgetperiod',
+            constraint=models.UniqueConstraint(fields=('workspace', 'scope', 'period', 'starts_at'), name='budget_period_once'),
+        ),
+        migrations.AddField(
+            model_name='spendlock',
+            name='locked_by',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='spendlock',
+            name='workspace',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='spend_locks', to='workspaces.workspace'),
+        ),
+        migrations.AddConstraint(
+            model_name='spendlock',
+            constraint=models.UniqueConstraint(fields=('workspace', 'scope'), name='spend_lock_once_per_scope'),
         ),
     ]

@@ -1,8 +1,12 @@
-
+import django.core.serializers.json
 import django.db.models.deletion
+import studio.models.approvals
+import studio.models.batches
 import studio.models.jobs
 import studio.models.projects
 import studio.models.renders
+import studio.models.sharing
+import studio.models.speech
 import studio.models.uploads
 from django.conf import settings
 from django.db import migrations, models
@@ -382,5 +386,407 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='project',
             constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='project_name_once'),
+        ),
+        migrations.AddField(
+            model_name='upload',
+            name='script',
+            field=models.TextField(blank=True),
+        ),
+        migrations.AddField(
+            model_name='upload',
+            name='sentences',
+            field=models.JSONField(blank=True, default=list, verbose_name='times of the sentences'),
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='purge_at',
+            field=models.DateTimeField(blank=True, null=True, verbose_name='in the bin until'),
+        ),
+        migrations.CreateModel(
+            name='Tag',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('word', models.CharField(max_length=40)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+            ],
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='tags',
+            field=models.ManyToManyField(blank=True, related_name='renders', to='studio.tag'),
+        ),
+        migrations.AddIndex(
+            model_name='render',
+            index=models.Index(condition=models.Q(('purge_at__isnull', False)), fields=['purge_at'], name='render_to_purge'),
+        ),
+        migrations.AddConstraint(
+            model_name='tag',
+            constraint=models.UniqueConstraint(fields=('workspace', 'word'), name='tag_once'),
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='webhook_url',
+            field=models.CharField(blank=True, max_length=2000, verbose_name='told alone of it'),
+        ),
+        migrations.CreateModel(
+            name='Speech',
+            fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
+                ('id', models.CharField(default=studio.models.speech.speech_id, editable=False, max_length=32, primary_key=True, serialize=False)),
+                ('script', models.TextField()),
+                ('speaker', models.CharField(max_length=120, verbose_name='voice')),
+                ('pace', models.FloatField(default=1.0)),
+                ('digest', models.CharField(max_length=64)),
+                ('ceiling_micros', models.BigIntegerField(default=0, verbose_name='maximum charge (micros)')),
+                ('charge_micros', models.BigIntegerField(blank=True, null=True)),
+                ('state', models.CharField(choices=[('speaking', 'Being spoken'), ('ready', 'Ready'), ('failed', 'Failed')], default='speaking', max_length=10)),
+                ('deadline_at', models.DateTimeField(blank=True, null=True, verbose_name='overdue at')),
+                ('failure_code', models.CharField(blank=True, max_length=60)),
+                ('failure_message', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('hold', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.hold')),
+                ('price', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.price')),
+                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('token', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workspaces.apitoken')),
+                ('upload', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='speeches', to='workspaces.workspace')),
+            ],
+            options={
+                'verbose_name_plural': 'speeches',
+            },
+        ),
+        migrations.CreateModel(
+            name='SpeechPart',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveSmallIntegerField()),
+                ('sentences', models.JSONField(default=list)),
+                ('said', models.JSONField(default=list, verbose_name='sentences as they are said')),
+                ('pause_ms', models.PositiveIntegerField(default=0, verbose_name='silence behind it (ms)')),
+                ('reference', models.CharField(default=studio.models.speech.part_reference, max_length=36, unique=True)),
+                ('attempt', models.PositiveSmallIntegerField(default=1)),
+                ('sent_at', models.DateTimeField(blank=True, null=True)),
+                ('outcome', models.CharField(choices=[('pending', 'Not answered yet'), ('accepted', 'Accepted'), ('rejected', 'Rejected'), ('unknown', 'Unknown')], default='pending', max_length=10)),
+                ('provider_job_id', models.CharField(blank=True, max_length=200)),
+                ('handle', models.JSONField(blank=True, default=dict, verbose_name='adapter handle')),
+                ('done_at', models.DateTimeField(blank=True, null=True)),
+                ('result_url', models.TextField(blank=True)),
+                ('spans', models.JSONField(blank=True, default=list, verbose_name='times of its sentences')),
+                ('failure_code', models.CharField(blank=True, max_length=60)),
+                ('failure_message', models.TextField(blank=True)),
+                ('speech', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='studio.speech')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Pronunciation',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('word', models.CharField(max_length=80, verbose_name='word or phrase')),
+                ('said', models.CharField(max_length=200, verbose_name='as it is said')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pronunciations', to='workspaces.workspace')),
+            ],
+            options={
+                'ordering': ['word'],
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'word'), name='pronunciation_once')],
+            },
+        ),
+        migrations.AddIndex(
+            model_name='speech',
+            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='speech_due'),
+        ),
+        migrations.AddIndex(
+            model_name='speech',
+            index=models.Index(condition=models.Q(('deadline_at__isnull', False)), fields=['deadline_at'], name='speech_overdue'),
+        ),
+        migrations.AddIndex(
+            model_name='speech',
+            index=models.Index(fields=['workspace', '-id'], name='speech_by_workspace'),
+        ),
+        migrations.AddConstraint(
+            model_name='speech',
+            constraint=models.UniqueConstraint(condition=models.Q(('state', 'speaking')), fields=('workspace', 'digest'), name='speech_spoken_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='speech',
+            constraint=models.CheckConstraint(condition=models.Q(('charge_micros__isnull', True), models.Q(('charge_micros__gte', 0), ('charge_micros__lte', models.F('ceiling_micros'))), _connector='OR'), name='speech_charge_under_ceiling'),
+        ),
+        migrations.AddConstraint(
+            model_name='speechpart',
+            constraint=models.UniqueConstraint(fields=('speech', 'number'), name='speech_part_once'),
+        ),
+        migrations.CreateModel(
+            name='Part',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveSmallIntegerField()),
+                ('begin', models.PositiveBigIntegerField(verbose_name='first sample')),
+                ('end', models.PositiveBigIntegerField(verbose_name='sample after the last')),
+                ('sound', models.CharField(max_length=64, verbose_name='SHA-256 of its sound')),
+                ('key', models.CharField(max_length=64, verbose_name='of portrait, sound, model and options')),
+                ('kept', models.BooleanField(default=False, help_text='For another video, so that it costs nothing.', verbose_name='made before')),
+            ],
+            options={
+                'ordering': ['number'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Whole',
+            fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
+                ('render', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='work', serialize=False, to='studio.render')),
+                ('rate', models.PositiveIntegerField(verbose_name='samples a second of the voice')),
+                ('samples', models.PositiveBigIntegerField(verbose_name='samples of the voice')),
+                ('seams', models.JSONField(blank=True, default=list)),
+            ],
+        ),
+        migrations.RemoveConstraint(
+            model_name='render',
+            name='render_state_known',
+        ),
+        migrations.RemoveConstraint(
+            model_name='upload',
+            name='upload_bytes_once',
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='parts_total',
+            field=models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='number of parts'),
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='whole',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='studio.render'),
+        ),
+        migrations.AddField(
+            model_name='upload',
+            name='cut_from',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='studio.upload'),
+        ),
+        migrations.AlterField(
+            model_name='render',
+            name='state',
+            field=models.CharField(choices=[('queued', 'Queued'), ('submitting', 'Sending'), ('rendering', 'Rendering'), ('ingesting', 'Copying'), ('joining', 'Joining'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=12),
+        ),
+        migrations.AddConstraint(
+            model_name='render',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'submitting', 'rendering', 'ingesting', 'joining', 'ready', 'failed', 'cancelled'])), name='render_state_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='upload',
+            constraint=models.UniqueConstraint(condition=models.Q(('cut_from', None)), fields=('workspace', 'kind', 'sha256'), name='upload_bytes_once'),
+        ),
+        migrations.AddField(
+            model_name='part',
+            name='render',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='studio.render'),
+        ),
+        migrations.AddField(
+            model_name='part',
+            name='whole',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='studio.render'),
+        ),
+        migrations.AddIndex(
+            model_name='whole',
+            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='whole_due'),
+        ),
+        migrations.AddIndex(
+            model_name='part',
+            index=models.Index(fields=['key'], name='part_by_key'),
+        ),
+        migrations.AddConstraint(
+            model_name='part',
+            constraint=models.UniqueConstraint(fields=('whole', 'number'), name='part_number_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='part',
+            constraint=models.CheckConstraint(condition=models.Q(('end__gt', models.F('begin'))), name='part_has_sound'),
+        ),
+        migrations.CreateModel(
+            name='ProviderBalance',
+            fields=[
+                ('provider', models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ('micros', models.BigIntegerField(blank=True, null=True, verbose_name='micro-dollars')),
+                ('told_at', models.DateTimeField(blank=True, null=True)),
+                ('asked_at', models.DateTimeField()),
+                ('problem', models.CharField(blank=True, max_length=300)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='ShareLink',
+            fields=[
+                ('id', models.CharField(default=studio.models.sharing.share_id, editable=False, max_length=32, primary_key=True, serialize=False)),
+                ('password', models.CharField(blank=True, max_length=128, verbose_name='hash of the password')),
+                ('allow_download', models.BooleanField(default=False, verbose_name='download allowed')),
+                ('embed_origins', models.JSONField(blank=True, default=list, verbose_name='pages that may embed it')),
+                ('views', models.PositiveBigIntegerField(default=0)),
+                ('last_viewed_at', models.DateTimeField(blank=True, null=True)),
+                ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('revoked_at', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('made_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('render', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shares', to='studio.render')),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['render', '-id'], name='share_by_render')],
+            },
+        ),
+        migrations.CreateModel(
+            name='BatchTable',
+            fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
+                ('id', models.CharField(default=studio.models.batches.table_id, editable=False, max_length=32, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=200, verbose_name='file name')),
+                ('state', models.CharField(choices=[('checking', 'Being checked'), ('checked', 'Checked'), ('making', 'Being made'), ('stopped', 'Stopped'), ('made', 'Asked for')], default='checking', max_length=10)),
+                ('why', models.CharField(blank=True, max_length=500, verbose_name='why it waits or has stopped')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('asked_at', models.DateTimeField(blank=True, null=True, verbose_name='asked for at')),
+                ('group', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='table', to='studio.rendergroup', verbose_name='batch')),
+                ('made_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='studio.project')),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='BatchRow',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField(verbose_name='row in the file')),
+                ('cells', models.JSONField(default=dict)),
+                ('state', models.CharField(choices=[('new', 'To be checked'), ('good', 'Can be made'), ('bad', 'Can’t be made'), ('asked', 'Asked for'), ('refused', 'Could not be asked for')], default='new', max_length=8)),
+                ('by_script', models.BooleanField(default=False, verbose_name='has a script to be spoken')),
+                ('errors', models.JSONField(default=list)),
+                ('likely_micros', models.BigIntegerField(default=0, verbose_name='likely charge (micros)')),
+                ('ceiling_micros', models.BigIntegerField(default=0, verbose_name='maximum charge (micros)')),
+                ('speech_micros', models.BigIntegerField(default=0, verbose_name='maximum charge for speaking (micros)')),
+                ('portrait', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
+                ('render', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='batch_row', to='studio.render')),
+                ('speech', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.speech')),
+                ('voice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
+                ('table', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='studio.batchtable')),
+            ],
+        ),
+        migrations.AddIndex(
+            model_name='batchtable',
+            index=models.Index(fields=['workspace', '-id'], name='table_by_workspace'),
+        ),
+        migrations.AddIndex(
+            model_name='batchtable',
+            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='table_due'),
+        ),
+        migrations.AddIndex(
+            model_name='batchrow',
+            index=models.Index(fields=['table', 'state', 'number'], name='batch_row_by_state'),
+        ),
+        migrations.AddConstraint(
+            model_name='batchrow',
+            constraint=models.UniqueConstraint(fields=('table', 'number'), name='batch_row_once'),
+        ),
+        migrations.AlterField(
+            model_name='storedfile',
+            name='kind',
+            field=models.CharField(choices=[('upload', 'Portrait or voice'), ('copy', 'Copy for providers'), ('thumbnail', 'Thumbnail'), ('video', 'Video'), ('poster', 'Poster'), ('captions', 'Captions'), ('captioned', 'Video with captions'), ('slot', 'Sent to a slot'), ('gateway', 'Put here by a client'), ('part', 'Part of a client’s file')], max_length=10),
+        ),
+        migrations.CreateModel(
+            name='Captions',
+            fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
+                ('render', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='captions', serialize=False, to='studio.render')),
+                ('source', models.CharField(choices=[('script', 'From the voice’s script'), ('text', 'From a pasted text'), ('file', 'From a file'), ('cues', 'Edited here')], max_length=10)),
+                ('text', models.TextField(blank=True, verbose_name='pasted text')),
+                ('cues', models.JSONField(blank=True, default=list)),
+                ('burn', models.CharField(blank=True, choices=[('', 'Beside the video'), ('plain', 'Plain, with an outline'), ('box', 'In a box'), ('karaoke', 'Word by word')], max_length=10, verbose_name='look in the video')),
+                ('version', models.PositiveBigIntegerField()),
+                ('srt', models.FileField(blank=True, max_length=200, upload_to='', verbose_name='SRT')),
+                ('vtt', models.FileField(blank=True, max_length=200, upload_to='', verbose_name='WebVTT')),
+                ('video', models.FileField(blank=True, max_length=200, upload_to='', verbose_name='video with captions')),
+                ('failure', models.CharField(blank=True, max_length=300, verbose_name='why there are none')),
+                ('burn_failure', models.CharField(blank=True, max_length=300, verbose_name='why there is no video with them')),
+                ('changed_at', models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                'verbose_name_plural': 'captions',
+                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='captions_due')],
+            },
+        ),
+        migrations.AddField(
+            model_name='part',
+            name='attempts',
+            field=models.PositiveSmallIntegerField(default=1, help_text='Renders that were asked for to have it.'),
+        ),
+        migrations.CreateModel(
+            name='Approval',
+            fields=[
+                ('id', models.CharField(default=studio.models.approvals.approval_id, editable=False, max_length=32, primary_key=True, serialize=False)),
+                ('state', models.CharField(choices=[('awaiting_approval', 'Waiting'), ('approved', 'Approved'), ('declined', 'Declined'), ('expired', 'Expired')], default='awaiting_approval', max_length=20)),
+                ('requests', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder, verbose_name='what was asked for')),
+                ('digest', models.CharField(max_length=64, verbose_name='SHA-256 of it')),
+                ('is_batch', models.BooleanField(default=False, verbose_name='batch')),
+                ('count', models.PositiveIntegerField(verbose_name='videos')),
+                ('title', models.CharField(max_length=120)),
+                ('model', models.CharField(max_length=60)),
+                ('ceiling_micros', models.BigIntegerField(verbose_name='maximum charge (micros)')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('expires_at', models.DateTimeField()),
+                ('decided_at', models.DateTimeField(blank=True, null=True)),
+                ('asked_for', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.rendergroup')),
+                ('portrait', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
+                ('render', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.render')),
+                ('token', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.apitoken')),
+                ('voice', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
+                ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='approvals', to='workspaces.workspace')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['workspace', '-id'], name='approval_by_workspace'), models.Index(condition=models.Q(('state', 'awaiting_approval')), fields=['workspace', 'expires_at'], name='approval_waiting')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['awaiting_approval', 'approved', 'declined'])), name='approval_state_known')],
+            },
+        ),
+        migrations.DeleteModel(
+            name='Pronunciation',
+        ),
+        migrations.CreateModel(
+            name='Pronunciation',
+            fields=[
+                ('id', models.CharField(default=studio.models.speech.pronunciation_id, editable=False, max_length=32, primary_key=True, serialize=False)),
+                ('word', models.CharField(max_length=80, verbose_name='word or phrase')),
+                ('said', models.CharField(max_length=200, verbose_name='as it is said')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pronunciations', to='workspaces.workspace')),
+            ],
+            options={
+                'ordering': ['word'],
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'word'), name='pronunciation_once')],
+            },
+        ),
+        migrations.RemoveConstraint(
+            model_name='render',
+            name='render_state_known',
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='speech',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='renders', to='studio.speech'),
+        ),
+        migrations.AlterField(
+            model_name='render',
+            name='state',
+            field=models.CharField(choices=[('speaking', 'Speaking'), ('queued', 'Queued'), ('submitting', 'Sending'), ('rendering', 'Rendering'), ('ingesting', 'Copying'), ('joining', 'Joining'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=12),
+        ),
+        migrations.AlterField(
+            model_name='render',
+            name='voice',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='studio.upload'),
+        ),
+        migrations.AddConstraint(
+            model_name='render',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['speaking', 'queued', 'submitting', 'rendering', 'ingesting', 'joining', 'ready', 'failed', 'cancelled'])), name='render_state_known'),
         ),
     ]

@@ -1,4 +1,3 @@
-
 import avatarsite.outbox.models
 import django.core.serializers.json
 import django.db.models.deletion
@@ -138,5 +137,36 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='delivery',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'delivered', 'failed'])), name='webhook_delivery_state'),
+        ),
+        migrations.CreateModel(
+            name='RequestSigning',
+            fields=[
+                ('secret', models.TextField(verbose_name='secret (encrypted)')),
+                ('old_secret', models.TextField(blank=True, verbose_name='previous secret (encrypted)')),
+                ('old_secret_until', models.DateTimeField(blank=True, null=True)),
+                ('workspace', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='workspaces.workspace')),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.AddField(
+            model_name='endpoint',
+            name='of_requests',
+            field=models.BooleanField(default=False, verbose_name='of single requests'),
+        ),
+        migrations.AddField(
+            model_name='event',
+            name='also_by',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='own_events', to='outbox.endpoint'),
+        ),
+        migrations.AddField(
+            model_name='event',
+            name='also_to',
+            field=models.CharField(blank=True, max_length=2000, verbose_name='also told'),
+        ),
+        migrations.AddConstraint(
+            model_name='endpoint',
+            constraint=models.UniqueConstraint(condition=models.Q(('of_requests', True)), fields=('workspace', 'url'), name='endpoint_once_per_host'),
         ),
     ]

@@ -1,4 +1,3 @@
-
 import avatarsite.workspaces.models
 import django.db.models.deletion
 import django.utils.timezone
@@ -135,5 +134,24 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='apitoken',
             constraint=models.CheckConstraint(condition=models.Q(('monthly_cap_micros__isnull', True), ('monthly_cap_micros__gte', 0), _connector='OR'), name='token_cap_not_negative'),
+        ),
+        migrations.AddField(
+            model_name='user',
+            name='mail_endpoint',
+            field=models.BooleanField(default=True, verbose_name='mail about webhooks that stop'),
+        ),
+        migrations.AddField(
+            model_name='user',
+            name='mail_summary',
+            field=models.BooleanField(default=True, verbose_name='mail with a month’s summary'),
+        ),
+        migrations.AddField(
+            model_name='apitoken',
+            name='ask_above_micros',
+            field=models.BigIntegerField(blank=True, null=True, verbose_name='asks above (micros)'),
+        ),
+        migrations.AddConstraint(
+            model_name='apitoken',
+            constraint=models.CheckConstraint(condition=models.Q(('ask_above_micros__isnull', True), ('ask_above_micros__gte', 0), _connector='OR'), name='token_asks_above_not_negative'),
         ),
     ]
