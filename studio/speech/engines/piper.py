@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -18,15 +19,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.media.sandbox import paths
+from studio.speech.engines import launch
 
 START_SECONDS = 30.0
 SENTENCE_SECONDS = 30.0
 WARM_SECONDS = 20.0
+# What it takes grows with the longest sentence that it has said, and never shrinks: 300 characters need 790 MB of data.
+MEMORY_MB = 1_000
+LONGEST, SHORTEST = 300, 10  # characters that are said at once, and that are worth halving
 DONE = b"Wrote "
 
 
 class PiperFailed(Exception):
     """It did not start, did not answer in time, or ended."""
+
+
+class PiperEnded(PiperFailed):
+    """It has ended by itself; another process may manage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,7 @@ class Piper:
         self._folder = Path(tempfile.mkdtemp(prefix=".piper-", dir=folder))
         self._log = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "studio.speech.engines.launch", str(self._folder), str(model), f"{scale:.4f}"],
+            [sys.executable, "-m", launch.__name__, str(self._folder), str(model), f"{scale:.4f}", str(MEMORY_MB)],
             cwd=paths.CODE.parent,
             env={"PATH": os.defpath, "HOME": str(self._folder), "TMPDIR": str(self._folder), "LANG": "C.UTF-8"},
             stdin=subprocess.PIPE,
@@ -71,6 +80,8 @@ class Piper:
             with wave.open(str(wav), "rb") as file:
                 samples = Samples(file.readframes(file.getnframes()), file.getframerate())
             wav.unlink()
+        except BrokenPipeError as error:
+            raise PiperEnded(f"It had ended. {self._last_words()}".strip()) from error
         except (OSError, EOFError, wave.Error) as error:
             raise PiperFailed(f"{error} {self._last_words()}".strip()) from error
         return samples
@@ -100,7 +111,7 @@ class Piper:
                 if not events.select(max(0.0, until - time.monotonic())):
                     raise PiperFailed("It has not answered in time.")
                 if not (more := os.read(self._process.stderr.fileno(), 1 << 16)):
-                    raise PiperFailed(f"It has ended. {self._last_words()}".strip())
+                    raise PiperEnded(f"It has ended. {self._last_words()}".strip())
                 self._log += more
 
     def _last_words(self) -> str:
@@ -123,11 +134,8 @@ _warm = _Warm()
 def say_all(sentences: tuple[str, ...], *, model: Path, scale: float, folder: Path) -> list[Samples]:
     """The samples of each sentence. Raises PiperFailed."""
     with _lock:
-        if _warm.piper is None or _warm.key != (model, scale):
-            _end()
-            _warm.key, _warm.piper = (model, scale), Piper(model, scale, folder)
         try:
-            said = [_warm.piper.say(sentence) for sentence in sentences]
+            said = [_said(sentence, (model, scale), folder) for sentence in sentences]
         except BaseException:
             _end()
             raise
@@ -136,6 +144,40 @@ def say_all(sentences: tuple[str, ...], *, model: Path, scale: float, folder: Pa
     timer.daemon = True
     timer.start()
     return said
+
+
+def _said(sentence: str, key: tuple[Path, float], folder: Path) -> Samples:
+    """By another process if one ends; what is too much for each, and what is sure to be, half by half."""
+    ended: PiperEnded | None = None
+    if len(sentence) * key[1] <= LONGEST:
+        for _ in range(2):
+            try:
+                return _ready(key, folder).say(sentence)
+            except PiperEnded as error:
+                _end()
+                ended = error
+    if ended and len(sentence) < 2 * SHORTEST:
+        raise ended
+    parts = [_said(half, key, folder) for half in halves(sentence) if any(map(str.isalnum, half))]
+    return Samples(b"".join(part.frames for part in parts), parts[0].rate)
+
+
+def _ready(key: tuple[Path, float], folder: Path) -> Piper:
+    if _warm.piper is None or _warm.key != key:
+        _end()
+        _warm.key, _warm.piper = key, Piper(*key, folder)
+    return _warm.piper
+
+
+def halves(sentence: str) -> tuple[str, str]:
+    """Parted near the middle: where it pauses, or between two words; within one only if there is no other."""
+    middle = len(sentence) // 2
+    for seam in (r"(?<=[,;:–—])\s+", r"\s+"):
+        places = [found.end() for found in re.finditer(seam, sentence) if abs(found.end() - middle) <= middle // 2]
+        if places:
+            middle = min(places, key=lambda place: abs(place - middle))
+            break
+    return sentence[:middle].strip(), sentence[middle:].strip()
 
 
 def end() -> None:

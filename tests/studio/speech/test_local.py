@@ -18,7 +18,7 @@ from studio.errors import RequestRefused
 from studio.models import Pronunciation, Speech, SpeechPart, SpeechState, Upload
 from studio.speech import rounds, speakers
 from studio.speech.engines import piper
-from studio.speech.engines.local import LocalSpeech
+from studio.speech.engines.local import LocalSpeech, models
 from studio.speech.estimate import estimate
 from studio.speech.plan import SpeechWish, plan_speech
 from studio.speech.script import read_script
@@ -128,13 +128,43 @@ def test_a_round_is_a_part_and_workspaces_take_turns(workspace: Workspace, other
     assert set(Speech.objects.values_list("state", flat=True)) == {SpeechState.READY}
 
 
-def test_an_engine_that_is_killed_is_asked_again(workspace: Workspace) -> None:
+def test_a_process_that_is_killed_between_sentences_is_started_again_unnoticed(workspace: Workspace) -> None:
     speak_now(SpeechWish(workspace, "This makes it warm."))
     assert piper._warm.piper is not None
     os.killpg(piper._warm.piper.pid, signal.SIGKILL)
     speech = speak_now(SpeechWish(workspace, "This meets a process that is dead."))
     part = SpeechPart.objects.get(speech=speech)
-    assert (speech.state, part.attempt) == (SpeechState.READY, 2)
+    assert (speech.state, part.attempt, part.failure_code) == (SpeechState.READY, 1, "")
+
+
+def test_what_outgrows_the_memory_of_a_process_is_said_by_another_or_in_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = "Sentences of this length are said at once."
+    script = (short, "This one is longer than its process has memory for, and " * 4 + "has to be parted.", short)
+    model = next(iter(models().values()))
+    usual = piper.say_all(script, model=model, scale=1.0, folder=tmp_path)
+    piper.end()
+    started = []
+
+    class Counted(piper.Piper):
+        def __init__(self, *how: Any) -> None:
+            super().__init__(*how)
+            started.append(self.pid)
+
+    monkeypatch.setattr(piper, "Piper", Counted)
+    monkeypatch.setattr(piper, "MEMORY_MB", 450)
+    scarce = piper.say_all(script, model=model, scale=1.0, folder=tmp_path)
+    assert len(started) > 2
+    for one, other in zip(usual, scarce, strict=True):
+        assert 0.75 < other.ms / one.ms < 1.4
+    assert list(tmp_path.glob(".piper-*")) == [tmp_path / Path(piper._warm.piper._folder).name]  # type: ignore[union-attr]
+
+
+def test_a_sentence_is_parted_where_it_pauses_and_loses_nothing() -> None:
+    assert piper.halves("One, two three four, five six seven") == ("One, two three four,", "five six seven")
+    assert piper.halves("one two three") == ("one", "two three")
+    assert piper.halves("x" * 9) == ("x" * 4, "x" * 5)
 
 
 def test_a_hanging_engine_is_ended_as_a_group_and_the_speech_fails(
