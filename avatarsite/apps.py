@@ -15,9 +15,10 @@ class SiteConfig(AppConfig):
         from avatarsite.alerts import open_alerts  # noqa: PLC0415
         from avatarsite.monitoring import readers  # noqa: PLC0415
         from avatarsite.monitoring.metrics import register_reader  # noqa: PLC0415
-        from avatarsite.queue import depth, jobs  # noqa: PLC0415
+        from avatarsite.queue import depth, heartbeat, jobs  # noqa: PLC0415
         from avatarsite.service import switches  # noqa: PLC0415
 
+        desk.register_card("Silent clusters", model="site.Alert", query="#queue", ask=heartbeat.waiting_clusters)
         desk.register_card("Open alerts", model="site.Alert", query="closed_at__isempty=1", ask=open_alerts)
         desk.register_panel("Queue", model="site.Alert", template="admin/desk/queue.html", ask=depth.standing)
         post_migrate.connect(switches.create_missing, sender=self, dispatch_uid="site.switches")

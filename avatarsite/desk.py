@@ -26,7 +26,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A count that leads to the list of what it counts. Who may not see the ``model`` doesn't see it."""
+    """A count that leads to the list of what it counts. Who may not see the ``model`` doesn't see it.
+
+    A ``query`` that begins with # is the place on the first page itself that shows what is counted.
+    """
 
     title: str
     model: str
@@ -49,7 +52,7 @@ panels: list[Panel] = []
 
 
 def register_card(title: str, *, model: str, query: str, ask: Callable[[], Waiting]) -> None:
-    """``query`` is that of the model's list, so that it shows what is counted."""
+    """``query`` is that of the model's list, so that it shows what is counted, or ``#`` and a panel's title."""
     cards.append(Card(title, model, query, ask))
 
 

@@ -6,7 +6,7 @@ from avatarsite.inbox import receive
 from avatarsite.mail import messages
 from avatarsite.mail import sender as mailing
 from avatarsite.outbox import events, sender
-from avatarsite.queue import sweeping
+from avatarsite.queue import heartbeat, sweeping
 from avatarsite.queue.worker import stopping
 
 
@@ -43,6 +43,7 @@ def send_webhooks() -> None:
 
 
 def sweep() -> None:
+    heartbeat.forget_dead()
     sweeping.sweep()
 
 

@@ -15,6 +15,7 @@ from avatarsite.workspaces.models import Member, Role, User, Workspace
 from billing.ledger import posting
 from billing.prices import price_book
 from studio.models import Render, RenderState
+from studio.pipeline.desk import sale
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import retry_render, take
 from studio.projects import project_for_new_video
@@ -53,6 +54,7 @@ def seed_demo() -> tuple[Workspace, list[Login]]:
     password = _password()
     with transaction.atomic():
         price_book.seed_prices()
+        sale.all_offers()
         workspace, _ = Workspace.objects.get_or_create(slug=SLUG, defaults={"name": "Demo studio"})
         logins = [_login(workspace, person, password) for person in PEOPLE]
         posting.grant(workspace, CREDIT_MICROS, key="demo:credit", reason="Demo credit")

@@ -11,6 +11,7 @@ from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.text import slugify
 
 from avatarsite import desk
 
@@ -45,13 +46,18 @@ def first_page(site: AdminSite, request: HttpRequest) -> FirstPage:
     shown = FirstPage([], [], [])
     for card in desk.cards:
         if _may_see(site, request, card.model) and (waiting := _asked(card, shown)) and waiting.count:
-            opts = apps.get_model(card.model)._meta  # noqa: SLF001 -- as Django's own tags
-            link = f"{reverse(admin_urlname(opts, SafeString('changelist')))}?{card.query}"
-            shown.cards.append(ShownCard(card.title, link, waiting))
+            shown.cards.append(ShownCard(card.title, _link(card), waiting))
     for panel in desk.panels:
         if _may_see(site, request, panel.model) and (asked := _asked(panel, shown)) is not None:
             shown.panels.append(ShownPanel(panel.title, panel.template, asked))
     return shown
+
+
+def _link(card: desk.Card) -> str:
+    if card.query.startswith("#"):
+        return f"#{slugify(card.query)}"
+    opts = apps.get_model(card.model)._meta  # noqa: SLF001 -- as Django's own tags
+    return f"{reverse(admin_urlname(opts, SafeString('changelist')))}?{card.query}"
 
 
 def _asked(part: desk.Card | desk.Panel, shown: FirstPage) -> Any:

@@ -67,5 +67,5 @@ def _queue() -> str:
 
 
 def _clusters() -> str:
-    words = ", ".join(f"{name} is {word}" for name, word in heartbeat.words().items() if word != "ok")
+    words = ", ".join(f"{name} is {word}" for name, word in heartbeat.silent().items())
     return f"The worker shows no sign of life: {words}." if words else ""

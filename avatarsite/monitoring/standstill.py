@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 KIND, KEY = "queue_still", "queue"
 ROW = 1
-# Longer than a worker takes to stop gracefully; with a look a minute the mail is out within ten minutes.
+# Of silence, from the last sign of life. Longer than a worker takes to stop gracefully; with a look a minute the mail
+# is out in the sixth minute.
 PATIENCE = timedelta(minutes=5)
 REMIND_EVERY = timedelta(hours=1)
 LOOK_SECONDS = 60.0
@@ -41,15 +42,18 @@ def keep_watch() -> None:
 
 
 def check_queue() -> str:
-    """One look: a sentence when the queue stands still, "" otherwise. Tells the operator when it is time to."""
-    silent = {name: word for name, word in heartbeat.words().items() if word != "ok"}
+    """One look: a sentence when the queue stands still, "" otherwise. Tells the operator after ``PATIENCE``."""
+    silent = heartbeat.silent()
     if not silent:
         _moves()
         return ""
     now = timezone.now()
-    since = QueueSilence.objects.get_or_create(pk=ROW, defaults={"since": now})[0].since
+    seen = QueueSilence.objects.get_or_create(pk=ROW, defaults={"since": now})[0].since
+    signs = heartbeat.last_signs()
+    since = min(seen, *(signs.get(name, seen) for name in silent))
     message = _message(silent, since)
-    if now - since >= PATIENCE:
+    # Seen once is not enough: after a night without power the web server is up before the worker is.
+    if now - since >= PATIENCE and now - seen >= timedelta(seconds=LOOK_SECONDS) / 2:
         _tell(message, now)
         send_due()
     return message

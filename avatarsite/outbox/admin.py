@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,7 +15,7 @@ from avatarsite.admin.base import ModelAdmin, TabularInline, Work
 from avatarsite.admin.columns import age, late, one_of, overdue
 from avatarsite.admin.read_only import ActionsOnly, Kept, customer
 from avatarsite.desk import age_of
-from avatarsite.outbox.endpoints import EndpointRefused, failing, resend
+from avatarsite.outbox.endpoints import EndpointRefused, failing, lift_pause, resend
 from avatarsite.outbox.event_types import KINDS, TEST
 from avatarsite.outbox.models import Attempt, Delivery, DeliveryState, Endpoint, Event
 
@@ -44,7 +46,8 @@ class EndpointAdmin(ActionsOnly, ModelAdmin[Endpoint]):
     def missed(self, endpoint: Endpoint) -> SafeString:
         """As a link to its deliveries, where they are sent again."""
         count = Delivery.objects.filter(endpoint=endpoint).exclude(state=DeliveryState.DELIVERED).count()
-        link = f"{reverse('admin:outbox_delivery_changelist')}?endpoint={endpoint.pk}"
+        states = ",".join(state for state in DeliveryState if state != DeliveryState.DELIVERED)
+        link = f"{reverse('admin:outbox_delivery_changelist')}?endpoint={endpoint.pk}&state__in={states}"
         return format_html('<a href="{}">{}</a>', link, f"{count} of its deliveries")
 
 
@@ -68,17 +71,30 @@ class DeliveryAdmin(ActionsOnly, ModelAdmin[Delivery]):
 
     @admin.action(description="Send again", permissions=["change"])
     def send_again(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> None:
-        done = 0
-        for delivery in deliveries.order_by("endpoint", "sequence")[:AT_ONCE]:
+        """Who sends again by hand says that the endpoint is well, so its pause ends, but for one that people made."""
+        asked = deliveries.count()
+        chosen = list(deliveries.order_by("endpoint", "sequence")[:AT_ONCE])
+        done, refused = 0, Counter[str]()
+        for delivery in chosen:
             try:
                 again = resend(delivery)
             except EndpointRefused as refusal:
-                self.message_user(request, f"{delivery}: {refusal}", messages.WARNING)
+                refused[str(refusal)] += 1
                 continue
             if again:
                 self.log_change(request, delivery, "Sent again by hand.")
                 done += 1
-        self.message_user(request, f"{done} on their way once more; at most {AT_ONCE} are at once.")
+        lifted = sum(lift_pause(endpoint) for endpoint in sorted({each.endpoint_id for each in chosen}))
+        due = len(chosen) - done - refused.total()
+        told = [
+            (done, f"{done} on their way once more."),
+            (lifted, f"The pause of {lifted} endpoint{'s' * (lifted > 1)} has ended."),
+            (due, f"{due} were about to be sent anyway."),
+            *((count, f"{count} were not sent: {why}") for why, count in refused.items()),
+            (asked - len(chosen), f"{asked - len(chosen):,} more were not: choose them again, {AT_ONCE} at once."),
+        ]
+        level = messages.WARNING if refused or asked > len(chosen) else messages.SUCCESS
+        self.message_user(request, " ".join(sentence for count, sentence in told if count), level)
 
 
 @admin.register(Event)

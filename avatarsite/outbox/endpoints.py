@@ -248,6 +248,18 @@ def resend(delivery: Delivery) -> bool:
     return True
 
 
+def lift_pause(endpoint_id: str) -> bool:
+    """Let an endpoint go on that was paused because it took nothing. False for others, and of one that people paused.
+
+    What was kept for it is sent at once, too.
+    """
+    row = Endpoint.objects.get(pk=endpoint_id)
+    if row.state != EndpointState.PAUSED or row.why == BY_HAND:
+        return False
+    set_state(row, EndpointState.ACTIVE)
+    return True
+
+
 def replay(endpoint: Endpoint, since: datetime) -> int:
     """Send every event since then that the endpoint wants, once more and in order; gives how many.
 

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Max
 from django.utils import timezone
 from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 
+from avatarsite.desk import Waiting
 from avatarsite.models import BusyWorker, Canary
 from avatarsite.queue import jobs
 
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 STAMP_EVERY_SECONDS = 1.0
 SILENT_SECONDS = 60  # after which a cluster counts as silent; its worker starts it again much sooner
+FORGOTTEN_AFTER = timedelta(minutes=5)
 # A task that waits for somebody else's server may fill its worker for longer than the canary may be silent, so each
 # announces itself; after its own limit, and some, even it counts as dead.
 SOME = timedelta(seconds=30)
@@ -62,17 +65,39 @@ def forget(worker: str, cluster: str) -> None:
 
 def ages() -> dict[str, float]:
     """Seconds since the newest sign of life of each cluster, on whichever host."""
-    newest: dict[str, float] = {}
-    for row in Canary.objects.all():
-        age = (timezone.now() - row.stamped_at).total_seconds()
-        newest[row.cluster] = min(age, newest.get(row.cluster, age))
-    return newest
+    now = timezone.now()
+    return {cluster: (now - last).total_seconds() for cluster, last in last_signs().items()}
 
 
 def words() -> dict[str, str]:
     """Of each cluster "ok", or how it is silent; a cluster that nobody runs is "not running"."""
     found = ages()
     return {name: _word(found.get(name)) for name in jobs.CLUSTERS}
+
+
+def silent() -> dict[str, str]:
+    """The clusters that are not well, with their word."""
+    return {name: word for name, word in words().items() if word != "ok"}
+
+
+def waiting_clusters() -> Waiting:
+    """For the first page of the admin site."""
+    found = silent()
+    return Waiting(len(found), ", ".join(f"{name} is {word}" for name, word in found.items()))
+
+
+def last_signs() -> dict[str, datetime]:
+    """When each cluster last showed a sign of life, on whichever host; a cluster that nobody has run has none."""
+    signs = Canary.objects.values("cluster").annotate(last=Max("stamped_at"))
+    return {row["cluster"]: row["last"] for row in signs}
+
+
+def forget_dead() -> None:
+    """A worker that is gone for good misleads nobody, once another one works in its place."""
+    now = timezone.now()
+    alive = Canary.objects.filter(stamped_at__gt=now - timedelta(seconds=SILENT_SECONDS))
+    clusters = set(alive.values_list("cluster", flat=True))
+    Canary.objects.filter(stamped_at__lt=now - FORGOTTEN_AFTER, cluster__in=clusters).delete()
 
 
 def _word(age: float | None) -> str:

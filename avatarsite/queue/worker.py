@@ -14,6 +14,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import time
 import uuid
 from contextlib import suppress
@@ -51,7 +52,7 @@ def run() -> None:
     sync_schedules()
     jobs.enqueue("avatarsite.sweep")  # brings home what was dropped while nobody worked
     preload()
-    worker, pipe = str(uuid.uuid4()), Pipe(duplex=False)
+    worker, pipe = _name(), Pipe(duplex=False)
     groups = [Group(name, worker, pipe) for name in jobs.CLUSTERS]
     try:
         while signal.sigtimedwait(STOP_SIGNALS, TICK) is None:
@@ -64,6 +65,11 @@ def run() -> None:
         for group in groups:
             group.process.join(max(0.1, until - time.monotonic()))
             group.kill()
+
+
+def _name() -> str:
+    """The host, for whoever has to look there, and what tells this worker from others on it."""
+    return f"{socket.gethostname()[:31]} {uuid.uuid4().hex[:8]}"
 
 
 def preload() -> None:

@@ -37,7 +37,8 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField(auto_now=True)),
             ],
             options={
-                'verbose_name_plural': 'offer health',
+                'verbose_name': 'offer',
+                'verbose_name_plural': 'offers',
             },
         ),
         migrations.CreateModel(

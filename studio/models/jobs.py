@@ -131,7 +131,8 @@ class OfferHealth(models.Model):
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        verbose_name_plural = "offer health"
+        verbose_name = "offer"
+        verbose_name_plural = "offers"
 
     def __str__(self) -> str:
         return self.offer

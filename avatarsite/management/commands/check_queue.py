@@ -9,7 +9,10 @@ from avatarsite.monitoring.standstill import check_queue
 
 
 class Command(BaseCommand):
-    help = "Tells the operator by mail, at most hourly, when the queue stands still; for cron. Exits 1 while it does."
+    help = (
+        "Exits 1 from the first minute in which a cluster is silent, and tells the operator by mail after five, then "
+        "hourly; for cron."
+    )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         sentence = check_queue()

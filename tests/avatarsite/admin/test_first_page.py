@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import timezone
 
 from avatarsite import desk
 from avatarsite.admin.base import ModelAdmin
 from avatarsite.alerts import raise_alert
+from avatarsite.models import Canary
+from avatarsite.queue import jobs
 from avatarsite.workspaces.models import User
 from studio.models import Render
 from tests.browser.desk import furnish_rows
@@ -27,6 +31,10 @@ def operator(cast: Cast) -> Client:
     return cast.browser(User.objects.create_superuser("root@example.org", PASSWORD))
 
 
+def living(*clusters: str) -> None:
+    Canary.objects.bulk_create([Canary(worker="w", cluster=name, stamped_at=timezone.now()) for name in clusters])
+
+
 def looker(cast: Cast, *codenames: str) -> Client:
     user = User.objects.create_user("looker@example.org", PASSWORD, is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
@@ -38,8 +46,19 @@ def shown(client: Client) -> Any:
 
 
 def test_nothing_needs_anybody_when_all_is_well(operator: Client) -> None:
+    living(*jobs.CLUSTERS)
     assert "Nothing needs you." in operator.get("/admin/").content.decode()
     assert (shown(operator).cards, shown(operator).silent) == ([], [])
+
+
+def test_a_silent_cluster_needs_somebody_from_its_first_minute_on(operator: Client) -> None:
+    living(*jobs.CLUSTERS)
+    Canary.objects.filter(cluster=jobs.MAIN).update(stamped_at=timezone.now() - timedelta(seconds=70))
+    page = operator.get("/admin/")
+    (card,) = page.context["page"].cards
+    assert (card.title, card.waiting.count, card.link) == ("Silent clusters", 1, "#queue")
+    assert card.waiting.note.startswith("main is silent for 7")
+    assert ("Nothing needs you." in page.content.decode(), 'id="queue"' in page.content.decode()) == (False, True)
 
 
 def test_each_card_counts_what_the_list_behind_it_shows(operator: Client) -> None:
@@ -48,6 +67,7 @@ def test_each_card_counts_what_the_list_behind_it_shows(operator: Client) -> Non
     raise_alert("ledger", "chains", "A chain is broken.")
     cards = {card.title: card for card in shown(operator).cards}
     assert set(cards) == {card.title for card in desk.cards} - OF_SETTINGS
+    assert cards.pop("Silent clusters").waiting.count == len(jobs.CLUSTERS)  # it leads to the page's own part
     counted = {title: card.waiting.count for title, card in cards.items()}
     listed = {title: operator.get(card.link).context["cl"].result_count for title, card in cards.items()}
     assert counted == listed

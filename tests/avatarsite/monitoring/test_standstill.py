@@ -21,8 +21,9 @@ from django.utils import timezone
 
 from avatarsite.mail.models import MailMessage, MailState
 from avatarsite.models import Alert, Canary, Lease, QueueSilence
+from avatarsite.monitoring import standstill
 from avatarsite.monitoring.standstill import PATIENCE, REMIND_EVERY, check_queue
-from avatarsite.queue import jobs
+from avatarsite.queue import heartbeat, jobs
 from tests.avatarsite.mail.conftest import server
 from tests.avatarsite.mail.smtp import MailServer
 from tests.avatarsite.monitoring.sped_up import FASTER
@@ -73,6 +74,34 @@ def test_it_is_told_once_an_hour_until_it_moves(operator: str, server: MailServe
     assert Alert.objects.get().closed_at is not None
     assert QueueSilence.objects.count() == 0
     assert len(server.got) == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("silent_for", "told"), [(PATIENCE - timedelta(minutes=1), 0), (PATIENCE, 1)])
+def test_silence_counts_from_the_last_sign_of_life(
+    operator: str, server: MailServer, monkeypatch: pytest.MonkeyPatch, silent_for: timedelta, told: int
+) -> None:
+    monkeypatch.setattr(standstill, "PATIENCE", PATIENCE)  # whatever the sped-up site has made of it here
+    living(*jobs.CLUSTERS)
+    last = timezone.now() - silent_for
+    Canary.objects.filter(cluster=jobs.MAIN).update(stamped_at=last)
+    Canary.objects.create(worker="another", cluster=jobs.MAIN, stamped_at=last - timedelta(hours=1))
+    message = check_queue()
+    assert message.startswith(f"The queue stands still since {last:%H:%M} UTC: main is silent for ")
+    assert Alert.objects.count() == 0  # a web server that has just started may be up before its worker
+    QueueSilence.objects.update(since=timezone.now() - timedelta(minutes=1))
+    check_queue()
+    assert Alert.objects.count() == len(server.got) == told
+
+
+@pytest.mark.django_db
+def test_a_dead_workers_row_goes_once_another_works_in_its_place() -> None:
+    living(jobs.MAIN)
+    long_ago = timezone.now() - heartbeat.FORGOTTEN_AFTER - timedelta(seconds=1)
+    for cluster in jobs.CLUSTERS:
+        Canary.objects.create(worker="dead", cluster=cluster, stamped_at=long_ago)
+    heartbeat.forget_dead()
+    assert list(Canary.objects.filter(worker="dead").values_list("cluster", flat=True)) == [jobs.WATCH]
 
 
 @pytest.mark.django_db

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
+from html import unescape
 from typing import Any
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from avatarsite.outbox.endpoints import secret_of
-from avatarsite.outbox.models import Delivery, Endpoint
+from avatarsite.outbox.deliveries import DARK, suspend_endpoint
+from avatarsite.outbox.endpoints import secret_of, set_state
+from avatarsite.outbox.models import Delivery, Endpoint, EndpointState
 from avatarsite.workspaces.models import User
 from tests.avatarsite.outbox.cast import happen, listen, send
 from tests.avatarsite.outbox.receiver import Receiver, Says
@@ -110,3 +113,45 @@ def test_staff_sees_deliveries_and_no_secret_and_sends_again(cast: Cast, there: 
     )
     send()
     assert len(there.got) == 2
+
+
+def sent_again_by_staff(cast: Cast) -> str:
+    browser = cast.browser(User.objects.create_superuser("boss@example.org", "correct horse battery"))
+    endpoint = Endpoint.objects.get()
+    page = browser.get(reverse("admin:outbox_endpoint_change", args=[endpoint.pk])).content.decode()
+    (missed,) = re.findall(r'href="([^"]*)">\d+ of its deliveries', page)
+    listed = browser.get(unescape(missed)).context["cl"].queryset
+    assert {each.state for each in listed} == {"waiting"}
+    chosen = {"action": "send_again", "_selected_action": [each.pk for each in listed]}
+    answer = browser.post(reverse("admin:outbox_delivery_changelist"), chosen, follow=True)
+    return " ".join(str(message) for message in answer.context["messages"])
+
+
+def missed_two(cast: Cast, there: Receiver) -> Endpoint:
+    """An endpoint that has taken the first of three."""
+    endpoint = listen(cast.workspace, there.url)
+    happen(cast.workspace)
+    send()
+    there.answer = lambda _path, _said: Says(500, b"")
+    happen(cast.workspace, 2)
+    send()
+    there.answer = lambda _path, _said: Says(200, b"")
+    return endpoint
+
+
+def test_staff_who_send_again_end_a_pause_for_taking_nothing(cast: Cast, there: Receiver) -> None:
+    endpoint = missed_two(cast, there)
+    suspend_endpoint(endpoint, EndpointState.PAUSED, DARK)
+    assert sent_again_by_staff(cast) == "2 on their way once more. The pause of 1 endpoint has ended."
+    send()
+    endpoint.refresh_from_db()
+    assert (endpoint.state, endpoint.dark_since) == (EndpointState.ACTIVE, None)
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"delivered"}
+
+
+def test_a_pause_that_people_made_stays(cast: Cast, there: Receiver) -> None:
+    endpoint = missed_two(cast, there)
+    set_state(endpoint, EndpointState.PAUSED)
+    assert sent_again_by_staff(cast) == "2 on their way once more."
+    endpoint.refresh_from_db()
+    assert endpoint.state == EndpointState.PAUSED
