@@ -13,6 +13,7 @@ from studio.pipeline import deliver as delivering
 from studio.pipeline import spoken as speaking
 from studio.pipeline.desk import balances, offer_days
 from studio.pipeline.ingest import receive as ingesting
+from studio.pipeline.long import sound as long_sound
 from studio.pipeline.long import work as long_work
 from studio.pipeline.watch import loop as watching
 from studio.speech import rounds
@@ -22,6 +23,10 @@ from studio.uploads import direct, thumbnails
 
 def watch() -> None:
     watching.watch(stopping=stopping)
+
+
+def listen(*, voice_id: str) -> None:
+    long_sound.listen_to(voice_id)
 
 
 def whole(*, render_id: str) -> None:

@@ -59,11 +59,10 @@ class BatchView(RenderView):
         return requests
 
     def prepare(self, asked: dict[str, Any]) -> None:
-        """Listen to long voices, which is no work for a transaction."""
+        """Have long voices listened to, which a transaction that is refused would undo."""
         known = resolve.known_uploads(self.workspace, [item["voice"] for item in asked["items"]])
-        for item in asked["items"]:
-            if isinstance(item["voice"], str) and item["voice"] in known:
-                prepare(known[item["voice"]], item.get("model", "draft"))
+        named = [item for item in asked["items"] if isinstance(item["voice"], str) and item["voice"] in known]
+        prepare(*((known[item["voice"]], item.get("model", "draft")) for item in named))
 
 
 class Batches(BatchView):

@@ -97,8 +97,8 @@ class Quotes(ApiView):
         asked = self.body(QuoteInput)
         if "webhook_url" in asked:
             asked["webhook_url"] = check_url(asked["webhook_url"], "webhook_url")
-        for voice in resolve.known_uploads(self.workspace, [asked.get("voice", "")]).values():
-            prepare(voice, asked.get("model", "draft"))
+        known = resolve.known_uploads(self.workspace, [asked.get("voice", "")])
+        prepare(*((voice, asked.get("model", "draft")) for voice in known.values()))
         return self.run_once(lambda: Response(serialize_quote(self._quoted(asked)), status=201))
 
     def _quoted(self, asked: dict[str, Any]) -> dict[str, Any]:

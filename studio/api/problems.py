@@ -69,6 +69,7 @@ CONFLICTS = {
     "quote_unavailable": "What was quoted can’t be had now",
     "price_changed": "The price is above what you allow",
     "voice_unavailable": "The voice can’t be had now",
+    "voice_being_heard": "The voice is being listened to",
     "sample_unavailable": "The sample can’t be had now",
     "too_many_speeches": "Too many scripts wait to be spoken",
     "still_running": "The video is still being made",

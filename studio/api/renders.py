@@ -143,7 +143,7 @@ class Renders(RenderView):
         # Files may have to be fetched, which is no work for a transaction.
         portrait, voice, spoken = resolve.media(self.token, asked, user=self.user)
         if not spoken or spoken.ready:
-            prepare(voice, asked.get("model", "draft"))
+            prepare((voice, asked.get("model", "draft")))
         captions = resolve.captions(asked, voice)
 
         def operation() -> Response:
@@ -258,6 +258,8 @@ class RetryRender(RenderView):
     def post(self, _request: Any, render: str) -> HttpResponseBase:
         self.query(NoQuery)
         row = get_object_or_404(self.renders().select_related("project", "portrait", "voice", "token"), pk=render)
+        if row.voice:
+            prepare((row.voice, row.model))
         return self.asking(lambda: _made(retry_render(row, user=self.user, token=self.token)))
 
 

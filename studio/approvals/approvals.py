@@ -21,6 +21,7 @@ from billing.money import usd
 from studio.approvals.kept import read, written
 from studio.approvals.mail import mail_approval
 from studio.models import Approval, ApprovalState, Render
+from studio.pipeline.long.sound import prepare
 from studio.pipeline.request.batches import request_batch
 from studio.pipeline.request.consent import ApprovalNeeded
 from studio.pipeline.request.options import DEFAULTS
@@ -89,6 +90,7 @@ def approve(approval: Approval, *, by: User) -> Approval:
 
     Raises ApprovalRefused for one that was declined or has expired, and whatever asking raises; then it waits on.
     """
+    _prepare(approval)
     try:
         with transaction.atomic():
             if not _decide(approval, ApprovalState.APPROVED, by):
@@ -103,6 +105,13 @@ def approve(approval: Approval, *, by: User) -> Approval:
         raise
     approval.refresh_from_db()
     return approval
+
+
+def _prepare(approval: Approval) -> None:
+    """That its long voices are known, before a transaction that would undo the asking."""
+    if approval.stands == ApprovalState.WAITING:
+        requests = [read(approval, kept) for kept in approval.requests]
+        prepare(*((one.voice, one.model) for one in requests if not one.spoken or one.spoken.ready))
 
 
 def decline(approval: Approval, *, by: User) -> Approval:

@@ -15,11 +15,13 @@ from billing.money import charge_micros
 from studio.batches.captions import captions_of, check_captions
 from studio.errors import RequestRefused
 from studio.models import BatchRow, BatchTable, RowState, TableState, Upload, UploadKind
+from studio.pipeline.long.sound import prepare, unheard
 from studio.pipeline.request.batches import BatchRefused, Priced, price_batch
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.usual import usual_of
 from studio.speech.plan import SpeechPlan, SpeechWish, plan_speech
 from studio.uploads.fetch import fetch_upload, is_address
+from studio.uploads.listening import BeingListenedTo
 
 CHECK = "studio.check_table"
 CHUNK = 50
@@ -107,25 +109,43 @@ def check_for(table: BatchTable, seconds: float) -> bool:
     """Check rows of a table that the caller has claimed, for about so many seconds."""
     ends = time.monotonic() + seconds
     while rows := list(table.rows.filter(state=RowState.NEW).order_by("number")[:CHUNK]):
-        check_rows(table, rows)
+        wait = check_rows(table, rows)
+        if wait:
+            table.put_off(timedelta(seconds=wait.retry_after or 0), tries=0, why=wait.message)
+            return False
         # Each chunk is done for good, so a row that kills its worker is known by the tries since.
-        if not table.put_off(LEASE, tries=0):
+        if not table.put_off(LEASE, tries=0, why=""):
             return False
         if time.monotonic() > ends:
             table.put_off(timedelta())
             jobs.enqueue(CHECK, table_id=table.pk)
             return False
-    return table.finish(state=TableState.CHECKED, tries=0)
+    return table.finish(state=TableState.CHECKED, tries=0, why="")
 
 
-def check_rows(table: BatchTable, rows: Sequence[BatchRow]) -> None:
-    """Write for each of these rows whether it can be made, and for how much. May go out to the network."""
+def check_rows(table: BatchTable, rows: Sequence[BatchRow]) -> BeingListenedTo | None:
+    """Write for each of these rows whether it can be made, and for how much. May go out to the network.
+
+    Those whose voices are being listened to stay as they are; what is waited for longest is given.
+    """
     shelf = Shelf.of(table, rows)
     for row in rows:
         _resolve(row, shelf)
         check_captions(row)
-    price_rows(table, rows)
-    BatchRow.objects.bulk_update(rows, ["portrait", "voice", *CHECKED_FIELDS])
+    waits = {row.number: wait for row in rows if not row.errors and (wait := _wait_for(row))}
+    known = [row for row in rows if row.number not in waits]
+    price_rows(table, known)
+    BatchRow.objects.bulk_update(known, ["portrait", "voice", *CHECKED_FIELDS])
+    return max(waits.values(), key=lambda wait: wait.retry_after or 0, default=None)
+
+
+def _wait_for(row: BatchRow) -> BeingListenedTo | None:
+    return unheard(row.voice, _model(row)) if row.voice else None
+
+
+def prepare_rows(rows: Iterable[BatchRow]) -> None:
+    """As ``prepare``, for the voices of rows. Raises BeingListenedTo."""
+    prepare(*((row.voice, _model(row)) for row in rows if row.voice))
 
 
 def price_rows(table: BatchTable, rows: Sequence[BatchRow]) -> None:
@@ -200,13 +220,17 @@ def _request(table: BatchTable, row: BatchRow, voice: Upload) -> RenderRequest:
         project=table.project,
         portrait=row.portrait,
         voice=voice,
-        model=row.cells.get("model") or "draft",
+        model=_model(row),
         routing=usual.routing,
         fallback=usual.fallback,
         prompt=row.cells.get("prompt", ""),
         title=row.cells.get("title", ""),
         reference=row.cells.get("reference", ""),
     )
+
+
+def _model(row: BatchRow) -> str:
+    return row.cells.get("model") or "draft"
 
 
 def _stand_in(table: BatchTable, plan: SpeechPlan) -> Upload:
@@ -237,4 +261,5 @@ KIND = Kind(
     BatchTable.objects.filter(state=TableState.CHECKING).all,
     task=CHECK,
     argument="table_id",
+    prompt=True,
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from avatarsite.errors import DomainError
@@ -19,13 +19,14 @@ from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached, InsufficientCredit
 from billing.ledger import accounts
 from billing.money import usd
-from studio.batches.check import CHECKED_FIELDS, note_refusals, price_rows, requests_of
+from studio.batches.check import CHECKED_FIELDS, note_refusals, prepare_rows, price_rows, requests_of
 from studio.batches.scripts import have_spoken
 from studio.errors import RequestRefused
 from studio.models import BatchRow, BatchTable, RenderGroup, RenderState, RowState, TableState
 from studio.pipeline.notify import file_batch_notice
 from studio.pipeline.request.batches import BatchRefused, add_to_batch
 from studio.pipeline.request.limits import DraftsLimited
+from studio.uploads.listening import BeingListenedTo
 
 MAKE = "studio.make_table"
 CHUNK = 50
@@ -67,14 +68,16 @@ def ask_for(table: BatchTable, *, ceiling_micros: int) -> None:
 
 
 def try_failed_again(table: BatchTable) -> int:
-    """Check the rows whose videos were not made once more, for another yes at today's price. How many there are."""
+    """Check the rows whose videos were not made once more, for another yes at today's price. How many there are.
+
+    Raises BeingListenedTo.
+    """
+    prepare_rows(_failed(table))
     with transaction.atomic():
         table = BatchTable.objects.select_for_update(of=("self",)).get(pk=table.pk)
         if table.state not in (TableState.MADE, TableState.STOPPED):
             return 0
-        ended_badly = Q(state=RowState.ASKED, render__state__in=(RenderState.FAILED, RenderState.CANCELLED))
-        failed = table.rows.filter(ended_badly | Q(state=RowState.REFUSED))
-        rows = list(failed.select_related("portrait", "voice"))
+        rows = list(_failed(table))
         for row in rows:
             row.render, row.speech, row.errors = None, None, []
             if row.portrait is None or (row.voice is None and not row.by_script):
@@ -83,6 +86,11 @@ def try_failed_again(table: BatchTable) -> int:
         BatchRow.objects.bulk_update(rows, ["render", "speech", *CHECKED_FIELDS])
         BatchTable.objects.filter(pk=table.pk).update(state=TableState.CHECKED, why="")
     return len(rows)
+
+
+def _failed(table: BatchTable) -> QuerySet[BatchRow]:
+    ended_badly = Q(state=RowState.ASKED, render__state__in=(RenderState.FAILED, RenderState.CANCELLED))
+    return table.rows.filter(ended_badly | Q(state=RowState.REFUSED)).select_related("portrait", "voice")
 
 
 def make_table(table_id: str) -> bool:
@@ -111,6 +119,8 @@ def _go_on(table: BatchTable) -> bool:
                 return _wait(table, refusal)
             size //= 2  # there may be room for some of them
             continue
+        except BeingListenedTo as wait:
+            return _pause(table, timedelta(seconds=wait.retry_after or 0), wait.message)
         if not done:
             if not table.rows.filter(state=RowState.GOOD).exists():
                 return _end(table, TableState.MADE, "")
@@ -125,10 +135,11 @@ def _go_on(table: BatchTable) -> bool:
 
 def _ask_chunk(table: BatchTable, size: int) -> int:
     """Ask for some rows, all or none of them, and write that they were in the same transaction. For how many."""
+    able = table.rows.filter(Q(by_script=False) | Q(voice__isnull=False), state=RowState.GOOD)
+    able = able.select_related("portrait", "voice").order_by("number")
+    prepare_rows(able[:size])
     with transaction.atomic():
-        good = table.rows.select_for_update(of=("self",)).filter(state=RowState.GOOD)
-        able = good.filter(Q(by_script=False) | Q(voice__isnull=False))
-        rows = list(able.select_related("portrait", "voice").order_by("number")[:size])
+        rows = list(able.select_for_update(of=("self",))[:size])
         if rows:
             _ask(table, rows)
     return len(rows)
@@ -152,7 +163,11 @@ def _ask(table: BatchTable, rows: Sequence[BatchRow]) -> None:
 
 def _wait(table: BatchTable, refusal: DraftsLimited) -> bool:
     known = refusal.retry_after if refusal.code == "free_seconds_used" else None
-    table.put_off(timedelta(seconds=known) if known else ROOM_PAUSE, tries=0, why=refusal.message[:500])
+    return _pause(table, timedelta(seconds=known) if known else ROOM_PAUSE, refusal.message)
+
+
+def _pause(table: BatchTable, wait: timedelta, why: str) -> bool:
+    table.put_off(wait, tries=0, why=why[:500])
     return False
 
 

@@ -14,7 +14,7 @@ from studio.models.sharing import ShareLink
 from studio.models.speech import Pronunciation, Speech, SpeechPart, SpeechState
 from studio.models.tags import Tag
 from studio.models.turns import Turn
-from studio.models.uploads import Upload, UploadKind, UploadSlot
+from studio.models.uploads import Listening, Upload, UploadKind, UploadSlot
 from studio.models.wholes import Part, Whole
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "FileKind",
     "FileState",
     "JobStatus",
+    "Listening",
     "OfferDay",
     "OfferHealth",
     "Outcome",

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from avatarsite.ids import LENGTH, new_id
+from avatarsite.queue.due_rows import DueRow
 from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.models.tenancy import OwnedQuerySet
 
@@ -46,7 +47,7 @@ class Upload(models.Model):
     # Portrait: format, face ([x, y, width, height] in pixels, or null), warnings ([{code, message, remedy}, ...]: what
     # speaks against it), changes (sentences: what was altered on the way in), thumbnail (a file's name), crop ({of,
     # ratio}: the upload that it was cut from). Voice: codec, sample_rate, channels, peaks (numbers 0-100 for the
-    # waveform), changes.
+    # waveform), changes, stretches (of a long one, as studio/pipeline/long/sound.py keeps them).
     details = models.JSONField(default=dict, blank=True)
     # What a voice says, where that is known, and when: [[start in ms, end in ms, sentence], ...] in order.
     script = models.TextField(blank=True)
@@ -79,6 +80,25 @@ class Upload(models.Model):
         """What speaks against a portrait, as ``code``, ``message`` and ``remedy``; nothing of a voice."""
         found: list[dict[str, str]] = self.details.get("warnings", [])
         return found
+
+
+class Listening(DueRow):
+    """Work on a voice that is too long to be made at once: finding the stretches that it is cut into.
+
+    ``asked_at`` is when it was asked for last; ``refused`` has code, message and remedy where nothing can be found.
+    """
+
+    voice = models.OneToOneField(Upload, models.CASCADE, primary_key=True, related_name="+")
+    asked_at = models.DateTimeField()
+    refused = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="listening_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Listening to {self.voice_id}"
 
 
 class UploadSlot(models.Model):

@@ -28,6 +28,7 @@ from studio.models.uploads import upload_id
 from studio.storage import ledger
 from studio.storage.filenames import clean_name
 from studio.uploads import thumbnails
+from studio.uploads.listening import listen_ahead
 
 __all__ = ["Refusal", "UploadRefused", "add_upload", "check_pair", "delete_upload"]
 
@@ -170,6 +171,7 @@ def _keep(upload: Upload, copy: Copy, instead_of: int) -> Upload:
         with transaction.atomic():
             upload.save(force_insert=True)
             ledger.keep(*stored)
+            listen_ahead(upload)
     except IntegrityError:
         ledger.let_go(*stored)
         # The same bytes came twice at once, and the other was first.

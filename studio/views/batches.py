@@ -100,9 +100,11 @@ def batch_make(request: WorkspaceRequest, table: str) -> HttpResponse:
 @require_POST
 def batch_retry(request: WorkspaceRequest, table: str) -> HttpResponse:
     one = _table(request, table)
-    count = try_failed_again(one)
-    if not count:
-        messages.error(request, "Nothing of it has failed that could be tried again.")
+    try:
+        if not try_failed_again(one):
+            messages.error(request, "Nothing of it has failed that could be tried again.")
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
     return redirect("batch", workspace=request.workspace.slug, table=one.pk)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
 from billing.budgets.budgets import BudgetReached, refusal_of
 from billing.ledger import posting
@@ -55,6 +56,12 @@ class PricePanel:
     refusal: BudgetReached | None = None
     quote_id: str = ""  # id of the quote, which binds us to what the page shows
     accepted_of: str = ""  # id of the portrait whose warnings were accepted
+    unpriced: DomainError | None = None  # why a voice has no price, or none yet
+
+    @property
+    def waits(self) -> bool:
+        """Whether there will be a price without anybody doing anything."""
+        return self.unpriced is not None and self.unpriced.retry_after is not None
 
     @property
     def compared(self) -> list[QuoteLine]:
@@ -151,18 +158,11 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     """
     found = known_model(model)
     routing = known_routing(found.slug, routing)
-    quote, quote_id, takes = None, "", options["takes"]
-    if voice:
-        moves = may_move(routing, fallback=fallback)
-        quote = quote_video(
-            model=found.slug,
-            voice=voice,
-            portrait=portrait,
-            prompt=prompt,
-            routing=routing,
-            fallback=moves,
-            options=options,
-        )
+    moves = may_move(routing, fallback=fallback)
+    chosen = {"portrait": portrait, "prompt": prompt, "routing": routing, "fallback": moves, "options": options}
+    quote, unpriced = _quoted(voice, model=found.slug, **chosen) if voice else (None, None)
+    quote_id, takes = "", options["takes"]
+    if quote:
         quote_id, _ = sign_quote(workspace, agreed_of(quote, routing=routing, fallback=moves, takes=takes))
     return PricePanel(
         model=found,
@@ -176,7 +176,15 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
         refusal=refusal_of(workspace, scopes, takes * quote.ceiling_micros) if quote else None,
         quote_id=quote_id,
         accepted_of=accepted,
+        unpriced=unpriced,
     )
+
+
+def _quoted(voice: Upload, **asked: Any) -> tuple[Quote | None, DomainError | None]:
+    try:
+        return quote_video(voice=voice, **asked), None
+    except DomainError as refusal:
+        return None, refusal
 
 
 def may_move(routing: str, *, fallback: bool) -> bool:

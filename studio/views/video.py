@@ -116,7 +116,10 @@ def video_real(request: WorkspaceRequest, render: str) -> HttpResponse:
     one = _render(request, render)
     if request.method != "POST":
         page = "studio/partials/make_real.html" if "HX-Request" in request.headers else "studio/video_real.html"
-        return show(request, page, {"render": one, "real_choices": real_choices(one) if is_draft(one) else []})
+        try:
+            return show(request, page, {"render": one, "real_choices": real_choices(one) if is_draft(one) else []})
+        except DomainError as refusal:
+            return show(request, page, {"render": one, "unpriced": refusal})
     amount = word(request.POST, "max_amount_micros")
     try:
         one = make_real(

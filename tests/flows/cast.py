@@ -15,6 +15,7 @@ from avatarsite.workspaces.models import Workspace
 from billing.ledger import posting
 from billing.prices import price_book
 from studio.models import JobStatus, Outcome, Project, ProviderJob, Render, RenderState, Upload, UploadKind
+from studio.pipeline.long.sound import hear
 from studio.pipeline.request import take
 from studio.pipeline.request.render_request import RenderRequest
 from studio.projects import project_for_new_video
@@ -57,6 +58,7 @@ def ask(studio: Studio, *, key: str | None = None, **also: Any) -> Render:
     """What names its offer stays with it, unless it says otherwise: so what became of that one can be told."""
     also.setdefault("fallback", "offer" not in also)
     request = RenderRequest(studio.workspace, studio.project, studio.portrait, studio.voice, **also)
+    hear(request.voice, request.model)
     return take.take(request, user=None, idempotency_key=key)[0]
 
 

@@ -19,10 +19,11 @@ from studio.models.renders import ALIVE
 from studio.pipeline.drive import drive
 from studio.pipeline.long import sound
 from studio.storage_audit import verify_storage
+from studio.uploads import listening
 from tests.flows.cast import Studio, ask, make_studio
 from tests.flows.crash import slug_of
 
-sound.MAX_AT_ONCE_MS, sound.MIN_PART_MS, sound.MAX_PART_MS = 4_000, 2_000, 4_000
+listening.MAX_AT_ONCE_MS, sound.MIN_PART_MS, sound.MAX_PART_MS = 4_000, 2_000, 4_000
 
 
 def studio_of(point: str) -> Studio:

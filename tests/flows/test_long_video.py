@@ -22,6 +22,7 @@ from studio.pipeline.drive import drive
 from studio.pipeline.long import sound
 from studio.pipeline.long.cut import drop_cuts
 from studio.storage_audit import verify_storage
+from studio.uploads import listening
 from studio.uploads.add import add_upload
 from tests.flows.cast import Studio, ask, make_studio
 
@@ -32,7 +33,7 @@ RATE, FPS = 16_000, 25
 @pytest.fixture(autouse=True)
 def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if nobody took more than 7 s at once."""
-    monkeypatch.setattr(sound, "MAX_AT_ONCE_MS", 7_000)
+    monkeypatch.setattr(listening, "MAX_AT_ONCE_MS", 7_000)
     monkeypatch.setattr(sound, "MIN_PART_MS", 2_000)
     monkeypatch.setattr(sound, "MAX_PART_MS", 5_000)
 

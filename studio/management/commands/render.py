@@ -16,6 +16,7 @@ from avatarsite.workspaces.models import Workspace
 from billing.money import usd, usd_at_most
 from studio.models import Render, RenderState, UploadKind
 from studio.pipeline.drive import drive
+from studio.pipeline.long.sound import hear
 from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
 from studio.pipeline.request.quote import CHEAPEST, FASTEST
 from studio.pipeline.request.render_request import RenderRequest
@@ -102,6 +103,8 @@ class Command(BaseCommand):
                 title=options["title"],
                 options={name: options[name] for name in OPTIONS},
             )
+            if not request.spoken:
+                hear(request.voice, request.model)
             return take(request, user=None)[0]
         except DomainError as refusal:
             raise CommandError(f"{refusal.field}: {refusal}" if refusal.field else str(refusal)) from refusal

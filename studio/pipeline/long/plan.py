@@ -16,9 +16,10 @@ from django.utils import timezone
 from avatarsite.workspaces.models import Workspace
 from studio.errors import RequestRefused
 from studio.models import Part, Render, RenderState, Upload
-from studio.pipeline.long.sound import MAX_PART_MS, needs_parts, sound_of
+from studio.pipeline.long.sound import MAX_PART_MS, sound_of
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote, QuoteLine, quote_render, resized
+from studio.uploads.listening import needs_parts
 
 # What a part is made with, whatever is done with the whole: it is joined first, then converted, sent and ended.
 PART_OPTIONS = {name: DEFAULTS[name] for name in ("output_format", "takes", "ttl_seconds", "upload_endpoint")}
@@ -90,7 +91,8 @@ def quote_video(  # noqa: PLR0913 -- the parts of a request that bear on its pri
 ) -> Quote:
     """The quote of a voice by ``quote_render``, or its plan if it needs parts; ``chosen`` is what bears on the offer.
 
-    Without a portrait nothing is known to be made before. Raises UploadRefused for a voice that can't be split.
+    Without a portrait nothing is known to be made before. Raises UploadRefused for a voice that can't be split,
+    BeingListenedTo for one whose parts nobody knows yet.
     """
     quoted = partial(quote_render, model=model, options=options, test=test, **chosen)
     if not needs_parts(model, voice.duration_ms or 0):

@@ -16,7 +16,6 @@ from studio.errors import RequestRefused
 from studio.models import Render, RenderGroup, RenderState
 from studio.models.renders import ALIVE
 from studio.pipeline.long.plan import Plan
-from studio.pipeline.long.sound import needs_parts
 from studio.pipeline.long.write import write_whole
 from studio.pipeline.request import limits
 from studio.pipeline.request.consent import demand_consent
@@ -25,6 +24,7 @@ from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, c
 from studio.pipeline.request.take import price_request
 from studio.pipeline.request.titles import title_for
 from studio.pipeline.request.write import write_render
+from studio.uploads.listening import needs_parts
 
 MAX_ITEMS = 1_000
 

@@ -14,6 +14,7 @@ from billing.budgets.notices import note_refusal
 from billing.holds import holds
 from studio.captions.wish import again
 from studio.errors import RequestRefused
+from studio.media.errors import UploadRefused
 from studio.models import Render, RenderGroup
 from studio.pipeline.long.plan import Plan, quote_video, refuse_takes
 from studio.pipeline.long.write import write_whole
@@ -32,8 +33,8 @@ from studio.speech.plan import SpeechWish
 def take(request: RenderRequest, *, user: User | None, idempotency_key: str | None = None) -> list[Render]:
     """Take a request: as many renders as ``options["takes"]`` says, each with a hold of its own, queued; all or none.
 
-    The same key again gives the same renders. Raises RequestRefused, DraftsLimited, holds.InsufficientCredit,
-    holds.WalletFrozen or holds.BudgetReached; then nothing is held.
+    The same key again gives the same renders. Raises RequestRefused, BeingListenedTo, DraftsLimited,
+    holds.InsufficientCredit, holds.WalletFrozen or holds.BudgetReached; then nothing is held.
     """
     if idempotency_key and (known := _known(request, idempotency_key)):
         return known
@@ -145,19 +146,26 @@ def _voice_key(render: Render) -> str | None:
 
 
 def price_request(request: RenderRequest, options: Mapping[str, Any]) -> Quote:
-    """The quote that binds, of one take. Raises RequestRefused when nobody can make it, or not for what is allowed."""
-    quote = quote_video(
-        voice=request.voice,
-        portrait=request.portrait,
-        model=request.model,
-        prompt=request.prompt,
-        offer=request.offer,
-        routing=request.routing,
-        fallback=request.fallback,
-        options=options,
-        test=request.test,
-        terms=request.terms,
-    )
+    """The quote that binds, of one take.
+
+    Raises RequestRefused when nobody can make it, or not for what is allowed, and BeingListenedTo when nobody knows
+    its parts yet.
+    """
+    try:
+        quote = quote_video(
+            voice=request.voice,
+            portrait=request.portrait,
+            model=request.model,
+            prompt=request.prompt,
+            offer=request.offer,
+            routing=request.routing,
+            fallback=request.fallback,
+            options=options,
+            test=request.test,
+            terms=request.terms,
+        )
+    except UploadRefused as refusal:
+        raise RequestRefused(refusal.field, refusal.code, refusal.message, refusal.remedy) from refusal
     if isinstance(quote, Plan):
         refuse_takes(options)
     return _affordable(request, quote, options["takes"])

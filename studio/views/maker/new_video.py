@@ -78,6 +78,8 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
         scopes=_scopes(request, values.get("project")),
         accepted=values.get("accept_warnings", ""),
     )
+    if panel.waits and request.headers.get("HX-Trigger") == "price-waits":
+        return HttpResponse(status=204)  # what stands there still holds, and is not read out again
     return render(request, "studio/partials/price_answer.html", {"panel": panel, **_paying(request, form, panel)})
 
 
