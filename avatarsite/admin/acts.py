@@ -16,6 +16,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from avatarsite.audit.staff import Audited
+
 
 def form_page(  # noqa: PLR0913 -- they are what the template shows
     page: admin.ModelAdmin[Any],
@@ -68,7 +70,9 @@ def acted_before(row: models.Model, token: str) -> bool:
     return LogEntry.objects.filter(object_id=row.pk, change_message__contains=token).exists()
 
 
-def log_once(page: admin.ModelAdmin[Any], request: HttpRequest, row: models.Model, message: str, token: str) -> None:
+def log_once(  # noqa: PLR0913 -- they are what is logged
+    page: Audited, request: HttpRequest, row: models.Model, message: str, token: str, *, why: str = ""
+) -> None:
     """The same form sent twice is one act, and so one entry."""
     if not acted_before(row, token):
-        page.log_change(request, row, f"{message} ({token})")
+        page.log_change(request, row, f"{message} ({token})", why=why)

@@ -22,15 +22,16 @@ else:
 class Audited(Page):
     """A page whose additions, changes and deletions are audit entries, too."""
 
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any, *, why: str = "") -> LogEntry:
         entry = super().log_addition(request, obj, message)
-        _record("added", obj, entry.get_change_message())
+        _record("added", obj, entry.get_change_message(), why)
         return entry
 
-    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+    def log_change(self, request: HttpRequest, obj: Model, message: Any, *, why: str = "") -> LogEntry:
+        """``why`` is the reason that was given, where the message ends with it."""
         entry = super().log_change(request, obj, message)
         if message:  # empty of a form that was sent as it was
-            _record("changed", obj, entry.get_change_message())
+            _record("changed", obj, entry.get_change_message(), why)
         return entry
 
     def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> Any:
@@ -39,7 +40,8 @@ class Audited(Page):
         return super().log_deletions(request, queryset)  # type: ignore[arg-type]
 
 
-def _record(act: str, obj: Model, message: str) -> None:
+def _record(act: str, obj: Model, message: str, why: str = "") -> None:
     meta = obj._meta  # noqa: SLF001 -- Django's own API
     workspace = getattr(obj, "workspace", obj if meta.label_lower == "workspaces.workspace" else None)
-    record(f"staff.{act}", f"{meta.verbose_name} {obj}: {message}", workspace=workspace, target=obj.pk)
+    message = message.replace(f": {why}", "", 1) if why else message
+    record(f"staff.{act}", f"{meta.verbose_name} {obj}: {message}", workspace=workspace, target=obj.pk, why=why)

@@ -23,7 +23,7 @@ from avatarsite.workspaces.errors import CannotClose
 from avatarsite.workspaces.models import Member, Role, User, Workspace
 
 if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin
+    from avatarsite.admin.base import ModelAdmin
 
     Page = ModelAdmin[Workspace]
 else:
@@ -175,7 +175,8 @@ class CustomerActs(Page):
         self, request: HttpRequest, form: forms.Form, workspace: Workspace, won: bool, sentence: str, log: str
     ) -> HttpResponse:
         if won:
-            self.log_change(request, workspace, f"{log}: {form.cleaned_data['reason']} ({form.cleaned_data['token']})")
+            reason, token = form.cleaned_data["reason"], form.cleaned_data["token"]
+            self.log_change(request, workspace, f"{log}: {reason} ({token})", why=reason)
             self.message_user(request, f"{sentence}.", messages.SUCCESS)
         else:
             self.message_user(request, "Somebody was first; nothing was done.", messages.WARNING)

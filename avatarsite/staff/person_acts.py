@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -17,6 +17,8 @@ from avatarsite.workspaces.models import User
 
 if TYPE_CHECKING:
     from django.contrib.auth.admin import UserAdmin
+
+    from avatarsite.audit.staff import Audited
 
     Page = UserAdmin[User]
 else:
@@ -68,7 +70,14 @@ class PersonActs(Page):
             self.message_user(request, "This form was sent before; it has acted once.", messages.WARNING)
         elif mail.is_valid():
             mail.save(request)
-            log_once(self, request, person, f"Sent a link for a new password: {facts['reason']}", token)
+            log_once(
+                cast("Audited", self),
+                request,
+                person,
+                f"Sent a link for a new password: {facts['reason']}",
+                token,
+                why=facts["reason"],
+            )
             self.message_user(request, f"The link is on its way to {person.email}.", messages.SUCCESS)
         else:
             self.message_user(request, " ".join(map(str, mail.errors["email"])), messages.ERROR)

@@ -158,7 +158,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
         with transaction.atomic():
             lot = form.grant(workspace, cast("User", request.user))
             if lot:
-                log_once(self, request, account, f"Granted {usd(lot.granted)}: {lot.memo}", form.key)
+                log_once(self, request, account, f"Granted {usd(lot.granted)}: {lot.memo}", form.key, why=lot.memo)
         return lot
 
 
@@ -345,7 +345,6 @@ def _prefilled(price: Price) -> dict[str, Any]:
         "cost": dollars_of(price.cost_micros_per_second),
         "price": dollars_of(price.price_micros_per_second),
         "source": price.source,
-        "derived": price.derived,
     }
 
 

@@ -226,6 +226,6 @@ class PromotionCodeAdmin(ModelAdmin[PromotionCode]):
         with transaction.atomic():
             stopped = promotions.stop(code)
             if stopped:
-                self.log_change(request, code, f"Stopped: {reason}")
+                self.log_change(request, code, f"Stopped: {reason}", why=reason)
         message = f"Nobody can redeem {code} from now on." if stopped else f"{code} was stopped before."
         self.message_user(request, message, messages.SUCCESS if stopped else messages.WARNING)

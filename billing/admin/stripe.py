@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
 from avatarsite.admin.acts import acted_before, back_url, form_page, log_once, one_at_a_time, row_url
-from avatarsite.admin.base import TabularInline, Work
+from avatarsite.admin.base import ModelAdmin, TabularInline, Work
 from avatarsite.admin.columns import age, late, overdue
 from avatarsite.admin.read_only import ReadOnly, customer
 from avatarsite.amounts import AmountField
@@ -182,7 +182,7 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
         refund = form.refund(top_up, cast("User", request.user)) if form.is_valid() else None
         if refund:
             message = f"Refund {refund} of {usd(refund.credit_micros)}: {refund.reason}"
-            log_once(self, request, top_up, message, str(refund.token))
+            log_once(self, request, top_up, message, str(refund.token), why=refund.reason)
             self.message_user(request, f"{usd(refund.credit_micros)} is on its way back.", messages.SUCCESS)
             return HttpResponseRedirect(back_url(request, top_up))
         text = f"{usd(most)} of {usd(top_up.amount_micros)} is unspent and not held; {usd(left)} was not refunded yet."
@@ -203,7 +203,9 @@ class TopUpAdmin(ReadOnlyAdmin[TopUp]):
         form = ReviewForm(request.POST or None, initial={"token": uuid.uuid4()}, found=found)
         done = form.decide(top_up) if form.is_valid() else ""
         if done:
-            log_once(self, request, top_up, f"{done}: {form.cleaned_data['reason']}", str(form.cleaned_data["token"]))
+            facts = form.cleaned_data
+            message = f"{done}: {facts['reason']}"
+            log_once(self, request, top_up, message, str(facts["token"]), why=facts["reason"])
             self.message_user(request, f"Top-up {top_up}: {done}.", messages.SUCCESS)
             return HttpResponseRedirect(row_url(top_up))
         return form_page(
@@ -336,7 +338,7 @@ def _do(act: str, workspace: Workspace, reason: str, token: str, actor: User) ->
     return acts[act]()
 
 
-def freeze_view(page: admin.ModelAdmin[LedgerAccount], request: HttpRequest, object_id: str) -> HttpResponse:
+def freeze_view(page: ModelAdmin[LedgerAccount], request: HttpRequest, object_id: str) -> HttpResponse:
     """What staff can do about a frozen wallet, or one that should be."""
     account = page.get_object(request, object_id)
     workspace = account.workspace if account else None
@@ -362,9 +364,8 @@ def freeze_view(page: admin.ModelAdmin[LedgerAccount], request: HttpRequest, obj
                     page.message_user(request, "Somebody was first; nothing was done.", messages.WARNING)
                     return back
                 done = _do(facts["act"], workspace, facts["reason"], str(facts["token"]), user)
-                log_once(
-                    page, request, account, f"{LABELS[facts['act']]}, {done}: {facts['reason']}", str(facts["token"])
-                )
+                message = f"{LABELS[facts['act']]}, {done}: {facts['reason']}"
+                log_once(page, request, account, message, str(facts["token"]), why=facts["reason"])
         except ValueError as error:
             form.add_error("reason", str(error))
         else:

@@ -57,6 +57,10 @@ class PricePreview:
     would_have_earned: Earnings
     fingerprint: str
 
+    @property
+    def seconds(self) -> float:
+        return self.measured_ms / 1000
+
 
 def preview_price(change: PriceChange, *, at: datetime | None = None) -> PricePreview:
     """Reckon the last ``DAYS`` days' usage of the offer at the new price and at what it really brought.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
@@ -26,12 +27,34 @@ class OfferHealthAdmin(ActionsOnly, ModelAdmin[OfferHealth]):
     work = Work.DAILY
     place = 40
     title = "Offers"
-    list_display = ("offer", "circuit", "why", "open_until", "price", "median", "p90", "success")
+    change_form_template = "admin/studio/offerhealth/change_form.html"
+    list_display = ("offer", "circuit", "why", "price", "median", "p90", "success")
     list_filter = (overdue(standing.paused, "Paused"), ("off_sale_at", admin.EmptyFieldListFilter))
     search_fields = ("offer", "reason")
     ordering = ("offer",)
     actions = ("take_off_sale", "put_on_sale", "close_now")
     readonly_fields = ("circuit", "price", "median", "p90", "success")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        more = (
+            {"acts": self._acts(request, row), "circuit": self.circuit(row), "why": row.off_sale_reason or row.reason}
+            if row
+            else {}
+        )
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+
+    def _acts(self, request: HttpRequest, row: OfferHealth) -> list[tuple[str, str]]:
+        """The actions of the list that do something to this one, for those who may."""
+        fitting = {
+            "close_now": row.open_until is not None,
+            "take_off_sale": row.off_sale_at is None,
+            "put_on_sale": row.off_sale_at is not None,
+        }
+        offered = {action[1]: action[2] for action in self.get_actions(request).values() if action}
+        return [(name, str(offered[name])) for name, fits in fitting.items() if fits and name in offered]
 
     @admin.display(description="why")
     def why(self, row: OfferHealth) -> str:
@@ -45,9 +68,10 @@ class OfferHealthAdmin(ActionsOnly, ModelAdmin[OfferHealth]):
         prices = reverse("admin:billing_price_changelist")
         return format_html('<a href="{}?offer={}">{}</a>', prices, row.offer, text)
 
-    @admin.display(description="circuit")
+    @admin.display(description="state")
     def circuit(self, row: OfferHealth) -> str:
-        return health.state_word(row)
+        word = health.state_word(row)
+        return f"Paused until {row.open_until:%H:%M} UTC" if word == "open" else word.capitalize()
 
     @admin.display(description="median s/s")
     def median(self, row: OfferHealth) -> str:
@@ -68,7 +92,7 @@ class OfferHealthAdmin(ActionsOnly, ModelAdmin[OfferHealth]):
         reason = ask_reason(self, request, list(rows), action="take_off_sale", act="Take off sale", told=told)
         if isinstance(reason, HttpResponse):
             return reason
-        self._say(request, rows, lambda offer: sale.take_off(offer, reason=reason), f"Taken off sale: {reason}")
+        self._say(request, rows, lambda offer: sale.take_off(offer, reason=reason), "Taken off sale", reason)
         return None
 
     @admin.action(description="Put on sale again", permissions=["change"])
@@ -77,15 +101,17 @@ class OfferHealthAdmin(ActionsOnly, ModelAdmin[OfferHealth]):
         reason = ask_reason(self, request, list(rows), action="put_on_sale", act="Put on sale again", told=told)
         if isinstance(reason, HttpResponse):
             return reason
-        self._say(request, rows, sale.put_on, f"Put on sale again: {reason}")
+        self._say(request, rows, sale.put_on, "Put on sale again", reason)
         return None
 
-    def _say(self, request: HttpRequest, rows: QuerySet[OfferHealth], act: Callable[[str], bool], message: str) -> None:
+    def _say(
+        self, request: HttpRequest, rows: QuerySet[OfferHealth], act: Callable[[str], bool], done: str, reason: str
+    ) -> None:
         changed = [row for row in rows if act(row.offer)]
         for row in changed:
-            self.log_change(request, row, message)
+            self.log_change(request, row, f"{done}: {reason}", why=reason)
         level = messages.SUCCESS if changed else messages.WARNING
-        self.message_user(request, f"{len(changed)} of {len(rows)} changed; the others were so already.", level)
+        self.message_user(request, _of_all(changed, rows, "changed", "were so already"), level)
 
     @admin.action(description="Close the circuit now", permissions=["change"])
     def close_now(self, request: HttpRequest, rows: QuerySet[OfferHealth]) -> None:
@@ -93,10 +119,15 @@ class OfferHealthAdmin(ActionsOnly, ModelAdmin[OfferHealth]):
         for row in closed:
             self.log_change(request, row, "Closed the circuit by hand")
         level = messages.SUCCESS if closed else messages.WARNING
-        self.message_user(request, f"{len(closed)} of {len(rows)} closed; the others were not open.", level)
+        self.message_user(request, _of_all(closed, rows, "closed", "were not open"), level)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("studio.view_offerhealth")
+
+
+def _of_all(done: Sized, rows: Sized, word: str, others: str) -> str:
+    left = f"; the others {others}" if len(done) < len(rows) else ""
+    return f"{len(done)} of {len(rows)} {word}{left}."
 
 
 def _pace(seconds: float | None) -> str:

@@ -24,7 +24,7 @@ from studio.pipeline.operator import ask, give_back, move
 from studio.providers import registry
 
 if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin
+    from avatarsite.admin.base import ModelAdmin
 
     Page = ModelAdmin[Render]
 else:
@@ -137,7 +137,7 @@ def _why_not_give_back(render: Render) -> str:
 def _why_not_send(render: Render) -> str:
     if why_not := move.why_not_move(render):
         return why_not
-    return "" if move.other_offers(render) else "No other offer can make it within its ceiling now."
+    return "" if move.other_offers(render) else move.why_no_other(render)
 
 
 def _terms_of_sending(render: Render) -> list[str]:
@@ -157,7 +157,7 @@ ACTS = (
         CHANGE,
         ActForm,
         ask.why_not_ask,
-        lambda render: [f"{registry.provider_label(render.offer)} is asked at once how it stands. Nothing is lost."],
+        lambda render: [f"{registry.provider_label(render.offer)} is asked how it stands. {ask.TERMS}"],
         _ask,
     ),
     Act("send", "Send to another offer", CHANGE, SendForm, _why_not_send, _terms_of_sending, _send),
@@ -236,6 +236,6 @@ class RenderActs(Page):
         except move.CannotMove as error:
             done = Done(str(error))
         if done.log:
-            self.log_change(request, render, f"{done.log} ({facts['token']})")
+            self.log_change(request, render, f"{done.log} ({facts['token']})", why=facts.get("reason", ""))
         self.message_user(request, done.sentence, done.level)
         return HttpResponseRedirect(row_url(render))

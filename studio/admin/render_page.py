@@ -13,7 +13,8 @@ from avatarsite.models import Alert
 from billing.models import Transfer, Usage
 from billing.money import usd
 from studio.media.video.seams import Seam
-from studio.models import ProviderJob, Render, RenderEvent, RenderState, Upload
+from studio.models import Outcome, ProviderJob, Render, RenderEvent, RenderState, Upload
+from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline.long.tally import parts_of
 from studio.providers import registry
 from studio.storage.local import signed_link
@@ -29,6 +30,16 @@ class Attempt:
     job: ProviderJob
     provider: str
     words: str
+
+    @property
+    def says(self) -> str:
+        """Its status; of one that nobody waits for any more, that."""
+        job = self.job
+        if job.status in ENDED_STATUSES:
+            return str(job.get_status_display())
+        if job.outcome == Outcome.ACCEPTED and job.next_check_at is None:
+            return "Left"
+        return f"{job.get_status_display()}{'' if job.progress is None else f', {job.progress} %'}"
 
     @classmethod
     def of(cls, job: ProviderJob) -> Attempt:

@@ -131,7 +131,7 @@ class RenderAdmin(RenderActs, ActionsOnly, ModelAdmin[Render]):
                 render, code="stopped", message=f"{STOPPED} {reason}", reason=f"given up: {reason}"
             )
             if won:
-                self.log_change(request, render, f"Gave up: {reason}")
+                self.log_change(request, render, f"Gave up: {reason}", why=reason)
             return won
 
         self._each(request, renders, "failed, their holds released", act)
@@ -148,7 +148,7 @@ class RenderAdmin(RenderActs, ActionsOnly, ModelAdmin[Render]):
         def act_on(render: Render) -> bool:
             won = give_back.give_charge_back(render, reason=reason, actor=_user(request))
             if won:
-                self.log_change(request, render, f"Gave {usd(render.returned_micros)} back: {reason}")
+                self.log_change(request, render, f"Gave {usd(render.returned_micros)} back: {reason}", why=reason)
             return won
 
         self._each(request, renders, "given back", act_on)

@@ -15,6 +15,8 @@ from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import registry
 from studio.providers.types import ProviderError
 
+TERMS = "The page comes with its answer, or says that there was none, within half a minute. Nothing is lost."
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

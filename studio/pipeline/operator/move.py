@@ -11,10 +11,11 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from billing.money import usd_at_most
 from studio.models import Outcome, Render, RenderState
 from studio.pipeline import states
 from studio.pipeline.cancel import leave
-from studio.pipeline.request.quote import QuoteLine, quote_render
+from studio.pipeline.request.quote import Quote, QuoteLine, quote_render
 from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import registry
 
@@ -30,9 +31,22 @@ def other_offers(render: Render) -> list[QuoteLine]:
     """Offers of its model that may make it now, within its ceiling and with its options, the cheapest first."""
     if render.test or why_not_move(render):
         return []
-    quote = quote_render(model=render.model, voice_ms=render.sound.duration_ms or 0, options=render.options)
-    fitting = [line for line in quote.chain if line.offer != render.offer]
+    fitting = [line for line in _quote(render).chain if line.offer != render.offer]
     return [line for line in fitting if line.ceiling_micros <= render.ceiling_micros]
+
+
+def why_no_other(render: Render) -> str:
+    """Where no other offer may make it: what each of them costs, or why it can't, as sentences."""
+    ceiling = usd_at_most(render.ceiling_micros)
+    others = [] if render.test else [line for line in _quote(render).lines if line.offer != render.offer]
+    if not others:
+        return "No other offer sells its model."
+    told = (f"{line.offer}: {line.why_not or f'at most {usd_at_most(line.ceiling_micros)}.'}" for line in others)
+    return f"No other offer can make it within its ceiling of {ceiling} now. {' '.join(told)}"
+
+
+def _quote(render: Render) -> Quote:
+    return quote_render(model=render.model, voice_ms=render.sound.duration_ms or 0, options=render.options)
 
 
 def why_not_move(render: Render) -> str:

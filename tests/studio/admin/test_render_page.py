@@ -65,7 +65,7 @@ def test_the_page_tells_state_age_money_attempts_and_history(two: tuple[Client, 
     Render.objects.filter(pk=render.pk).update(deadline_at=timezone.now())
     page = read(two[0], url_of(render))
     for words in (
-        "Rendering", "Overdue", "for 0\xa0minutes", usd_at_most(render.ceiling_micros),
+        "Rendering", "Overdue", "for under a minute", usd_at_most(render.ceiling_micros),
         '"status": "IN_PROGRESS"', "Worker is cold", "a-job",
         "the provider accepted it", "No money has moved for it.", "face.jpg", "hello there.mp3",
         "Ask the provider now", "Send to another offer", "Give up", "Give the charge back", "All fields",

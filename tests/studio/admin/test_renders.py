@@ -23,6 +23,7 @@ from avatarsite.workspaces.models import User, Workspace
 from billing.ledger import posting
 from studio.models import JobStatus, OfferHealth, Outcome, ProviderJob, Render, RenderState
 from studio.pipeline import health
+from studio.pipeline.desk import sale
 from studio.providers import registry
 from tests.conftest import PASSWORD, Cast
 from tests.studio import shop
@@ -108,7 +109,7 @@ def test_the_health_of_an_offer_tells_its_circuit_and_its_record(operator: Clien
     cache.clear()
     page = operator.get(reverse("admin:studio_offerhealth_changelist")).content.decode()
     cells = {
-        "circuit": "open",
+        "circuit": f"Paused until {OfferHealth.objects.get().open_until:%H:%M} UTC",
         "why": "5 failures in a row",
         "median": "3.0 s",
         "p90": "3.8 s",
@@ -130,14 +131,29 @@ def test_a_circuit_in_a_word(failures: int, minutes: int | None, word: str) -> N
 
 def test_the_circuit_is_closed_by_hand(operator: Client, house: Workspace) -> None:
     assert health.may_send(shop.OFFER) is not None
-    assert "1 of 1 closed" in act(operator, "studio_offerhealth", "close_now", shop.OFFER)
+    assert "1 of 1 closed." in act(operator, "studio_offerhealth", "close_now", shop.OFFER)
     assert health.may_send(shop.OFFER) is None
     row = OfferHealth.objects.get(pk=shop.OFFER)
     assert (row.failures, row.reason, row.open_until) == (0, "", None)
     assert Alert.objects.get().closed_at is not None
     assert LogEntry.objects.get().object_id == shop.OFFER
-    assert "0 of 1 closed" in act(operator, "studio_offerhealth", "close_now", shop.OFFER)
+    assert "0 of 1 closed; the others were not open." in act(operator, "studio_offerhealth", "close_now", shop.OFFER)
     assert LogEntry.objects.count() == 1
+
+
+def test_an_offers_own_page_has_its_acts(operator: Client, looker: Client, house: Workspace) -> None:
+    sale.all_offers()
+    page = reverse("admin:studio_offerhealth_change", args=[shop.OFFER])
+
+    def acts(client: Client) -> list[str]:
+        return re.findall(r'name="action" value="(\w+)"', client.get(page).content.decode())
+
+    assert acts(operator) == ["close_now", "take_off_sale"]
+    assert acts(looker) == []
+    health.close_circuit(shop.OFFER)
+    sale.take_off(shop.OFFER, reason="Wrong price")
+    assert acts(operator) == ["put_on_sale"]
+    assert "Off sale: Wrong price" in operator.get(page).content.decode()
 
 
 def test_an_offer_is_taken_off_sale_with_a_reason_and_put_on_again(
