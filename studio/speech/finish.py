@@ -27,7 +27,6 @@ from studio.uploads.add import add_upload
 logger = logging.getLogger(__name__)
 
 MAX_PART_BYTES = 60_000_000
-MAX_TRIES = 200  # rounds that one speech may take
 AGAIN = timedelta(seconds=5)
 
 OVERDUE = "It took too long to speak. Nothing was charged; try again."

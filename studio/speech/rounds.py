@@ -35,7 +35,6 @@ LEASE = timedelta(seconds=180)  # longer than a round may take
 HERE_LIFE = timedelta(seconds=90)
 HERE_SECONDS = 40
 MAX_ATTEMPTS = 4  # at each part
-MAX_ROUNDS_BROKEN = 20  # rounds in a row that moved nothing on
 Found = Submission | JobReport | None
 
 

@@ -10,7 +10,7 @@ import sentencex
 
 from studio.errors import RequestRefused
 
-MAX_CHARACTERS = 10_000
+MAX_CHARACTERS = 60_000  # about an hour
 MIN_PACE, MAX_PACE = 0.5, 2.0
 MAX_PAUSE_SECONDS = 10.0
 

@@ -27,6 +27,7 @@ WARM_SECONDS = 20.0
 # What it takes grows with the longest sentence that it has said, and never shrinks: 300 characters need 790 MB of data.
 MEMORY_MB = 1_000
 LONGEST, SHORTEST = 300, 10  # characters that are said at once, and that are worth halving
+DIGIT = 11  # characters of the words for it, in a long number
 DONE = b"Wrote "
 
 
@@ -149,7 +150,7 @@ def say_all(sentences: tuple[str, ...], *, model: Path, scale: float, folder: Pa
 def _said(sentence: str, key: tuple[Path, float], folder: Path) -> Samples:
     """By another process if one ends; what is too much for each, and what is sure to be, half by half."""
     ended: PiperEnded | None = None
-    if len(sentence) * key[1] <= LONGEST:
+    if (len(sentence) + (DIGIT - 1) * sum(map(str.isdigit, sentence))) * key[1] <= LONGEST or len(sentence) < SHORTEST:
         for _ in range(2):
             try:
                 return _ready(key, folder).say(sentence)

@@ -61,7 +61,7 @@ def test_seconds_and_prices_are_told_as_it_is_typed(owner: Client, house: Worksp
     slow, fast = (float(re.findall(r"About ([\d.]+) s", told(SCRIPT * 9, pace=pace))[0]) for pace in ("0.8", "1.2"))
     assert slow > fast
     assert told("A [pause 99s] b.").startswith("[pause 99s] is no pause")
-    assert told("x" * 10_001).startswith("The script has 10,001 characters; the limit is 10,000.")
+    assert told("x" * 60_001).startswith("The script has 60,001 characters; the limit is 60,000.")
     assert Speech.objects.count() == 0
 
 
