@@ -105,3 +105,6 @@ class Engine(ABC):
 
     async def forget(self, job: JobHandle) -> None:  # noqa: B027 -- most keep nothing of ours
         """Let go of what is kept for a part that is a voice by now."""
+
+    def rest(self) -> None:  # noqa: B027 -- as above
+        """Let go of what is kept warm for the next part: another process is about to speak, or nobody."""

@@ -187,13 +187,18 @@ def speak_here() -> bool:
 def _speak_in_turn(owner: str) -> None:
     served: dict[str, float] = {}
     until = time.monotonic() + HERE_SECONDS
-    while time.monotonic() < until and lease.acquire(SPEAK_HERE, owner, life=HERE_LIFE):
-        following = _next(served)
-        if following is None:
-            return
-        workspace, speech = following
-        served[workspace] = time.monotonic()
-        speak_on(speech)
+    try:
+        while time.monotonic() < until and lease.acquire(SPEAK_HERE, owner, life=HERE_LIFE):
+            following = _next(served)
+            if following is None:
+                return
+            workspace, speech = following
+            served[workspace] = time.monotonic()
+            speak_on(speech)
+    finally:
+        # The next round may be another process's, with an engine of its own: there is memory for one.
+        for name in ENGINES:
+            engine(name).rest()
 
 
 def _next(served: dict[str, float]) -> tuple[str, str] | None:

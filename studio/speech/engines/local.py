@@ -27,6 +27,7 @@ from studio.providers.types import (
     ProviderError,
     Submission,
 )
+from studio.speech.engines import piper
 from studio.speech.engines.piper import PiperFailed, Samples, say_all
 
 CHUNK = 1 << 20
@@ -81,6 +82,9 @@ class LocalSpeech(Engine):
 
     async def forget(self, job: JobHandle) -> None:
         await sync_to_async(shutil.rmtree, thread_sensitive=False)(_folder(job.reference), ignore_errors=True)
+
+    def rest(self) -> None:
+        piper.end()
 
 
 def models() -> dict[str, Path]:

@@ -26,8 +26,10 @@ SENTENCE_SECONDS = 30.0
 WARM_SECONDS = 20.0
 # What it takes grows with the longest sentence that it has said, and never shrinks: 300 characters need 790 MB of data.
 MEMORY_MB = 1_000
-LONGEST, SHORTEST = 300, 10  # characters that are said at once, and that are worth halving
+LONGEST, SHORTEST = 120, 10  # characters that are said at once, and that are worth halving
 DIGIT = 11  # characters of the words for it, in a long number
+MAX_RESIDENT = 300_000_000  # bytes; one that has grown past it gives way to another, and all of it is free again
+PAGE = os.sysconf("SC_PAGE_SIZE")
 DONE = b"Wrote "
 
 
@@ -86,6 +88,10 @@ class Piper:
         except (OSError, EOFError, wave.Error) as error:
             raise PiperFailed(f"{error} {self._last_words()}".strip()) from error
         return samples
+
+    def has_grown(self) -> bool:
+        pages = Path(f"/proc/{self.pid}/statm")
+        return pages.exists() and int(pages.read_text().split()[1]) * PAGE > MAX_RESIDENT
 
     def close(self) -> None:
         """End it with all that it may have started."""
@@ -164,7 +170,7 @@ def _said(sentence: str, key: tuple[Path, float], folder: Path) -> Samples:
 
 
 def _ready(key: tuple[Path, float], folder: Path) -> Piper:
-    if _warm.piper is None or _warm.key != key:
+    if _warm.piper is None or _warm.key != key or _warm.piper.has_grown():
         _end()
         _warm.key, _warm.piper = key, Piper(*key, folder)
     return _warm.piper

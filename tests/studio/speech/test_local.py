@@ -18,7 +18,7 @@ from studio.errors import RequestRefused
 from studio.models import Pronunciation, Speech, SpeechPart, SpeechState, Upload
 from studio.speech import rounds, speakers
 from studio.speech.engines import piper
-from studio.speech.engines.local import LocalSpeech, models
+from studio.speech.engines.local import WHEEL_VOICE, LocalSpeech, models
 from studio.speech.estimate import estimate
 from studio.speech.plan import SpeechWish, plan_speech
 from studio.speech.script import read_script
@@ -143,6 +143,7 @@ def test_what_outgrows_the_memory_of_a_process_is_said_by_another_or_in_halves(
     short = "Sentences of this length are said at once."
     script = (short, "This one is longer than its process has memory for, and " * 4 + "has to be parted.", short)
     model = next(iter(models().values()))
+    monkeypatch.setattr(piper, "LONGEST", 300)
     usual = piper.say_all(script, model=model, scale=1.0, folder=tmp_path)
     piper.end()
     started = []
@@ -165,6 +166,41 @@ def test_a_sentence_is_parted_where_it_pauses_and_loses_nothing() -> None:
     assert piper.halves("One, two three four, five six seven") == ("One, two three four,", "five six seven")
     assert piper.halves("one two three") == ("one", "two three")
     assert piper.halves("x" * 9) == ("x" * 4, "x" * 5)
+
+
+def test_a_sentence_of_many_words_is_said_in_halves_and_stays_one(workspace: Workspace) -> None:
+    """At once it would take more memory than a worker has for it."""
+    clause = "and then somebody else came along and told us that it goes on for a while"
+    sentence = f"It began here, {', '.join([clause] * 5)}, {' '.join(['on and on'] * 9)}."
+    assert 450 < len(sentence) <= LocalSpeech.max_characters
+    speech = speak_now(SpeechWish(workspace, sentence))
+    part, upload = SpeechPart.objects.get(speech=speech), speech.upload
+    assert upload is not None
+    assert (speech.state, part.attempt, [one[2] for one in upload.sentences]) == (SpeechState.READY, 1, [sentence])
+    start, end, _ = upload.sentences[0]
+    assert end - start > 20_000
+    longest = estimate(read_script(sentence), LocalSpeech().speakers()[WHEEL_VOICE].rate).most_ms
+    assert end <= (upload.duration_ms or 0) <= longest
+
+
+def test_an_engine_that_has_grown_gives_way_to_a_new_one(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    pids: list[int] = []
+    say = piper.Piper.say
+
+    def said(one: piper.Piper, sentence: str) -> piper.Samples:
+        pids.append(one.pid)
+        return say(one, sentence)
+
+    monkeypatch.setattr(piper.Piper, "say", said)
+    monkeypatch.setattr(piper, "MAX_RESIDENT", 1)
+    speech = speak_now(SpeechWish(workspace, "One. Two. Three."))
+    assert (speech.state, speech.parts.get().attempt, len(set(pids)), len(pids)) == (SpeechState.READY, 1, 3, 3)
+
+
+def test_whoever_lets_go_of_its_turn_keeps_no_engine(workspace: Workspace) -> None:
+    speak(SpeechWish(workspace, "There is memory for one engine, whichever process speaks."))
+    assert rounds.speak_here()
+    assert (Speech.objects.get().state, piper._warm.piper) == (SpeechState.READY, None)
 
 
 def test_a_hanging_engine_is_ended_as_a_group_and_the_speech_fails(
