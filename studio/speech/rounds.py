@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
-from avatarsite.queue import jobs, lease
+from avatarsite.queue import lease
 from avatarsite.queue.due_rows import Kind, backoff
 from studio.models import Outcome, Speech, SpeechPart, SpeechState
 from studio.models.speech import part_reference
@@ -30,7 +30,7 @@ from studio.speech.speakers import ENGINES, engine
 
 logger = logging.getLogger(__name__)
 
-SPEAK, SPEAK_HERE = "studio.speak", "studio.speak_here"
+SPEAK, SPEAK_HERE, WATCH = "studio.speak", "studio.speak_here", "studio.watch"
 LEASE = timedelta(seconds=180)  # longer than a round may take
 HERE_LIFE = timedelta(seconds=90)
 HERE_SECONDS = 40
@@ -61,7 +61,7 @@ def _after(speech: Speech, mouth: Engine) -> None:
     if worst := left.exclude(failure_code="").order_by("-attempt").first():
         pause = max(pause, backoff(worst.attempt, first=1, most=30))
     if speech.put_off(pause) and not mouth.on_this_server:
-        jobs.enqueue(SPEAK, speech_id=speech.pk)
+        lease.wake(WATCH)  # which queues the next round at its moment
 
 
 def _ask(speech: Speech, mouth: Engine, parts: list[SpeechPart]) -> None:
