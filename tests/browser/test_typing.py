@@ -11,39 +11,25 @@ from tests.browser.browser_users import sign_up
 from tests.browser.conftest import Visit
 from tests.browser.live_site import LiveSite
 from tests.browser.new_video import make_button, open_empty, open_with_samples, press, slot
+from tests.browser.typed import MOST_SECONDS, plays_with_captions, speak_words, type_words, welcome
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
-WORDS = "Good morning. [pause 0.5s] Nobody recorded this, and it talks."
-MOST_SECONDS = 30
-PLAYS = "video => video.currentTime > 0.5 && !video.paused"
 
-
-def test_from_sign_up_a_text_becomes_a_playing_draft_in_half_a_minute(visit: Visit, live_site: LiveSite) -> None:
+def test_from_sign_up_a_text_becomes_a_playing_captioned_draft_in_half_a_minute(
+    visit: Visit, live_site: LiveSite
+) -> None:
     ada = visit()
     page = ada.page
     slug = sign_up(ada, live_site, "typist@example.org")
-    live_site.site.manage("grant_credit", "--workspace", slug, "--amount", "5", "--reason", "A welcome gift")
+    welcome(live_site, slug)
     started = time.monotonic()
-    open_with_samples(ada, slug)
-    slot(page, "Voice").get_by_role("link", name="Type").click()
-    words = page.get_by_label("Words", exact=True)
-    expect(words).to_be_focused()
-    words.fill(WORDS)
-    expect(page.get_by_text("of speech, spoken for nothing")).to_be_visible()
+    type_words(ada, slug, cost="spoken for nothing")
     page.get_by_role("button", name="Listen").click()
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
-    page.get_by_role("button", name="Speak it").press("Enter")
-    expect(page.get_by_role("status").filter(has_text="Spoken. The voice is in its slot")).to_be_visible()
-    expect(slot(page, "Voice").get_by_text("Good morning.")).to_be_visible()
-    expect(page.get_by_text("Sample voice.mp3")).to_have_count(0)
+    speak_words(page)
     press(page)
-    player = page.locator("video[data-player]")
-    expect(player).to_be_visible()
-    expect(player).to_have_attribute("aria-label", f"Sample portrait, {WORDS.replace(' [pause 0.5s]', '')}")
-    player.focus()
-    page.keyboard.press("Space")
-    page.wait_for_function(PLAYS, arg=player.element_handle())
+    plays_with_captions(page)
     assert time.monotonic() - started < MOST_SECONDS
     ada.nothing_went_wrong()
 
