@@ -76,8 +76,14 @@ class Finder:
 
 
 finders: list[Finder] = []
+hints: dict[str, list[Callable[[Any], str]]] = {}
 
 
 def register_search(model: str, find: Callable[[str], Iterable[Model]], *, shape: str = "") -> None:
     """``find`` is given what somebody typed, trimmed. Of an identifier, the first that finds anything has it."""
     finders.append(Finder(model, find, re.compile(shape, re.IGNORECASE) if shape else None))
+
+
+def register_hint(model: str, tell: Callable[[Any], str]) -> None:
+    """What the search shows beside a row of the ``model``, to tell several of one name apart; "" for nothing."""
+    hints.setdefault(model, []).append(tell)

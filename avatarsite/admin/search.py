@@ -64,4 +64,6 @@ def _asked(site: AdminSite, request: HttpRequest, finder: desk.Finder, query: st
 
 
 def _hit(row: Model) -> Hit:
-    return Hit(str(row), row_url(row), str(getattr(row, "workspace", "")))
+    told = [tell(row) for tell in desk.hints.get(row._meta.label, ())]  # noqa: SLF001 -- as Django's own tags
+    owner = str(getattr(row, "workspace", ""))
+    return Hit(str(row), row_url(row), ", ".join(filter(None, [owner, *told])))

@@ -16,7 +16,7 @@ from avatarsite.admin.columns import age, late, one_of, overdue
 from avatarsite.admin.read_only import ActionsOnly, Kept, customer
 from avatarsite.desk import age_of
 from avatarsite.outbox.endpoints import EndpointRefused, failing, lift_pause, resend
-from avatarsite.outbox.event_types import KINDS, TEST
+from avatarsite.outbox.event_types import EVERY, KINDS, TEST
 from avatarsite.outbox.models import Attempt, Delivery, DeliveryState, Endpoint, Event
 
 AT_ONCE = 500
@@ -32,8 +32,12 @@ class EndpointAdmin(ActionsOnly, ModelAdmin[Endpoint]):
     list_filter = (overdue(failing, "Failing"), "state")
     list_select_related = ("workspace",)
     search_fields = ("id", "url", *customer())
-    readonly_fields = ("last_answer", "missed")
-    exclude = ("secret", "old_secret")
+    readonly_fields = ("wants", "last_answer", "missed")
+    exclude = ("secret", "old_secret", "kinds")
+
+    @admin.display(description="kinds of events")
+    def wants(self, endpoint: Endpoint) -> str:
+        return "All, future ones too" if EVERY in endpoint.kinds else ", ".join(endpoint.kinds)
 
     @admin.display(description="its last answer")
     def last_answer(self, endpoint: Endpoint) -> str:

@@ -19,6 +19,7 @@ def register_lookups() -> None:
     desk.register_search("workspaces.ApiToken", _with_prefix, shape=f"(?:{LIVE}|{TEST}).*")
     desk.register_search("workspaces.Workspace", _named)
     desk.register_search("workspaces.User", _called)
+    desk.register_hint("workspaces.Workspace", lambda workspace: workspace.slug)
 
 
 def _of_member(query: str) -> QuerySet[Workspace]:

@@ -157,7 +157,7 @@ def test_a_provider_out_of_credit(stage: Stage) -> None:
     operator.go("/admin/")
     card(page, "Paused offers").click()
     tick_and(page, "Close the circuit now")
-    told(page, "2 of 2 closed")
+    told(page, "2 of 2 closed.")
     assert house.ask("open_alerts", "offer_paused") == []
     stage.comes_to(render, "ready")
     operator.go("/admin/")
@@ -256,7 +256,7 @@ def test_a_customers_webhook_that_fails(stage: Stage) -> None:
     inbox.answers.clear()
     page.get_by_role("link", name=re.compile("of its deliveries")).click()
     tick_and(page, "Send again")
-    told(page, re.compile("on their way once more"))
+    told(page, re.compile(r"^\d+ on their way once more\."))
     wait_until(lambda: {state for state, _ in house.ask("deliveries_of", endpoint)} == {"delivered"}, PATIENCE)
     operator.go("/admin/")
     expect(card(page, "Customers' webhooks that fail")).to_have_count(0)
@@ -273,6 +273,8 @@ def test_the_queue_that_stands_still_at_night(stage: Stage) -> None:
     mailed = house.link_mailed_to(OPS, "The queue stands still")
     operator = stage.operator("Otto")
     page = operator.page
+    expect(card(page, "Silent clusters")).to_contain_text("2")
+    expect(page.get_by_text("Nothing needs you.")).to_have_count(0)
     card(page, "Open alerts").click()
     listed(page, "The queue stands still since").click()
     assert page.url.startswith(mailed)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from avatarsite.workspaces.models import ApiToken, Invitation, User, Workspace
+from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, User, Workspace
 from billing.models import Dispute, StripeCustomer, TopUp
 from studio.models import ProviderJob, Render
 from tests.browser.desk import furnish_rows
@@ -55,6 +55,7 @@ def test_an_identifier_leads_straight_to_the_page_that_is_meant(operator: Client
         "DESK@example.org": workspace,
         workspace.pk: workspace,
         "invited-by-the-desk@example.org": Invitation.objects.get(),
+        "that is as long as PEOPLE write": render,
         "Dana Des": User.objects.get(email="desk@example.org"),
     }
     assert {query: led_to(operator, query) for query in wanted} == {
@@ -66,6 +67,17 @@ def test_a_name_that_several_have_leads_to_a_list_by_kind(operator: Client) -> N
     shown = led_to(operator, "alice")
     alice = User.objects.get(email="alice@example.org")
     assert [f'href="{page_of(row)}"' in shown for row in (alice, alice.workspaces.get())] == [True, True]
+
+
+def test_of_several_workspaces_of_one_person_each_says_its_slug_and_its_last_video(
+    operator: Client, cast: Cast
+) -> None:
+    desk = User.objects.get(email="desk@example.org")
+    Member.objects.create(workspace=cast.workspace, user=desk, role=Role.VIEWER)
+    render = Render.objects.get()
+    shown = led_to(operator, "desk@example.org")
+    assert f"{render.workspace.slug}, last video “{render.title}”, 3\xa0days ago" in shown
+    assert f"{cast.workspace.slug}, no video yet" in shown
 
 
 @pytest.mark.parametrize(
