@@ -97,6 +97,8 @@ class DeliveryAdmin(ActionsOnly, ModelAdmin[Delivery]):
             *((count, f"{count} were not sent: {why}") for why, count in refused.items()),
             (asked - len(chosen), f"{asked - len(chosen):,} more were not: choose them again, {AT_ONCE} at once."),
         ]
+        if not asked:
+            told = [(1, "They were delivered meanwhile; nothing was left to send.")]
         level = messages.WARNING if refused or asked > len(chosen) else messages.SUCCESS
         self.message_user(request, " ".join(sentence for count, sentence in told if count), level)
 
