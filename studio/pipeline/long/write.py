@@ -36,6 +36,7 @@ def write_whole(  # noqa: PLR0913, PLR0917 -- as write_render
     """
     whole = render_of(request, options, plan, user)
     whole.idempotency_key, whole.group, whole.parts_total = idempotency_key, group, len(plan.parts)
+    whole.speech = request.spoken.speech if request.spoken else None
     whole.deadline_at, whole.next_try_at = whole.state_since + WHOLE_DEADLINES[RenderState.QUEUED], None
     save_with_hold(whole, 0, request.tags)
     if request.captions:
