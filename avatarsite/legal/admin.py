@@ -19,6 +19,7 @@ class LegalTextAdmin(ModelAdmin[LegalText]):
     place = 80
     list_display = ("page", "published_at")
     list_filter = ("page",)
+    search_fields = ("body",)
     ordering = ("-id",)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from avatarsite.admin.read_only import ActionsOnly, Kept, ReadOnly, customer
 from avatarsite.admin.reason import ask_reason
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import User
-from billing.errors import CannotReverse
+from billing.budgets.notices import note_refusal
+from billing.errors import BudgetReached, CannotReverse
 from billing.money import usd
 from studio.admin.render_acts import STOPPED, RenderActs
 from studio.admin.render_page import page_of
@@ -96,15 +97,19 @@ class RenderAdmin(RenderActs, ActionsOnly, ModelAdmin[Render]):
 
     @admin.action(description="Ask again (a new video with a new hold)", permissions=["change"])
     def retry(self, request: HttpRequest, renders: QuerySet[Render]) -> None:
-        def act(render: Render) -> bool:
+        self._each(request, renders, "asked for again", lambda render: self._ask_again(request, render))
+
+    def _ask_again(self, request: HttpRequest, render: Render) -> bool:
+        try:
             with one_at_a_time(render):
                 if acted_before(render, ASKED_AGAIN):
                     raise DomainError("asked_again", "It was asked for again before.", remedy="Ask for that one again.")
                 again = retry_render(render, user=_user(request))
                 self.log_change(request, render, f"{ASKED_AGAIN}{again.pk}")
-            return True
-
-        self._each(request, renders, "asked for again", act)
+        except BudgetReached as refusal:  # noted after the refused transaction, which would undo the note
+            note_refusal(render.workspace, refusal)
+            raise
+        return True
 
     @admin.action(description="Cancel", permissions=["change"])
     def cancel(self, request: HttpRequest, renders: QuerySet[Render]) -> None:

@@ -63,6 +63,8 @@ FAULTS: Mapping[str, Fault] = {
     "unsupported_audio_format": Fault.INPUT,
     "unsupported_image_format": Fault.INPUT,
     "missing": Fault.INPUT,
+    "string_too_long": Fault.INPUT,
+    "literal_error": Fault.INPUT,
     "one_of": Fault.INPUT,
     "greater_than": Fault.INPUT,
     "greater_than_equal": Fault.INPUT,

@@ -26,7 +26,7 @@ SENTENCE_SECONDS = 30.0
 WARM_SECONDS = 20.0
 # What it takes grows with the longest sentence that it has said, and never shrinks: 300 characters need 790 MB of data.
 MEMORY_MB = 1_000
-LONGEST, SHORTEST = 120, 10  # characters that are said at once, and that are worth halving
+LONGEST, SHORTEST = 200, 10  # characters that are said at once, and that are worth halving
 DIGIT = 11  # characters of the words for it, in a long number
 MAX_RESIDENT = 300_000_000  # bytes; one that has grown past it gives way to another, and all of it is free again
 PAGE = os.sysconf("SC_PAGE_SIZE")

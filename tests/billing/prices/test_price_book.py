@@ -19,6 +19,7 @@ COSTS = {
     "runware:klingai:avatar@2.0-standard": (44_000, True),
     "fal:fal-ai/kling-video/ai-avatar/v2/pro": (115_000, False),
     "fal:fal-ai/kling-video/ai-avatar/v2/standard": (56_200, False),
+    "fal:fal-ai/kling-video/v1/tts": (7_000, False),  # a generation
     "aimlapi:klingai/avatar-pro": (120_750, True),
     "aimlapi:klingai/avatar-standard": (59_010, True),
     "local:draft": (0, False),

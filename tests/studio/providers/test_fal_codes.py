@@ -63,6 +63,8 @@ OF_THE_MODEL: tuple[Row, ...] = (
     ("unsupported_audio_format", Fault.INPUT, False),
     ("unsupported_image_format", Fault.INPUT, False),
     ("missing", Fault.INPUT, False),
+    ("string_too_long", Fault.INPUT, False),
+    ("literal_error", Fault.INPUT, False),
     ("one_of", Fault.INPUT, False),
     ("greater_than", Fault.INPUT, False),
     ("greater_than_equal", Fault.INPUT, False),
