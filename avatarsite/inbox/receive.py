@@ -29,6 +29,7 @@ MAX_BODY = 256 * 1024
 MAX_TRIES = 8
 INITIAL_WAIT, MAX_WAIT = 10, 3_600
 LEASE = timedelta(seconds=90)
+SAME_MOMENT = timedelta(seconds=5)
 PATIENCE = timedelta(minutes=10)  # then somebody should look why nothing has come of an event
 BROKE_DOWN = "Our own work on it broke down each time."
 # What one address may have lying here unproven within a window: forgeries, and events that nobody has looked at yet.
@@ -117,7 +118,8 @@ def handle_event(event_pk: int) -> bool:
 def replay(event: InboundEvent) -> bool:
     """Handle the event again, as if it had just come. False if it is about to be."""
     now = timezone.now()
-    about_to_be = Q(handled_at=None, tries=0, next_try_at__lte=now)
+    # Whoever comes second may have looked at the clock before the first did.
+    about_to_be = Q(handled_at=None, tries=0, next_try_at__lte=now + SAME_MOMENT)
     with transaction.atomic():
         others = InboundEvent.objects.filter(~about_to_be, pk=event.pk)
         if not others.update(next_try_at=now, tries=0, handled_at=None):

@@ -234,9 +234,9 @@ def resend(delivery: Delivery) -> bool:
 
     Raises EndpointRefused for a disabled endpoint.
     """
-    now = timezone.now()
     with transaction.atomic():
         row = Endpoint.objects.select_for_update().get(pk=delivery.endpoint_id)
+        now = timezone.now()  # behind the lock: whoever waited for it must not look back
         _demand_enabled(row)
         fresh = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING, tries=0, next_try_at__lte=now)
         if fresh.exists() and row.rest_until is None:
