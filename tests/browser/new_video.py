@@ -64,10 +64,11 @@ def choose(page: Page, kind: str, file: Path) -> None:
 
 def drop(page: Page, kind: str, file: Path) -> None:
     """Drag a file from the desktop over a slot and let it fall: Chromium's own events, with the real file."""
+    slot(page, kind).scroll_into_view_if_needed()
     box = slot(page, kind).bounding_box()
     assert box
     data = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
-    where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    where = {"x": box["x"] + box["width"] / 2, "y": max(box["y"], 0) + 120}  # its middle may be out of sight
     mouse = page.context.new_cdp_session(page)
     for event in ("dragEnter", "dragOver", "drop"):
         mouse.send("Input.dispatchDragEvent", {"type": event, "data": data, **where})

@@ -143,7 +143,7 @@ def test_the_counts_are_those_of_all_processes(journey: Journey) -> None:
     assert not any(counts(text, "avatar_reader_failing").values())
     assert counts(text, "avatar_cluster_alive") == {("main",): 1, ("watch",): 1}
     assert counts(text, "avatar_renders_in_flight") == {
-        (stage,): 0 for stage in ("queued", "submitting", "rendering", "ingesting")
+        (stage,): 0 for stage in ("speaking", "queued", "submitting", "rendering", "ingesting", "joining")
     }
     assert counts(text, "avatar_holds_open") == {(): 0}
 
