@@ -46,7 +46,7 @@ def test_each_provider_tells_and_the_first_page_shows_it(accounts: Simulators, c
     assert {one.label: one.row.micros for one in panel.asked} == dict.fromkeys(
         ("Runware", "fal", "AI/ML API"), 1_234_500_000
     )
-    assert page.content.decode().count("$1,234.50 <small>under a minute ago</small>") == len(ALL)
+    assert page.content.decode().count("$1,234.50</span> <small>under a minute ago</small>") == len(ALL)
     assert Alert.objects.count() == 0
 
 
