@@ -65,7 +65,7 @@ def shared(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
         {
             "link": link,
             "render": link.render,
-            "address": address_of(link, site=absolute(request, "/").removesuffix("/")),
+            "address": address_of(link, site=_site(request)),
         },
     )
 
