@@ -223,9 +223,7 @@ def _option_facts(one: Render, *, elsewhere: bool) -> dict[str, Any]:
     events = [event.detail["conversion"] for event in one.events.all() if "conversion" in event.detail]
     sent = [kept for upload in (one.portrait, one.voice) if elsewhere and upload and (kept := kept_copy(upload))]
     return {
-        "takes": list(one.group.renders.filter(purge_at=None).order_by("pk"))
-        if one.group and not one.group.is_batch
-        else [],
+        "takes": takes_of(one),
         "delivery": Delivery.objects.filter(render=one).first() if endpoint else None,
         "delivery_host": host_of(endpoint) if endpoint else "",
         "conversion": events[-1] if events else "",
