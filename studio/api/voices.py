@@ -29,6 +29,7 @@ from studio.api.speech_serializers import (
 )
 from studio.api.waiting import until_spoken
 from studio.models import Pronunciation, Speech
+from studio.pipeline.request.consent import demand_no_consent
 from studio.pipeline.request.scopes import scopes_of
 from studio.speech.plan import plan_speech
 from studio.speech.pronunciations import pronounce, pronunciations_of
@@ -59,17 +60,23 @@ class Voices(RenderView):
         "spoken costs nothing. With `dry_run` the answer is 200 and says what it would take and cost; nothing is held.",
         parameters=[WaitQuery],
         request=SpeechInput,
-        responses={200: SpeechPlanSerializer, 201: SpeechSerializer, 202: SpeechSerializer, **PAYMENT},
+        responses=PAYMENT | {200: SpeechPlanSerializer, 201: SpeechSerializer, 202: SpeechSerializer},
     )
     def post(self, _request: Any) -> HttpResponseBase:
         seconds = self.query(WaitQuery)["wait"]
         asked = self.body(SpeechInput)
         wish = resolve.speech_wish_of(self.token, asked)
+        plan = plan_speech(wish)
         if asked.get("dry_run"):
-            plan = plan_speech(wish)
             return Response(serialize_plan(plan, kept=spoken_before(self.workspace, plan) is not None))
         most, budgets = asked.get("max_amount_micros"), scopes_of(None, self.user, self.token)
-        answer = self.asking(lambda: _answer(speak(wish, budgets=budgets, max_micros=most)))
+
+        def operation() -> Response:
+            if not spoken_before(self.workspace, plan):
+                demand_no_consent(self.token, plan.ceiling_micros)
+            return _answer(speak(wish, budgets=budgets, plan=plan, max_micros=most))
+
+        answer = self.asking(operation)
         if answer.status_code != 202 or not seconds or not isinstance(answer, Response):
             return answer
         speech = get_object_or_404(_speeches(self.workspace), pk=answer.data["id"])

@@ -65,7 +65,7 @@ def ask_for_approval(needed: ApprovalNeeded) -> Approval:
             title=first.title.strip() or title_for(first.portrait, first.voice),
             model=first.model,
             portrait=first.portrait,
-            voice=first.voice,
+            voice=None if first.spoken else first.voice,
             ceiling_micros=needed.ceiling_micros,
             expires_at=timezone.now() + LIFE,
         )

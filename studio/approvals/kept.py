@@ -13,8 +13,10 @@ from django.db.models import Model
 from studio.errors import RequestRefused
 from studio.models import Approval
 from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.spoken import spoken_of
+from studio.speech.plan import SpeechWish
 
-GIVEN_AGAIN = frozenset({"workspace", "token", "approved", "max_amount_micros"})
+GIVEN_AGAIN = frozenset({"workspace", "token", "approved", "max_amount_micros", "spoken"})
 
 
 @cache
@@ -26,11 +28,13 @@ def _kind(name: str) -> Any:
 
 
 def written(request: RenderRequest) -> dict[str, Any]:
-    """Rows by their ids, and the rest as JSON has it; what is as it would be anyway is left out."""
+    """Rows by their ids, a script by its words, and the rest as JSON has it."""
     kept: dict[str, Any] = {"rows": {}, "plain": {}}
+    if spoken := request.spoken:
+        kept["words"] = {"script": spoken.wish.script, "voice": spoken.wish.voice, "pace": spoken.wish.pace}
     for field in fields(request):
         value = getattr(request, field.name)
-        if field.name in GIVEN_AGAIN or value is None:
+        if field.name in GIVEN_AGAIN or value is None or (spoken and field.name == "voice"):
             continue
         if isinstance(value, Model):
             kept["rows"][field.name] = [value._meta.label, value.pk]  # noqa: SLF001 -- Django's own API
@@ -43,6 +47,9 @@ def read(approval: Approval, kept: Mapping[str, Any]) -> RenderRequest:
     """The request, approved, for at most what the person has read. Raises RequestRefused where something has gone."""
     rows = {name: _row(approval, name, *named) for name, named in kept["rows"].items()}
     plain = {name: _kind(name).validate_python(value) for name, value in kept["plain"].items()}
+    if words := kept.get("words"):
+        wish = SpeechWish(approval.workspace, user=approval.asked_for, token=approval.token, **words)
+        rows["spoken"], rows["voice"] = spoken_of(wish)
     return RenderRequest(
         workspace=approval.workspace,
         token=approval.token,

@@ -150,6 +150,8 @@ def _voice_in_our_words() -> Iterator[None]:
         yield
     except OverLimit as over:
         raise UploadRefused(Refusal.VOICE_OVER_LIMITS, f"The voice {over}.", voices.EXPORT_AGAIN) from over
+    except MemoryError:
+        raise
     except (FFmpegError, ValueError) as error:
         found = f"The voice can’t be cut into parts: {error}"
         raise UploadRefused(Refusal.VOICE_UNREADABLE, found, voices.EXPORT_AGAIN) from error

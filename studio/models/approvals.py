@@ -79,6 +79,11 @@ class Approval(models.Model):
         return known.name if known else self.model
 
     @property
+    def script(self) -> str:
+        """The words of the first video, where it comes of words."""
+        return str(self.requests[0].get("words", {}).get("script", ""))
+
+    @property
     def stands(self) -> str:
         """The state as it is now."""
         late = self.state == ApprovalState.WAITING and self.expires_at <= timezone.now()

@@ -71,10 +71,11 @@ def join_parts(
         rate, _ = form_of(voice, recognise(voice))
         joined = _Join([read_part(path) for path in parts], stretches, rate, progress).write(sound, target)
         fast_start(target)
+    except (MemoryError, ConversionFailed):
+        target.unlink(missing_ok=True)
+        raise
     except (FFmpegError, ValueError) as error:
         target.unlink(missing_ok=True)
-        if isinstance(error, MemoryError | ConversionFailed):
-            raise
         raise ConversionFailed(f"The parts could not be joined: {error}") from error
     finally:
         sound.unlink(missing_ok=True)

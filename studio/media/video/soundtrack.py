@@ -46,6 +46,8 @@ def _copied(voice: Path, content: Content, target: Path) -> bool:
                     packet.dts = packet.pts
                     packet.stream = track
                     output.mux(packet)
+    except MemoryError:
+        raise
     except (FFmpegError, ValueError):
         return False
     return True
@@ -66,6 +68,8 @@ def _is_the_same(voice: Path, content: Content, made: Path, rate: int, channels:
                 return False
             rest = rest[len(wanted) :]
         return len(rest) + sum(map(len, found)) <= MAX_BEHIND * channels
+    except MemoryError:
+        raise
     except (FFmpegError, StopIteration):
         return False
 

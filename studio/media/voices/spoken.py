@@ -149,6 +149,8 @@ def _decoded(path: Path, rate: int) -> Pcm:
                     count += len(pieces[-1])
                 if count > MAX_PART_SECONDS * rate:
                     raise NotSpoken("What came as a voice is longer than its text can be.")
+    except MemoryError:
+        raise
     except (FFmpegError, IndexError) as error:
         raise NotSpoken(f"What came as a voice can't be decoded: {error}") from error
     if not pieces:

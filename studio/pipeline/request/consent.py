@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from avatarsite.errors import DomainError
+from avatarsite.workspaces.models import ApiToken
 from billing.money import usd
+from studio.errors import RequestRefused
 from studio.pipeline.request.render_request import RenderRequest
 
 
@@ -26,3 +28,12 @@ def demand_consent(requests: Sequence[RenderRequest], ceiling_micros: int, *, is
         return
     if ceiling_micros > token.ask_above_micros:
         raise ApprovalNeeded(requests, ceiling_micros, token.ask_above_micros, is_batch=is_batch)
+
+
+def demand_no_consent(token: ApiToken, ceiling_micros: int) -> None:
+    """As ``demand_consent`` for a script alone, which doesn't wait for a yes. Raises RequestRefused."""
+    if token.ask_above_micros is None or ceiling_micros <= token.ask_above_micros:
+        return
+    found = f"Speaking it costs up to {usd(ceiling_micros)}, and the token spends more than"
+    remedy = "Ask for a video by this script, which waits for a person’s yes, or have it spoken on the site."
+    raise RequestRefused("script", "approval_needed", f"{found} {usd(token.ask_above_micros)} only with a yes.", remedy)

@@ -200,7 +200,7 @@ def _write_all(
 ) -> list[Render]:
     """A render for each take; what each keeps of the options is one take, so that asking again asks for one."""
     takes = options["takes"]
-    demand_consent([request], quote.ceiling_micros * takes)
+    demand_consent([request], quote.ceiling_micros * takes + request.speech_micros)
     limits.admit(request.workspace, request.token, [quote] * takes)
     title = request.title.strip() or title_for(request.portrait, request.voice)
     if isinstance(quote, Plan):

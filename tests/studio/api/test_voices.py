@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from avatarsite.workspaces.tokens import set_ask_above
 from billing.ledger.accounts import balance
 from billing.models import Hold
-from studio.models import Render, Speech
+from billing.prices import price_book
+from studio.approvals.approvals import approve
+from studio.models import Approval, Render, Speech
 from studio.pipeline import spoken
 from studio.speech import rounds
 from studio.speech.engines import piper
@@ -154,3 +158,31 @@ def test_words_are_said_as_the_workspace_wants(api: Caller) -> None:
     assert (refused.status_code, refused.json()["code"]) == (422, "bad_pronunciation")
     assert api.ask("DELETE", f"pronunciations/{made.json()['id']}").status_code == 204
     assert api.get("pronunciations").json()["data"] == []
+
+
+def test_a_token_speaks_by_itself_no_more_than_it_may_spend_by_itself(
+    cast: Cast, api: Caller, inputs: dict[str, str], settings: Any
+) -> None:
+    settings.FAL_KEY, settings.PRICE_MARKUP_PERCENT = "an-id:a-secret", Decimal(0)
+    price_book.seed_prices()
+    words = {"script": SCRIPT, "voice": "fal:reader_en_m-v1"}
+    set_ask_above(api.token, 5_000, user=cast.alice)
+    refused = api.post("voices", words)
+    assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (403, "approval_needed", "script")
+    assert "up to $0.007, and the token spends more than $0.005 only" in refused.json()["detail"]
+    assert not Speech.objects.exists()
+    waits = api.post("renders", {**inputs, "voice": words})
+    assert (waits.status_code, waits.json()["state"]) == (202, "awaiting_approval")
+    kept = Approval.objects.get()
+    assert (kept.script, kept.voice) == (SCRIPT, None)
+    approve(kept, by=cast.alice)
+    kept.refresh_from_db()
+    made = kept.render
+    assert (made.state, made.speech.script) == ("speaking", SCRIPT)
+    assert balance(api.token.workspace).held_micros == kept.ceiling_micros
+    set_ask_above(api.token, 7_000, user=cast.alice)
+    words["script"] = "Other words."
+    assert api.post("voices", words).status_code == 202
+    set_ask_above(api.token, 0, user=cast.alice)
+    assert api.post("voices", words).status_code == 202  # the same speech costs nothing more
+    assert Speech.objects.count() == 2
