@@ -266,7 +266,7 @@ class FetchInput(Body):
 
 class FileInput(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=UploadKind.values)
-    file = serializers.FileField()
+    file = serializers.FileField(allow_empty_file=True)  # which is refused by its content, with its remedy
 
 
 class CropInput(Body):

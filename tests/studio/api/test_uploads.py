@@ -46,6 +46,13 @@ def test_a_form_becomes_an_upload_and_the_same_bytes_are_the_same_one(api: Calle
     assert api.get("uploads?kind=voice").json()["data"] == []
 
 
+@pytest.mark.parametrize("kind", ["portrait", "voice"])
+def test_an_empty_file_is_refused_by_its_content(api: Caller, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "empty").touch()
+    refused = sent(api, tmp_path / "empty", kind)
+    assert (refused.status_code, refused.json()["code"]) == (422, f"{kind}_empty")
+
+
 def test_a_form_with_a_key_is_taken_once(api: Caller) -> None:
     first, again = (sent(api, VOICE, "voice", **{"Idempotency-Key": "v"}) for _ in range(2))
     assert (first.status_code, first.content) == (again.status_code, again.content)
