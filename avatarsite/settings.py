@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -269,8 +268,12 @@ def _storage() -> dict[str, Any]:
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(VAR_DIR / "static")))
 STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns when it isn't there, and before a collectstatic it isn't
-# The typeface of headings comes from a package.
-STATICFILES_DIRS = [BASE_DIR / "static", ("fonts", Path(str(files("font_rhd") / "files")))]
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "avatarsite.web.typefaces.Typefaces",
+]
 # By names with a hash and compressed once a collectstatic has made them so; before it as they lie in their folders.
 IS_COLLECTED = sys.argv[1:2] == ["collectstatic"] or is_collected(STATIC_ROOT, BASE_DIR / "static")
 STORAGES = {

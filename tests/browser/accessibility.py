@@ -1,4 +1,4 @@
-"""Looks at a page as axe and as a narrow screen do, in light and in dark."""
+"""Looks at a page as axe and as a narrow screen do, in light and in dark, and weighs it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from django.urls import resolve
 
 from tests.browser.browser_users import DESK, PHONE, BrowserUser
+from tests.browser.weight import weigh
 
 # A folder for a picture of every page that is looked at, for people who want to look too.
 PICTURES = os.environ.get("BROWSER_PICTURES", "")
@@ -54,9 +55,10 @@ class Eyes:
         self.visitor.context.add_init_script(AXE_SCRIPT)
 
     def see(self, path: str) -> None:
-        """Go to a page and look at it; it has to be that page and no other."""
+        """Go to a page, weigh it and look at it; it has to be that page and no other."""
         self.visitor.go(path)
         assert self.visitor.page.url == f"{self.visitor.live_site.address}{path}"
+        self.found += [f"{path}: {fault}" for fault in weigh(self.visitor.page).faults]
         self.look(path)
 
     def arrive(self, name: str, what: str) -> None:

@@ -104,6 +104,7 @@ ON_THE_WAY = {
 }
 # Drawn by Swagger UI, in whose markup and colours axe finds grave faults. It is used in a test of its own.
 NOT_DRAWN_BY_US = {"api_reference"}
+NOT_OF_THE_CRAWL = ("api_reference",)
 # They answer with a redirect, a part of a page, a file, or to machines.
 NO_PAGES = {
     "account_confirm_login_code",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
@@ -20,15 +19,14 @@ from tests.browser.authenticator import code
 from tests.browser.browser_users import BrowserUser
 from tests.browser.conftest import Visit
 from tests.browser.live_site import LiveSite
+from tests.browser.lived_in import LONG_ADDRESS, LivedIn, lived_in_by
 from tests.browser.new_video import make_button, open_empty, open_with_samples, slot
-from tests.browser.pages import IN_A_WORKSPACE, OF_A_PERSON, OF_NOBODY, OF_THE_PROTECTED, THINGS, addresses, advice
+from tests.browser.pages import IN_A_WORKSPACE, OF_A_PERSON, OF_NOBODY, OF_THE_PROTECTED, addresses, advice
 from tests.browser.site_process import CREDIT_MICROS, PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
 STILL = {"reduced_motion": "reduce"}
-LONG_TITLE = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft, the second take"
-LONG_ADDRESS = "somebody.with-a-very-long-name.indeed@a-department-of-a-large-organisation.example.org"
 
 
 def test_every_url_is_a_page_that_is_looked_at_or_no_page() -> None:
@@ -36,46 +34,10 @@ def test_every_url_is_a_page_that_is_looked_at_or_no_page() -> None:
     assert not missing, "\n\n".join(missing)
 
 
-@dataclass(frozen=True)
-class LivedIn:
-    """A workspace with everything in it. ``videos`` has one of each state, ``things`` what addresses name."""
-
-    slug: str
-    videos: dict[str, str]
-    things: dict[str, list[str]]
-
-    def at(self, place: str) -> str:
-        return f"/w/{self.slug}/{place}"
-
-    def video(self, state: str) -> str:
-        return self.at(f"videos/{self.videos[state]}/")
-
-    @property
-    def project(self) -> str:
-        return self.things["project"][0]
-
-
 @pytest.fixture(scope="module")
 def lived_in(live_site: LiveSite) -> Iterator[LivedIn]:
-    """Mia's; while it is looked at, one of its videos is being made."""
-    slug = live_site.slugs["Mia"]
-    things = live_site.ask("furnish", slug, "Nora", LONG_ADDRESS)
-    (ready,) = live_site.ask("ask_for", slug, LONG_TITLE, until="ready")
-    with live_site.engine_taken():
-        failed, cancelled, running = live_site.ask(
-            "ask_for", slug, "Failed", "Cancelled", LONG_TITLE, until="rendering"
-        )
-        died = {"word": "failed", "code": "engine_died", "message": "The draft engine died."}
-        live_site.engine_says(failed["reference"], "end", died)
-        live_site.engine_says(running["reference"], "progress", {"percent": 40})
-        live_site.ask("once", failed["id"], "failed")
-        live_site.ask("cancel", cancelled["id"])
-        videos = {"ready": ready["id"], "running": running["id"], "failed": failed["id"], "cancelled": cancelled["id"]}
-        things["project"].append(ready["project"])
-        things["render"] = list(videos.values())
-        assert things.keys() == THINGS
-        yield LivedIn(slug, videos, things)
-        live_site.ask("cancel", running["id"])
+    with lived_in_by(live_site, "Mia", viewer="Nora") as theirs:
+        yield theirs
 
 
 def test_pages_of_an_empty_workspace(visit: Visit) -> None:
