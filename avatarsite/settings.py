@@ -446,6 +446,9 @@ TRUSTED_UPLOAD_ENDPOINTS = env.words("TRUSTED_UPLOAD_ENDPOINTS")
 TRUSTED_MEDIA_SOURCES = env.words("TRUSTED_MEDIA_SOURCES")
 # Webhooks go to public https addresses only, and to these hosts, with a port or for all ports.
 TRUSTED_WEBHOOK_ENDPOINTS = env.words("TRUSTED_WEBHOOK_ENDPOINTS")
+# What signs the C2PA manifest of each video, as PEM; without them a development certificate that says what it is.
+C2PA_PRIVATE_KEY = env.text("C2PA_PRIVATE_KEY")
+C2PA_CERTIFICATES = env.text("C2PA_CERTIFICATES")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 # A folder of further voices for scripts, NAME.onnx and NAME.onnx.json; the extra "speech" brings one.
 VOICES_DIR = env.text("VOICES_DIR")

@@ -13,6 +13,7 @@ from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
 from studio.models import Captions, Project, Render, Upload, UploadKind
 from studio.models.renders import ALIVE
+from studio.papers import give as papers
 from studio.storage import ledger
 
 
@@ -46,6 +47,7 @@ def delete_video(render: Render) -> None:
         record("video.deleted", f"The video {render.title} was deleted", workspace=render.workspace, target=render.pk)
         if render.is_whole:
             stored += _delete_parts(render)
+        stored += papers.let_go(stored)
         render.delete()
         ledger.let_go(*stored)
 

@@ -21,7 +21,7 @@ from avatarsite.models import Alert
 from avatarsite.queue.sweeping import each
 from avatarsite.workspaces.models import Workspace
 from studio.gateway.models import GatewayFile
-from studio.models import Captions, FileKind, FileState, Render, StorageUse, StoredFile, Upload
+from studio.models import Captions, FileKind, FileState, Papers, Render, StorageUse, StoredFile, Upload
 from studio.pipeline import inputs
 from studio.storage import ledger
 from studio.storage.ledger import spelt
@@ -205,6 +205,8 @@ def _names(workspace_id: str) -> dict[str, str]:
             found[name or ""] = f"Upload {upload.pk}"
     for pk, *names in Render.objects.filter(workspace=workspace_id).values_list("pk", "video", "poster"):
         found |= {name or "": f"Render {pk}" for name in names}
+    for name, beside in Papers.objects.filter(render__workspace=workspace_id).values_list("pk", "beside"):
+        found[beside or ""] = f"Papers of {name}"
     for captions in Captions.objects.filter(render__workspace=workspace_id).only("pk", "srt", "vtt", "video"):
         found |= dict.fromkeys(captions.files, f"Captions of {captions.pk}")
     for file_id, name in GatewayFile.objects.filter(workspace=workspace_id).values_list("pk", "file"):
@@ -216,6 +218,8 @@ def _names(workspace_id: str) -> dict[str, str]:
 def _kind_of(name: str) -> FileKind:
     """By the folders and endings that our names have."""
     _, _, folder, rest = (*name.split("/", 3), "", "", "")[:4]
+    if folder == "renders" and rest.endswith(".c2pa"):
+        return FileKind.PAPERS
     if folder == "renders":
         own = rest.rsplit("/", 1)[-1].partition("-")[0].partition(".")[0]
         return OF_RENDERS.get(own, FileKind.VIDEO)

@@ -89,6 +89,11 @@ KINDS: dict[str, AlertKind] = {
         "Read the workers' log of that time. Its parts are kept: once it is mended, Try again on its page costs "
         "nothing for them. Give the charge back if it can't be mended.",
     ),
+    "not_signed": AlertKind(
+        "A video could not be signed",
+        "It is delivered without its papers. Read why in the message: if it is about the certificate or its key, give "
+        "a good pair (C2PA_CERTIFICATES, C2PA_PRIVATE_KEY).",
+    ),
     "storage": AlertKind(
         "Stored files and their rows differ",
         "Run manage.py verify_storage and read its sentences; with --mend the count follows what is stored.",

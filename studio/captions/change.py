@@ -12,6 +12,7 @@ from studio.captions.wish import Wish
 from studio.errors import RequestRefused
 from studio.media.captions.errors import CaptionsRefused
 from studio.models import Captions, Render, RenderState
+from studio.papers import give as papers
 from studio.storage import ledger
 
 TASK = "studio.captions"
@@ -38,7 +39,7 @@ def set_captions(render: Render, wish: Wish, *, version: int | None = None) -> C
         is_ready = render.state == RenderState.READY
         if wish.burn and is_ready and not (old and old.video):
             ledger.check_room(render.workspace, render.video_bytes or 0, field="burn")
-        ledger.let_go(*(old.files if old else ()))
+        _let_go(old)
         fresh = {"srt": "", "vtt": "", "video": "", "failure": "", "burn_failure": "", "tries": 0}
         due = timezone.now() if is_ready else None
         captions, _ = Captions.objects.update_or_create(
@@ -63,7 +64,7 @@ def remove_captions(render: Render) -> bool:
         captions = Captions.objects.select_for_update(of=("self",)).filter(render=render).first()
         if captions is None:
             return False
-        ledger.let_go(*captions.files)
+        _let_go(captions)
         captions.delete()
     return True
 
@@ -72,6 +73,11 @@ def _check_there(render: Render) -> None:
     if render.state in ENDED_WITHOUT or render.files_deleted_at:
         told = "Its files were deleted." if render.files_deleted_at else "There is no video: it was not made."
         raise RequestRefused("render", "captions_too_late", told, "Ask for the video again, with captions.")
+
+
+def _let_go(captions: Captions | None) -> None:
+    files = captions.files if captions else []
+    ledger.let_go(*files, *papers.let_go(files))
 
 
 def _now() -> int:

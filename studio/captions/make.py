@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
@@ -28,6 +29,7 @@ from studio.media.captions.errors import CaptionsRefused
 from studio.media.video.transcode import ConversionFailed
 from studio.media.video.videos import UnreadableVideo
 from studio.models import Captions, CaptionSource, FileKind, Render, RenderState
+from studio.papers.give import Papered, give_papers
 from studio.representation import serialize_render
 from studio.storage import ledger
 
@@ -97,7 +99,7 @@ def _write_files(captions: Captions, length_ms: int) -> None:
     cues = _cues(captions, length_ms)
     if not cues:
         raise CaptionsRefused("captions_empty", NO_WORDS, "Send an SRT or WebVTT file.", field="from")
-    names = {}
+    names: dict[str, Any] = {}
     for form, text in (("srt", files.srt_of(cues)), ("vtt", files.vtt_of(cues))):
         name = f"{_base(captions)}/captions-{captions.version}.{form}"
         content = ContentFile(text.encode())
@@ -133,17 +135,21 @@ def _burn(captions: Captions) -> None:
             raise ConversionFailed(f"It became {made.duration_ms} ms of {render.measured_ms} ms.")
         if not captions.put_off(LEASE):
             raise _Lost
-        name = f"{_base(captions)}/captioned-{captions.version}.{ending}"
-        with target.open("rb") as file:
+        papers = give_papers(render, target, steps=["Captions were drawn into the picture."], parent=source)
+        name = papers.name(f"{_base(captions)}/captioned-{captions.version}", ending)
+        papers.store_beside(name)
+        with papers.path.open("rb") as file:
             ledger.store(render.workspace, name, File(file), FileKind.CAPTIONED)
-    _keep(captions, video=name)
+    _keep(captions, papers, video=name)
 
 
-def _keep(captions: Captions, **columns: object) -> None:
+def _keep(captions: Captions, papers: Papered | None = None, **columns: object) -> None:
     """What was stored is named now; nobody's if the captions have changed, and then it is swept."""
     with transaction.atomic():
         if not captions.write(**columns):
             raise _Lost
+        if papers:
+            papers.keep(captions.video.name or "")
         ledger.keep(*captions.files)
 
 

@@ -14,12 +14,13 @@ from typing import Any
 
 from av.error import FFmpegError
 
-from studio.media import thumbnails
+from studio.media import manifests, thumbnails
 from studio.media.captions import align, files
 from studio.media.captions import burn as burning
 from studio.media.captions.cues import Cue
 from studio.media.captions.errors import CaptionsRefused
 from studio.media.errors import Refusal, UploadRefused
+from studio.media.manifests import Manifest, NotSigned, Order
 from studio.media.normalise import Normalised, NormaliseFailed
 from studio.media.portraits import crops, portraits
 from studio.media.portraits.crops import Crop
@@ -48,6 +49,8 @@ COPY = Limits(cpu_seconds=60, wall_seconds=240)
 VIDEO = Limits(cpu_seconds=120, wall_seconds=240, file_mb=2_000, lane=Lane.CONVERT)
 CAPTIONS = Limits(cpu_seconds=10)
 ALIGNMENT = Limits(cpu_seconds=120, wall_seconds=240)
+PAPERS = Limits(cpu_seconds=60, wall_seconds=240, file_mb=4_000, lane=Lane.CONVERT)
+MANIFEST = Limits(cpu_seconds=30, wall_seconds=60)
 CONVERSION = Limits(cpu_seconds=3_600, wall_seconds=3_600, memory_mb=1_000, file_mb=4_000, lane=Lane.CONVERT)
 
 
@@ -232,3 +235,20 @@ def burn(  # noqa: PLR0913 -- what is drawn into what, for whom
         )
     except OverLimit as over:
         raise ConversionFailed(f"The captions could not be drawn: it {over}.") from over
+
+
+def sign(  # noqa: PLR0913 -- what is signed, from what, for whom, by whom
+    source: Path, target: Path, order: Order, parent: Path | None, *, owner: str, ask: Callable[[bytes], bytes]
+) -> bytes:
+    """As ``manifests.sign``. Raises NotSigned."""
+    reads = [source, *([parent] if parent else [])]
+    args = (source, target, order, parent)
+    try:
+        return run(manifests.sign, *args, owner=owner, limits=PAPERS, reads=reads, writes=[target.parent], ask=ask)
+    except OverLimit as over:
+        raise NotSigned(f"The file could not be signed: it {over}.") from over
+
+
+def manifest(path: Path, anchors: str, beside: bytes | None = None, *, owner: str) -> Manifest | None:
+    """What is said of a file. Raises OverLimit, and ValueError where it is too broken to be read."""
+    return run(manifests.read, path, anchors, beside, owner=owner, limits=MANIFEST, reads=[path])

@@ -7,6 +7,7 @@ from studio.models.days import OfferDay
 from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.files import FileKind, FileState, StorageUse, StoredFile
 from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderBalance, ProviderJob
+from studio.models.papers import Papers, SigningCertificate
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.routing import UsualRouting
@@ -35,6 +36,7 @@ __all__ = [
     "OfferDay",
     "OfferHealth",
     "Outcome",
+    "Papers",
     "Part",
     "Project",
     "Pronunciation",
@@ -46,6 +48,7 @@ __all__ = [
     "RenderState",
     "RowState",
     "ShareLink",
+    "SigningCertificate",
     "Speech",
     "SpeechPart",
     "SpeechState",

@@ -17,6 +17,7 @@ class FileKind(models.TextChoices):
     CAPTIONED = "captioned", "Video with captions"
     SLOT = "slot", "Sent to a slot"
     GATEWAY = "gateway", "Put here by a client"
+    PAPERS = "papers", "Papers beside a video"
     PART = "part", "Part of a client’s file"
 
 

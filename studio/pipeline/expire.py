@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from studio.captions.change import remove_captions
 from studio.models import Captions, Delivery, DeliveryState, Render
+from studio.papers import give as papers
 from studio.pipeline.states import note
 from studio.storage import ledger
 
@@ -22,7 +23,8 @@ def delete_if_due(render: Render) -> bool:
         return False
     # The bytes first: a row that still names them is found again, bytes that no row names would never be.
     captions = Captions.objects.filter(render=render).first()
-    for name in (render.video.name, render.poster.name, *(captions.files if captions else ())):
+    files = [render.video.name, render.poster.name, *(captions.files if captions else ())]
+    for name in (*files, *papers.stored_with(files)):
         if name:
             ledger.drop(name)
     with transaction.atomic():
@@ -31,6 +33,7 @@ def delete_if_due(render: Render) -> bool:
         )
         if done:
             note(render, REASON)
+            papers.let_go(files)
             remove_captions(render)
             Delivery.objects.filter(render=render, state=DeliveryState.WAITING).update(
                 state=DeliveryState.GIVEN_UP,

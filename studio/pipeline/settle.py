@@ -15,6 +15,7 @@ from billing.prices import cost_drift
 from billing.usage import metering
 from studio.captions.change import begin
 from studio.models import Delivery, JobStatus, ProviderJob, Render, RenderState
+from studio.papers.give import Papered
 from studio.pipeline.long.tally import parts_of
 from studio.pipeline.notify import file_notice
 from studio.pipeline.states import advance
@@ -24,7 +25,7 @@ DRIFT_SHARE = 0.1
 DRIFT_MS = 1_000
 
 
-def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
+def settle_render(render: Render, *, measured_ms: int, papers: Papered | None = None, **made: Any) -> bool:
     """Charge for what was made and mark the render ready; ``made`` are the columns of the copy. False if it was done.
 
     The charge is by the measured length of what the provider made, at the price of the quote, and never above the hold.
@@ -46,6 +47,8 @@ def settle_render(render: Render, *, measured_ms: int, **made: Any) -> bool:
         if not won:
             return False
         ledger.keep(*(made[file] for file in ("video", "poster") if file in made))
+        if papers:
+            papers.keep(made["video"])
         usage = metering.record_usage(
             workspace=render.workspace,
             subject=f"render:{render.pk}",

@@ -102,7 +102,7 @@ class LiveSite:
         unfinished.rename(job / f"{word}.json")
 
     def stored_video(self, render_id: str) -> Path:
-        (video,) = (self.site.folder / "media").glob(f"w/*/renders/{render_id}/video.*")
+        (video,) = (self.site.folder / "media").glob(f"w/*/renders/{render_id}/video*")
         return video
 
 

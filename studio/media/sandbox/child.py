@@ -35,10 +35,15 @@ def serve_job(connection: Connection, payload: bytes, limits: Limits, reads: lis
 
 
 def _answer(connection: Connection, payload: bytes) -> tuple[str, object]:
-    job, args, tells = pickle.loads(payload)  # noqa: S301 -- from our own process, by a socket that is ours alone
-    more = {"progress": lambda value: connection.send(("progress", value))} if tells else {}
+    job, args, wanted = pickle.loads(payload)  # noqa: S301 -- from our own process, by a socket that is ours alone
+
+    def ask(question: object) -> object:
+        connection.send(("asked", question))
+        return connection.recv()
+
+    doors = {"progress": lambda value: connection.send(("progress", value)), "ask": ask}
     try:
-        return "returned", job(*args, **more)
+        return "returned", job(*args, **{name: doors[name] for name in wanted})
     except Exception as error:
         if _wants_memory(error):
             raise MemoryError from error

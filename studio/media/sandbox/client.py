@@ -10,10 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from studio.media.sandbox import paths
 from studio.media.sandbox.limits import Limits
@@ -39,22 +40,26 @@ def run(  # noqa: PLR0913 -- a job, what it is called with, and its limits
     reads: Iterable[Path] = (),
     writes: Iterable[Path] = (),
     progress: Callable[[object], None] | None = None,
+    ask: Callable[[Any], object] | None = None,
 ) -> Result:
     """What ``job(*args)`` returns or raises, worked out in a child that may open ``reads`` and ``writes`` alone.
 
     ``job`` is a function of a module, its arguments and result are pickled. Jobs of one ``owner`` leave a place for
     others. With ``progress`` the job gets a keyword argument of that name, and what it is told arrives here; whatever
-    ``progress`` raises ends the job. Raises OverLimit, SandboxGone.
+    ``progress`` raises ends the job. ``ask`` is its like for a question, whose answer the job waits for: what it may
+    know the answer to and not how that comes about, such as a signature. Raises OverLimit, SandboxGone.
     """
+    limits = replace(limits, asks=ask is not None)
     order = (owner, limits, [str(path) for path in reads], [str(path) for path in writes])
-    payload = pickle.dumps((job, args, progress is not None))
+    doors = {"progress": progress, "ask": ask}
+    payload = pickle.dumps((job, args, [name for name, door in doors.items() if door]))
     keep_warm()
     for _ in range(TRIES):
         try:
             with _connected() as connection:
                 connection.send(order)
                 connection.send_bytes(payload)
-                return _answer(connection, progress)
+                return _answer(connection, progress, ask)
         except (EOFError, ConnectionError):
             continue
     raise SandboxGone("The media sandbox ended in the middle of a job.")
@@ -70,10 +75,14 @@ def keep_warm() -> None:
             _kept[os.getpid()] = _connected()
 
 
-def _answer(connection: Connection, progress: Callable[[object], None] | None) -> Result:  # type: ignore[type-var]
+def _answer(
+    connection: Connection, progress: Callable[[object], None] | None, ask: Callable[[Any], object] | None
+) -> Result:  # type: ignore[type-var]
     while True:
         word, value = connection.recv()
-        if word == "progress" and progress:
+        if word == "asked" and ask:
+            connection.send(ask(value))
+        elif word == "progress" and progress:
             progress(value)
         elif word == "raised":
             raise value

@@ -6,7 +6,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, features
 
-from studio.media import normalise, thumbnails
+from studio.media import manifests, normalise, thumbnails
 from studio.media.captions import align, burn, files, typefaces
 from studio.media.draft import drawing
 from studio.media.portraits import crops, judgement, portraits
@@ -24,6 +24,7 @@ __all__ = [
     "files",
     "join",
     "judgement",
+    "manifests",
     "normalise",
     "pillow_heif",
     "portraits",

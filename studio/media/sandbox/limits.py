@@ -19,13 +19,17 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``cpu_seconds`` of all threads together, ``wall_seconds`` from its start, ``memory_mb`` beyond the decoders'."""
+    """``cpu_seconds`` of all threads together, ``wall_seconds`` from its start, ``memory_mb`` beyond the decoders'.
+
+    One that ``asks`` questions is not ended with whoever waits for it, but by the next question or by its limits.
+    """
 
     cpu_seconds: int = 15
     wall_seconds: int = 60
     memory_mb: int = 450
     file_mb: int = 200
     lane: Lane = Lane.JUDGE
+    asks: bool = False
 
 
 class Excess(StrEnum):

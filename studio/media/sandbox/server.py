@@ -48,6 +48,7 @@ class Job:
     stop_at: float = 0.0
     seconds: float = 0.0  # of a processor, as far as they are noted
     excess: Excess | None = None
+    heard: bool = True  # whether it is noticed when nobody waits any more
 
 
 @dataclass(slots=True)
@@ -151,6 +152,9 @@ class Server:
             self._become_child(job)
         os.close(alive)
         job.payload = b""
+        if job.limits.asks:  # the answers are for its child alone
+            self._events.unregister(job.connection)
+            job.heard = False
         give_way(job.pid, self._use.niceness(job.owner))
         job.stop_at = time.monotonic() + job.limits.wall_seconds
         self._events.register(job.ended, selectors.EVENT_READ, job)
@@ -183,7 +187,8 @@ class Server:
         """Nobody waits for it. Its child, if it has one, is ended, and keeps its place until it is."""
         if job in self._jobs:
             self._jobs.remove(job)
-            self._events.unregister(job.connection)
+            if job.heard:
+                self._events.unregister(job.connection)
             job.connection.close()
         if job.pid:
             _kill(job.pid)

@@ -18,6 +18,7 @@ from studio.media import judge
 from studio.media.video.transcode import MIN_UNTOUCHED_QUALITY, Conversion, ConversionFailed, conversion_of
 from studio.media.video.videos import UnreadableVideo, VideoFacts, sha256_of
 from studio.models import FileKind, JobStatus, ProviderJob, Render, RenderState
+from studio.papers.give import Papered, give_papers, leaves_the_house
 from studio.pipeline import states
 from studio.pipeline.failures import COPY_FAILED, fail_render
 from studio.pipeline.ingest.incoming_file import IncomingFile
@@ -52,12 +53,12 @@ def ingest_render(render_id: str) -> bool:
         return _give_up(render)
     with temporary_folder("ingest-") as folder:
         try:
-            made = _bring_home(render, job, folder)
+            made, papers = _bring_home(render, job, folder)
         except (CopyFailed, ConversionFailed, ProviderError, UnreadableVideo, OSError) as error:
             logger.warning("%s: copy %s failed: %s", render.pk, render.tries, type(error).__name__)
             return _again(render, str(error))
     captions.prepare(render, made["measured_ms"])
-    done = settle_render(render, **made)
+    done = settle_render(render, papers=papers, **made)
     if done:
         http.run(registry.provider_of(job.offer).forget, handle_of(job))
     return done
@@ -81,45 +82,51 @@ def _give_up(render: Render) -> bool:
     return False
 
 
-def _bring_home(render: Render, job: ProviderJob, folder: Path) -> dict[str, Any]:
+def _bring_home(render: Render, job: ProviderJob, folder: Path) -> tuple[dict[str, Any], Papered]:
     """The columns of a stored and checked copy. The length, which is charged, is that of the provider's own file."""
-    # The names derive from the render's id, so a repeat writes the same files again.
+    # The names derive from the render's id and the file, so a repeat writes over nothing that another try has made.
     base = f"w/{render.workspace_id}/renders/{render.pk}"
-    name = f"{base}/video.{render.options.get('output_format', 'mp4')}"
-    early = name if _may_stay_as_it_is(render, job) else None
+    form = render.options.get("output_format", "mp4")
+    early = f"{base}/video.{form}" if _may_stay_as_it_is(render, job) else None
     with IncomingFile(folder / "came", owner=render.workspace_id, early=early) as incoming:
         _download(render, job, incoming)
         came, made, picture = incoming.check()
         _check(made, render)
-        path, facts, picture = _as_asked_for(render, job, came, made, picture)
+        path, facts, picture, steps = _as_asked_for(render, job, came, made, picture)
+        papers = give_papers(render, path, steps=steps, parent=came)
+        name, size = papers.name(f"{base}/video", form), papers.path.stat().st_size
         if not render.put_off(LEASE):
             raise CopyFailed("Somebody else has taken the copy over.")
-        ledger.expect(render.workspace, name, facts.bytes, FileKind.VIDEO)
+        ledger.expect(render.workspace, name, size, FileKind.VIDEO)
         ledger.expect(render.workspace, f"{base}/poster.jpg", len(picture), FileKind.POSTER)
         # At once: a disk and a bucket have to be waited for, whatever the size of the file.
         poster = incoming.submit(default_storage.save, f"{base}/poster.jpg", ContentFile(picture))
-        video = incoming.store(path, name)
+        papers.store_beside(name)
+        video = incoming.store(papers.path, name)
         stored = {"video": video, "poster": poster.result()}
-    return {
+    columns = {
         **stored,
-        "video_bytes": facts.bytes,
-        "video_sha256": facts.sha256,
+        "video_bytes": size,
+        "video_sha256": papers.sha256,
         "measured_ms": made.duration_ms,
         "width": facts.width,
         "height": facts.height,
     }
+    return columns, papers
 
 
 def _may_stay_as_it_is(render: Render, job: ProviderJob) -> bool:
     """As far as it can be told before the file is seen."""
+    if leaves_the_house(render):
+        return False
     quality = render.options.get("output_quality", MIN_UNTOUCHED_QUALITY)
     return quality >= MIN_UNTOUCHED_QUALITY or registry.provider_of(job.offer).capabilities.output_quality
 
 
 def _as_asked_for(
     render: Render, job: ProviderJob, came: Path, made: VideoFacts, poster: bytes
-) -> tuple[Path, VideoFacts, bytes]:
-    """The file in the format and quality that was asked for, converted where its provider can't make it so."""
+) -> tuple[Path, VideoFacts, bytes, list[str]]:
+    """The file in the format and quality that was asked for, converted where its provider can't make it so, and how."""
     conversion = conversion_of(
         came,
         made,
@@ -128,14 +135,14 @@ def _as_asked_for(
         has_quality=registry.provider_of(job.offer).capabilities.output_quality,
     )
     if conversion is None:
-        return came, made, poster
+        return came, made, poster, []
     path = _converted(render, came, conversion)
     probe = judge.video(path, owner=render.workspace_id)
     facts = probe.facts(path.stat().st_size, sha256_of(path))
     if not facts.has_audio or abs(facts.duration_ms - made.duration_ms) > CONVERSION_DRIFT_MS:
         raise ConversionFailed(f"The conversion made {facts.duration_ms} ms of {made.duration_ms} ms.")
     states.note(render, "converted by us", detail={"conversion": conversion.sentence})
-    return path, facts, probe.poster
+    return path, facts, probe.poster, [conversion.sentence]
 
 
 def _converted(render: Render, came: Path, conversion: Conversion) -> Path:

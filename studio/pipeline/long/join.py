@@ -18,6 +18,7 @@ from studio.media import judge
 from studio.media.video.transcode import ConversionFailed, conversion_of
 from studio.media.video.videos import UnreadableVideo, VideoFacts, sha256_of
 from studio.models import FileKind, Render, Whole
+from studio.papers.give import Papered, give_papers
 from studio.pipeline import states
 from studio.pipeline.long.settle import settle_whole
 from studio.storage import ledger
@@ -35,15 +36,15 @@ def join_parts(work: Whole) -> bool:
     """Join them, store the file and settle the whole. False if somebody else was first."""
     with temporary_folder("join-") as folder:
         try:
-            made, seams = _joined(work, folder)
+            made, papers, seams = _joined(work, folder)
         except (UnreadableVideo, ConversionFailed) as error:
             raise JoinFailed(str(error)) from error
         captions.prepare(work.render, made["measured_ms"])
-        return settle_whole(work, seams=seams, **made)
+        return settle_whole(work, seams=seams, papers=papers, **made)
 
 
-def _joined(work: Whole, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The columns of the stored file, and what was found at its seams."""
+def _joined(work: Whole, folder: Path) -> tuple[dict[str, Any], Papered, list[dict[str, Any]]]:
+    """The columns of the stored file, its papers, and what was found at its seams."""
     whole, renew = work.render, _renewing(work)
     parts = list(whole.parts.select_related("render"))
     files = [_fetched(part.render.video, folder / f"part{part.number}.mp4", renew) for part in parts]
@@ -54,7 +55,8 @@ def _joined(work: Whole, folder: Path) -> tuple[dict[str, Any], list[dict[str, A
     for file in files:
         file.unlink()
     path, facts, picture = _as_asked_for(whole, path, renew)
-    return _stored(work, path, facts, picture), seams
+    papers = give_papers(whole, path, steps=[f"Joined from {len(parts)} parts."])
+    return _stored(papers, facts, picture), papers, seams
 
 
 def _fetched(file: Any, target: Path, renew: Callable[[object], None]) -> Path:
@@ -83,18 +85,20 @@ def _as_asked_for(whole: Render, joined: Path, renew: Callable[[object], None]) 
     return path, converted, again.poster
 
 
-def _stored(work: Whole, path: Path, facts: VideoFacts, picture: bytes) -> dict[str, Any]:
-    whole = work.render
-    # The names derive from the render's id, so a repeat writes the same files again.
+def _stored(papers: Papered, facts: VideoFacts, picture: bytes) -> dict[str, Any]:
+    # The names derive from the render's id and the file, so a repeat writes over nothing that another try has made.
+    whole, path = papers.render, papers.path
     base = f"w/{whole.workspace_id}/renders/{whole.pk}"
+    name = papers.name(f"{base}/video", path.suffix.removeprefix("."))
+    papers.store_beside(name)
     with path.open("rb") as video:
-        name = ledger.store(whole.workspace, f"{base}/video{path.suffix}", File(video, path.name), FileKind.VIDEO)
+        ledger.store(whole.workspace, name, File(video, path.name), FileKind.VIDEO)
     poster = ledger.store(whole.workspace, f"{base}/poster.jpg", ContentFile(picture), FileKind.POSTER)
     return {
         "video": name,
         "poster": poster,
-        "video_bytes": facts.bytes,
-        "video_sha256": facts.sha256,
+        "video_bytes": path.stat().st_size,
+        "video_sha256": papers.sha256,
         "measured_ms": facts.duration_ms,
         "width": facts.width,
         "height": facts.height,

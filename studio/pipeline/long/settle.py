@@ -13,12 +13,13 @@ from billing.holds import holds
 from studio.captions.change import begin
 from studio.library import end_with_their_wholes
 from studio.models import Delivery, RenderState, Whole
+from studio.papers.give import Papered
 from studio.pipeline.notify import file_notice
 from studio.pipeline.states import advance
 from studio.storage import ledger
 
 
-def settle_whole(work: Whole, *, seams: list[dict[str, Any]], **made: Any) -> bool:
+def settle_whole(work: Whole, *, seams: list[dict[str, Any]], papers: Papered | None = None, **made: Any) -> bool:
     """Mark it ready with the files that were ``made`` of it, all in one transaction. False if it was done."""
     whole = work.render
     life, now = whole.options.get("ttl_seconds"), timezone.now()
@@ -33,6 +34,8 @@ def settle_whole(work: Whole, *, seams: list[dict[str, Any]], **made: Any) -> bo
         if not won:
             return False
         ledger.keep(made["video"], made["poster"])
+        if papers:
+            papers.keep(made["video"])
         holds.settle_hold(whole.hold, 0)
         work.finish(seams=seams)
         begin(whole)

@@ -21,7 +21,7 @@ from studio.media.video.videos import UnreadableVideo
 from studio.models import Render, RenderState
 from studio.pipeline.ingest import receive
 from studio.pipeline.ingest.incoming_file import IncomingFile
-from studio.storage.local import clear_forgotten
+from studio.storage.local import clear_forgotten, listed
 from tests.corpus import films
 from tests.flows.cast import ask, done_at_provider, make_studio
 from tests.studio.conftest import PlaceFile, use_storage
@@ -32,7 +32,7 @@ from tests.support.videos import measure_video
 FAST = "+faststart"
 PIECE = 100_000
 LARGE = 20_000_000
-Bring = Callable[[Act], Render]
+Bring = Callable[..., Render]
 
 
 def large(data: bytes, size: int = LARGE) -> bytes:
@@ -133,26 +133,31 @@ def bring(db: None, settings: Settings, tmp_path: Path) -> Bring:
     settings.VAR_DIR = tmp_path
     settings.RUNWARE_API_KEY = "very-secret"
 
-    def once(act: Act) -> Render:
+    def once(act: Act, *, is_part: bool = False) -> Render:
         with wire(act) as server:
             settings.RUNWARE_URL = server.url
-            render = waiting(f"{server.url}/video.mp4?token=very-secret")
+            render = waiting(f"{server.url}/video.mp4?token=very-secret", is_part=is_part)
             receive.ingest_render(render.pk)
         return Render.objects.get(pk=render.pk)
 
     return once
 
 
-def waiting(url: str) -> Render:
+def waiting(url: str, *, is_part: bool) -> Render:
     price_book.seed_prices()
     studio = make_studio(balance_micros=100_000_000)
-    render = ask(studio, model="kling-avatar-2-pro", offer="runware:klingai:avatar@2.0-pro")
+    asked = {"model": "kling-avatar-2-pro", "offer": "runware:klingai:avatar@2.0-pro"}
+    render = ask(studio, **asked)
+    if is_part:
+        Render.objects.filter(pk=render.pk).update(whole=ask(studio, **asked))
     done_at_provider(render, url)
     return render
 
 
-def name_of(render: Render) -> str:
-    return f"w/{render.workspace_id}/renders/{render.pk}/video.mp4"
+def videos_of(render: Render) -> list[str]:
+    """The names of what is stored of it, without the poster."""
+    files = listed(f"w/{render.workspace_id}/renders/{render.pk}")
+    return [file.name for file in files if not file.name.endswith("poster.jpg")]
 
 
 def why(render: Render) -> str:
@@ -164,18 +169,32 @@ def why(render: Render) -> str:
 
 @pytest.mark.process
 @pytest.mark.xdist_group("s3")
-def test_a_video_goes_into_the_bucket_by_parts(
+def test_a_part_of_a_long_video_goes_into_the_bucket_by_parts(
     bucket: S3Server, bring: Bring, good: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Whatever people get is signed first, and signing changes the file."""
     again = "studio.pipeline.ingest.incoming_file.store_file"
     monkeypatch.setattr(again, lambda *_: pytest.fail("It was sent a second time."))
+    render = bring(answer(good), is_part=True)
+    assert render.state == RenderState.READY, [event.detail for event in render.events.all()]
+    name = f"w/{render.workspace_id}/renders/{render.pk}/video.mp4"
+    assert (render.video.name, render.video_bytes) == (name, len(good))
+    with default_storage.open(name) as stored:
+        assert hashlib.sha256(stored.read()).hexdigest() == render.video_sha256 == hashlib.sha256(good).hexdigest()
+    head = client().head_object(Bucket=bucket.bucket, Key=name)
+    assert head["ContentType"] == "video/mp4"
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("s3")
+def test_a_video_that_holds_its_papers_goes_there_signed(bucket: S3Server, bring: Bring, good: bytes) -> None:
     render = bring(answer(good))
     assert render.state == RenderState.READY, [event.detail for event in render.events.all()]
-    assert (render.video.name, render.video_bytes) == (name_of(render), len(good))
-    with default_storage.open(name_of(render)) as stored:
-        assert hashlib.sha256(stored.read()).hexdigest() == render.video_sha256 == hashlib.sha256(good).hexdigest()
-    head = client().head_object(Bucket=bucket.bucket, Key=name_of(render))
-    assert head["ContentType"] == "video/mp4"
+    with default_storage.open(render.video.name or "") as stored:
+        data = stored.read()
+    assert len(data) == render.video_bytes > len(good)
+    assert hashlib.sha256(data).hexdigest() == render.video_sha256
+    assert videos_of(render) == [render.video.name]
 
 
 @pytest.mark.process
@@ -183,7 +202,7 @@ def test_a_video_goes_into_the_bucket_by_parts(
 def test_of_a_bad_video_nothing_stays_in_the_bucket(bucket: S3Server, bring: Bring, bad: bytes) -> None:
     render = bring(answer(bad))
     assert why(render) == "The video is damaged: some of its pictures can’t be decoded."
-    assert not default_storage.exists(name_of(render))
+    assert videos_of(render) == []
 
 
 @pytest.mark.process
@@ -196,7 +215,7 @@ def test_of_a_video_that_breaks_off_nothing_stays_in_the_bucket(bucket: S3Server
 
     render = bring(break_off)
     assert "before the end of the file" in why(render)
-    assert not default_storage.exists(name_of(render))
+    assert videos_of(render) == []
 
 
 @pytest.mark.process
@@ -208,10 +227,10 @@ def test_who_has_lost_the_copy_to_another_stores_nothing(
     monkeypatch.setattr(Render, "put_off", lambda row, wait: wait != receive.LEASE and put_off(row, wait))
     render = bring(answer(good))
     assert why(render) == "Somebody else has taken the copy over."
-    assert not default_storage.exists(name_of(render))
+    assert videos_of(render) == []
     monkeypatch.setattr(receive, "RENEW_SECONDS", 0.0)
     Render.objects.filter(pk=render.pk).delete()
-    assert not default_storage.exists(name_of(bring(answer(good))))
+    assert videos_of(bring(answer(good))) == []
 
 
 @pytest.mark.process
