@@ -14,7 +14,9 @@ from django.urls import reverse
 from avatarsite.api.serializers import moment, site_link
 from avatarsite.http.public_addresses import host_of
 from billing.api.money import money
+from studio.helps import help_of
 from studio.models import Captions, Part, Render, RenderState
+from studio.providers import registry
 from studio.storage.types import content_type_of
 
 # What a finished video may have, and where its name stands: in the row itself, or in that of its captions.
@@ -77,8 +79,29 @@ def tags_of(render: Render) -> list[str]:
     return sorted(tag.word for tag in render.tags.all())
 
 
+STATE_DETAILS = ("unconfirmed", "late")
+
+
 def state_detail_of(render: Render) -> str | None:
-    return "unconfirmed" if render.unconfirmed else None
+    if render.unconfirmed:
+        return "unconfirmed"
+    return "late" if render.late else None
+
+
+def usual_seconds_of(render: Render) -> dict[str, int] | None:
+    """Within how many seconds half of such videos were there, and nine in ten; while its provider has it."""
+    if render.usual_half is None or render.state != RenderState.RENDERING:
+        return None
+    return {"p50": render.usual_half, "p90": render.usual_most or 0}
+
+
+def can_cancel(render: Render) -> bool:
+    """Whether a wish to stop it can still be passed on."""
+    if render.ended or render.cancel_requested_at:
+        return False
+    if render.is_whole or render.state in (RenderState.SPEAKING, RenderState.QUEUED):
+        return render.state != RenderState.JOINING
+    return render.state != RenderState.INGESTING and registry.can_stop(render.offer)
 
 
 def charge_return_of(render: Render) -> dict[str, Any] | None:
@@ -119,7 +142,8 @@ def _part(part: Part, rate: int) -> dict[str, Any]:
 def failure_of(render: Render) -> dict[str, str] | None:
     if render.state != RenderState.FAILED:
         return None
-    return {"code": render.failure_code, "message": render.failure_message}
+    step, remedy = help_of(render.failure_code)
+    return {"code": render.failure_code, "message": render.failure_message, "remedy": remedy, "next": step.value}
 
 
 class Field(NamedTuple):
@@ -147,7 +171,7 @@ CAPTION_COLUMNS = tuple(
 FIELDS = (
     _plain("id"),
     _plain("state"),
-    Field("state_detail", ("state", "tries"), state_detail_of),
+    Field("state_detail", ("state", "tries", "late_at"), state_detail_of),
     _plain("title"),
     _plain("project", "project_id"),
     _plain("group", "group_id"),
@@ -188,6 +212,11 @@ FIELDS = (
     _moment("created_at"),
     _moment("finished_at"),
     _moment("cancel_requested_at"),
+    Field("can_cancel", (), can_cancel),
+    _moment("state_since"),
+    Field("usual_seconds", ("usual_half", "usual_most"), usual_seconds_of),
+    _moment("late_at"),
+    _moment("give_up_at"),
     _moment("files_delete_at", "delete_at"),
     _moment("files_deleted_at"),
 )

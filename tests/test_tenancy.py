@@ -118,6 +118,8 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "video_cues": (405, 405, 403, 404),
     "video_delete": (200, 200, 403, 302),
     "video_file": (404, 404, 405, 405),
+    "video_give_up": (405, 405, 403, 302),
+    "video_mail": (405, 405, 302, 302),
     "video_new": (200, 403, 403, 422),
     "video_quote": (405, 403, 403, 200),
     "video_rename": (200, 200, 403, 422),

@@ -5,6 +5,7 @@ from __future__ import annotations
 KINDS: dict[str, str] = {
     "render.queued": "A video was asked for.",
     "render.rendering": "A provider has begun to make it.",
+    "render.late": "It takes longer than nine in ten at its provider. It goes on, and nothing is charged yet.",
     "render.ready": "It is ready, and charged.",
     "render.captioned": "Captions that were asked for are there, or could not be made.",
     "render.failed": "It could not be made. Nothing was charged.",

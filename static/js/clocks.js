@@ -14,6 +14,13 @@ function tick() {
   }
 }
 
+function turn() {
+  for (const face of document.querySelectorAll("[data-dial]")) {
+    const gone = (Date.now() - Date.parse(face.dataset.dial)) / 1000 / Math.max(1, face.dataset.most);
+    face.querySelector(".dial__gone").setAttribute("stroke-dasharray", `${Math.min(100, 100 * gone)} 100`);
+  }
+}
+
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
 function localise() {
@@ -23,7 +30,10 @@ function localise() {
   }
 }
 
-setInterval(tick, 1000);
+setInterval(() => {
+  tick();
+  turn();
+}, 1000);
 document.addEventListener("htmx:load", () => {
   tick();
   localise();

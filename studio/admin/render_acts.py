@@ -19,7 +19,7 @@ from avatarsite.workspaces.models import User
 from billing.errors import CannotReverse
 from billing.money import usd, usd_at_most
 from studio.models import Render
-from studio.pipeline.cancel import can_stop, give_up, job_in_flight
+from studio.pipeline.cancel import give_up, job_in_flight
 from studio.pipeline.operator import ask, give_back, move
 from studio.providers import registry
 
@@ -124,7 +124,7 @@ def _terms_of_giving_up(render: Render) -> list[str]:
     if job is None:
         return [told]
     who = registry.provider_label(job.offer)
-    stop = "is asked to stop" if can_stop(job.offer) else "can't be asked to stop"
+    stop = "is asked to stop" if registry.can_stop(job.offer) else "can't be asked to stop"
     return [told, f"{who} {stop}; what it makes all the same is a loss of ours."]
 
 
@@ -146,7 +146,7 @@ def _terms_of_sending(render: Render) -> list[str]:
     told = [f"It is at {here}. The ceiling of {usd_at_most(render.ceiling_micros)} binds as before."]
     if job is None:
         return told
-    stop = "is asked to stop" if can_stop(job.offer) else "can't be asked to stop"
+    stop = "is asked to stop" if registry.can_stop(job.offer) else "can't be asked to stop"
     return [*told, f"{here} has taken it and {stop}; what it makes all the same is a loss of ours."]
 
 

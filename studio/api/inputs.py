@@ -346,6 +346,12 @@ class WaitQuery(Query):
     )
 
 
+class GiveUpInput(Body):
+    in_seconds = StrictInteger(
+        min_value=60, max_value=86_400, help_text="From now; what is not ready by then ends, and nothing is charged."
+    )
+
+
 class OffersQuery(Query):
     model = StrictString(required=False, max_length=60)
     seconds = QueryInteger(

@@ -41,6 +41,7 @@ TITLES = {
     "share_expires_at": "The end of the link can’t be used",
     "share_password": "The password can’t be used",
     "share_embed_origins": "The sites that may embed it can’t be used",
+    "give_up_moment": "The moment can’t be used",
     "project_name": "The project’s name can’t be used",
     "project_portrait": "The project’s portrait can’t be used",
     "captions_source": "Captions come from one place",
@@ -77,6 +78,8 @@ CONFLICTS = {
     "captions_too_late": "There is no video for captions",
     "captions_changed": "The captions have changed meanwhile",
     "cannot_cancel": "It can’t be stopped any more",
+    "give_up_early": "The video is not late",
+    "give_up_ended": "The video has ended",
 }
 # What is said of a portrait or a voice; what is not here follows "is": "The voice is too long".
 SAID = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -28,7 +28,7 @@ from avatarsite.workspaces.models import Workspace
 from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import resolve
-from studio.api.inputs import MAX_NOTES, ChangeInput, RenderInput, RendersQuery, WaitQuery
+from studio.api.inputs import MAX_NOTES, ChangeInput, GiveUpInput, RenderInput, RendersQuery, WaitQuery
 from studio.api.serializers import (
     ApprovalSerializer,
     EventSerializer,
@@ -42,6 +42,7 @@ from studio.approvals.approvals import ask_for_approval
 from studio.models import Approval, Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
+from studio.pipeline.late import wish_given_up
 from studio.pipeline.long.sound import prepare
 from studio.pipeline.request.change import change_render
 from studio.pipeline.request.consent import ApprovalNeeded
@@ -240,6 +241,44 @@ class CancelRender(RenderView):
             if row.state != "cancelled" and not _stopping(row) and not request_cancel(row, user=self.user):
                 row.refresh_from_db()
                 raise Problem("cannot_cancel", cancel_terms(row).sentence, field="render")
+            row.refresh_from_db()
+            return Response(serialize_render(row))
+
+        return self.run_once(operation)
+
+
+class GiveUpRender(RenderView):
+    http_method_names: ClassVar[list[str]] = ["put", "delete"]  # type: ignore[misc]
+
+    @extend_schema(
+        operation_id="give_up_render",
+        tags=TAGS,
+        summary="Have a late render given up at a moment, for nothing",
+        description="For one whose `state_detail` is `late`, whether or not its provider can stop it. If it is ready "
+        "by then it is delivered and charged; else it ends as failed (`given_up`), and all that is held comes back.",
+        request=GiveUpInput,
+        responses=RenderSerializer,
+    )
+    def put(self, _request: Any, render: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        asked = self.body(GiveUpInput)
+        return self._wish(render, timezone.now() + timedelta(seconds=asked["in_seconds"]))
+
+    @extend_schema(
+        operation_id="wait_for_render",
+        tags=TAGS,
+        summary="Wait for a render that was to be given up",
+        responses={200: RenderSerializer},
+    )
+    def delete(self, _request: Any, render: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        return self._wish(render, None)
+
+    def _wish(self, render: str, moment: datetime | None) -> HttpResponseBase:
+        row = get_object_or_404(self.renders(), pk=render)
+
+        def operation() -> Response:
+            wish_given_up(row, moment, user=self.user)
             row.refresh_from_db()
             return Response(serialize_render(row))
 

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from avatarsite.api.serializers import site_link
 from billing.api.money import Money
+from studio.helps import Step
 from studio.media.captions.painter import LOOKS
 from studio.media.portraits.findings import Code
 from studio.models import (
@@ -27,6 +28,8 @@ from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
 from studio.representation import (
     CAPTION_OUTPUTS,
     OUTPUTS,
+    STATE_DETAILS,
+    can_cancel,
     captions_of,
     charge_return_of,
     failure_of,
@@ -35,6 +38,7 @@ from studio.representation import (
     parts_of,
     state_detail_of,
     tags_of,
+    usual_seconds_of,
 )
 
 Serializer = serializers.Serializer[Any]
@@ -117,6 +121,16 @@ class FailureSerializer(Serializer):
         help_text="What went wrong, in a sentence. Nothing was charged; of a long video that lost a part, it says what "
         "was made, what that cost and what came back."
     )
+    remedy = serializers.CharField(help_text="What can be done about it, in a sentence.")
+    next = serializers.ChoiceField(
+        choices=[step.value for step in Step],
+        help_text="`retry` asks for the same again; `change` and `other_model`: the same again would be refused again.",
+    )
+
+
+class UsualSerializer(Serializer):
+    p50 = serializers.IntegerField()
+    p90 = serializers.IntegerField()
 
 
 class OutputSerializer(Serializer):
@@ -179,7 +193,7 @@ class RenderSerializer(Serializer):
     state = serializers.ChoiceField(choices=RenderState.values)
     state_detail = serializers.SerializerMethodField(
         help_text="`unconfirmed`: it was sent, and the provider has not confirmed yet that it took it; it is asked "
-        "again, and nothing is sent twice. Otherwise null."
+        "again, and nothing is sent twice. `late`: its provider has had it for longer than nine in ten. Otherwise null."
     )
     title = serializers.CharField()
     project = serializers.CharField(source="project_id")
@@ -223,10 +237,20 @@ class RenderSerializer(Serializer):
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     cancel_requested_at = serializers.DateTimeField(allow_null=True)
+    can_cancel = serializers.SerializerMethodField(help_text="Whether a wish to stop it can still be passed on.")
+    state_since = serializers.DateTimeField(help_text="When it came into its state.")
+    usual_seconds = serializers.SerializerMethodField(
+        help_text="While its provider has it: within how long half of such videos were there, and nine in ten, by our "
+        "own last ones; null where they are too few to tell."
+    )
+    late_at = serializers.DateTimeField(allow_null=True, help_text="When it is `late`, if it is not there by then.")
+    give_up_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it is given up for nothing, as you wished, if it is not ready by then."
+    )
     files_delete_at = serializers.DateTimeField(source="delete_at", allow_null=True)
     files_deleted_at = serializers.DateTimeField(allow_null=True)
 
-    @extend_schema_field({"type": ["string", "null"], "enum": ["unconfirmed", None]})
+    @extend_schema_field({"type": ["string", "null"], "enum": [*STATE_DETAILS, None]})
     def get_state_detail(self, render: Render) -> str | None:
         return state_detail_of(render)
 
@@ -240,6 +264,13 @@ class RenderSerializer(Serializer):
     @extend_schema_field(OutputSerializer(many=True))
     def get_outputs(self, render: Render) -> list[dict[str, str]]:
         return outputs_of(render)
+
+    @extend_schema_field(UsualSerializer(allow_null=True))
+    def get_usual_seconds(self, render: Render) -> dict[str, int] | None:
+        return usual_seconds_of(render)
+
+    def get_can_cancel(self, render: Render) -> bool:
+        return can_cancel(render)
 
     @extend_schema_field(CaptionsSerializer(allow_null=True))
     def get_captions(self, render: Render) -> dict[str, Any] | None:

@@ -37,6 +37,7 @@ urlpatterns = [
     path("renders", renders.Renders.as_view(), name="api_renders"),
     path("renders/<slug:render>", renders.OneRender.as_view(), name="api_render"),
     path("renders/<slug:render>/cancel", renders.CancelRender.as_view(), name="api_render_cancel"),
+    path("renders/<slug:render>/give-up", renders.GiveUpRender.as_view(), name="api_render_give_up"),
     path("renders/<slug:render>/retry", renders.RetryRender.as_view(), name="api_render_retry"),
     path("renders/<slug:render>/restore", renders.RestoreRender.as_view(), name="api_render_restore"),
     path("renders/<slug:render>/events", renders.RenderEvents.as_view(), name="api_render_events"),

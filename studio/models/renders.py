@@ -4,6 +4,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from avatarsite.ids import LENGTH, new_id
 from avatarsite.outbox.models import URL_LENGTH
@@ -133,6 +134,15 @@ class Render(DueRow):
     state_since = models.DateTimeField()
     deadline_at = models.DateTimeField("overdue at", null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    # While a provider has it: the seconds that half of such videos and nine in ten took there, by our own last ones,
+    # when it is later than those, and when that was told.
+    usual_half = models.PositiveIntegerField("half took (s)", null=True, blank=True)
+    usual_most = models.PositiveIntegerField("nine in ten took (s)", null=True, blank=True)
+    late_at = models.DateTimeField("late at", null=True, blank=True)
+    late_told_at = models.DateTimeField("told to be late at", null=True, blank=True)
+    give_up_at = models.DateTimeField("given up at, as its customer wished", null=True, blank=True)
+    # People who asked on its page to be told of its end.
+    mail_to = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="+")
 
     video = models.FileField(max_length=200, null=True, blank=True)
     poster = models.FileField(max_length=200, null=True, blank=True)
@@ -175,6 +185,12 @@ class Render(DueRow):
             # What the limits of drafts count; see studio/pipeline/request/limits.py.
             models.Index(fields=["workspace"], condition=models.Q(next_try_at__isnull=False), name="render_waiting"),
             models.Index(fields=["workspace", "created_at"], condition=models.Q(ceiling_micros=0), name="render_free"),
+            models.Index(
+                fields=["late_at"],
+                condition=models.Q(late_at__isnull=False, late_told_at__isnull=True),
+                name="render_late",
+            ),
+            models.Index(fields=["give_up_at"], condition=models.Q(give_up_at__isnull=False), name="render_give_up"),
             models.Index(fields=["delete_at"], condition=models.Q(delete_at__isnull=False), name="render_to_delete"),
             models.Index(fields=["purge_at"], condition=models.Q(purge_at__isnull=False), name="render_to_purge"),
         ]
@@ -219,6 +235,11 @@ class Render(DueRow):
     def unconfirmed(self) -> bool:
         """Whether it was sent, and nobody has confirmed yet that it was taken."""
         return self.state == RenderState.SUBMITTING and self.tries > 1
+
+    @property
+    def late(self) -> bool:
+        """Whether its provider has had it for longer than nine in ten."""
+        return self.state == RenderState.RENDERING and self.late_at is not None and self.late_at <= timezone.now()
 
     @property
     def paid_micros(self) -> int:

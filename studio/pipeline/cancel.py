@@ -30,6 +30,7 @@ UNSENT = (RenderState.SPEAKING, RenderState.QUEUED)
 LOOKS = 3
 ANSWERED = "the provider's answer to the cancel: "
 TOO_LATE = [f"{ANSWERED}{answer}" for answer in (CancelAnswer.TOO_LATE, CancelAnswer.IMPOSSIBLE)]
+INSTEAD = " Now that it is late, it can be given up at a moment of your choice, for nothing."
 ASKED_TO_STOP = "overdue; the provider is asked to stop"
 
 
@@ -51,6 +52,7 @@ def cancel_terms(render: Render) -> CancelTerms:
         return CancelTerms(possible=False, sentence="This video has ended already.")
     if render.cancel_requested_at and not is_stopping(render):
         sentence = f"The provider can't stop it any more. If a video comes of it, you get it and pay at most {held}."
+        sentence += INSTEAD if render.late else ""
         return CancelTerms(possible=False, sentence=sentence, too_late=True)
     if render.cancel_requested_at:
         return CancelTerms(possible=False, sentence="It is being stopped.")
@@ -60,8 +62,9 @@ def cancel_terms(render: Render) -> CancelTerms:
         return CancelTerms(possible=True, sentence=f"Nothing has been sent yet. All {held} that is held comes back.")
     if render.state == RenderState.INGESTING:
         return CancelTerms(possible=False, sentence="The provider has finished it; it will be here in a moment.")
-    if not can_stop(render.offer):
+    if not registry.can_stop(render.offer):
         sentence = f"The provider can't stop a video that it has taken. You will get it, and pay at most {held}."
+        sentence += INSTEAD if render.late else ""
         return CancelTerms(possible=False, sentence=sentence)
     stopped = f"The provider is asked to stop. If it does, all {held} that is held comes back;"
     return CancelTerms(
@@ -85,12 +88,6 @@ def is_stopping(render: Render) -> bool:
     """Whether it has been asked to stop, still may, and has not ended; not once its provider could not any more."""
     asked = render.cancel_requested_at is not None and not render.ended
     return asked and not render.events.filter(reason__in=TOO_LATE).exists()
-
-
-def can_stop(offer_id: str) -> bool:
-    """Whether its provider can be asked to stop; not where this server no longer has the offer."""
-    offer = registry.find(offer_id)
-    return offer is not None and registry.provider(offer.provider).capabilities.can_cancel
 
 
 def request_cancel(render: Render, *, user: User | None) -> bool:
@@ -214,7 +211,7 @@ def abandon(job_id: str) -> bool:
         gone, pk=job_id, outcome=Outcome.ACCEPTED, next_check_at=None
     )
     job = left.exclude(status__in=ENDED_STATUSES).first()
-    if job is None or not can_stop(job.offer) or (answer := _asked_to_stop(job)) is None:
+    if job is None or not registry.can_stop(job.offer) or (answer := _asked_to_stop(job)) is None:
         return False
     note(job.render, f"the provider's answer to the cancel: {answer}")
     stopped = {"status": JobStatus.CANCELLED, "finished_at": timezone.now()}

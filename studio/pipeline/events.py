@@ -27,10 +27,15 @@ def record_event(render: Render, *, was: str = "") -> None:
     """Record the render as the API would give it now; what is only between two states is no event, nor is a part's."""
     kind = None if render.whole_id else KINDS.get(render.state)
     if kind and (was, render.state) not in SILENT_TRANSITIONS:
-        events.record_event(
-            render.workspace_id,
-            kind,
-            subject=f"render:{render.pk}",
-            data=serialize_render(render),
-            also_to=render.webhook_url,
-        )
+        tell(render, kind)
+
+
+def tell(render: Render, kind: str) -> None:
+    """Record an event of this kind, with the render as the API would give it now."""
+    events.record_event(
+        render.workspace_id,
+        kind,
+        subject=f"render:{render.pk}",
+        data=serialize_render(render),
+        also_to=render.webhook_url,
+    )

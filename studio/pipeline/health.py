@@ -38,12 +38,17 @@ BOARD_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What our last renders say of an offer. Times are seconds of waiting for each second of output."""
+    """What our last renders say of an offer.
+
+    ``p50`` and ``p90`` are seconds of waiting for each second of output; ``took`` has of each that was made the length
+    of its voice (ms) and the seconds that it took.
+    """
 
     ended: int = 0
     done: int = 0
     p50: float | None = None
     p90: float | None = None
+    took: tuple[tuple[int, float], ...] = ()
 
     def expected_seconds(self, output_ms: int) -> float | None:
         return self.p50 * output_ms / 1000 if self.p50 is not None else None
@@ -177,12 +182,12 @@ def _read_record(offer: str) -> Record:
             "status", "accepted_at", "finished_at", "render__voice__duration_ms"
         )[:RECENT]
     )
-    rates = [
-        (finished - accepted).total_seconds() * 1000 / voice_ms
+    took = tuple(
+        (voice_ms, (finished - accepted).total_seconds())
         for status, accepted, finished, voice_ms in rows
         if status == JobStatus.DONE and voice_ms and finished and accepted
-    ]
-    if len(rates) < MIN_RENDERS:
-        return Record(len(rows), len(rates))
-    tenths = quantiles(rates, n=10, method="inclusive")
-    return Record(len(rows), len(rates), p50=tenths[4], p90=tenths[8])
+    )
+    if len(took) < MIN_RENDERS:
+        return Record(len(rows), len(took), took=took)
+    tenths = quantiles([seconds * 1000 / voice_ms for voice_ms, seconds in took], n=10, method="inclusive")
+    return Record(len(rows), len(took), p50=tenths[4], p90=tenths[8], took=took)

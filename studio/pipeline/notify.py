@@ -12,8 +12,10 @@ from django.utils import timezone
 from avatarsite.workspaces.mail_choice import FINISHED, wants, write_optional
 from avatarsite.workspaces.models import ApiToken, Member, User, Workspace
 from billing.money import usd, usd_at_most
+from studio.helps import help_of
 from studio.models import BatchTable, Render, RenderGroup, RenderState, RowState, TableState
 from studio.models.renders import ALIVE
+from studio.pipeline.usual import usual_now
 
 # A draft is there before its mail would be; who waits on the page needs none.
 WORTH_A_MAIL = timedelta(seconds=45)
@@ -24,6 +26,10 @@ LONGEST_BREATH = timedelta(hours=1)  # of a program that asks without an end
 def file_notice(render: Render) -> None:
     """Owe the person who asked a mail; called in the transaction that ends the render, at its very end."""
     person = render.requested_by
+    if render.state in (RenderState.READY, RenderState.FAILED):
+        for each in render.mail_to.filter(is_active=True):
+            if _gets_it(each, render):
+                _write(render.workspace, render.pk, each, "studio/mail/render_ended", _about_one(render))
     if not render.notify or person is None or not _is_worth_it(_asked_at(render)) or not _gets_it(person, render):
         return
     if render.group is not None:
@@ -32,6 +38,28 @@ def file_notice(render: Render) -> None:
         _write_about_breath(render, render.token, person)
     elif render.state in (RenderState.READY, RenderState.FAILED):
         _write(render.workspace, render.pk, person, "studio/mail/render_ended", _about_one(render))
+
+
+def file_late_notice(render: Render) -> None:
+    """Owe word that it takes long, once a group, and once an hour of what one program asks for."""
+    person = render.requested_by
+    asked = [person] if person and render.notify else []
+    program = f"{render.token_id}:{timezone.now():%Y%m%d%H}" if render.token_id else ""
+    about = f"{render.group_id or program or render.pk}:late"
+    for each in {*asked, *render.mail_to.filter(is_active=True)}:
+        if _gets_it(each, render):
+            facts = _about_one(render) | {"late": late_words(render)}
+            _write(render.workspace, about, each, "studio/mail/render_late", facts)
+
+
+def late_words(render: Render) -> str:
+    """How long it has been at its provider, against what is usual there."""
+    usual = usual_now(render)
+    since = round((timezone.now() - render.state_since).total_seconds() / 60)
+    now = f"It has been in the making for {since} minutes" if since > 1 else "It takes longer than it should"
+    if usual is None:
+        return f"{now}, which is long."
+    return f"{now}; usually it takes {usual} here, and nine in ten are there by then."
 
 
 def file_batch_notice(group: RenderGroup, person: User | None) -> None:
@@ -58,6 +86,7 @@ def _about_one(render: Render) -> dict[str, Any]:
     return {
         "render": render,
         "ready": render.state == RenderState.READY,
+        "help": help_of(render.failure_code),
         "charge": usd(render.charge_micros or 0),
         "held": usd_at_most(render.ceiling_micros),
         "link": f"{settings.SITE_URL}/w/{render.workspace.slug}/videos/{render.pk}/",

@@ -17,12 +17,14 @@ from billing.models import HoldState
 from studio.captions.make import KIND as CAPTIONS
 from studio.models import Delivery, DeliveryState, JobStatus, Outcome, ProviderJob, Render, RenderState, Whole
 from studio.models.renders import ENDED
-from studio.pipeline.cancel import ASKED_TO_STOP, can_stop, give_up, job_in_flight
+from studio.pipeline import late
+from studio.pipeline.cancel import ASKED_TO_STOP, give_up, job_in_flight
 from studio.pipeline.expire import delete_if_due
 from studio.pipeline.failures import OVERDUE, release
 from studio.pipeline.long.cut import drop_cuts
 from studio.pipeline.states import note
 from studio.pipeline.watch.rows import work_left
+from studio.providers import registry
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ def end_overdue(render: Render) -> bool:
 def _ask_to_stop(render: Render) -> bool:
     """True if there is something to wait for: the provider's answer, or a video that comes before it."""
     job = job_in_flight(render.pk)
-    if job is None or not can_stop(job.offer):
+    if job is None or not registry.can_stop(job.offer):
         return False
     if render.events.filter(reason=ASKED_TO_STOP).count() >= STOPS:
         return False
@@ -106,6 +108,7 @@ def _to_cancel() -> QuerySet[Render]:
 
 KINDS = (
     CAPTIONS,
+    *late.KINDS,
     Kind("submit", partial(_of, RenderState.QUEUED, RenderState.SUBMITTING)),  # the watch claims them itself
     Kind("ingest", partial(_of, RenderState.INGESTING), task="studio.ingest", argument="render_id"),
     Kind("cancel", _to_cancel, at="cancel_requested_at", task="studio.cancel", argument="render_id"),

@@ -154,7 +154,8 @@ def _note(render: Render, name: str, job: ProviderJob | None) -> str:
             return f"Number {job.queue_position} in the queue of {registry.provider_label(job.offer)}."
         offer = registry.find(job.offer)
         at_home = offer is not None and offer.provider == "local"
-        return "On this server." if at_home else f"At {registry.provider_label(job.offer)}."
+        where = "On this server" if at_home else f"At {registry.provider_label(job.offer)}"
+        return f"{where}, which says {job.progress} %." if job.progress else f"{where}."
     return ""
 
 

@@ -85,7 +85,10 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
         # The work on a whole is a row of its own.
         "next_try_at": now if to in ALIVE and not render.is_whole else None,
         "tries": 0,
-        **({} if to in ALIVE else {"finished_at": now}),
+        "late_at": None,
+        "usual_half": None,
+        "usual_most": None,
+        **({} if to in ALIVE else {"finished_at": now, "give_up_at": None}),
         **({"charge_micros": _charge_of_parts(render, to)} if render.is_whole and to not in ALIVE else {}),
         **also,
     }

@@ -27,6 +27,7 @@ from studio.pipeline.cancel import finish_cancelled, leave
 from studio.pipeline.failures import WORKER_FAILED, fail_by_provider, fail_render
 from studio.pipeline.orders import build_order
 from studio.pipeline.places import has_place, take_turn
+from studio.pipeline.usual import told_at_acceptance
 from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import http, registry
 from studio.providers.types import Failure, Fault, ProviderError, RenderOrder, Submission
@@ -214,7 +215,12 @@ def _accepted(render: Render, job: ProviderJob, submission: Submission) -> bool:
             failure_message="",
         )
         won = (stored and render.state == RenderState.SUBMITTING) and states.advance(
-            render, RenderState.RENDERING, reason="accepted", detail={"offer": job.offer}, next_try_at=None
+            render,
+            RenderState.RENDERING,
+            reason="accepted",
+            detail={"offer": job.offer},
+            next_try_at=None,
+            **told_at_acceptance(job.offer, render.sound.duration_ms or 0, now),
         )
         if won:
             notify_watcher()

@@ -131,3 +131,9 @@ def provider(name: str) -> Provider:
 
 def provider_of(offer_id: str) -> Provider:
     return provider(offer(offer_id).provider)
+
+
+def can_stop(offer_id: str) -> bool:
+    """Whether its provider can be asked to stop; not where this server no longer has the offer."""
+    found = find(offer_id)
+    return found is not None and provider(found.provider).capabilities.can_cancel

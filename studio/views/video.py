@@ -11,22 +11,28 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.shortcuts import render as show
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.errors import DomainError
 from avatarsite.http.public_addresses import host_of
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.mail_choice import FINISHED, wants
+from studio.errors import RequestRefused
 from studio.forms import TitleForm
+from studio.helps import help_of
 from studio.library import StillNeeded, rename_video
 from studio.models import Delivery, Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.inputs import kept_copy
+from studio.pipeline.late import wish_given_up
 from studio.pipeline.long.shown import made_parts
 from studio.pipeline.progress import moves, stages
 from studio.pipeline.request.make_real import is_draft, make_real, real_choices
 from studio.pipeline.request.take import retry_render
+from studio.pipeline.usual import usual_now
 from studio.providers import registry
 from studio.representation import captions_row, tags_of
 from studio.storage.filenames import download_name
@@ -44,12 +50,14 @@ PACE = (
     (timedelta(hours=1), 15),
 )
 SLOWEST = 60
+MOMENTS = (("In 15 min", timedelta(minutes=15)), ("In 1 h", timedelta(hours=1)), ("In 3 h", timedelta(hours=3)))
 
 
 @workspace_view(Action.VIEW)
 @require_safe
 def video(request: WorkspaceRequest, render: str) -> HttpResponse:
-    return show(request, "studio/video.html", _context(_render(request, render)))
+    one = _render(request, render)
+    return show(request, "studio/video.html", _context(one) | _told(request, one))
 
 
 @workspace_view(Action.VIEW)
@@ -57,7 +65,8 @@ def video(request: WorkspaceRequest, render: str) -> HttpResponse:
 def video_status(request: WorkspaceRequest, render: str) -> HttpResponse:
     """The stages while it runs; at the end the whole of the page's middle, which asks no more."""
     one = _render(request, render)
-    context = _context(one) | {"news": one.state != request.GET.get("seen"), "polled": True}
+    news = f"{one.state}-late" if one.late else one.state
+    context = _context(one) | _told(request, one) | {"news": news != request.GET.get("seen"), "polled": True}
     if not one.ended:
         return show(request, "studio/partials/stages.html", context)
     answer = show(request, "studio/partials/render.html", context)
@@ -95,6 +104,33 @@ def video_cancel(request: WorkspaceRequest, render: str) -> HttpResponse:
         return show(request, "studio/video_cancel.html", {"render": one, "terms": cancel_terms(one)})
     if not request_cancel(one, user=request.user):
         messages.error(request, cancel_terms(one).sentence)
+    return redirect("video", workspace=request.workspace.slug, render=one.pk)
+
+
+@workspace_view(Action.VIEW, post=Action.RENDER)
+@require_POST
+def video_give_up(request: WorkspaceRequest, render: str) -> HttpResponse:
+    """Give a late video up at a moment, an ISO time as ``at``; without one it is waited for again."""
+    one = _render(request, render)
+    moment = parse_datetime(word(request.POST, "at")) if request.POST.get("at") else None
+    try:
+        if request.POST.get("at") and (moment is None or moment.tzinfo is None):
+            raise RequestRefused("at", "give_up_moment", "This is no moment.", "Choose one on the page.")
+        wish_given_up(one, moment, user=request.user)
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    return redirect("video", workspace=request.workspace.slug, render=one.pk)
+
+
+@workspace_view(Action.VIEW)
+@require_POST
+def video_mail(request: WorkspaceRequest, render: str) -> HttpResponse:
+    """Whoever presses gets a mail when it ends; pressed again, none."""
+    one = _render(request, render)
+    if request.POST.get("no_more"):
+        one.mail_to.remove(request.user)
+    elif not one.ended:
+        one.mail_to.add(request.user)
     return redirect("video", workspace=request.workspace.slug, render=one.pk)
 
 
@@ -213,7 +249,26 @@ def _context(one: Render) -> dict[str, Any]:
         "poll_seconds": poll_seconds(one.created_at),
         "terms": cancel_terms(one),
         "is_draft": is_draft(one),
+        "help": help_of(one.failure_code),
         **_option_facts(one, elsewhere=offer is None or offer.provider != "local"),
+    }
+
+
+def _told(request: WorkspaceRequest, one: Render) -> dict[str, Any]:
+    """What is usual while its provider has it, who is told of its end, and the moments at which it may be given up."""
+    if one.ended:
+        return {}
+    person = request.user
+    asked_for = one.requested_by_id == person.pk and one.notify and one.group_id is None
+    now = timezone.now()
+    rounded = now.replace(second=0, microsecond=0)
+    rounded += timedelta(minutes=5 - rounded.minute % 5)
+    return {
+        "usual": usual_now(one),
+        "mailed": wants(person, FINISHED) and (asked_for or one.mail_to.filter(pk=person.pk).exists()),
+        "mail_asked": not asked_for,
+        "mail_off": not wants(person, FINISHED),
+        "moments": [(label, rounded + wait) for label, wait in MOMENTS] if one.late else [],
     }
 
 

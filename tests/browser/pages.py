@@ -178,6 +178,8 @@ NO_PAGES = {
     "upload_slot",
     "video_code",
     "video_file",
+    "video_give_up",
+    "video_mail",
     "video_quote",
     "video_retry",
     "video_status",
