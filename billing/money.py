@@ -26,17 +26,21 @@ class Rounding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """One amount of a page. ``follows``: it takes the page's decimals and never asks for more, as a balance does."""
+    """One amount of a page. ``follows``: it takes the page's decimals and never asks for more, as a balance does.
+
+    ``less`` is what is taken off it, rounded up by itself: so what is left is what the two leave as they are written.
+    """
 
     micros: int
     rounding: Rounding = Rounding.NEAREST
     follows: bool = False
+    less: int = 0
 
     def written(self, decimals: int) -> str:
         """With exactly so many decimals, at most six: ``$1.0500``, ``-$1,000.00``."""
         step: int = 10 ** (FINEST - decimals)
-        units = abs(_units(self.micros, step, self.rounding))
-        sign = "-" if self.micros < 0 and units else ""
+        left = _units(self.micros, step, self.rounding) - _units(self.less, step, Rounding.UP)
+        units, sign = abs(left), "-" if left < 0 else ""
         whole, rest = divmod(units, 10**decimals)
         return f"{sign}${whole:,}.{rest:0{decimals}d}"
 
@@ -50,12 +54,21 @@ def _units(micros: int, step: int, rounding: Rounding) -> int:
     return size if micros >= 0 else -size
 
 
-def decimals_of(amounts: Iterable[Amount], *, least: int = CENTS) -> int:
-    """How many decimals a page needs: two while what it lists is whole cents, else four, or six for the very small."""
+def decimals_of(amounts: Iterable[Amount], *, least: int = CENTS, rounds: bool = False) -> int:
+    """How many decimals a page needs: two while what it lists is whole cents, else four, or six for the very small.
+
+    A page that ``rounds`` keeps to cents, as long as none of its amounts would show as nothing.
+    """
     asking = [each for each in amounts if each.micros and not each.follows]
-    if any(not _units(each.micros, 10 ** (FINEST - FINE), each.rounding) for each in asking):
+    if _vanishes(asking, FINE):
         return FINEST
+    if rounds:
+        return max(FINE, least) if _vanishes(asking, CENTS) else least
     return max(FINE, least) if any(each.micros % (MICROS // 100) for each in asking) else least
+
+
+def _vanishes(amounts: list[Amount], decimals: int) -> bool:
+    return any(not _units(each.micros, 10 ** (FINEST - decimals), each.rounding) for each in amounts)
 
 
 def charge_micros(duration_ms: int, micros_per_second: int) -> int:

@@ -30,6 +30,7 @@ class _Page:
     """The amounts of one page so far. No text can imitate its marks, since nobody knows the token beforehand."""
 
     least: int = money.CENTS
+    rounds: bool = False
     amounts: list[Amount] = field(default_factory=list)
     token: str = field(default_factory=lambda: f"money{secrets.token_hex(8)}x")
 
@@ -38,7 +39,7 @@ class _Page:
         return f"{self.token}{len(self.amounts) - 1}x"
 
     def written(self, page: str) -> str:
-        decimals = money.decimals_of(self.amounts, least=self.least)
+        decimals = money.decimals_of(self.amounts, least=self.least, rounds=self.rounds)
         text = page.replace(f"{self.token}x", str(decimals))
         return re.sub(rf"{self.token}(\d+)x", lambda mark: self.amounts[int(mark[1])].written(decimals), text)
 
@@ -84,6 +85,14 @@ def least_decimals(decimals: int) -> str:
 
 
 @register.simple_tag
+def in_cents() -> str:
+    """For a page of what something would cost: cents are enough, each amount rounded as its kind is."""
+    if page := _page.get():
+        page.rounds = True
+    return ""
+
+
+@register.simple_tag
 def page_decimals() -> str:
     """The page's number of decimals, for the header by which its parts ask for the same."""
     page = _page.get()
@@ -113,6 +122,13 @@ def usd_balance(micros: int | None) -> str:
     if micros is None:
         return ""
     amount = Amount(micros, Rounding.DOWN, follows=True)
+    return _written(amount, amount.written(money.FINE))
+
+
+@register.filter
+def usd_left(micros: int, ceiling: int) -> str:
+    """``{{ balance.available_micros|usd_left:ceiling }}``: of a balance, as both stand on the page."""
+    amount = Amount(micros, Rounding.DOWN, follows=True, less=ceiling)
     return _written(amount, amount.written(money.FINE))
 
 

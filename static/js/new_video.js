@@ -1,5 +1,6 @@
 // The form of a new video: files by click, drop, paste or microphone go up at once and come back as a filled slot.
 
+import "./clips.js";
 import "./draft.js";
 import { dropsOn, kindOf } from "./drops.js";
 import "./recorder.js";
@@ -112,13 +113,13 @@ document.addEventListener("htmx:afterSwap", (event) => {
 });
 
 // The price comes anew with each choice; what of it was unfolded stays so.
-let unfolded = false;
+const unfolded = new Map();
 document.addEventListener("toggle", ({ target }) => {
-  if (target.id === "working" && target.isConnected) unfolded = target.open;
+  if (target.matches("[data-stays]") && target.isConnected) unfolded.set(target.id, target.open);
 }, true);
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
-  const working = document.getElementById("working");
-  if (detail.target.id === "price" && working) working.open = unfolded;
+  if (detail.target.id !== "price") return;
+  for (const fold of document.querySelectorAll("[data-stays]")) fold.open = unfolded.get(fold.id) ?? fold.open;
 });
 
 function sum() {

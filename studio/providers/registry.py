@@ -19,11 +19,13 @@ PROVIDERS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a customer picks."""
+    """What a customer picks. ``badges`` say what its makers or sellers state, ``older`` that it has a successor."""
 
     slug: str
     name: str
     summary: str
+    badges: tuple[str, ...] = ()
+    older: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +46,37 @@ class Offer:
 MODELS: dict[str, Model] = {
     model.slug: model
     for model in (
-        Model("draft", "Draft", "Made on this server in seconds, marked as a draft. For checking framing and timing."),
+        Model(
+            "draft",
+            "Draft",
+            "Made on this server in seconds, marked as a draft. For checking framing and timing.",
+            ("Up to 720p", "25 fps"),
+        ),
         Model(
             "kling-avatar-2-pro",
             "Kling Avatar 2.0 Pro",
             "The finest of the newer generation: more detail, smoother motion, stronger expression.",
+            ("Up to 1080p", "48 fps"),
         ),
         Model(
             "kling-avatar-2-standard",
             "Kling Avatar 2.0 Standard",
             "The newer generation at half the price, for everyday videos.",
         ),
-        Model("kling-avatar-pro", "Kling Avatar Pro", "1080p at 48 frames a second."),
-        Model("kling-avatar-standard", "Kling Avatar Standard", "720p at 24 frames a second."),
+        Model(
+            "kling-avatar-pro",
+            "Kling Avatar Pro",
+            "The generation before, in full HD.",
+            ("1080p", "48 fps"),
+            older=True,
+        ),
+        Model(
+            "kling-avatar-standard",
+            "Kling Avatar Standard",
+            "The generation before, for small screens.",
+            ("720p", "24 fps"),
+            older=True,
+        ),
     )
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ class PricePanel:
     routing: str
     fallback: bool
     takes: int
+    quoted: Callable[[Model], Quote | None]
     refusal: BudgetReached | None = None
     quote_id: str = ""  # id of the quote, which binds us to what the page shows
     accepted_of: str = ""  # id of the portrait whose warnings were accepted
@@ -81,9 +82,11 @@ class PricePanel:
     @property
     def likely_micros(self) -> int:
         """What the chosen provider charges for a video exactly as long as the voice."""
-        if not self.quote or not self.line:
-            return 0
-        return self.takes * likely_micros(self.quote, self.line.price_micros_per_second)
+        return _likely(self.quote, self.takes) or 0
+
+    def likely_of(self, model: Model) -> int | None:
+        """The same of another model with the same choices; None without a voice that it can take."""
+        return _likely(self.quote if model == self.model else self.quoted(model), self.takes)
 
     @property
     def ceiling_micros(self) -> int:
@@ -158,9 +161,9 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     """
     found = known_model(model)
     routing = known_routing(found.slug, routing)
+    chosen = {"portrait": portrait, "prompt": prompt, "fallback": fallback, "options": options}
+    quote, unpriced = _quoted(voice, found, routing, **chosen)
     moves = may_move(routing, fallback=fallback)
-    chosen = {"portrait": portrait, "prompt": prompt, "routing": routing, "fallback": moves, "options": options}
-    quote, unpriced = _quoted(voice, model=found.slug, **chosen) if voice else (None, None)
     quote_id, takes = "", options["takes"]
     if quote:
         quote_id, _ = sign_quote(workspace, agreed_of(quote, routing=routing, fallback=moves, takes=takes))
@@ -173,6 +176,7 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
         routing=routing,
         fallback=fallback,
         takes=takes,
+        quoted=lambda model: _quoted(voice, model, routing, **chosen)[0],
         refusal=refusal_of(workspace, scopes, takes * quote.ceiling_micros) if quote else None,
         quote_id=quote_id,
         accepted_of=accepted,
@@ -180,11 +184,24 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     )
 
 
-def _quoted(voice: Upload, **asked: Any) -> tuple[Quote | None, DomainError | None]:
+def _quoted(
+    voice: Upload | None, model: Model, routing: str, *, fallback: bool, **asked: Any
+) -> tuple[Quote | None, DomainError | None]:
+    if voice is None:
+        return None, None
+    routing = known_routing(model.slug, routing)
+    moves = may_move(routing, fallback=fallback)
     try:
-        return quote_video(voice=voice, **asked), None
+        return quote_video(voice=voice, model=model.slug, routing=routing, fallback=moves, **asked), None
     except DomainError as refusal:
         return None, refusal
+
+
+def _likely(quote: Quote | None, takes: int) -> int | None:
+    """What the chosen provider charges for videos exactly as long as the voice."""
+    if not quote or not quote.chosen:
+        return None
+    return takes * likely_micros(quote, quote.chosen.price_micros_per_second)
 
 
 def may_move(routing: str, *, fallback: bool) -> bool:

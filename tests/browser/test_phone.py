@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from billing.money import usd
 from tests.browser.accessibility import Eyes
 from tests.browser.browser_users import PHONE
 from tests.browser.conftest import Visit
@@ -13,6 +12,7 @@ from tests.browser.live_site import LiveSite
 from tests.browser.new_video import (
     HELD,
     PROMPT,
+    at_most,
     make_button,
     open_empty,
     open_with_samples,
@@ -49,7 +49,7 @@ def test_the_price_and_the_button_are_in_sight_wherever_one_is(visit: Visit, liv
     open_with_samples(thea, slug)
     for look in (0, 400, 100_000):
         page.evaluate("y => scrollTo(0, y)", look)
-        expect(page.get_by_text(f"At most {usd(HELD)}", exact=True)).to_be_in_viewport()
+        expect(page.get_by_text(f"At most {at_most(HELD)}", exact=True)).to_be_in_viewport()
         sees_price(page, HELD)
         expect(make_button(page)).to_be_in_viewport()
         assert make_button(page).evaluate(UNCOVERED)

@@ -23,6 +23,7 @@ from tests.browser.new_video import (
     drop,
     fact,
     fine,
+    left_after,
     made_at,
     make_button,
     open_with_samples,
@@ -173,7 +174,7 @@ def bring_both_files_and_see_the_price(page: Page, folder: Path) -> None:
     unfold_working(page)
     expect(fact(page, "Video, at most")).to_have_text("8.48 s")
     expect(fact(page, "Per second")).to_have_text("$0.0100")
-    expect(fact(page, "Balance after")).to_have_text(fine(CREDIT_MICROS - HELD))
+    expect(fact(page, "Balance after")).to_have_text(left_after(CREDIT_MICROS, HELD))
 
 
 def watch_it_wait(page: Page) -> None:

@@ -13,7 +13,7 @@ from tests.browser.live_site import LiveSite
 from tests.browser.new_video import (
     HELD,
     fact,
-    fine,
+    left_after,
     made_at,
     make_button,
     open_empty,
@@ -52,7 +52,7 @@ def test_a_video_can_be_asked_for_without_a_script(visit: Visit, live_site: Live
     page.get_by_role("button", name="Upload and show the price").click()
     expect(page.get_by_text("This is the price. Press the button again to make the video.")).to_be_visible()
     sees_price(page, HELD)
-    expect(fact(page, "Balance after")).to_have_text(fine(CREDIT_MICROS - HELD))
+    expect(fact(page, "Balance after")).to_have_text(left_after(CREDIT_MICROS, HELD))
     assert live_site.ask("videos_of", slug) == []
 
     with live_site.engine_taken():

@@ -11,11 +11,15 @@ from PIL import Image
 
 from studio.media import thumbnails
 from studio.media.draft.engine import render_draft
+from studio.media.video.loops import cut_loop
 from studio.media.voices.waveform import Waveform, samples_of
 from studio.templatetags.waveform import HEIGHT, STEP, louder, path_of
 from studio.uploads.samples import PORTRAIT, VOICE
 
 FOLDER = Path(settings.BASE_DIR) / "static/front"
+MODELS = Path(settings.BASE_DIR) / "static/models"
+# The face of the sample, in pixels of the portrait and of the video: what the cards of the models show.
+FACE = (10, 0, 410, 250)
 QUALITY = 60
 POSTER_QUALITY = 72
 BARS = 60
@@ -23,8 +27,9 @@ BARS = 60
 
 class Command(BaseCommand):
     help = (
-        "Makes the front page's video anew from the samples, with the draft engine; its files are shipped in "
-        "static/front. For who changes the samples or the engine: what is said is in welcome.vtt, and written by hand."
+        "Makes the front page's video anew from the samples, with the draft engine, and the clip of the draft's card; "
+        "their files are shipped in static/front and static/models. For who changes the samples or the engine: what is "
+        "said is in welcome.vtt, and written by hand."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
@@ -33,6 +38,9 @@ class Command(BaseCommand):
         (FOLDER / "welcome.webp").write_bytes(_poster(video))
         (FOLDER / "portrait.webp").write_bytes(thumbnails.read_thumbnail(PORTRAIT))
         (FOLDER / "voice.svg").write_text(_drawing(), encoding="utf-8")
+        cut_loop(video, MODELS / "draft.mp4", seconds=2, box=FACE)
+        with Image.open(PORTRAIT) as portrait:
+            portrait.crop(FACE).save(MODELS / "still.webp", "WEBP", quality=POSTER_QUALITY, method=6)
         self.stdout.write(f"{video.name}: {facts.duration_ms / 1000:g} s, {video.stat().st_size:,} bytes")
 
 

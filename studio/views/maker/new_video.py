@@ -34,6 +34,7 @@ from studio.speech.speakers import speakers
 from studio.uploads.add import add_upload
 from studio.uploads.samples import samples_to_start_with
 from studio.views.maker import drafts
+from studio.views.maker.cards import cards_of
 from studio.views.maker.speech import speech_of, told
 from studio.views.prices import PricePanel, may_move, model_cards, price_panel
 from studio.views.query_values import named, word
@@ -80,7 +81,9 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
     )
     if panel.waits and request.headers.get("HX-Trigger") == "price-waits":
         return HttpResponse(status=204)  # what stands there still holds, and is not read out again
-    return render(request, "studio/partials/price_answer.html", {"panel": panel, **_paying(request, form, panel)})
+    cards = cards_of(panel, model_cards()).all
+    answer = {"panel": panel, "cards": cards, **_paying(request, form, panel)}
+    return render(request, "studio/partials/price_answer.html", answer)
 
 
 def _start(request: WorkspaceRequest) -> dict[str, Any]:
@@ -190,7 +193,7 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
         "first_name": FIRST_PROJECT,
         **_typing(request, form, voice),
         "draft_defaults": json.dumps(drafts.defaults(request.workspace)),
-        "models": [card for card in models if card.available],
+        "cards": cards_of(panel, models),
         "models_missing": [card for card in models if not card.available],
         "has_projects": open_projects(request.workspace).exists(),
         "first_run": not Upload.objects.for_workspace(request.workspace).exists(),

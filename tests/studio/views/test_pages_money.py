@@ -48,7 +48,7 @@ def decimals(owner: Client, path: str) -> set[int]:
 @pytest.mark.parametrize(
     ("page", "expected"),
     [
-        ("video_new", 4),
+        ("video_new", 2),
         ("balance", 4),
         ("statement", 4),
         ("usage", 4),
@@ -85,3 +85,19 @@ def test_what_binds_is_never_shown_lower_and_what_there_is_never_higher(
     words = " ".join(re.sub(r"<[^>]+>", " ", cast.browser(cast.alice).get(page).content.decode()).split())
     assert (video.charge_micros, video.ceiling_micros) == (562_170, 564_419)
     assert "On the statement $19.4378 Held for running videos -$0.5645 Available $18.8734" in words
+
+
+def test_a_price_is_in_cents_and_leaves_what_both_amounts_leave_as_they_stand(cast: Cast, house: Workspace) -> None:
+    """0.562170 likely and 0.564419 at most, of 20."""
+    video = shop.ready(house, "Made")
+    page = reverse("video_new", kwargs={"workspace": house.slug}) + f"?again={video.pk}"
+    words = " ".join(re.sub(r"<[^>]+>", " ", cast.browser(cast.alice).get(page).content.decode()).split())
+    assert "Balance: $19.43" in words
+    assert "Likely $0.56 At most $0.57 Made by This server Balance after $18.86" in words
+
+
+def test_what_cents_would_show_as_nothing_is_shown_finer(cast: Cast, house: Workspace) -> None:
+    price_book.set_price("local:draft", cost_micros_per_second=1, price_micros_per_second=321, source="a test")
+    video = shop.ready(house, "Made")
+    page = reverse("video_new", kwargs={"workspace": house.slug}) + f"?again={video.pk}"
+    assert decimals(cast.browser(cast.alice), page) == {4}

@@ -119,11 +119,11 @@ def test_a_viewer_may_not_open_the_form_nor_send_it(cast: Cast, house: Workspace
 def test_the_quote_tells_ceiling_price_and_balance_after(owner: Client, house: Workspace) -> None:
     answer = owner.post(url("video_quote", house), wish(house))
     words = text(answer)
-    assert "At most $1.0040" in words
+    assert "At most $1.01" in words
     assert "Voice 10 s" in words
     assert "Video, at most 10.04 s" in words
     assert "Per second $0.1000" in words
-    assert "Balance after $3.9960" in words
+    assert "Balance after $3.99" in words
     assert f'name="max_amount_micros" value="{shop.CEILING_MICROS}"' in answer.content.decode()
     assert "<html" not in answer.content.decode()
 
@@ -145,7 +145,7 @@ def test_without_a_voice_there_is_no_price_and_no_button_to_press(owner: Client,
 def test_what_is_missing_is_said_before_anybody_presses(cast: Cast) -> None:
     poor = shop.open_shop(cast.workspace, dollars=1)
     answer = cast.browser(cast.alice).post(url("video_quote", poor), wish(poor))
-    assert "$0.0040 is missing. This video holds $1.0040 and $1.0000 is available." in text(answer)
+    assert "$0.01 is missing. This video holds $1.01 and $1.00 is available." in text(answer)
     assert answer.context["panel"].can_be_made is False
 
 
@@ -376,7 +376,7 @@ def test_what_is_missing_can_be_added_with_the_way_back_to_this_draft(cast: Cast
     answer = alice.post(url("video_new", poor), wish(poor, prompt="keep me", takes="2", project=""))
     link = re.search(r'href="([^"]+)" data-pay>([^<]+)<', answer.content.decode())
     assert link
-    assert link[2].strip() == "Add $1.0100"
+    assert link[2].strip() == "Add $1.01"
     asked = parse_qs(urlsplit(html.unescape(link[1])).query)
     assert asked["amount"] == ["1.01"]
     again = alice.get(asked["next"][0])

@@ -104,12 +104,12 @@ def test_the_cheapest_is_the_default_and_the_ceiling_covers_the_move(owner: Clie
     answer = quote(owner, house)
     assert binding(answer) == FAL_CEILING
     words = text(answer)
-    assert "At most $1.1960" in words
-    assert "$0.8700 or little more with Runware; at most $1.1960 if it has to move." in words
-    assert "Balance after $3.8040" in words
+    assert "At most $1.20" in words
+    assert "$0.87 or little more with Runware; at most $1.20 if it has to move." in words
+    assert "Balance after $3.80" in words
     assert "Runware: the cheapest provider that is available now." in words
-    assert "Runware $0.9048 $0.0870 a second, no record yet" in words
-    assert "fal $1.1960 $0.1150 a second, no record yet" in words
+    assert "Runware $0.91 $0.0870 a second, no record yet" in words
+    assert "fal $1.20 $0.1150 a second, no record yet" in words
     assert "Takes about no record yet" in words
 
 
@@ -152,7 +152,7 @@ def test_the_fastest_is_chosen_by_our_own_records(owner: Client, house: Workspac
     words = text(answer)
     assert "fal: the fastest provider by our last renders." in words
     assert "Takes about 1 min 40 s" in words
-    assert "Runware $0.9048 $0.0870 a second, about 5 min 0 s, 3 of the last 3 came" in words
+    assert "Runware $0.91 $0.0870 a second, about 5 min 0 s, 3 of the last 3 came" in words
 
 
 def test_nobody_is_the_fastest_without_a_record(owner: Client, house: Workspace) -> None:
@@ -173,7 +173,7 @@ def test_a_provider_without_a_key_is_shown_with_why_and_can_not_be_chosen(
     keys.RUNWARE_API_KEY = ""
     answer = quote(owner, house)
     assert provider_radio(answer, "runware").endswith(" disabled>")
-    assert "Runware $0.9048 Not available. No key for Runware on this server." in text(answer)
+    assert "Runware $0.91 Not available. No key for Runware on this server." in text(answer)
     assert "fal: the only provider that is available now." in text(answer)
     assert binding(answer) == FAL_CEILING
     forced = owner.post(url("video_new", house), wish(house, routing="runware", max_amount_micros=FAL_CEILING))
@@ -191,10 +191,10 @@ def test_a_paused_provider_says_until_when(owner: Client, house: Workspace) -> N
 
 def test_models_that_nobody_here_sells_are_named_with_why(owner: Client, house: Workspace) -> None:
     answer = owner.get(url("video_new", house), follow=True)
-    assert [card.model.slug for card in answer.context["models"]] == [
+    assert [card.model.slug for card in answer.context["cards"].all] == [
         "draft",
-        "kling-avatar-2-pro",
         "kling-avatar-2-standard",
+        "kling-avatar-2-pro",
     ]
     words = text(answer)
     assert "2 models not available here now Kling Avatar Pro" in words
