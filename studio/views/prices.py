@@ -161,7 +161,7 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     """
     found = known_model(model)
     routing = known_routing(found.slug, routing)
-    chosen = {"portrait": portrait, "prompt": prompt, "fallback": fallback, "options": options}
+    chosen: dict[str, Any] = {"portrait": portrait, "prompt": prompt, "fallback": fallback, "options": options}
     quote, unpriced = _quoted(voice, found, routing, **chosen)
     moves = may_move(routing, fallback=fallback)
     quote_id, takes = "", options["takes"]
