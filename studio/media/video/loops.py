@@ -32,7 +32,7 @@ def cut_loop(source: Path, target: Path, *, seconds: int, box: tuple[int, int, i
         track = output.add_stream("libx264", rate=fps, options=options)
         track.width, track.height, track.pix_fmt = right - left, bottom - top, "yuv420p"
         for picture in pictures[begin : begin + count]:
-            output.mux(track.encode(VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+            output.mux(track.encode(VideoFrame.from_ndarray(np.ascontiguousarray(picture, np.uint8), format="rgb24")))
         output.mux(track.encode(None))
 
 
