@@ -127,6 +127,7 @@ ENTRY_POINTS = (
     ("/api/v1/uploads", "avatarsite.api.problems.refusal_response"),
     ("/api/v1/slots", "avatarsite.api.problems.refusal_response"),
     ("/api", "avatarsite.api.problems.refusal_response", 33_000_000),
+    ("/price", "avatarsite.http.entry_points.as_text", 26_000_000),
     ("/mcp", "studio.agents.views.refusal_response", 4_000_000),
     ("/hooks", "avatarsite.http.entry_points.as_text", 256 * 1024),
     ("/compat/runware", "studio.gateway.runware.errors.refusal_response", 41_000_000),

@@ -87,4 +87,8 @@ urlpatterns = [
     path("developers/drop-in/", gateway.gateway, name="gateway"),
 ]
 
-site_urlpatterns = [path("", front.front, name="home"), *shared.share_urlpatterns]
+site_urlpatterns = [
+    path("", front.front, name="home"),
+    path("price/", front.estimate, name="estimate"),
+    *shared.share_urlpatterns,
+]
