@@ -158,6 +158,8 @@ ADDED = [
     "url api/v1/shares/<slug>",
     "url embed/<str>/",
     "url oembed",
+    # The price of a length or a recording, before anybody signs up.
+    "url price/",
     "url s/<str>/*",
     "url w/<slug>/videos/<slug>/change/",
     "url w/<slug>/videos/<slug>/share/*",

@@ -198,6 +198,7 @@ ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
     "gateway_video": (404, 404, 404, 404),
     "healthz": (200, 200, 200, 200),
     "home": (302, 302, 302, 200),
+    "estimate": (302, 302, 302, 302),  # to the front page, which is the same for everybody
     "metrics": (404, 404, 404, 404),  # without METRICS_TOKEN it is not there
     "readyz": (503, 503, 503, 503),  # no worker runs
     "hook": (405, 405, 405, 405),

@@ -10,12 +10,12 @@ const form = root.querySelector("[data-recording]");
 const input = form.querySelector(".file-button__input");
 const most = Number(form.dataset.most);
 
-function show() {
-  const seconds = Number(slider.value);
-  const minutes = Math.floor(seconds / 60);
-  clock.textContent = `${minutes}:${String(seconds % 60).padStart(2, "0")}`;
-  slider.setAttribute("aria-valuetext", minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`);
-  slider.style.setProperty("--share", `${((seconds - slider.min) / (slider.max - slider.min)) * 100}%`);
+function show(seconds) {
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  clock.textContent = `${minutes}:${String(whole % 60).padStart(2, "0")}`;
+  slider.setAttribute("aria-valuetext", minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`);
+  slider.style.setProperty("--share", `${((slider.value - slider.min) / (slider.max - slider.min)) * 100}%`);
 }
 
 function price() {
@@ -28,10 +28,13 @@ function price() {
 }
 
 form.querySelector("input.no-script")?.remove(); // or an empty one of the same name would be sent, too
-slider.addEventListener("input", show);
+slider.addEventListener("input", () => show(Number(slider.value)));
 input.addEventListener("change", price);
 form.addEventListener("htmx:afterRequest", () => {
   input.value = ""; // so that the same one can be chosen again
+  const seconds = Number(root.querySelector("[data-ms]").dataset.ms) / 1000;
+  slider.value = seconds;
+  show(seconds);
 });
 form.addEventListener("htmx:responseError", ({ detail }) => {
   toast(detail.xhr.getResponseHeader("content-type")?.startsWith("text/plain") ? detail.xhr.responseText : "That did not work. Try again.");
@@ -42,4 +45,4 @@ dropsOn(root, (target) => target.closest("[data-estimate]"), ([file]) => {
   input.files = files.files;
   price();
 });
-show();
+show(Number(slider.value));

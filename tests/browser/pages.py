@@ -119,6 +119,7 @@ NO_PAGES = {
     "card_new",
     "file",
     "embedded",
+    "estimate",
     "oembed",
     "shared_captions",
     "shared_poster",

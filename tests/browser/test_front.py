@@ -1,13 +1,15 @@
-"""What plays before anybody presses: the sample on the front page, and finished videos under a mouse."""
+"""What plays before anybody presses: the sample on the front page, and finished videos under a mouse; and prices."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
+from studio.uploads.samples import PORTRAIT, VOICE
 from tests.browser.browser_users import DESK, PHONE
 from tests.browser.conftest import Visit
 from tests.browser.live_site import LiveSite
@@ -94,6 +96,46 @@ def test_the_page_is_light_and_nothing_on_it_jumps(visit: Visit, size: dict[str,
     heading = page.get_by_role("heading", level=1)
     assert heading.evaluate(BELOW) == (size == PHONE)
     expect(page.get_by_role("link", name="Create an account")).to_be_in_viewport()
+    somebody.nothing_went_wrong()
+
+
+def prices(page: Page) -> Locator:
+    return page.get_by_role("row", name="Draft").get_by_role("cell").last
+
+
+def test_the_price_follows_the_slider_and_a_recording(visit: Visit) -> None:
+    somebody = visit(viewport=PHONE, reduced_motion="reduce")
+    page = somebody.page
+    somebody.go("/")
+    expect(prices(page)).to_have_text("$0.30")
+    slider = page.get_by_role("slider", name="How long is the voice?")
+    slider.focus()
+    for _ in range(6):
+        slider.press("ArrowRight")
+    expect(page.locator("[data-clock]")).to_have_text("1:00")
+    expect(slider).to_have_attribute("aria-valuetext", "1 min 0 s")
+    expect(prices(page)).to_have_text("$0.60")
+    expect(slider).to_be_focused()
+    page.get_by_label("Choose a file").set_input_files(VOICE)
+    expect(page.locator("#estimate")).to_contain_text("voice-welcome.mp3 8.417 s")
+    expect(prices(page)).to_have_text(re.compile(r"\$0\.08\s*at most\s+\$0\.09"))
+    expect(page.locator("[data-clock]")).to_have_text("0:08")
+    page.get_by_label("Choose a file").set_input_files(PORTRAIT)
+    expect(page.locator("#estimate")).to_contain_text("The voice is a JPEG picture, not a sound.")
+    somebody.nothing_went_wrong((422, "/price/"))
+
+
+def test_the_price_of_a_length_and_a_recording_without_a_script(visit: Visit) -> None:
+    somebody = visit(java_script_enabled=False)
+    page = somebody.page
+    somebody.go("/")
+    page.get_by_label("How long is the voice?").press("End")
+    page.get_by_role("button", name="Show the prices").click()
+    assert page.url == f"{somebody.live_site.address}/?seconds=300#prices"
+    expect(prices(page)).to_have_text("$3.00")
+    page.get_by_label("A recording").set_input_files(VOICE)
+    page.get_by_role("button", name="Read its price").click()
+    expect(page.locator("#estimate")).to_contain_text("voice-welcome.mp3 8.417 s")
     somebody.nothing_went_wrong()
 
 
