@@ -37,11 +37,11 @@ def front(request: HttpRequest) -> HttpResponseBase:
 def estimate(request: HttpRequest) -> HttpResponse:
     """The prices of a length, or of a recording that is listened to and forgotten."""
     if request.method != "POST":
-        if not request.htmx:
+        if not _asks_for_part(request):
             return redirect(f"/?seconds={_seconds(request)}#prices")
         return render(request, "studio/partials/estimate.html", _at(_seconds(request)))
     answer, status = _of_recording(request)
-    if request.htmx:
+    if _asks_for_part(request):
         return render(request, "studio/partials/estimate.html", answer, status=UNPROCESSABLE if status else 200)
     return _page(request, answer, status=status or 200)
 
@@ -69,6 +69,10 @@ def _seconds(request: HttpRequest) -> int:
     said = request.POST.get("seconds", "") if request.method == "POST" else request.GET.get("seconds", "")
     wanted = int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else INITIAL_SECONDS
     return min(max(wanted - wanted % STEP_SECONDS, MIN_SECONDS), MAX_SECONDS)
+
+
+def _asks_for_part(request: HttpRequest) -> bool:
+    return "HX-Request" in request.headers
 
 
 def _page(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
