@@ -22,7 +22,7 @@ PART = r"(?:\{%.*?%\}|\{\{.*?\}\}|[^\"])*"
 CLASSES = re.compile(rf'class="({PART})"', re.DOTALL)
 CLASSES_OF_SCRIPTS = re.compile(r"(?:className = |classList\.\w+\()[\"`]([^\"`]+)")
 INCLUDED = re.compile(r"\{% include \"([^\"]+)\"")
-EXTENDED = re.compile(r"\{% extends (?:request\.htmx\|yesno:)?\"([^\"]+)\"")
+EXTENDED = re.compile(r"\{% extends (?:[\w.]+\|yesno:)?\"([^\"]+)\"")
 INCLUSION_TAG = re.compile(r"inclusion_tag\(\"([^\"]+)\".*\)\s+def (\w+)")
 LINKED = re.compile(r"""static[ (]['"]css/([^'"]+)['"]""")
 NAME = re.compile(r"\.([a-zA-Z][\w-]*)")

@@ -58,8 +58,8 @@ def workspace_view(
             if member is None:
                 raise Http404
             demand_open(member.workspace)
-            demand(member, action if request.method in SAFE else post or action)
             request.member, request.workspace = member, member.workspace
+            demand(member, action if request.method in SAFE else post or action)
             logs.is_about(workspace=str(member.workspace_id))
             remember(request, member.workspace)
             return _private(view(request, *args, **kwargs))

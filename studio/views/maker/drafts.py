@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from avatarsite.workspaces.models import Workspace
+from studio.captions.wish import BESIDE
 from studio.forms import PACES, USUAL_PACE, VideoForm
 from studio.models import Upload
 from studio.pipeline.request.options import DEFAULTS
@@ -31,6 +32,7 @@ TYPED = (
     "output_format",
     "output_quality",
     "ttl_seconds",
+    "captions",
     "script",
     "speaker",
     "pace",
@@ -52,6 +54,7 @@ def defaults(workspace: Workspace) -> dict[str, str]:
     usual = {name: str(DEFAULTS.get(name) or "") for name in ("portrait", "voice", "project", *TYPED)}
     return usual | {
         "model": next(iter(MODELS)),
+        "captions": BESIDE,
         "routing": usually.routing,
         "fallback": "yes" if usually.fallback else "no",
         "speaker": next((speaker.id for speaker in speakers()), ""),

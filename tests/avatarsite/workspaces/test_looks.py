@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import allauth
@@ -95,6 +96,35 @@ def test_a_page_that_is_not_there_is_ours(client: Client, db: None) -> None:
     response = client.get("/nothing/here/")
     assert response.status_code == 404
     assert "There is nothing here" in response.content.decode()
+
+
+@pytest.mark.parametrize("address", ["videos/rnd_gone/", "nothing/like/this/", "projects/prj_gone/"])
+def test_in_a_workspace_a_page_that_is_not_there_keeps_the_way_to_the_others(cast: Cast, address: str) -> None:
+    home = f"/w/{cast.workspace.slug}/"
+    answer = cast.browser(cast.alice).get(home + address)
+    page = answer.content.decode()
+    assert (answer.status_code, "There is nothing here" in page) == (404, True)
+    assert re.findall(r'<a class="rail__link" href="([^"]+)"', page)[0] == f"{home}videos/"
+    assert '<body class="plain">' in cast.browser().get(home + "nothing/like/this/").content.decode()
+
+
+def test_a_stranger_s_page_that_is_not_theirs_shows_their_own_frame_and_nothing_of_the_other(cast: Cast) -> None:
+    answer = cast.browser(cast.charlie).get(f"/w/{cast.workspace.slug}/videos/")
+    page = answer.content.decode()
+    assert (answer.status_code, cast.workspace.name in page, f"/w/{cast.workspace.slug}/" in page) == (
+        404,
+        False,
+        False,
+    )
+    assert f"/w/{cast.charlie.workspaces.get().slug}/videos/" in page
+
+
+def test_what_a_role_may_not_do_keeps_the_way_to_what_it_may(cast: Cast) -> None:
+    home = f"/w/{cast.workspace.slug}/"
+    answer = cast.browser(cast.bob).get(f"{home}videos/new/")
+    page = answer.content.decode()
+    assert (answer.status_code, "You may not do that here" in page) == (403, True)
+    assert f'href="{home}videos/"' in page
 
 
 @pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "429.html", "500.html"])

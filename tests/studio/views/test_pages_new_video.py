@@ -336,6 +336,7 @@ def test_the_address_names_all_of_a_draft(owner: Client, house: Workspace) -> No
         "output_format": "webm",
         "output_quality": "70",
         "ttl_seconds": "86400",
+        "captions": "box",
     }
     chosen = {"portrait": shop.portrait_of(house).pk, "voice": shop.voice_of(house).pk, "project": project.pk}
     answer = owner.get(url("video_new", house), {"draft": "1", **typed, **chosen})
