@@ -30,6 +30,7 @@ class SiteConfig(AppConfig):
         jobs.register("avatarsite.sweep_temporary", every_minutes=10)
         jobs.register("avatarsite.forget_inbound_events", every_minutes=60)
         jobs.register("avatarsite.forget_mail", every_minutes=60)
+        jobs.register("avatarsite.forget_sessions", every_minutes=60)
         jobs.register("avatarsite.sweep", every_minutes=1)
         jobs.register("avatarsite.forget_events", every_minutes=60)
 

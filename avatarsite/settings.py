@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "csp",
     "django_htmx",
     "django_q",
@@ -346,7 +347,9 @@ ACCOUNT_FORMS = {
 # How many proxies of ours stand in front, so that rate limits count the client and not the proxy. 0 believes nobody.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXIES", 0)
 MFA_ADAPTER = "avatarsite.workspaces.allauth_adapter.TwoFactorAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SITE_URL.startswith("https://")  # then browsers allow localhost alone
 MFA_TOTP_ISSUER = "Avatar Studio"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody is signed in without a confirmed address; a second one may be waiting
 MFA_TOTP_TOLERANCE = 1  # one step of clock drift either way
@@ -354,6 +357,7 @@ MFA_FORMS = {
     "authenticate": "avatarsite.workspaces.forms.CodeForm",
     "reauthenticate": "avatarsite.workspaces.forms.ReauthenticateCodeForm",
     "activate_totp": "avatarsite.workspaces.forms.ActivateTwoFactorForm",
+    "add_webauthn": "avatarsite.workspaces.forms.AddPasskeyForm",
 }
 INVITATION_DAYS = 14
 # Who of staff may look at the dashboard as whom.

@@ -8,6 +8,7 @@ from avatarsite.mail import sender as mailing
 from avatarsite.outbox import events, sender
 from avatarsite.queue import heartbeat, sweeping
 from avatarsite.queue.worker import stopping
+from avatarsite.workspaces.signing_in import sessions
 
 
 def canary() -> None:
@@ -36,6 +37,10 @@ def send_mail() -> None:
 
 def forget_mail() -> None:
     messages.forget_old_mail()
+
+
+def forget_sessions() -> None:
+    sessions.forget_ended()
 
 
 def send_webhooks() -> None:

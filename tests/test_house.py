@@ -161,6 +161,9 @@ ADDED = [
     # The price of a length or a recording, before anybody signs up.
     "url price/",
     "url s/<str>/*",
+    "url account/2fa/webauthn/*",
+    "url account/sessions/",
+    "url me/sessions/<int>/end/",
     "url w/<slug>/videos/<slug>/change/",
     "url w/<slug>/videos/<slug>/share/*",
     "* GET /api/v1/shares/*",

@@ -5,6 +5,7 @@ from typing import Any
 from allauth.account.admin import EmailAddressAdmin
 from allauth.account.models import EmailAddress
 from allauth.mfa.admin import Authenticator  # registered there, and anew below
+from allauth.usersessions.admin import UserSession  # likewise, and not shown
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -201,6 +202,7 @@ class ApiTokenAdmin(Kept, ModelAdmin[ApiToken]):
 
 
 admin.site.unregister(Authenticator)
+admin.site.unregister(UserSession)  # its page would show keys that sign in as their owners
 
 
 @admin.register(Authenticator)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from allauth.account import forms as account
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
+from allauth.mfa.webauthn import forms as webauthn
 from django import forms
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
@@ -22,6 +23,7 @@ from avatarsite.workspaces.errors import TokenRefused
 from avatarsite.workspaces.invitations import invitations, pending
 from avatarsite.workspaces.models import INVITED_ROLES, Role, Scope, User
 from avatarsite.workspaces.tokens import NAME_LENGTH as TOKEN_NAME_LENGTH
+from avatarsite.workspaces.tokens import revoke_all_of, working_tokens_of
 
 PASSWORD_HINT = "At least 10 characters. A few words that only you would put together work well."  # noqa: S105
 ONE_TIME = {"autocomplete": "one-time-code", "autocapitalize": "off", "spellcheck": "false"}
@@ -90,7 +92,28 @@ class AddEmailForm(InOurWords, account.AddEmailForm):  # type: ignore[misc]
     labels: ClassVar[dict[str, str]] = {"email": "New e-mail address"}
 
 
-class ChangePasswordForm(InOurWords, account.ChangePasswordForm):  # type: ignore[misc]
+class EndsTokens(forms.Form):
+    """A new password signs every other browser out; programs only on wish, for they would stand still."""
+
+    user: User
+    revoke_tokens = forms.BooleanField(
+        required=False,
+        label="Revoke my API tokens, too",
+        help_text="Choose it if somebody may have been in your account. Programs that use them stop working at once.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.user is None or not working_tokens_of(self.user).exists():
+            del self.fields["revoke_tokens"]
+
+    def save(self) -> None:
+        super().save()  # type: ignore[misc]
+        if self.cleaned_data.get("revoke_tokens"):
+            revoke_all_of(self.user)
+
+
+class ChangePasswordForm(InOurWords, EndsTokens, account.ChangePasswordForm):  # type: ignore[misc]
     labels: ClassVar[dict[str, str]] = {"oldpassword": "Present password", "password1": "New password"}
     hints: ClassVar[dict[str, str]] = {"password1": PASSWORD_HINT}
 
@@ -108,6 +131,18 @@ class SetPasswordForm(InOurWords, account.SetPasswordForm):  # type: ignore[misc
         del self.fields["password2"]
 
 
+class AddPasskeyForm(InOurWords, webauthn.AddWebAuthnForm):  # type: ignore[misc]
+    labels: ClassVar[dict[str, str]] = {"name": "Name", "passwordless": "It signs me in by itself"}
+    hints: ClassVar[dict[str, str]] = {
+        "name": "To tell it from others, such as “My laptop”.",
+        "passwordless": "Otherwise it is asked for beside the password.",
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["passwordless"].initial = True
+
+
 class ResetPasswordForm(InOurWords, account.ResetPasswordForm):  # type: ignore[misc]
     labels: ClassVar[dict[str, str]] = {"email": "E-mail address"}
     users: list[User]
@@ -119,7 +154,7 @@ class ResetPasswordForm(InOurWords, account.ResetPasswordForm):  # type: ignore[
         return email
 
 
-class ResetPasswordKeyForm(InOurWords, account.ResetPasswordKeyForm):  # type: ignore[misc]
+class ResetPasswordKeyForm(InOurWords, EndsTokens, account.ResetPasswordKeyForm):  # type: ignore[misc]
     labels: ClassVar[dict[str, str]] = {"password1": "New password"}
     hints: ClassVar[dict[str, str]] = {"password1": PASSWORD_HINT}
 

@@ -147,6 +147,20 @@ def revoke_for_operator(token: ApiToken) -> None:
         _record("token.revoked", "revoked", token, None)
 
 
+def working_tokens_of(user: User) -> models.QuerySet[ApiToken]:
+    """Those they made, in every workspace, that programs can still use."""
+    alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return ApiToken.objects.filter(alive, made_by=user, revoked_at=None, maker__isnull=False)
+
+
+def revoke_all_of(user: User) -> int:
+    """Revoke each token that they made, as who fears that somebody was in their account does. How many there were."""
+    found = list(working_tokens_of(user))
+    for token in found:
+        revoke_for_operator(token)
+    return len(found)
+
+
 def _record(event: str, act: str, token: ApiToken, user: User | None) -> None:
     what = f"The token {token.name} ({token.prefix}…) was {act}"
     record(event, what, workspace=token.workspace, target=token.pk, by=user, shown=True)

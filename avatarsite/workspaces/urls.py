@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from avatarsite.workspaces.views import audit, home, invitation, settings, team, tokens
+from avatarsite.workspaces.views import audit, home, invitation, sessions, settings, team, tokens
 
 # Below /w/<slug>/.
 urlpatterns = [
@@ -27,6 +27,7 @@ urlpatterns = [
 # Of a person, or of somebody who isn't here yet.
 site_urlpatterns = [
     path("me/", home.profile, name="profile"),
+    path("me/sessions/<int:session>/end/", sessions.end, name="session_end"),
     path("mail/no-more/<str:token>/", home.mail_no_more, name="mail_no_more"),
     path("workspaces/new/", home.new_workspace, name="workspace_new"),
     path("invitation/", invitation.invitation, name="invitation"),

@@ -43,6 +43,7 @@ NAMES = (
     "Bea",
     "Wanda",
     "Cleo",
+    "Vera",
 )
 
 Visit = Callable[..., BrowserUser]

@@ -65,8 +65,11 @@ OF_A_PERSON: Table = {
     "account_logout": ("",),
     "account_reauthenticate": ("",),
     "mfa_activate_totp": ("",),
+    "mfa_add_webauthn": ("",),
     "mfa_index": ("",),
+    "mfa_list_webauthn": ("",),
     "profile": ("",),
+    "usersessions_list": ("",),
     "workspace_new": ("",),
 }
 # Of somebody who signs in with a second factor too.
@@ -99,6 +102,9 @@ ON_THE_WAY = {
     "invitation",
     "mail_no_more",
     "mfa_authenticate",
+    "mfa_edit_webauthn",
+    "mfa_reauthenticate_webauthn",
+    "mfa_remove_webauthn",
     "shared",
     "video_new",
 }
@@ -140,6 +146,7 @@ NO_PAGES = {
     "healthz",
     "metrics",
     "readyz",
+    "session_end",
     "hook",
     "invitation_link",
     "invitation_resend",
@@ -149,6 +156,7 @@ NO_PAGES = {
     "member_remove",
     "member_role",
     "mfa_download_recovery_codes",
+    "mfa_login_webauthn",
     "project_archive",
     "project_restore",
     "promotion",

@@ -100,9 +100,9 @@ def migrated_file() -> Path:
 
 
 def _migrations_hash() -> str:
-    """Of our migrations, and of the libraries that bring others."""
+    """Of our migrations, and of the libraries that bring others and the settings that ask for them."""
     ours = (file for app in ("avatarsite", "billing", "studio") for file in (ROOT / app).rglob("migrations/*.py"))
-    files = [*sorted(ours), ROOT / "requirements-dev.lock"]
+    files = [*sorted(ours), ROOT / "requirements-dev.lock", ROOT / "avatarsite" / "settings.py"]
     text = b"".join(str(file.relative_to(ROOT)).encode() + file.read_bytes() for file in files)
     return hashlib.sha256(text).hexdigest()[:16]
 

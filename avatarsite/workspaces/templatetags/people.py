@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from ua_parser import parse
 
 from avatarsite.workspaces.access import may, power_over
 from avatarsite.workspaces.invitations import pending
@@ -20,6 +21,14 @@ def mail_note() -> dict[str, Any]:
     inside = folder.is_relative_to(settings.BASE_DIR)
     where = folder.relative_to(settings.BASE_DIR) if inside else f"VAR_DIR/{folder.name}"
     return {"where": "" if settings.EMAIL_URL else where}
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    """``Firefox on Windows``."""
+    found = parse(user_agent)
+    names = [part.family for part in (found.user_agent, found.os) if part]
+    return " on ".join(names) or "A program"
 
 
 @register.simple_tag(takes_context=True)

@@ -1,0 +1,20 @@
+// What a browser says when it makes or uses no passkey, in words, where the button is.
+
+const place = document.querySelector("[data-passkeys-say]");
+
+function say(text) {
+  place.textContent = text;
+  place.hidden = false;
+}
+
+document.addEventListener("allauth.error", (event) => {
+  event.preventDefault();
+  const name = event.detail.exception.name;
+  if (name === "InvalidStateError") say("This device has a passkey for this account already.");
+  else if (name === "SecurityError")
+    say("Passkeys need the site’s own name with https, or localhost: an address in numbers has none.");
+  else if (name === "NotAllowedError") say("The browser was not allowed to use a passkey, or you waited too long. Try again.");
+  else say("The passkey could not be used. Try again, or sign in with your password.");
+});
+
+if (!window.PublicKeyCredential) say("This browser can’t use passkeys here. They need https, or localhost.");
