@@ -126,6 +126,7 @@ MIDDLEWARE = [
 # bytes that a body may have where it is less than an upload's.
 ENTRY_POINTS = (
     ("/api/v1/uploads", "avatarsite.api.problems.refusal_response"),
+    ("/api/v1/verify", "avatarsite.api.problems.refusal_response"),
     ("/api/v1/slots", "avatarsite.api.problems.refusal_response"),
     ("/api", "avatarsite.api.problems.refusal_response", 33_000_000),
     ("/price", "avatarsite.http.entry_points.as_text", 26_000_000),
@@ -541,7 +542,8 @@ SPECTACULAR_SETTINGS = {
     # "/" is wherever the document was fetched; the page made of it may call no other host.
     "SERVERS": [{"url": PUBLIC_URL or "/"}],
     "TAGS": [
-        {"name": name} for name in ("Me", "Catalogue", "Uploads", "Renders", "Batches", "Projects", "Money", "Webhooks")
+        {"name": name}
+        for name in ("Me", "Catalogue", "Uploads", "Renders", "Papers", "Batches", "Projects", "Money", "Webhooks")
     ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "PREPROCESSING_HOOKS": ["avatarsite.api.schema.ours"],

@@ -16,12 +16,15 @@ from avatarsite.http.public_addresses import host_of
 from billing.api.money import money
 from studio.helps import help_of
 from studio.models import Captions, Part, Render, RenderState
+from studio.papers.give import HOLDS_NONE
 from studio.providers import registry
 from studio.storage.types import content_type_of
 
 # What a finished video may have, and where its name stands: in the row itself, or in that of its captions.
 OUTPUTS = ("video", "poster")
 CAPTION_OUTPUTS = {"captions.srt": "srt", "captions.vtt": "vtt", "captioned_video": "video"}
+# The papers of those outputs that can't hold them.
+PAPERS_OUTPUTS = {"papers": "video", "captioned_papers": "captioned_video"}
 
 
 def outputs_of(render: Render) -> list[dict[str, str]]:
@@ -38,7 +41,15 @@ def output_names(render: Render) -> dict[str, str]:
     captions = captions_row(render) if render.video else None
     if captions:
         names |= {kind: getattr(captions, column).name for kind, column in CAPTION_OUTPUTS.items()}
-    return {kind: name for kind, name in names.items() if name}
+    there = {kind: name for kind, name in names.items() if name}
+    return there | _papers_of(render, there)
+
+
+def _papers_of(render: Render, there: Mapping[str, str]) -> dict[str, str]:
+    if there.get("video", "").rsplit(".", 1)[-1] not in HOLDS_NONE:
+        return {}
+    beside = {papers.file: papers.beside.name or "" for papers in render.papers.all() if papers.beside}
+    return {kind: beside[there[of]] for kind, of in PAPERS_OUTPUTS.items() if there.get(of) in beside}
 
 
 def captions_row(render: Render) -> Captions | None:

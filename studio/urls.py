@@ -16,6 +16,7 @@ from studio.views import (
     share,
     shared,
     uploads,
+    verify,
     video,
     videos,
 )
@@ -91,4 +92,5 @@ site_urlpatterns = [
     path("", front.front, name="home"),
     path("price/", front.estimate, name="estimate"),
     *shared.share_urlpatterns,
+    *verify.verify_urlpatterns,
 ]

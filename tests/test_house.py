@@ -137,6 +137,16 @@ ADDED = [
     "url terms/",
     "url privacy/",
     "url imprint/",
+    # What a video is, by its papers.
+    "* POST /api/v1/verify*",
+    "field FindingShape.*",
+    "field VerifyFileRequest.*",
+    "field VerifyLinkRequest.*",
+    "schema FindingShape *",
+    "schema VerifyFileRequest *",
+    "schema VerifyLinkRequest *",
+    "url api/v1/verify",
+    "url verify",
     "url admin/legal/*",
     # What is usual, what is late, and giving it up.
     "* PUT /api/v1/renders/{render}/give-up*",

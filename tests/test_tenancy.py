@@ -233,6 +233,7 @@ ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
     "shared_poster": (404, 404, 404, 404),
     "shared_video": (404, 404, 404, 404),
     "usersessions_list": (200, 200, 200, 302),
+    "verify": (200, 200, 200, 200),
     "workspace_new": (200, 200, 200, 302),
     # A button for whoever looks as somebody else: tests/avatarsite/staff/test_view_as.py.
     "view_as_end": (403, 403, 403, 403),

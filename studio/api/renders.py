@@ -48,13 +48,21 @@ from studio.pipeline.request.change import change_render
 from studio.pipeline.request.consent import ApprovalNeeded
 from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
-from studio.representation import CAPTION_OUTPUTS, COLUMNS, OUTPUTS, output_names, outputs_of, serialize_render
+from studio.representation import (
+    CAPTION_OUTPUTS,
+    COLUMNS,
+    OUTPUTS,
+    PAPERS_OUTPUTS,
+    output_names,
+    outputs_of,
+    serialize_render,
+)
 from studio.storage.local import signed_link
 from studio.videos.search import wanted
 from studio.videos.trash import bin_video, restore_video
 
 TAGS = ["Renders"]
-OUTPUT_KINDS = [*OUTPUTS, *CAPTION_OUTPUTS]
+OUTPUT_KINDS = [*OUTPUTS, *CAPTION_OUTPUTS, *PAPERS_OUTPUTS]
 OUTPUT = OpenApiParameter("output", str, OpenApiParameter.PATH, enum=OUTPUT_KINDS)
 PAYMENT = {
     202: OpenApiResponse(
@@ -82,7 +90,12 @@ def listing(workspace: Workspace, asked: Mapping[str, Any], *, most: int) -> Que
 
 
 def shown(workspace: Workspace) -> QuerySet[Render]:
-    return Render.objects.for_workspace(workspace).select_related("captions").only(*COLUMNS).prefetch_related("tags")
+    return (
+        Render.objects.for_workspace(workspace)
+        .select_related("captions")
+        .only(*COLUMNS)
+        .prefetch_related("tags", "papers")
+    )
 
 
 class RenderView(ApiView):

@@ -28,6 +28,7 @@ from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
 from studio.representation import (
     CAPTION_OUTPUTS,
     OUTPUTS,
+    PAPERS_OUTPUTS,
     STATE_DETAILS,
     can_cancel,
     captions_of,
@@ -134,7 +135,7 @@ class UsualSerializer(Serializer):
 
 
 class OutputSerializer(Serializer):
-    kind = serializers.ChoiceField(choices=[*OUTPUTS, *CAPTION_OUTPUTS])
+    kind = serializers.ChoiceField(choices=[*OUTPUTS, *CAPTION_OUTPUTS, *PAPERS_OUTPUTS])
     url = serializers.URLField(help_text="A stable link; it needs a token, and leads to the file.")
     content_type = serializers.CharField()
 

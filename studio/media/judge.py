@@ -256,5 +256,5 @@ def sign(  # noqa: PLR0913 -- what is signed, from what, for whom, by whom
 
 
 def manifest(path: Path, anchors: str, beside: bytes | None = None, *, owner: str) -> Manifest | None:
-    """What is said of a file. Raises OverLimit, and ValueError where it is too broken to be read."""
+    """As ``manifests.read``. Raises Unreadable, and OverLimit."""
     return run(manifests.read, path, anchors, beside, owner=owner, limits=MANIFEST, reads=[path])

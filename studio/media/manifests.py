@@ -27,6 +27,10 @@ SETTINGS: dict[str, Any] = {
 UNTRUSTED = "signingCredential.untrusted"  # says nothing against the file
 
 
+class Unreadable(ValueError):
+    """The file, or the manifest in it, is too broken to be looked at."""
+
+
 class NotSigned(ValueError):
     """The file could not be signed; the sentence says why."""
 
@@ -106,14 +110,14 @@ def _builder(order: Order, parent: Path | None, context: c2pa.Context) -> c2pa.B
 def _form_with_manifest(path: Path | None) -> str:
     """The format of a file that has a manifest of its own that can be read; "" of any other."""
     form = FORMATS.get(container_of(path), "") if path else ""
-    with suppress(c2pa.C2paError):
+    with suppress(Unreadable):
         if path and form and read(path, "") is not None:
             return form
     return ""
 
 
 def read(path: Path, anchors: str, beside: bytes | None = None) -> Manifest | None:
-    """The manifest in a file, or that which is said to belong beside it; None if there is none that can be read."""
+    """The manifest in a file, or that which is said to belong beside it; None if there is none. Raises Unreadable."""
     settings = SETTINGS | ({"trust": {"user_anchors": anchors}} if anchors else {})
     with c2pa.Context.from_dict(settings) as context, path.open("rb") as file:
         try:
@@ -121,6 +125,8 @@ def read(path: Path, anchors: str, beside: bytes | None = None) -> Manifest | No
             reader = c2pa.Reader.try_create(form, file, beside, context=context)
         except (c2pa.C2paError.NotSupported, c2pa.C2paError.ManifestNotFound):
             return None
+        except c2pa.C2paError as error:
+            raise Unreadable(str(error)) from error
         if reader is None:
             return None
         with reader:

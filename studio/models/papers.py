@@ -23,6 +23,7 @@ class Papers(models.Model):
     file = models.CharField("storage name of the output", primary_key=True, max_length=200)
     render = models.ForeignKey(Render, models.CASCADE, related_name="papers")
     sha256 = models.CharField("SHA-256 of the output", max_length=64, db_index=True)
+    signer = models.CharField("name in the certificate", max_length=200, blank=True)
     beside = models.FileField("manifest beside it", max_length=210, blank=True)
     failure = models.CharField("why it is not signed", max_length=300, blank=True)
     signed_at = models.DateTimeField(auto_now=True)

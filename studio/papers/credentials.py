@@ -48,6 +48,11 @@ class Credentials:
         return _pem(self.chain[-1:])
 
     @property
+    def name(self) -> str:
+        named = self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return str(named[0].value) if named else self.certificate.subject.rfc4514_string()
+
+    @property
     def is_for_development(self) -> bool:
         return any(NAME in str(name.value) for name in self.certificate.subject)
 

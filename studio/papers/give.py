@@ -40,6 +40,7 @@ class Papered:
     render: Render
     path: Path
     sha256: str
+    signer: str = ""
     is_changed: bool = False
     beside: bytes = b""
     failure: str = ""
@@ -56,8 +57,8 @@ class Papered:
     def keep(self, name: str) -> None:
         """In the transaction that names the output."""
         stored = beside(name) if self.beside else ""
-        told = {"render": self.render, "sha256": self.sha256, "beside": stored, "failure": self.failure}
-        Papers.objects.update_or_create(file=name, defaults=told)
+        told = {"render": self.render, "sha256": self.sha256, "signer": self.signer, "beside": stored}
+        Papers.objects.update_or_create(file=name, defaults=told | {"failure": self.failure})
         if stored:
             ledger.keep(stored)
 
@@ -83,7 +84,7 @@ def give_papers(render: Render, path: Path, *, steps: Sequence[str] = (), parent
             logger.warning("%s: %s", render.pk, failure)
             continue
         signed = target if held else path
-        return Papered(render, signed, sha256_of(signed), is_changed=held, beside=b"" if held else manifest)
+        return Papered(render, signed, sha256_of(signed), own.name, is_changed=held, beside=b"" if held else manifest)
     raise_alert("not_signed", render.pk, f"A file of {render.pk} has no papers. {failure}", render=render.pk)
     return Papered(render, path, sha256_of(path), failure=failure[:300])
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 
 from avatarsite.audit.record import record
@@ -19,6 +20,7 @@ from avatarsite.errors import DomainError
 from avatarsite.http.public_addresses import parsed
 from avatarsite.workspaces.models import User
 from studio.models import Render, RenderState, ShareLink
+from studio.papers.verify import render_named
 
 MAX_LINKS = 50  # of one video that work at once
 MAX_ORIGINS = 20
@@ -100,6 +102,24 @@ def link_of(key: str) -> ShareLink | None:
     if link is None or (link.expires_at and link.expires_at <= timezone.now()) or link.workspace.suspended_at:
         return None
     return link if is_watchable(link.render) else None
+
+
+def link_at(url: str, *, site: str = "") -> ShareLink | None:
+    """The link whose page, or player, has this address, at ``site`` where one is named; None for whatever else."""
+    parts = urlsplit(url)
+    if site and f"{parts.scheme}://{parts.netloc}" != site:
+        return None
+    try:
+        match = resolve(parts.path)
+    except Resolver404:
+        return None
+    return link_of(match.kwargs["key"]) if match.url_name in {"shared", "embedded"} else None
+
+
+def video_named(text: str) -> Render:
+    """The video behind a link of ours, or whose id stands in what somebody pasted. Raises NotVerified."""
+    link = link_at(text)
+    return link.render if link else render_named(text)
 
 
 def is_watchable(render: Render) -> bool:

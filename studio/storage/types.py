@@ -22,6 +22,7 @@ CONTENT_TYPES = {
     "mov": "video/quicktime",
     "srt": "application/x-subrip",
     "vtt": "text/vtt",
+    "c2pa": "application/c2pa",
 }
 UNKNOWN_TYPE = "application/octet-stream"
 

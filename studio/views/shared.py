@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.shortcuts import render as show
-from django.urls import Resolver404, path, resolve
+from django.urls import path
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
@@ -25,7 +24,7 @@ from avatarsite.mail.messages import absolute
 from studio.models import ShareLink
 from studio.representation import captions_row
 from studio.sharing.guests import PASS_SECONDS, TooManyTries, count_view, is_let_in, let_in
-from studio.sharing.links import address_of, embed_snippet, key_of, link_of
+from studio.sharing.links import address_of, embed_snippet, key_of, link_at, link_of
 from studio.storage.filenames import download_name
 from studio.storage.local import PrivateFiles, signed_link
 from studio.storage.serve import serve_local, serve_track
@@ -121,7 +120,7 @@ def oembed(request: HttpRequest) -> HttpResponse:
     if request.GET.get("format", "json") != "json":
         return HttpResponse("Only JSON is spoken here.", status=501, content_type="text/plain")
     site = _site(request)
-    link = _link_at(request.GET.get("url", ""), site)
+    link = link_at(request.GET.get("url", ""), site=site)
     if link is None or not link.embed_origins:
         return JsonResponse({"error": "There is no video here that may be embedded."}, status=404, headers=HEADERS)
     video = link.render
@@ -136,17 +135,6 @@ def oembed(request: HttpRequest) -> HttpResponse:
         "html": embed_snippet(link, site=site),
     }
     return JsonResponse(found, headers=HEADERS)
-
-
-def _link_at(url: str, site: str) -> ShareLink | None:
-    parts = urlsplit(url)
-    if f"{parts.scheme}://{parts.netloc}" != site:
-        return None
-    try:
-        match = resolve(parts.path)
-    except Resolver404:
-        return None
-    return link_of(match.kwargs["key"]) if match.url_name in {"shared", "embedded"} else None
 
 
 def _ask_for_password(request: HttpRequest, link: ShareLink) -> HttpResponseBase:

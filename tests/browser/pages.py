@@ -94,6 +94,7 @@ OF_NOBODY: Table = {
     "legal_imprint": ("",),
     "legal_privacy": ("",),
     "legal_terms": ("",),
+    "verify": ("", "?link=rnd_1"),
 }
 # A test comes to them another way, and looks with ``Eyes.arrive``.
 ON_THE_WAY = {
