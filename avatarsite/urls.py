@@ -19,6 +19,7 @@ from studio.agents.views import mcp
 from studio.gateway import urls as gateway
 from studio.views.files import file_urlpatterns
 
+handler404 = "avatarsite.workspaces.views.missing.not_found"
 handler500 = "avatarsite.api.views.server_error"
 admin.autodiscover()
 # Not by the package: that is loaded while the site, which this registers with, is being made.
