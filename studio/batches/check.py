@@ -18,6 +18,7 @@ from studio.models import BatchRow, BatchTable, RowState, TableState, Upload, Up
 from studio.pipeline.long.sound import prepare, unheard
 from studio.pipeline.request.batches import BatchRefused, Priced, price_batch
 from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.spoken import stand_in
 from studio.pipeline.request.usual import usual_of
 from studio.speech.plan import SpeechPlan, SpeechWish, plan_speech
 from studio.uploads.fetch import fetch_upload, is_address
@@ -30,8 +31,6 @@ LEASE = timedelta(minutes=5)
 FETCH_SECONDS = 20.0
 MAX_TRIES = 5
 CHECKED_FIELDS = ("state", "errors", "likely_micros", "ceiling_micros", "speech_micros")
-MAX_SPOKEN_MS = 300_000
-TOO_LONG = "Spoken, it may be longer than five minutes, which no row of a table can be. Shorten it, or bring its voice."
 BROKEN = "Its rows could not be checked. Bring the table again, and tell us if that does not help."
 # Columns by the names that refusals of the pipeline have for them.
 COLUMN_OF = {"max_amount_micros": "model", "metadata": "reference", "routing": "model", "project": "model"}
@@ -154,7 +153,7 @@ def price_rows(table: BatchTable, rows: Sequence[BatchRow]) -> None:
     good = [row for row in rows if not row.errors]
     priced: list[Priced] = []
     while good and not priced:
-        requests = [_request(table, row, row.voice or _stand_in(table, plans[row.number])) for row in good]
+        requests = [_request(table, row, row.voice or stand_in(wish_of(table, row), plans[row.number])) for row in good]
         try:
             priced = price_batch(requests)
         except BatchRefused as refused:
@@ -181,14 +180,10 @@ def plan_of(table: BatchTable, row: BatchRow) -> SpeechPlan | None:
     if row.errors:
         return None
     try:
-        plan = plan_speech(wish_of(table, row))
+        return plan_speech(wish_of(table, row))
     except RequestRefused as refusal:
         row.errors = [["speaker" if refusal.field == "voice" else "script", str(refusal)]]
         return None
-    if plan.estimate.most_ms > MAX_SPOKEN_MS:
-        row.errors = [["script", TOO_LONG]]
-        return None
-    return plan
 
 
 def requests_of(table: BatchTable, rows: Iterable[BatchRow]) -> list[RenderRequest]:
@@ -231,11 +226,6 @@ def _request(table: BatchTable, row: BatchRow, voice: Upload) -> RenderRequest:
 
 def _model(row: BatchRow) -> str:
     return row.cells.get("model") or "draft"
-
-
-def _stand_in(table: BatchTable, plan: SpeechPlan) -> Upload:
-    """A voice as long as the script’s may become, to be priced by; it is never stored."""
-    return Upload(workspace=table.workspace, kind=UploadKind.VOICE, name="script", duration_ms=plan.estimate.most_ms)
 
 
 def _resolve(row: BatchRow, shelf: Shelf) -> None:

@@ -14,6 +14,7 @@ from studio.models import ProviderJob, Render, RenderState
 from studio.models.renders import ALIVE
 from studio.pipeline.cancel import stop_overdue
 from studio.pipeline.ingest.receive import ingest_render
+from studio.pipeline.long.sound import listen_to
 from studio.pipeline.long.tally import parts_of
 from studio.pipeline.long.work import move_whole
 from studio.pipeline.overdue import end_overdue
@@ -68,12 +69,18 @@ def _end_overdue(render: Render) -> bool:
 
 def _step(render: Render) -> bool:
     if render.state == RenderState.SPEAKING:
-        return speak_and_move_on(str(render.speech_id))
+        return speak_and_move_on(str(render.speech_id)) or _listen(render)
     if render.next_try_at is None or render.next_try_at > timezone.now():
         return False
     if render.state in (RenderState.QUEUED, RenderState.SUBMITTING):
         return submit_render(render.pk)
     return render.state == RenderState.INGESTING and ingest_render(render.pk)
+
+
+def _listen(render: Render) -> bool:
+    """To the voice that its script came to, if that is due: where no worker does, nobody else would."""
+    voice = render.speech.upload_id if render.speech else None
+    return voice is not None and listen_to(voice)
 
 
 def _check(job: ProviderJob) -> bool:

@@ -35,6 +35,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 # Of a video of several parts: its voice is cut while it is queued, and it is rendering while one of its parts lives.
 WHOLE_TRANSITIONS: dict[str, frozenset[str]] = {
+    S.SPEAKING: frozenset({S.QUEUED}),
     S.QUEUED: frozenset({S.RENDERING, S.FAILED, S.CANCELLED}),
     S.RENDERING: frozenset({S.JOINING, S.FAILED, S.CANCELLED}),
     S.JOINING: frozenset({S.READY, S.FAILED}),

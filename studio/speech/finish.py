@@ -68,6 +68,7 @@ def _kept(speech: Speech, mouth: Engine, parts: list[SpeechPart]) -> Upload:
         (folder / "out").mkdir()
         voice = folder / "out" / "voice.flac"
         times = judge.joined(joined, voice, owner=str(speech.workspace_id))
+        said = _timed([sentence for part in parts for sentence in part.sentences], times)
         with voice.open("rb") as file:
             upload = add_upload(
                 speech.workspace,
@@ -75,10 +76,12 @@ def _kept(speech: Speech, mouth: Engine, parts: list[SpeechPart]) -> Upload:
                 file=File(file, name=voice.name),
                 name=f"{speech.title.strip(' .…')[:80]}.flac",
                 user=speech.requested_by,
+                script=speech.script,
+                sentences=said,
             )
-    sentences = [sentence for part in parts for sentence in part.sentences]
-    upload.script, upload.sentences = speech.script, _timed(sentences, times)
-    upload.save(update_fields=["script", "sentences"])
+    if upload.sentences != said:  # its bytes were there before
+        upload.script, upload.sentences = speech.script, said
+        upload.save(update_fields=["script", "sentences"])
     return upload
 
 

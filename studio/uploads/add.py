@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -63,12 +63,15 @@ def add_upload(  # noqa: PLR0913 -- they are what is known of it
     user: User | None = None,
     instead_of: int = 0,
     details: Mapping[str, Any] | None = None,
+    script: str = "",
+    sentences: Sequence[Sequence[Any]] = (),
 ) -> Upload:
     """Judge a file, store it and write its row; bytes that the workspace already has give the row that they have.
 
     Raises UploadRefused for anything that isn't a usable portrait or voice, and StorageFull or StorageTooFast without
     room for it; then nothing is stored or written. In a request NoPlace, when too many are judged already.
-    ``instead_of`` bytes of the workspace go once it is an upload. ``details`` are kept beside what is seen of it.
+    ``instead_of`` bytes of the workspace go once it is an upload. ``details`` are kept beside what is seen of it, and
+    of a voice that was made of a ``script``, so are that and its ``sentences``.
     """
     kind = UploadKind(kind)
     with _arrived(file, kind) as arrival:
@@ -83,6 +86,8 @@ def add_upload(  # noqa: PLR0913 -- they are what is known of it
             name=clean_name(name, otherwise=kind.value),
             sha256=arrival.sha256,
             created_by=user,
+            script=script,
+            sentences=list(sentences),
         )
         # It may stand in the sandbox's queue, in a thread of the web server.
         with Place(workspace.pk, JUDGING), _judged(upload, arrival) as copy:

@@ -91,12 +91,14 @@ def quote_video(  # noqa: PLR0913 -- the parts of a request that bear on its pri
 ) -> Quote:
     """The quote of a voice by ``quote_render``, or its plan if it needs parts; ``chosen`` is what bears on the offer.
 
-    Without a portrait nothing is known to be made before. Raises UploadRefused for a voice that can't be split,
-    BeingListenedTo for one whose parts nobody knows yet.
+    Without a portrait nothing is known to be made before, and what is not spoken yet has even parts. Raises
+    UploadRefused for a voice that can't be split, BeingListenedTo for one whose parts nobody knows yet.
     """
     quoted = partial(quote_render, model=model, options=options, test=test, **chosen)
     if not needs_parts(model, voice.duration_ms or 0):
         return quoted(voice_ms=voice.duration_ms or 0)
+    if not voice.file:
+        return quote_seconds(model=model, voice_ms=voice.duration_ms or 0, options=options, test=test, **chosen)
     sound = sound_of(voice)
     look = [portrait.sha256 if portrait else "", model, prompt.strip(), test, _made_with(options or {})]
     keys = [_key(look, stretch.sha256) for stretch in sound.stretches]

@@ -15,11 +15,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from avatarsite.queue import jobs
 from avatarsite.queue.due_rows import Kind, backoff
 from avatarsite.temporary_files import temporary_folder
 from studio.media import judge
 from studio.media.errors import Refusal, UploadRefused
-from studio.models import Listening, Part, Upload
+from studio.models import Listening, Part, RenderState, Speech, Upload
 from studio.uploads.listening import REFUSED_FOR, TASK, BeingListenedTo, ask_to_listen, needs_parts
 
 logger = logging.getLogger(__name__)
@@ -117,19 +118,29 @@ def listen_to(voice_id: str) -> bool:
         return False
     if row.tries > MAX_TRIES:
         logger.error("%s could not be listened to in %s tries", voice_id, MAX_TRIES)
-        return row.finish(refused=NOT_HEARD)
+        return _end(row, refused=NOT_HEARD)
     try:
         if not _is_known(row.voice):
             _listen(row.voice)
     except UploadRefused as refusal:
-        return row.finish(refused={"code": refusal.code, "message": refusal.message, "remedy": refusal.remedy})
+        return _end(row, refused={"code": refusal.code, "message": refusal.message, "remedy": refusal.remedy})
     except Upload.DoesNotExist:
         return False
     except OSError as error:
         logger.warning("%s: listening, try %s: %r", voice_id, row.tries, error)
         row.put_off(backoff(row.tries, first=2, most=60))
         return False
-    return row.finish()
+    return _end(row)
+
+
+def _end(row: Listening, **refused: Any) -> bool:
+    """Videos that wait for what was heard are moved on."""
+    with transaction.atomic():
+        ended = row.finish(**refused)
+        waiting = Speech.objects.filter(upload=row.voice_id, renders__state=RenderState.SPEAKING).distinct()
+        for speech in waiting if ended else ():
+            jobs.enqueue("studio.spoken", speech_id=speech.pk)
+    return ended
 
 
 def _check_refused(row: Listening | None) -> None:

@@ -17,9 +17,25 @@ from studio.metrics import count_request
 from studio.models import Part, Render, RenderGroup, RenderState, Whole
 from studio.pipeline.events import record_event
 from studio.pipeline.long.plan import PART_OPTIONS, Plan, PlannedPart, there_still
+from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import RenderRequest
-from studio.pipeline.request.write import render_of, save_with_hold
+from studio.pipeline.request.write import render_of, save_with_hold, write_render
 from studio.pipeline.states import WHOLE_DEADLINES
+
+
+def write_video(  # noqa: PLR0913, PLR0917 -- as write_render
+    request: RenderRequest,
+    options: dict[str, Any],
+    quote: Quote,
+    user: User | None,
+    idempotency_key: str | None,
+    group: RenderGroup | None = None,
+) -> Render:
+    """One take: a whole with its parts, or a render; what has to be spoken first is one, whatever comes of it."""
+    waits = request.spoken is not None and not request.spoken.ready
+    if isinstance(quote, Plan) and not waits:
+        return write_whole(request, options, quote, user, idempotency_key, group)
+    return write_render(request, options, quote, user, idempotency_key, group)
 
 
 def write_whole(  # noqa: PLR0913, PLR0917 -- as write_render
@@ -30,7 +46,7 @@ def write_whole(  # noqa: PLR0913, PLR0917 -- as write_render
     idempotency_key: str | None,
     group: RenderGroup | None = None,
 ) -> Render:
-    """The whole, a hold for each part that is to be made, and the files of those that were made before kept for it.
+    """The whole and its parts, with the holds of those that are to be made.
 
     Raises InsufficientCredit or BudgetReached for the sum, and RequestRefused when a part that was made before is gone.
     """
@@ -41,6 +57,17 @@ def write_whole(  # noqa: PLR0913, PLR0917 -- as write_render
     save_with_hold(whole, 0, request.tags)
     if request.captions:
         wish_for(whole, request.captions)
+    write_parts(whole, request, options, plan, user)
+    record_event(whole)
+    logs.is_about(render=whole.pk)
+    return whole
+
+
+def write_parts(whole: Render, request: RenderRequest, options: dict[str, Any], plan: Plan, user: User | None) -> None:
+    """A hold for each part that is to be made, the files of those that were made before kept, and the work on it.
+
+    Raises as ``write_whole``.
+    """
     kept = _kept(plan)
     held = 0
     for part in plan.parts:
@@ -61,9 +88,6 @@ def write_whole(  # noqa: PLR0913, PLR0917 -- as write_render
         )
     Whole.objects.create(render=whole, rate=plan.rate, samples=plan.parts[-1].end, next_try_at=timezone.now())
     jobs.enqueue("studio.whole", render_id=whole.pk)
-    record_event(whole)
-    logs.is_about(render=whole.pk)
-    return whole
 
 
 def _write_part(

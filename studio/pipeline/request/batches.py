@@ -15,15 +15,13 @@ from billing.money import usd
 from studio.errors import RequestRefused
 from studio.models import Render, RenderGroup, RenderState
 from studio.models.renders import ALIVE
-from studio.pipeline.long.plan import Plan
-from studio.pipeline.long.write import write_whole
+from studio.pipeline.long.write import write_video
 from studio.pipeline.request import limits
 from studio.pipeline.request.consent import demand_consent
 from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, check_warnings, speech_micros, validate
 from studio.pipeline.request.take import price_request
 from studio.pipeline.request.titles import title_for
-from studio.pipeline.request.write import write_render
 from studio.uploads.listening import needs_parts
 
 MAX_ITEMS = 1_000
@@ -131,10 +129,7 @@ def _write_all(group: RenderGroup, priced: Sequence[Priced], user: User | None) 
 
 
 def _write(one: Priced, user: User | None, group: RenderGroup) -> Render:
-    options = dict(one.options)
-    if isinstance(one.quote, Plan):
-        return write_whole(one.request, options, one.quote, user, None, group)
-    return write_render(one.request, options, one.quote, user, None, group)
+    return write_video(one.request, dict(one.options), one.quote, user, None, group)
 
 
 def batches_of(workspace: Workspace) -> QuerySet[RenderGroup]:

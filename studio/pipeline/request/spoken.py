@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.errors import RequestRefused
 from studio.media.voices import voices
 from studio.models import Render, Speech, Upload, UploadKind
 from studio.speech.plan import SpeechPlan, SpeechWish, plan_speech
@@ -42,17 +41,16 @@ def spoken_of(wish: SpeechWish) -> tuple[Spoken, Upload]:
     spoken = Spoken(wish, plan, spoken_before(wish.workspace, plan))
     if spoken.speech and spoken.speech.upload:
         return spoken, spoken.speech.upload
-    if plan.estimate.ms > voices.MAX_AT_ONCE_MS:
-        minutes, most = plan.estimate.ms / 60_000, voices.MAX_AT_ONCE_MS / 60_000
-        found = f"Spoken, the script takes about {minutes:.1f} minutes; one that is not spoken yet may take {most:g}."
-        remedy = "Have it spoken first, by POST /api/v1/voices; then ask for the video with that voice."
-        raise RequestRefused("voice", "script_too_long", found, remedy)
-    stand_in = Upload(
+    return spoken, stand_in(wish, plan)
+
+
+def stand_in(wish: SpeechWish, plan: SpeechPlan) -> Upload:
+    """A voice as long as the script's may become, to be priced and held by. It is never stored."""
+    return Upload(
         workspace=wish.workspace,
         kind=UploadKind.VOICE,
         name="voice",
         script=wish.script,
         sentences=[[0, 0, one.line.sentence] for part in plan.parts for one in part if one.said],
-        duration_ms=min(max(plan.estimate.most_ms, voices.MIN_MS), voices.MAX_AT_ONCE_MS),
+        duration_ms=min(max(plan.estimate.most_ms, voices.MIN_MS), voices.MAX_MS),
     )
-    return spoken, stand_in

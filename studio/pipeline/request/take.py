@@ -17,7 +17,7 @@ from studio.errors import RequestRefused
 from studio.media.errors import UploadRefused
 from studio.models import Render, RenderGroup
 from studio.pipeline.long.plan import Plan, quote_video, refuse_takes
-from studio.pipeline.long.write import write_whole
+from studio.pipeline.long.write import write_video
 from studio.pipeline.request import limits
 from studio.pipeline.request.consent import demand_consent
 from studio.pipeline.request.options import DEFAULTS
@@ -203,10 +203,8 @@ def _write_all(
     demand_consent([request], quote.ceiling_micros * takes + request.speech_micros)
     limits.admit(request.workspace, request.token, [quote] * takes)
     title = request.title.strip() or title_for(request.portrait, request.voice)
-    if isinstance(quote, Plan):
-        return [write_whole(replace(request, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
     if takes == 1:
-        return [write_render(replace(request, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
+        return [write_video(replace(request, title=title[:TITLE_LIMIT]), options, quote, user, idempotency_key)]
     group = RenderGroup.objects.create(workspace=request.workspace)
     each = options | {"takes": DEFAULTS["takes"]}
     renders = []

@@ -54,9 +54,11 @@ def _have_spoken(render: Render, spoken: Spoken) -> None:
     """Have its script spoken, or find the voice that was; until that is there the render waits for it."""
     budgets = scopes_of(render.project, render.requested_by, render.token)
     speech = speak(spoken.wish, plan=spoken.plan, budgets=budgets)
-    render.speech, render.voice = speech, speech.upload
-    if not speech.ended:
+    render.speech, render.voice = speech, speech.upload if spoken.ready else None
+    if render.voice is None:
         render.state, render.deadline_at = RenderState.SPEAKING, render.state_since + DEADLINES[RenderState.SPEAKING]
+        if speech.ended:  # since it was priced
+            jobs.enqueue("studio.spoken", speech_id=speech.pk)
 
 
 def render_of(request: RenderRequest, options: dict[str, Any], quote: Quote, user: User | None) -> Render:

@@ -17,8 +17,9 @@ from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.forms import VideoForm, known_routing
 from studio.library import find_uploads
 from studio.models import Speech, Upload, UploadKind
+from studio.pipeline.long.plan import quote_seconds
 from studio.pipeline.request.options import DEFAULTS
-from studio.pipeline.request.quote import CHEAPEST, quote_render
+from studio.pipeline.request.quote import CHEAPEST
 from studio.pipeline.request.scopes import scopes_of
 from studio.projects import first_project
 from studio.speech.plan import SpeechPlan, SpeechWish, plan_speech
@@ -114,7 +115,7 @@ def _video_micros(form: VideoForm, plan: SpeechPlan) -> int | None:
     values = form.cleaned_data
     model = known_model(values.get("model") or "").slug
     routing = known_routing(model, values.get("routing") or CHEAPEST)
-    quote = quote_render(
+    quote = quote_seconds(
         model=model,
         voice_ms=max(plan.estimate.ms, 1),
         routing=routing,

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
 from billing.ledger import accounts
-from studio.batches.check import TOO_LONG
 from studio.batches.make import ask_for, make_table
 from studio.batches.progress import progress_of
 from studio.batches.take_in import take_in
@@ -75,8 +74,10 @@ def test_each_script_is_spoken_once_and_its_video_costs_no_more_than_was_shown(c
 
 
 def test_a_script_too_long_and_a_voice_that_nobody_has_are_told(cast: Cast, house: Workspace) -> None:
-    table = bring(cast, {**HELLO, "script": "Word after word. " * 500}, {**HELLO, "speaker": "local:nobody"})
+    table = bring(cast, {**HELLO, "script": "Word after word. " * 3_600}, {**HELLO, "speaker": "local:nobody"})
     errors = [row.errors for row in BatchRow.objects.filter(table=table).order_by("number")]
-    assert errors[0] == [["script", TOO_LONG]]
+    assert errors[0] == [
+        ["script", "The script has 61,200 characters; the limit is 60,000. Make several videos of it."]
+    ]
     assert errors[1][0][0] == "speaker"
     assert errors[1][0][1].startswith("There is no voice 'local:nobody'.")

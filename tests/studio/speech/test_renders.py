@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django_q.models import OrmQ
 
 from avatarsite.workspaces.models import ApiToken, Workspace
 from billing.ledger.accounts import balance
@@ -14,21 +16,23 @@ from billing.models import Hold
 from billing.prices import price_book
 from billing.verify.verification import verify
 from studio.errors import RequestRefused
-from studio.models import Render, RenderState, Speech, SpeechState
-from studio.pipeline import spoken
+from studio.models import Listening, Render, RenderState, Speech, SpeechState
+from studio.pipeline import health, spoken
 from studio.pipeline.cancel import request_cancel
 from studio.pipeline.drive import drive
+from studio.pipeline.long import plan, sound
 from studio.pipeline.overdue import KINDS as OVERDUE
 from studio.pipeline.request import batches
 from studio.pipeline.request.kept_quotes import as_quoted_batch, sign_batch_quote
-from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.render_request import RenderRequest, validate
 from studio.pipeline.request.spoken import spoken_of
-from studio.pipeline.request.take import retry_render, take
+from studio.pipeline.request.take import price_request, retry_render, take
 from studio.projects import project_for_new_video
 from studio.speech import finish
 from studio.speech.engines import piper
 from studio.speech.plan import SpeechWish
 from studio.speech.speak import speak_now
+from studio.uploads import listening
 from tests.studio.shop import PRICE_MICROS, open_shop, portrait_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -141,6 +145,137 @@ def test_a_voice_longer_than_was_held_for_makes_no_dearer_video(workspace: Works
     )
     assert balance(workspace).held_micros == 0
     assert Speech.objects.get().state == SpeechState.READY
+
+
+LONG = " ".join(f"This is sentence number {number} of a script that takes a while." for number in range(8))
+
+
+def spoken_through(render: Render) -> Render:
+    """Spoken, listened to, and moved on by what the listening has woken."""
+    for _ in range(5):
+        spoken.speak_and_move_on(str(render.speech_id))
+    assert Render.objects.get(pk=render.pk).state == RenderState.SPEAKING
+    OrmQ.objects.all().delete()
+    assert sound.listen_to(Listening.objects.get().pk)
+    assert [task.func() for task in OrmQ.objects.all()] == ["studio.tasks.spoken"]
+    spoken.move_on(str(render.speech_id))
+    return Render.objects.get(pk=render.pk)
+
+
+@pytest.fixture
+def parts_of_six_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "MAX_AT_ONCE_MS", 8_000)
+    for place in (plan, sound):
+        monkeypatch.setattr(place, "MAX_PART_MS", 6_000)
+    monkeypatch.setattr(sound, "MIN_PART_MS", 2_000)
+
+
+@pytest.mark.usefixtures("parts_of_six_seconds")
+def test_a_long_script_is_held_for_at_most_and_becomes_a_video_of_parts_within_that(workspace: Workspace) -> None:
+    request = asked(workspace, LONG)
+    quote = price_request(request, validate(request))
+    (render,) = take(request, user=None, idempotency_key="long")
+    assert (render.state, render.is_whole, render.ceiling_micros) == (
+        RenderState.SPEAKING,
+        False,
+        quote.ceiling_micros,
+    )
+    assert balance(workspace).held_micros == quote.ceiling_micros
+    render = spoken_through(render)
+    assert [event.reason for event in render.events.all()] == ["asked for", "its script was spoken"]
+    parts = [part.render for part in render.parts.select_related("render")]
+    assert (render.state, render.is_whole, render.parts_total) == (RenderState.QUEUED, True, len(parts))
+    assert render.voice is not None
+    assert render.voice.script == LONG
+    assert len(parts) > 3
+    assert sum(part.ceiling_micros for part in parts) == render.ceiling_micros <= quote.ceiling_micros
+    assert balance(workspace).held_micros == render.ceiling_micros
+    assert Speech.objects.count() == 1
+    assert [one.pk for one in take(asked(workspace, LONG), user=None, idempotency_key="long")] == [render.pk]
+    (ready,) = take(asked(workspace, LONG), user=None, idempotency_key="again")
+    assert (ready.is_whole, ready.speech_id, Speech.objects.count()) == (True, render.speech_id, 1)
+    assert [one.pk for one in take(asked(workspace, LONG), user=None, idempotency_key="again")] == [ready.pk]
+    assert verify() == []
+
+
+@pytest.mark.usefixtures("parts_of_six_seconds")
+def test_parts_that_come_to_more_than_was_held_for_are_not_begun(workspace: Workspace) -> None:
+    group = batches.request_batch(workspace, [asked(workspace, LONG)], user=None)
+    render = group.renders.get()
+    with connection.cursor() as cursor:
+        cursor.execute("update studio_render set ceiling_micros = 1000 where id = %s", [render.pk])
+    render = spoken_through(render)
+    assert (render.state, render.failure_code, render.is_whole) == (RenderState.FAILED, "voice_longer", False)
+    assert balance(workspace).held_micros == 0
+
+
+@pytest.mark.usefixtures("parts_of_six_seconds")
+def test_a_script_that_was_spoken_between_price_and_request_is_split_all_the_same(workspace: Workspace) -> None:
+    request = asked(workspace, LONG)
+    speak_now(request.spoken.wish)  # type: ignore[union-attr]
+    (render,) = take(request, user=None)
+    assert (render.state, render.voice) == (RenderState.SPEAKING, None)
+    spoken.move_on(str(render.speech_id))
+    assert sound.listen_to(Listening.objects.get().pk)
+    spoken.move_on(str(render.speech_id))
+    render.refresh_from_db()
+    assert (render.state, render.is_whole) == (RenderState.QUEUED, True)
+
+
+@pytest.mark.usefixtures("parts_of_six_seconds")
+def test_a_voice_that_can_not_be_listened_to_fails_it_for_nothing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (render,) = take(asked(workspace, LONG), user=None)
+    speak_now(SpeechWish(workspace, LONG))
+    row = Listening.objects.get()
+    row.write(tries=sound.MAX_TRIES)
+    assert sound.listen_to(row.pk)
+    spoken.move_on(str(render.speech_id))
+    render.refresh_from_db()
+    assert (render.state, render.failure_code, balance(workspace).held_micros) == ("failed", "voice_over_limits", 0)
+
+
+@pytest.mark.usefixtures("parts_of_six_seconds")
+def test_one_held_as_parts_that_comes_out_short_is_made_at_once(workspace: Workspace) -> None:
+    request = asked(workspace)
+    request.voice.duration_ms = 9_000
+    (render,) = take(request, user=None)
+    held = render.ceiling_micros
+    assert spoken.speak_and_move_on(str(render.speech_id))
+    render.refresh_from_db()
+    assert (render.state, render.is_whole, Listening.objects.exists()) == (RenderState.QUEUED, False, False)
+    assert balance(workspace).held_micros == render.ceiling_micros < held
+
+
+@pytest.mark.usefixtures("parts_of_six_seconds")
+def test_a_long_script_waits_while_nobody_can_make_it_and_can_be_cancelled(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (render,) = take(asked(workspace, LONG), user=None)
+    speak_now(SpeechWish(workspace, LONG))
+    assert sound.listen_to(Listening.objects.get().pk)
+    monkeypatch.setattr(health, "pauses", lambda: {"local:draft": "Paused."})
+    spoken.move_on(str(render.speech_id))
+    render.refresh_from_db()
+    assert (render.state, render.is_whole) == (RenderState.SPEAKING, False)
+    assert request_cancel(render, user=None)
+    monkeypatch.undo()
+    spoken.move_on(str(render.speech_id))
+    render.refresh_from_db()
+    assert (render.state, balance(workspace).held_micros, Render.objects.count()) == ("cancelled", 0, 1)
+
+
+@pytest.mark.usefixtures("parts_of_six_seconds")
+def test_a_worker_less_drive_listens_to_a_long_script_s_voice(workspace: Workspace) -> None:
+    (render,) = take(asked(workspace, LONG), user=None)
+
+    def look(one: Render, _job: object) -> None:
+        if one.state == RenderState.QUEUED:
+            request_cancel(one, user=None)
+
+    ended = drive(render.pk, on_look=look)
+    assert (ended.state, ended.is_whole, balance(workspace).held_micros) == ("cancelled", True, 0)
 
 
 def test_one_that_waits_for_its_voice_can_be_cancelled(workspace: Workspace) -> None:
