@@ -13,9 +13,9 @@ from tests.support.sites import fresh_site
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("killed_long")]
 
 POINTS = [
-    "studio.pipeline.request.take.write_whole:before",
+    "studio.pipeline.request.take.write_video:before",
     "studio.pipeline.long.write._write_part:after",  # one part is written and held, nothing committed
-    "studio.pipeline.request.take.write_whole:after",
+    "studio.pipeline.request.take.write_video:after",
     "studio.pipeline.long.cut.judge.cut:after",
     "studio.pipeline.long.cut._stored:after",  # the sound of one part is stored, and no row names it
     "studio.pipeline.long.cut.states.advance:after",  # rendering, not committed

@@ -14,10 +14,12 @@ from billing.ledger import accounts
 from studio.batches.make import ask_for, make_table
 from studio.batches.progress import progress_of
 from studio.batches.take_in import take_in
-from studio.models import BatchRow, BatchTable, Captions, Render, RowState, Speech, TableState
+from studio.models import BatchRow, BatchTable, Captions, Listening, Render, RowState, Speech, TableState
+from studio.pipeline.long import plan, sound
 from studio.projects import project_for_new_video
 from studio.speech import rounds
 from studio.speech.engines import piper
+from studio.uploads import listening
 from tests.conftest import Cast
 from tests.studio import shop
 from tests.studio.batches import tables
@@ -73,11 +75,37 @@ def test_each_script_is_spoken_once_and_its_video_costs_no_more_than_was_shown(c
     assert table.state == TableState.MADE
 
 
+def test_a_long_script_becomes_a_video_of_parts(cast: Cast, house: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "MAX_AT_ONCE_MS", 8_000)
+    for place in (plan, sound):
+        monkeypatch.setattr(place, "MAX_PART_MS", 6_000)
+    monkeypatch.setattr(sound, "MIN_PART_MS", 2_000)
+    table = bring(cast, {**HELLO, "script": "Hello {{name}}. [pause 1s] This takes a little longer to say. " * 4})
+    ceiling = progress_of(table).ceiling_micros
+    ask_for(table, ceiling_micros=ceiling)
+    assert go_on(table) is False
+    speech = Speech.objects.get()
+    while not Speech.objects.get(pk=speech.pk).ended:
+        rounds.speak_on(speech.pk)
+    assert go_on(table) is False
+    table.refresh_from_db()
+    assert table.why.startswith("The voice is being listened to")
+    assert sound.listen_to(Listening.objects.get().pk)
+    assert go_on(table) is True
+    render = Render.objects.for_workspace(house).get()
+    assert (render.is_whole, accounts.balance(house).held_micros) == (True, render.ceiling_micros)
+    assert render.ceiling_micros <= ceiling
+
+
 def test_a_script_too_long_and_a_voice_that_nobody_has_are_told(cast: Cast, house: Workspace) -> None:
-    table = bring(cast, {**HELLO, "script": "Word after word. " * 3_600}, {**HELLO, "speaker": "local:nobody"})
+    table = bring(
+        cast, {**HELLO, "script": "Word after word. [pause 10s] " * 600}, {**HELLO, "speaker": "local:nobody"}
+    )
     errors = [row.errors for row in BatchRow.objects.filter(table=table).order_by("number")]
-    assert errors[0] == [
-        ["script", "The script has 61,200 characters; the limit is 60,000. Make several videos of it."]
-    ]
+    ((column, told),) = errors[0]
+    assert (column, told.partition(";")[2]) == (
+        "script",
+        " a voice may take 60. Shorten it, or make several videos of it.",
+    )
     assert errors[1][0][0] == "speaker"
     assert errors[1][0][1].startswith("There is no voice 'local:nobody'.")
