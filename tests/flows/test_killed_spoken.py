@@ -14,19 +14,14 @@ pytestmark = [pytest.mark.process, pytest.mark.xdist_group("killed_spoken")]
 
 POINTS = [
     "studio.pipeline.request.write.speak:after",  # the speech is written, nothing committed
-    "studio.pipeline.request.write.save_with_hold:after",
     "studio.pipeline.request.take.write_video:after",
     "studio.speech.rounds._mark_sent:after",
-    "studio.speech.rounds._record:after",  # said, and not fetched
-    "studio.speech.finish.judge.joined:after",
+    "studio.speech.rounds._report:after",  # said, and not fetched
     "studio.speech.finish.add_upload:after",  # the voice is stored, and the speech does not name it
     "studio.speech.finish._settle:after",
-    "studio.pipeline.spoken.speak_on:after",
     "studio.pipeline.long.sound._listen:after",  # what was heard is kept, and the listening not ended
-    "studio.pipeline.long.sound._end:after",
     "studio.pipeline.spoken.holds.release_hold:after",  # nothing is held, not committed
     "studio.pipeline.spoken.write_parts:after",  # every part is held, not committed
-    "studio.pipeline.spoken.advance:after",
     "studio.pipeline.spoken._let_in_whole:after",
 ]
 
