@@ -1,4 +1,4 @@
-# Four commands do everything: `make demo`, `make simulate`, `make check` and `make test`.
+# These do everything: `make demo`, `make simulate`, `make check`, `make test` and `make test-real`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SERVE ?= 1
 # The demo's draft has a price, so that the money path can be seen.
@@ -11,10 +11,16 @@ export PYTHONUNBUFFERED=1
 # Where it is set, each of the many processes would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo simulate check test lint types lock clean
+.PHONY: demo simulate check test test-real lint types lock clean
 
-demo: .venv/.run-ready var/static/staticfiles.json  ## set up, render one video, then serve the dashboard (SERVE=0 ends after the render)
-	$(BIN)/python manage.py demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
+DEMO := manage.py demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
+ifdef REAL
+demo: .venv/.dev-ready var/static/staticfiles.json
+	VAR_DIR=$(CURDIR)/var/real $(BIN)/python -m tests.support.real --run $(DEMO)
+else
+demo: .venv/.run-ready var/static/staticfiles.json  ## set up, render one video, then serve the dashboard (SERVE=0 ends after the render; REAL=1: on PostgreSQL, Valkey and a bucket)
+	$(BIN)/python $(DEMO)
+endif
 
 simulate: .venv/.dev-ready var/static/staticfiles.json  ## the same against stand-ins of the providers, so that every offer works without a key
 	$(BIN)/python manage.py simulate --port $(PORT) --speed $(SPEED) $(if $(filter 0,$(SERVE)),--no-serve)
@@ -22,10 +28,14 @@ simulate: .venv/.dev-ready var/static/staticfiles.json  ## the same against stan
 check: .venv/.dev-ready lint types  ## lint, type-check, and the tests that are quick and touch no process, browser or server
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not process and not browser and not server and not slow"
 
-test: .venv/.dev-ready lint types  ## set up, lint, type-check, run every test
+test: .venv/.dev-ready lint types  ## set up, lint, type-check, run every test, and again on real parts what the engine decides
 	$(BIN)/python -m tests.support.machine
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
-	$(BIN)/python -m tests.support.on_postgres
+	$(BIN)/python -m tests.support.real
+
+test-real: .venv/.dev-ready  ## every test on PostgreSQL, Valkey and a bucket
+	$(BIN)/python -m tests.support.machine
+	$(BIN)/python -m tests.support.real tests
 
 lint: .venv/.dev-ready
 	$(BIN)/ruff check .

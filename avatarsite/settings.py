@@ -233,6 +233,8 @@ Q_CLUSTER: dict[str, Any] = {
 # --- Files: var/media unless S3_BUCKET names a bucket ----------------------------------------------------------------
 
 S3_BUCKET = env.text("S3_BUCKET")
+# The folder of the bucket that everything lies in, where it is shared.
+S3_PREFIX = env.text("S3_PREFIX")
 S3_ENDPOINT_URL = env.url("S3_ENDPOINT_URL")
 # Where browsers and providers reach the bucket, when that is another address than ours.
 S3_PUBLIC_ENDPOINT_URL = env.url("S3_PUBLIC_ENDPOINT_URL")
@@ -253,6 +255,7 @@ def _storage() -> dict[str, Any]:
         "BACKEND": "studio.storage.s3.PrivateBucket",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
+            "location": S3_PREFIX,
             "endpoint_url": S3_ENDPOINT_URL or None,
             "access_key": env.text("S3_ACCESS_KEY_ID") or None,
             "secret_key": env.text("S3_SECRET_ACCESS_KEY") or None,

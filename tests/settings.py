@@ -6,9 +6,13 @@ import shutil
 import sys
 import tempfile
 
-if "pytest" in sys.modules:  # a process that a test starts keeps the folder that it was given
+from tests.support.servers import cache_of_its_own
+
+if "pytest" in sys.modules:  # a process that a test starts keeps what it was given
     os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="avatar-tests-")
     atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
+    if os.environ.get("REDIS_URL"):
+        os.environ["REDIS_URL"] = cache_of_its_own(os.environ["REDIS_URL"])
 
 from avatarsite.settings import *  # noqa: F403
 

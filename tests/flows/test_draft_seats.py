@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
-from django.db import connection
 
 from tests.support.sites import Site, fresh_site
 
 pytestmark = [
     pytest.mark.process,
     pytest.mark.xdist_group("worker"),
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="what waits is read from the file"),
 ]
 
 WITHIN = 120.0
@@ -73,8 +69,7 @@ def ask(site: Site, slug: str, count: int, *, seconds: float = 2.0) -> None:
 
 
 def count(site: Site, slug: str, state: str) -> int:
-    with closing(sqlite3.connect(site.folder / "db.sqlite3")) as database:
-        (found,) = database.execute(STATES, [slug, state]).fetchone()
+    ((found,),) = site.rows(STATES, slug, state)
     return int(found)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import psycopg
@@ -66,7 +68,10 @@ def running(
 ) -> Iterator[None]:
     """Run ``command`` until the block ends; a server that dies or never answers fails with the end of its log."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent, user=user)
+        # In a session of its own: Ctrl-C ends what uses the server, and then we end it.
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent, user=user, start_new_session=True
+        )
     try:
         wait_for(answers, process, log)
         yield
@@ -147,12 +152,23 @@ def _postgres_answers(url: str) -> bool:
 # --- Valkey ----------------------------------------------------------------------------------------------------------
 
 
+CACHES_OF_A_VALKEY = 10_000
+
+
 @contextmanager
 def valkey_server() -> Iterator[str]:
-    """A Valkey of its own; gives the address for REDIS_URL, ``redis://127.0.0.1:<port>``."""
+    """A Valkey of its own, with a database for each who shares it; gives the address for REDIS_URL."""
     (port,) = free_ports(1)
-    with scratch_folder("valkey") as folder, ValkeyServer(port=port, data_dir=folder) as server:
+    with (
+        scratch_folder("valkey") as folder,
+        ValkeyServer(port=port, data_dir=folder, databases=CACHES_OF_A_VALKEY, save="") as server,
+    ):
         yield str(server.connection_url)
+
+
+def cache_of_its_own(server: str) -> str:
+    """The address of another database of a Valkey: emptying one empties no other."""
+    return f"{server.rstrip('/').removesuffix(urlsplit(server).path)}/{secrets.randbelow(CACHES_OF_A_VALKEY)}"
 
 
 # --- S3 --------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ import psycopg
 from django.conf import settings
 
 from tests.support.paths import ROOT
+from tests.support.servers import cache_of_its_own
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,14 @@ class Site:
                 start_new_session=True,
             )
 
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What the database itself says, asked many times where starting Python each time would take too long."""
+        if address := self.environment.get("DATABASE_URL"):
+            with psycopg.connect(address) as server:
+                return server.execute(query.replace("?", "%s").encode(), parameters).fetchall()
+        with closing(sqlite3.connect(f"file:{self.folder}/db.sqlite3?mode=ro", uri=True, timeout=20)) as file:
+            return file.execute(query, parameters).fetchall()
+
     def ask(self, code: str) -> Any:
         """What a few lines of Python, run with Django set up, print as JSON in their last line."""
         preamble = "import json, django; django.setup()\n"
@@ -70,9 +79,10 @@ class Site:
 
 @contextmanager
 def fresh_site(folder: Path, *, server: str | None = None, **variables: str) -> Iterator[Site]:
-    """A migrated site on SQLite, or on a new database of ``server`` or of the PostgreSQL that the tests run against."""
+    """A migrated site on SQLite, or on a new database of ``server`` or of the parts that the tests run against."""
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    environment |= {"DJANGO_SETTINGS_MODULE": "avatarsite.settings", "VAR_DIR": str(folder), **variables}
+    environment |= {"DJANGO_SETTINGS_MODULE": "avatarsite.settings", "VAR_DIR": str(folder)}
+    environment |= _shared_parts() | variables
     server = server or settings.DATABASE_URL
     if not server:
         shutil.copy(migrated_file(), folder / "db.sqlite3")
@@ -84,6 +94,12 @@ def fresh_site(folder: Path, *, server: str | None = None, **variables: str) -> 
         yield Site(folder, environment | {"DATABASE_URL": _address(server, name)})
     finally:
         _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _shared_parts() -> dict[str, str]:
+    """A cache of its own of the Valkey, and a folder of the bucket, on which the tests run."""
+    cache = {"REDIS_URL": cache_of_its_own(os.environ["REDIS_URL"])} if os.environ.get("REDIS_URL") else {}
+    return cache | ({"S3_PREFIX": f"site-{uuid.uuid4().hex[:12]}"} if os.environ.get("S3_BUCKET") else {})
 
 
 @cache

@@ -16,7 +16,6 @@ from billing.models import Transfer, UsageDay
 from studio.models import OfferHealth
 
 pytestmark = pytest.mark.django_db(transaction=True)
-on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no server")
 
 
 def add(sql: Session, offer: str, failures: int = 1) -> None:
@@ -70,7 +69,7 @@ def test_moments_days_and_identifiers_are_written_as_django_writes_them() -> Non
     assert sql.stamp(None) is None
 
 
-@on_postgresql
+@pytest.mark.postgresql
 def test_a_connection_that_ended_while_it_was_idle_is_made_anew() -> None:
     connection.ensure_connection()
     known = connection.get_connection_params()

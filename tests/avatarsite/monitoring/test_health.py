@@ -73,6 +73,7 @@ def test_a_migration_that_is_not_applied(client: Client, monkeypatch: pytest.Mon
     assert ready(client) == (503, ["migrations"], [reason])
 
 
+@pytest.mark.usefixtures("local_files")
 def test_a_disk_that_is_full(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     living(*jobs.CLUSTERS)
     monkeypatch.setattr("studio.storage.local.MIN_FREE_BYTES", 1 << 80)
@@ -94,3 +95,4 @@ def test_without_a_database_it_is_alive(client: Client, monkeypatch: pytest.Monk
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "alive", "database": "unreachable"})
     assert ready(client) == (503, ["database"], ["The database does not answer."])
+    Breaker.every["database"].reset()  # who cleans up after the test needs it

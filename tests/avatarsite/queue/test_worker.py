@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -52,18 +52,9 @@ def wait_until(true: Callable[[], bool], seconds: float) -> float:
 
 def stamps(site: Site) -> dict[str, float]:
     """Each cluster's last sign of life as a POSIX time, read through the database itself."""
-    with connection(site) as rows:
-        return dict(rows)
-
-
-@contextmanager
-def connection(site: Site) -> Iterator[list[tuple[str, float]]]:
-    database = sqlite3.connect(f"file:{site.folder}/db.sqlite3?mode=ro", uri=True, timeout=20)
-    try:
-        query = "SELECT cluster, (julianday(stamped_at) - 2440587.5) * 86400 FROM site_canary"
-        yield database.execute(query).fetchall()
-    finally:
-        database.close()
+    found = site.rows("SELECT cluster, CAST(stamped_at AS text) FROM site_canary")
+    moments = {cluster: datetime.fromisoformat(text) for cluster, text in found}
+    return {cluster: (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() for cluster, at in moments.items()}
 
 
 def clusters(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

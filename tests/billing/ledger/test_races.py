@@ -9,16 +9,12 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from billing.models import Transfer
 from billing.verify import verification
 from tests.billing.cast import make_rich
 from tests.billing.ledger import races
 from tests.support.sites import migrated_file
-
-on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="processes race on a SQLite file")
-on_postgres = pytest.mark.skipif(connection.vendor != "postgresql", reason="threads race on PostgreSQL")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +37,7 @@ def races_in_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ob
     return results
 
 
-@on_sqlite
+@pytest.mark.sqlite
 @pytest.mark.process
 @pytest.mark.xdist_group("ledger_races")
 @pytest.mark.parametrize("race", races.RACES)
@@ -49,7 +45,7 @@ def test_processes_on_a_sqlite_file(race: str, races_in_processes: dict[str, obj
     assert races_in_processes[race] is None, races_in_processes[race]
 
 
-@on_postgres
+@pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.xdist_group("ledger_races")  # each opens up to 200 connections, which the server takes a moment to close
 @pytest.mark.parametrize("race", [name for name in races.RACES if name != "race_against_being_killed"])

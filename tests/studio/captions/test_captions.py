@@ -22,6 +22,7 @@ from studio.storage_audit import verify_storage
 from studio.videos.trash import bin_video, empty_bin
 from tests.conftest import Cast
 from tests.studio.api.conftest import Caller
+from tests.support.links import follow
 
 pytestmark = pytest.mark.django_db
 
@@ -82,9 +83,9 @@ def test_a_script_becomes_files_that_are_there_with_the_video(api: Caller, spoke
             list(map(tuple, SENTENCES)),
         )
     leads = api.get(f"renders/{render['id']}/outputs/captions.vtt")
-    file = api.client.get(leads.headers["Location"])
-    assert (leads.status_code, file.headers["Content-Type"]) == (302, "text/vtt")
-    assert b"".join(file).decode() == content(render["id"], "captions.vtt")
+    file = follow(api.client, leads.headers["Location"])
+    assert (leads.status_code, file.content_type) == (302, "text/vtt")
+    assert file.content.decode() == content(render["id"], "captions.vtt")
     assert verify_storage() == []
 
 
@@ -153,7 +154,7 @@ def test_captions_are_drawn_into_a_copy_and_the_video_stays(api: Caller, spoken:
     assert kinds(render) == ["video", "poster", "captions.srt", "captions.vtt", "captioned_video"]
     assert (render["captions"]["burn_state"], render["charge"]["amount_micros"] > 0) == ("ready", True)
     row = Render.objects.select_related("captions").get(pk=render["id"])
-    with av.open(default_storage.path(row.captions.video.name)) as copy, av.open(row.video.path) as video:
+    with row.captions.video.open() as drawn, row.video.open() as plain, av.open(drawn) as copy, av.open(plain) as video:
         assert sum(1 for _ in copy.decode(video=0)) == sum(1 for _ in video.decode(video=0))
     assert row.video_sha256 == render["sha256"]
     assert verify_storage() == []

@@ -15,6 +15,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
+from django.utils.module_loading import import_string
 from pytest_django import Settings
 
 from avatarsite.workspaces.models import Workspace
@@ -311,5 +312,9 @@ def test_storing_again_replaces_and_deleting_removes(bucket: S3Server) -> None:
 
 
 def test_the_settings_lead_to_these_classes(settings: Settings) -> None:
-    assert settings.STORAGES["default"]["BACKEND"] == "studio.storage.local.PrivateFiles"
+    backend = import_string(settings.STORAGES["default"]["BACKEND"])
+    assert backend is (PrivateBucket if settings.S3_BUCKET else PrivateFiles)
+    if settings.S3_BUCKET:
+        assert PrivateBucket(**settings.STORAGES["default"]["OPTIONS"]).bucket_name == settings.S3_BUCKET
+        return
     assert PrivateFiles(**settings.STORAGES["default"]["OPTIONS"]).location == str(settings.MEDIA_ROOT)

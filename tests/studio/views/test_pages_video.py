@@ -206,6 +206,7 @@ def test_a_ready_video_has_its_player_and_its_receipt(owner: Client, house: Work
     assert triggers(answer) == []
 
 
+@pytest.mark.usefixtures("local_files")
 def test_the_file_is_a_signed_link_and_a_download_is_named_after_the_title(owner: Client, house: Workspace) -> None:
     video = shop.ready(house, "Welcome: part 1/2")
     shown = owner.get(url("video_file", video))
