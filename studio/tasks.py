@@ -16,6 +16,7 @@ from studio.pipeline.ingest import receive as ingesting
 from studio.pipeline.long import sound as long_sound
 from studio.pipeline.long import work as long_work
 from studio.pipeline.watch import loop as watching
+from studio.providers import handover
 from studio.speech import rounds
 from studio.storage import ledger, local
 from studio.uploads import direct, thumbnails
@@ -107,6 +108,7 @@ def sweep_thumbnails() -> None:
 
 def sweep_bucket() -> None:
     local.clear_forgotten()
+    handover.clear_handed()
 
 
 def check_table(*, table_id: str) -> None:

@@ -18,12 +18,14 @@ from studio.models.jobs import ENDED_STATUSES
 from studio.pipeline import health
 from studio.pipeline.cancel import end_stopped
 from studio.pipeline.failures import fail_by_provider
-from studio.pipeline.states import advance
+from studio.pipeline.states import DEADLINES, advance
 from studio.pipeline.watch.wake import notify_watcher
 from studio.providers.types import Failure, Fault, JobReport
 from studio.providers.types import JobStatus as Said
 
 logger = logging.getLogger(__name__)
+
+MAX_LOSSES = 5  # of one render, each with the host that was making it
 
 # By hand: through the ORM it costs three times as much, because each number of ids makes another statement. What a
 # report leaves out stays as it was, and an ended job says nothing new.
@@ -114,8 +116,28 @@ def _move(render: Render, job: ProviderJob, report: JobReport) -> None:
         end_stopped(render)
     elif report.status is Said.FAILED:
         failure = report.failure or Failure(Fault.UNKNOWN, "failed", "")
+        if failure.fault is Fault.NOT_FOUND and failure.retryable and job.attempt < MAX_LOSSES:
+            _make_again(render, job, failure)
+            return
         health.note_failure(job.offer, failure, asked_at=job.asked_at)
         fail_by_provider(render, failure)
+
+
+def _make_again(render: Render, job: ProviderJob, failure: Failure) -> None:
+    """What was making it is gone with all that it had: a host of ours, whose work another one does anew."""
+    if render.cancel_requested_at:
+        end_stopped(render)
+        return
+    moved = advance(
+        render,
+        RenderState.QUEUED,
+        reason="what made it is gone, and it is made again",
+        detail={"offer": job.offer, "code": failure.code, "message": failure.message},
+        next_try_at=timezone.now(),
+        deadline_at=render.created_at + DEADLINES[RenderState.QUEUED],
+    )
+    if moved:
+        notify_watcher()
 
 
 def _keep_findings(render: Render, report: JobReport) -> None:

@@ -25,7 +25,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     S.QUEUED: frozenset({S.SUBMITTING, S.FAILED, S.CANCELLED}),
     # Back to the queue: no provider has accepted, and another offer or moment may.
     S.SUBMITTING: frozenset({S.QUEUED, S.RENDERING, S.FAILED, S.CANCELLED}),
-    # Back to the queue: an operator sends it to another offer (operator/move.py), and nobody else.
+    # Back to the queue: an operator sends it to another offer (operator/move.py), or the host that made it is gone.
     S.RENDERING: frozenset({S.INGESTING, S.QUEUED, S.FAILED, S.CANCELLED}),
     # Back to rendering: the copy could not be had, and the provider is asked again for where it is.
     S.INGESTING: frozenset({S.RENDERING, S.READY, S.FAILED}),

@@ -2,8 +2,8 @@
 
 A job is a folder under ``LOCAL_ENGINE_DIR`` named after our reference, so the same reference twice is one job. Whoever
 sends it holds a lock on its folder and waits for the drawing, which ends with the one who waits; a folder with neither
-lock nor end is a job whose worker died, and the next check starts it again. Several hosts that share the work must
-share that folder.
+lock nor end is a job whose worker died, and the next check starts it again. What is drawn is handed over before it
+counts as done; a job of another host that has handed nothing over is lost, and made again here.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from studio.media.draft import job as engine
+from studio.providers import handover
 from studio.providers.base import Provider
 from studio.providers.types import (
     CancelAnswer,
@@ -32,7 +32,6 @@ from studio.providers.types import (
     JobStatus,
     MediaInput,
     Outcome,
-    ProviderError,
     RenderOrder,
     Submission,
 )
@@ -75,6 +74,8 @@ class LocalProvider(Provider):
 
     def _look(self, job: JobHandle) -> JobReport:
         folder = _folder(job.reference)
+        if not folder.is_dir() and handover.is_handed_over(job.reference):
+            return self._report(job, engine.JobState(engine.DONE, percent=100))
         if not folder.is_dir():
             failure = Failure(
                 Fault.NOT_FOUND, "job_lost", "This server's draft engine has no such job.", retryable=True
@@ -84,6 +85,8 @@ class LocalProvider(Provider):
         if state.word == engine.ABANDONED:
             engine.start_job(folder)
             return JobReport(JobStatus.QUEUED, provider_job_id=job.reference, raw=asdict(state))
+        if drawn := engine.result_path(folder):
+            handover.hand_over(drawn, job.reference)
         return self._report(job, state)
 
     def _report(self, job: JobHandle, state: engine.JobState) -> JobReport:
@@ -108,10 +111,11 @@ class LocalProvider(Provider):
         return CancelAnswer.CANCELLED if stopped else CancelAnswer.TOO_LATE
 
     def stream(self, report_url: str) -> AbstractContextManager[Iterator[bytes]]:
-        return _stream(report_url)
+        reference = report_url.removeprefix(SCHEME)
+        return handover.made_here(engine.result_path(_folder(reference)), reference)
 
     async def forget(self, job: JobHandle) -> None:
-        await sync_to_async(shutil.rmtree, thread_sensitive=False)(_folder(job.reference), ignore_errors=True)
+        await sync_to_async(_forget, thread_sensitive=False)(job.reference)
 
 
 def _folder(reference: str) -> Path:
@@ -152,10 +156,6 @@ def _copy(source: MediaInput, folder: Path, stem: str) -> str:
     return name
 
 
-@contextmanager
-def _stream(report_url: str) -> Iterator[Iterator[bytes]]:
-    path = engine.result_path(_folder(report_url.removeprefix(SCHEME)))
-    if path is None:
-        raise ProviderError(Failure(Fault.NOT_FOUND, "result_gone", "The draft engine no longer has this file."))
-    with path.open("rb") as file:
-        yield iter(partial(file.read, CHUNK), b"")
+def _forget(reference: str) -> None:
+    shutil.rmtree(_folder(reference), ignore_errors=True)
+    handover.withdraw(reference)

@@ -162,15 +162,16 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
         """Presigned for GET by our own rules; ``parameters`` and ``http_method`` of the base class have no use here."""
         return self.signed_link(name, download_as="", seconds=expire or self.querystring_expire)
 
-    def signed_link(self, name: str, *, download_as: str, seconds: int) -> str:
+    def signed_link(self, name: str, *, download_as: str, seconds: int, content_type: str = "") -> str:
+        """``content_type`` where it is another than the name's ending says."""
         window = Window.around_now(min(seconds, MAX_PRESIGNED * 4 // 5))
         client, credentials, region = self._linker
-        disposition = (
-            {"ResponseContentDisposition": content_disposition_header(True, download_as)} if download_as else {}
-        )
+        answered = {"ResponseContentDisposition": content_disposition_header(True, download_as)} if download_as else {}
+        if content_type:
+            answered["ResponseContentType"] = content_type
         key = self._key(name)
         address = client.generate_presigned_url(
-            "get_object", Params={"Bucket": self.bucket_name, "Key": key, **disposition}
+            "get_object", Params={"Bucket": self.bucket_name, "Key": key, **answered}
         )
         return _presigned(address, credentials.get_frozen_credentials(), region, window)
 

