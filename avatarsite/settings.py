@@ -160,6 +160,11 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # --- The database: SQLite unless DATABASE_URL names a PostgreSQL -----------------------------------------------------
 
 DATABASE_URL = env.text("DATABASE_URL")
+# PgBouncer in transaction mode stands before it: each transaction may have another of the server's sessions.
+DATABASE_POOLED = env.flag("DATABASE_POOLED", default=False)
+# A statement that takes longer is ended, and so is a transaction in which nobody says anything; 0 is no limit.
+DATABASE_STATEMENT_SECONDS = env.integer("DATABASE_STATEMENT_SECONDS", 60, least=0)
+TAKE_AS_LONG_AS_THEY_NEED = {"migrate", "backup", "restore"}
 
 
 def _database() -> dict[str, Any]:
@@ -180,7 +185,15 @@ def _database() -> dict[str, Any]:
         raise ImproperlyConfigured("DATABASE_URL must start with postgresql://; leave it out for SQLite in var/.")
     database: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=600, conn_health_checks=True))
     options = {"connect_timeout": 2, **database.get("OPTIONS", {})}
-    return database | {"ENGINE": "avatarsite.outages.postgresql", "OPTIONS": options}
+    if not DATABASE_POOLED and not TAKE_AS_LONG_AS_THEY_NEED.intersection(sys.argv[1:2]):  # a pooler takes none of it
+        limits = ("statement_timeout", "idle_in_transaction_session_timeout")
+        ended = " ".join(f"-c {limit}={DATABASE_STATEMENT_SECONDS}s" for limit in limits)
+        options["options"] = f"{ended} {options.get('options', '')}".strip()
+    return database | {
+        "ENGINE": "avatarsite.outages.postgresql",
+        "OPTIONS": options,
+        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_POOLED,
+    }
 
 
 DATABASES = {"default": _database()}

@@ -12,11 +12,13 @@ import sys
 from pathlib import Path
 
 CHROMIUM = Path("/usr/bin/chromium")
+PGBOUNCER = Path("/usr/sbin/pgbouncer")  # not on everybody's path
 # Program: the package that brings it.
 NEEDED = {
     str(CHROMIUM): "chromium",
     "curl": "curl",
     "bash": "bash",
+    str(PGBOUNCER): "pgbouncer",
     "promtool": "prometheus",
     "systemd-analyze": "systemd",
 }

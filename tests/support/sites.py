@@ -78,8 +78,13 @@ class Site:
 
 
 @contextmanager
-def fresh_site(folder: Path, *, server: str | None = None, **variables: str) -> Iterator[Site]:
-    """A migrated site on SQLite, or on a new database of ``server`` or of the parts that the tests run against."""
+def fresh_site(
+    folder: Path, *, server: str | None = None, through: str | None = None, **variables: str
+) -> Iterator[Site]:
+    """A migrated site on SQLite, or on a new database of ``server`` or of the parts that the tests run against.
+
+    Its processes reach the server by the pooler ``through``, if there is one.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     environment |= {"DJANGO_SETTINGS_MODULE": "avatarsite.settings", "VAR_DIR": str(folder)}
     environment |= _shared_parts() | variables
@@ -91,7 +96,7 @@ def fresh_site(folder: Path, *, server: str | None = None, **variables: str) -> 
     name = f"site_{uuid.uuid4().hex[:12]}"
     copy_of_migrated(server, name)
     try:
-        yield Site(folder, environment | {"DATABASE_URL": _address(server, name)})
+        yield Site(folder, environment | {"DATABASE_URL": _address(through or server, name)})
     finally:
         _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 

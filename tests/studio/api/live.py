@@ -48,18 +48,19 @@ def live_api(
     folder: Path,
     *,
     server: str | None = None,
+    through: str | None = None,
     worker: bool = False,
     processes: int = 1,
     credit_micros: int = 5_000_000,
     application: str = APPLICATION,
     **variables: str,
 ) -> Iterator[LiveApi]:
-    """On SQLite, or on a new database of the PostgreSQL ``server``."""
+    """On SQLite, or on a new database of the PostgreSQL ``server``, and by the pooler ``through``."""
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
     folder.mkdir(parents=True, exist_ok=True)
     given = {"DRAFT_PRICE_PER_SECOND": "0.01", "WORKERS": "2", "PUBLIC_URL": address, **variables}
-    with fresh_site(folder, server=server, **given) as site:
+    with fresh_site(folder, server=server, through=through, **given) as site:
         started = [site.start(*web_command(port, processes, application), log="web.log")]
         if worker:
             started.append(site.start(str(ROOT / "manage.py"), "worker", log="worker.log"))
