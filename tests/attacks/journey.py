@@ -96,6 +96,6 @@ def _watched(client: httpx.Client, render: str) -> str:
 def _downloaded(client: httpx.Client, render: str) -> str:
     outputs = client.get(f"renders/{render}/outputs").raise_for_status().json()["data"]
     (video,) = [each for each in outputs if each["kind"] == "video"]
-    answer = httpx.get(video["download_url"], trust_env=False, timeout=30).raise_for_status()
+    answer = httpx.get(video["download_url"], trust_env=False, timeout=30, follow_redirects=True).raise_for_status()
     assert len(answer.content) == int(answer.headers["Content-Length"]) > SEEN_FIRST
     return ""

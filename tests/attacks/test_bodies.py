@@ -84,7 +84,7 @@ def test_chunked_files_are_kept_whole(site: LiveApi) -> None:
         assert client.post(f"/uploads/slots/{opened}/complete").json()["id"] == site.alice["voice"]
     sent = {"Authorization": f"Bearer {uploader(site)}", "Content_Type": "audio/mpeg", "X_Fal_File_Name": "a.mp3"}
     link = send(site, "/compat/fal/cdn/files/upload", voice, **sent).json()["access_url"]
-    assert httpx.get(link, trust_env=False).content == voice
+    assert httpx.get(link, trust_env=False, follow_redirects=True).content == voice
 
 
 def test_a_chunked_letter_is_filed_as_it_came(site: LiveApi) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from django.core.files.base import ContentFile
-from django.db import connection
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
@@ -24,13 +23,6 @@ from studio.uploads.add import add_upload
 from studio.uploads.samples import PORTRAIT
 
 OFFER = "local:draft"
-
-
-def never_read_whole() -> None:
-    """PostgreSQL reads a short table whole, whatever indexes it has."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from functools import partial
 
 import httpx
 
-get = partial(httpx.get, verify=False)
-head = partial(httpx.head, verify=False)
+get = partial(httpx.get, verify=False, follow_redirects=True)  # a file may lie in a bucket
+head = partial(httpx.head, verify=False, follow_redirects=True)
 post = partial(httpx.post, verify=False)
 put = partial(httpx.put, verify=False)
 request = partial(httpx.request, verify=False)

@@ -93,7 +93,7 @@ def test_the_draft_runs_as(language: str, drafted: dict[str, str], live: LiveApi
     else:
         price, link = out.split()
         assert price.startswith("$0.08")
-        assert httpx.get(link, trust_env=False).content[4:8] == b"ftyp"
+        assert httpx.get(link, trust_env=False, follow_redirects=True).content[4:8] == b"ftyp"
         with live.client() as client:
             made = client.get("/renders", params={"limit": 1}).json()["data"][0]
     assert (made["prompt"], made["title"], made["fallback"]) == (PROMPT, "A title", False)
@@ -117,4 +117,4 @@ def test_a_client_that_is_generated_from_the_document_renders_a_video(live: Live
     out = run(live, tmp_path, sys.executable, "program.py", live.alice["portrait"], live.alice["voice"])
     state, charged, link = out.split()
     assert (state, int(charged) > 0) == ("ready", True)
-    assert httpx.get(link, trust_env=False).content[4:8] == b"ftyp"
+    assert httpx.get(link, trust_env=False, follow_redirects=True).content[4:8] == b"ftyp"
