@@ -11,7 +11,7 @@ export PYTHONUNBUFFERED=1
 # Where it is set, each of the many processes would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo simulate check test test-real lint types lock clean
+.PHONY: demo simulate check test test-real lint types lock audit clean
 
 DEMO := manage.py demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
 ifdef REAL
@@ -66,6 +66,9 @@ lock: .venv/bin/uv  ## pin what pyproject.toml asks for; the files name no regis
 
 var/static/staticfiles.json: requirements.lock $(shell find static -type f) | .venv/.run-ready
 	$(BIN)/python manage.py collectstatic --noinput -v 0
+
+audit: .venv/.dev-ready  ## ask PyPI's advisories about every pinned dependency; needs the internet
+	$(BIN)/uv tool run pip-audit -r requirements-speech.lock --no-deps --disable-pip
 
 clean:  ## forget the demo's data and the environment
 	rm -rf var .venv
