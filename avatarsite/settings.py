@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "billing",
     "studio",
     "studio.gateway",
+    "studio.misuse",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -478,6 +479,8 @@ C2PA_CERTIFICATES = env.text("C2PA_CERTIFICATES")
 LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 # A folder of further voices for scripts, NAME.onnx and NAME.onnx.json; the extra "speech" brings one.
 VOICES_DIR = env.text("VOICES_DIR")
+# From which score on a picture is marked: 0 is every picture, 1 next to none.
+CONTENT_CHECK_THRESHOLD = float(env.decimal("CONTENT_CHECK_THRESHOLD", "0.8"))
 # Called by whoever starts the web processes, so that the first request finds it there.
 WARM_UP = ("studio.media.sandbox.keep_warm", "studio.agents.server.warm_up")
 # Called in each web process as it starts.

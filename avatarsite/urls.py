@@ -17,6 +17,7 @@ from billing import urls as billing
 from studio import urls as studio
 from studio.agents.views import mcp
 from studio.gateway import urls as gateway
+from studio.misuse import views as misuse
 from studio.views.files import file_urlpatterns
 
 handler404 = "avatarsite.workspaces.views.missing.not_found"
@@ -41,6 +42,7 @@ urlpatterns = [
     *workspaces.site_urlpatterns,
     *staff.urlpatterns,
     *legal.urlpatterns,
+    *misuse.urlpatterns,
     path(
         "w/<slug:workspace>/",
         include([*studio.urlpatterns, *billing.urlpatterns, *workspaces.urlpatterns, *outbox.urlpatterns]),

@@ -48,7 +48,7 @@ class StudioConfig(AppConfig):
         register_reader("renders", metrics.read_renders)
         register_reader("offers", metrics.read_offers)
         jobs.register("studio.watch", cluster=jobs.WATCH)
-        jobs.register("studio.ingest", timeout=900)  # a copy may have to be converted
+        jobs.register("studio.ingest", timeout=1_800)  # a copy may have to be checked and converted
         jobs.register("studio.captions", timeout=3_600)  # a long video is encoded again
         jobs.register("studio.listen", timeout=900)  # to an hour of sound, beside others
         jobs.register("studio.whole", timeout=3_600)  # an hour of video may have to be converted

@@ -24,6 +24,8 @@ from studio.pipeline.request.options import (
 from studio.pipeline.request.quote import CHEAPEST, FASTEST
 from studio.pipeline.request.render_request import PROMPT_LIMIT
 from studio.pipeline.request.usual import usual_of
+from studio.pipeline.request.usual_checks import NAMES as CHECKS
+from studio.pipeline.request.usual_checks import checks_of
 from studio.projects import open_projects
 from studio.providers.registry import MODELS, PROVIDERS, find, offers_of
 from studio.speech.pronunciations import MAX_SAID, MAX_WORD
@@ -109,9 +111,16 @@ class VideoForm(OptionFields):
     )
     content_check = forms.ChoiceField(
         required=False,
-        choices=[("none", "None"), ("fast", "Fast"), ("full", "Full")],
-        help_text="The provider looks for what should not be shown. Only Runware offers it.",
+        choices=[("none", "None"), ("fast", "Fast: key frames"), ("full", "Full: all frames")],
+        help_text="Looked for before you get it: nudity, by the provider or by us. It costs nothing.",
         error_messages={"invalid_choice": "There is no content check %(value)s. Choose none, fast or full."},
+    )
+    if_flagged = forms.ChoiceField(
+        label="If it is marked",
+        required=False,
+        choices=[("deliver", "Deliver it, marked"), ("withhold", "Withhold it")],
+        help_text="It costs the same either way: it was made. A withheld one can be released.",
+        error_messages={"invalid_choice": "Choose whether a marked video is delivered or withheld."},
     )
     captions = forms.ChoiceField(
         required=False,
@@ -203,8 +212,13 @@ class VideoForm(OptionFields):
         if isinstance(projects, forms.ModelChoiceField):
             projects.queryset = open_projects(workspace)
         self.initial.setdefault("model", next(iter(MODELS)))
-        for name, value in DEFAULTS.items():
+        for name, value in (DEFAULTS | checks_of(workspace)).items():
             self.initial.setdefault(name, value)
+
+    def options(self) -> dict[str, Any]:
+        """What it says nothing of is as the workspace usually has it."""
+        said = self.cleaned_data
+        return {name: value for name, value in super().options().items() if name not in CHECKS or said.get(name)}
 
     def clean_model(self) -> str:
         return self.cleaned_data["model"] or next(iter(MODELS))

@@ -16,6 +16,7 @@ from avatarsite.http.public_addresses import host_of
 from billing.api.money import money
 from studio.helps import help_of
 from studio.models import Captions, Part, Render, RenderState
+from studio.models.renders import WithheldFor
 from studio.papers.give import HOLDS_NONE
 from studio.providers import registry
 from studio.storage.types import content_type_of
@@ -36,7 +37,9 @@ def outputs_of(render: Render) -> list[dict[str, str]]:
 
 
 def output_names(render: Render) -> dict[str, str]:
-    """The storage name of each file that there is, by its kind."""
+    """The storage name of each file that people are given, by its kind."""
+    if render.withheld_at:
+        return {}
     names = {kind: getattr(render, kind).name for kind in OUTPUTS}
     captions = captions_row(render) if render.video else None
     if captions:
@@ -80,6 +83,7 @@ def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "output_format": options.get("output_format", "mp4"),
         "output_quality": options.get("output_quality", 95),
         "content_check": options.get("content_check", "none"),
+        "if_flagged": options.get("if_flagged", "deliver"),
         "ttl_seconds": options.get("ttl_seconds"),
         "upload_host": host_of(endpoint) if endpoint else None,
     }
@@ -146,7 +150,7 @@ def _part(part: Part, rate: int) -> dict[str, Any]:
         "ceiling": money(0 if part.kept else made.ceiling_micros),
         "charge": charged,
         "failure": failure_of(made),
-        "url": site_link(reverse("api_render_part", args=[part.whole_id, part.number])) if made.video else None,
+        "url": site_link(reverse("api_render_part", args=[part.whole_id, part.number])) if made.given_out else None,
     }
 
 
@@ -155,6 +159,20 @@ def failure_of(render: Render) -> dict[str, str] | None:
         return None
     step, remedy = help_of(render.failure_code)
     return {"code": render.failure_code, "message": render.failure_message, "remedy": remedy, "next": step.value}
+
+
+WITHHELD = {
+    WithheldFor.FLAGGED: "The content check marked this video, and it is withheld, as was asked for.",
+    WithheldFor.UNCHECKED: "Its content could not be checked, so it is withheld, as was asked for of marked videos.",
+    WithheldFor.OPERATOR: "The people who run this service withhold this video.",
+}
+
+
+def withheld_of(render: Render) -> dict[str, Any] | None:
+    if render.withheld_at is None:
+        return None
+    why = f"{WITHHELD[WithheldFor(render.withheld_for)]} {render.withheld_why}".strip()
+    return {"reason": render.withheld_for, "message": why, "at": moment(render.withheld_at)}
 
 
 class Field(NamedTuple):
@@ -214,10 +232,11 @@ FIELDS = (
     _plain("height"),
     _plain("seed"),
     _plain("nsfw_content"),
+    Field("withheld", ("withheld_at", "withheld_for", "withheld_why"), withheld_of),
     _plain("bytes", "video_bytes"),
     _plain("sha256", "video_sha256"),
     Field("parts", ("parts_total",), parts_of),
-    Field("outputs", ("video", "poster", *CAPTION_COLUMNS), outputs_of),
+    Field("outputs", ("video", "poster", "withheld_at", *CAPTION_COLUMNS), outputs_of),
     Field("captions", CAPTION_COLUMNS, captions_of),
     Field("failure", ("state", "failure_code", "failure_message"), failure_of),
     _moment("created_at"),

@@ -11,6 +11,7 @@ from studio.views import (
     batches,
     captions,
     change,
+    content,
     front,
     projects,
     share,
@@ -42,6 +43,7 @@ urlpatterns = [
     path("videos/<slug:render>/mail/", video.video_mail, name="video_mail"),
     path("videos/<slug:render>/retry/", video.video_retry, name="video_retry"),
     path("videos/<slug:render>/real/", video.video_real, name="video_real"),
+    path("videos/<slug:render>/release/", content.video_release, name="video_release"),
     path("videos/<slug:render>/rename/", video.video_rename, name="video_rename"),
     path("videos/<slug:render>/delete/", video.video_delete, name="video_delete"),
     path("videos/<slug:render>/captions/", captions.video_captions, name="video_captions"),
@@ -61,6 +63,7 @@ urlpatterns = [
     path("batches/<slug:table>/discard/", batches.batch_discard, name="batch_discard"),
     path("batches/<slug:table>/manifest.<slug:kind>", batches.batch_manifest, name="batch_manifest"),
     path("batches/<slug:table>/videos.zip", batches.batch_videos, name="batch_videos"),
+    path("settings/content/", content.content_settings, name="content_settings"),
     path("pronunciations/", pronunciations.pronunciations, name="pronunciations"),
     path(
         "pronunciations/<slug:pronunciation>/delete/", pronunciations.pronunciation_delete, name="pronunciation_delete"

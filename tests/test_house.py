@@ -298,6 +298,19 @@ ADDED = [
     "parameter GET /api/v1/events query kind *",
     "parameter GET /api/v1/renders/{render}/outputs/{output} path output! *",
     "url api/v1/renders/<slug>/outputs/<str>",
+    # The content check for every offer, and what becomes of a marked video; reports of misuse.
+    "* POST /api/v1/renders/{render}/release*",
+    "field LimitsShape.content_check_by! *",
+    "field OptionsBodyRequest.if_flagged *",
+    "field OptionsShape.if_flagged! *",
+    "field QuoteShape.charge_if_flagged! *",
+    "field RenderShape.withheld! *",
+    "*WithheldShape*",
+    "url admin/misuse/misusereport/",
+    "url api/v1/renders/<slug>/release",
+    "url report/*",
+    "url w/<slug>/settings/content/",
+    "url w/<slug>/videos/<slug>/release/",
 ]
 
 

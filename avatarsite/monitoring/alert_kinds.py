@@ -94,6 +94,12 @@ KINDS: dict[str, AlertKind] = {
         "It is delivered without its papers. Read why in the message: if it is about the certificate or its key, give "
         "a good pair (C2PA_CERTIFICATES, C2PA_PRIVATE_KEY).",
     ),
+    "misuse_report": AlertKind(
+        "Somebody reports a video",
+        "Open it under Reports of misuse, look at the video, and take its links down or withhold it at once if it may "
+        "harm somebody. Then close the report: acted upon, or dismissed.",
+        "when every report about the video is decided",
+    ),
     "storage": AlertKind(
         "Stored files and their rows differ",
         "Run manage.py verify_storage and read its sentences; with --mend the count follows what is stored.",

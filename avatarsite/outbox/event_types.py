@@ -7,6 +7,8 @@ KINDS: dict[str, str] = {
     "render.rendering": "A provider has begun to make it.",
     "render.late": "It takes longer than nine in ten at its provider. It goes on, and nothing is charged yet.",
     "render.ready": "It is ready, and charged.",
+    "render.withheld": "The people who run the service withhold it: nobody is given its files.",
+    "render.released": "It was withheld, and is given out now.",
     "render.captioned": "Captions that were asked for are there, or could not be made.",
     "render.failed": "It could not be made. Nothing was charged.",
     "render.cancelled": "It was stopped. Nothing was charged.",

@@ -15,17 +15,32 @@ from django.db.models import Q
 SUPPORT, MONEY, ADMIN = "support", "money", "admin"
 # Whose rows staff work with. Sign-in's own (second factors, sessions) and who else is staff are a superuser's.
 ROOMS = (
-    *("account", "api", "audit", "billing", "gateway", "inbox", "legal", "mail", "outbox", "site", "staff", "studio"),
+    *(
+        "account",
+        "api",
+        "audit",
+        "billing",
+        "gateway",
+        "inbox",
+        "legal",
+        "mail",
+        "misuse",
+        "outbox",
+        "site",
+        "staff",
+        "studio",
+    ),
     *("waffle", "workspaces"),
 )
 BOOKS = Q(codename="view_books")
 SEES = Q(codename__startswith="view_") & ~Q(codename="view_as_customer") & ~BOOKS
 NOTES = Q(codename="add_staffnote")
+REPORTS = Q(codename="change_misusereport")
 VIEWS_AS = Q(codename="view_as_customer")
 # Granting credit and giving a charge back are one permission; so are refunding and deciding on a top-up each one.
 MOVES_MONEY = Q(codename__in=["grant_credit", "refund_topup", "review_topup", "change_ledgeraccount"])
 ALLOWED: dict[str, Q] = {
-    SUPPORT: SEES | NOTES | VIEWS_AS,
+    SUPPORT: SEES | NOTES | VIEWS_AS | REPORTS,
     MONEY: SEES | NOTES | BOOKS | MOVES_MONEY,
     ADMIN: ~Q(pk=None),
 }

@@ -110,11 +110,12 @@ class Quotes(ApiView):
         chosen: dict[str, Any] = {
             "model": model,
             **resolve.routing_of(self.workspace, asked),
-            "options": {name: asked[name] for name in ("content_check", "output_quality") if name in asked},
             "test": self.token.test,
         }
         if voice:
-            quote = quote_video(voice=voice, portrait=portrait, prompt=asked.get("prompt", ""), **chosen)
+            options = {name: asked[name] for name in ("content_check", "output_quality") if name in asked}
+            made_of = {"voice": voice, "portrait": portrait, "prompt": asked.get("prompt", ""), "options": options}
+            quote = quote_video(**made_of, **chosen)
         else:
             quote = quote_seconds(voice_ms=int(asked["seconds"]) * 1000, **chosen)
         return self._signed(quote, asked, takes, spoken) | {"warnings": self._warnings(asked)}
@@ -159,6 +160,7 @@ class Quotes(ApiView):
             "speech_ceiling": spoken.ceiling_micros if spoken else 0,
             "offers": [_brief(quote.model, line) for line in quote.lines],
             "webhook_url": asked.get("webhook_url", ""),
+            "charge_if_flagged": "full",
             "parts": [_part(part, quote.rate) for part in quote.parts] if isinstance(quote, Plan) else None,
             "expires_at": ends,
         }
@@ -198,7 +200,8 @@ def _full(model: str, line: QuoteLine) -> dict[str, Any]:
             "voice_min_ms": least,
             "voice_max_ms": most,
             "output_formats": OUTPUT_FORMATS,
-            "content_check": can.content_check,
+            "content_check": True,
+            "content_check_by": "provider" if can.content_check else "us",
             "can_cancel": can.can_cancel,
         },
         "health": {

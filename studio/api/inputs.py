@@ -35,6 +35,7 @@ from studio.pipeline.request.batches import MAX_ITEMS
 from studio.pipeline.request.options import (
     CONTENT_CHECKS,
     ENDPOINT_LIMIT,
+    IF_FLAGGED,
     MAX_LIFE_SECONDS,
     MIN_LIFE_SECONDS,
     OUTPUT_FORMATS,
@@ -119,7 +120,14 @@ class VoiceField(serializers.Field[Any, Any, Any, Any]):
 class OptionsInput(Body):
     output_format = StrictChoice(choices=OUTPUT_FORMATS, required=False)
     output_quality = StrictInteger(required=False, min_value=QUALITY[0], max_value=QUALITY[1])
-    content_check = StrictChoice(choices=CONTENT_CHECKS, required=False)
+    content_check = StrictChoice(
+        choices=CONTENT_CHECKS, required=False, help_text="Left out: as the workspace usually has it."
+    )
+    if_flagged = StrictChoice(
+        choices=IF_FLAGGED,
+        required=False,
+        help_text="What becomes of a video that the check marks; it is charged either way. Left out: as usual.",
+    )
     ttl_seconds = StrictInteger(
         required=False,
         allow_null=True,

@@ -29,6 +29,6 @@ class RenderPart(RenderView):
         self.query(NoQuery)
         whole = get_object_or_404(self.renders(), pk=render)
         made = get_object_or_404(Part.objects.select_related("render"), whole=whole, number=number).render
-        if not made.video or delete_if_due(made):
+        if not made.given_out or whole.withheld_at or delete_if_due(made):
             raise Http404
         return HttpResponseRedirect(signed_link(made.video.name or "", seconds=life_of(made)))

@@ -80,6 +80,7 @@ CONFLICTS = {
     "idempotency_conflict": "The key was used for another video",
     "captions_too_late": "There is no video for captions",
     "captions_changed": "The captions have changed meanwhile",
+    "withheld": "The video is withheld by the people who run the service",
     "cannot_cancel": "It can’t be stopped any more",
     "give_up_early": "The video is not late",
     "give_up_ended": "The video has ended",

@@ -41,6 +41,7 @@ from studio.api.waiting import until_ended
 from studio.approvals.approvals import ask_for_approval
 from studio.models import Approval, Render
 from studio.pipeline.cancel import cancel_terms, request_cancel
+from studio.pipeline.content.withhold import release
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.late import wish_given_up
 from studio.pipeline.long.sound import prepare
@@ -330,6 +331,28 @@ class RestoreRender(RenderView):
 
         def operation() -> Response:
             restore_video(row)
+            return Response(serialize_render(row))
+
+        return self.run_once(operation)
+
+
+class ReleaseRender(RenderView):
+    @extend_schema(
+        operation_id="release_render",
+        tags=TAGS,
+        summary="Give out a render that was withheld after its content check",
+        description="Costs nothing. What the people who run the service withhold stays so. A render that is not "
+        "withheld is answered as it is.",
+        request=None,
+        responses=RenderSerializer,
+    )
+    def post(self, _request: Any, render: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        row = get_object_or_404(self.renders(), pk=render)
+
+        def operation() -> Response:
+            release(row, user=self.user)
+            row.refresh_from_db()
             return Response(serialize_render(row))
 
         return self.run_once(operation)

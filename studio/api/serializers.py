@@ -24,7 +24,8 @@ from studio.models import (
     Upload,
     UploadKind,
 )
-from studio.pipeline.request.options import CONTENT_CHECKS, OUTPUT_FORMATS
+from studio.models.renders import WithheldFor
+from studio.pipeline.request.options import CONTENT_CHECKS, IF_FLAGGED, OUTPUT_FORMATS
 from studio.representation import (
     CAPTION_OUTPUTS,
     OUTPUTS,
@@ -40,6 +41,7 @@ from studio.representation import (
     state_detail_of,
     tags_of,
     usual_seconds_of,
+    withheld_of,
 )
 
 Serializer = serializers.Serializer[Any]
@@ -109,6 +111,7 @@ class OptionsSerializer(Serializer):
     output_format = serializers.ChoiceField(choices=OUTPUT_FORMATS)
     output_quality = serializers.IntegerField()
     content_check = serializers.ChoiceField(choices=CONTENT_CHECKS)
+    if_flagged = serializers.ChoiceField(choices=IF_FLAGGED)
     ttl_seconds = serializers.IntegerField(allow_null=True, help_text="How long the files are kept; null for ever.")
     upload_host = serializers.CharField(allow_null=True, help_text="Host of the address that the video is sent to.")
 
@@ -171,6 +174,12 @@ class ChargeReturnSerializer(Serializer):
     at = serializers.DateTimeField()
 
 
+class WithheldSerializer(Serializer):
+    reason = serializers.ChoiceField(choices=WithheldFor.values)
+    message = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
 class PartSerializer(Serializer):
     """A stretch of a long video’s voice, and what has become of it."""
 
@@ -227,7 +236,12 @@ class RenderSerializer(Serializer):
     height = serializers.IntegerField(allow_null=True)
     seed = serializers.IntegerField(allow_null=True, help_text="Of the video, where its provider tells it.")
     nsfw_content = serializers.BooleanField(
-        allow_null=True, help_text="What the content check found; null without one, or where its finding is not told."
+        allow_null=True,
+        help_text="Whether the content check marked it; null without one, or where it could not be made.",
+    )
+    withheld = serializers.SerializerMethodField(
+        help_text="That nobody is given its files, and why; null for a video that is given out. It was charged as any "
+        "other. `release` gives it out, unless the people who run the service withhold it."
     )
     bytes = serializers.IntegerField(source="video_bytes", allow_null=True)
     sha256 = serializers.CharField(source="video_sha256")
@@ -280,6 +294,10 @@ class RenderSerializer(Serializer):
     @extend_schema_field(ChargeReturnSerializer(allow_null=True))
     def get_charge_return(self, render: Render) -> dict[str, Any] | None:
         return charge_return_of(render)
+
+    @extend_schema_field(WithheldSerializer(allow_null=True))
+    def get_withheld(self, render: Render) -> dict[str, Any] | None:
+        return withheld_of(render)
 
     @extend_schema_field(FailureSerializer(allow_null=True))
     def get_failure(self, render: Render) -> dict[str, str] | None:
@@ -405,7 +423,10 @@ class LimitsSerializer(Serializer):
     voice_min_ms = serializers.IntegerField()
     voice_max_ms = serializers.IntegerField()
     output_formats = serializers.ListField(child=serializers.CharField(), help_text="Every one works; some by us.")
-    content_check = serializers.BooleanField()
+    content_check = serializers.BooleanField(help_text="Always true.")
+    content_check_by = serializers.ChoiceField(
+        choices=["provider", "us"], help_text="Who looks, where one is asked for."
+    )
     can_cancel = serializers.BooleanField(help_text="Whether a job that is running can be stopped.")
 
 
@@ -436,6 +457,11 @@ class QuoteSerializer(Serializer):
     offers = OfferSerializer(many=True)
     warnings = WarningSerializer(many=True, help_text="What speaks against the portrait, where one was named.")
     webhook_url = serializers.CharField(help_text=WEBHOOK_ECHO)
+    charge_if_flagged = serializers.ChoiceField(
+        choices=["full"],
+        help_text="What of its charge is taken for a video that the content check marks: all of it, delivered or "
+        "withheld, because it was made. A withheld one can be released.",
+    )
     parts = PlannedPartSerializer(
         many=True,
         allow_null=True,

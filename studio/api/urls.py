@@ -40,6 +40,7 @@ urlpatterns = [
     path("renders/<slug:render>/cancel", renders.CancelRender.as_view(), name="api_render_cancel"),
     path("renders/<slug:render>/give-up", renders.GiveUpRender.as_view(), name="api_render_give_up"),
     path("renders/<slug:render>/retry", renders.RetryRender.as_view(), name="api_render_retry"),
+    path("renders/<slug:render>/release", renders.ReleaseRender.as_view(), name="api_render_release"),
     path("renders/<slug:render>/restore", renders.RestoreRender.as_view(), name="api_render_restore"),
     path("renders/<slug:render>/events", renders.RenderEvents.as_view(), name="api_render_events"),
     path("renders/<slug:render>/outputs", renders.RenderOutputs.as_view(), name="api_render_outputs"),

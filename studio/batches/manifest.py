@@ -47,7 +47,7 @@ def as_json(table: BatchTable) -> Iterator[str]:
 
 def _entry(row: BatchRow) -> dict[str, Any]:
     render = row.render
-    has_file = render is not None and render.state == RenderState.READY and bool(render.video)
+    has_file = render is not None and render.state == RenderState.READY and render.given_out
     values = (
         row.number,
         render.state if render else {RowState.ASKED: "deleted"}.get(RowState(row.state), row.state),

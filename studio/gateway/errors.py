@@ -35,6 +35,7 @@ NO_CREDIT = "insufficient_credit"
 FROZEN = "wallet_frozen"
 BUDGET = "budget_reached"
 CANCELLED = "cancelled"
+WITHHELD = "withheld"
 NOT_STARTED = "not_started_in_time"
 UNAVAILABLE = "no_offer"  # nobody can make it now; somebody may later
 NOT_SOLD = "not_sold"  # this platform has no key for any provider of it

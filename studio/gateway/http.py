@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,13 +16,20 @@ from avatarsite.http.json_body import read_json
 from avatarsite.http.public_addresses import AddressRefused, check_by_name
 from avatarsite.workspaces.models import ApiToken
 from avatarsite.workspaces.tokens import token_of
-from studio.pipeline.request.options import trusted_endpoints
+from studio.pipeline.request.options import CONTENT_CHECKS, IF_FLAGGED, trusted_endpoints
 
 # A portrait at its limit, spelt out as base64, and a voice of some minutes beside it.
 BODY_LIMIT = 40_000_000
 MAX_ADDRESS = 2_000
 # What is kept of a request, so that a stranger's fields don't fill our tables.
 MAX_DEPTH, MAX_ENTRIES, MAX_TEXT, MAX_CHARACTERS = 6, 50, 4_000, 64_000
+
+
+# Neither fal's requests nor AI/ML API's have a field for it.
+CHECK_HEADERS = {
+    "X-Content-Check": ("content_check", CONTENT_CHECKS),
+    "X-If-Flagged": ("if_flagged", IF_FLAGGED),
+}
 
 
 class NoToken(Exception):
@@ -51,6 +59,15 @@ def check_rate(token: ApiToken, *, reads: bool) -> None:
     request = SimpleNamespace(auth=token, method="GET" if reads else "POST")
     if not throttle.allow_request(cast("Request", request), None):
         raise TooOften(throttle.wait())
+
+
+def checks_in(headers: Mapping[str, str]) -> dict[str, str]:
+    """The content check that our own headers ask for. Raises ValueError with a sentence."""
+    named = {option: headers[name].strip().lower() for name, (option, _) in CHECK_HEADERS.items() if name in headers}
+    for name, (option, choices) in CHECK_HEADERS.items():
+        if named.get(option, choices[0]) not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}")
+    return named
 
 
 def token_in(request: HttpRequest, *schemes: str) -> ApiToken:

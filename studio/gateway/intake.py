@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -30,7 +29,7 @@ from studio.media.voices.voices import MIN_MS, check_at_once
 from studio.models import RenderState, Upload, UploadKind
 from studio.pipeline.cancel import finish_cancelled, request_cancel
 from studio.pipeline.request import limits
-from studio.pipeline.request.options import check_offered, checked_options
+from studio.pipeline.request.options import checked_options
 from studio.pipeline.request.quote import Quote, quote_render
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
@@ -76,9 +75,9 @@ def accept(incoming: IncomingRequest) -> GatewayRequest:
     return row
 
 
-def least_quote(token: ApiToken, slug: str, options: dict[str, Any]) -> Quote:
+def least_quote(token: ApiToken, slug: str) -> Quote:
     """The quote of the shortest voice that there can be: who would make it, and the least that it can cost."""
-    return quote_render(model=slug, voice_ms=MIN_MS, options=options, test=token.test)
+    return quote_render(model=slug, voice_ms=MIN_MS, test=token.test)
 
 
 def price_now(slug: str) -> int:
@@ -160,14 +159,12 @@ def cancel(row: GatewayRequest) -> bool:
 
 def _check_possible(incoming: IncomingRequest) -> None:
     """What the pipeline would say of it before it has seen the media."""
-    options, test = incoming.options, incoming.token.test
+    test = incoming.token.test
     try:
-        full = checked_options(options)
-        if not test:
-            check_offered(full, incoming.slug, "cheapest")
+        full = checked_options(incoming.options)
     except DomainError as refusal:
         raise Rejected(error_of(refusal)) from refusal
-    quote = least_quote(incoming.token, incoming.slug, full)
+    quote = least_quote(incoming.token, incoming.slug)
     if quote.chosen is None:
         raise Rejected(_not_available(incoming.slug, quote.why))
     if not incoming.error:

@@ -17,8 +17,8 @@ SALT = "studio.gateway.video"
 
 
 def video_link(render: Render) -> str:
-    """Empty once the file has been deleted."""
-    if not render.video:
+    """Empty once the file has been deleted, and while it is withheld."""
+    if not render.given_out:
         return ""
     ending = PurePosixPath(render.video.name or "").suffix
     return f"{settings.SITE_URL}/compat/videos/{_signature(render.pk)}/{render.pk}{ending}"
@@ -30,7 +30,8 @@ def signed_render(signature: str, render_id: str) -> Render | None:
         Signer(salt=SALT).unsign(f"{render_id}:{signature}")
     except BadSignature:
         return None
-    return Render.objects.exclude(video=None).exclude(video="").filter(pk=render_id, purge_at=None).first()
+    given_out = Render.objects.exclude(video=None).exclude(video="").filter(withheld_at=None)
+    return given_out.filter(pk=render_id, purge_at=None).first()
 
 
 def file_link(file: GatewayFile) -> str:

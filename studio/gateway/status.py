@@ -12,6 +12,7 @@ from studio.gateway import errors
 from studio.gateway.errors import GatewayError
 from studio.gateway.models import GatewayRequest, Protocol, RequestState
 from studio.models import JobStatus, ProviderJob, Render, RenderState
+from studio.representation import withheld_of
 
 NOT_BEGUN = (JobStatus.QUEUED, JobStatus.UNKNOWN)
 # Clients ask once a second, and the ORM takes twenty times as long to word this as a database to count.
@@ -92,6 +93,8 @@ def renders_of(row: GatewayRequest) -> list[Render]:
 
 
 def take_of(row: GatewayRequest, render: Render) -> Take:
+    if withheld := withheld_of(render):
+        return Take(Phase.FAILED, render, error=GatewayError(errors.WITHHELD, message=withheld["message"]))
     if render.state == RenderState.READY:
         return Take(Phase.READY, render)
     if render.ended:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from av.error import FFmpegError
 
+from studio.media import content as checking
 from studio.media import manifests, thumbnails
 from studio.media.captions import align, files
 from studio.media.captions import burn as burning
@@ -48,6 +50,9 @@ SPOKEN = Limits(cpu_seconds=300, wall_seconds=600, memory_mb=600, file_mb=500, l
 SAMPLES = Limits(cpu_seconds=240, wall_seconds=600, file_mb=4_000, lane=Lane.CONVERT)  # of up to an hour
 COPY = Limits(cpu_seconds=60, wall_seconds=240)
 VIDEO = Limits(cpu_seconds=120, wall_seconds=240, file_mb=2_000, lane=Lane.CONVERT)
+# Within the time that is left to it the check looks at as much as it can; the limit is for a file that stalls it.
+CONTENT_SECONDS = 600.0
+CONTENT = Limits(cpu_seconds=1_200, wall_seconds=900, memory_mb=700, lane=Lane.CONVERT)
 CAPTIONS = Limits(cpu_seconds=10)
 ALIGNMENT = Limits(cpu_seconds=120, wall_seconds=240)
 PAPERS = Limits(cpu_seconds=60, wall_seconds=240, file_mb=4_000, lane=Lane.CONVERT)
@@ -182,6 +187,15 @@ def video(path: Path, *, owner: str) -> VideoProbe:
         return run(videos.put_in_order, path, owner=owner, limits=VIDEO, writes=[path.parent])
     except OverLimit as over:
         raise UnreadableVideo(VideoFault.TOO_SLOW, f"The video {over}.") from over
+
+
+def content(
+    path: Path, *, full: bool, threshold: float, owner: str, progress: Callable[[object], None]
+) -> checking.Finding:
+    """As ``check``; what ``progress`` raises ends it. Raises OverLimit, UnreadableVideo, FFmpegError."""
+    look = partial(checking.check, full=full, threshold=threshold, seconds=CONTENT_SECONDS)
+    reads = [path, *checking.OF_THE_PROCESSOR]
+    return run(look, path, owner=owner, limits=CONTENT, reads=reads, progress=progress)
 
 
 def convert(

@@ -3,6 +3,7 @@
 from studio.models.approvals import Approval, ApprovalState
 from studio.models.batches import BatchRow, BatchTable, RowState, TableState
 from studio.models.captions import CaptionLook, Captions, CaptionSource, CaptionState
+from studio.models.content import ContentChoice
 from studio.models.days import OfferDay
 from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.files import FileKind, FileState, StorageUse, StoredFile
@@ -27,6 +28,7 @@ __all__ = [
     "CaptionSource",
     "CaptionState",
     "Captions",
+    "ContentChoice",
     "Delivery",
     "DeliveryState",
     "FileKind",

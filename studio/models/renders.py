@@ -36,6 +36,12 @@ class RenderState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+class WithheldFor(models.TextChoices):
+    FLAGGED = "flagged", "Marked by the content check"
+    UNCHECKED = "unchecked", "Its content could not be checked"
+    OPERATOR = "operator", "Withheld by the operator"
+
+
 ENDED = (RenderState.READY, RenderState.FAILED, RenderState.CANCELLED)
 ALIVE = (
     RenderState.SPEAKING,
@@ -153,6 +159,10 @@ class Render(DueRow):
     height = models.PositiveIntegerField(null=True, blank=True)
     seed = models.PositiveBigIntegerField(null=True, blank=True)
     nsfw_content = models.BooleanField("NSFW content", null=True, blank=True)
+    # While it is withheld its files stay here, and nobody is given them: studio/pipeline/content/withhold.py.
+    withheld_at = models.DateTimeField(null=True, blank=True)
+    withheld_for = models.CharField(max_length=10, blank=True, choices=WithheldFor.choices)
+    withheld_why = models.CharField("reason, told its customer", max_length=150, blank=True)
 
     delete_at = models.DateTimeField("delete files at", null=True, blank=True)
     files_deleted_at = models.DateTimeField(null=True, blank=True)
@@ -208,6 +218,11 @@ class Render(DueRow):
                 name="render_charge_under_ceiling",
             ),
             models.CheckConstraint(
+                condition=models.Q(withheld_at__isnull=True, withheld_for="")
+                | models.Q(withheld_at__isnull=False, withheld_for__in=WithheldFor.values),
+                name="render_withheld_for_something",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(returned_micros=0, returned_at__isnull=True)
                 | models.Q(returned_micros=models.F("charge_micros"), returned_at__isnull=False),
                 name="render_returned_whole",
@@ -240,6 +255,11 @@ class Render(DueRow):
     def late(self) -> bool:
         """Whether its provider has had it for longer than nine in ten."""
         return self.state == RenderState.RENDERING and self.late_at is not None and self.late_at <= timezone.now()
+
+    @property
+    def given_out(self) -> bool:
+        """Whether it has a file that people are given."""
+        return bool(self.video) and self.withheld_at is None
 
     @property
     def paid_micros(self) -> int:

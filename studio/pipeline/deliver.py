@@ -43,6 +43,8 @@ def deliver_video(render_id: str) -> bool:
         return False
     if delivery.tries > MAX_TRIES or not delivery.render.video:
         return _end(delivery, DeliveryState.GIVEN_UP, "It was tried often enough.")
+    if delivery.render.withheld_at:
+        return _end(delivery, DeliveryState.GIVEN_UP, "The video is withheld.")
     try:
         trusted = trusted_endpoints().may_get_key(delivery.url)
         status = run(put_file, delivery.url, _parcel(delivery.render), trusted=trusted, alive=_renewing(delivery))

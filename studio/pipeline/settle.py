@@ -9,13 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
-from avatarsite.queue import jobs
 from billing.models import Usage
 from billing.prices import cost_drift
 from billing.usage import metering
 from studio.captions.change import begin
-from studio.models import Delivery, JobStatus, ProviderJob, Render, RenderState
+from studio.models import JobStatus, ProviderJob, Render, RenderState
 from studio.papers.give import Papered
+from studio.pipeline.content.withhold import deliver_to_endpoint, withheld_as_asked
 from studio.pipeline.long.tally import parts_of
 from studio.pipeline.notify import file_notice
 from studio.pipeline.states import advance
@@ -32,7 +32,8 @@ def settle_render(render: Render, *, measured_ms: int, papers: Papered | None = 
     """
     job = render.jobs.filter(status=JobStatus.DONE).order_by("attempt").last()
     charge = metering.charge_of(measured_ms, render.price, render.ceiling_micros)
-    life = render.options.get("ttl_seconds")
+    life, now = render.options.get("ttl_seconds"), timezone.now()
+    withheld = withheld_as_asked(render, made.get("nsfw_content", render.nsfw_content))
     with transaction.atomic():
         won = advance(
             render,
@@ -41,8 +42,9 @@ def settle_render(render: Render, *, measured_ms: int, papers: Papered | None = 
             detail={"charge_micros": charge},
             charge_micros=charge,
             measured_ms=measured_ms,
-            delete_at=timezone.now() + timedelta(seconds=life) if life else None,
+            delete_at=now + timedelta(seconds=life) if life else None,
             **made,
+            **withheld,
         )
         if not won:
             return False
@@ -62,9 +64,7 @@ def settle_render(render: Render, *, measured_ms: int, papers: Papered | None = 
         )
         begin(render)
         file_notice(render)
-        if endpoint := render.options.get("upload_endpoint"):
-            Delivery.objects.create(render=render, url=endpoint, next_try_at=timezone.now())
-            jobs.enqueue("studio.deliver", render_id=render.pk)
+        deliver_to_endpoint(render, now)
     if job:
         _compare(render, job, usage)
     return True

@@ -11,7 +11,7 @@ import django
 from studio.providers.types import Capabilities
 
 Row = tuple[str, Callable[[Capabilities], str]]
-BY_THEM, BY_US, NOT = "by the provider", "by us", "not offered"
+BY_THEM, BY_US = "by the provider", "by us"
 
 
 def _inputs(way: str) -> str:
@@ -27,7 +27,7 @@ ROWS: tuple[Row, ...] = (
     ("Formats it makes itself", lambda can: ", ".join(name.upper() for name in sorted(can.output_formats))),
     ("Other formats", lambda can: BY_US if can.output_formats < {"mp4", "webm", "mov"} else "–"),
     ("Output quality", lambda can: BY_THEM if can.output_quality else BY_US),
-    ("Content check", lambda can: BY_THEM if can.content_check else NOT),
+    ("Content check", lambda can: BY_THEM if can.content_check else BY_US),
     ("Takes", lambda _: BY_US),
     ("Deletion on time", lambda can: "both" if can.file_life else BY_US),
     ("`uploadEndpoint`", lambda _: BY_US),

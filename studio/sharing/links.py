@@ -94,14 +94,24 @@ def live_links(render: Render) -> QuerySet[ShareLink]:
 
 def link_of(key: str) -> ShareLink | None:
     """The link behind an address, if it leads to its video now; None for whatever else."""
+    link = link_behind(key)
+    if (
+        link is None
+        or link.revoked_at
+        or (link.expires_at and link.expires_at <= timezone.now())
+        or link.workspace.suspended_at
+    ):
+        return None
+    return link if is_watchable(link.render) else None
+
+
+def link_behind(key: str) -> ShareLink | None:
+    """The same, whether or not it leads anywhere now."""
     try:
         pk = _signer.unsign(key)
     except BadSignature:
         return None
-    link = ShareLink.objects.select_related("render", "workspace").filter(pk=pk, revoked_at=None).first()
-    if link is None or (link.expires_at and link.expires_at <= timezone.now()) or link.workspace.suspended_at:
-        return None
-    return link if is_watchable(link.render) else None
+    return ShareLink.objects.select_related("render", "workspace").filter(pk=pk).first()
 
 
 def link_at(url: str, *, site: str = "") -> ShareLink | None:
@@ -124,7 +134,10 @@ def video_named(text: str) -> Render:
 
 def is_watchable(render: Render) -> bool:
     return bool(
-        render.state == RenderState.READY and render.video and not render.files_deleted_at and render.purge_at is None
+        render.state == RenderState.READY
+        and render.given_out
+        and not render.files_deleted_at
+        and render.purge_at is None
     )
 
 

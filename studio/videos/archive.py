@@ -35,7 +35,7 @@ def titled(renders: Iterable[Render]) -> Iterator[tuple[str, Render]]:
     """Those that have a file, each under its title; of the same title a second one gets a number."""
     taken: dict[str, int] = {}
     for render in renders:
-        if not render.video:
+        if not render.given_out:
             continue
         ending = (render.video.name or "").rsplit(".", 1)[-1]
         name = download_name(f"{render.title}.{ending}")

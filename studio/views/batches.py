@@ -136,7 +136,9 @@ def batch_manifest(request: WorkspaceRequest, table: str, kind: str) -> HttpResp
 def batch_videos(request: WorkspaceRequest, table: str) -> HttpResponseBase:
     """All its videos and the manifest as one ZIP."""
     one = _table(request, table)
-    ready = one.rows.filter(render__state=RenderState.READY, render__purge_at=None).exclude(render__video="")
+    ready = one.rows.filter(render__state=RenderState.READY, render__purge_at=None, render__withheld_at=None).exclude(
+        render__video=""
+    )
     rows = ready.select_related("render").order_by("number")
     videos = ((manifest.file_name(row), row.render) for row in rows.iterator(chunk_size=200) if row.render)
     texts = (("manifest.csv", manifest.as_csv(one)), ("manifest.json", manifest.as_json(one)))

@@ -101,7 +101,7 @@ def video_captions_file(request: WorkspaceRequest, render: str, kind: str) -> Ht
     one = _render(request, render)
     captions = captions_row(one)
     name = getattr(captions, kind).name if captions and kind in {"srt", "vtt", "video"} else ""
-    if not name or delete_if_due(one):
+    if not name or (kind == "video" and one.withheld_at) or delete_if_due(one):
         raise Http404
     if kind == "vtt" and not request.GET.get("download"):
         return serve_track(name)

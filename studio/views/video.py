@@ -34,12 +34,13 @@ from studio.pipeline.request.make_real import is_draft, make_real, real_choices
 from studio.pipeline.request.take import retry_render
 from studio.pipeline.usual import usual_now
 from studio.providers import registry
-from studio.representation import captions_row, tags_of
+from studio.representation import captions_row, tags_of, withheld_of
 from studio.storage.filenames import download_name
 from studio.storage.local import signed_link
 from studio.videos.bulk import keep_take, takes_of
 from studio.videos.tags import set_tags
 from studio.videos.trash import KEPT, bin_video
+from studio.views.content import content_facts
 from studio.views.query_values import word
 
 # Asked less often the longer it takes: (up to this age, seconds between two looks).
@@ -87,7 +88,7 @@ def video_file(request: WorkspaceRequest, render: str) -> HttpResponse:
     if number := word(request.GET, "part"):
         part = get_object_or_404(one.parts.select_related("render"), number=number if number.isdecimal() else 0)
         one, title = part.render, f"{one.title}, part {part.number}"
-    if not one.video or delete_if_due(one):
+    if not one.given_out or delete_if_due(one):
         raise Http404
     stored = one.video.name or ""
     name = download_name(f"{title}.{stored.rsplit('.', 1)[-1]}") if request.GET.get("download") else None
@@ -207,7 +208,7 @@ def video_takes(request: WorkspaceRequest, render: str) -> HttpResponse:
     takes = takes_of(one)
     if not takes:
         raise Http404
-    playable = [take for take in takes if take.state == "ready" and take.video]
+    playable = [take for take in takes if take.state == "ready" and take.given_out]
     return show(request, "studio/video_takes.html", {"render": one, "takes": takes, "playable": playable})
 
 
@@ -250,6 +251,8 @@ def _context(one: Render) -> dict[str, Any]:
         "terms": cancel_terms(one),
         "is_draft": is_draft(one),
         "help": help_of(one.failure_code),
+        "withheld": withheld_of(one),
+        "content": content_facts(events),
         **_option_facts(one, elsewhere=offer is None or offer.provider != "local"),
     }
 

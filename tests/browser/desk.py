@@ -35,6 +35,7 @@ from billing.ledger import posting
 from billing.models import AutoTopUp, Dispute, Hold, PromotionCode, Refund, StripeCustomer, TopUp, TopUpState, Usage
 from billing.prices import price_book
 from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook
+from studio.misuse.models import MisuseReport
 from studio.models import JobStatus, OfferDay, OfferHealth, Outcome, ProviderJob, Render, ShareLink, UsualRouting
 from studio.pipeline.desk import sale
 from studio.pipeline.request.render_request import RenderRequest
@@ -167,7 +168,9 @@ def _platform(workspace: Workspace, staff: User) -> None:
     Acceptance.objects.create(user=staff, page=Page.TERMS, text=LegalText.objects.get(), digest="0" * 64)
     speak(SpeechWish(workspace, "Words for the desk."))
     pronounce(workspace, "desk", "desque")
-    ShareLink.objects.create(workspace=workspace, render=Render.objects.filter(workspace=workspace).latest("pk"))
+    video = Render.objects.filter(workspace=workspace).latest("pk")
+    ShareLink.objects.create(workspace=workspace, render=video)
+    MisuseReport.objects.create(address=LONG, complaint="other", words=LONG, render=video, workspace=workspace)
     invitations.invite(owner, "invited-by-the-desk@example.org", Role.VIEWER)
     make_token(workspace, user=staff, name="Of the desk", scopes=list(Scope))
     RecoveryCodes.activate(staff)

@@ -22,6 +22,7 @@ IN_A_WORKSPACE: Table = {
     "batch": ("",),
     "batches": ("",),
     "budgets": ("",),
+    "content_settings": ("",),
     "developers": ("",),
     "gateway": ("",),
     "project": ("",),
@@ -95,6 +96,8 @@ OF_NOBODY: Table = {
     "legal_privacy": ("",),
     "legal_terms": ("",),
     "verify": ("", "?link=rnd_1"),
+    "misuse_report": ("", "?about=https://example.org/s/x/"),
+    "misuse_sent": ("",),
 }
 # A test comes to them another way, and looks with ``Eyes.arrive``.
 ON_THE_WAY = {
@@ -191,6 +194,7 @@ NO_PAGES = {
     "video_give_up",
     "video_mail",
     "video_quote",
+    "video_release",
     "video_retry",
     "video_status",
     "video_takes",

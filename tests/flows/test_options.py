@@ -174,19 +174,24 @@ def test_the_file_is_put_to_the_address(offer: str, studio: Studio, inbox: Inbox
 @pytest.mark.parametrize("check", ["fast", "full"])
 @pytest.mark.parametrize("offer", OFFERS)
 def test_each_content_check_with_each_offer(offer: str, check: str, studio: Studio, site: Simulators) -> None:
+    """By the provider where it has one, else by us, at every frame or some of them."""
+    render = made(studio, offer, content_check=check)
+    (found,) = [event.detail["content_check"] for event in render.events.filter(reason="content checked")]
+    assert (render.nsfw_content, found["flagged"], found["level"], render.given_out) == (False, False, check, True)
     if offer in CHECKED:
-        render = made(studio, offer, content_check=check)
         assert told(site, render)["request"]["safety"] == {"checkContent": True, "mode": check}
+        assert found == {"level": check, "by": "provider", "flagged": False}
         return
-    with pytest.raises(RequestRefused, match=r"offers no content check.*Runware offers one") as refused:
-        wanted(studio, offer, content_check=check)
-    assert refused.value.field == "content_check"
-    assert (Render.objects.count(), posting.balance(studio.workspace).held_micros) == (0, 0)
+    assert (found["by"], 0 < found["score"] < 0.2) == ("us", True)
+    assert (found["frames"] == found["of_frames"]) == (check == "full")
 
 
-def test_a_content_check_leaves_out_providers_without_one(studio: Studio) -> None:
-    render = ask(studio, model="kling-avatar-2-pro", routing="fastest", options={"content_check": "fast"})
-    assert (render.offer, render.fallbacks) == ("runware:klingai:avatar@2.0-pro", [])
+def test_a_content_check_leaves_no_provider_out(studio: Studio) -> None:
+    render = ask(studio, model="kling-avatar-2-pro", options={"content_check": "fast"})
+    assert {render.offer, *(other["offer"] for other in render.fallbacks)} == {
+        "runware:klingai:avatar@2.0-pro",
+        "fal:fal-ai/kling-video/ai-avatar/v2/pro",
+    }
 
 
 @pytest.mark.parametrize(
@@ -197,6 +202,7 @@ def test_a_content_check_leaves_out_providers_without_one(studio: Studio) -> Non
         ({"takes": 5}, "Choose 1 to 4"),
         ({"ttl_seconds": 59}, "Choose 60 to"),
         ({"content_check": "slow"}, "Choose one of none, fast, full"),
+        ({"if_flagged": "hide"}, "Choose one of deliver, withhold"),
         ({"upload_endpoint": "http://example.org/x"}, "not https"),
         ({"upload_endpoint": "https://127.0.0.1/x"}, "can’t be reached"),
         ({"upload_endpoint": "https://[::1]/x"}, "can’t be reached"),

@@ -114,7 +114,7 @@ def test_trap_12_a_wish_to_stop_outlives_the_page_that_it_came_from(studio: Stud
 
 @every_provider
 def test_trap_15_the_estimate_is_in_the_unit_of_the_charge(provider: str, studio: Studio) -> None:
-    quote = quote_render(model=MODELS[provider], voice_ms=2_100, offer=OFFERS[provider], fallback=False, options={})
+    quote = quote_render(model=MODELS[provider], voice_ms=2_100, offer=OFFERS[provider], fallback=False)
     assert quote.chosen is not None
     assert quote.chosen.price is not None
     assert quote.ceiling_micros == charge_micros(quote.ceiling_ms, quote.chosen.price.price_micros_per_second)

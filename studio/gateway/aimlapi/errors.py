@@ -21,6 +21,7 @@ NAMES: dict[str, str] = {
     Fault.INPUT: "BadRequestError",
     "bad_option": "BadRequestError",
     Fault.MODERATION: "ContentModerationError",
+    errors.WITHHELD: "ContentModerationError",
     Fault.TIMEOUT: "GenerationTimeoutError",
     "overdue": "GenerationTimeoutError",
     Fault.RATE_LIMIT: "ServiceUnavailableError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from django.http import HttpRequest
 
 from avatarsite.workspaces.models import ApiToken
 from studio.gateway.aimlapi.errors import ApiError
-from studio.gateway.http import shortened
+from studio.gateway.http import checks_in, shortened
 from studio.gateway.incoming import IncomingRequest
 from studio.gateway.model_names import models_of
 from studio.gateway.models import Protocol
@@ -21,9 +22,13 @@ CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 PROVIDERS = ("auto", "kling", "klingai", "fal")
 
 
-def read_request(token: ApiToken, body: Any, client_id: str) -> IncomingRequest:
+def read_request(token: ApiToken, body: Any, client_id: str, headers: Mapping[str, str]) -> IncomingRequest:
     """Raises ApiError."""
     _check_body(body)
+    try:
+        options = checks_in(headers)
+    except ValueError as error:
+        raise ApiError(400, f"Header validation error. {error}") from None
     return IncomingRequest(
         protocol=Protocol.AIMLAPI,
         token=token,
@@ -34,6 +39,7 @@ def read_request(token: ApiToken, body: Any, client_id: str) -> IncomingRequest:
         voice=body["audio_url"],
         body=shortened(body),
         prompt=body.get("prompt", ""),
+        options=options,
         client_reference=client_id,
     )
 

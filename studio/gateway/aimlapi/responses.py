@@ -12,6 +12,7 @@ from studio.gateway.links import video_link
 from studio.gateway.model_names import models_of
 from studio.gateway.models import Protocol
 from studio.gateway.status import Phase, RequestStatus
+from studio.models import Render
 
 CREDITS_PER_MICRO = 2  # two million a dollar
 HELD_MS = 5_000  # what is named before the voice has been heard, as the provider does
@@ -28,12 +29,16 @@ def status_body(status: RequestStatus) -> dict[str, Any]:
     body: dict[str, Any] = {"id": status.row.reference, "status": WORDS[take.phase], "video": None, "error": None}
     if take.phase == Phase.READY and take.render:
         link = video_link(take.render)
-        return body | ({"video": {"url": link}} if link else {})
-    return body | ({"error": error_body(take.error)} if take.error else {})
+        return body | ({"video": {"url": link}} if link else {}) | _flag_of(take.render)
+    return body | ({"error": error_body(take.error)} if take.error else {}) | _flag_of(take.render)
+
+
+def _flag_of(render: Render | None) -> dict[str, Any]:
+    return {} if render is None or render.nsfw_content is None else {"nsfw_content": render.nsfw_content}
 
 
 def held_credits(token: ApiToken, slug: str) -> int:
-    quote = intake.least_quote(token, slug, {})
+    quote = intake.least_quote(token, slug)
     price = quote.chosen.price_micros_per_second if quote.chosen else 0
     return charge_micros(HELD_MS, price) * CREDITS_PER_MICRO
 

@@ -82,7 +82,7 @@ def create(request: HttpRequest, token: ApiToken) -> JsonResponse:
         body = json_in(request)
     except NotJson as error:
         raise ApiError(400, f"Body validation error. {error}") from None
-    incoming = read_request(token, body, client_id_of(request))
+    incoming = read_request(token, body, client_id_of(request), request.headers)
     try:
         row = accept_once(incoming, key_in(request.headers))
     except KeyRefused as error:

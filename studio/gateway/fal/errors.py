@@ -51,6 +51,7 @@ MODEL_TYPES: dict[str, str] = {
     Fault.RATE_LIMIT: "downstream_service_unavailable",
     Fault.QUOTA: "downstream_service_unavailable",
     Fault.AUTH: "downstream_service_unavailable",
+    errors.WITHHELD: "content_policy_violation",
     "overdue": "generation_timeout",
     "storage_full": "file_too_large",
 }

@@ -13,7 +13,7 @@ from avatarsite.http.json_body import NotJson
 from avatarsite.workspaces.models import ApiToken
 from studio.gateway.errors import INVALID, GatewayError
 from studio.gateway.fal.errors import entry, unreadable_entry
-from studio.gateway.http import shortened
+from studio.gateway.http import checks_in, shortened
 from studio.gateway.incoming import IncomingRequest
 from studio.gateway.model_names import models_of
 from studio.gateway.models import Protocol
@@ -48,7 +48,7 @@ def read_headers(headers: Mapping[str, str]) -> RequestHeaders:
         start_seconds=_seconds(headers.get("X-Fal-Request-Timeout")),
         fallback=headers.get("X-Fal-No-Retry", "").lower() not in YES,
         keeps_request=headers.get("X-Fal-Store-IO", "1").strip() != "0",
-        options={"ttl_seconds": life} if life is not None else {},
+        options={**({"ttl_seconds": life} if life is not None else {}), **_checks(headers)},
     )
 
 
@@ -96,6 +96,13 @@ def _wrong(arguments: Any) -> list[dict[str, Any]]:
         sentence = f"String should have at most {PROMPT_LIMIT} characters"
         found.append(entry("string_too_long", "prompt", sentence, prompt))
     return found
+
+
+def _checks(headers: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return checks_in(headers)
+    except ValueError as error:
+        raise HeaderRefused(str(error)) from None
 
 
 def _seconds(header: str | None) -> float | None:

@@ -11,7 +11,7 @@ from studio.gateway.fal.errors import Result, failed
 from studio.gateway.links import video_link
 from studio.gateway.models import GatewayRequest
 from studio.gateway.status import Phase, RequestStatus, Take, position_of
-from studio.models import RenderState
+from studio.models import Render, RenderState
 from studio.pipeline.progress import LABELS
 from studio.storage.types import content_type_of
 
@@ -65,7 +65,13 @@ def result_of(take: Take, row: GatewayRequest) -> Result:
         "file_name": "output.mp4",
         "file_size": render.video_bytes,
     }
-    return Result(200, {"video": video, "duration": (render.measured_ms or 0) / 1000}, headers)
+    body = {"video": video, "duration": (render.measured_ms or 0) / 1000}
+    return Result(200, body | flag_of(render), headers)
+
+
+def flag_of(render: Render) -> dict[str, Any]:
+    """As fal's other models tell it; nothing where no check was made."""
+    return {} if render.nsfw_content is None else {"has_nsfw_concepts": [render.nsfw_content]}
 
 
 def marked(row: GatewayRequest) -> dict[str, str]:

@@ -24,6 +24,7 @@ PARAMETERS = {
     "takes": "numberResults",
     "ttl_seconds": "ttl",
     "content_check": "safety",
+    "if_flagged": "safety.ifFlagged",
     "upload_endpoint": "uploadEndpoint",
 }
 CODES: dict[str, str] = {
@@ -54,6 +55,7 @@ CODES: dict[str, str] = {
     errors.BUDGET: "quotaExceeded",
     "storage_full": "storageQuotaExceeded",
     "storage_too_fast": "rateLimitExceeded",
+    errors.WITHHELD: "contentPolicyViolation",
     errors.CANCELLED: "taskCancelled",
     errors.NOT_STARTED: "timeoutProvider",
     errors.UNAVAILABLE: "noAvailableServer",

@@ -6,7 +6,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, features
 
-from studio.media import manifests, normalise, thumbnails
+from studio.media import content, manifests, normalise, thumbnails
 from studio.media.captions import align, burn, files, typefaces
 from studio.media.draft import drawing
 from studio.media.portraits import crops, judgement, portraits
@@ -17,6 +17,7 @@ __all__ = [
     "align",
     "av",
     "burn",
+    "content",
     "crops",
     "cv2",
     "drawing",

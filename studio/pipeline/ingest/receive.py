@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from studio.media.video.videos import UnreadableVideo, VideoFacts, sha256_of
 from studio.models import FileKind, JobStatus, ProviderJob, Render, RenderState
 from studio.papers.give import Papered, give_papers, leaves_the_house
 from studio.pipeline import states
+from studio.pipeline.content.check import check_copy
 from studio.pipeline.failures import COPY_FAILED, fail_render
 from studio.pipeline.ingest.incoming_file import IncomingFile
 from studio.pipeline.orders import handle_of
@@ -92,6 +94,7 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> tuple[dict[st
         _download(render, job, incoming)
         came, made, picture = incoming.check()
         _check(made, render)
+        found = check_copy(render, came, progress=_renewing(render))
         path, facts, picture, steps = _as_asked_for(render, job, came, made, picture)
         papers = give_papers(render, path, steps=steps, parent=came)
         name, size = papers.name(f"{base}/video", form), papers.path.stat().st_size
@@ -106,6 +109,7 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> tuple[dict[st
         stored = {"video": video, "poster": poster.result()}
     columns = {
         **stored,
+        **found,
         "video_bytes": size,
         "video_sha256": papers.sha256,
         "measured_ms": made.duration_ms,
@@ -146,6 +150,12 @@ def _as_asked_for(
 
 
 def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
+    path = came.with_name(f"converted.{conversion.output_format}")
+    judge.convert(came, path, conversion, owner=render.workspace_id, progress=_renewing(render))
+    return path
+
+
+def _renewing(render: Render) -> Callable[[object], None]:
     renewed = time.monotonic()
 
     def renew(_frames: object) -> None:
@@ -153,25 +163,20 @@ def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
         if time.monotonic() - renewed > RENEW_SECONDS:
             renewed = time.monotonic()
             if not render.put_off(LEASE):
-                raise ConversionFailed("Somebody else has taken the copy over.")
+                raise CopyFailed("Somebody else has taken the copy over.")
 
-    path = came.with_name(f"converted.{conversion.output_format}")
-    judge.convert(came, path, conversion, owner=render.workspace_id, progress=renew)
-    return path
+    return renew
 
 
 def _download(render: Render, job: ProviderJob, incoming: IncomingFile) -> None:
     """Stream the provider's file in constant memory, and keep the claim while it comes."""
-    renewed = time.monotonic()
+    renew = _renewing(render)
     with registry.provider_of(job.offer).stream(job.result_url) as chunks:
         for chunk in chunks:
             incoming.add(chunk)
             if incoming.size > MAX_BYTES:
                 raise CopyFailed(f"The file is larger than {MAX_BYTES:,} bytes.")
-            if time.monotonic() - renewed > RENEW_SECONDS:
-                renewed = time.monotonic()
-                if not render.put_off(LEASE):
-                    raise CopyFailed("Somebody else has taken the copy over.")
+            renew(chunk)
     if not incoming.size:
         raise CopyFailed("The file is empty.")
 

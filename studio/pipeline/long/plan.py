@@ -94,7 +94,7 @@ def quote_video(  # noqa: PLR0913 -- the parts of a request that bear on its pri
     Without a portrait nothing is known to be made before, and what is not spoken yet has even parts. Raises
     UploadRefused for a voice that can't be split, BeingListenedTo for one whose parts nobody knows yet.
     """
-    quoted = partial(quote_render, model=model, options=options, test=test, **chosen)
+    quoted = partial(quote_render, model=model, test=test, **chosen)
     if not needs_parts(model, voice.duration_ms or 0):
         return quoted(voice_ms=voice.duration_ms or 0)
     if not voice.file:
@@ -159,8 +159,9 @@ def _only(chain: Sequence[QuoteLine], offers: Sequence[str]) -> list[QuoteLine]:
 
 
 def _made_with(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that bear on how a part looks."""
-    return {name: value for name, value in sorted((DEFAULTS | dict(options)).items()) if name not in PART_OPTIONS}
+    """The options that bear on how a part looks, or on what is known of it."""
+    full = DEFAULTS | dict(options)
+    return {name: value for name, value in sorted(full.items()) if name not in {*PART_OPTIONS, "if_flagged"}}
 
 
 def _key(look: Sequence[Any], sound: str) -> str:

@@ -46,7 +46,7 @@ def why_no_other(render: Render) -> str:
 
 
 def _quote(render: Render) -> Quote:
-    return quote_render(model=render.model, voice_ms=render.sound.duration_ms or 0, options=render.options)
+    return quote_render(model=render.model, voice_ms=render.sound.duration_ms or 0)
 
 
 def why_not_move(render: Render) -> str:

@@ -9,13 +9,14 @@ from django.conf import settings
 
 from avatarsite.errors import DomainError
 from avatarsite.http.public_addresses import AddressRefused, check_by_name, trimmed
-from studio.providers import registry
+from studio.models.content import ContentCheck, IfFlagged
 from studio.providers.http.addresses import Bases
 
 OUTPUT_FORMATS = ("mp4", "webm", "mov")
 QUALITY = (20, 99)
 TAKES = (1, 4)
-CONTENT_CHECKS = ("none", "fast", "full")
+CONTENT_CHECKS = tuple(ContentCheck.values)
+IF_FLAGGED = tuple(IfFlagged.values)
 MIN_LIFE_SECONDS, MAX_LIFE_SECONDS = 60, 365 * 24 * 3600
 ENDPOINT_LIMIT = 2_000
 DEFAULTS: dict[str, Any] = {
@@ -23,7 +24,8 @@ DEFAULTS: dict[str, Any] = {
     "output_quality": 95,
     "takes": 1,
     "ttl_seconds": None,  # our files live until somebody deletes them
-    "content_check": "none",
+    "content_check": ContentCheck.NONE.value,
+    "if_flagged": IfFlagged.DELIVER.value,
     "upload_endpoint": "",
 }
 
@@ -45,43 +47,12 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
     _check_number(full, "output_quality", "a quality", QUALITY)
     _check_number(full, "takes", "a number of takes", TAKES)
     _check_choice(full, "content_check", "a content check", CONTENT_CHECKS)
+    _check_choice(full, "if_flagged", "a choice for marked videos", IF_FLAGGED)
     if full["ttl_seconds"] is not None:
         _check_number(full, "ttl_seconds", "a number of seconds", (MIN_LIFE_SECONDS, MAX_LIFE_SECONDS))
     if full["upload_endpoint"] != "":
         _check_endpoint(full["upload_endpoint"])
     return full
-
-
-def check_offered(options: Mapping[str, Any], model: str, routing: str) -> None:
-    """Refuse what none of the offers that ``routing`` allows can do; a routing or an offer, or "" for every offer.
-
-    Raises OptionRefused with the name of the option and who offers it.
-    """
-    if options["content_check"] == "none":
-        return
-    named = [offer for offer in registry.offers_of(model) if routing in (offer.id, offer.provider)]
-    asked = named or registry.offers_of(model)
-    if any(not why_not_offered(options, offer.provider) for offer in asked):
-        return
-    able = [name for name in registry.PROVIDERS if registry.provider(name).capabilities.content_check]
-    models = sorted({registry.MODELS[offer.model].name for offer in registry.for_sale() if offer.provider in able})
-    sellers = " or ".join(dict.fromkeys(offer.provider_label for offer in asked))
-    raise OptionRefused(
-        "content_check",
-        f"{sellers} offers no content check for this model.",
-        f"{' or '.join(registry.PROVIDERS[name][0] for name in able)} offers one, with {' and '.join(models)}; "
-        "or choose none.",
-    )
-
-
-def why_not_offered(options: Mapping[str, Any], provider: str) -> str:
-    """Why this provider can't be chosen with these options, as a sentence; empty when it can.
-
-    Only the content check is the provider's alone: whatever else it lacks is done by us.
-    """
-    if options.get("content_check", "none") == "none" or registry.provider(provider).capabilities.content_check:
-        return ""
-    return "It offers no content check."
 
 
 def _check_choice(full: Mapping[str, Any], name: str, kind: str, choices: tuple[str, ...]) -> None:

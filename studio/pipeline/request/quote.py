@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
-from typing import Any
 
 from billing.models import Price
 from billing.money import charge_micros
 from billing.prices import price_book
 from studio.pipeline import health
 from studio.pipeline.health import Record
-from studio.pipeline.request.options import why_not_offered
 from studio.providers import registry
 from studio.providers.registry import Offer
 
@@ -94,7 +91,6 @@ def quote_render(  # noqa: PLR0913 -- the parts of a request that bear on its pr
     offer: str | None = None,
     routing: str = CHEAPEST,
     fallback: bool = True,
-    options: Mapping[str, Any] | None = None,
     test: bool = False,
     terms: Terms | None = None,
 ) -> Quote:
@@ -102,8 +98,8 @@ def quote_render(  # noqa: PLR0913 -- the parts of a request that bear on its pr
 
     ``routing`` is "cheapest", "fastest", a provider's name or an offer's id; ``offer`` is short for the last. With
     ``fallback`` the other offers may take the render, too, as long as none has accepted it: after one that is named,
-    the others by price. Offers that can't do what ``options`` ask of the provider itself are not available. The price
-    is that of one take. A ``test`` goes to the draft engine for nothing, whatever the model.
+    the others by price. The price is that of one take. A ``test`` goes to the draft engine for nothing, whatever the
+    model.
 
     With the ``terms`` of an earlier quote its offers alone may make it, in their order, each at the quoted price or at
     today's if that is lower.
@@ -111,12 +107,9 @@ def quote_render(  # noqa: PLR0913 -- the parts of a request that bear on its pr
     routing = registry.TEST_OFFER if test else offer or routing
     offers = [registry.offer(routing)] if test else registry.offers_of(model)
     paused = health.pauses()
-    asked = {} if test else options or {}
     quoted = _quoted_prices(terms)
     prices = [_lower(price_book.current_price(one.id), quoted.get(one.id)) for one in offers]
-    lines = [
-        _line(one, price, voice_ms, paused.get(one.id, ""), asked) for one, price in zip(offers, prices, strict=True)
-    ]
+    lines = [_line(one, price, voice_ms, paused.get(one.id, "")) for one, price in zip(offers, prices, strict=True)]
     if terms:
         return _kept(model, voice_ms, lines, terms, fallback=fallback)
     chain = _ordered(lines, routing, fallback=fallback)
@@ -172,15 +165,10 @@ def _for_voice(line: QuoteLine, voice_ms: int) -> QuoteLine:
     )
 
 
-def _line(offer: Offer, price: Price | None, voice_ms: int, paused: str, options: Mapping[str, Any]) -> QuoteLine:
+def _line(offer: Offer, price: Price | None, voice_ms: int, paused: str) -> QuoteLine:
     provider = registry.provider(offer.provider)
     longest = ceiling_ms(voice_ms, provider.capabilities.output_step)
-    why_not = (
-        provider.why_unavailable()
-        or why_not_offered(options, offer.provider)
-        or _out_of_range(voice_ms, provider.capabilities.voice_ms)
-        or paused
-    )
+    why_not = provider.why_unavailable() or _out_of_range(voice_ms, provider.capabilities.voice_ms) or paused
     if price is None:
         why_not = why_not or "No price has been set for it."
     record = health.record_of(offer.id)

@@ -12,9 +12,10 @@ from avatarsite.workspaces.models import ApiToken, Workspace
 from studio.captions.wish import Wish
 from studio.errors import RequestRefused
 from studio.models import Project, Upload, UploadKind
-from studio.pipeline.request.options import OptionRefused, check_offered, checked_options
+from studio.pipeline.request.options import OptionRefused, checked_options
 from studio.pipeline.request.quote import Terms
 from studio.pipeline.request.spoken import Spoken
+from studio.pipeline.request.usual_checks import checks_of
 from studio.providers import registry
 from studio.uploads.add import UploadRefused, check_pair
 from studio.videos.tags import tidy
@@ -95,9 +96,7 @@ def validate(request: RenderRequest) -> dict[str, Any]:
     _check_length("prompt", request.prompt.strip(), PROMPT_LIMIT)
     try:
         check_pair(request.portrait, request.voice)
-        options = checked_options(request.options)
-        if not request.test:
-            check_offered(options, request.model, request.offer or request.routing)
+        options = checked_options(checks_of(request.workspace) | dict(request.options))
     except (UploadRefused, OptionRefused) as refusal:
         raise RequestRefused(refusal.field, refusal.code, refusal.message, refusal.remedy) from refusal
     return options

@@ -18,7 +18,7 @@ from studio.media.errors import UploadRefused
 from studio.models import Render, RenderGroup
 from studio.pipeline.long.plan import Plan, quote_video, refuse_takes
 from studio.pipeline.long.write import write_video
-from studio.pipeline.request import limits
+from studio.pipeline.request import limits, usual_checks
 from studio.pipeline.request.consent import demand_consent
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote
@@ -129,7 +129,7 @@ def _known(request: RenderRequest, key: str) -> list[Render] | None:
         request.offer or request.routing,
         request.fallback,
         request.prompt.strip(),
-        DEFAULTS | dict(request.options) | {"takes": DEFAULTS["takes"]},
+        DEFAULTS | _usual_then(found) | dict(request.options) | {"takes": DEFAULTS["takes"]},
     )
     if not same or len(takes) != request.options.get("takes", DEFAULTS["takes"]):
         raise RequestRefused(
@@ -139,6 +139,11 @@ def _known(request: RenderRequest, key: str) -> list[Render] | None:
             "Send a new key with a new request.",
         )
     return takes
+
+
+def _usual_then(render: Render) -> dict[str, Any]:
+    """What a request that names no content check was given; the workspace may have another usual one by now."""
+    return {name: render.options[name] for name in usual_checks.NAMES if name in render.options}
 
 
 def _voice_key(render: Render) -> str | None:

@@ -140,8 +140,8 @@ def _of_item(item: dict[str, Any], reference: str, answer: http.Answer) -> JobRe
     status = STATUSES.get(word, JobStatus.UNKNOWN) if word or not url else JobStatus.DONE
     cost = scaled(item.get("cost"), DOLLARS)
     why_not = None
-    if item.get("NSFWContent") is True:
-        why_not = failure(Fault.MODERATION, "NSFWContent", "The content check marked the video.")
+    if item.get("NSFWContent") is True and not url:
+        why_not = failure(Fault.MODERATION, "NSFWContent", "The content check marked the video, and it is not given.")
     elif status is JobStatus.DONE and not url.startswith(("https://", "http://")):
         why_not = failure(Fault.PROVIDER, "no_video", "It says that it is done, and gives no video.")
     elif status is JobStatus.FAILED:

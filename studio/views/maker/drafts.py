@@ -16,6 +16,7 @@ from studio.forms import PACES, USUAL_PACE, VideoForm
 from studio.models import Upload
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.usual import usual_of
+from studio.pipeline.request.usual_checks import checks_of
 from studio.providers.registry import MODELS
 from studio.speech.speakers import speakers
 
@@ -29,6 +30,7 @@ TYPED = (
     "fallback",
     "takes",
     "content_check",
+    "if_flagged",
     "output_format",
     "output_quality",
     "ttl_seconds",
@@ -53,6 +55,7 @@ def defaults(workspace: Workspace) -> dict[str, str]:
     usually = usual_of(workspace)
     usual = {name: str(DEFAULTS.get(name) or "") for name in ("portrait", "voice", "project", *TYPED)}
     return usual | {
+        **checks_of(workspace),
         "model": next(iter(MODELS)),
         "captions": BESIDE,
         "routing": usually.routing,

@@ -120,7 +120,6 @@ def _video_micros(form: VideoForm, plan: SpeechPlan) -> int | None:
         voice_ms=max(plan.estimate.ms, 1),
         routing=routing,
         fallback=may_move(routing, fallback=values.get("fallback", True)),
-        options={"content_check": values.get("content_check") or DEFAULTS["content_check"]},
     )
     takes = values.get("takes") or DEFAULTS["takes"]
     return quote.ceiling_micros * takes if quote.chosen else None

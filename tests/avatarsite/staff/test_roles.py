@@ -26,6 +26,7 @@ from avatarsite.staff.notes import add_note
 from avatarsite.staff.roles import ADMIN, ALLOWED, MONEY, SUPPORT
 from avatarsite.workspaces.models import User
 from billing.models import AutoTopUp, LedgerAccount
+from studio.misuse.models import MisuseReport
 from studio.models import OfferHealth
 from studio.pipeline.desk import sale
 from tests.avatarsite.staff.conftest import Staff
@@ -46,7 +47,8 @@ PICKED: dict[type[Model], dict[str, Any]] = {User: {"is_staff": False}, LedgerAc
 def rows(cast: Cast, things: dict[str, Any]) -> None:  # noqa: F811
     """One of what staff meet."""
     house = shop.open_shop(cast.workspace)
-    shop.ready(house)
+    video = shop.ready(house)
+    MisuseReport.objects.create(address="https://example.org/s/x/", complaint="other", render=video, workspace=house)
     raise_alert("offer_paused", shop.OFFER, "It is paused.")
     OfferHealth.objects.get_or_create(pk=shop.OFFER)
     AutoTopUp.objects.create(workspace=house, threshold_micros=1, amount_cents=2000, ceiling_cents=9000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -494,6 +495,89 @@ def test_what_the_provider_tells_of_a_video_is_told_on(
 
 def test_a_video_that_the_check_has_marked_says_so(gateway: Gateway, simulators: Simulators) -> None:
     simulators.runware.fault("moderated", shape="flag")
-    runware(gateway, video(gateway) | {"safety": {"mode": "fast"}})
-    render = eventually(lambda: driver.turn() or Render.objects.filter(state="failed").first(), "the end")
-    assert (render.nsfw_content, render.failure_code) == (True, "moderation")
+    task = video(gateway) | {"safety": {"mode": "fast"}}
+    runware(gateway, task)
+    render = finished(gateway)
+    item = runware(gateway, {"taskType": "getResponse", "taskUUID": task["taskUUID"]}).json()["data"][0]
+    assert (render.nsfw_content, render.state, item["NSFWContent"]) == (True, "ready", True)
+    assert loopback.get(item["videoURL"]).status_code == 200
+
+
+CHECKED = {"X-Content-Check": "fast", "X-If-Flagged": "withhold"}
+
+
+@pytest.mark.parametrize("protocol", ["runware", "fal", "aimlapi"])
+def test_a_marked_video_is_withheld_in_each_protocol_until_it_is_released(
+    gateway: Gateway, simulators: Simulators, settings: Any, protocol: str
+) -> None:
+    """Whoever makes it: Runware marks it itself, and of what comes from the others we mark anything."""
+    simulators.runware.fault("moderated", shape="flag")
+    settings.CONTENT_CHECK_THRESHOLD = 0.0001
+    ask = {"runware": _withheld_by_runware, "fal": _withheld_by_fal, "aimlapi": _withheld_by_aimlapi}[protocol]
+    told = ask(gateway)
+    render = Render.objects.get()
+    assert (render.state, render.nsfw_content, render.withheld_for) == ("ready", True, "flagged")
+    assert (render.charge_micros or 0) > 0
+    refused = told()
+    assert "withheld, as was asked for" in str(refused)
+    head = {"Authorization": f"Bearer {gateway.key}"}
+    assert loopback.post(f"{gateway.url}/api/v1/renders/{render.pk}/release", headers=head).json()["withheld"] is None
+    released = told()
+    link = next(word for word in str(released).split("'") if "/compat/videos/" in word)
+    assert loopback.get(link).status_code == 200
+    Render.objects.update(withheld_at=timezone.now(), withheld_for="operator")
+    assert loopback.get(link).status_code == 404
+
+
+def _withheld_by_runware(gateway: Gateway) -> Callable[[], Any]:
+    task = video(gateway, includeCost=True, safety={"mode": "fast", "ifFlagged": "withhold"})
+    runware(gateway, task)
+    render = finished(gateway)
+
+    def told() -> Any:
+        answer = runware(gateway, {"taskType": "getResponse", "taskUUID": task["taskUUID"]}).json()
+        for error in answer.get("errors", ()):
+            assert (error["code"], error["NSFWContent"]) == ("contentPolicyViolation", True)
+            assert error["cost"] == (render.charge_micros or 0) / 1_000_000
+        return answer
+
+    return told
+
+
+def _withheld_by_fal(gateway: Gateway) -> Callable[[], Any]:
+    job = fal(gateway, "POST", FAL, json=arguments(gateway), headers=CHECKED).json()
+    finished(gateway)
+
+    def told() -> Any:
+        answer = fal(gateway, "GET", job["response_url"])
+        body = answer.json()
+        if answer.status_code != 200:
+            assert (answer.status_code, body["detail"][0]["type"]) == (422, "content_policy_violation")
+        else:
+            assert body["has_nsfw_concepts"] == [True]
+        return body
+
+    return told
+
+
+def _withheld_by_aimlapi(gateway: Gateway) -> Callable[[], Any]:
+    asked = {"model": "klingai/avatar-standard", **arguments(gateway)}
+    head = {"Authorization": f"Bearer {gateway.key}"}
+    address = f"{gateway.url}/compat/aimlapi/v2/video/generations"
+    job = loopback.post(address, json=asked, headers=head | CHECKED).json()
+    finished(gateway)
+
+    def told() -> Any:
+        body = loopback.get(address, params={"generation_id": job["id"]}, headers=head).json()
+        assert body["nsfw_content"] is True
+        assert body["meta"]["usage"]["credits_used"] > 0
+        assert body["status"] == ("error" if body["error"] else "completed")
+        return body
+
+    return told
+
+
+@pytest.mark.parametrize("header", ["X-Content-Check", "X-If-Flagged"])
+def test_a_header_that_says_nothing_known_is_refused(gateway: Gateway, header: str) -> None:
+    refused = fal(gateway, "POST", FAL, json=arguments(gateway), headers={header: "maybe"})
+    assert (refused.status_code, header in refused.json()["detail"]) == (400, True)

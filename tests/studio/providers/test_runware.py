@@ -452,7 +452,7 @@ def test_a_success_without_a_video_is_a_failure(simulators: Simulators, runware:
 @pytest.mark.parametrize(
     ("shape", "code", "message", "cost"),
     [
-        ("flag", "NSFWContent", "The content check marked the video.", 348_000),
+        ("flag", "NSFWContent", "The content check marked the video, and it is not given.", 348_000),
         ("error", "contentPolicyViolation", "The content was refused by the safety system.", None),
     ],
 )
@@ -460,6 +460,7 @@ def test_a_moderated_render_fails_by_moderation(
     simulators: Simulators, runware: RunwareProvider, *, shape: str, code: str, message: str, cost: int | None
 ) -> None:
     simulators.runware.fault("moderated", shape=shape)
+    simulators.runware.fault("no_video")
     order = order_for(PRO, simulators=simulators, options={"content_check": "full"})
     report = until_over(runware, accepted(runware, order))
     assert without_raw(report) == without_raw(
@@ -472,6 +473,14 @@ def test_a_moderated_render_fails_by_moderation(
             failure=Failure(Fault.MODERATION, code, message),
         )
     )
+
+
+def test_a_video_that_is_marked_and_given_is_done(simulators: Simulators, runware: RunwareProvider) -> None:
+    simulators.runware.fault("moderated", shape="flag")
+    order = order_for(PRO, simulators=simulators, options={"content_check": "fast"})
+    report = until_over(runware, accepted(runware, order))
+    assert (report.status, report.nsfw_content, report.failure) == (JobStatus.DONE, True, None)
+    assert report.result_url.endswith(".mp4")
 
 
 def test_an_empty_answer_is_no_verdict(simulators: Simulators, runware: RunwareProvider) -> None:
