@@ -18,8 +18,10 @@ from avatarsite.admin.acts import acted_before, form_page, row_url
 from avatarsite.workspaces.models import User
 from billing.errors import CannotReverse
 from billing.money import usd, usd_at_most
-from studio.models import Render
+from studio.models import Render, RenderState
+from studio.models.renders import WithheldFor
 from studio.pipeline.cancel import give_up, job_in_flight
+from studio.pipeline.content.withhold import give_back_out, withhold
 from studio.pipeline.operator import ask, give_back, move
 from studio.providers import registry
 
@@ -31,6 +33,10 @@ else:
     Page = object
 
 STOPPED = "This video was stopped by the people who run the service."
+WITHHOLDING = (
+    "Nobody is given it from now on: no share, no page, no API, its owner neither, who reads why. The file stays, and "
+    "links to the file itself that were handed out before work for up to six hours. What was charged stays charged."
+)
 CHANGE, GIVE_BACK = "studio.change_render", "billing.grant_credit"
 
 
@@ -108,6 +114,24 @@ def _give_back(render: Render, facts: dict[str, Any], staff: User) -> Done:
     return Done(f"{amount} was given back; its customer gets a mail.", f"Gave {amount} back: {reason}")
 
 
+def _withhold(render: Render, facts: dict[str, Any], _staff: User) -> Done:
+    if not withhold(render, why=facts["reason"]):
+        return _too_late(render)
+    return Done("Nobody is given it from now on.", f"Withheld: {facts['reason']}")
+
+
+def _give_out(render: Render, facts: dict[str, Any], _staff: User) -> Done:
+    if not give_back_out(render, why=facts["reason"]):
+        return _too_late(render)
+    return Done("It is given out again.", f"Given out again: {facts['reason']}")
+
+
+def _why_not_withhold(render: Render) -> str:
+    if render.state != RenderState.READY:
+        return "There is no video yet." if not render.ended else "It has ended without a video."
+    return "It is withheld." if render.withheld_for == WithheldFor.OPERATOR else ""
+
+
 def _too_late(render: Render) -> Done:
     render.refresh_from_db()
     return Done(f"Somebody or something was first: it is {render.get_state_display().lower()} now. Nothing was done.")
@@ -162,6 +186,16 @@ ACTS = (
     ),
     Act("send", "Send to another offer", CHANGE, SendForm, _why_not_send, _terms_of_sending, _send),
     Act("give_up", "Give up", CHANGE, ToldReasonForm, _why_not_give_up, _terms_of_giving_up, _give_up),
+    Act("withhold", "Withhold", CHANGE, ToldReasonForm, _why_not_withhold, lambda _: [WITHHOLDING], _withhold),
+    Act(
+        "give_out",
+        "Give out again",
+        CHANGE,
+        InternalReasonForm,
+        lambda render: "" if render.withheld_for == WithheldFor.OPERATOR else "It is not withheld by you.",
+        lambda _: ["Its owner has it again, and its share links work again."],
+        _give_out,
+    ),
     Act(
         "give_back",
         "Give the charge back",

@@ -158,7 +158,10 @@ def test_the_groups_are_always_there_and_are_what_the_table_says(db: None) -> No
     call_command("migrate", verbosity=0)
     rights = {role: set(Group.objects.get(name=role).permissions.values_list("codename", flat=True)) for role in ROLES}
     assert rights[SUPPORT] - rights[ADMIN] == rights[MONEY] - rights[ADMIN] == set()
-    assert {code for code in rights[SUPPORT] if not code.startswith("view_")} == {"add_staffnote"}
+    assert {code for code in rights[SUPPORT] if not code.startswith("view_")} == {
+        "add_staffnote",
+        "change_misusereport",
+    }
     assert "view_as_customer" in rights[SUPPORT] - rights[MONEY]
     assert rights[MONEY] - rights[SUPPORT] == {
         "view_books", "grant_credit", "refund_topup", "review_topup", "change_ledgeraccount"
