@@ -29,6 +29,10 @@ from studio.storage.local import signed_link
 HANDLE, VIDEO, SUSPEND = "misuse.change_misusereport", "studio.change_render", "workspaces.suspend_workspace"
 NO_VIDEO = "Its link leads to no video that is there."
 SUPERSEDED = "It is decided."
+WITHHOLDING = (
+    "Nobody is given it from now on: no share, no page, no API, its owner neither, who reads why. The file stays, and "
+    "links to the file itself that were handed out before work for up to six hours."
+)
 Report = MisuseReport
 
 
@@ -101,10 +105,7 @@ ACTS = (
         VIDEO,
         ToldReasonForm,
         _why_not_withhold,
-        lambda _: (
-            "Nobody is given it from now on: no share, no page, no API, its owner neither, who reads why. "
-            "The file stays, and links to the file itself that were handed out before work for up to six hours."
-        ),
+        lambda _: WITHHOLDING,
         _withhold,
     ),
     Act(
