@@ -561,7 +561,7 @@ def _withheld_by_fal(gateway: Gateway) -> Callable[[], Any]:
 
 
 def _withheld_by_aimlapi(gateway: Gateway) -> Callable[[], Any]:
-    asked = {"model": "klingai/avatar-standard", **arguments(gateway)}
+    asked = {"model": "avatar-studio/draft", **arguments(gateway)}
     head = {"Authorization": f"Bearer {gateway.key}"}
     address = f"{gateway.url}/compat/aimlapi/v2/video/generations"
     job = loopback.post(address, json=asked, headers=head | CHECKED).json()
