@@ -19,6 +19,7 @@ from avatarsite.workspaces.models import Scope
 from avatarsite.workspaces.tokens import make_token
 from billing.budgets.budgets import set_budget
 from billing.ledger import posting
+from billing.prices import price_book
 from studio.gateway import intake, webhooks
 from studio.gateway.errors import GatewayError
 from studio.gateway.intake import start_request
@@ -513,6 +514,7 @@ def test_a_marked_video_is_withheld_in_each_protocol_until_it_is_released(
     """Whoever makes it: Runware marks it itself, and of what comes from the others we mark anything."""
     simulators.runware.fault("moderated", shape="flag")
     settings.CONTENT_CHECK_THRESHOLD = 0.0001
+    price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=10_000, source="a test")
     ask = {"runware": _withheld_by_runware, "fal": _withheld_by_fal, "aimlapi": _withheld_by_aimlapi}[protocol]
     told = ask(gateway)
     render = Render.objects.get()
