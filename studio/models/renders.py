@@ -4,6 +4,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from avatarsite.ids import LENGTH, new_id
@@ -260,6 +261,11 @@ class Render(DueRow):
     def given_out(self) -> bool:
         """Whether it has a file that people are given."""
         return bool(self.video) and self.withheld_at is None
+
+    @property
+    def still(self) -> FieldFile | None:
+        """Its poster, as far as people are given it."""
+        return self.poster if self.poster and self.withheld_at is None else None
 
     @property
     def paid_micros(self) -> int:
