@@ -31,6 +31,6 @@ export function dropsOn(root, zoneOf, take) {
 /** "portrait", "voice" or "" by what the browser thinks the file is; the server looks for itself. */
 export function kindOf(file) {
   if (file.type.startsWith("image/") || /\.(jpe?g|png|webp|gif|avif|heic)$/i.test(file.name)) return "portrait";
-  if (/^(audio|video)\//.test(file.type) || /\.(mp3|wav|m4a|aac|og[ga]|opus|flac|webm)$/i.test(file.name)) return "voice";
+  if (/^(audio|video)\//.test(file.type) || /\.(mp3|wav|m4a|aac|og[ga]|opus|flac|webm|mp4|mov|m4v)$/i.test(file.name)) return "voice";
   return "";
 }

@@ -12,11 +12,11 @@ from studio.uploads.samples import is_sample
 
 ACCEPTS = {
     UploadKind.PORTRAIT: "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,.heic,.avif",
-    UploadKind.VOICE: "audio/*,video/mp4,video/quicktime,video/webm,.mp3,.wav,.m4a,.aac,.ogg,.oga,.opus,.flac,.webm",
+    UploadKind.VOICE: "audio/*,video/mp4,video/quicktime,video/webm,.mp4,.mov,.mp3,.wav,.m4a,.aac,.ogg,.oga,.opus,.flac,.webm",
 }
 LIMITS = {
     UploadKind.PORTRAIT: "JPEG, PNG, WebP, GIF, AVIF or HEIC. At least 300 pixels on each side.",
-    UploadKind.VOICE: "MP3, WAV, M4A, AAC, OGG or FLAC. From 2 seconds to an hour.",
+    UploadKind.VOICE: "MP3, WAV, M4A, AAC, OGG or FLAC, or a video for its sound. From 2 seconds to an hour.",
 }
 
 

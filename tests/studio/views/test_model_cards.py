@@ -60,11 +60,11 @@ def test_the_newer_ones_stand_by_price_and_the_older_ones_are_folded(owner: Clie
 def test_each_says_what_it_is_and_what_it_would_cost_for_this_voice(owner: Client, house: Workspace) -> None:
     bare = page_of(owner, house).content.decode()
     assert card(bare, "kling-avatar-2-standard") == (
-        "Still , no clip of ours yet Best value Kling Avatar 2.0 Standard "
+        "Still , no clip yet Kling Avatar 2.0 Standard Best value "
         "The newer generation at half the price, for everyday videos. $0.0440 a second"
     )
     assert card(bare, "kling-avatar-pro") == (
-        "Still , no clip of ours yet Kling Avatar Pro 1080p 48 fps The generation before, in full HD. $0.12075 a second"
+        "Still , no clip yet Kling Avatar Pro 1080p 48 fps The generation before, in full HD. $0.12075 a second"
     )
     chosen = {"portrait": shop.portrait_of(house).pk, "voice": shop.voice_of(house).pk}
     filled = page_of(owner, house, **chosen)
@@ -83,10 +83,10 @@ def test_the_prices_follow_the_choices(owner: Client, house: Workspace) -> None:
     prices = {model: " ".join(re.sub(r"<[^>]+>", " ", words).split()) for model, words in swapped.items()}
     assert prices == {
         "draft": "Costs nothing",
-        "kling-avatar-2-standard": f"For this voice: {Amount(2 * 562_000).written(2)}",
-        "kling-avatar-2-pro": "For this voice: $2.30",
-        "kling-avatar-standard": "For this voice: $1.18",
-        "kling-avatar-pro": f"For this voice: {Amount(2 * 1_207_500).written(2)}",
+        "kling-avatar-2-standard": f"For this voice, 2 takes: {Amount(2 * 562_000).written(2)}",
+        "kling-avatar-2-pro": "For this voice, 2 takes: $2.30",
+        "kling-avatar-standard": "For this voice, 2 takes: $1.18",
+        "kling-avatar-pro": f"For this voice, 2 takes: {Amount(2 * 1_207_500).written(2)}",
     }
 
 
@@ -108,7 +108,7 @@ def test_only_what_a_model_has_made_itself_is_shown_as_its_clip(owner: Client, h
     clips = {path.stem for path in CLIPS.glob("*.mp4")}
     assert clips == {"draft"}
     assert page.count("data-clip>") == 1
-    assert page.count("no clip of ours yet") == len(MODELS) - 1
+    assert page.count("no clip yet") == len(MODELS) - 1
 
 
 def test_the_clip_is_two_silent_seconds(tmp_path: Any) -> None:
