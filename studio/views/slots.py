@@ -12,7 +12,9 @@ from studio.uploads.samples import is_sample
 
 ACCEPTS = {
     UploadKind.PORTRAIT: "image/jpeg,image/png,image/webp,image/gif,image/avif,image/heic,.heic,.avif",
-    UploadKind.VOICE: "audio/*,video/mp4,video/quicktime,video/webm,.mp4,.mov,.mp3,.wav,.m4a,.aac,.ogg,.oga,.opus,.flac,.webm",
+    UploadKind.VOICE: (
+        "audio/*,video/mp4,video/quicktime,video/webm,.mp3,.wav,.m4a,.aac,.ogg,.oga,.opus,.flac,.webm,.mp4,.mov"
+    ),
 }
 LIMITS = {
     UploadKind.PORTRAIT: "JPEG, PNG, WebP, GIF, AVIF or HEIC. At least 300 pixels on each side.",

@@ -32,7 +32,7 @@ def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
     with (
         running_simulators(settings=BRISK) as simulators,
         open_house(
-            tmp_path_factory.mktemp("maker"), "Ida", "Jon", "Kai", is_public=True, **simulators.environment
+            tmp_path_factory.mktemp("maker"), "Ida", "Jon", "Kai", "Liv", is_public=True, **simulators.environment
         ) as opened,
     ):
         yield opened
@@ -108,9 +108,9 @@ def test_the_clip_plays_twice_and_not_at_all_for_who_wants_no_motion(visit: Visi
 
 
 def test_on_a_phone_the_cards_are_rows_and_a_real_video_is_made(visit: Visit, live_site: LiveSite) -> None:
-    kai, slug = visit("Kai", viewport=PHONE, has_touch=True), live_site.slugs["Kai"]
-    page = kai.page
-    open_with_samples(kai, slug)
+    liv, slug = visit("Liv", viewport=PHONE, has_touch=True), live_site.slugs["Liv"]
+    page = liv.page
+    open_with_samples(liv, slug)
     card = page.locator(".model").filter(has_text="Kling Avatar 2.0 Standard")
     box = card.bounding_box()
     assert box
@@ -119,4 +119,4 @@ def test_on_a_phone_the_cards_are_rows_and_a_real_video_is_made(visit: Visit, li
     expect(page.locator(".price__bar").get_by_text("At most $0.50")).to_be_visible()
     press(page)
     expect(page.get_by_role("region", name="Receipt")).to_be_visible(timeout=MADE_WITHIN_MS)
-    kai.nothing_went_wrong()
+    liv.nothing_went_wrong()
