@@ -88,7 +88,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "waffle",
     "drf_spectacular",
-    "drf_spectacular_sidecar",
     "unfold.apps.BasicAppConfig",  # before the admin site, whose templates it replaces
     "avatarsite.apps.AdminSiteConfig",
     "django.contrib.auth",
@@ -562,7 +561,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "One portrait and one voice become a metered talking-avatar video.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
-    # "/" is wherever the document was fetched; the page made of it may call no other host.
+    # "/" is wherever the document was fetched.
     "SERVERS": [{"url": PUBLIC_URL or "/"}],
     "TAGS": [
         {"name": name}
@@ -573,9 +572,6 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["avatarsite.api.schema.complete"],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "tryItOutEnabled": False},
 }
 # Other sites' pages may call the API from a browser only if they are named here; a token in a page is everybody's.
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")

@@ -170,6 +170,8 @@ ADDED = [
     "url oembed",
     # The price of a length or a recording, before anybody signs up.
     "url price/",
+    # A page for each operation of the API.
+    "url api/operations/<slug>/",
     "url s/<str>/*",
     "url account/2fa/webauthn/*",
     "url account/sessions/",

@@ -1,4 +1,4 @@
-"""The API's own pages: its OpenAPI document, the reference made of it, and the list of error codes."""
+"""The API's own pages: its OpenAPI document, the reference made of that, and the list of error codes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 from functools import cache
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views import View
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from avatarsite.api import schema as _described  # noqa: F401 -- drf-spectacular finds what it describes by import
+from avatarsite.api.operations import Operation, operations_of
 from avatarsite.api.problems import CODES
 
 
@@ -33,14 +33,24 @@ class Document(View):
         return response
 
 
-class Pages(SpectacularSwaggerSplitView):
-    """Swagger UI from our own static files, its script at an address of its own, so that the CSP holds."""
+@cache
+def _operations() -> dict[str, Operation]:
+    return {each.id: each for each in operations_of(json.loads(document()))}
 
-    url_name = "api_document"
-    template_name = "api/reference.html"  # drf-spectacular's own has an inline style, which the CSP refuses
-    authentication_classes = ()
-    permission_classes = ()
-    schema = None
+
+@require_safe
+def reference(request: HttpRequest) -> HttpResponse:
+    """Everything that the API can do, by what it is about."""
+    return render(request, "api/reference.html", {"operations": _operations().values()})
+
+
+@require_safe
+def operation(request: HttpRequest, operation: str) -> HttpResponse:
+    """One thing that it can do, with all that is sent and given, to be tried out with one's own token."""
+    found = _operations().get(operation)
+    if found is None:
+        raise Http404
+    return render(request, "api/operation.html", {"operations": _operations().values(), "operation": found})
 
 
 @require_safe

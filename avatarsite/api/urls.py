@@ -21,7 +21,8 @@ RESOURCES: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("api/", reference.Pages.as_view(), name="api_reference"),
+    path("api/", reference.reference, name="api_reference"),
+    path("api/operations/<slug:operation>/", reference.operation, name="api_operation"),
     path("api/openapi.json", reference.Document.as_view(), name="api_document"),
     path("api/errors", reference.errors, name="api_errors"),
     path("api/v1/", include(RESOURCES)),

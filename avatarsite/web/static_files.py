@@ -8,7 +8,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 class StaticFiles(StaticFilesConfig):
     # Of packages what no page of ours loads; it would take most of the time.
-    ignore_patterns = [*StaticFilesConfig.ignore_patterns, "redoc", "rest_framework", "ext"]
+    ignore_patterns = [*StaticFilesConfig.ignore_patterns, "rest_framework", "ext"]
 
 
 class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise has no types

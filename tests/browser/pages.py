@@ -91,6 +91,7 @@ OF_NOBODY: Table = {
     "account_reset_password_from_key_done": ("",),
     "account_signup": ("",),
     "api_errors": ("",),
+    "api_reference": ("",),
     "home": ("",),
     "legal_imprint": ("",),
     "legal_privacy": ("",),
@@ -101,6 +102,7 @@ OF_NOBODY: Table = {
 }
 # A test comes to them another way, and looks with ``Eyes.arrive``.
 ON_THE_WAY = {
+    "api_operation",
     "account_confirm_email",
     "account_reset_password_from_key",
     "invitation",
@@ -112,9 +114,6 @@ ON_THE_WAY = {
     "shared",
     "video_new",
 }
-# Drawn by Swagger UI, in whose markup and colours axe finds grave faults. It is used in a test of its own.
-NOT_DRAWN_BY_US = {"api_reference"}
-NOT_OF_THE_CRAWL = ("api_reference",)
 # They answer with a redirect, a part of a page, a file, or to machines.
 NO_PAGES = {
     "account_confirm_login_code",
@@ -215,7 +214,7 @@ NO_PAGES_BELOW = ("admin/", "api/v1/", "compat/")
 HERE = "tests/browser/pages.py"
 # What of ``furnish`` fills the addresses.
 THINGS = {"delivery", "endpoint", "project", "render", "table", "topup", "upload"}
-LISTED = {*IN_A_WORKSPACE, *OF_A_PERSON, *OF_THE_PROTECTED, *OF_NOBODY, *ON_THE_WAY, *NOT_DRAWN_BY_US}
+LISTED = {*IN_A_WORKSPACE, *OF_A_PERSON, *OF_THE_PROTECTED, *OF_NOBODY, *ON_THE_WAY}
 NAMED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 

@@ -23,7 +23,7 @@ from tests.browser.accessibility import SETTLED
 from tests.browser.browser_users import DESK, PHONE, TIMEOUT_MS, BrowserUser, visitor
 from tests.browser.live_site import LiveSite, open_house
 from tests.browser.lived_in import lived_in_by
-from tests.browser.pages import IN_A_WORKSPACE, NOT_OF_THE_CRAWL, OF_A_PERSON, OF_NOBODY, addresses
+from tests.browser.pages import IN_A_WORKSPACE, OF_A_PERSON, OF_NOBODY, addresses
 from tests.browser.site_process import PASSWORD
 from tests.browser.weight import Weight, weigh
 from tests.simulators.fixture import BRISK, running_simulators
@@ -103,7 +103,7 @@ def photograph(camera: Camera, house: LiveSite, browser: Browser, wanted: str) -
     def those(paths: Iterator[str] | list[str]) -> list[str]:
         return [path for path in paths if wanted in path]
 
-    others = [reverse(name) for name in NOT_OF_THE_CRAWL]
+    others = [reverse("api_operation", args=[name]) for name in ("create_render", "create_upload", "get_balance")]
     camera.take(of(), "nobody", those([*addresses(OF_NOBODY), *others, "/nothing-here/"]))
     with lived_in_by(house, "Mia", viewer="Nora") as mias:
         places = [*addresses(IN_A_WORKSPACE, mias.things, workspace=mias.slug), mias.at("videos/new/")]
