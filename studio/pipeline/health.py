@@ -33,6 +33,7 @@ COUNTED = frozenset({Fault.PROVIDER, Fault.TIMEOUT, Fault.UNKNOWN})
 
 RECENT = 50
 MIN_RENDERS = 3
+FEW = 5
 BOARD_SECONDS = 30
 
 
@@ -164,12 +165,13 @@ def _open(offer: str, pause: timedelta, reason: str) -> None:
 
 
 def record_of(offer: str) -> Record:
-    """The last renders of the offer; kept for half a minute, because every quote asks."""
+    """The last renders of the offer; kept for half a minute, because every quote asks. Few are news with each more."""
     key = f"offer-record:{offer}"
     found: Record | None = cache.get(key)
     if found is None:
         found = _read_record(offer)
-        cache.set(key, found, BOARD_SECONDS)
+        if found.done >= FEW:
+            cache.set(key, found, BOARD_SECONDS)
     return found
 
 

@@ -9,9 +9,8 @@ from statistics import quantiles
 from typing import Any
 
 from studio.models import Render
-from studio.pipeline.health import record_of
+from studio.pipeline.health import FEW, record_of
 
-MIN_TOLD = 5  # videos; with fewer nothing is promised
 MIN_ALIKE, ALIKE = 10, 1.5  # so many of about its length speak for it, else all do, each by its length
 MIN_LATE = timedelta(seconds=60)  # a draft that takes ten seconds instead of five is no news
 LATE_ANYWAY = timedelta(minutes=30)  # where our own history is too thin
@@ -37,7 +36,7 @@ class Usual:
 def usual_of(offer: str, voice_ms: int | None) -> Usual | None:
     """For a voice of this length; None where our history is too thin to tell."""
     took = record_of(offer).took
-    if len(took) < MIN_TOLD or not voice_ms:
+    if len(took) < FEW or not voice_ms:
         return None
     alike = [seconds for ms, seconds in took if voice_ms / ALIKE <= ms <= voice_ms * ALIKE]
     scaled = [seconds * voice_ms / ms for ms, seconds in took]

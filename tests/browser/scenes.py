@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from django.db.models import F
+
+from avatarsite.mail.models import MailMessage
 from avatarsite.models import Alert
 from avatarsite.outbox.endpoints import make_endpoint
 from avatarsite.outbox.models import Delivery, Endpoint
+from avatarsite.queue.sweeping import sweep_kind
 from avatarsite.workspaces.models import Workspace
 from billing.ledger import posting
 from billing.prices import price_book
@@ -32,6 +37,19 @@ def order(slug: str, title: str, offer: str) -> str:
 def state_of(render_id: str) -> dict[str, Any]:
     render = Render.objects.get(pk=render_id)
     return {"state": render.state, "offer": render.offer, "told": render.failure_message}
+
+
+def let_pass(render_id: str, seconds: int) -> dict[str, int]:
+    """As if so much time had gone by for what a provider has; then the sweep comes by."""
+    past = timedelta(seconds=seconds)
+    moments = ("state_since", "late_at", "give_up_at")
+    Render.objects.filter(pk=render_id).update(**{name: F(name) - past for name in moments})
+    return {kind: sweep_kind(kind) for kind in ("late", "give_up")}
+
+
+def letters_to(address: str, word: str) -> list[str]:
+    """The texts of mails whose subject has this word."""
+    return list(MailMessage.objects.filter(to=address, subject__contains=word).values_list("text", flat=True))
 
 
 def enrich(slug: str, micros: int) -> None:
