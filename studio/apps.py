@@ -19,6 +19,7 @@ class StudioConfig(AppConfig):
         from studio.pipeline.audit import renders_agree_with_the_ledger  # noqa: PLC0415
         from studio.pipeline.desk import balances, lookup, offer_days, standing  # noqa: PLC0415
         from studio.pipeline.long import sound  # noqa: PLC0415
+        from studio.renditions import make as renditions  # noqa: PLC0415
         from studio.speech import rounds  # noqa: PLC0415
         from studio.storage.outages import register_outages  # noqa: PLC0415
         from studio.videos import trash  # noqa: PLC0415
@@ -43,13 +44,23 @@ class StudioConfig(AppConfig):
         for provider in ("runware", "fal"):
             register_source(provider, event_id=webhooks.event_id, act=webhooks.act)
         register_outages()
-        kinds = (*overdue.KINDS, sound.KIND, *rounds.KINDS, *spoken.KINDS, trash.KIND, check.KIND, make.KIND)
+        kinds = (
+            *overdue.KINDS,
+            renditions.KIND,
+            sound.KIND,
+            *rounds.KINDS,
+            *spoken.KINDS,
+            trash.KIND,
+            check.KIND,
+            make.KIND,
+        )
         due_rows.register(*kinds, **overdue.CLAUSES)
         register_reader("renders", metrics.read_renders)
         register_reader("offers", metrics.read_offers)
         jobs.register("studio.watch", cluster=jobs.WATCH)
         jobs.register("studio.ingest", timeout=1_800)  # a copy may have to be checked and converted
         jobs.register("studio.captions", timeout=3_600)  # a long video is encoded again
+        jobs.register("studio.rendition", timeout=3_600)
         jobs.register("studio.listen", timeout=900)  # to an hour of sound, beside others
         jobs.register("studio.whole", timeout=3_600)  # an hour of video may have to be converted
         jobs.register("studio.deliver", timeout=900)

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from avatarsite.audit.record import record
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
-from studio.models import Captions, Project, Render, Upload, UploadKind
+from studio.models import Captions, Project, Render, Upload, UploadKind, rendition_files
 from studio.models.renders import ALIVE
 from studio.papers import give as papers
 from studio.storage import ledger
@@ -44,6 +44,7 @@ def delete_video(render: Render) -> None:
             raise StillNeeded("This video is still being made. Cancel it first, or wait for its end.")
         captions = Captions.objects.filter(render=render).first()
         stored = [render.video.name, render.poster.name, *(captions.files if captions else ())]
+        stored += rendition_files(render)
         record("video.deleted", f"The video {render.title} was deleted", workspace=render.workspace, target=render.pk)
         if render.is_whole:
             stored += _delete_parts(render)

@@ -23,9 +23,10 @@ from studio.storage.types import content_type_of
 
 # What a finished video may have, and where its name stands: in the row itself, or in that of its captions.
 OUTPUTS = ("video", "poster")
+RENDITION_OUTPUTS = ("video.mp4", "video.mov", "video.webm", "preview.gif")
 CAPTION_OUTPUTS = {"captions.srt": "srt", "captions.vtt": "vtt", "captioned_video": "video"}
 # The papers of those outputs that can't hold them.
-PAPERS_OUTPUTS = {"papers": "video", "captioned_papers": "captioned_video"}
+PAPERS_OUTPUTS = {"papers": "video", "captioned_papers": "captioned_video", "video.webm.papers": "video.webm"}
 
 
 def outputs_of(render: Render) -> list[dict[str, str]]:
@@ -44,15 +45,31 @@ def output_names(render: Render) -> dict[str, str]:
     captions = captions_row(render) if render.video else None
     if captions:
         names |= {kind: getattr(captions, column).name for kind, column in CAPTION_OUTPUTS.items()}
+    if render.video:
+        names |= {each.output: each.file.name for each in render.renditions.all()}
     there = {kind: name for kind, name in names.items() if name}
     return there | _papers_of(render, there)
 
 
 def _papers_of(render: Render, there: Mapping[str, str]) -> dict[str, str]:
-    if there.get("video", "").rsplit(".", 1)[-1] not in HOLDS_NONE:
+    if not any(name.rsplit(".", 1)[-1] in HOLDS_NONE for name in there.values()):
         return {}
     beside = {papers.file: papers.beside.name or "" for papers in render.papers.all() if papers.beside}
     return {kind: beside[there[of]] for kind, of in PAPERS_OUTPUTS.items() if there.get(of) in beside}
+
+
+def renditions_of(render: Render) -> list[dict[str, Any]]:
+    """Other formats that were asked for; of a render whose ``renditions`` were fetched before, without a query."""
+    return [
+        {
+            "format": each.format,
+            "state": each.state.value,
+            "output": each.output if each.file else None,
+            "bytes": each.bytes,
+            "failure": each.failure or None,
+        }
+        for each in render.renditions.all()
+    ]
 
 
 def captions_row(render: Render) -> Captions | None:
@@ -237,6 +254,7 @@ FIELDS = (
     _plain("sha256", "video_sha256"),
     Field("parts", ("parts_total",), parts_of),
     Field("outputs", ("video", "poster", "withheld_at", *CAPTION_COLUMNS), outputs_of),
+    Field("renditions", (), renditions_of),
     Field("captions", CAPTION_COLUMNS, captions_of),
     Field("failure", ("state", "failure_code", "failure_message"), failure_of),
     _moment("created_at"),

@@ -21,7 +21,7 @@ from avatarsite.models import Alert
 from avatarsite.queue.sweeping import each
 from avatarsite.workspaces.models import Workspace
 from studio.gateway.models import GatewayFile
-from studio.models import Captions, FileKind, FileState, Papers, Render, StorageUse, StoredFile, Upload
+from studio.models import Captions, FileKind, FileState, Papers, Render, Rendition, StorageUse, StoredFile, Upload
 from studio.pipeline import inputs
 from studio.storage import ledger
 from studio.storage.ledger import spelt
@@ -171,7 +171,12 @@ def _leave(finding: Finding) -> None:
     )
 
 
-OF_RENDERS = {"poster": FileKind.POSTER, "captions": FileKind.CAPTIONS, "captioned": FileKind.CAPTIONED}
+OF_RENDERS = {
+    "poster": FileKind.POSTER,
+    "captions": FileKind.CAPTIONS,
+    "captioned": FileKind.CAPTIONED,
+    "rendition": FileKind.RENDITION,
+}
 MENDING = {
     "file_without_row": _count,
     "size_differs": _resize,
@@ -209,6 +214,8 @@ def _names(workspace_id: str) -> dict[str, str]:
         found[beside or ""] = f"Papers of {name}"
     for captions in Captions.objects.filter(render__workspace=workspace_id).only("pk", "srt", "vtt", "video"):
         found |= dict.fromkeys(captions.files, f"Captions of {captions.pk}")
+    for pk, name in Rendition.objects.filter(render__workspace=workspace_id).values_list("pk", "file"):
+        found[name or ""] = f"Rendition {pk}"
     for file_id, name in GatewayFile.objects.filter(workspace=workspace_id).values_list("pk", "file"):
         found[name or ""] = f"Gateway file {file_id}"
     found.pop("", None)

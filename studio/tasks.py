@@ -17,6 +17,7 @@ from studio.pipeline.long import sound as long_sound
 from studio.pipeline.long import work as long_work
 from studio.pipeline.watch import loop as watching
 from studio.providers import handover
+from studio.renditions import make as rendering_anew
 from studio.speech import rounds
 from studio.storage import ledger, local
 from studio.uploads import direct, thumbnails
@@ -56,6 +57,10 @@ def tell(*, render_id: str) -> None:
 
 def captions(*, render_id: str) -> None:
     captioning.make_captions(render_id)
+
+
+def rendition(*, rendition_id: str) -> None:
+    rendering_anew.make_rendition(rendition_id)
 
 
 def deliver(*, render_id: str) -> None:

@@ -162,6 +162,13 @@ ADDED = [
     "url api/v1/renders/<slug>/give-up",
     "url w/<slug>/videos/<slug>/give-up/",
     "url w/<slug>/videos/<slug>/mail/",
+    # Other formats, made afterwards.
+    "* POST /api/v1/renders/{render}/outputs*",
+    "* DELETE /api/v1/renders/{render}/outputs/{output}*",
+    "field RenderShape.renditions! *",
+    "schema Rendition*",
+    "field Rendition*",
+    "url w/<slug>/videos/<slug>/formats/*",
     # Share links.
     "url admin/studio/sharelink/",
     "url api/v1/renders/<slug>/shares",

@@ -29,7 +29,7 @@ from studio.captions.wish import MAX_TEXT
 from studio.media.captions.files import MAX_CUE_LETTERS, MAX_CUES
 from studio.media.captions.painter import LOOKS
 from studio.media.portraits.crops import RATIOS
-from studio.models import CaptionSource, RenderState, UploadKind
+from studio.models import CaptionSource, RenderState, RenditionFormat, UploadKind
 from studio.models.tags import WORD_LENGTH
 from studio.pipeline.request.batches import MAX_ITEMS
 from studio.pipeline.request.options import (
@@ -357,6 +357,12 @@ class WaitQuery(Query):
 class GiveUpInput(Body):
     in_seconds = StrictInteger(
         min_value=60, max_value=86_400, help_text="From now; what is not ready by then ends, and nothing is charged."
+    )
+
+
+class RenditionInput(Body):
+    format = StrictChoice(
+        choices=RenditionFormat.values, help_text="`gif` is a small preview of the first six seconds, without sound."
     )
 
 

@@ -45,6 +45,8 @@ TITLES = {
     "share_password": "The password can’t be used",
     "share_embed_origins": "The sites that may embed it can’t be used",
     "give_up_moment": "The moment can’t be used",
+    "rendition_without_video": "There is no video to make it of",
+    "rendition_is_video": "The video itself is in this format",
     "project_name": "The project’s name can’t be used",
     "project_portrait": "The project’s portrait can’t be used",
     "captions_source": "Captions come from one place",

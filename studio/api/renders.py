@@ -28,18 +28,19 @@ from avatarsite.workspaces.models import Workspace
 from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached
 from studio.api import resolve
-from studio.api.inputs import MAX_NOTES, ChangeInput, GiveUpInput, RenderInput, RendersQuery, WaitQuery
+from studio.api.inputs import MAX_NOTES, ChangeInput, GiveUpInput, RenderInput, RendersQuery, RenditionInput, WaitQuery
 from studio.api.serializers import (
     ApprovalSerializer,
     EventSerializer,
     LinkedOutputSerializer,
     RenderSerializer,
+    RenditionSerializer,
     serialize_approval,
     serialize_event,
 )
 from studio.api.waiting import until_ended
 from studio.approvals.approvals import ask_for_approval
-from studio.models import Approval, Render
+from studio.models import Approval, Render, RenditionFormat
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.content.withhold import release
 from studio.pipeline.expire import delete_if_due, seconds_left
@@ -49,13 +50,16 @@ from studio.pipeline.request.change import change_render
 from studio.pipeline.request.consent import ApprovalNeeded
 from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
+from studio.renditions.ask import ask_for, remove
 from studio.representation import (
     CAPTION_OUTPUTS,
     COLUMNS,
     OUTPUTS,
     PAPERS_OUTPUTS,
+    RENDITION_OUTPUTS,
     output_names,
     outputs_of,
+    renditions_of,
     serialize_render,
 )
 from studio.storage.local import signed_link
@@ -63,7 +67,8 @@ from studio.videos.search import wanted
 from studio.videos.trash import bin_video, restore_video
 
 TAGS = ["Renders"]
-OUTPUT_KINDS = [*OUTPUTS, *CAPTION_OUTPUTS, *PAPERS_OUTPUTS]
+OUTPUT_KINDS = [*OUTPUTS, *CAPTION_OUTPUTS, *RENDITION_OUTPUTS, *PAPERS_OUTPUTS]
+RENDITION = OpenApiParameter("output", str, OpenApiParameter.PATH, enum=list(RENDITION_OUTPUTS))
 OUTPUT = OpenApiParameter("output", str, OpenApiParameter.PATH, enum=OUTPUT_KINDS)
 PAYMENT = {
     202: OpenApiResponse(
@@ -95,7 +100,7 @@ def shown(workspace: Workspace) -> QuerySet[Render]:
         Render.objects.for_workspace(workspace)
         .select_related("captions")
         .only(*COLUMNS)
-        .prefetch_related("tags", "papers")
+        .prefetch_related("tags", "papers", "renditions")
     )
 
 
@@ -384,6 +389,27 @@ class RenderOutputs(RenderView):
         outputs = [] if delete_if_due(row) else outputs_of(row)
         return Response(listed([_linked(row, output) for output in outputs]))
 
+    @extend_schema(
+        operation_id="make_render_output",
+        tags=TAGS,
+        summary="Have a finished video in another format",
+        description="It is made in a moment or some minutes and costs nothing; `renditions` of the render say how far "
+        "it is, and then it is among the outputs. What is there already is given as it is.",
+        request=RenditionInput,
+        responses={201: RenditionSerializer},
+    )
+    def post(self, _request: Any, render: str) -> HttpResponseBase:
+        self.query(NoQuery)
+        form = RenditionFormat(self.body(RenditionInput)["format"])
+
+        def operation() -> Response:
+            row = get_object_or_404(self.renders(), pk=render)
+            ask_for(row, form)
+            (made,) = (each for each in renditions_of(row) if each["format"] == form)
+            return Response(made, status=201)
+
+        return self.run_once(operation)
+
 
 class RenderOutput(RenderView):
     content_negotiation_class = LeadsToFile
@@ -401,6 +427,27 @@ class RenderOutput(RenderView):
         if delete_if_due(row) or output not in output_names(row):
             raise Http404
         return HttpResponseRedirect(_link(row, output))
+
+    @extend_schema(
+        operation_id="delete_render_output",
+        tags=TAGS,
+        summary="Delete what was made of a video in another format",
+        description="The video itself, its poster and its captions are not deleted so.",
+        parameters=[RENDITION],
+        responses={204: None},
+    )
+    def delete(self, _request: Any, render: str, output: str) -> HttpResponseBase:
+        self.query(NoQuery)
+
+        def operation() -> Response:
+            row = get_object_or_404(self.renders(), pk=render)
+            found = next((each for each in row.renditions.all() if each.output == output), None)
+            if found is None:
+                raise Http404
+            remove(found)
+            return Response(status=204)
+
+        return self.run_once(operation)
 
 
 def _made(render: Render) -> Response:

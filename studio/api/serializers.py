@@ -21,6 +21,8 @@ from studio.models import (
     Project,
     Render,
     RenderState,
+    RenditionFormat,
+    RenditionState,
     Upload,
     UploadKind,
 )
@@ -30,6 +32,7 @@ from studio.representation import (
     CAPTION_OUTPUTS,
     OUTPUTS,
     PAPERS_OUTPUTS,
+    RENDITION_OUTPUTS,
     STATE_DETAILS,
     can_cancel,
     captions_of,
@@ -38,6 +41,7 @@ from studio.representation import (
     options_of,
     outputs_of,
     parts_of,
+    renditions_of,
     state_detail_of,
     tags_of,
     usual_seconds_of,
@@ -138,9 +142,19 @@ class UsualSerializer(Serializer):
 
 
 class OutputSerializer(Serializer):
-    kind = serializers.ChoiceField(choices=[*OUTPUTS, *CAPTION_OUTPUTS, *PAPERS_OUTPUTS])
+    kind = serializers.ChoiceField(choices=[*OUTPUTS, *CAPTION_OUTPUTS, *RENDITION_OUTPUTS, *PAPERS_OUTPUTS])
     url = serializers.URLField(help_text="A stable link; it needs a token, and leads to the file.")
     content_type = serializers.CharField()
+
+
+class RenditionSerializer(Serializer):
+    """A video in another format, made when it was asked for: its file is among the outputs."""
+
+    format = serializers.ChoiceField(choices=RenditionFormat.values)
+    state = serializers.ChoiceField(choices=RenditionState.values)
+    output = serializers.CharField(allow_null=True, help_text="Its kind among the outputs, once it is there.")
+    bytes = serializers.IntegerField(allow_null=True)
+    failure = serializers.CharField(allow_null=True, help_text="Why it is not there. The video is.")
 
 
 class CaptionsSerializer(Serializer):
@@ -247,6 +261,7 @@ class RenderSerializer(Serializer):
     sha256 = serializers.CharField(source="video_sha256")
     parts = serializers.SerializerMethodField(help_text="Of a video too long for any offer; null for any other.")
     outputs = serializers.SerializerMethodField()
+    renditions = serializers.SerializerMethodField(help_text="Other formats that were asked for.")
     captions = serializers.SerializerMethodField()
     failure = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
@@ -286,6 +301,10 @@ class RenderSerializer(Serializer):
 
     def get_can_cancel(self, render: Render) -> bool:
         return can_cancel(render)
+
+    @extend_schema_field(RenditionSerializer(many=True))
+    def get_renditions(self, render: Render) -> list[dict[str, Any]]:
+        return renditions_of(render)
 
     @extend_schema_field(CaptionsSerializer(allow_null=True))
     def get_captions(self, render: Render) -> dict[str, Any] | None:

@@ -30,6 +30,7 @@ from studio.media.portraits.portraits import Portrait
 from studio.media.sandbox import Limits, OverLimit, run
 from studio.media.sandbox.limits import Lane
 from studio.media.video import join as joining
+from studio.media.video import preview as previews
 from studio.media.video import transcode, videos
 from studio.media.video.transcode import Conversion, ConversionFailed
 from studio.media.video.videos import UnreadableVideo, VideoFault, VideoProbe
@@ -50,6 +51,7 @@ SPOKEN = Limits(cpu_seconds=300, wall_seconds=600, memory_mb=600, file_mb=500, l
 SAMPLES = Limits(cpu_seconds=240, wall_seconds=600, file_mb=4_000, lane=Lane.CONVERT)  # of up to an hour
 COPY = Limits(cpu_seconds=60, wall_seconds=240)
 VIDEO = Limits(cpu_seconds=120, wall_seconds=240, file_mb=2_000, lane=Lane.CONVERT)
+PREVIEW = Limits(cpu_seconds=60, wall_seconds=240, file_mb=50, lane=Lane.CONVERT)
 # Within the time that is left to it the check looks at as much as it can; the limit is for a file that stalls it.
 CONTENT_SECONDS = 600.0
 CONTENT = Limits(cpu_seconds=1_200, wall_seconds=900, memory_mb=700, lane=Lane.CONVERT)
@@ -216,6 +218,22 @@ def convert(
         )
     except OverLimit as over:
         raise ConversionFailed(f"The video could not be converted: it {over}.") from over
+
+
+def preview(source: Path, target: Path, *, owner: str) -> None:
+    """A GIF of a video's first seconds. Raises ConversionFailed."""
+    try:
+        run(
+            previews.write_preview,
+            source,
+            target,
+            owner=owner,
+            limits=PREVIEW,
+            reads=[source],
+            writes=[target.parent],
+        )
+    except OverLimit as over:
+        raise ConversionFailed(f"No preview could be made: it {over}.") from over
 
 
 def caption_file(path: Path, length_ms: int, *, owner: str) -> list[Cue]:

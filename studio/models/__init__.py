@@ -11,6 +11,7 @@ from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderBalance,
 from studio.models.papers import Papers, SigningCertificate
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
+from studio.models.renditions import Rendition, RenditionFormat, RenditionState, rendition_files
 from studio.models.routing import UsualRouting
 from studio.models.sharing import ShareLink
 from studio.models.speech import Pronunciation, Speech, SpeechPart, SpeechState
@@ -48,6 +49,9 @@ __all__ = [
     "RenderEvent",
     "RenderGroup",
     "RenderState",
+    "Rendition",
+    "RenditionFormat",
+    "RenditionState",
     "RowState",
     "ShareLink",
     "SigningCertificate",
@@ -64,4 +68,5 @@ __all__ = [
     "UploadSlot",
     "UsualRouting",
     "Whole",
+    "rendition_files",
 ]

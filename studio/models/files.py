@@ -15,6 +15,7 @@ class FileKind(models.TextChoices):
     POSTER = "poster", "Poster"
     CAPTIONS = "captions", "Captions"
     CAPTIONED = "captioned", "Video with captions"
+    RENDITION = "rendition", "Video in another format"
     SLOT = "slot", "Sent to a slot"
     GATEWAY = "gateway", "Put here by a client"
     PAPERS = "papers", "Papers beside a video"

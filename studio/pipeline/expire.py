@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from studio.captions.change import remove_captions
-from studio.models import Captions, Delivery, DeliveryState, Render
+from studio.models import Captions, Delivery, DeliveryState, Render, Rendition, rendition_files
 from studio.papers import give as papers
 from studio.pipeline.states import note
 from studio.storage import ledger
@@ -23,7 +23,7 @@ def delete_if_due(render: Render) -> bool:
         return False
     # The bytes first: a row that still names them is found again, bytes that no row names would never be.
     captions = Captions.objects.filter(render=render).first()
-    files = [render.video.name, render.poster.name, *(captions.files if captions else ())]
+    files = [render.video.name, render.poster.name, *(captions.files if captions else ()), *rendition_files(render)]
     for name in (*files, *papers.stored_with(files)):
         if name:
             ledger.drop(name)
@@ -35,6 +35,7 @@ def delete_if_due(render: Render) -> bool:
             note(render, REASON)
             papers.let_go(files)
             remove_captions(render)
+            Rendition.objects.filter(render=render).delete()
             Delivery.objects.filter(render=render, state=DeliveryState.WAITING).update(
                 state=DeliveryState.GIVEN_UP,
                 next_try_at=None,

@@ -20,6 +20,7 @@ CONTENT_TYPES = {
     "mp4": "video/mp4",
     "webm": "video/webm",
     "mov": "video/quicktime",
+    "gif": "image/gif",
     "srt": "application/x-subrip",
     "vtt": "text/vtt",
     "c2pa": "application/c2pa",

@@ -34,7 +34,7 @@ from studio.pipeline.request.make_real import is_draft, make_real, real_choices
 from studio.pipeline.request.take import retry_render
 from studio.pipeline.usual import usual_now
 from studio.providers import registry
-from studio.representation import captions_row, tags_of, withheld_of
+from studio.representation import tags_of, withheld_of
 from studio.storage.filenames import download_name
 from studio.storage.local import signed_link
 from studio.videos.bulk import keep_take, takes_of
@@ -42,6 +42,7 @@ from studio.videos.tags import set_tags
 from studio.videos.trash import KEPT, bin_video
 from studio.views.content import content_facts
 from studio.views.query_values import word
+from studio.views.renditions import format_facts
 
 # Asked less often the longer it takes: (up to this age, seconds between two looks).
 PACE = (
@@ -244,12 +245,12 @@ def _context(one: Render) -> dict[str, Any]:
         "parts": made_parts(one),
         "events": events,
         "moves": moves(events),
-        "captions": captions_row(one),
         "provider_label": registry.provider_label(one.offer),
         "model_name": model.name if model else one.model,
         "poll_seconds": poll_seconds(one.created_at),
         "terms": cancel_terms(one),
         "is_draft": is_draft(one),
+        **format_facts(one),
         "help": help_of(one.failure_code),
         "withheld": withheld_of(one),
         "content": content_facts(events),

@@ -190,6 +190,8 @@ NO_PAGES = {
     "upload_slot",
     "video_code",
     "video_file",
+    "video_format_file",
+    "video_formats",
     "video_give_up",
     "video_mail",
     "video_quote",
