@@ -342,6 +342,7 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
         "endpoint",
         "delivery",
         "link",
+        "form",
         "approval",
     )
     for thing in named:

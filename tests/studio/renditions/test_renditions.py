@@ -112,7 +112,7 @@ def test_asked_for_twice_it_is_made_once(api: Caller, video: str) -> None:
     assert make_rendition(first.pk) is False
 
 
-@pytest.mark.parametrize(("form", "code"), [("mp4", "rendition_is_video"), ("avi", "validation_failed")])
+@pytest.mark.parametrize(("form", "code"), [("mp4", "rendition_is_video"), ("avi", "invalid_request")])
 def test_what_cannot_be_is_refused(api: Caller, video: str, form: str, code: str) -> None:
     answer = api.post(f"renders/{video}/outputs", {"format": form})
     assert (answer.json()["code"], Rendition.objects.count()) == (code, 0)

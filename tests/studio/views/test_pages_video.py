@@ -225,8 +225,9 @@ def test_the_page_costs_the_same_queries_whatever_its_history(
 ) -> None:
     video = shop.ready(house)
     owner.get(url("video", video))
-    # Session, person, membership; the render with all it names; events twice, jobs; tags; count, balance, switcher.
-    with django_assert_num_queries(12):
+    # Session, person, membership; the render with all it names; events twice, jobs; tags; formats; count, balance,
+    # switcher.
+    with django_assert_num_queries(13):
         owner.get(url("video", video))
 
 
