@@ -191,6 +191,8 @@ class VideoForm(OptionFields):
     )
     # The portrait whose warnings were read: another portrait has to be confirmed anew.
     accept_warnings = forms.CharField(required=False, widget=forms.HiddenInput)
+    # The portrait and the voice of which the right was stated.
+    rights = forms.CharField(required=False, widget=forms.HiddenInput)
     idempotency_key = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
     max_amount_micros = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
     quote = forms.CharField(required=False, widget=forms.HiddenInput)

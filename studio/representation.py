@@ -235,6 +235,7 @@ FIELDS = (
     _plain("metadata"),
     Field("tags", (), tags_of),
     Field("webhook_host", ("webhook_url",), lambda render: host_of(render.webhook_url) if render.webhook_url else None),
+    Field("rights", ("rights",), lambda render: render.rights or None),
     _plain("test"),
     _plain("token", "token_id"),
     Field("ceiling", ("ceiling_micros",), lambda render: money(render.ceiling_micros)),

@@ -137,6 +137,15 @@ ADDED = [
     "url terms/",
     "url privacy/",
     "url imprint/",
+    # Who has stated the right to its face and voice.
+    "field ItemBodyRequest.rights *",
+    "field RenderBodyRequest.rights *",
+    "field RenderShape.rights! *",
+    "field RightsShape.*",
+    "field StatementShape.*",
+    "schema RightsShape *",
+    "schema StatementShape *",
+    "url w/<slug>/developers/tokens/<slug>/rights/",
     # What a video is, by its papers.
     "* POST /api/v1/verify*",
     "field FindingShape.*",

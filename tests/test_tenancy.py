@@ -78,6 +78,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "token_ask": (405, 403, 403, 302),
     "token_revoke": (405, 403, 403, 302),
     "token_rotate": (405, 403, 403, 302),
+    "token_rights": (405, 403, 403, 302),
     "token_take_over": (405, 403, 403, 302),
     "gateway": (200, 200, 405, 405),
     "invitation_resend": (405, 403, 403, 302),

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from avatarsite.amounts import AmountField
+from avatarsite.legal.rights import OF_A_PROGRAM
 from avatarsite.workspaces.create import NAME_LENGTH
 from avatarsite.workspaces.emails import delete_unconfirmed
 from avatarsite.workspaces.errors import TokenRefused
@@ -318,6 +319,12 @@ class TokenForm(forms.Form):
     )
 
     ask_above = ask_above_field()
+    rights = forms.BooleanField(
+        label=OF_A_PROGRAM,
+        required=False,
+        help_text="Without it each request for a paid video of a new face or voice has to say “rights”: true. Code "
+        "that speaks a provider’s own protocol can’t say so.",
+    )
 
     def wish(self) -> dict[str, Any]:
         """What ``tokens.make_token`` takes, of a form that is valid."""
@@ -325,6 +332,7 @@ class TokenForm(forms.Form):
         cap: Decimal | None = asked["monthly_cap"]
         return {
             "name": asked["name"],
+            "rights": asked["rights"],
             "scopes": asked["scopes"],
             "test": asked["kind"] == "test",
             "expires_at": timezone.now() + timedelta(days=asked["days"]) if asked["days"] else None,

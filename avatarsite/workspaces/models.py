@@ -201,6 +201,8 @@ class ApiToken(models.Model):
     monthly_cap_micros = models.BigIntegerField(null=True, blank=True)
     # What it may spend at once without a person's yes; empty is any amount.
     ask_above_micros = models.BigIntegerField("asks above (micros)", null=True, blank=True)
+    # Version of the wording in which its maker stated the right to all faces and voices that it sends; empty if not.
+    rights = models.CharField("rights stated", max_length=20, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField("last used at", null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from avatarsite.audit.record import record
+from avatarsite.legal.rights import RIGHTS_VERSION
 from avatarsite.monitoring import logs
 from avatarsite.workspaces.access import Action, demand, scopes_within
 from avatarsite.workspaces.create import tidy_name
@@ -46,8 +47,12 @@ def make_token(  # noqa: PLR0913 -- each is a decision of whoever makes the toke
     expires_at: datetime | None = None,
     monthly_cap_micros: int | None = None,
     ask_above_micros: int | None = None,
+    rights: bool = True,
 ) -> tuple[ApiToken, str]:
-    """A new token and its secret, which is known only now. Raises NotAllowed or TokenRefused."""
+    """A new token and its secret, which is known only now. Raises NotAllowed or TokenRefused.
+
+    With ``rights`` its maker states the right to all faces and voices that are sent with it.
+    """
     token = ApiToken(
         workspace=workspace,
         made_by=user,
@@ -57,6 +62,7 @@ def make_token(  # noqa: PLR0913 -- each is a decision of whoever makes the toke
         expires_at=_in_the_future(expires_at),
         monthly_cap_micros=_positive(monthly_cap_micros),
         ask_above_micros=_not_negative(ask_above_micros),
+        rights=RIGHTS_VERSION if rights else "",
     )
     with one_at_a_time(workspace):
         token.maker = _demand_manager(workspace, user)
@@ -97,7 +103,7 @@ def rotate_token(token: ApiToken, *, user: User, overlap: timedelta) -> tuple[Ap
         old = ApiToken.objects.select_related("workspace").get(pk=token.pk)
         if not is_live(old) or old.replaced_by_id:
             raise TokenRefused("token", f"{old.name} does not work any more or has been replaced. Make a new token.")
-        caps = ("monthly_cap_micros", "ask_above_micros")
+        caps = ("monthly_cap_micros", "ask_above_micros", "rights")
         kept = ("workspace", "name", "scopes", "test", "lineage", *caps, "expires_at")
         new = ApiToken(made_by=user, maker=maker, **{field: getattr(old, field) for field in kept})
         secret = _issue(new)
@@ -121,6 +127,15 @@ def set_ask_above(token: ApiToken, ask_above_micros: int | None, *, user: User) 
         token.ask_above_micros = ask_above_micros
         told = "ask nobody" if ask_above_micros is None else f"ask above ${ask_above_micros / 1_000_000:,.2f}"
         _record("token.asks", f"told to {told}", token, user)
+
+
+def state_rights(token: ApiToken, *, user: User) -> None:
+    """Their statement, from now on, of the right to all faces and voices that are sent with it. Raises NotAllowed."""
+    with one_at_a_time(token.workspace):
+        _demand_manager(token.workspace, user)
+        ApiToken.objects.filter(workspace=token.workspace, lineage=token.lineage).update(rights=RIGHTS_VERSION)
+        token.rights = RIGHTS_VERSION
+        _record("token.rights", f"given the statement of rights, wording {RIGHTS_VERSION}", token, user)
 
 
 def revoke_token(token: ApiToken, *, user: User) -> None:

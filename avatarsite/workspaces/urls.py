@@ -17,6 +17,7 @@ urlpatterns = [
     path("developers/tokens/<slug:token>/rotate/", tokens.rotate, name="token_rotate"),
     path("developers/tokens/<slug:token>/revoke/", tokens.revoke, name="token_revoke"),
     path("developers/tokens/<slug:token>/ask/", tokens.ask, name="token_ask"),
+    path("developers/tokens/<slug:token>/rights/", tokens.rights, name="token_rights"),
     path("developers/tokens/<slug:token>/take-over/", tokens.take_over, name="token_take_over"),
     path("team/members/<int:row>/remove/", team.remove, name="member_remove"),
     path("team/members/<int:row>/hand-over/", team.hand_over, name="member_hand_over"),

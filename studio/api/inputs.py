@@ -23,6 +23,7 @@ from avatarsite.api.fields import (
     StrictStringMap,
 )
 from avatarsite.api.serializers import PageQuery
+from avatarsite.legal.rights import OF_ONE_VIDEO
 from avatarsite.outbox.models import URL_LENGTH
 from billing.money import MAX_MICROS
 from studio.captions.wish import MAX_TEXT
@@ -189,6 +190,11 @@ class VideoInput(Body):
     accept_warnings = StrictBoolean(
         required=False,
         help_text="False: refuse a paid video while the portrait has `warnings`. Left out or true: it is made.",
+    )
+    rights = StrictBoolean(
+        required=False,
+        help_text=f"True: “{OF_ONE_VIDEO}” Needed once for each face and voice before a paid video, by a token whose "
+        "maker has not stated it for all that it sends.",
     )
 
 

@@ -56,6 +56,7 @@ TITLES = {
     "captions_unreadable": "The captions can’t be read",
     "captions_times": "The captions’ times can’t be so",
     "captions_letters": "Letters of the captions have no typeface",
+    "rights_not_stated": "Nobody has stated the right to the face or the voice",
     "portrait_warnings": "Something speaks against the portrait",
     "crop_impossible": "The portrait can’t be cropped to this shape",
     "unknown_ratio": "There is no such shape",

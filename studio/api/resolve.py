@@ -55,6 +55,7 @@ def from_body(  # noqa: PLR0913 -- a body, and what it names
         options=options,
         token=token,
         captions=captions,
+        rights=asked.get("rights", False) or bool(token.rights),
         **routing_of(token.workspace, asked),
         **{name: asked[name] for name in NAMED if name in asked},
     )

@@ -194,6 +194,22 @@ class WithheldSerializer(Serializer):
     at = serializers.DateTimeField()
 
 
+class StatementSerializer(Serializer):
+    """Who has stated the right, when, in which wording; with which token, if it was a program."""
+
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+    version = serializers.CharField()
+    token = serializers.CharField(allow_null=True)
+
+
+class RightsSerializer(Serializer):
+    """Null of what is this service’s own: a sample, a voice that it has spoken."""
+
+    portrait = StatementSerializer(allow_null=True)
+    voice = StatementSerializer(allow_null=True)
+
+
 class PartSerializer(Serializer):
     """A stretch of a long video’s voice, and what has become of it."""
 
@@ -244,6 +260,7 @@ class RenderSerializer(Serializer):
     token = serializers.CharField(source="token_id", allow_null=True)
     ceiling = Money(source="ceiling_micros", help_text="The most that is charged.")
     charge = Money(source="charge_micros", allow_null=True, help_text="What was charged; null before it is ready.")
+    rights = serializers.SerializerMethodField(help_text="Who has stated the right to its face and voice.")
     charge_return = serializers.SerializerMethodField(help_text="That the charge was given back; usually null.")
     duration_ms = serializers.IntegerField(source="measured_ms", allow_null=True, help_text="Measured on our copy.")
     width = serializers.IntegerField(allow_null=True)
@@ -309,6 +326,10 @@ class RenderSerializer(Serializer):
     @extend_schema_field(CaptionsSerializer(allow_null=True))
     def get_captions(self, render: Render) -> dict[str, Any] | None:
         return captions_of(render)
+
+    @extend_schema_field(RightsSerializer(allow_null=True))
+    def get_rights(self, render: Render) -> dict[str, Any] | None:
+        return render.rights or None
 
     @extend_schema_field(ChargeReturnSerializer(allow_null=True))
     def get_charge_return(self, render: Render) -> dict[str, Any] | None:

@@ -22,10 +22,11 @@ from billing.money import usd
 from studio.batches.check import CHECKED_FIELDS, note_refusals, prepare_rows, price_rows, requests_of
 from studio.batches.scripts import have_spoken
 from studio.errors import RequestRefused
-from studio.models import BatchRow, BatchTable, RenderGroup, RenderState, RowState, TableState
+from studio.models import BatchRow, BatchTable, RenderGroup, RenderState, RowState, TableState, Upload
 from studio.pipeline.notify import file_batch_notice
 from studio.pipeline.request.batches import BatchRefused, add_to_batch
 from studio.pipeline.request.limits import DraftsLimited
+from studio.pipeline.request.rights import to_state
 from studio.uploads.listening import BeingListenedTo
 
 MAKE = "studio.make_table"
@@ -40,8 +41,17 @@ GONE = "Its portrait or its voice was deleted. Bring it again."
 BROKEN = "Its videos could not all be asked for. Press the button again, and tell us if that does not help."
 
 
-def ask_for(table: BatchTable, *, ceiling_micros: int) -> None:
+def rights_to_state(table: BatchTable) -> list[Upload]:
+    """The faces and voices of its paid rows to which nobody has stated the right yet."""
+    paid = table.rows.filter(state=RowState.GOOD, ceiling_micros__gt=0)
+    ids = {pk for pair in paid.values_list("portrait_id", "voice_id") for pk in pair if pk}
+    return to_state(*Upload.objects.filter(pk__in=ids).order_by("pk"))
+
+
+def ask_for(table: BatchTable, *, ceiling_micros: int, rights: bool = False) -> None:
     """Have all good rows made, for at most ``ceiling_micros`` together, which is the price that was shown.
+
+    With ``rights`` whoever brought the table states the right to all faces and voices in it.
 
     Raises RequestRefused, InsufficientCredit or Suspended; then nothing is begun.
     """
@@ -57,6 +67,9 @@ def ask_for(table: BatchTable, *, ceiling_micros: int) -> None:
         if needed > ceiling_micros:
             found = f"The videos cost up to {usd(needed)}, more than you saw."
             raise RequestRefused("max_amount_micros", "price_changed", found, "Look at the price and press again.")
+        if not rights and rights_to_state(table):
+            found = "Nobody has stated the right to use all faces and voices of this table yet."
+            raise RequestRefused("rights", "rights_not_stated", found, "Tick the box beside the button if it is so.")
         available = accounts.balance(table.workspace).available_micros
         if needed > available:
             raise InsufficientCredit(needed_micros=needed, available_micros=available)

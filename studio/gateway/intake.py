@@ -276,6 +276,7 @@ def _ask(row: GatewayRequest, portrait: Upload, voice: Upload) -> bool:
                 options=params["options"],
                 fallback=params["fallback"],
                 reference=row.client_reference or row.reference,
+                rights=bool(row.token and row.token.rights),
             )
             renders = take(request, user=None, idempotency_key=f"gateway:{row.pk}")
             done_with = {} if row.body else {"params": {"digest": params.get("digest", "")}}  # X-Fal-Store-IO: 0

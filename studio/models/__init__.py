@@ -8,7 +8,7 @@ from studio.models.days import OfferDay
 from studio.models.deliveries import Delivery, DeliveryState
 from studio.models.files import FileKind, FileState, StorageUse, StoredFile
 from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderBalance, ProviderJob
-from studio.models.papers import Papers, SigningCertificate
+from studio.models.papers import Papers, RightsStatement, SigningCertificate
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.renditions import Rendition, RenditionFormat, RenditionState, rendition_files
@@ -52,6 +52,7 @@ __all__ = [
     "Rendition",
     "RenditionFormat",
     "RenditionState",
+    "RightsStatement",
     "RowState",
     "ShareLink",
     "SigningCertificate",

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
+from avatarsite.workspaces.models import ApiToken
 from studio.models.renders import Render
+from studio.models.uploads import Upload
 
 
 class SigningCertificate(models.Model):
@@ -33,3 +36,24 @@ class Papers(models.Model):
 
     def __str__(self) -> str:
         return f"Papers of {self.file}"
+
+
+class RightsStatement(models.Model):
+    """A person's statement that they may use a face or a voice, made with the first paid video of it."""
+
+    upload = models.OneToOneField(Upload, models.CASCADE, primary_key=True, related_name="rights")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    person = models.CharField("name and address at the time", max_length=400)
+    # Of a program: what its maker stated with the token, or the program said with the request.
+    token = models.ForeignKey(ApiToken, models.SET_NULL, null=True, blank=True, related_name="+")
+    version = models.CharField("version of the wording", max_length=20)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.person}, {self.at:%Y-%m-%d}"
+
+    @property
+    def told(self) -> dict[str, str | None]:
+        """As a video keeps it."""
+        at = self.at.isoformat(timespec="seconds")
+        return {"by": self.person, "at": at, "version": self.version, "token": self.token_id}

@@ -132,6 +132,9 @@ class Render(DueRow):
     # Where it may go if no provider has taken it yet: [{"offer": …, "price": id of the price row}], best first.
     fallbacks = models.JSONField(default=list, blank=True)
 
+    # Of a paid video, who has stated the right to its {portrait, voice}: {by, at, version, token}, null for our own.
+    rights = models.JSONField("rights stated", default=dict, blank=True)
+
     price = models.ForeignKey("billing.Price", models.PROTECT, related_name="+")
     ceiling_ms = models.PositiveIntegerField("maximum billed length (ms)")
     ceiling_micros = models.BigIntegerField("maximum charge (micros)")

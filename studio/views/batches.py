@@ -12,12 +12,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.csv_files import csv_response
 from avatarsite.errors import DomainError
+from avatarsite.legal.rights import OF_A_TABLE
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from billing.ledger import accounts
 from studio.batches import manifest
 from studio.batches.columns import CONTENT_TYPES, KNOWN, template
-from studio.batches.make import ask_for, try_failed_again
+from studio.batches.make import ask_for, rights_to_state, try_failed_again
 from studio.batches.progress import is_moving, progress_of, progress_of_all, tables_of
 from studio.batches.reading import MAX_BYTES, MAX_ROWS
 from studio.batches.take_in import take_in
@@ -90,7 +91,8 @@ def batch_make(request: WorkspaceRequest, table: str) -> HttpResponse:
     one = _table(request, table)
     shown = word(request.POST, "ceiling_micros")
     try:
-        ask_for(one, ceiling_micros=int(shown) if shown.isdecimal() and shown.isascii() else -1)
+        ceiling = int(shown) if shown.isdecimal() and shown.isascii() else -1
+        ask_for(one, ceiling_micros=ceiling, rights=word(request.POST, "rights") == "yes")
     except DomainError as refusal:
         messages.error(request, str(refusal))
     return redirect("batch", workspace=request.workspace.slug, table=one.pk)
@@ -166,6 +168,7 @@ def _context(request: WorkspaceRequest, table: BatchTable) -> dict[str, Any]:
         "progress": progress,
         "moving": is_moving(table, progress),
         "asks": asks,
+        "rights_wording": OF_A_TABLE if asks and rights_to_state(table) else "",
         "may_retry": table.state in (TableState.MADE, TableState.STOPPED) and not asks and progress.failed > 0,
         "available_micros": available,
         "after_micros": available - progress.ceiling_micros,

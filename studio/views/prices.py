@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from avatarsite.errors import DomainError
+from avatarsite.legal.rights import OF_ONE_VIDEO
 from avatarsite.workspaces.models import Workspace
 from billing.budgets.budgets import BudgetReached, refusal_of
 from billing.ledger import posting
@@ -18,6 +19,7 @@ from studio.pipeline.long.plan import quote_video
 from studio.pipeline.long.shown import ShownPart, likely_micros, planned_parts
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.quote import Quote, QuoteLine, is_pinned, quote_render
+from studio.pipeline.request.rights import to_state, whose
 from studio.providers.registry import MODELS, Model
 
 # Long enough for every provider, to learn which models can be had before there is a voice.
@@ -56,6 +58,8 @@ class PricePanel:
     quoted: Callable[[Model], Quote | None]
     refusal: BudgetReached | None = None
     quote_id: str = ""  # id of the quote, which binds us to what the page shows
+    rights_to_state: Sequence[Upload] = ()
+    stated_of: str = ""  # the key of those to which the right was stated
     accepted_of: str = ""  # id of the portrait whose warnings were accepted
     unpriced: DomainError | None = None  # why a voice has no price, or none yet
 
@@ -101,6 +105,22 @@ class PricePanel:
     @property
     def accepted(self) -> bool:
         return self.portrait is not None and self.accepted_of == self.portrait.pk
+
+    @property
+    def whose_rights(self) -> str:
+        return whose(self.rights_to_state)
+
+    @property
+    def rights_key(self) -> str:
+        return rights_key(self.portrait, self.voice)
+
+    @property
+    def rights_stated(self) -> bool:
+        return self.stated_of == self.rights_key
+
+    @property
+    def rights_wording(self) -> str:
+        return OF_ONE_VIDEO
 
     @property
     def parts(self) -> list[ShownPart]:
@@ -151,13 +171,14 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     prompt: str = "",
     scopes: Sequence[str] = (),
     accepted: str = "",
+    stated: str = "",
 ) -> PricePanel:
     """``options`` are those that bear on the price or on who may make it: takes, content_check, and output_quality.
 
     That one and ``prompt`` decide which parts of a long video are made already.
 
     ``scopes`` are those whose monthly caps bear on it, beside the workspace's own. ``accepted`` is the id of the
-    portrait whose warnings were accepted.
+    portrait whose warnings were accepted, ``stated`` the key of the two to which the right was stated.
     """
     found = known_model(model)
     routing = known_routing(found.slug, routing)
@@ -179,9 +200,16 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
         quoted=lambda model: _quoted(voice, model, routing, **chosen)[0],
         refusal=refusal_of(workspace, scopes, takes * quote.ceiling_micros) if quote else None,
         quote_id=quote_id,
+        rights_to_state=to_state(portrait, voice) if quote and quote.ceiling_micros else (),
+        stated_of=stated,
         accepted_of=accepted,
         unpriced=unpriced,
     )
+
+
+def rights_key(portrait: Upload | None, voice: Upload | None) -> str:
+    """What a tick says the right was stated to: other files have to be ticked anew."""
+    return f"{portrait.pk if portrait else ''}:{voice.pk if voice else ''}"
 
 
 def _quoted(

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.errors import DomainError
 from avatarsite.http.public_addresses import host_of
+from avatarsite.legal.rights import OF_ONE_VIDEO
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.mail_choice import FINISHED, wants
@@ -31,6 +32,7 @@ from studio.pipeline.late import wish_given_up
 from studio.pipeline.long.shown import made_parts
 from studio.pipeline.progress import moves, stages
 from studio.pipeline.request.make_real import is_draft, make_real, real_choices
+from studio.pipeline.request.rights import to_state, whose
 from studio.pipeline.request.take import retry_render
 from studio.pipeline.usual import usual_now
 from studio.providers import registry
@@ -155,7 +157,7 @@ def video_real(request: WorkspaceRequest, render: str) -> HttpResponse:
     if request.method != "POST":
         page = "studio/partials/make_real.html" if "HX-Request" in request.headers else "studio/video_real.html"
         try:
-            return show(request, page, {"render": one, "real_choices": real_choices(one) if is_draft(one) else []})
+            return show(request, page, _real(one))
         except DomainError as refusal:
             return show(request, page, {"render": one, "unpriced": refusal})
     amount = word(request.POST, "max_amount_micros")
@@ -167,11 +169,24 @@ def video_real(request: WorkspaceRequest, render: str) -> HttpResponse:
             quote=request.POST.get("quote", ""),
             max_amount_micros=int(amount) if amount.isdecimal() else None,
             accept_warnings=word(request.POST, "accept_warnings") == one.portrait_id,
+            rights=word(request.POST, "rights") == "yes",
             idempotency_key=word(request.POST, "idempotency_key") or None,
         )
     except DomainError as refusal:
         messages.error(request, str(refusal))
     return redirect("video", workspace=request.workspace.slug, render=one.pk)
+
+
+def _real(draft: Render) -> dict[str, Any]:
+    if not is_draft(draft):
+        return {"render": draft, "real_choices": []}
+    missing = to_state(draft.portrait, draft.voice)
+    return {
+        "render": draft,
+        "real_choices": real_choices(draft),
+        "whose_rights": whose(missing),
+        "rights_wording": OF_ONE_VIDEO,
+    }
 
 
 @workspace_view(Action.VIEW, post=Action.RENDER)
@@ -245,6 +260,7 @@ def _context(one: Render) -> dict[str, Any]:
         "parts": made_parts(one),
         "events": events,
         "moves": moves(events),
+        "papers": one.papers.filter(pk=one.video.name if one.video else "").first(),
         "provider_label": registry.provider_label(one.offer),
         "model_name": model.name if model else one.model,
         "poll_seconds": poll_seconds(one.created_at),

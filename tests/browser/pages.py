@@ -179,6 +179,7 @@ NO_PAGES = {
     "mcp",
     "token_ask",
     "token_revoke",
+    "token_rights",
     "token_take_over",
     "token_rotate",
     "topup_confirm",

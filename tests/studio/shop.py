@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
+
 from avatarsite.workspaces.models import Workspace
 from billing.ledger import posting
 from billing.prices import price_book
-from studio.models import Outcome, Project, ProviderJob, Render, RenderState, Upload, UploadKind
+from studio.models import Outcome, Project, ProviderJob, Render, RenderState, RightsStatement, Upload, UploadKind
 from studio.pipeline.cancel import finish_cancelled
 from studio.pipeline.failures import fail_by_provider
 from studio.pipeline.request.render_request import RenderRequest
@@ -52,7 +54,14 @@ def _upload(workspace: Workspace, kind: UploadKind, name: str, **facts: Any) -> 
     upload.sha256 = upload.pk.removeprefix("upl_").rjust(64, "0")
     upload.file.name = f"w/{workspace.pk}/uploads/{upload.pk}.{name.rsplit('.', 1)[-1]}"
     upload.save()
+    stated(upload)
     return upload
+
+
+def stated(*uploads: Upload) -> None:
+    """As after a first paid video of them: somebody has stated the right."""
+    for upload in uploads:
+        RightsStatement.objects.create(upload=upload, person="Alice", version="2026-11", at=timezone.now())
 
 
 def asked(

@@ -13,6 +13,7 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods, require_POST
 
 from avatarsite.amounts import written
+from avatarsite.legal.rights import OF_A_PROGRAM
 from avatarsite.workspaces import tokens
 from avatarsite.workspaces.access import Action, may
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
@@ -115,6 +116,16 @@ def ask(request: WorkspaceRequest, token: str) -> HttpResponseBase:
 
 @workspace_view(Action.MANAGE_WORKSPACE)
 @require_POST
+def rights(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    """The statement of rights for all that the token sends."""
+    row = get_object_or_404(ApiToken, workspace=request.workspace, pk=token)
+    tokens.state_rights(row, user=request.user)
+    messages.success(request, f"Your statement is kept with {row.name}, and with each paid video that it asks for.")
+    return redirect("developers", workspace=request.workspace.slug)
+
+
+@workspace_view(Action.MANAGE_WORKSPACE)
+@require_POST
 def take_over(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     row = get_object_or_404(ApiToken, workspace=request.workspace, pk=token)
     try:
@@ -132,6 +143,7 @@ def _page(request: WorkspaceRequest, form: TokenForm, shown: Shown | None = None
         "shown": shown,
         "lines": [_line(token) for token in tokens.tokens_of(request.workspace)],
         "rotation": RotationForm(),
+        "of_a_token": OF_A_PROGRAM,
         "may_manage": may(request.member, Action.MANAGE_WORKSPACE),
     }
     response = render(request, "workspaces/developers.html", context, status=UNPROCESSABLE if form.errors else 200)

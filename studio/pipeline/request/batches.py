@@ -20,6 +20,7 @@ from studio.pipeline.request import limits
 from studio.pipeline.request.consent import demand_consent
 from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, check_warnings, speech_micros, validate
+from studio.pipeline.request.rights import check_rights
 from studio.pipeline.request.take import price_request
 from studio.pipeline.request.titles import title_for
 from studio.uploads.listening import needs_parts
@@ -169,5 +170,6 @@ def _priced(request: RenderRequest, quotes: dict[Any, Quote]) -> Priced:
     if same not in quotes:
         quotes[same] = price_request(request, options)
     check_warnings(request, quotes[same].ceiling_micros)
+    check_rights(request, quotes[same].ceiling_micros)
     title = request.title.strip() or title_for(request.portrait, request.voice)
     return Priced(replace(request, title=title[:TITLE_LIMIT]), options, quotes[same])

@@ -66,12 +66,14 @@ def make_real(  # noqa: PLR0913 -- what was chosen, and what stood beside it
     quote: str = "",
     max_amount_micros: int | None = None,
     accept_warnings: bool = False,
+    rights: bool = False,
     idempotency_key: str | None = None,
 ) -> Render:
     """The same video with another model, held to the price that was shown. Raises as ``take`` does."""
     if not is_draft(draft) or model == DRAFT:
         raise RequestRefused("render", "not_a_draft", "This is no finished draft.", "Use it again in a new video.")
-    asked = replace(_request(draft, model), max_amount_micros=max_amount_micros, accept_warnings=accept_warnings)
+    said = replace(_request(draft, model), accept_warnings=accept_warnings, rights=rights)
+    asked = replace(said, max_amount_micros=max_amount_micros)
     return take(as_shown(asked, quote), user=user, idempotency_key=idempotency_key)[0]
 
 

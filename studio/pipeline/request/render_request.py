@@ -34,7 +34,8 @@ class RenderRequest:
     asks; one for tests gets the draft engine whatever the model, and no money moves. ``terms`` are those of the quote
     that is taken up. ``notify`` is whether the person who asks is mailed when it ends; left open, who asks by hand is,
     and who asks by a token is not. ``webhook_url`` is an address that is told of this render alone, checked before.
-    Without ``accept_warnings`` a paid video is refused while something speaks against its portrait.
+    Without ``accept_warnings`` a paid video is refused while something speaks against its portrait, and without
+    ``rights`` while nobody has stated the right to its face and its voice.
     ``approved`` is whether a person has said yes to what its token may not spend by itself.
     """
 
@@ -56,6 +57,7 @@ class RenderRequest:
     terms: Terms | None = None
     notify: bool | None = None
     accept_warnings: bool = True
+    rights: bool = True
     # Of a script: then ``voice`` is what it came to, or until it is spoken a stand-in of the length that is held for.
     spoken: Spoken | None = None
     webhook_url: str = ""

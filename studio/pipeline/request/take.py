@@ -23,6 +23,7 @@ from studio.pipeline.request.consent import demand_consent
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import TITLE_LIMIT, RenderRequest, check_warnings, validate
+from studio.pipeline.request.rights import check_rights
 from studio.pipeline.request.spoken import spoken_of
 from studio.pipeline.request.titles import title_for
 from studio.pipeline.request.write import write_render
@@ -61,6 +62,7 @@ def _terms(request: RenderRequest) -> tuple[dict[str, Any], Quote]:
     options = validate(request)
     quote = price_request(request, options)
     check_warnings(request, quote.ceiling_micros)
+    check_rights(request, quote.ceiling_micros)
     return options, quote
 
 
@@ -95,6 +97,7 @@ def request_again(render: Render, *, token: ApiToken | None = None) -> RenderReq
         webhook_url=render.webhook_url,
         tags=tags_of(render),
         captions=again(captions) if (captions := captions_row(render)) else None,
+        rights=False,
     )
 
 

@@ -18,6 +18,7 @@ from studio.models.renders import render_id
 from studio.pipeline.events import record_event
 from studio.pipeline.request.quote import Quote
 from studio.pipeline.request.render_request import RenderRequest
+from studio.pipeline.request.rights import keep_rights
 from studio.pipeline.request.scopes import scopes_of
 from studio.pipeline.request.spoken import Spoken
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
@@ -62,7 +63,7 @@ def _have_spoken(render: Render, spoken: Spoken) -> None:
 
 
 def render_of(request: RenderRequest, options: dict[str, Any], quote: Quote, user: User | None) -> Render:
-    """The row as it will be, without its hold."""
+    """The row as it will be, without its hold, and what it keeps of the rights to its inputs."""
     first, *others = quote.chain
     assert first.price is not None  # noqa: S101 -- a line without a price is never chosen
     now = timezone.now()
@@ -88,6 +89,7 @@ def render_of(request: RenderRequest, options: dict[str, Any], quote: Quote, use
         fallbacks=[{"offer": line.offer, "price": line.price.pk} for line in others if line.price],
         prompt=request.prompt.strip(),
         options=options,
+        rights=keep_rights(request, quote.ceiling_micros, user),
         price=first.price,
         ceiling_ms=quote.ceiling_ms,
         ceiling_micros=quote.ceiling_micros,

@@ -36,7 +36,7 @@ from studio.uploads.samples import samples_to_start_with
 from studio.views.maker import drafts
 from studio.views.maker.cards import cards_of
 from studio.views.maker.speech import speech_of, told
-from studio.views.prices import PricePanel, may_move, model_cards, price_panel
+from studio.views.prices import PricePanel, may_move, model_cards, price_panel, rights_key
 from studio.views.query_values import named, word
 from studio.views.slots import Slot
 
@@ -46,7 +46,9 @@ MISSING = {
     UploadKind.VOICE: "Add a voice: what the portrait will say.",
 }
 # Fields that show their own errors; every other refusal stands above the form.
-FORM_FIELDS = frozenset({"portrait", "voice", "title", "project", "prompt", "captions", "accept_warnings", *DEFAULTS})
+FORM_FIELDS = frozenset(
+    {"portrait", "voice", "title", "project", "prompt", "captions", "accept_warnings", "rights", *DEFAULTS}
+)
 # What bears on the price or on who may make it; hx-params of the page names them, too.
 PRICED = ("takes", "content_check", "output_quality")
 
@@ -78,6 +80,7 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
         prompt=values.get("prompt", ""),
         scopes=_scopes(request, values.get("project")),
         accepted=values.get("accept_warnings", ""),
+        stated=values.get("rights", ""),
     )
     if panel.waits and request.headers.get("HX-Trigger") == "price-waits":
         return HttpResponse(status=204)  # what stands there still holds, and is not read out again
@@ -158,6 +161,7 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
             captions=usual_wish(voice, values["captions"] or BESIDE),
             max_amount_micros=values["max_amount_micros"],
             accept_warnings=values["accept_warnings"] == portrait.pk,
+            rights=values["rights"] == rights_key(portrait, voice),
         )
         key = values["idempotency_key"] or None
         return take(as_shown(asked, values["quote"]), user=request.user, idempotency_key=key)[0]
@@ -180,6 +184,7 @@ def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None
         prompt=form["prompt"].value() or "",
         scopes=_scopes(request, _project(form)),
         accepted=form["accept_warnings"].value() or "",
+        stated=form["rights"].value() or "",
     )
     context = {
         "form": form,

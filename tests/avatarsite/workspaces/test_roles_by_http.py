@@ -55,6 +55,7 @@ BUTTONS = [
     Button("developers", Action.VIEW),
     Button("developers", Action.MANAGE_WORKSPACE, {"name": "Shop", "kind": "live", "scopes": "read"}, ends=200),
     Button("token_rotate", Action.MANAGE_WORKSPACE, {"overlap": "24"}, token, "token", 200),
+    Button("token_rights", Action.MANAGE_WORKSPACE, {}, token, "token"),
     Button("token_take_over", Action.MANAGE_WORKSPACE, {}, token, "token"),
     Button("token_ask", Action.MANAGE_WORKSPACE, {"ask_above": "2"}, token, "token"),
     Button("token_revoke", Action.MANAGE_WORKSPACE, {}, token, "token"),
