@@ -22,8 +22,8 @@ from studio.pipeline.content.withhold import release
 from studio.pipeline.request.usual_checks import checks_of, choose_checks
 
 CHECK_HINT = (
-    "Somebody, or something, looks for nudity before the video is given out: the provider where it can, otherwise we. "
-    "Full looks at every frame and takes minutes of its own; the check costs nothing."
+    "Nudity is looked for before a video is given out: by the provider where it can, otherwise by us. Full looks at "
+    "every frame, which takes minutes of a long video. The check costs nothing."
 )
 IF_FLAGGED_HINT = (
     "A marked video was made, so it costs what any other does, delivered or withheld. You can release a withheld one."

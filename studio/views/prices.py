@@ -55,6 +55,7 @@ class PricePanel:
     routing: str
     fallback: bool
     takes: int
+    checked: bool  # for what it shows
     quoted: Callable[[Model], Quote | None]
     refusal: BudgetReached | None = None
     quote_id: str = ""  # id of the quote, which binds us to what the page shows
@@ -197,6 +198,7 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
         routing=routing,
         fallback=fallback,
         takes=takes,
+        checked=options["content_check"] != "none",
         quoted=lambda model: _quoted(voice, model, routing, **chosen)[0],
         refusal=refusal_of(workspace, scopes, takes * quote.ceiling_micros) if quote else None,
         quote_id=quote_id,

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from avatarsite.audit.models import AuditEntry
 from avatarsite.web.places import NoPlace
 from avatarsite.workspaces.models import Workspace
 from billing.ledger import posting
@@ -497,3 +498,20 @@ def test_a_voice_whose_words_are_known_brings_its_captions(owner: Client, house:
         owner.post(url("video_new", house), wish(house, captions=choice, idempotency_key=f"captions {choice}"))
     made = Captions.objects.order_by("render__created_at").values_list("source", "burn")
     assert list(made) == [("script", ""), ("script", "karaoke")]
+
+
+def test_what_a_marked_video_costs_is_said_before(cast: Cast) -> None:
+    shop.open_shop(cast.workspace)
+    asked = {"portrait": shop.portrait_of(cast.workspace).pk, "voice": shop.voice_of(cast.workspace).pk}
+    browser, page = cast.browser(cast.alice), f"/w/{cast.workspace.slug}/videos/quote/"
+    said = [browser.post(page, asked | {"content_check": check}).content.decode() for check in ("none", "full")]
+    assert ["costs the same, delivered or withheld" in text for text in said] == [False, True]
+
+
+def test_the_form_starts_with_the_usual_check_and_the_settings_keep_it(cast: Cast) -> None:
+    browser, page = cast.browser(cast.alice), f"/w/{cast.workspace.slug}/settings/content/"
+    assert browser.post(page, {"content_check": "slow", "if_flagged": "withhold"}).status_code == 422
+    assert browser.post(page, {"content_check": "full", "if_flagged": "withhold"}).status_code == 302
+    form = browser.get(f"/w/{cast.workspace.slug}/videos/new/?draft=1").content.decode()
+    assert [f'<option value="{value}" selected>' in form for value in ("full", "withhold")] == [True, True]
+    assert AuditEntry.objects.get(event="content.usual_changed").what.endswith("a marked video is withheld")
