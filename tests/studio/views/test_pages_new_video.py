@@ -508,10 +508,13 @@ def test_what_a_marked_video_costs_is_said_before(cast: Cast) -> None:
     assert ["costs the same, delivered or withheld" in text for text in said] == [False, True]
 
 
-def test_the_form_starts_with_the_usual_check_and_the_settings_keep_it(cast: Cast) -> None:
+def test_the_form_starts_with_the_usual_check_and_the_settings_keep_it(
+    cast: Cast, django_capture_on_commit_callbacks: Any
+) -> None:
     browser, page = cast.browser(cast.alice), f"/w/{cast.workspace.slug}/settings/content/"
     assert browser.post(page, {"content_check": "slow", "if_flagged": "withhold"}).status_code == 422
-    assert browser.post(page, {"content_check": "full", "if_flagged": "withhold"}).status_code == 302
+    with django_capture_on_commit_callbacks(execute=True):
+        assert browser.post(page, {"content_check": "full", "if_flagged": "withhold"}).status_code == 302
     form = browser.get(f"/w/{cast.workspace.slug}/videos/new/?draft=1").content.decode()
     assert [f'<option value="{value}" selected>' in form for value in ("full", "withhold")] == [True, True]
     assert AuditEntry.objects.get(event="content.usual_changed").what.endswith("a marked video is withheld")
