@@ -6,5 +6,6 @@ import "./clocks.js";
 import "./copies.js";
 import "./fetches.js";
 import "./forms.js";
+import "./moments.js";
 import "./polls.js";
 import "./waves.js";

@@ -151,3 +151,20 @@ def test_a_card_plays_its_video_while_the_mouse_is_on_it(visit: Visit, live_site
     page.get_by_role("heading", name="Videos").hover()
     expect(preview).to_have_count(0)
     zoe.nothing_went_wrong()
+
+
+def test_a_video_that_gets_ready_while_somebody_looks_comes_into_the_light_once(
+    visit: Visit, live_site: LiveSite
+) -> None:
+    zoe, slug = visit("Zoe", reduced_motion="no-preference"), live_site.slugs["Zoe"]
+    page = zoe.page
+    with live_site.engine_taken():
+        (made,) = live_site.ask("ask_for", slug, "Comes into the light", until="rendering")
+        zoe.go(f"/w/{slug}/videos/")
+        picture = page.locator(f"[data-moment='{made['id']}']")
+        expect(picture).to_have_class(re.compile("--raw"))
+    expect(picture).to_have_class(re.compile("is-fresh"))
+    expect(picture).to_have_css("animation-name", "light")
+    page.reload()
+    expect(picture).not_to_have_class(re.compile("is-fresh|--raw"))
+    zoe.nothing_went_wrong()
