@@ -14,11 +14,14 @@ from avatarsite.audit.models import AuditEntry
 from avatarsite.web.places import NoPlace
 from avatarsite.workspaces.models import Workspace
 from billing.ledger import posting
+from studio.forms import VideoForm
 from studio.models import Captions, Render, Upload
 from studio.pipeline.request.options import DEFAULTS
 from studio.projects import change_project, create_project, project_for_new_video
+from studio.storage.local import signed_link
 from studio.uploads import samples
 from studio.uploads.samples import PORTRAIT, VOICE
+from studio.views.maker import drafts
 from tests.conftest import Cast
 from tests.studio import shop
 
@@ -69,6 +72,17 @@ def test_a_first_visit_finds_the_sample_in_the_slots_and_later_ones_do_not(owner
     later = owner.get(url("video_new", house))
     assert (later.status_code, later.context["portrait_slot"].upload, SAYS_SO in text(later)) == (200, None, False)
     assert Upload.objects.for_workspace(house).count() == 2
+
+
+def test_the_slot_and_its_crops_show_the_thumbnail_alone(owner: Client, house: Workspace) -> None:
+    first = owner.get(url("video_new", house), follow=True)
+    portrait = first.context["portrait_slot"].upload
+    page = first.content.decode()
+    shown = re.findall(r'(?:src|href)="([^"]+)"', page)
+    small = signed_link(portrait.details["thumbnail"]).partition("?")[0]
+    whole = signed_link(portrait.file.name).partition("?")[0]
+    assert sum(address.startswith(small) for address in shown) == 1 + page.count('class="crops__picture"')
+    assert [address for address in shown if address.startswith(whole)] == []
 
 
 def test_a_replaced_sample_is_called_none(owner: Client, house: Workspace) -> None:
@@ -352,6 +366,14 @@ def test_the_address_names_all_of_a_draft(owner: Client, house: Workspace) -> No
     # What a draft does not name is as the product has it, not as the project does.
     short = owner.get(url("video_new", house), {"draft": "1", "project": project.pk}).context["form"]
     assert [short[name].value() for name in ("prompt", "output_quality")] == [None, 95]
+
+
+def test_whatever_can_be_chosen_is_in_the_address() -> None:
+    """But what is stated of these files alone, what may hold a key, and what the page is sent with."""
+    stated, secret = {"accept_warnings", "rights"}, {"upload_endpoint"}
+    sent = {"portrait_file", "voice_file", "idempotency_key", "max_amount_micros", "quote"}
+    named = {"portrait", "voice", "project", *drafts.TYPED}
+    assert set(VideoForm.base_fields) - stated - secret - sent == named
 
 
 @pytest.mark.parametrize(
