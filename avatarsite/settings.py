@@ -376,6 +376,23 @@ MFA_FORMS = {
     "activate_totp": "avatarsite.workspaces.forms.ActivateTwoFactorForm",
     "add_webauthn": "avatarsite.workspaces.forms.AddPasskeyForm",
 }
+# Sign-in with the account that people have at their company: off without an address.
+OIDC_SERVER_URL = env.url("OIDC_SERVER_URL")
+if OIDC_SERVER_URL:
+    INSTALLED_APPS += ["allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
+    _company = {
+        "provider_id": "company",
+        "name": env.text("OIDC_NAME", "your company"),
+        "client_id": env.text("OIDC_CLIENT_ID"),
+        "secret": env.text("OIDC_CLIENT_SECRET"),
+        "settings": {"server_url": OIDC_SERVER_URL},
+    }
+    SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [_company], "OAUTH_PKCE_ENABLED": True}}
+    SOCIALACCOUNT_ADAPTER = "avatarsite.workspaces.signing_in.company.CompanyAdapter"
+    SOCIALACCOUNT_LOGIN_ON_GET = True  # a link: form-action of our policy keeps a form from leading elsewhere
+    # Whoever runs the service names the company's server, so the addresses that it has confirmed are.
+    SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+    SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
 INVITATION_DAYS = 14
 # Who of staff may look at the dashboard as whom.
 HIJACK_PERMISSION_CHECK = "avatarsite.staff.view_as.may_view_as"

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.urls import reverse
 from ua_parser import parse
 
 from avatarsite.workspaces.access import may, power_over
@@ -21,6 +22,15 @@ def mail_note() -> dict[str, Any]:
     inside = folder.is_relative_to(settings.BASE_DIR)
     where = folder.relative_to(settings.BASE_DIR) if inside else f"VAR_DIR/{folder.name}"
     return {"where": "" if settings.EMAIL_URL else where}
+
+
+@register.simple_tag
+def company() -> dict[str, str]:
+    """Where one signs in with an account at a company; nothing where no such server is named."""
+    if not settings.OIDC_SERVER_URL:
+        return {}
+    app = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"][0]
+    return {"name": app["name"], "url": reverse("openid_connect_login", args=[app["provider_id"]])}
 
 
 @register.filter
