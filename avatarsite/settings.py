@@ -378,11 +378,12 @@ MFA_FORMS = {
 }
 # Sign-in with the account that people have at their company: off without an address.
 OIDC_SERVER_URL = env.url("OIDC_SERVER_URL")
+OIDC_NAME = env.text("OIDC_NAME", "your company")
 if OIDC_SERVER_URL:
     INSTALLED_APPS += ["allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
     _company = {
         "provider_id": "company",
-        "name": env.text("OIDC_NAME", "your company"),
+        "name": OIDC_NAME,
         "client_id": env.text("OIDC_CLIENT_ID"),
         "secret": env.text("OIDC_CLIENT_SECRET"),
         "settings": {"server_url": OIDC_SERVER_URL},

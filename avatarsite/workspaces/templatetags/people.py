@@ -29,8 +29,7 @@ def company() -> dict[str, str]:
     """Where one signs in with an account at a company; nothing where no such server is named."""
     if not settings.OIDC_SERVER_URL:
         return {}
-    app = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"][0]
-    return {"name": app["name"], "url": reverse("openid_connect_login", args=[app["provider_id"]])}
+    return {"name": settings.OIDC_NAME, "url": reverse("openid_connect_login", args=["company"])}
 
 
 @register.filter
