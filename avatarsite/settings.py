@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "studio",
     "studio.gateway",
     "studio.misuse",
+    "studio.lifecycle",
     "allauth",
     "allauth.account",
     "allauth.mfa",

@@ -21,6 +21,7 @@ from avatarsite.models import Alert
 from avatarsite.queue.sweeping import each
 from avatarsite.workspaces.models import Workspace
 from studio.gateway.models import GatewayFile
+from studio.lifecycle.models import Export
 from studio.models import Captions, FileKind, FileState, Papers, Render, Rendition, StorageUse, StoredFile, Upload
 from studio.pipeline import inputs
 from studio.storage import ledger
@@ -218,6 +219,8 @@ def _names(workspace_id: str) -> dict[str, str]:
         found[name or ""] = f"Rendition {pk}"
     for file_id, name in GatewayFile.objects.filter(workspace=workspace_id).values_list("pk", "file"):
         found[name or ""] = f"Gateway file {file_id}"
+    for export_id, name in Export.objects.filter(workspace=workspace_id).values_list("pk", "file"):
+        found[name] = f"Export {export_id}"
     found.pop("", None)
     return found
 
@@ -232,6 +235,8 @@ def _kind_of(name: str) -> FileKind:
         return OF_RENDERS.get(own, FileKind.VIDEO)
     if folder == "gateway":
         return FileKind.PART if ".parts/" in rest else FileKind.GATEWAY
+    if folder == "exports":
+        return FileKind.EXPORT
     if folder == "slots":
         return FileKind.SLOT
     if ".thumb." in rest:

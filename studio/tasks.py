@@ -8,6 +8,8 @@ from studio.batches import check as checking
 from studio.batches import make as making
 from studio.captions import make as captioning
 from studio.gateway import intake, webhooks
+from studio.lifecycle import account, closing, old
+from studio.lifecycle import export as exporting
 from studio.pipeline import cancel as cancelling
 from studio.pipeline import deliver as delivering
 from studio.pipeline import spoken as speaking
@@ -114,6 +116,22 @@ def sweep_thumbnails() -> None:
 def sweep_bucket() -> None:
     local.clear_forgotten()
     handover.clear_handed()
+
+
+def export(*, export_id: str) -> None:
+    exporting.make_export(export_id)
+
+
+def keep_retention(*, workspace_id: str) -> None:
+    old.keep_retention(workspace_id)
+
+
+def move_closing(*, closing_id: str) -> None:
+    closing.move_closing(closing_id)
+
+
+def move_departure(*, departure_pk: int) -> None:
+    account.move_departure(departure_pk)
 
 
 def check_table(*, table_id: str) -> None:

@@ -6,6 +6,7 @@ from django.urls import path
 
 from studio.agents.views import agents
 from studio.gateway import pages as gateway
+from studio.lifecycle import urls as lifecycle
 from studio.views import (
     approvals,
     batches,
@@ -92,6 +93,7 @@ urlpatterns = [
     path("approvals/", approvals.approvals, name="approvals"),
     path("approvals/<slug:approval>/", approvals.approval_decide, name="approval_decide"),
     path("developers/drop-in/", gateway.gateway, name="gateway"),
+    *lifecycle.urlpatterns,
 ]
 
 site_urlpatterns = [
@@ -99,4 +101,5 @@ site_urlpatterns = [
     path("price/", front.estimate, name="estimate"),
     *shared.share_urlpatterns,
     *verify.verify_urlpatterns,
+    *lifecycle.site_urlpatterns,
 ]

@@ -178,6 +178,13 @@ ADDED = [
     "schema Rendition*",
     "field Rendition*",
     "url w/<slug>/videos/<slug>/formats/*",
+    # Kept for so many days, exported, closed.
+    "url admin/lifecycle/*",
+    "url admin/studio/retention/",
+    "url me/close/*",
+    "url w/<slug>/settings/close/*",
+    "url w/<slug>/settings/data/*",
+    "field StorageShape.kept_days! *",
     # Share links.
     "url admin/studio/sharelink/",
     "url api/v1/renders/<slug>/shares",

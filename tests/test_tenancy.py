@@ -22,6 +22,7 @@ from billing.ledger import posting
 from billing.models import CardSetup, StripeCustomer, TopUp
 from billing.prices import price_book
 from studio.approvals.approvals import ask_for_approval
+from studio.lifecycle.models import Export
 from studio.models import Approval, BatchTable, Render, ShareLink, Speech
 from studio.pipeline.request.consent import ApprovalNeeded
 from studio.pipeline.request.render_request import RenderRequest
@@ -80,6 +81,9 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "token_rotate": (405, 403, 403, 302),
     "token_rights": (405, 403, 403, 302),
     "token_take_over": (405, 403, 403, 302),
+    "export_cancel": (405, 403, 403, 302),
+    "export_file": (404, 403, 403, 405),  # it is not ready
+    "export_make": (405, 403, 403, 302),
     "gateway": (200, 200, 405, 405),
     "invitation_resend": (405, 403, 403, 302),
     "invitation_revoke": (405, 403, 403, 302),
@@ -150,6 +154,9 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "webhook_state": (405, 405, 403, 302),
     "webhook_test": (405, 405, 403, 302),
     "webhooks": (200, 200, 405, 405),
+    "workspace_close": (200, 403, 403, 422),
+    "workspace_data": (200, 403, 403, 302),
+    "workspace_have_back": (405, 403, 403, 302),
     "workspace_home": (302, 302, 405, 405),
     "workspace_settings": (200, 200, 403, 200),
     "workspace_switch": (302, 302, 405, 405),
@@ -158,6 +165,8 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
 # Outside a workspace: what Alice, Bob, Charlie and Nobody get for GET. These belong to the person who asks, or to
 # whoever holds the link, and name no workspace.
 ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
+    "account_close": (200, 200, 200, 302),
+    "account_stay": (405, 405, 405, 302),
     "account_change_password": (200, 200, 200, 302),
     "account_confirm_email": (200, 200, 200, 200),
     "account_confirm_login_code": (302, 302, 302, 302),
@@ -306,6 +315,7 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
         "member": cast.member(cast.emil).pk,
         "invitation": invitation.pk,
         "approval": _approval(request, cast).pk,
+        "export": Export.objects.create(workspace=workspace, asked_by=cast.alice).pk,
         **_webhook(workspace),
     }
 
@@ -345,6 +355,7 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
         "link",
         "form",
         "approval",
+        "export",
     )
     for thing in named:
         if f"<slug:{thing}>" in route:

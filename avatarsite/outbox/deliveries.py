@@ -197,10 +197,11 @@ def suspend_endpoint(endpoint: Endpoint, state: EndpointState, why: str) -> None
 
 def watch_for_closing() -> None:
     """The endpoints of a workspace that is closed are disabled with it."""
-    closing.connect(_disable_all, dispatch_uid="outbox.closing")
+    closing.connect(disable_all, dispatch_uid="outbox.closing")
 
 
-def _disable_all(workspace: Workspace, **_: Any) -> None:
+def disable_all(workspace: Workspace, **_: Any) -> None:
+    """No endpoint of a workspace that is closed, or is to be, is told of anything any more."""
     for endpoint in Endpoint.objects.filter(workspace=workspace).exclude(state=EndpointState.DISABLED):
         suspend_endpoint(endpoint, EndpointState.DISABLED, CLOSED)
 

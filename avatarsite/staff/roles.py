@@ -23,6 +23,7 @@ ROOMS = (
         "gateway",
         "inbox",
         "legal",
+        "lifecycle",
         "mail",
         "misuse",
         "outbox",

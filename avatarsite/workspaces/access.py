@@ -61,7 +61,7 @@ def demand_open(workspace: Workspace) -> None:
     """Nothing, or Suspended with the sentence that its people read."""
     if workspace.suspended_at is None:
         return
-    word = "closed" if workspace.closed_at else "suspended"
+    word = "closed" if workspace.closed_at else "being closed" if workspace.closes_at else "suspended"
     raise Suspended(f"{workspace} is {word}. {workspace.suspended_reason} Write to the people who run this site.")
 
 

@@ -132,8 +132,8 @@ class WorkspaceAdmin(CustomerActs, DeletedAlone, ModelAdmin[Workspace]):
     place = 10
     list_display = ("name", "slug", "people", age())
     search_fields = ("name", "slug", "id", "memberships__user__email")
-    fields = ("id", "name", "slug", "created_at", "suspended_at", "suspended_reason", "closed_at")
-    readonly_fields = ("id", "created_at", "suspended_at", "suspended_reason", "closed_at")
+    fields = ("id", "name", "slug", "created_at", "suspended_at", "suspended_reason", "closes_at", "closed_at")
+    readonly_fields = ("id", "created_at", "suspended_at", "suspended_reason", "closes_at", "closed_at")
     inlines = (MemberInline,)
     date_hierarchy = "created_at"
 

@@ -36,8 +36,9 @@ def create_workspace(user: User, name: str) -> Workspace:
     name = tidy_name(name, limit=NAME_LENGTH)
     if not name:
         raise NameMissing("Give the workspace a name.")
-    for owned in Workspace.objects.filter(memberships__user=user, memberships__role=Role.OWNER, closed_at=None):
-        demand_open(owned)
+    owned = Workspace.objects.filter(memberships__user=user, memberships__role=Role.OWNER, closed_at=None)
+    for one in owned.filter(closes_at=None):
+        demand_open(one)
     with transaction.atomic():
         workspace = _create_with_free_slug(name)
         Member.objects.create(workspace=workspace, user=user, role=Role.OWNER)

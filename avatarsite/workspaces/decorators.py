@@ -10,13 +10,13 @@ from urllib.parse import urlsplit, urlunsplit
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.shortcuts import resolve_url
+from django.shortcuts import redirect, resolve_url
 from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 from avatarsite.monitoring import logs
-from avatarsite.workspaces.access import Action, demand, demand_open, membership
+from avatarsite.workspaces.access import Action, demand, demand_open, may, membership
 from avatarsite.workspaces.last_seen import remember
 from avatarsite.workspaces.models import Member, User, Workspace
 
@@ -38,13 +38,14 @@ class WorkspaceRequest(PersonRequest):
 
 
 def workspace_view(
-    action: Action, *, post: Action | None = None
+    action: Action, *, post: Action | None = None, while_closing: bool = False
 ) -> Callable[[Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Guard a view whose URL has ``workspace``, the slug, which the view itself doesn't get.
 
     ``action`` is what reading takes; ``post`` what any other method takes (left out: the same). Anonymous people are
     sent to sign in, strangers get 404, members whose role doesn't reach get 403 with a sentence, and so do all of
-    a suspended workspace.
+    a suspended workspace. ``while_closing`` lets those whose role reaches into one that is being closed by its owner;
+    from any other page of such a workspace an owner is led to where it can be had back.
     """
 
     def decorate(
@@ -57,7 +58,13 @@ def workspace_view(
             member = membership(request.user, workspace)
             if member is None:
                 raise Http404
-            demand_open(member.workspace)
+            if member.workspace.closes_at and not member.workspace.closed_at:
+                if not while_closing and _is_page(request) and may(member, Action.MANAGE_OWNERS):
+                    return redirect("workspace_close", workspace=workspace)
+                if not while_closing:
+                    demand_open(member.workspace)
+            else:
+                demand_open(member.workspace)
             request.member, request.workspace = member, member.workspace
             demand(member, action if request.method in SAFE else post or action)
             logs.is_about(workspace=str(member.workspace_id))
@@ -91,6 +98,10 @@ def redirect_to_sign_in(request: HttpRequest) -> HttpResponseBase:
     if request.method in SAFE:
         return redirect_to_login(request.get_full_path())
     return redirect_to_login(_page_of(request) or resolve_url(settings.LOGIN_REDIRECT_URL))
+
+
+def _is_page(request: HttpRequest) -> bool:
+    return request.method in SAFE and "HX-Request" not in request.headers
 
 
 def _page_of(request: HttpRequest) -> str:

@@ -83,6 +83,8 @@ class Workspace(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     suspended_at = models.DateTimeField("suspended or closed at", null=True, blank=True)
     suspended_reason = models.CharField("why, as its people read it", max_length=200, blank=True)
+    # While it is being closed by an owner: until when one can have it back.
+    closes_at = models.DateTimeField("can be had back until", null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     members: models.ManyToManyField[User, Member] = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="workspaces.Member", related_name="workspaces"
@@ -94,6 +96,10 @@ class Workspace(models.Model):
             models.CheckConstraint(
                 condition=models.Q(closed_at__isnull=True) | models.Q(suspended_at__isnull=False),
                 name="workspace_closed_is_suspended",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(closes_at__isnull=True) | models.Q(suspended_at__isnull=False),
+                name="workspace_closing_is_suspended",
             ),
         ]
 

@@ -47,7 +47,8 @@ def write_due() -> int:
     month = month_of(first - timedelta(days=1))[0]
     written = MonthlySummary.objects.filter(month=month.date())
     moved = Transfer.objects.filter(created_at__gte=month, created_at__lt=first, owner__isnull=False)
-    wallets = LedgerAccount.objects.filter(pk__in=moved.values("owner_id"), workspace__isnull=False)
+    open_ones = {"workspace__isnull": False, "workspace__closes_at": None, "workspace__closed_at": None}
+    wallets = LedgerAccount.objects.filter(pk__in=moved.values("owner_id"), **open_ones)
     new = wallets.exclude(workspace_id__in=written.values("workspace_id")).select_related("workspace").order_by("pk")
     owed = [wallet.workspace for wallet in new if wallet.workspace]
     return sum(each(owed, lambda one: write_summary(one, month.date()), "Writing the monthly summary of a workspace"))

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from avatarsite.api.serializers import NoQuery
 from avatarsite.api.views import ApiView
 from studio.storage.ledger import room_of
+from studio.videos.retention import retention_of
 
 
 class StorageSerializer(serializers.Serializer[Any]):
@@ -20,6 +21,10 @@ class StorageSerializer(serializers.Serializer[Any]):
     quota_bytes = serializers.IntegerField(
         source="quota", allow_null=True, help_text="Beyond it no upload is taken; videos always are. Null: no limit."
     )
+    kept_days = serializers.IntegerField(
+        allow_null=True,
+        help_text="Videos are deleted so many days after they have ended, unused uploads after they came.",
+    )
 
 
 class Storage(ApiView):
@@ -28,4 +33,6 @@ class Storage(ApiView):
     )
     def get(self, _request: Any) -> Response:
         self.query(NoQuery)
-        return Response(StorageSerializer().to_representation(room_of(self.workspace)))
+        room, kept = room_of(self.workspace), retention_of(self.workspace)
+        facts = {"used": room.used, "quota": room.quota, "kept_days": kept.days if kept else None}
+        return Response(StorageSerializer().to_representation(facts))

@@ -6,7 +6,7 @@ from studio.models.captions import CaptionLook, Captions, CaptionSource, Caption
 from studio.models.content import ContentChoice
 from studio.models.days import OfferDay
 from studio.models.deliveries import Delivery, DeliveryState
-from studio.models.files import FileKind, FileState, StorageUse, StoredFile
+from studio.models.files import FileKind, FileState, Retention, StorageUse, StoredFile
 from studio.models.jobs import JobStatus, OfferHealth, Outcome, ProviderBalance, ProviderJob
 from studio.models.papers import Papers, RightsStatement, SigningCertificate
 from studio.models.projects import Project
@@ -52,6 +52,7 @@ __all__ = [
     "Rendition",
     "RenditionFormat",
     "RenditionState",
+    "Retention",
     "RightsStatement",
     "RowState",
     "ShareLink",

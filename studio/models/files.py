@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from avatarsite.queue.due_rows import DueRow
 from avatarsite.workspaces.models import Workspace
 from studio.models.tenancy import OwnedQuerySet
 
@@ -20,6 +22,7 @@ class FileKind(models.TextChoices):
     GATEWAY = "gateway", "Put here by a client"
     PAPERS = "papers", "Papers beside a video"
     PART = "part", "Part of a client’s file"
+    EXPORT = "export", "Everything, to take along"
 
 
 class FileState(models.TextChoices):
@@ -78,3 +81,26 @@ class StorageUse(models.Model):
     def clean(self) -> None:
         if self.quota_gb is not None and not self.quota_reason.strip():
             raise ValidationError({"quota_reason": "Write why this workspace has a quota of its own."})
+
+
+class Retention(DueRow):
+    """For how many days a workspace keeps its videos and uploads. Without a row it keeps them until somebody deletes.
+
+    Due when it is time to look again: to tell of the first deletion, and to delete.
+    """
+
+    workspace = models.OneToOneField(Workspace, models.CASCADE, primary_key=True, related_name="retention")
+    days = models.PositiveSmallIntegerField()
+    since = models.DateTimeField("as it is since")
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    told_at = models.DateTimeField("first deletion mailed at", null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "retention"
+        constraints = [models.CheckConstraint(condition=models.Q(days__gte=1), name="retention_of_a_day")]
+        indexes = [
+            models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="retention_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.days} day{'' if self.days == 1 else 's'}"

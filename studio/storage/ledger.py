@@ -60,7 +60,7 @@ class StorageTooFast(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Bytes in the store, and how many there may be; None without a limit."""
+    """Bytes in the store, and how many there may be; None without a limit. An export takes no room."""
 
     used: int
     quota: int | None
@@ -75,7 +75,7 @@ class Room:
 
 def room_of(workspace: Workspace) -> Room:
     use = StorageUse.objects.filter(workspace=workspace).first() or StorageUse()
-    return Room(use.bytes, _quota(use))
+    return Room(_used(use), _quota(use))
 
 
 def check_room(workspace: Workspace, size: int, *, instead_of: int = 0, field: str = "") -> None:
@@ -184,10 +184,18 @@ def _quota(use: StorageUse) -> int | None:
     return int(gigabytes * GB) or None
 
 
+def _used(use: StorageUse) -> int:
+    """Without exports, which are of what is there already and go by themselves."""
+    if not use.bytes:
+        return 0
+    exports = StoredFile.objects.filter(workspace=use.workspace_id, kind=FileKind.EXPORT)
+    return use.bytes - int(exports.aggregate(sum=Sum("bytes"))["sum"] or 0)
+
+
 def _check_quota(use: StorageUse, more: int, field: str) -> None:
     quota = _quota(use)
-    if quota is not None and more > 0 and use.bytes + more > quota:
-        raise StorageFull(used=use.bytes, quota=quota, needed=more, field=field)
+    if quota is not None and more > 0 and (used := _used(use)) + more > quota:
+        raise StorageFull(used=used, quota=quota, needed=more, field=field)
 
 
 def _check_pace(use: StorageUse, size: int, field: str) -> None:

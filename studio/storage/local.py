@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +52,15 @@ def store_file(path: Path, name: str) -> str:
     """Store a finished file of ours under exactly this name; ``path`` may be gone afterwards."""
     storage = cast("PrivateFiles | PrivateBucket", default_storage)
     return storage.take_in(path, name)
+
+
+def store_stream(chunks: Iterable[bytes], name: str) -> int:
+    """Store what comes in pieces, of which few are in memory at once, under exactly this name; how many bytes it was.
+
+    Whatever ends the pieces early leaves nothing.
+    """
+    storage = cast("PrivateFiles | PrivateBucket", default_storage)
+    return storage.take_in_stream(chunks, name)
 
 
 def store_early(growing: Growing, name: str) -> AbstractContextManager[Parts | None]:
@@ -144,6 +153,21 @@ class PrivateFiles(FileSystemStorage):
         path.chmod(self.file_permissions_mode or 0o640)
         self._put_in_place(path, name)
         return name
+
+    def take_in_stream(self, chunks: Iterable[bytes], name: str) -> int:
+        place = Path(self.path(f"{name}.{get_random_string(8)}.part"))
+        place.parent.mkdir(mode=self.directory_permissions_mode or 0o750, parents=True, exist_ok=True)
+        try:
+            with place.open("wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                size = file.tell()
+            place.chmod(self.file_permissions_mode or 0o640)
+            self._put_in_place(place, name)
+        except BaseException:
+            place.unlink(missing_ok=True)
+            raise
+        return size
 
     def take_in_early(self, growing: Growing, name: str) -> AbstractContextManager[None]:  # noqa: ARG002
         """It's moved in when it's whole, which takes no time."""

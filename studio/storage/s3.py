@@ -7,7 +7,7 @@ second and some 25 MB in every process.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore import UNSIGNED
 from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -30,8 +31,10 @@ from storages.utils import clean_name, safe_join
 from studio.media.video.growing_file import Growing
 from studio.storage.s3_errors import in_our_words
 from studio.storage.s3_parts import PART, Parts, clear_forgotten
+from studio.storage.stream import Stream
 from studio.storage.types import Listed, Window, content_type_of
 
+STREAM_PART = 32 << 20  # of at most 10,000 parts
 MAX_PRESIGNED = 7 * 24 * 3600
 PATIENCE = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 # A bucket that hangs takes a connection and says nothing: for how long a sign of life is believed, and waited for.
@@ -121,6 +124,15 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
                     str(path), place["Bucket"], place["Key"], ExtraArgs=extra, Config=self.transfer_config
                 )
         return str(clean_name(name))
+
+    def take_in_stream(self, chunks: Iterable[bytes], name: str) -> int:
+        """In parts, one after the other: who reads faster than the bucket takes would keep them in memory."""
+        place, extra = self._place_of(name)
+        config = TransferConfig(multipart_threshold=STREAM_PART, multipart_chunksize=STREAM_PART, use_threads=False)
+        stream = Stream(chunks)
+        with self._reached():
+            self._client.upload_fileobj(stream, place["Bucket"], place["Key"], ExtraArgs=extra, Config=config)
+        return stream.size
 
     def take_in_early(self, growing: Growing, name: str) -> Parts:
         return Parts(self._client, *self._place_of(name), growing)

@@ -35,6 +35,7 @@ from billing.ledger import posting
 from billing.models import AutoTopUp, Dispute, Hold, PromotionCode, Refund, StripeCustomer, TopUp, TopUpState, Usage
 from billing.prices import price_book
 from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook
+from studio.lifecycle.models import Closing, Departure, Export
 from studio.misuse.models import MisuseReport
 from studio.models import JobStatus, OfferDay, OfferHealth, Outcome, ProviderJob, Render, ShareLink, UsualRouting
 from studio.pipeline.desk import sale
@@ -45,6 +46,7 @@ from studio.speech.plan import SpeechWish
 from studio.speech.pronunciations import pronounce
 from studio.speech.speak import speak
 from studio.uploads.samples import add_samples
+from studio.videos.retention import set_retention
 
 LONG = "A title that is as long as people write them, and longer, so that it has to break somewhere in a list"
 # Django's own, which answer to scripts or with a redirect.
@@ -175,6 +177,11 @@ def _platform(workspace: Workspace, staff: User) -> None:
     make_token(workspace, user=staff, name="Of the desk", scopes=list(Scope))
     RecoveryCodes.activate(staff)
     Group.objects.get_or_create(name="Readers")
+    ends = timezone.now() + timedelta(days=9)
+    Closing.objects.create(workspace=workspace, asked_by=staff, ends_at=ends, why=LONG[:90])
+    Departure.objects.create(user=staff, ends_at=ends)
+    Export.objects.create(workspace=workspace, asked_by=staff)
+    set_retention(workspace, 30, user=staff)
     Canary.objects.update_or_create(
         worker="desk-1", cluster=jobs.MAIN, defaults={"stamped_at": timezone.now() - timedelta(hours=1)}
     )

@@ -57,11 +57,14 @@ IN_A_WORKSPACE: Table = {
     "webhook_endpoint": ("", "?state=failed"),
     "webhook_new": ("",),
     "webhooks": ("",),
+    "workspace_close": ("",),
+    "workspace_data": ("",),
     "workspace_settings": ("",),
 }
 # Of somebody who has signed in and confirmed the password.
 OF_A_PERSON: Table = {
     "account_change_password": ("",),
+    "account_close": ("",),
     "account_email": ("",),
     "account_logout": ("",),
     "account_reauthenticate": ("",),
@@ -118,6 +121,7 @@ ON_THE_WAY = {
 NO_PAGES = {
     "account_confirm_login_code",
     "account_set_password",
+    "account_stay",
     "api_document",
     "api_missing",
     "audit_file",
@@ -146,6 +150,9 @@ NO_PAGES = {
     "batch_template_csv",
     "batch_template_xlsx",
     "batch_videos",
+    "export_cancel",
+    "export_file",
+    "export_make",
     "healthz",
     "metrics",
     "readyz",
@@ -208,6 +215,7 @@ NO_PAGES = {
     "webhook_secret",
     "webhook_state",
     "webhook_test",
+    "workspace_have_back",
     "workspace_home",
     "workspace_switch",
 }
