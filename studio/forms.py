@@ -13,6 +13,7 @@ from studio.captions.wish import BESIDE
 from studio.library import find_uploads
 from studio.media.captions.files import MAX_BYTES as MAX_CAPTIONS_BYTES
 from studio.models import CaptionLook, Project, Upload, UploadKind
+from studio.models.content import Label
 from studio.pipeline.request.options import (
     DEFAULTS,
     ENDPOINT_LIMIT,
@@ -121,6 +122,13 @@ class VideoForm(OptionFields):
         choices=[("deliver", "Deliver it, marked"), ("withhold", "Withhold it")],
         help_text="It costs the same either way: it was made. A withheld one can be released.",
         error_messages={"invalid_choice": "Choose whether a marked video is delivered or withheld."},
+    )
+    visible_label = forms.ChoiceField(
+        label="Visible label",
+        required=False,
+        choices=Label.choices,
+        help_text="Small words in the picture, beside the papers that each video carries. It costs nothing.",
+        error_messages={"invalid_choice": "Choose whether the picture gets a label."},
     )
     captions = forms.ChoiceField(
         required=False,

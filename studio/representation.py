@@ -101,6 +101,7 @@ def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "output_quality": options.get("output_quality", 95),
         "content_check": options.get("content_check", "none"),
         "if_flagged": options.get("if_flagged", "deliver"),
+        "visible_label": options.get("visible_label", "none"),
         "ttl_seconds": options.get("ttl_seconds"),
         "upload_host": host_of(endpoint) if endpoint else None,
     }

@@ -327,6 +327,8 @@ ADDED = [
     "* POST /api/v1/renders/{render}/release*",
     "field LimitsShape.content_check_by! *",
     "field OptionsBodyRequest.if_flagged *",
+    "field OptionsBodyRequest.visible_label *",
+    "field OptionsShape.visible_label! *",
     "field OptionsShape.if_flagged! *",
     "field QuoteShape.charge_if_flagged! *",
     "field RenderShape.withheld! *",

@@ -37,6 +37,7 @@ from studio.pipeline.request.options import (
     CONTENT_CHECKS,
     ENDPOINT_LIMIT,
     IF_FLAGGED,
+    LABELS,
     MAX_LIFE_SECONDS,
     MIN_LIFE_SECONDS,
     OUTPUT_FORMATS,
@@ -128,6 +129,11 @@ class OptionsInput(Body):
         choices=IF_FLAGGED,
         required=False,
         help_text="What becomes of a video that the check marks; it is charged either way. Left out: as usual.",
+    )
+    visible_label = StrictChoice(
+        choices=LABELS,
+        required=False,
+        help_text="`ai_generated`: these words stand in a corner of the picture, for nothing. Left out: as usual.",
     )
     ttl_seconds = StrictInteger(
         required=False,

@@ -27,7 +27,7 @@ from studio.models import (
     UploadKind,
 )
 from studio.models.renders import WithheldFor
-from studio.pipeline.request.options import CONTENT_CHECKS, IF_FLAGGED, OUTPUT_FORMATS
+from studio.pipeline.request.options import CONTENT_CHECKS, IF_FLAGGED, LABELS, OUTPUT_FORMATS
 from studio.representation import (
     CAPTION_OUTPUTS,
     OUTPUTS,
@@ -116,6 +116,7 @@ class OptionsSerializer(Serializer):
     output_quality = serializers.IntegerField()
     content_check = serializers.ChoiceField(choices=CONTENT_CHECKS)
     if_flagged = serializers.ChoiceField(choices=IF_FLAGGED)
+    visible_label = serializers.ChoiceField(choices=LABELS)
     ttl_seconds = serializers.IntegerField(allow_null=True, help_text="How long the files are kept; null for ever.")
     upload_host = serializers.CharField(allow_null=True, help_text="Host of the address that the video is sent to.")
 

@@ -30,6 +30,7 @@ from studio.media.portraits.portraits import Portrait
 from studio.media.sandbox import Limits, OverLimit, run
 from studio.media.sandbox.limits import Lane
 from studio.media.video import join as joining
+from studio.media.video import label as labels
 from studio.media.video import preview as previews
 from studio.media.video import transcode, videos
 from studio.media.video.transcode import Conversion, ConversionFailed
@@ -206,7 +207,7 @@ def convert(
     """``progress`` is told how many pictures are done; what it raises ends it. Raises ConversionFailed."""
     try:
         run(
-            transcode.transcode,
+            labels.label if conversion.labels else transcode.transcode,
             source,
             target,
             conversion,

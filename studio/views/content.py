@@ -16,7 +16,7 @@ from avatarsite.errors import DomainError
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.models import Render, RenderEvent
-from studio.models.content import ContentCheck, IfFlagged
+from studio.models.content import ContentCheck, IfFlagged, Label
 from studio.pipeline.content.check import PROVIDER
 from studio.pipeline.content.withhold import release
 from studio.pipeline.request.usual_checks import checks_of, choose_checks
@@ -28,11 +28,18 @@ CHECK_HINT = (
 IF_FLAGGED_HINT = (
     "A marked video was made, so it costs what any other does, delivered or withheld. You can release a withheld one."
 )
+LABEL_HINT = (
+    "Small words in a corner of the picture, away from the face and from captions, for everybody who sees it. Each "
+    "video carries signed papers as well, which programs read. It costs nothing."
+)
 
 
 class ContentForm(forms.Form):
     content_check = forms.ChoiceField(label="Usual check", choices=ContentCheck.choices, help_text=CHECK_HINT)
     if_flagged = forms.ChoiceField(label="A marked video", choices=IfFlagged.choices, help_text=IF_FLAGGED_HINT)
+    visible_label = forms.ChoiceField(
+        label="Visible label", required=False, choices=Label.choices, help_text=LABEL_HINT
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,8 @@ def content_settings(request: WorkspaceRequest) -> HttpResponse:
     if form.is_valid():
         said = form.cleaned_data
         check, if_flagged = ContentCheck(said["content_check"]), IfFlagged(said["if_flagged"])
-        choose_checks(request.workspace, check, if_flagged, user=request.user)
+        label = Label(said["visible_label"] or Label.NONE)
+        choose_checks(request.workspace, check, if_flagged, label, user=request.user)
         messages.success(request, "Saved. Videos that are asked for from now on have it so.")
         return redirect("content_settings", workspace=request.workspace.slug)
     return render(request, "studio/content_settings.html", {"form": form}, status=422 if form.errors else 200)

@@ -34,7 +34,7 @@ def burn(
 
     def draw(frame: VideoFrame, seconds: float) -> None:
         if overlay := painter.at(seconds * 1000):
-            _lay(overlay, frame)
+            lay(overlay, frame)
 
     form = container_of(source)
     transcode(source, target, Conversion(form, form, QUALITY, encodes=True), progress=progress, draw=draw)
@@ -54,7 +54,7 @@ def faces_in(source: Path) -> tuple[tuple[int, int], list[Box]]:
     return size, faces
 
 
-def _lay(overlay: Overlay, frame: VideoFrame) -> None:
+def lay(overlay: Overlay, frame: VideoFrame) -> None:
     """Into the planes of a picture in yuv420p, whose colours have half its rows and columns."""
     frame.make_writable()
     red, green, blue, opacity = (overlay.pixels[..., place].astype(np.float32) for place in range(4))

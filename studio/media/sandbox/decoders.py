@@ -10,7 +10,7 @@ from studio.media import content, manifests, normalise, thumbnails
 from studio.media.captions import align, burn, files, typefaces
 from studio.media.draft import drawing
 from studio.media.portraits import crops, judgement, portraits
-from studio.media.video import join, preview, transcode, videos
+from studio.media.video import join, label, preview, transcode, videos
 from studio.media.voices import splice, split, voices
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "files",
     "join",
     "judgement",
+    "label",
     "manifests",
     "normalise",
     "pillow_heif",

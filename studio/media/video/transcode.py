@@ -51,9 +51,14 @@ class Conversion:
     output_format: str
     output_quality: int
     encodes: bool
+    labels: bool = False  # whether the visible label is drawn into its pictures, which encodes them
 
     @property
     def sentence(self) -> str:
+        return f"{self._done} The label was drawn into the picture." if self.labels else self._done
+
+    @property
+    def _done(self) -> str:
         if not self.encodes:
             return f"Put from {self.was.upper()} into {self.output_format.upper()} by us, without encoding it again."
         if self.was == self.output_format:
@@ -74,16 +79,17 @@ def container_of(path: Path) -> str:
         return "mov" if file.read(12)[8:12] == QUICKTIME else "mp4"
 
 
-def conversion_of(
-    path: Path, facts: VideoFacts, *, output_format: str, output_quality: int, has_quality: bool
+def conversion_of(  # noqa: PLR0913 -- the options that bear on it
+    path: Path, facts: VideoFacts, *, output_format: str, output_quality: int, has_quality: bool, labels: bool = False
 ) -> Conversion | None:
     """What makes the file what was asked for; None if it is. ``has_quality``: the provider has seen to the quality."""
     was = container_of(path)
     lowers = not has_quality and output_quality < MIN_UNTOUCHED_QUALITY
     fits = facts.video_codec in VIDEO_CODECS[output_format]
-    if was == output_format and fits and not lowers:
+    if was == output_format and fits and not lowers and not labels:
         return None
-    return Conversion(was, output_format, output_quality, encodes=lowers or not fits)
+    quality = max(output_quality, MIN_UNTOUCHED_QUALITY) if labels and has_quality else output_quality
+    return Conversion(was, output_format, quality, encodes=lowers or labels or not fits, labels=labels)
 
 
 def transcode(

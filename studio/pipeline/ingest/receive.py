@@ -19,6 +19,7 @@ from studio.media import judge
 from studio.media.video.transcode import MIN_UNTOUCHED_QUALITY, Conversion, ConversionFailed, conversion_of
 from studio.media.video.videos import UnreadableVideo, VideoFacts, sha256_of
 from studio.models import FileKind, JobStatus, ProviderJob, Render, RenderState
+from studio.models.content import VISIBLE
 from studio.papers.give import Papered, give_papers, leaves_the_house
 from studio.pipeline import states
 from studio.pipeline.content.check import check_copy
@@ -137,6 +138,7 @@ def _as_asked_for(
         output_format=render.options.get("output_format", "mp4"),
         output_quality=render.options.get("output_quality", 95),
         has_quality=registry.provider_of(job.offer).capabilities.output_quality,
+        labels=render.options.get("visible_label") == VISIBLE,
     )
     if conversion is None:
         return came, made, poster, []

@@ -18,6 +18,7 @@ from studio.media import judge
 from studio.media.video.transcode import ConversionFailed, conversion_of
 from studio.media.video.videos import UnreadableVideo, VideoFacts, sha256_of
 from studio.models import FileKind, Render, Whole
+from studio.models.content import VISIBLE
 from studio.papers.give import Papered, give_papers
 from studio.pipeline import states
 from studio.pipeline.long.settle import settle_whole
@@ -71,7 +72,12 @@ def _as_asked_for(whole: Render, joined: Path, renew: Callable[[object], None]) 
     facts = probe.facts(joined.stat().st_size, sha256_of(joined))
     # Its quality is that of its parts, which are as asked for.
     conversion = conversion_of(
-        joined, facts, output_format=whole.options.get("output_format", "mp4"), output_quality=95, has_quality=True
+        joined,
+        facts,
+        output_format=whole.options.get("output_format", "mp4"),
+        output_quality=95,
+        has_quality=True,
+        labels=whole.options.get("visible_label") == VISIBLE,
     )
     if conversion is None:
         return joined, facts, probe.poster

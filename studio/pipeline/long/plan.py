@@ -22,7 +22,9 @@ from studio.pipeline.request.quote import Quote, QuoteLine, quote_render, resize
 from studio.uploads.listening import needs_parts
 
 # What a part is made with, whatever is done with the whole: it is joined first, then converted, sent and ended.
-PART_OPTIONS = {name: DEFAULTS[name] for name in ("output_format", "takes", "ttl_seconds", "upload_endpoint")}
+PART_OPTIONS = {
+    name: DEFAULTS[name] for name in ("output_format", "takes", "ttl_seconds", "upload_endpoint", "visible_label")
+}
 
 
 @dataclass(frozen=True, slots=True)

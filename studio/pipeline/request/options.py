@@ -9,7 +9,7 @@ from django.conf import settings
 
 from avatarsite.errors import DomainError
 from avatarsite.http.public_addresses import AddressRefused, check_by_name, trimmed
-from studio.models.content import ContentCheck, IfFlagged
+from studio.models.content import ContentCheck, IfFlagged, Label
 from studio.providers.http.addresses import Bases
 
 OUTPUT_FORMATS = ("mp4", "webm", "mov")
@@ -17,6 +17,7 @@ QUALITY = (20, 99)
 TAKES = (1, 4)
 CONTENT_CHECKS = tuple(ContentCheck.values)
 IF_FLAGGED = tuple(IfFlagged.values)
+LABELS = tuple(Label.values)
 MIN_LIFE_SECONDS, MAX_LIFE_SECONDS = 60, 365 * 24 * 3600
 ENDPOINT_LIMIT = 2_000
 DEFAULTS: dict[str, Any] = {
@@ -27,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "content_check": ContentCheck.NONE.value,
     "if_flagged": IfFlagged.DELIVER.value,
     "upload_endpoint": "",
+    "visible_label": Label.NONE.value,
 }
 
 
@@ -48,6 +50,7 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
     _check_number(full, "takes", "a number of takes", TAKES)
     _check_choice(full, "content_check", "a content check", CONTENT_CHECKS)
     _check_choice(full, "if_flagged", "a choice for marked videos", IF_FLAGGED)
+    _check_choice(full, "visible_label", "a label", LABELS)
     if full["ttl_seconds"] is not None:
         _check_number(full, "ttl_seconds", "a number of seconds", (MIN_LIFE_SECONDS, MAX_LIFE_SECONDS))
     if full["upload_endpoint"] != "":

@@ -1,4 +1,4 @@
-"""Usual content check of a workspace: what its requests get where they name none."""
+"""Usual content check and label of a workspace: what its requests get where they name none."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.db import transaction
 from avatarsite.audit.record import record
 from avatarsite.workspaces.models import User, Workspace
 from studio.models import ContentChoice
-from studio.models.content import ContentCheck, IfFlagged
+from studio.models.content import ContentCheck, IfFlagged, Label
 
 CACHE_SECONDS = 30
-NAMES = ("content_check", "if_flagged")
+NAMES = ("content_check", "if_flagged", "visible_label")
 
 
 def checks_of(workspace: Workspace) -> dict[str, str]:
@@ -25,12 +25,15 @@ def checks_of(workspace: Workspace) -> dict[str, str]:
     return found
 
 
-def choose_checks(workspace: Workspace, check: ContentCheck, if_flagged: IfFlagged, *, user: User) -> None:
+def choose_checks(
+    workspace: Workspace, check: ContentCheck, if_flagged: IfFlagged, label: Label = Label.NONE, *, user: User
+) -> None:
     """From now on, for requests that name none."""
     with transaction.atomic():
-        chosen = {"content_check": check, "if_flagged": if_flagged}
+        chosen = {"content_check": check, "if_flagged": if_flagged, "visible_label": label}
         ContentChoice.objects.update_or_create(workspace=workspace, defaults=chosen)
         what = f"The usual content check is {check.label.lower()} now, and a marked video is {PAST[if_flagged]}"
+        what += "; each video gets a visible label" if label == Label.VISIBLE else "; videos get no visible label"
         record("content.usual_changed", what, workspace=workspace, by=user)
         transaction.on_commit(lambda: cache.delete(_key(workspace.pk)))
 

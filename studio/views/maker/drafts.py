@@ -31,6 +31,7 @@ TYPED = (
     "takes",
     "content_check",
     "if_flagged",
+    "visible_label",
     "output_format",
     "output_quality",
     "ttl_seconds",
