@@ -20,6 +20,7 @@ class StudioConfig(AppConfig):
         from studio.pipeline.desk import balances, lookup, offer_days, standing  # noqa: PLC0415
         from studio.pipeline.long import sound  # noqa: PLC0415
         from studio.renditions import make as renditions  # noqa: PLC0415
+        from studio.sharing import review  # noqa: PLC0415
         from studio.speech import rounds  # noqa: PLC0415
         from studio.storage.outages import register_outages  # noqa: PLC0415
         from studio.videos import trash  # noqa: PLC0415
@@ -47,6 +48,7 @@ class StudioConfig(AppConfig):
         kinds = (
             *overdue.KINDS,
             renditions.KIND,
+            review.KIND,
             sound.KIND,
             *rounds.KINDS,
             *spoken.KINDS,

@@ -185,6 +185,16 @@ ADDED = [
     "url w/<slug>/settings/close/*",
     "url w/<slug>/settings/data/*",
     "field StorageShape.kept_days! *",
+    # Review by guests.
+    "* GET /api/v1/renders/{render}/comments*",
+    *(f"* {method} /api/v1/comments/*" for method in ("GET", "PATCH", "DELETE")),
+    "schema Comment*",
+    "schema PatchedCommentBodyRequest *",
+    "field Comment*",
+    "field PatchedCommentBodyRequest.*",
+    "url api/v1/renders/<slug>/comments",
+    "url api/v1/comments/<slug>",
+    "url w/<slug>/videos/<slug>/comments/<slug>/",
     # Share links.
     "url admin/studio/sharelink/",
     "url api/v1/renders/<slug>/shares",

@@ -23,7 +23,7 @@ from billing.models import CardSetup, StripeCustomer, TopUp
 from billing.prices import price_book
 from studio.approvals.approvals import ask_for_approval
 from studio.lifecycle.models import Export
-from studio.models import Approval, BatchTable, Render, ShareLink, Speech
+from studio.models import Approval, BatchTable, Render, ReviewComment, ShareLink, Speech
 from studio.pipeline.request.consent import ApprovalNeeded
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
@@ -122,6 +122,7 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "video_change": (200, 200, 403, 422),
     "video_code": (405, 403, 403, 200),
     "video_cues": (405, 405, 403, 404),
+    "video_comment": (405, 403, 403, 302),
     "video_delete": (200, 200, 403, 302),
     "video_file": (404, 404, 405, 405),
     "video_formats": (200, 200, 403, 404),
@@ -247,6 +248,7 @@ ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
     "shared": (404, 404, 404, 404),
     "shared_captions": (404, 404, 404, 404),
     "shared_poster": (404, 404, 404, 404),
+    "shared_review": (405, 405, 404, 404),
     "shared_video": (404, 404, 404, 404),
     "usersessions_list": (200, 200, 200, 302),
     "verify": (200, 200, 200, 200),
@@ -305,7 +307,8 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
         "topup": top_up.pk,
         "token": make_token(workspace, user=cast.alice, name="A program", scopes=["render"])[0].pk,
         "render": render.pk,
-        "link": ShareLink.objects.create(workspace=workspace, render=render).pk,
+        "link": (link := ShareLink.objects.create(workspace=workspace, render=render)).pk,
+        "comment": ReviewComment.objects.create(workspace=workspace, render=render, link=link, author="A guest").pk,
         "form": "mov",
         "project": render.project_id,
         "upload": portrait.pk,
@@ -354,6 +357,7 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
         "delivery",
         "link",
         "form",
+        "comment",
         "approval",
         "export",
     )
@@ -421,7 +425,7 @@ def test_a_page_outside_a_workspace_for(name: str, cast: Cast) -> None:
         "gateway_video": {"signature": "forged", "render_id": "rnd_1", "ending": "mp4"},
         "hook": {"source": "stranger"},
         "file": {"token": "forged", "name": "video.mp4"},
-        **{name: {"key": "shr_1:forged"} for name in ("embedded", "shared", "shared_captions")},
+        **{name: {"key": "shr_1:forged"} for name in ("embedded", "shared", "shared_captions", "shared_review")},
         **{name: {"key": "shr_1:forged"} for name in ("shared_poster", "shared_video")},
         "invitation_link": {"token": "forged"},
         "mail_no_more": {"token": "forged"},

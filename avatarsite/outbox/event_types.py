@@ -10,6 +10,7 @@ KINDS: dict[str, str] = {
     "render.withheld": "The people who run the service withhold it: nobody is given its files.",
     "render.released": "It was withheld, and is given out now.",
     "render.captioned": "Captions that were asked for are there, or could not be made.",
+    "render.reviewed": "A guest of a share link has commented on it, approved it or asked for a change.",
     "render.failed": "It could not be made. Nothing was charged.",
     "render.cancelled": "It was stopped. Nothing was charged.",
     "balance.low": "The credit has fallen below its mark.",

@@ -32,6 +32,9 @@ class ShareInput(Body):
         required=False, min_length=1, max_length=PASSWORD_LENGTH, help_text="Guests are asked for it."
     )
     allow_download = StrictBoolean(required=False, help_text="Whether guests may save the file. Usually false.")
+    allow_review = StrictBoolean(
+        required=False, help_text="Whether guests may comment, approve or ask for a change. Usually false."
+    )
     embed_origins = serializers.ListField(
         child=StrictString(max_length=300),
         required=False,
@@ -49,6 +52,7 @@ class ShareSerializer(serializers.Serializer[ShareLink]):
     embed_origins = serializers.ListField(child=serializers.CharField())
     has_password = serializers.BooleanField()
     allow_download = serializers.BooleanField()
+    allow_review = serializers.BooleanField()
     views = serializers.IntegerField()
     last_viewed_at = serializers.DateTimeField(allow_null=True)
     expires_at = serializers.DateTimeField(allow_null=True)
@@ -66,6 +70,7 @@ def serialize_share(link: ShareLink) -> dict[str, Any]:
         "embed_origins": link.embed_origins,
         "has_password": bool(link.password),
         "allow_download": link.allow_download,
+        "allow_review": link.allow_review,
         "views": link.views,
         "last_viewed_at": moment(link.last_viewed_at),
         "expires_at": moment(link.expires_at),
@@ -103,6 +108,7 @@ class RenderShares(ApiView):
             expires_at=timezone.now() + timedelta(seconds=seconds) if seconds else None,
             password=asked.get("password", ""),
             allow_download=asked.get("allow_download", False),
+            allow_review=asked.get("allow_review", False),
             embed_origins=tuple(asked.get("embed_origins", ())),
         )
 

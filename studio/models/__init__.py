@@ -13,7 +13,7 @@ from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.renditions import Rendition, RenditionFormat, RenditionState, rendition_files
 from studio.models.routing import UsualRouting
-from studio.models.sharing import ShareLink
+from studio.models.sharing import ReviewComment, ShareLink, Verdict
 from studio.models.speech import Pronunciation, Speech, SpeechPart, SpeechState
 from studio.models.tags import Tag
 from studio.models.turns import Turn
@@ -53,6 +53,7 @@ __all__ = [
     "RenditionFormat",
     "RenditionState",
     "Retention",
+    "ReviewComment",
     "RightsStatement",
     "RowState",
     "ShareLink",
@@ -69,6 +70,7 @@ __all__ = [
     "UploadKind",
     "UploadSlot",
     "UsualRouting",
+    "Verdict",
     "Whole",
     "rendition_files",
 ]

@@ -43,6 +43,7 @@ class Terms:
     expires_at: datetime | None = None
     password: str = ""
     allow_download: bool = False
+    allow_review: bool = False
     embed_origins: tuple[str, ...] = ()
 
 
@@ -70,6 +71,7 @@ def make_link(render: Render, terms: Terms, *, user: User | None) -> ShareLink:
             made_by=user,
             password=make_password(terms.password) if terms.password else "",
             allow_download=terms.allow_download,
+            allow_review=terms.allow_review,
             embed_origins=list(origins),
             expires_at=terms.expires_at,
         )

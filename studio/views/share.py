@@ -42,6 +42,11 @@ class ShareForm(forms.Form):
         help_text="Whoever has the link is asked for it. Tell it to them some other way.",
     )
     allow_download = forms.BooleanField(label="They may download the file", required=False)
+    allow_review = forms.BooleanField(
+        label="They may comment and approve",
+        required=False,
+        help_text="Everybody behind this link reads what was written behind it.",
+    )
     embed_origins = forms.CharField(
         label="Pages that may embed it",
         required=False,
@@ -55,6 +60,7 @@ class ShareForm(forms.Form):
             expires_at=timezone.now() + timedelta(days=int(days)) if days else None,
             password=self.cleaned_data["password"],
             allow_download=self.cleaned_data["allow_download"],
+            allow_review=self.cleaned_data["allow_review"],
             embed_origins=tuple(self.cleaned_data["embed_origins"].split()),
         )
 

@@ -6,30 +6,36 @@ link that is revoked leads nowhere at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate
+from urllib.parse import quote, unquote
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, QueryDict
 from django.shortcuts import redirect
 from django.shortcuts import render as show
-from django.urls import path
+from django.urls import path, reverse
 from django.views.decorators.clickjacking import xframe_options_exempt
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.audit.actor import current
+from avatarsite.errors import DomainError
 from avatarsite.mail.messages import absolute
-from studio.models import ShareLink
+from studio.models import ShareLink, Verdict
 from studio.representation import captions_row
 from studio.sharing.guests import PASS_SECONDS, TooManyTries, count_view, is_let_in, let_in
 from studio.sharing.links import address_of, embed_snippet, key_of, link_at, link_of
+from studio.sharing.review import MAX_NAME, TooManyComments, add_comment, comments_behind
 from studio.storage.filenames import download_name
 from studio.storage.local import PrivateFiles, signed_link
 from studio.storage.serve import serve_local, serve_track
+from studio.views.query_values import word
 
-COOKIE = "share"
+COOKIE, NAME_COOKIE = "share", "reviewer"
+MOMENT = re.compile(r"(?:(?P<minutes>\d{1,3}):)?(?P<seconds>\d{1,5}(?:\.\d{1,3})?)", re.ASCII)
 MIN_FILE_SECONDS = 60
 HEADERS = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex, nofollow"}
 
@@ -58,15 +64,56 @@ def shared(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
         return redirect(request.path)
     if request.method == "GET":
         count_view(link)
-    return show(
-        request,
-        "studio/shared.html",
-        {
-            "link": link,
-            "render": link.render,
-            "address": address_of(link, site=_site(request)),
-        },
-    )
+    return _page(request, link)
+
+
+@require_POST
+@of_link
+def shared_review(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
+    """A comment, a yes or a wish for a change; then the page again, with it."""
+    if not is_let_in(link, request.COOKIES.get(COOKIE, "")):
+        return _gone(request)
+    said = {name: word(request.POST, name) for name in ("author", "at", "verdict")} | {"text": text_of(request.POST)}
+    try:
+        add_comment(
+            link,
+            author=said["author"],
+            text=said["text"],
+            verdict=Verdict(said["verdict"]) if said["verdict"] in Verdict else Verdict.NONE,
+            at_ms=moment_of(said["at"]),
+            address=current().address or "",
+        )
+    except DomainError as refusal:
+        return _page(request, link, said=said, refusal=refusal)
+    answer = redirect(f"{reverse('shared', kwargs={'key': key_of(link)})}#review")
+    secure, path = settings.SESSION_COOKIE_SECURE, reverse("shared", kwargs={"key": key_of(link)})
+    name = quote(said["author"][:MAX_NAME])
+    answer.set_cookie(NAME_COOKIE, name, PASS_SECONDS, path=path, httponly=True, samesite="Lax", secure=secure)
+    return answer
+
+
+def _page(
+    request: HttpRequest, link: ShareLink, *, said: dict[str, str] | None = None, refusal: DomainError | None = None
+) -> HttpResponse:
+    facts = {"link": link, "render": link.render, "address": address_of(link, site=_site(request))}
+    if link.allow_review:
+        author = unquote(request.COOKIES.get(NAME_COOKIE, ""))
+        facts |= {"comments": comments_behind(link), "said": said or {"author": author}, "refusal": refusal}
+    status = 200 if refusal is None else 429 if isinstance(refusal, TooManyComments) else 422
+    return show(request, "studio/shared.html", facts, status=status)
+
+
+def text_of(post: QueryDict) -> str:
+    """As a form gives it: a line break there is two characters."""
+    return post.get("text", "").replace("\r\n", "\n").replace("\0", "")
+
+
+def moment_of(written: str) -> int | None:
+    """``1:05`` or ``65`` or ``65.4`` in milliseconds; None for nothing and for what is no moment."""
+    match = MOMENT.fullmatch(written.strip())
+    if match is None:
+        return None
+    return round((int(match["minutes"] or 0) * 60 + float(match["seconds"])) * 1000)
 
 
 @require_safe
@@ -165,6 +212,7 @@ def _gone(request: HttpRequest) -> HttpResponse:
 
 share_urlpatterns = [
     path("s/<str:key>/", shared, name="shared"),
+    path("s/<str:key>/review", shared_review, name="shared_review"),
     path("s/<str:key>/video", shared_file, {"kind": "video"}, name="shared_video"),
     path("s/<str:key>/poster", shared_file, {"kind": "poster"}, name="shared_poster"),
     path("s/<str:key>/captions.vtt", shared_captions, name="shared_captions"),

@@ -24,7 +24,7 @@ from studio.errors import RequestRefused
 from studio.forms import TitleForm
 from studio.helps import help_of
 from studio.library import StillNeeded, rename_video
-from studio.models import Delivery, Render
+from studio.models import Delivery, Render, RenderState
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.inputs import kept_copy
@@ -37,6 +37,7 @@ from studio.pipeline.request.take import retry_render
 from studio.pipeline.usual import usual_now
 from studio.providers import registry
 from studio.representation import tags_of, withheld_of
+from studio.sharing.review import comments_on
 from studio.storage.filenames import download_name
 from studio.storage.local import signed_link
 from studio.videos.bulk import keep_take, takes_of
@@ -267,6 +268,7 @@ def _context(one: Render) -> dict[str, Any]:
         "terms": cancel_terms(one),
         "is_draft": is_draft(one),
         **format_facts(one),
+        "comments": list(comments_on(one)) if one.state == RenderState.READY else [],
         "help": help_of(one.failure_code),
         "withheld": withheld_of(one),
         "content": content_facts(events),

@@ -44,6 +44,7 @@ NAMES = (
     "Wanda",
     "Cleo",
     "Vera",
+    "Tess",
 )
 
 Visit = Callable[..., BrowserUser]
