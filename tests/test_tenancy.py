@@ -248,7 +248,7 @@ ELSEWHERE: dict[str, tuple[int, int, int, int]] = {
     "shared": (404, 404, 404, 404),
     "shared_captions": (404, 404, 404, 404),
     "shared_poster": (404, 404, 404, 404),
-    "shared_review": (405, 405, 404, 404),
+    "shared_review": (405, 405, 405, 405),
     "shared_video": (404, 404, 404, 404),
     "usersessions_list": (200, 200, 200, 302),
     "verify": (200, 200, 200, 200),

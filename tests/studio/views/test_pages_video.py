@@ -225,8 +225,8 @@ def test_the_page_costs_the_same_queries_whatever_its_history(
 ) -> None:
     video = shop.ready(house)
     owner.get(url("video", video))
-    # Session, person, membership; the render with all it names; events twice, jobs; tags; formats; comments; count, balance,
-    # switcher.
+    # Session, person, membership; the render with all it names; events twice, jobs; tags; formats; comments; count,
+    # balance, switcher.
     with django_assert_num_queries(14):
         owner.get(url("video", video))
 
