@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from avatarsite.api.serializers import site_link
-from studio.models import Project, Upload
+from studio.captions.wish import BESIDE, has_words
+from studio.media.captions.painter import LOOKS
+from studio.models import CaptionSource, Project, Upload
 from studio.pipeline.request.options import DEFAULTS
 from studio.pipeline.request.quote import CHEAPEST
 
@@ -79,7 +81,11 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the form says so far; an upload that is not chosen yet is left for the reader to fill in."""
+    """What the form says so far; an upload that is not chosen yet is left for the reader to fill in.
+
+    ``script`` is what is typed for the voice, with whom and how fast it is spoken; it counts while there is no voice.
+    ``captions`` are as in ``usual_wish``.
+    """
 
     portrait: Upload | None
     voice: Upload | None
@@ -90,6 +96,8 @@ class Draft:
     prompt: str
     title: str
     options: Mapping[str, Any]
+    captions: str = ""
+    script: Mapping[str, Any] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
         """Of ``POST renders``, without what is usual anyway."""
@@ -97,14 +105,22 @@ class Draft:
         takes = options.pop("takes", None)
         said: dict[str, Any] = {
             "portrait": self.portrait.pk if self.portrait else "upl_PORTRAIT",
-            "voice": self.voice.pk if self.voice else "upl_VOICE",
+            "voice": self.voice.pk if self.voice else dict(self.script) or "upl_VOICE",
             "model": self.model,
         }
         said |= {"routing": self.routing} if self.routing != CHEAPEST else {}
         said |= {} if self.fallback else {"fallback": False}
         more = {"prompt": self.prompt, "title": self.title, "options": options, "takes": takes}
+        more["captions"] = self._captions()
         more["project"] = self.project.pk if self.project else None
         return said | {name: value for name, value in more.items() if value}
+
+    def _captions(self) -> dict[str, str] | None:
+        """None where the form would make none."""
+        known = bool(self.script) if self.voice is None else has_words(self.voice)
+        if self.captions in LOOKS:
+            return {"from": CaptionSource.SCRIPT, "burn": self.captions}
+        return {"from": CaptionSource.SCRIPT} if self.captions == BESIDE and known else None
 
 
 def snippets(draft: Draft, *, wait: int) -> list[Snippet]:

@@ -57,12 +57,17 @@ def wish_of(asked: Mapping[str, Any], voice: Upload, *, length_ms: int) -> Wish:
     return wish
 
 
+def has_words(voice: Upload) -> bool:
+    """Whether it is known what the voice says."""
+    return bool(voice.sentences or voice.script.strip())
+
+
 def usual_wish(voice: Upload, choice: str) -> Wish | None:
     """What a new video gets by a word: BESIDE where the words are known, a look in the picture, or nothing.
 
     Raises CaptionsRefused, for ``captions``.
     """
-    if choice not in {BESIDE, *LOOKS} or (choice == BESIDE and not (voice.sentences or voice.script.strip())):
+    if choice not in {BESIDE, *LOOKS} or (choice == BESIDE and not has_words(voice)):
         return None
     try:
         burn = "" if choice == BESIDE else choice

@@ -60,6 +60,21 @@ def test_without_uploads_the_reader_fills_them_in(cast: Cast) -> None:
     assert answer.content.decode().count("upl_PORTRAIT") == 3
 
 
+@pytest.mark.parametrize(("look", "captions"), [("", {}), ("none", None), ("karaoke", {"burn": "karaoke"})])
+def test_typed_words_and_captions_are_in_it(cast: Cast, look: str, captions: dict[str, str] | None) -> None:
+    url = reverse("video_code", kwargs={"workspace": cast.workspace.slug})
+    typed = {"script": " Hello there. ", "speaker": "local:en_US-joe-medium", "pace": "1.2", "captions": look}
+    page = cast.browser(cast.alice).post(url, typed).content.decode()
+    code = {name: html.unescape(text) for name, text in CODE.findall(page)}["curl"]
+    body = json.loads(code.partition("<<'JSON'\n")[2].removesuffix("\nJSON"))
+    assert body.pop("captions", None) == (None if captions is None else {"from": "script"} | captions)
+    assert body == {
+        "portrait": "upl_PORTRAIT",
+        "voice": {"script": "Hello there.", "voice": "local:en_US-joe-medium", "pace": 1.2},
+        "model": "draft",
+    }
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApi]:
     with live_api(tmp_path_factory.mktemp("as-code"), worker=True) as opened:
