@@ -112,7 +112,9 @@ ADDED = [
     "schema Speaker*",
     "schema Speech*",
     "url api/v1/pronunciations*",
+    "url admin/studio/batch*/",
     "url admin/studio/pronunciation/",
+    "url admin/studio/rendergroup/",
     "url admin/studio/speech/",
     "url api/v1/voices*",
     # /healthz says that the process lives, whatever is away; whether the site can serve is now /readyz.

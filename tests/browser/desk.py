@@ -37,7 +37,20 @@ from billing.prices import price_book
 from studio.gateway.models import GatewayFile, GatewayRequest, GatewayWebhook
 from studio.lifecycle.models import Closing, Departure, Export
 from studio.misuse.models import MisuseReport
-from studio.models import JobStatus, OfferDay, OfferHealth, Outcome, ProviderJob, Render, ShareLink, UsualRouting
+from studio.models import (
+    BatchRow,
+    BatchTable,
+    JobStatus,
+    OfferDay,
+    OfferHealth,
+    Outcome,
+    ProviderJob,
+    Render,
+    RenderGroup,
+    ShareLink,
+    TableState,
+    UsualRouting,
+)
 from studio.pipeline.desk import sale
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.take import take
@@ -170,6 +183,14 @@ def _platform(workspace: Workspace, staff: User) -> None:
     Acceptance.objects.create(user=staff, page=Page.TERMS, text=LegalText.objects.get(), digest="0" * 64)
     speak(SpeechWish(workspace, "Words for the desk."))
     pronounce(workspace, "desk", "desque")
+    table = BatchTable.objects.create(
+        workspace=workspace,
+        project=project_for_new_video(workspace),
+        group=RenderGroup.objects.create(workspace=workspace, is_batch=True),
+        name="people.csv",
+        state=TableState.MADE,
+    )
+    BatchRow.objects.create(table=table, number=2, cells={"script": LONG}, errors=[["script", LONG]], state="bad")
     video = Render.objects.filter(workspace=workspace).latest("pk")
     ShareLink.objects.create(workspace=workspace, render=video)
     MisuseReport.objects.create(address=LONG, complaint="other", words=LONG, render=video, workspace=workspace)
