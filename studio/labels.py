@@ -13,6 +13,7 @@ from billing.labels import Named, register_list, register_names
 from studio.models import Part, Project, Render, Speech
 from studio.projects import open_projects
 from studio.providers import registry
+from studio.speech.speakers import ENGINES, engine
 
 MAX_PROJECTS = 200
 
@@ -58,7 +59,8 @@ def offers(_workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
     """An offer is called after its model: who makes the video is another question."""
     known = (offer for name in ids if (offer := registry.find(name)))
     models = ((offer, registry.MODELS.get(offer.model)) for offer in known)
-    return {offer.id: Named(model.name if model else offer.label) for offer, model in models}
+    named = {offer.id: Named(model.name if model else offer.label) for offer, model in models}
+    return named | {offer: Named("Voices of scripts") for name in ENGINES if (offer := engine(name).offer) in ids}
 
 
 def providers(_workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:

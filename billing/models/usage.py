@@ -24,6 +24,8 @@ class Usage(models.Model):
     # 0 for what is more of a video that another usage counts: the parts of a long one.
     videos = models.PositiveSmallIntegerField("counts as videos", default=1)
     measured_ms = models.PositiveBigIntegerField("measured length (ms)")
+    # Of what is sold by the piece, such as a script's voice; then the length is a second for each, and nobody's time.
+    generations = models.PositiveIntegerField(default=0)
     reported_ms = models.PositiveBigIntegerField("reported length (ms)", null=True, blank=True)
     reported_cost_micros = models.BigIntegerField("reported cost (micros)", null=True, blank=True)
     amount_micros = models.BigIntegerField("charge (micros)")

@@ -30,7 +30,7 @@ def count(usage: Usage, hold: Hold, at: datetime) -> None:
             dimension,
             name,
             usage.videos,
-            usage.measured_ms,
+            0 if usage.generations else usage.measured_ms,
             usage.amount_micros,
         ]
     sql.change(_COUNT, values)

@@ -37,13 +37,14 @@ def record_usage(  # noqa: PLR0913 -- they are the columns of the row
     reported_ms: int | None = None,
     reported_cost_micros: int | None = None,
     videos: int = 1,
+    generations: int = 0,
 ) -> Usage:
     """Charge ``min(measured, held)``, settle the hold, book what we owe the provider and what we write off.
 
-    ``videos`` is as how many it counts. ``measured_ms`` is of our own copy; what the provider reports is kept beside
-    it, and its cost is what is booked unless it says nothing or 0. Idempotent by subject: a repeat returns the first
-    row, one with other facts raises KeyConflict. Raises HoldAlreadyClosed when the hold was released. Runs inside the
-    caller's transaction.
+    ``videos`` is as how many it counts; of ``generations`` each is a second of its price. ``measured_ms`` is of our
+    own copy; what the provider reports is kept beside it, and its cost is what is booked unless it says nothing or 0.
+    Idempotent by subject: a repeat returns the first row, one with other facts raises KeyConflict. Raises
+    HoldAlreadyClosed when the hold was released. Runs inside the caller's transaction.
     """
     due = charge_micros(measured_ms, price.price_micros_per_second)
     amount = charge_of(measured_ms, price, hold.amount_micros)
@@ -56,6 +57,7 @@ def record_usage(  # noqa: PLR0913 -- they are the columns of the row
         hold=hold,
         videos=videos,
         measured_ms=measured_ms,
+        generations=generations,
         reported_ms=reported_ms,
         reported_cost_micros=reported_cost_micros,
         amount_micros=amount,
@@ -67,7 +69,7 @@ def record_usage(  # noqa: PLR0913 -- they are the columns of the row
         return before
     try:
         with transaction.atomic():
-            settle_hold(hold, amount, memo=_memo(measured_ms, price))
+            settle_hold(hold, amount, memo=_memo(usage))
             usage.save(force_insert=True)
             daily.count(usage, hold, usage.created_at)
             _book(usage)
@@ -78,9 +80,13 @@ def record_usage(  # noqa: PLR0913 -- they are the columns of the row
     return usage
 
 
-def _memo(measured_ms: int, price: Price) -> str:
-    seconds = f"{measured_ms / 1000:.3f}".rstrip("0").rstrip(".")
-    return f"{seconds} s at {usd_a_second(price.price_micros_per_second)} a second"
+def _memo(usage: Usage) -> str:
+    price = usage.price.price_micros_per_second
+    if usage.generations:
+        count = "1 generation" if usage.generations == 1 else f"{usage.generations} generations"
+        return f"{count} at {usd(price)}"
+    seconds = f"{usage.measured_ms / 1000:.3f}".rstrip("0").rstrip(".")
+    return f"{seconds} s at {usd_a_second(price)} a second"
 
 
 def _validate(usage: Usage) -> None:

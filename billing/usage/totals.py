@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDay, TruncMonth
 from django.utils import timezone
 
@@ -38,7 +38,11 @@ def usage_by(workspace: Workspace, group_by: str, *, first: date, last: date) ->
         _between(workspace, first, last)
         .annotate(key=GROUPS[group_by])
         .values_list("key")
-        .annotate(Sum("videos"), Sum("measured_ms"), paid=Sum(F("amount_micros") - F("hold__returned_micros")))
+        .annotate(
+            Sum("videos"),
+            made_ms=Sum("measured_ms", filter=Q(generations=0), default=0),
+            paid=Sum(F("amount_micros") - F("hold__returned_micros")),
+        )
         .order_by("key")
     )
     return [UsageSum(_spelt(key), count, ms / 1000, micros) for key, count, ms, micros in rows]

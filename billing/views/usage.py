@@ -125,7 +125,7 @@ def _rows(days: list[date], series: Series) -> list[dict[str, Any]]:
     for day in reversed(days):
         used = [cells.get(day, Used()) for _, cells in series.values()]
         total = sum(used, Used())
-        if total.measured_ms:
+        if total.measured_ms or total.amount_micros:
             rows.append({"day": day, "cells": [each.amount_micros for each in used], "total": total})
     return rows
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.workspaces.models import Workspace
@@ -17,6 +18,8 @@ from billing.ledger.accounts import balance
 from billing.models import Hold, Transfer
 from billing.prices import price_book
 from billing.statements.statements import statement
+from billing.usage import daily, totals
+from billing.usage.metering import reverse_charge
 from billing.verify.verification import verify
 from studio.errors import RequestRefused
 from studio.models import Outcome, Speech, SpeechPart, SpeechState
@@ -24,6 +27,7 @@ from studio.speech import rounds, speak
 from studio.speech.plan import SpeechWish, plan_speech
 from studio.speech.rounds import speak_on
 from studio.speech.speak import speak_now
+from tests.conftest import Cast
 from tests.simulators.fal_speech import spans_of
 from tests.simulators.fixture import Simulators
 from tests.studio.providers.orders import use
@@ -75,6 +79,25 @@ def test_a_hosted_voice_is_held_charged_and_named_on_the_statement(
     )
     assert Transfer.objects.get(kind="provider_cost").amount_micros == 14_000
     assert simulators.fal.counts()["spent_usd"] == pytest.approx(0.014)
+    assert verify() == []
+
+
+def test_a_voice_is_in_the_usage_and_adds_up_with_the_ledger(
+    cast: Cast, workspace: Workspace, simulators: Simulators
+) -> None:
+    posting.grant(cast.workspace, 1_000_000, key="welcome to the cast", reason="Welcome")
+    speak_now(wish(cast.workspace))
+    today = timezone.now().date()
+    for group in totals.GROUPS:
+        (line,) = totals.usage_by(cast.workspace, group, first=today, last=today)
+        assert (line.renders, line.seconds, line.amount_micros) == (0, 0.0, 2 * EACH)
+    assert daily.used(cast.workspace, today, today).total == daily.Used(0, 0, 2 * EACH)
+    page = cast.browser(cast.alice).get(reverse("usage", kwargs={"workspace": cast.workspace.slug}))
+    assert [row["total"].amount_micros for row in page.context["chart_rows"]] == [2 * EACH]
+    assert page.context["labels"] == ["Voices of scripts"]
+    hold = Hold.objects.get()
+    assert reverse_charge(hold, reason="It lisped.")
+    assert daily.used(cast.workspace, today, today).total == daily.Used()
     assert verify() == []
 
 
