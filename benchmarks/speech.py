@@ -4,7 +4,8 @@
 
 The script is spoken whole, as a speech of a workspace (rows, process, join, judged upload), then by Piper's own program
 from a file, with a process and a model load of its own. What a voice takes of time for a character, at three paces, is
-what ``MEASURED`` in studio/speech/engines/local.py says. Needs the extra ``speech``; uses a database of its own.
+what ``MEASURED`` in studio/speech/engines/local.py says. Last, what a process takes after sentences of a length, which
+``LONGEST`` in studio/speech/engines/piper.py goes by. Needs the extra ``speech``; uses a database of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import time
 import wave
 from pathlib import Path
 
+import psutil
+
 SENTENCES = (
     "Welcome, and thank you for taking a moment to watch this.",
     "Every video that you see here began as one portrait and one voice.",
@@ -29,6 +32,7 @@ SENTENCES = (
     "Some words, such as Worcestershire or quinoa, are said as you write them down in the settings.",
 )
 REPEATS = 4
+LENGTHS = (90, 120, 150, 200, 300, 400)
 
 
 def main() -> None:
@@ -72,6 +76,7 @@ def _measure(folder: Path) -> None:
     print(f"  the bare engine, with its start    {theirs:6.2f} s   {bare_seconds / theirs:5.1f} × real time")
     _rates(model, folder)
     piper.end()
+    _memory(model, folder)
 
 
 def _rates(model: Path, folder: Path) -> None:
@@ -82,6 +87,22 @@ def _rates(model: Path, folder: Path) -> None:
         said = [samples.ms for samples in say_all(SENTENCES, model=model, scale=1 / pace, folder=folder)]
         slope, ends = statistics.linear_regression([len(one) for one in SENTENCES], said)
         print(f"  at pace {pace:3}: {slope:5.1f} ms a character and {ends:4.0f} ms a sentence")
+
+
+def _memory(model: Path, folder: Path) -> None:
+    """A process of its own for each length."""
+    from studio.speech.engines.piper import Piper
+
+    words = " ".join(SENTENCES).split()
+    for length in LENGTHS:
+        piper = Piper(model, 1.0, folder)
+        began, ms = time.perf_counter(), 0.0
+        for start in range(3):
+            ms += piper.say(" ".join(words[start:])[:length]).ms
+        pace = ms / 1000 / (time.perf_counter() - began)
+        resident = psutil.Process(piper.pid).memory_info().rss / 1e6
+        print(f"  {length} characters at once: {resident:.0f} MB resident, {pace:.1f} × real time with its start")
+        piper.close()
 
 
 if __name__ == "__main__":

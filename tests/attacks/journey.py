@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 import httpx
 
@@ -43,7 +44,7 @@ class Journeys:
         wish: dict[str, str] = {"model": "draft"}
         step("upload", lambda: _upload_both(client, wish))
         wish["quote"] = step("price", lambda: _posted(client, "quotes", {"voice": wish["voice"], "model": "draft"}))
-        render = step("make", lambda: _made(client, wish))
+        render = step("make", lambda: made(client, wish))
         step("watch", lambda: _watched(client, render))
         step("download", lambda: _downloaded(client, render))
         self.steps.append(taken)
@@ -68,13 +69,14 @@ def _upload_both(client: httpx.Client, wish: dict[str, str]) -> str:
     return ""
 
 
-def _posted(client: httpx.Client, path: str, body: dict[str, str]) -> str:
+def _posted(client: httpx.Client, path: str, body: Mapping[str, Any]) -> str:
     answer = client.post(path, json=body)
     assert answer.is_success, answer.text
     return str(answer.json()["id"])
 
 
-def _made(client: httpx.Client, wish: dict[str, str]) -> str:
+def made(client: httpx.Client, wish: Mapping[str, Any]) -> str:
+    """The id of the render that was asked for, once it is ready."""
     render, ends = _posted(client, "renders", wish), time.monotonic() + MAX_SECONDS
     while True:
         found = client.get(f"renders/{render}", params={"wait": 10}).raise_for_status().json()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -164,6 +165,7 @@ def main() -> None:
     options.add_argument("--pieces", default=",".join(PIECES))
     options.add_argument("--postgres", action="store_true")
     given = options.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "avatarsite.settings")
     more: dict[str, Any] = {"worker": True, "processes": 2}
     with (
         tempfile.TemporaryDirectory(prefix="storm-") as folder,
