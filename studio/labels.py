@@ -60,7 +60,8 @@ def offers(_workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
     known = (offer for name in ids if (offer := registry.find(name)))
     models = ((offer, registry.MODELS.get(offer.model)) for offer in known)
     named = {offer.id: Named(model.name if model else offer.label) for offer, model in models}
-    return named | {offer: Named("Voices of scripts") for name in ENGINES if (offer := engine(name).offer) in ids}
+    voices = {engine(name).offer for name in ENGINES}
+    return named | {name: Named("Voices of scripts") for name in voices.intersection(ids)}
 
 
 def providers(_workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:

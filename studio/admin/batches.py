@@ -28,7 +28,8 @@ class RenderGroupAdmin(ReadOnly, ModelAdmin[RenderGroup]):
     readonly_fields = ("states", "held", "charged", "its_videos")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RenderGroup]:
-        return super().get_queryset(request).annotate(size=Count("renders"))
+        groups: QuerySet[RenderGroup] = super().get_queryset(request)
+        return groups.annotate(size=Count("renders"))
 
     @admin.display(description="videos")
     def videos(self, group: RenderGroup) -> int:
