@@ -182,6 +182,10 @@ ADDED = [
     "url w/<slug>/videos/<slug>/formats/*",
     # Kept for so many days, exported, closed.
     "url admin/lifecycle/*",
+    "* /api/v1/exports*",
+    "schema Export*",
+    "field Export*",
+    "url api/v1/exports*",
     "url admin/studio/retention/",
     "url me/close/*",
     "url w/<slug>/settings/close/*",

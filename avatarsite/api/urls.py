@@ -10,6 +10,7 @@ from avatarsite.api.views import Missing
 from avatarsite.outbox import api as outbox
 from billing.api import urls as billing
 from studio.api import urls as studio
+from studio.lifecycle import api as lifecycle
 
 RESOURCES: list[URLPattern | URLResolver] = [
     path("me", Me.as_view(), name="api_me"),
@@ -18,6 +19,7 @@ RESOURCES: list[URLPattern | URLResolver] = [
     *studio.urlpatterns,
     *billing.urlpatterns,
     *outbox.urlpatterns,
+    *lifecycle.urlpatterns,
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

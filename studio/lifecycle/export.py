@@ -49,7 +49,7 @@ class _LostError(Exception):
     """Somebody has cancelled it, or has taken it over."""
 
 
-def ask_for_export(workspace: Workspace, *, user: User) -> Export:
+def ask_for_export(workspace: Workspace, *, user: User | None) -> Export:
     """Begin one. Raises ExportRefused."""
     today = Export.objects.filter(workspace=workspace, created_at__gt=timezone.now() - timedelta(days=1))
     if today.count() >= MAX_A_DAY:

@@ -17,6 +17,7 @@ from avatarsite.outbox.endpoints import make_endpoint, send_test
 from avatarsite.outbox.events import fan_out
 from avatarsite.workspaces.models import Scope
 from avatarsite.workspaces.tokens import set_ask_above
+from studio.lifecycle.models import Export
 from studio.models import Render, ShareLink, UploadKind
 from studio.speech.plan import SpeechWish
 from studio.speech.pronunciations import pronounce
@@ -81,6 +82,8 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "approvals/<slug:approval>": {"GET": LOOK},
     "tokens": {"GET": MANAGE},
     "tokens/<slug:token>": {"PATCH": MANAGE},
+    "exports": {"GET": MANAGE, "POST": MANAGE},
+    "exports/<slug:export>": {"GET": MANAGE, "DELETE": MANAGE},
     "webhook-secret": {"GET": MANAGE},
     "webhook-secret/rotate": {"POST": MANAGE},
     "webhook-endpoints": {"GET": LOOK, "POST": MANAGE},
@@ -130,6 +133,7 @@ def things(api: Caller, inputs: dict[str, str], cast: Cast) -> dict[str, str]:
     set_ask_above(asks.token, 0, user=cast.alice)
     found |= {"token": asks.token.pk, "approval": asks.post("renders", inputs).json()["id"]}
     found |= {"scope": f"token:{asks.token.lineage}", "period": "day"}
+    found["export"] = Export.objects.create(workspace=cast.workspace, state="failed").pk
     return found | {"slot": slot, "share": share.pk, "model": "draft", "output": "video", "number": "1"}
 
 

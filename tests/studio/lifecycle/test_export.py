@@ -17,6 +17,7 @@ from django.apps import apps
 from django.core import mail
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -265,3 +266,23 @@ def test_in_a_bucket_too(cast: Cast, settings: Any, s3: Any, monkeypatch: pytest
     assert cancel_export(one)
     ledger.drop(f"w/{cast.workspace.pk}/exports/{one.pk}.zip")
     assert not default_storage.exists(f"w/{cast.workspace.pk}/exports/{one.pk}.zip")
+
+
+def test_an_owners_token_exports_by_the_api(house: Workspace, cast: Cast) -> None:
+    owners, others = (
+        {"Authorization": f"Bearer {make_token(house, user=who, name='t', scopes=['admin'])[1]}"}
+        for who in (cast.alice, cast.dora)
+    )
+    client = Client()
+    assert client.post("/api/v1/exports", headers=others).status_code == 403
+    begun = client.post("/api/v1/exports", headers=owners)
+    assert (begun.status_code, begun.json()["state"], begun.json()["url"]) == (202, "making", None)
+    refused = client.post("/api/v1/exports", headers=owners)
+    assert (refused.status_code, refused.json()["code"]) == (409, "export_refused")
+    pk = begun.json()["id"]
+    make_export(pk)
+    ready = client.get(f"/api/v1/exports/{pk}", headers=owners).json()
+    assert int(client.head(ready["url"].split("8000")[-1])["Content-Length"]) == ready["bytes"] > 0
+    assert [one["id"] for one in client.get("/api/v1/exports", headers=owners).json()["data"]] == [pk]
+    gone = client.delete(f"/api/v1/exports/{pk}", headers=owners).json()
+    assert (gone["state"], gone["url"]) == ("cancelled", None)
