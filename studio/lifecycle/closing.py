@@ -85,6 +85,11 @@ def open_closing(workspace: Workspace) -> Closing | None:
     return Closing.objects.filter(workspace=workspace, state__in=CLOSING).select_related("workspace").first()
 
 
+def may_return(closing: Closing) -> bool:
+    """Whether an owner can still have it back."""
+    return closing.state == ClosingState.GRACE and closing.ends_at > timezone.now()
+
+
 def begin(owner: Member, *, until: datetime | None = None) -> Closing:
     """Shut it now; its end comes in two weeks. Raises NotAllowed, and CannotClose if it is shut already."""
     demand(owner, Action.MANAGE_OWNERS)

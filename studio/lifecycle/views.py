@@ -60,6 +60,7 @@ def workspace_close(request: WorkspaceRequest) -> HttpResponse:
     context = {
         "form": form,
         "closing": under_way,
+        "may_return": under_way is not None and closing.may_return(under_way),
         "grace": closing.GRACE.days,
         "standing": closing.standing_of(request.workspace),
         **_exports(request),
