@@ -202,7 +202,10 @@ add_act(CustomerAct(20, "Write a note", NOTE, _to("note")))
 add_act(CustomerAct(60, "Suspend", SUSPEND, lambda row: _only(row.suspended_at is None, "suspend", row)))
 add_act(
     CustomerAct(
-        60, "Resume", SUSPEND, lambda row: _only(row.suspended_at is not None and row.closed_at is None, "resume", row)
+        60,
+        "Resume",
+        SUSPEND,
+        lambda row: _only(bool(row.suspended_at and not row.closes_at and not row.closed_at), "resume", row),
     )
 )
 add_act(CustomerAct(70, "Close", SUSPEND, lambda row: _only(row.closed_at is None, "close", row)))
