@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
+from django.db import connections
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
@@ -40,3 +44,23 @@ def test_what_the_clock_queues_has_its_name_and_its_time() -> None:
     (task,) = [row.task for row in OrmQ.objects.all()]
     expected = ("studio.verify_storage", "studio.tasks.verify_storage", 900)
     assert (task["name"], task["func"], task["timeout"]) == expected
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_start_at_once_make_each_row_once_and_doubles_go() -> None:
+    together = Barrier(4)
+
+    def start(_: int) -> int:
+        try:
+            together.wait()
+            return len(sync_schedules())
+        finally:
+            connections.close_all()
+
+    Schedule.objects.all().delete()
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(start, range(4))) == {len(jobs.by_the_clock())}
+    assert sorted(Schedule.objects.values_list("name", flat=True)) == sorted(jobs.by_the_clock())
+    Schedule.objects.create(name="avatarsite.sweep", func="avatarsite.tasks.sweep")
+    sync_schedules()
+    assert Schedule.objects.filter(name="avatarsite.sweep").count() == 1
