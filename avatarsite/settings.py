@@ -259,6 +259,10 @@ STORAGE_QUOTA_GB = env.decimal("STORAGE_QUOTA_GB", "10")
 STORAGE_GB_PER_MINUTE = env.decimal("STORAGE_GB_PER_MINUTE", "2")
 
 
+# The age1… key that backups are sealed for; whoever restores has the other half.
+BACKUP_RECIPIENT = env.text("BACKUP_RECIPIENT")
+
+
 def _storage() -> dict[str, Any]:
     if not S3_BUCKET:
         return {

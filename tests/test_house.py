@@ -90,6 +90,9 @@ GONE = [
     "url api/v1/renders/<slug>/outputs/<slug>",
 ]
 ADDED = [
+    # The whole house in one sealed archive, and back.
+    "command backup",
+    "command restore",
     # Scripts that are spoken, beside or in the place of a voice.
     "* GET /api/v1/pronunciations*",
     "* POST /api/v1/pronunciations*",

@@ -39,8 +39,12 @@ def run_alone(task: str, run: Callable[[str], None], work_left: Callable[[], boo
 
 def wake(task: str) -> None:
     """Queue the task, unless somebody holds its lease and will see what there is by itself."""
-    if not Lease.objects.filter(task=task, expires_at__gt=timezone.now()).exists():
+    if not held(task):
         jobs.enqueue(task)
+
+
+def held(task: str) -> bool:
+    return Lease.objects.filter(task=task, expires_at__gt=timezone.now()).exists()
 
 
 def acquire(task: str, owner: str, *, life: timedelta = LIFE, handover: dict[str, Any] | None = None) -> bool:

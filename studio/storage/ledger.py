@@ -20,6 +20,7 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 
 from avatarsite.errors import DomainError
+from avatarsite.queue import lease
 from avatarsite.queue.sweeping import each
 from avatarsite.workspaces.models import Workspace
 from studio.models.files import FileKind, FileState, StorageUse, StoredFile
@@ -31,6 +32,7 @@ BOUNDED = frozenset({FileKind.UPLOAD, FileKind.SLOT, FileKind.GATEWAY, FileKind.
 COMING_KEPT = timedelta(hours=26)
 LEAVING_KEPT = timedelta(minutes=10)
 BATCH = 500
+BACKUP = "backup"  # while somebody holds this lease no file goes, so that all that its rows name is there
 DELETE_SOMETHING = (
     "Delete videos or uploads that you no longer need, or ask us for more room. What is in the bin counts until you "
     "empty it."
@@ -155,6 +157,8 @@ def set_sum(workspace_id: str, size: int) -> None:
 
 def sweep_files() -> int:
     """Delete what was begun and left, and what should have gone. Returns how many files."""
+    if lease.held(BACKUP):
+        return 0
     now = timezone.now()
     left = StoredFile.objects.filter(
         Q(state=FileState.COMING, touched_at__lt=now - COMING_KEPT)
@@ -211,7 +215,8 @@ def _drop_once_committed(name: str) -> None:
     """What can't be deleted now is swept. A function of its own, because Django names it where it fails."""
 
     def drop_it() -> None:
-        drop(name)
+        if not lease.held(BACKUP):
+            drop(name)
 
     transaction.on_commit(drop_it, robust=True)
 

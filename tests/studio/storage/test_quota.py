@@ -22,6 +22,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from avatarsite.models import Alert
+from avatarsite.queue import lease
 from avatarsite.workspaces.models import Workspace
 from studio.library import delete_video
 from studio.models import FileKind, FileState, Render, StorageUse, StoredFile, Upload, UploadKind
@@ -331,3 +332,16 @@ def test_an_operator_gives_a_workspace_a_quota_of_its_own_with_a_reason(cast: Ca
 )
 def test_sizes_are_spelt(size: int, said: str) -> None:
     assert spelt(size) == said
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_a_backup_is_made_no_file_goes(house: Workspace) -> None:
+    name = f"w/{house.pk}/uploads/a"
+    ledger.store(house, name, ContentFile(b"x" * 50), FileKind.UPLOAD)
+    ledger.keep(name)
+    assert lease.acquire(ledger.BACKUP, "somebody")
+    ledger.let_go(name)
+    StoredFile.objects.update(touched_at=timezone.now() - timedelta(days=1))
+    assert (ledger.sweep_files(), default_storage.exists(name)) == (0, True)
+    lease.release(ledger.BACKUP, "somebody")
+    assert (ledger.sweep_files(), default_storage.exists(name), used(house)) == (1, False, 0)

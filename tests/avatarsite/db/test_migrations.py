@@ -1,0 +1,42 @@
+"""Migrations after the first release: none locks a full table, or takes away what the release before needs."""
+
+from __future__ import annotations
+
+import pytest
+from django_migration_linter import MigrationLinter
+
+from tests.support.paths import ROOT
+
+OURS = [
+    "api",
+    "audit",
+    "billing",
+    "gateway",
+    "inbox",
+    "legal",
+    "mail",
+    "outbox",
+    "site",
+    "staff",
+    "studio",
+    "workspaces",
+]
+# Before the first release, where no table held anything.
+EXPLAINED = {"0002_queue_index", "0004_watching"}
+LOCKS = ["CREATE_INDEX", "CREATE_INDEX_EXCLUSIVE", "DROP_INDEX", "REINDEX"]
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db
+def test_none_locks_or_breaks_what_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    linter = MigrationLinter(
+        str(ROOT),
+        include_apps=OURS,
+        ignore_name=EXPLAINED,
+        ignore_initial_migrations=True,
+        warnings_as_errors_tests=LOCKS,
+        no_cache=True,
+    )
+    linter.lint_all_migrations()
+    assert linter.nb_erroneous == 0, capsys.readouterr().out
+    assert linter.nb_valid + linter.nb_warnings > 0
