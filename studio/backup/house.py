@@ -118,7 +118,8 @@ def _add_files(filled: Any, names: Iterator[str], owner: str) -> Summary:
             renewed = timezone.now()
         try:
             with default_storage.open(name) as content:
-                size += archive.add(filled, f"{FILES}{name}", content.file)
+                stored: Any = content.file
+                size += archive.add(filled, f"{FILES}{name}", stored)
             files += 1
         except FileNotFoundError:
             missing.append(name)
