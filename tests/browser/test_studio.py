@@ -169,6 +169,8 @@ def bring_both_files_and_see_the_price(page: Page, folder: Path) -> None:
     expect(slot(page, "Voice").get_by_text("voice-welcome.mp3")).to_be_visible()
     expect(slot(page, "Voice").get_by_text("8.417 s")).to_be_visible()
     expect(page.get_by_text("A sample of ours")).to_have_count(0)
+    rights = page.get_by_role("group", name="Before the first paid video of this face and this voice.")
+    rights.get_by_role("checkbox").check()
     expect(make_button(page)).to_be_enabled()
     sees_price(page, HELD)
     unfold_working(page)
@@ -213,7 +215,7 @@ def read_the_middle(page: Page, stored: bytes) -> None:
 
 def take_it_home(page: Page, live_site: LiveSite, render_id: str) -> None:
     with page.expect_download() as started:
-        page.get_by_role("link", name="Download").click()
+        page.get_by_role("link", name="Download", exact=True).click()
     download = started.value
     assert download.suggested_filename == "voice welcome.mp4"
     got, stored = Path(download.path()), live_site.stored_video(render_id)

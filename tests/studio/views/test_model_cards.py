@@ -83,10 +83,10 @@ def test_the_prices_follow_the_choices(owner: Client, house: Workspace) -> None:
     prices = {model: " ".join(re.sub(r"<[^>]+>", " ", words).split()) for model, words in swapped.items()}
     assert prices == {
         "draft": "Costs nothing",
-        "kling-avatar-2-standard": f"For this voice, 2 takes: {Amount(2 * 562_000).written(2)}",
-        "kling-avatar-2-pro": "For this voice, 2 takes: $2.30",
-        "kling-avatar-standard": "For this voice, 2 takes: $1.18",
-        "kling-avatar-pro": f"For this voice, 2 takes: {Amount(2 * 1_207_500).written(2)}",
+        "kling-avatar-2-standard": f"For this voice × 2: {Amount(2 * 562_000).written(2)}",
+        "kling-avatar-2-pro": "For this voice × 2: $2.30",
+        "kling-avatar-standard": "For this voice × 2: $1.18",
+        "kling-avatar-pro": f"For this voice × 2: {Amount(2 * 1_207_500).written(2)}",
     }
 
 
