@@ -32,12 +32,13 @@ document.addEventListener("click", async (event) => {
   offer();
 });
 
+let last = ""; // what is told comes with more than one swap
+
 function tell(text) {
   const page = document.querySelector("[data-render]");
-  if (!text || !page || !wished().includes(page.dataset.render)) return;
-  const ended = !document.querySelector("[data-tell-here]");
+  if (!text || text === last || !page || !wished().includes(page.dataset.render)) return;
+  last = text;
   new Notification(page.dataset.title, { body: text, tag: page.dataset.render });
-  if (ended) remember(wished().filter((one) => one !== page.dataset.render));
 }
 
 document.addEventListener("htmx:oobAfterSwap", (event) => {

@@ -84,6 +84,15 @@ def test_a_revoked_link_leads_nowhere_at_once(video: Render, alice: User) -> Non
     assert list(found) == ["share.made", "share.revoked"]
 
 
+def test_no_cache_on_the_way_keeps_anything_of_it(video: Render, alice: User) -> None:
+    link = make_link(video, Terms(embed_origins=(EVERY_PAGE,), allow_review=True), user=alice)
+    paths = [page(link), *(f"{page(link)}{name}" for name in ("video", "poster", "captions.vtt"))]
+    paths += [f"/embed/{key_of(link)}/", f"/oembed?url={links.address_of(link)}"]
+    for _ in range(2):  # while it leads to the video, and once it is revoked
+        assert {Guest().get(path)["Cache-Control"] for path in paths} == {"private, no-cache"}
+        revoke_link(link)
+
+
 def suspend(video: Render) -> None:
     Workspace.objects.filter(pk=video.workspace_id).update(suspended_at=timezone.now())
 
