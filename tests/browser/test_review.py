@@ -46,8 +46,8 @@ def test_the_keyboard_alone_makes_shares_and_revokes(visit: Visit, live_site: Li
 
     guest.page.goto(link)
     guest.page.get_by_label("Your name").fill("Grace")
-    guest.page.get_by_label("At").fill("0:03")
-    guest.page.get_by_label("Comment", exact=True).fill("Can she smile here?")
+    guest.page.get_by_role("textbox", name="At").fill("0:03")
+    guest.page.get_by_role("textbox", name="Comment").fill("Can she smile here?")
     guest.page.get_by_role("button", name="Ask for a change").click()
     expect(guest.page.locator(".comment")).to_contain_text("Can she smile here?")
 
