@@ -10,6 +10,7 @@ import av
 import pytest
 from playwright.sync_api import Page, expect
 
+from avatarsite.legal.rights import OF_ONE_VIDEO
 from billing.money import charge_micros, usd
 from studio.uploads.samples import PORTRAIT, VOICE
 from tests.browser.browser_users import BrowserUser, sign_up
@@ -172,6 +173,7 @@ def bring_both_files_and_see_the_price(page: Page, folder: Path) -> None:
     rights = page.get_by_role("group", name="Before the first paid video of this face and this voice.")
     rights.get_by_role("checkbox").check()
     expect(make_button(page)).to_be_enabled()
+    page.get_by_role("checkbox", name=OF_ONE_VIDEO).check()
     sees_price(page, HELD)
     unfold_working(page)
     expect(fact(page, "Video, at most")).to_have_text("8.48 s")

@@ -16,8 +16,8 @@ from studio.uploads.samples import is_sample
 
 NOT_STATED = "Nobody has stated the right to use {} yet."
 REMEDY = (
-    "State it: tick the box in the dashboard, send “rights”: true, or have whoever manages the token state it for all "
-    "that it sends, under Developers."
+    "Make the video from the form of a new one, where it is stated. A program sends “rights”: true, or whoever manages "
+    "its token states it for all that it sends, under Developers."
 )
 
 

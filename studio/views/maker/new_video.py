@@ -166,7 +166,9 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
         key = values["idempotency_key"] or None
         return take(as_shown(asked, values["quote"]), user=request.user, idempotency_key=key)[0]
     except DomainError as refusal:
-        form.add_error(refusal.field if refusal.field in FORM_FIELDS else None, str(refusal))
+        # What to do about that stands beside the box.
+        told = refusal.message if refusal.field == "rights" else str(refusal)
+        form.add_error(refusal.field if refusal.field in FORM_FIELDS else None, told)
     return None
 
 

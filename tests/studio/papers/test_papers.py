@@ -13,16 +13,28 @@ from pytest_django import Settings
 
 from avatarsite.models import Alert
 from studio import storage_audit
+from studio.captions.change import set_captions
+from studio.captions.make import make_captions
+from studio.captions.wish import Wish
 from studio.library import delete_video
 from studio.media import judge
+from studio.media.captions.cues import Cue
 from studio.media.manifests import NotSigned
-from studio.models import Papers, Render, RenderState
+from studio.models import Captions, CaptionSource, Papers, Render, RenderState, RenditionFormat
 from studio.papers.credentials import credentials
 from studio.pipeline.drive import drive
+from studio.renditions.ask import ask_for
+from studio.renditions.make import make_rendition
 from tests.flows.cast import Studio, ask, make_studio
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-FORMATS = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "application/octet-stream"}
+FORMATS = {
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "gif": "image/gif",
+    "webm": "application/octet-stream",
+}
+ASKED_FOR = ("mp4", "mov", "webm")
 
 
 @pytest.fixture
@@ -54,7 +66,7 @@ def verdict(data: bytes, form: str, beside: bytes | None = None, folder: Path = 
             return reader.get_validation_state(), told["manifests"][told["active_manifest"]]
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", ASKED_FOR)
 def test_cs_own_reader_accepts_each_format_and_notices_a_changed_byte(
     form: str, studio: Studio, tmp_path: Path
 ) -> None:
@@ -100,3 +112,33 @@ def test_the_development_certificate_says_so_and_is_made_once(settings: Settings
     assert own.is_for_development
     assert "DEVELOPMENT ONLY" in own.certificate.subject.rfc4514_string()
     assert (tmp_path / "c2pa-development.pem").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("form", RenditionFormat.values)
+def test_what_is_made_of_it_afterwards_keeps_its_papers(form: str, studio: Studio, tmp_path: Path) -> None:
+    render = made(studio, output_format="mov" if form == "mp4" else "mp4")
+    rendition = ask_for(render, RenditionFormat(form))
+    assert make_rendition(rendition.pk)
+    rendition.refresh_from_db()
+    papers = Papers.objects.get(pk=rendition.file.name)
+    beside = stored(papers.beside.name or "") if papers.beside else None
+    assert (beside is not None) == (form == "webm")
+    data = stored(papers.file)
+    state, manifest = verdict(data, form, beside, tmp_path)
+    assert state == "Trusted"
+    (parent,) = manifest["ingredients"]
+    assert parent["relationship"] == "parentOf"
+    changed = bytearray(data)
+    changed[len(data) // 2] ^= 1
+    assert verdict(bytes(changed), form, beside, tmp_path)[0] == "Invalid"
+    assert storage_audit.verify_storage() == []
+
+
+def test_a_copy_with_captions_keeps_its_papers(studio: Studio, tmp_path: Path) -> None:
+    render = made(studio)
+    set_captions(render, Wish(CaptionSource.CUES, cues=(Cue(0, 1_000, "Hello"),), burn="box"))
+    assert make_captions(render.pk)
+    name = Captions.objects.get(pk=render.pk).video.name or ""
+    state, manifest = verdict(stored(name), "mp4", folder=tmp_path)
+    assert (state, len(manifest["ingredients"])) == ("Trusted", 1)
+    assert Papers.objects.get(pk=name).failure == ""
