@@ -97,11 +97,11 @@ def wait_for(answers: Callable[[], bool], process: subprocess.Popen[bytes], log:
 
 
 @contextmanager
-def postgres_server(*, durable: bool = False) -> Iterator[str]:
+def postgres_server(*, durable: bool = False, counts: bool = False) -> Iterator[str]:
     """A PostgreSQL of its own; gives the address for DATABASE_URL, ``postgresql://postgres@127.0.0.1:<port>/postgres``.
 
-    Nothing is flushed to disk, because nothing outlives the test; a benchmark asks for ``durable``. PostgreSQL refuses
-    to run as root, so root lends it the user nobody.
+    Nothing is flushed to disk, because nothing outlives the test; a benchmark asks for ``durable``. With
+    ``counts`` pg_stat_statements can be asked. PostgreSQL refuses to run as root, so root lends it the user nobody.
     """
     user = "nobody" if os.geteuid() == 0 else None
     (port,) = free_ports(1)
@@ -114,7 +114,8 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         careless = () if durable else ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-        options = (*careless, "max_connections=900")
+        counting = ("shared_preload_libraries=pg_stat_statements", "pg_stat_statements.max=5000") if counts else ()
+        options = (*careless, *counting, "max_connections=900")
         command = [str(programs / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port)]
         command += ["-k", str(folder), *(word for option in options for word in ("-c", option))]
         # SIGINT is PostgreSQL's "fast" stop: it ends the sessions that a failed test has left open.
