@@ -60,9 +60,7 @@ class BatchView(RenderView):
 
     def prepare(self, asked: dict[str, Any]) -> None:
         """Have long voices listened to, which a transaction that is refused would undo."""
-        known = resolve.known_uploads(self.workspace, [item["voice"] for item in asked["items"]])
-        named = [item for item in asked["items"] if isinstance(item["voice"], str) and item["voice"] in known]
-        prepare(*((known[item["voice"]], item.get("model", "draft")) for item in named))
+        prepare(*resolve.stored_voices(self.token, asked["items"]))
 
 
 class Batches(BatchView):

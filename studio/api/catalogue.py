@@ -97,8 +97,7 @@ class Quotes(ApiView):
         asked = self.body(QuoteInput)
         if "webhook_url" in asked:
             asked["webhook_url"] = check_url(asked["webhook_url"], "webhook_url")
-        known = resolve.known_uploads(self.workspace, [asked.get("voice", "")])
-        prepare(*((voice, asked.get("model", "draft")) for voice in known.values()))
+        prepare(*resolve.stored_voices(self.token, [asked]))
         return self.run_once(lambda: Response(serialize_quote(self._quoted(asked)), status=201))
 
     def _quoted(self, asked: dict[str, Any]) -> dict[str, Any]:

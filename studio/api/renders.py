@@ -316,8 +316,8 @@ class RetryRender(RenderView):
     def post(self, _request: Any, render: str) -> HttpResponseBase:
         self.query(NoQuery)
         row = get_object_or_404(self.renders().select_related("project", "portrait", "voice", "token"), pk=render)
-        if row.voice:
-            prepare((row.voice, row.model))
+        if voice := row.voice or (row.speech and row.speech.upload):
+            prepare((voice, row.model))
         return self.asking(lambda: _made(retry_render(row, user=self.user, token=self.token)))
 
 

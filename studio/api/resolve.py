@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from avatarsite.workspaces.models import ApiToken, User, Workspace
@@ -18,6 +19,7 @@ from studio.speech.plan import SpeechWish
 from studio.uploads.fetch import fetch_upload, inline_upload, is_address, is_data_uri, trimmed
 
 PREFIX = "upl_"
+MIN_LONG_SCRIPT = 300  # characters: thirty of the longest pauses are five minutes
 NAMED = (
     "model",
     "prompt",
@@ -140,6 +142,24 @@ def known_voice(token: ApiToken, known: Mapping[str, Upload], asked: Any) -> tup
         return of_kind(known, UploadKind.VOICE, asked), None
     spoken, voice = spoken_of(speech_wish_of(token, asked))
     return voice, spoken
+
+
+def stored_voices(token: ApiToken, items: Iterable[Mapping[str, Any]]) -> list[tuple[Upload, str]]:
+    """Each voice that bodies mean and that is there, with the model: of an id, or of a script that was spoken before.
+
+    What is wrong with the others is said by whoever resolves them.
+    """
+    named = [(item["voice"], item.get("model", "draft")) for item in items if "voice" in item]
+    known = known_uploads(token.workspace, [voice for voice, _ in named])
+    found = []
+    for asked, model in named:
+        if isinstance(asked, str) and asked in known:
+            found.append((known[asked], model))
+        elif isinstance(asked, dict) and len(asked["script"]) >= MIN_LONG_SCRIPT:
+            with suppress(RequestRefused):
+                spoken, voice = spoken_of(speech_wish_of(token, asked))
+                found += [(voice, model)] if spoken.ready else []
+    return found
 
 
 def project(workspace: Workspace, pk: str | None) -> Project:

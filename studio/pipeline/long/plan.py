@@ -100,7 +100,7 @@ def quote_video(  # noqa: PLR0913 -- the parts of a request that bear on its pri
     if not needs_parts(model, voice.duration_ms or 0):
         return quoted(voice_ms=voice.duration_ms or 0)
     if not voice.file:
-        return quote_seconds(model=model, voice_ms=voice.duration_ms or 0, options=options, test=test, **chosen)
+        return quote_seconds(model=model, voice_ms=voice.duration_ms or 0, test=test, **chosen)
     sound = sound_of(voice)
     look = [portrait.sha256 if portrait else "", model, prompt.strip(), test, _made_with(options or {})]
     keys = [_key(look, stretch.sha256) for stretch in sound.stretches]

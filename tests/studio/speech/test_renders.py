@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django_q.models import OrmQ
 
-from avatarsite.workspaces.models import ApiToken, Workspace
+from avatarsite.workspaces.models import ApiToken, Member, Role, Scope, User, Workspace
+from avatarsite.workspaces.tokens import make_token
 from billing.ledger.accounts import balance
 from billing.models import Hold
 from billing.prices import price_book
@@ -234,6 +236,29 @@ def test_a_voice_that_can_not_be_listened_to_fails_it_for_nothing(
     spoken.move_on(str(render.speech_id))
     render.refresh_from_db()
     assert (render.state, render.failure_code, balance(workspace).held_micros) == ("failed", "voice_over_limits", 0)
+
+
+@pytest.mark.usefixtures("parts_of_six_seconds")
+def test_a_program_that_asks_for_a_spoken_script_again_has_it_listened_to_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = User.objects.create_user("ada@example.org", "correct horse battery")
+    Member.objects.create(workspace=workspace, user=user, role=Role.OWNER)
+    _, secret = make_token(workspace, user=user, name="t", scopes=list(Scope))
+    monkeypatch.setattr(sound, "_is_behind", lambda *_: True)
+    monkeypatch.setattr(sound, "FRESH_SECONDS", 0)
+    voice = speak_now(SpeechWish(workspace, LONG)).upload
+    assert voice is not None
+    assert sound.listen_to(voice.pk)
+    item = {"portrait": portrait_of(workspace).pk, "voice": {"script": LONG}}
+    for path, body in (("quotes", item), ("renders", item), ("batches", {"items": [item]})):
+        answer = Client().post(
+            f"/api/v1/{path}", body, content_type="application/json", headers={"Authorization": f"Bearer {secret}"}
+        )
+        assert (answer.status_code, answer.json()["code"]) == (409, "voice_being_heard")
+        row = Listening.objects.get()
+        assert row.next_try_at is not None, path
+        assert sound.listen_to(row.pk)
 
 
 @pytest.mark.usefixtures("parts_of_six_seconds")
