@@ -150,7 +150,7 @@ def _tables(project: Project) -> list[str]:
         take_in(project.workspace, project, BytesIO(content), name=name, user=None)
         for name in ("summer.csv", "autumn.csv")
     )
-    batch_making.ask_for(stopped, ceiling_micros=progress_of(stopped).ceiling_micros)
+    batch_making.ask_for(stopped, ceiling_micros=progress_of(stopped).ceiling_micros, rights=True)
     BatchTable.objects.filter(pk=stopped.pk).update(state=TableState.STOPPED, why="Add $1.00.", next_try_at=None)
     return [ready.pk, stopped.pk]
 
