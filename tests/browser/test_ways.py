@@ -108,6 +108,26 @@ def test_the_keys_alone_make_a_video(visit: Visit, live_site: LiveSite) -> None:
     hana.nothing_went_wrong()
 
 
+def test_the_keys_alone_share_a_video_and_revoke_it(visit: Visit, live_site: LiveSite) -> None:
+    hana, slug = visit("Hana"), live_site.slugs["Hana"]
+    page = hana.page
+    (ready,) = live_site.ask("ask_for", slug, "By the keys alone", until="ready")
+    hana.go(f"/w/{slug}/videos/{ready['id']}/")
+    tab_to(page, "Share")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/share/")
+    tab_to(page, "Make the link")
+    page.keyboard.press("Enter")
+    address = page.locator(".shares code").first
+    expect(address).to_be_visible()
+    shared = address.inner_text()
+    tab_to(page, "Revoke")
+    page.keyboard.press("Enter")
+    expect(address).to_have_count(0)
+    assert page.request.get(shared).status == 404
+    hana.nothing_went_wrong()
+
+
 def tab_to(page: Page, name: str) -> list[str]:
     """The names of what was passed on the way; whatever has the focus shows it."""
     passed: list[str] = []
