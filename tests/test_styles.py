@@ -15,7 +15,7 @@ CSS, JS, TEMPLATES = ROOT / "static/css", ROOT / "static/js", ROOT / "templates"
 NOT_OURS = {"pages/books.css", "pages/desk.css", "pages/record.css"}
 SCRIPTS_NOT_OURS = {"desk.js"}
 NO_PAGES = ("admin/", "mail/")
-SET_BY_SCRIPTS = {"htmx-request", "js"}  # by htmx, and by theme.js on the root
+SET_BY_SCRIPTS = {"htmx-request", "js", "records"}  # by htmx, and by theme.js on the root
 MAX_LINES, MAX_COLUMNS = 600, 120
 
 PART = r"(?:\{%.*?%\}|\{\{.*?\}\}|[^\"])*"

@@ -94,10 +94,7 @@ function use() {
   document.dispatchEvent(new CustomEvent("voice-recorded", { detail: file }));
 }
 
-function offer() {
-  for (const button of document.querySelectorAll("[data-needs-recorder]")) button.hidden = !can;
-}
-
+document.documentElement.classList.toggle("records", can);
 if (can) {
   part("start").addEventListener("click", start);
   part("stop").addEventListener("click", stop);
@@ -110,6 +107,4 @@ if (can) {
     stop();
     reset();
   });
-  document.addEventListener("htmx:load", offer);
 }
-offer();

@@ -1,4 +1,5 @@
-// Runs before the first paint, so that a chosen theme doesn't flash. "" means: as the system.
+// Runs before the first paint, so that a chosen theme doesn't flash, and nothing moves once it is known what the browser
+// can do. "" means: as the system.
 (() => {
   try {
     const theme = localStorage.getItem("theme");
@@ -7,4 +8,5 @@
     // A browser that keeps nothing follows the system.
   }
   document.documentElement.classList.add("js");
+  if (navigator.mediaDevices && window.MediaRecorder) document.documentElement.classList.add("records");
 })();
