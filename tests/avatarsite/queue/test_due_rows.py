@@ -21,6 +21,7 @@ KINDS = {
     "top_up", "refund",
     "bin", "table_check", "table",
     "retention", "export", "export_file", "closing", "departure",
+    "late", "give_up", "rendition", "review",
     "submit", "ingest", "listening", "long_video", "cancel", "deliver", "overdue", "video_files",
     "speech", "speech_overdue", "spoken", "speech_here", "captions",
     "gateway_request", "gateway_webhook", "late_request", "gateway_file", "begun_file",
