@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django_migration_linter import MigrationLinter
 
@@ -21,8 +23,8 @@ OURS = [
     "studio",
     "workspaces",
 ]
-# Before the first release, where no table held anything.
-EXPLAINED = {"0002_queue_index", "0004_watching"}
+# Names of those before the first release, where no table held anything: they may lock.
+BEFORE = set((Path(__file__).parent / "before_first_release.txt").read_text().split())
 LOCKS = ["CREATE_INDEX", "CREATE_INDEX_EXCLUSIVE", "DROP_INDEX", "REINDEX"]
 
 
@@ -32,11 +34,11 @@ def test_none_locks_or_breaks_what_runs(capsys: pytest.CaptureFixture[str]) -> N
     linter = MigrationLinter(
         str(ROOT),
         include_apps=OURS,
-        ignore_name=EXPLAINED,
+        ignore_name=BEFORE,
         ignore_initial_migrations=True,
         warnings_as_errors_tests=LOCKS,
         no_cache=True,
     )
     linter.lint_all_migrations()
     assert linter.nb_erroneous == 0, capsys.readouterr().out
-    assert linter.nb_valid + linter.nb_warnings > 0
+    assert linter.nb_total > 0
