@@ -16,15 +16,13 @@ from studio.views import (
     front,
     projects,
     renditions,
-    reviews,
-    share,
-    shared,
     uploads,
     verify,
     video,
     videos,
 )
 from studio.views.maker import new_video, pronunciations, snippets, speech
+from studio.views.sharing import reviews, share, shared
 
 urlpatterns = [
     path("", videos.workspace_home, name="workspace_home"),

@@ -44,7 +44,7 @@ from studio.models import Approval, Render, RenditionFormat
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.content.withhold import release
 from studio.pipeline.expire import delete_if_due, seconds_left
-from studio.pipeline.late import wish_given_up
+from studio.pipeline.lateness.late import wish_given_up
 from studio.pipeline.long.sound import prepare
 from studio.pipeline.request.change import change_render
 from studio.pipeline.request.consent import ApprovalNeeded

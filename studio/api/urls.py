@@ -9,17 +9,16 @@ from studio.api import (
     batches,
     captions,
     catalogue,
-    comments,
     papers,
     parts,
     problems,
     projects,
     renders,
-    shares,
     storage,
     uploads,
     voices,
 )
+from studio.api.sharing import comments, shares
 
 __all__ = ["problems", "urlpatterns"]  # importing the problems declares them
 

@@ -15,7 +15,7 @@ from billing.money import usd, usd_at_most
 from studio.helps import help_of
 from studio.models import BatchTable, Render, RenderGroup, RenderState, RowState, TableState
 from studio.models.renders import ALIVE
-from studio.pipeline.usual import usual_now
+from studio.pipeline.lateness.usual import usual_now
 
 # A draft is there before its mail would be; who waits on the page needs none.
 WORTH_A_MAIL = timedelta(seconds=45)

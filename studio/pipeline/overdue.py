@@ -17,10 +17,10 @@ from billing.models import HoldState
 from studio.captions.make import KIND as CAPTIONS
 from studio.models import Delivery, DeliveryState, JobStatus, Outcome, ProviderJob, Render, RenderState, Whole
 from studio.models.renders import ENDED
-from studio.pipeline import late
 from studio.pipeline.cancel import ASKED_TO_STOP, give_up, job_in_flight
 from studio.pipeline.expire import delete_if_due
 from studio.pipeline.failures import OVERDUE, release
+from studio.pipeline.lateness import late
 from studio.pipeline.long.cut import drop_cuts
 from studio.pipeline.states import note
 from studio.pipeline.watch.rows import work_left

@@ -25,9 +25,9 @@ from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.pipeline import health, states
 from studio.pipeline.cancel import finish_cancelled, leave
 from studio.pipeline.failures import WORKER_FAILED, fail_by_provider, fail_render
+from studio.pipeline.lateness.usual import told_at_acceptance
 from studio.pipeline.orders import build_order
 from studio.pipeline.places import has_place, take_turn
-from studio.pipeline.usual import told_at_acceptance
 from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import http, registry
 from studio.providers.types import Failure, Fault, ProviderError, RenderOrder, Submission

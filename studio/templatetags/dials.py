@@ -8,7 +8,7 @@ from django import template
 from django.utils import timezone
 
 from studio.models import Render
-from studio.pipeline.usual import Usual
+from studio.pipeline.lateness.usual import Usual
 
 register = template.Library()
 

@@ -28,13 +28,13 @@ from studio.models import Delivery, Render, RenderState
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.inputs import kept_copy
-from studio.pipeline.late import wish_given_up
+from studio.pipeline.lateness.late import wish_given_up
+from studio.pipeline.lateness.usual import usual_now
 from studio.pipeline.long.shown import made_parts
 from studio.pipeline.progress import moves, stages
 from studio.pipeline.request.make_real import is_draft, make_real, real_choices
 from studio.pipeline.request.rights import to_state, whose
 from studio.pipeline.request.take import retry_render
-from studio.pipeline.usual import usual_now
 from studio.providers import registry
 from studio.representation import tags_of, withheld_of
 from studio.sharing.review import comments_on

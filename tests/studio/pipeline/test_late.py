@@ -19,9 +19,9 @@ from billing.ledger import posting
 from billing.verify import verification
 from studio.errors import RequestRefused
 from studio.models import JobStatus, ProviderJob, Render, RenderState
-from studio.pipeline.late import give_up_now, tell_late, wish_given_up
+from studio.pipeline.lateness.late import give_up_now, tell_late, wish_given_up
+from studio.pipeline.lateness.usual import LATE_ANYWAY, MIN_LATE, Usual, told_at_acceptance, usual_of
 from studio.pipeline.reports import apply_report
-from studio.pipeline.usual import LATE_ANYWAY, MIN_LATE, Usual, told_at_acceptance, usual_of
 from studio.providers.types import JobReport
 from studio.providers.types import JobStatus as Said
 from tests.conftest import Cast

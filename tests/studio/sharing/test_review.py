@@ -21,7 +21,7 @@ from studio.models import Render, ReviewComment, ShareLink
 from studio.sharing import review
 from studio.sharing.links import Terms, key_of, make_link, revoke_link
 from studio.sharing.review import AT_ONCE, MAX_TEXT
-from studio.views.shared import moment_of
+from studio.views.sharing.shared import moment_of
 from tests.conftest import Cast
 from tests.studio import shop
 from tests.studio.api.conftest import caller

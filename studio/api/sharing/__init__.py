@@ -1,0 +1,1 @@
+"""Share links and what guests wrote behind them, as the API gives them."""
