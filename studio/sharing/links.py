@@ -118,7 +118,10 @@ def link_behind(key: str) -> ShareLink | None:
 
 def link_at(url: str, *, site: str = "") -> ShareLink | None:
     """The link whose page, or player, has this address, at ``site`` where one is named; None for whatever else."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # what somebody pastes is anybody's guess
+        return None
     if site and f"{parts.scheme}://{parts.netloc}" != site:
         return None
     try:
