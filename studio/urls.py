@@ -7,6 +7,7 @@ from django.urls import path
 from studio.agents.views import agents
 from studio.gateway import pages as gateway
 from studio.lifecycle import urls as lifecycle
+from studio.verify.views import verify_urlpatterns
 from studio.views import (
     approvals,
     batches,
@@ -17,7 +18,6 @@ from studio.views import (
     projects,
     renditions,
     uploads,
-    verify,
     video,
     videos,
 )
@@ -100,6 +100,6 @@ site_urlpatterns = [
     path("", front.front, name="home"),
     path("price/", front.estimate, name="estimate"),
     *shared.share_urlpatterns,
-    *verify.verify_urlpatterns,
+    *verify_urlpatterns,
     *lifecycle.site_urlpatterns,
 ]

@@ -9,7 +9,6 @@ from studio.api import (
     batches,
     captions,
     catalogue,
-    papers,
     parts,
     problems,
     projects,
@@ -19,6 +18,7 @@ from studio.api import (
     voices,
 )
 from studio.api.sharing import comments, shares
+from studio.verify.api import Verify
 
 __all__ = ["problems", "urlpatterns"]  # importing the problems declares them
 
@@ -51,7 +51,7 @@ urlpatterns = [
     path("renders/<slug:render>/comments", comments.RenderComments.as_view(), name="api_render_comments"),
     path("comments/<slug:comment>", comments.OneComment.as_view(), name="api_comment"),
     path("shares/<slug:share>", shares.OneShare.as_view(), name="api_share"),
-    path("verify", papers.Verify.as_view(), name="api_verify"),
+    path("verify", Verify.as_view(), name="api_verify"),
     path("approvals", approvals.Approvals.as_view(), name="api_approvals"),
     path("approvals/<slug:approval>", approvals.OneApproval.as_view(), name="api_approval"),
     path("voices", voices.Voices.as_view(), name="api_voices"),
