@@ -12,11 +12,10 @@ from studio.models.papers import Papers, RightsStatement, SigningCertificate
 from studio.models.projects import Project
 from studio.models.renders import Render, RenderEvent, RenderGroup, RenderState
 from studio.models.renditions import Rendition, RenditionFormat, RenditionState, rendition_files
-from studio.models.routing import UsualRouting
+from studio.models.routing import Turn, UsualRouting
 from studio.models.sharing import ReviewComment, ShareLink, Verdict
 from studio.models.speech import Pronunciation, Speech, SpeechPart, SpeechState
 from studio.models.tags import Tag
-from studio.models.turns import Turn
 from studio.models.uploads import Listening, Upload, UploadKind, UploadSlot
 from studio.models.wholes import Part, Whole
 
