@@ -18,7 +18,7 @@ from avatarsite.outbox.events import fan_out
 from avatarsite.workspaces.models import Scope
 from avatarsite.workspaces.tokens import set_ask_above
 from studio.lifecycle.models import Export
-from studio.models import Render, ShareLink, UploadKind
+from studio.models import Render, ReviewComment, ShareLink, UploadKind
 from studio.speech.plan import SpeechWish
 from studio.speech.pronunciations import pronounce
 from studio.speech.speak import speak
@@ -55,8 +55,13 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "renders/<slug:render>/retry": {"POST": MAKE},
     "renders/<slug:render>/restore": {"POST": MAKE},
     "renders/<slug:render>/events": {"GET": LOOK},
-    "renders/<slug:render>/outputs": {"GET": LOOK},
-    "renders/<slug:render>/outputs/<str:output>": {"GET": LOOK},
+    "renders/<slug:render>/outputs": {"GET": LOOK, "POST": MAKE},
+    "renders/<slug:render>/outputs/<str:output>": {"GET": LOOK, "DELETE": MAKE},
+    "renders/<slug:render>/give-up": {"PUT": MAKE, "DELETE": MAKE},
+    "renders/<slug:render>/release": {"POST": MAKE},
+    "renders/<slug:render>/comments": {"GET": LOOK},
+    "comments/<slug:comment>": {"GET": LOOK, "PATCH": MAKE, "DELETE": MAKE},
+    "verify": {"POST": LOOK},
     "renders/<slug:render>/parts/<int:number>": {"GET": LOOK},
     "renders/<slug:render>/captions": {"GET": LOOK, "PUT": MAKE, "DELETE": MAKE},
     "renders/<slug:render>/shares": {"GET": LOOK, "POST": MAKE},
@@ -98,6 +103,12 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "events": {"GET": LOOK},
     "events/<slug:event>": {"GET": LOOK},
 }
+# What has to be said before the thing itself is looked for.
+BODIES = {
+    "renders/<slug:render>/outputs": {"format": "mov"},
+    "renders/<slug:render>/give-up": {"in_seconds": 60},
+    "comments/<slug:comment>": {"resolved": True},
+}
 # The address itself is the permission: what a slot's PUT may do is in test_uploads.py.
 WITHOUT_TOKEN = {"slots/<str:token>"}
 PREFIX = "api/v1/"
@@ -129,12 +140,20 @@ def things(api: Caller, inputs: dict[str, str], cast: Cast) -> dict[str, str]:
     found |= {"speech": speech.pk, "speaker": speech.speaker}
     found["pronunciation"] = pronounce(cast.workspace, "Hello", "Hullo").pk
     share = ShareLink.objects.create(workspace=cast.workspace, render_id=render["id"])
+    comment = ReviewComment.objects.create(workspace=cast.workspace, render_id=render["id"], link=share, author="Guest")
     asks = caller(cast.workspace, cast.alice, "render")
     set_ask_above(asks.token, 0, user=cast.alice)
     found |= {"token": asks.token.pk, "approval": asks.post("renders", inputs).json()["id"]}
     found |= {"scope": f"token:{asks.token.lineage}", "period": "day"}
     found["export"] = Export.objects.create(workspace=cast.workspace, state="failed").pk
-    return found | {"slot": slot, "share": share.pk, "model": "draft", "output": "video", "number": "1"}
+    return found | {
+        "slot": slot,
+        "share": share.pk,
+        "comment": comment.pk,
+        "model": "draft",
+        "output": "video",
+        "number": "1",
+    }
 
 
 def path_of(route: str, things: dict[str, str]) -> str:
@@ -177,7 +196,7 @@ def test_to_a_stranger_nothing_of_alices_exists(cast: Cast, things: dict[str, st
     before = list(Render.objects.values())
     for route, method in OF_SOMEBODY:
         for scope, stranger in strangers.items():
-            body = None if method == "GET" else {}
+            body = BODIES.get(route, {}) if method in ("POST", "PATCH", "PUT") else None
             answer, nobody = (stranger.ask(method, path_of(route, those), body) for those in (things, nothing))
             reaches = scope in REACH[route][method]
             # A slot that is none is named in a refusal of its own.
