@@ -281,6 +281,7 @@ class Migration(migrations.Migration):
                 ('amount_micros', models.BigIntegerField(verbose_name='charge (micros)')),
                 ('write_off_micros', models.BigIntegerField(default=0, verbose_name='written off (micros)')),
                 ('cost_micros', models.BigIntegerField(default=0, verbose_name='estimated cost (micros)')),
+                ('generations', models.PositiveIntegerField(default=0)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('hold', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='usage', to='billing.hold')),
                 ('price', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='usage', to='billing.price')),

@@ -5,6 +5,7 @@ import studio.models.batches
 import studio.models.jobs
 import studio.models.projects
 import studio.models.renders
+import studio.models.renditions
 import studio.models.sharing
 import studio.models.speech
 import studio.models.uploads
@@ -13,11 +14,10 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('billing', '0001_initial'),
+        ('billing', '0002_triggers'),
         ('workspaces', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -789,5 +789,223 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='render',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ['speaking', 'queued', 'submitting', 'rendering', 'ingesting', 'joining', 'ready', 'failed', 'cancelled'])), name='render_state_known'),
+        ),
+        migrations.CreateModel(
+            name='Listening',
+            fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
+                ('voice', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='studio.upload')),
+                ('asked_at', models.DateTimeField()),
+                ('refused', models.JSONField(blank=True, default=dict)),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='listening_due')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SigningCertificate',
+            fields=[
+                ('serial', models.CharField(max_length=60, primary_key=True, serialize=False, verbose_name='serial number')),
+                ('subject', models.CharField(max_length=300)),
+                ('root', models.TextField(verbose_name='root certificate')),
+                ('since', models.DateTimeField(auto_now_add=True, verbose_name='first used at')),
+            ],
+        ),
+        migrations.AlterField(
+            model_name='storedfile',
+            name='kind',
+            field=models.CharField(choices=[('upload', 'Portrait or voice'), ('copy', 'Copy for providers'), ('thumbnail', 'Thumbnail'), ('video', 'Video'), ('poster', 'Poster'), ('captions', 'Captions'), ('captioned', 'Video with captions'), ('slot', 'Sent to a slot'), ('gateway', 'Put here by a client'), ('papers', 'Papers beside a video'), ('part', 'Part of a client’s file')], max_length=10),
+        ),
+        migrations.CreateModel(
+            name='Papers',
+            fields=[
+                ('file', models.CharField(max_length=200, primary_key=True, serialize=False, verbose_name='storage name of the output')),
+                ('sha256', models.CharField(db_index=True, max_length=64, verbose_name='SHA-256 of the output')),
+                ('signer', models.CharField(blank=True, max_length=200, verbose_name='name in the certificate')),
+                ('beside', models.FileField(blank=True, max_length=210, upload_to='', verbose_name='manifest beside it')),
+                ('failure', models.CharField(blank=True, max_length=300, verbose_name='why it is not signed')),
+                ('signed_at', models.DateTimeField(auto_now=True)),
+                ('render', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='papers', to='studio.render')),
+            ],
+            options={
+                'verbose_name_plural': 'papers',
+            },
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='give_up_at',
+            field=models.DateTimeField(blank=True, null=True, verbose_name='given up at, as its customer wished'),
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='late_at',
+            field=models.DateTimeField(blank=True, null=True, verbose_name='late at'),
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='late_told_at',
+            field=models.DateTimeField(blank=True, null=True, verbose_name='told to be late at'),
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='mail_to',
+            field=models.ManyToManyField(blank=True, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='usual_half',
+            field=models.PositiveIntegerField(blank=True, null=True, verbose_name='half took (s)'),
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='usual_most',
+            field=models.PositiveIntegerField(blank=True, null=True, verbose_name='nine in ten took (s)'),
+        ),
+        migrations.AddIndex(
+            model_name='render',
+            index=models.Index(condition=models.Q(('late_at__isnull', False), ('late_told_at__isnull', True)), fields=['late_at'], name='render_late'),
+        ),
+        migrations.AddIndex(
+            model_name='render',
+            index=models.Index(condition=models.Q(('give_up_at__isnull', False)), fields=['give_up_at'], name='render_give_up'),
+        ),
+        migrations.CreateModel(
+            name='ContentChoice',
+            fields=[
+                ('workspace', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='workspaces.workspace')),
+                ('content_check', models.CharField(choices=[('none', 'None'), ('fast', 'Fast: key frames'), ('full', 'Full: all frames')], default='none', max_length=10)),
+                ('if_flagged', models.CharField(choices=[('deliver', 'Deliver it, marked'), ('withhold', 'Withhold it until it is released')], default='deliver', max_length=10, verbose_name='if it is marked')),
+            ],
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='withheld_at',
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='withheld_for',
+            field=models.CharField(blank=True, choices=[('flagged', 'Marked by the content check'), ('unchecked', 'Its content could not be checked'), ('operator', 'Withheld by the operator')], max_length=10),
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='withheld_why',
+            field=models.CharField(blank=True, max_length=150, verbose_name='reason, told its customer'),
+        ),
+        migrations.AddConstraint(
+            model_name='render',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('withheld_at__isnull', True), ('withheld_for', '')), models.Q(('withheld_at__isnull', False), ('withheld_for__in', ['flagged', 'unchecked', 'operator'])), _connector='OR'), name='render_withheld_for_something'),
+        ),
+        migrations.CreateModel(
+            name='Rendition',
+            fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
+                ('id', models.CharField(default=studio.models.renditions.rendition_id, editable=False, max_length=32, primary_key=True, serialize=False)),
+                ('format', models.CharField(choices=[('mp4', 'MP4'), ('mov', 'MOV'), ('webm', 'WebM'), ('gif', 'GIF preview')], max_length=5)),
+                ('file', models.FileField(blank=True, max_length=200, upload_to='')),
+                ('bytes', models.PositiveBigIntegerField(blank=True, null=True)),
+                ('failure', models.CharField(blank=True, max_length=300, verbose_name='why there is none')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('render', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='renditions', to='studio.render')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='rendition_due')],
+                'constraints': [models.UniqueConstraint(fields=('render', 'format'), name='rendition_once')],
+            },
+        ),
+        migrations.AddField(
+            model_name='render',
+            name='rights',
+            field=models.JSONField(blank=True, default=dict, verbose_name='rights stated'),
+        ),
+        migrations.CreateModel(
+            name='RightsStatement',
+            fields=[
+                ('upload', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='rights', serialize=False, to='studio.upload')),
+                ('person', models.CharField(max_length=400, verbose_name='name and address at the time')),
+                ('version', models.CharField(max_length=20, verbose_name='version of the wording')),
+                ('at', models.DateTimeField()),
+                ('token', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='workspaces.apitoken')),
+                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+        ),
+        migrations.AlterField(
+            model_name='storedfile',
+            name='kind',
+            field=models.CharField(choices=[('upload', 'Portrait or voice'), ('copy', 'Copy for providers'), ('thumbnail', 'Thumbnail'), ('video', 'Video'), ('poster', 'Poster'), ('captions', 'Captions'), ('captioned', 'Video with captions'), ('rendition', 'Video in another format'), ('slot', 'Sent to a slot'), ('gateway', 'Put here by a client'), ('papers', 'Papers beside a video'), ('part', 'Part of a client’s file'), ('export', 'Everything, to take along')], max_length=10),
+        ),
+        migrations.CreateModel(
+            name='Retention',
+            fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
+                ('workspace', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='retention', serialize=False, to='workspaces.workspace')),
+                ('days', models.PositiveSmallIntegerField()),
+                ('since', models.DateTimeField(verbose_name='as it is since')),
+                ('told_at', models.DateTimeField(blank=True, null=True, verbose_name='first deletion mailed at')),
+                ('set_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name_plural': 'retention',
+                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='retention_due')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('days__gte', 1)), name='retention_of_a_day')],
+            },
+        ),
+        migrations.AddField(
+            model_name='contentchoice',
+            name='visible_label',
+            field=models.CharField(choices=[('none', 'None'), ('ai_generated', '“AI-generated” in a corner')], default='none', max_length=20, verbose_name='visible label'),
+        ),
+        migrations.CreateModel(
+            name='ReviewComment',
+            fields=[
+                ('id', models.CharField(default=studio.models.sharing.comment_id, editable=False, max_length=32, primary_key=True, serialize=False)),
+                ('author', models.CharField(max_length=60, verbose_name='name, as they gave it')),
+                ('text', models.TextField(blank=True, max_length=2000)),
+                ('verdict', models.CharField(blank=True, choices=[('', 'Comment'), ('approved', 'Approved'), ('changes', 'Asks for a change')], max_length=10)),
+                ('at_ms', models.PositiveIntegerField(blank=True, null=True, verbose_name='moment of the video (ms)')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('resolved_at', models.DateTimeField(blank=True, null=True)),
+            ],
+        ),
+        migrations.AddField(
+            model_name='sharelink',
+            name='allow_review',
+            field=models.BooleanField(default=False, verbose_name='review allowed'),
+        ),
+        migrations.AddField(
+            model_name='sharelink',
+            name='tell_at',
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddIndex(
+            model_name='sharelink',
+            index=models.Index(condition=models.Q(('tell_at__isnull', False)), fields=['tell_at'], name='share_to_tell'),
+        ),
+        migrations.AddField(
+            model_name='reviewcomment',
+            name='link',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='studio.sharelink'),
+        ),
+        migrations.AddField(
+            model_name='reviewcomment',
+            name='render',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='studio.render'),
+        ),
+        migrations.AddField(
+            model_name='reviewcomment',
+            name='resolved_by',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='reviewcomment',
+            name='workspace',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace'),
+        ),
+        migrations.AddIndex(
+            model_name='reviewcomment',
+            index=models.Index(fields=['render', 'id'], name='comment_by_render'),
         ),
     ]

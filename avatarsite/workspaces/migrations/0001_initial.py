@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -153,5 +152,19 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='apitoken',
             constraint=models.CheckConstraint(condition=models.Q(('ask_above_micros__isnull', True), ('ask_above_micros__gte', 0), _connector='OR'), name='token_asks_above_not_negative'),
+        ),
+        migrations.AddField(
+            model_name='apitoken',
+            name='rights',
+            field=models.CharField(blank=True, max_length=20, verbose_name='rights stated'),
+        ),
+        migrations.AddField(
+            model_name='workspace',
+            name='closes_at',
+            field=models.DateTimeField(blank=True, null=True, verbose_name='can be had back until'),
+        ),
+        migrations.AddConstraint(
+            model_name='workspace',
+            constraint=models.CheckConstraint(condition=models.Q(('closes_at__isnull', True), ('suspended_at__isnull', False), _connector='OR'), name='workspace_closing_is_suspended'),
         ),
     ]
