@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import pickle
 import subprocess
@@ -16,8 +17,10 @@ from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from studio.media.sandbox import paths
-from studio.media.sandbox.limits import Limits
+from studio.media.sandbox import answers, paths
+from studio.media.sandbox.limits import Excess, Limits, OverLimit
+
+logger = logging.getLogger(__name__)
 
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
@@ -60,6 +63,9 @@ def run(  # noqa: PLR0913 -- a job, what it is called with, and its limits
                 connection.send(order)
                 connection.send_bytes(payload)
                 return _answer(connection, progress, ask)
+        except answers.NoAnswer as error:
+            logger.warning("A job of %s answered with what no job answers: %s.", owner or "nobody", error)
+            raise OverLimit(Excess.CRASH, limits) from error
         except (EOFError, ConnectionError):
             continue
     raise SandboxGone("The media sandbox ended in the middle of a job.")
@@ -79,7 +85,7 @@ def _answer(
     connection: Connection, progress: Callable[[object], None] | None, ask: Callable[[Any], object] | None
 ) -> Result:  # type: ignore[type-var]
     while True:
-        word, value = connection.recv()
+        word, value = answers.heard(connection)
         if word == "asked" and ask:
             connection.send(ask(value))
         elif word == "progress" and progress:

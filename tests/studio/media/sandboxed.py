@@ -33,6 +33,24 @@ def fail_oddly() -> None:
     raise Odd("a", "b")
 
 
+class TakenOver:
+    """What a file that has taken its decoder over answers with."""
+
+    def __init__(self, *call: object) -> None:
+        self.call = call
+
+    def __reduce__(self) -> tuple[object, object]:
+        return self.call[0], self.call[1:]
+
+
+def answer_with(*call: object) -> object:
+    return TakenOver(*call)
+
+
+def much(megabytes: int) -> bytes:
+    return bytes(megabytes * 1_000_000)
+
+
 def read(path: Path) -> bytes:
     return path.read_bytes()
 

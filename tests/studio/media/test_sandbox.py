@@ -214,3 +214,18 @@ def test_a_job_ends_with_the_process_that_asked_and_the_sandbox_with_the_last(tm
 
 def test_the_folder_of_a_sandbox_is_closed_to_others() -> None:
     assert paths.folder().stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("call", [os.mkdir, subprocess.Popen, Path.mkdir, setattr, judge.portrait], ids=lambda call: call.__qualname__)
+def test_an_answer_runs_nothing_where_it_is_read(tmp_path: Path, call: Callable[..., Any]) -> None:
+    path = tmp_path / "made"
+    with pytest.raises(OverLimit) as over:
+        do(sandboxed.answer_with, call, path)
+    assert (over.value.excess, path.exists()) == (Excess.CRASH, False)
+
+
+def test_an_answer_has_its_size() -> None:
+    with pytest.raises(OverLimit) as over:
+        do(sandboxed.much, 65)
+    assert over.value.excess is Excess.CRASH
+    assert len(do(sandboxed.much, 60)) == 60_000_000
