@@ -286,7 +286,7 @@ def confirm_the_password(visitor: BrowserUser) -> None:
     visitor.go("/account/reauthenticate/?next=/me/")
     visitor.page.get_by_label("Password", exact=True).fill(PASSWORD)
     visitor.page.get_by_role("button", name="Go on").click()
-    expect(visitor.page.get_by_role("heading", name="Your account")).to_be_visible()
+    expect(visitor.page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
 
 
 def begin_to_sign_in(visitor: BrowserUser, address: str) -> None:
