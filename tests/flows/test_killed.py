@@ -13,9 +13,9 @@ from tests.support.sites import fresh_site
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("killed")]
 
 POINTS = [
-    "studio.pipeline.request.take.write_render:before",
+    "studio.pipeline.request.take.write_video:before",
     "studio.pipeline.request.take.holds.place_hold:after",
-    "studio.pipeline.request.take.write_render:after",  # written, not committed
+    "studio.pipeline.request.take.write_video:after",  # written, not committed
     "studio.pipeline.request.take.take:after",
     "studio.pipeline.submit._first_claim:after",  # claimed, not committed
     "studio.pipeline.submit.claim:after",
