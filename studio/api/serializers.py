@@ -257,11 +257,11 @@ class RenderSerializer(Serializer):
     webhook_host = serializers.CharField(
         allow_null=True, help_text="Host of the address that is told of it alone; null without one."
     )
+    rights = serializers.SerializerMethodField(help_text="Who has stated the right to its face and voice.")
     test = serializers.BooleanField(help_text="Asked for with a test token: a draft that costs nothing.")
     token = serializers.CharField(source="token_id", allow_null=True)
     ceiling = Money(source="ceiling_micros", help_text="The most that is charged.")
     charge = Money(source="charge_micros", allow_null=True, help_text="What was charged; null before it is ready.")
-    rights = serializers.SerializerMethodField(help_text="Who has stated the right to its face and voice.")
     charge_return = serializers.SerializerMethodField(help_text="That the charge was given back; usually null.")
     duration_ms = serializers.IntegerField(source="measured_ms", allow_null=True, help_text="Measured on our copy.")
     width = serializers.IntegerField(allow_null=True)

@@ -177,7 +177,7 @@ def test_a_slot_here_takes_the_size_that_was_announced(api: Caller, size: int) -
     assert api.post(f"uploads/slots/{slot['id']}/complete").json()["code"] == "slot_empty"
     assert Client().put(path, VOICE.read_bytes(), content_type="application/octet-stream").status_code == 204
     assert api.post(f"uploads/slots/{slot['id']}/complete").status_code == 201
-    assert api.get("storage").json() == {"used_bytes": announced, "quota_bytes": 10_000_000_000}
+    assert api.get("storage").json() == {"used_bytes": announced, "quota_bytes": 10_000_000_000, "kept_days": None}
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_full_workspace_can_complete_a_slot_that_has_its_room(api: Caller, set
     path = slot["url"].removeprefix("http://127.0.0.1:8000")
     assert Client().put(path, VOICE.read_bytes(), content_type="application/octet-stream").status_code == 204
     assert api.post(f"uploads/slots/{slot['id']}/complete").status_code == 201
-    assert api.get("storage").json() == {"used_bytes": size, "quota_bytes": size}
+    assert api.get("storage").json() == {"used_bytes": size, "quota_bytes": size, "kept_days": None}
 
 
 def test_too_many_bytes_in_a_minute_say_when(api: Caller, settings: Any) -> None:
