@@ -83,7 +83,7 @@ def label(button: Button) -> str:
 def scene(cast: Cast) -> Cast:
     invite(cast.member(cast.alice), "invited@example.org", Role.VIEWER)
     Invitation.objects.update(sent_at="2020-01-01T00:00Z")
-    make_token(cast.workspace, user=cast.dora, name="CI", scopes=[Scope.READ])
+    make_token(cast.workspace, user=cast.dora, name="CI", scopes=[Scope.READ], rights=False)
     return cast
 
 
@@ -93,7 +93,7 @@ def state(cast: Cast) -> tuple[object, ...]:
     members = Member.objects.filter(workspace=cast.workspace).order_by("pk").values_list("user", "role")
     invitations = Invitation.objects.order_by("pk").values_list("email", "sends", "revoked_at")
     tokens = ApiToken.objects.order_by("pk").values_list(
-        "pk", "made_by", "revoked_at", "expires_at", "replaced_by", "ask_above_micros"
+        "pk", "made_by", "revoked_at", "expires_at", "replaced_by", "ask_above_micros", "rights"
     )
     return cast.workspace.name, tuple(members), tuple(invitations), tuple(tokens)
 

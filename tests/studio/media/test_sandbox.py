@@ -216,7 +216,9 @@ def test_the_folder_of_a_sandbox_is_closed_to_others() -> None:
     assert paths.folder().stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("call", [os.mkdir, subprocess.Popen, Path.mkdir, setattr, judge.portrait], ids=lambda call: call.__qualname__)
+@pytest.mark.parametrize(
+    "call", [os.mkdir, subprocess.Popen, Path.mkdir, setattr, judge.portrait], ids=lambda call: call.__qualname__
+)
 def test_an_answer_runs_nothing_where_it_is_read(tmp_path: Path, call: Callable[..., Any]) -> None:
     path = tmp_path / "made"
     with pytest.raises(OverLimit) as over:

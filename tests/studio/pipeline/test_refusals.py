@@ -260,7 +260,7 @@ REFUSALS: dict[str, tuple[Callable[[House], None], tuple[Any, ...], str, dict[An
         no_credit, ALL, "and $0.00 is available",
         {
             fal: "Exhausted balance.", runware: "insufficientCredits",
-            **dict.fromkeys((page_form, page_takes, page_again), "and $0.0000 is available"),
+            page_again: "and $0.0000 is available",
         },
     ),
     "frozen": (frozen, ALL, "credit is frozen", {fal: "Admin lock.", runware: "accountSuspended"}),

@@ -254,7 +254,7 @@ def test_a_table_waits_for_a_voice_and_prices_what_it_knows(house: Workspace, vo
     ceiling = sum(table.rows.values_list("ceiling_micros", flat=True))
     at.ask(house, at.lecture(house))
     stale(voice)
-    ask_for(table, ceiling_micros=ceiling)
+    ask_for(table, ceiling_micros=ceiling, rights=True)
     assert not make_table(table.pk)
     table.refresh_from_db()
     assert (table.why, table.rows.filter(render=None).count()) == (SENTENCE, 2)
