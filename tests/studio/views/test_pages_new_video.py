@@ -539,4 +539,5 @@ def test_the_form_starts_with_the_usual_check_and_the_settings_keep_it(
         assert browser.post(page, {"content_check": "full", "if_flagged": "withhold"}).status_code == 302
     form = browser.get(f"/w/{cast.workspace.slug}/videos/new/?draft=1").content.decode()
     assert [f'<option value="{value}" selected>' in form for value in ("full", "withhold")] == [True, True]
-    assert AuditEntry.objects.get(event="content.usual_changed").what.endswith("a marked video is withheld")
+    what = AuditEntry.objects.get(event="content.usual_changed").what
+    assert what.endswith("a marked video is withheld; videos get no visible label")

@@ -64,8 +64,8 @@ def test_the_pages_cost_the_same_queries_for_any_length(
         shop.portrait_of(house, f"{number}.jpg")
         shop.voice_of(house, f"{number}.mp3")
     owner.get(url("uploads", house), {"kind": kind})
-    # Session, person, membership; the uploads, their use, the room; running count, balance, switcher.
-    with django_assert_num_queries(9):
+    # Session, person, membership; the uploads, their use, the room, how long they stay; count, balance, switcher.
+    with django_assert_num_queries(10):
         owner.get(url("uploads", house), {"kind": kind})
 
 
