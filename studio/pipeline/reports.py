@@ -20,6 +20,7 @@ from studio.pipeline.cancel import end_stopped
 from studio.pipeline.failures import fail_by_provider
 from studio.pipeline.states import DEADLINES, advance
 from studio.pipeline.watch.wake import notify_watcher
+from studio.providers import registry
 from studio.providers.types import Failure, Fault, JobReport
 from studio.providers.types import JobStatus as Said
 
@@ -116,11 +117,16 @@ def _move(render: Render, job: ProviderJob, report: JobReport) -> None:
         end_stopped(render)
     elif report.status is Said.FAILED:
         failure = report.failure or Failure(Fault.UNKNOWN, "failed", "")
-        if failure.fault is Fault.NOT_FOUND and failure.retryable and job.attempt < MAX_LOSSES:
+        if _is_lost_by_us(job, failure) and job.attempt < MAX_LOSSES:
             _make_again(render, job, failure)
             return
         health.note_failure(job.offer, failure, asked_at=job.asked_at)
         fail_by_provider(render, failure)
+
+
+def _is_lost_by_us(job: ProviderJob, failure: Failure) -> bool:
+    """A provider that has forgotten a job may have been paid for it, so there it is never sent anew by itself."""
+    return failure.fault is Fault.NOT_FOUND and registry.provider_of(job.offer).capabilities.is_ours
 
 
 def _make_again(render: Render, job: ProviderJob, failure: Failure) -> None:

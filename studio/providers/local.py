@@ -47,6 +47,7 @@ class LocalProvider(Provider):
         output_formats=frozenset({"mp4", "webm", "mov"}),
         output_quality=True,
         can_cancel=True,
+        is_ours=True,
         submit_is_repeatable=True,
         output_step=Fraction(1, 25),
         poll_seconds=(0.4, 2.0),

@@ -159,6 +159,8 @@ class Capabilities:
     content_check: bool = False
     can_cancel: bool = False
     sends_webhooks: bool = False
+    # Our own machines: what they lose has cost nothing, and is made again.
+    is_ours: bool = False
     # The same reference twice is one job, so an unknown submit may be sent again.
     submit_is_repeatable: bool = False
     # Output lengths come in steps of this many seconds, so they can exceed the voice by up to a step.
