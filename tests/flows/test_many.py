@@ -97,7 +97,7 @@ def test_a_table_of_paid_videos_comes_home_in_one_zip_with_one_mail(
     quoted = progress_of(table)
     assert (quoted.to_make, quoted.bad) == (good, bad)
 
-    ask_for(table, ceiling_micros=quoted.ceiling_micros)
+    ask_for(table, ceiling_micros=quoted.ceiling_micros, rights=True)
     while not make_table(table.pk):
         BatchTable.objects.update(next_try_at=timezone.now())
     assert (Hold.objects.count(), accounts.balance(studio.workspace).held_micros) == (good, quoted.ceiling_micros)
