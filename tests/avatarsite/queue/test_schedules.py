@@ -21,7 +21,7 @@ def test_everything_by_the_clock_is_a_function_of_its_apps_tasks() -> None:
 
 def test_long_work_has_a_cluster_of_its_own_and_copies_have_more_time() -> None:
     assert (jobs.task_of("studio.watch").cluster, jobs.task_of("studio.tell").cluster) == (jobs.WATCH, jobs.MAIN)
-    assert (jobs.task_of("studio.ingest").timeout, jobs.task_of("studio.tell").timeout) == (900, None)
+    assert (jobs.task_of("studio.ingest").timeout, jobs.task_of("studio.tell").timeout) == (1800, None)
 
 
 @pytest.mark.django_db
