@@ -221,7 +221,7 @@ def test_a_file_fault_heals(
 ) -> None:
     url = runware.render()["videoURL"]
     simulators.runware.fault(fault[0], times=1, **fault[1])
-    assert look(loopback.get(url)) == seen
+    assert look(loopback.get(url, follow_redirects=False)) == seen
     assert measure(loopback.get(url).content).ms == 4000
 
 
