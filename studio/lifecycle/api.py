@@ -107,7 +107,7 @@ class OneExport(OwnersView):
         operation_id="cancel_export",
         tags=TAGS,
         summary="Stop an export, or delete its ZIP before its time",
-        responses=ExportSerializer,
+        responses={200: ExportSerializer},
     )
     def delete(self, _request: Any, export: str) -> HttpResponseBase:
         self.query(NoQuery)

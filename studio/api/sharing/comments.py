@@ -21,7 +21,7 @@ TAGS = ["Shares"]
 
 
 class CommentInput(Body):
-    resolved = StrictBoolean(help_text="Whether it has been dealt with.")
+    resolved = StrictBoolean(required=False, help_text="Whether it has been dealt with; left out, it stays as it is.")
 
 
 class CommentSerializer(serializers.Serializer[ReviewComment]):
@@ -68,12 +68,13 @@ class OneComment(ApiView):
     )
     def patch(self, _request: Any, comment: str) -> HttpResponseBase:
         self.query(NoQuery)
-        done = self.body(CommentInput)["resolved"]
+        done = self.body(CommentInput).get("resolved")
 
         def operation() -> Response:
             found = self._comment(comment)
-            resolve(found, user=self.user, done=done)
-            found.refresh_from_db()
+            if done is not None:
+                resolve(found, user=self.user, done=done)
+                found.refresh_from_db()
             return Response(serialize_comment(found))
 
         return self.run_once(operation)

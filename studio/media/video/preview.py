@@ -27,6 +27,9 @@ def write_preview(source: Path, target: Path) -> None:
             _write(list(_pictures(source, side)), target)
             if target.stat().st_size <= MAX_BYTES:
                 return
+    except MemoryError:
+        target.unlink(missing_ok=True)
+        raise
     except (FFmpegError, ValueError) as error:
         target.unlink(missing_ok=True)
         raise ConversionFailed(f"No preview could be made: {error}") from error
