@@ -11,7 +11,7 @@ from typing import Any
 
 MAX_BYTES = 64_000_000
 # Where what is answered may come from; other modules aren't even imported.
-SOURCES = frozenset({"av", "avatarsite", "builtins", "studio"})
+SOURCES = frozenset({"PIL", "av", "avatarsite", "builtins", "c2pa", "cv2", "pysubs2", "studio"})
 PLAIN = frozenset({
     ("avatarsite.errors", "_restored"),  # which makes an error of ours, and sets what it says
     ("builtins", "bytearray"),
