@@ -59,7 +59,9 @@ def _papers_of(render: Render, there: Mapping[str, str]) -> dict[str, str]:
 
 
 def renditions_of(render: Render) -> list[dict[str, Any]]:
-    """Other formats that were asked for; of a render whose ``renditions`` were fetched before, without a query."""
+    """Other formats that were asked for; without a query of one that isn't ready, or whose were fetched before."""
+    if render.state != RenderState.READY:
+        return []
     return [
         {
             "format": each.format,
