@@ -160,7 +160,8 @@ class VideoForm(OptionFields):
         help_text="An https address that takes a PUT, such as a presigned link of a bucket.",
     )
 
-    # What is typed for the voice slot. It bears on no video before it is spoken, so nothing here refuses one.
+    # What is typed for the voice slot. It bears on no video before it is spoken, so nothing here refuses one. That the
+    # words are no longer those of the voice is said when a video is asked for.
     script = forms.CharField(
         required=False,
         strip=False,

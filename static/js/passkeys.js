@@ -11,10 +11,16 @@ document.addEventListener("allauth.error", (event) => {
   event.preventDefault();
   const name = event.detail.exception.name;
   if (name === "InvalidStateError") say("This device has a passkey for this account already.");
-  else if (name === "SecurityError")
-    say("Passkeys need the site’s own name with https, or localhost: an address in numbers has none.");
+  else if (name === "SecurityError") say(NONE_HERE);
   else if (name === "NotAllowedError") say("The browser was not allowed to use a passkey, or you waited too long. Try again.");
   else say("The passkey could not be used. Try again, or sign in with your password.");
 });
 
-if (!window.PublicKeyCredential) say("This browser can’t use passkeys here. They need https, or localhost.");
+// An address in numbers has none; there the button to sign in with one is not offered, and other pages say why.
+const NONE_HERE = "At this address there are no passkeys: they need the site’s own name with https, or localhost.";
+const login = document.getElementById("passkey_login");
+
+if (/^[\d.]+$|:/.test(location.hostname) || !window.PublicKeyCredential) {
+  if (login) login.remove();
+  else say(NONE_HERE);
+}

@@ -58,11 +58,16 @@ def video_format_file(request: WorkspaceRequest, render: str, form: str) -> Http
 def format_facts(one: Render) -> dict[str, Any]:
     """What the list shows: a row for each format that the video is not in itself."""
     own, made = own_format(one), {each.format: each for each in one.renditions.all()}
+    captions = captions_row(one)
+    burning = bool(
+        captions and captions.burn and not captions.video and not captions.failure and not captions.burn_failure
+    )
     return {
         "own_format": RenditionFormat(own).label,
         "formats": [(form, made.get(form)) for form in RenditionFormat if form != own],
-        "making": any(each.state == RenditionState.MAKING for each in made.values()),
-        "captions": captions_row(one),
+        "making": burning or any(each.state == RenditionState.MAKING for each in made.values()),
+        "captions": captions,
+        "burning": burning,
     }
 
 

@@ -24,7 +24,7 @@ def test_from_sign_up_a_text_becomes_a_playing_captioned_draft_in_half_a_minute(
     slug = sign_up(ada, live_site, "typist@example.org")
     welcome(live_site, slug)
     started = time.monotonic()
-    type_words(ada, slug, cost="spoken for nothing")
+    type_words(ada, slug, cost="spoken free of charge")
     page.get_by_role("button", name="Listen").click()
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
     speak_words(page)

@@ -45,6 +45,7 @@ MISSING = {
     UploadKind.PORTRAIT: "Add a portrait: the face that will talk.",
     UploadKind.VOICE: "Add a voice: what the portrait will say.",
 }
+OTHER_WORDS = "The words have changed since they were spoken. Press “Speak it” first, or put the old ones back."
 # Fields that show their own errors; every other refusal stands above the form.
 FORM_FIELDS = frozenset(
     {"portrait", "voice", "title", "project", "prompt", "captions", "accept_warnings", "rights", *DEFAULTS}
@@ -121,7 +122,9 @@ def _make(request: WorkspaceRequest) -> HttpResponse:
     form.is_valid()
     portrait, voice = (_upload(request, form, kind) for kind in UploadKind)
     if portrait and voice and form.is_valid():
-        if form.cleaned_data["max_amount_micros"] is None:
+        if _other_words(form.cleaned_data["script"], voice):
+            form.add_error("voice", OTHER_WORDS)
+        elif form.cleaned_data["max_amount_micros"] is None:
             messages.info(request, "This is the price. Press the button again to make the video.")
         elif video := _ask(request, form, portrait, voice):
             return redirect("video", workspace=request.workspace.slug, render=video.pk)
@@ -141,6 +144,11 @@ def _upload(request: WorkspaceRequest, form: VideoForm, kind: UploadKind) -> Upl
     if chosen is None and not form.has_error(kind.value):
         form.add_error(kind.value, MISSING[kind])
     return chosen
+
+
+def _other_words(typed: str, voice: Upload) -> bool:
+    """Whether what stands in the box is not what the chosen voice says; a recording has no words to compare."""
+    return bool(voice.script and typed.strip()) and typed.split() != voice.script.split()
 
 
 def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Upload) -> Render | None:

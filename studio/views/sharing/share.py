@@ -75,7 +75,7 @@ def video_share(request: WorkspaceRequest, render: str) -> HttpResponse:
         except ShareRefused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         else:
-            messages.success(request, "The link is made. Copy it below.")
+            messages.success(request, "The link is made. Copy it and send it on.")
             return redirect("video_share", workspace=request.workspace.slug, render=one.pk)
     status = 422 if form.is_bound else 200
     site = absolute(request, "/").removesuffix("/")

@@ -541,3 +541,16 @@ def test_the_form_starts_with_the_usual_check_and_the_settings_keep_it(
     assert [f'<option value="{value}" selected>' in form for value in ("full", "withhold")] == [True, True]
     what = AuditEntry.objects.get(event="content.usual_changed").what
     assert what.endswith("a marked video is withheld; videos get no visible label")
+
+
+def test_words_that_were_changed_after_they_were_spoken_are_not_left_out_in_silence(
+    owner: Client, house: Workspace
+) -> None:
+    form = wish(house)
+    Upload.objects.filter(pk=form["voice"]).update(script="The old words.\nTwo lines.")
+    refused = owner.post(url("video_new", house), form | {"script": "The new words."})
+    assert refused.status_code == 422
+    assert "The words have changed since they were spoken." in text(refused)
+    assert not Render.objects.exists()
+    for same in ("The old words.\r\nTwo lines.", ""):
+        assert owner.post(url("video_new", house), form | {"script": same}).status_code == 302

@@ -54,7 +54,7 @@ def test_seconds_and_prices_are_told_as_it_is_typed(owner: Client, house: Worksp
 
     assert told("") == "Type, and the seconds and the price are estimated here."
     assert re.fullmatch(
-        r"About [\d.]+ s of speech, spoken for nothing *\. The video then costs about \$0\.\d+ ; its exact price "
+        r"About [\d.]+ s of speech, spoken free of charge *\. The video then costs at most \$0\.\d+ ; its price "
         r"stands beside it once the voice is there\.",
         told(SCRIPT),
     )
