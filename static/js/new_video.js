@@ -123,8 +123,11 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
 });
 
 function sum() {
-  const { output_format: format, output_quality: quality, project } = maker.elements;
-  maker.querySelector("[data-summary]").textContent = `${format.selectedOptions[0].textContent}, quality ${quality.value}`;
+  const { output_format: format, output_quality: quality, takes, captions, project } = maker.elements;
+  const chosen = [`${format.selectedOptions[0].textContent}, quality ${quality.value}`];
+  if (Number(takes.value) > 1) chosen.push(`${takes.value} takes`);
+  if (captions.selectedIndex > 0) chosen.push(`captions: ${captions.selectedOptions[0].textContent.toLowerCase()}`);
+  maker.querySelector("[data-summary]").textContent = chosen.join(" · ");
   if (project) maker.querySelector("[data-goes-to]").textContent = project.selectedOptions[0].textContent;
 }
 

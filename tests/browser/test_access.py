@@ -98,7 +98,7 @@ def test_what_opens_on_a_page(visit: Visit, lived_in: LivedIn) -> None:
     page.get_by_role("dialog", name="Choose a voice").get_by_role("link", name="Take 2.mp3").click()
     expect(slot(page, "Voice").get_by_text("Take 2.mp3")).to_be_visible()
     expect(make_button(page)).to_be_enabled()
-    page.get_by_text("Title, project and file").click()
+    page.get_by_text("Title, captions and file").click()
     eyes.look("a filled form of a new video")
     slot(page, "Voice").get_by_role("button", name="Record").click()
     eyes.look("the recorder")

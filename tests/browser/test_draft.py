@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group(
 MICROS_PER_SECOND = 676_886
 MISSING = "$0.74"
 LONG_PROMPT = "Ruhig, schaut in die Kamera – nickt. 落ち着いて。" * 50
-FOLD = "Title, project and file"
+FOLD = "Title, captions and file"
 
 
 @pytest.fixture(scope="module")

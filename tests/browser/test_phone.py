@@ -80,7 +80,7 @@ def test_what_is_filled_is_a_row_and_the_working_stays_unfolded(visit: Visit, li
     unfold_working(page)
     takes = page.get_by_role("term").get_by_text("Takes", exact=True)
     expect(takes).to_have_count(0)
-    page.get_by_text("Title, project and file").click()
+    page.get_by_text("Title, captions and file").click()
     page.get_by_label("Takes").select_option("2")
     expect(takes).to_be_visible()
     bea.nothing_went_wrong()

@@ -45,7 +45,7 @@ def speak_words(page: Page) -> None:
     expect(page.get_by_role("status").filter(has_text="Spoken. The voice is in its slot")).to_be_visible()
     expect(slot(page, "Voice").get_by_text(SENTENCES[0])).to_be_visible()
     expect(page.get_by_text("Sample voice.mp3")).to_have_count(0)
-    page.get_by_text("Title, project and file").click()
+    page.get_by_text("Title, captions and file").click()
     page.get_by_role("combobox", name="Captions").select_option(label="Beside the video")
 
 
