@@ -21,6 +21,6 @@ const NONE_HERE = "At this address there are no passkeys: they need the site’s
 const login = document.getElementById("passkey_login");
 
 if (/^[\d.]+$|:/.test(location.hostname) || !window.PublicKeyCredential) {
-  if (login) login.remove();
+  if (login) login.hidden = true; // allauth’s script looks for it
   else say(NONE_HERE);
 }

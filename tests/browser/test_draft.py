@@ -92,6 +92,7 @@ def test_signing_in_anew_leads_back_to_the_draft(visit: Visit, live_site: LiveSi
     page = xenia.page
     open_with_samples(xenia, slug)
     fill(page)
+    page.wait_for_load_state("networkidle")  # the price of what was filled in has been asked for
     live_site.ask("sign_out", "Xenia")
     # The next change asks for the price, and that leads to the door.
     page.get_by_label("Takes").select_option("3")
