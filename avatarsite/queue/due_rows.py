@@ -5,6 +5,7 @@ What each kind promises (how often, how long, after which pauses, what happens i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 Rows = Callable[[], "QuerySet[Any]"]
 Clause = Callable[[], int]
+RENEW_SECONDS = 30.0
 
 
 class DueRow(models.Model):
@@ -44,6 +46,19 @@ class DueRow(models.Model):
     def put_off(self, wait: timedelta, **fields: Any) -> bool:
         """Make it due after ``wait``: for another try, or to keep the claim while the work goes on."""
         return self.write(next_try_at=timezone.now() + wait, **fields)
+
+    def renewing(self, lease: timedelta, lost: Callable[[], Exception]) -> Callable[[object], None]:
+        """What long work calls as it goes on: it renews the claim at times, and raises ``lost()`` once that is gone."""
+        renewed = time.monotonic()
+
+        def renew(_progress: object) -> None:
+            nonlocal renewed
+            if time.monotonic() - renewed > RENEW_SECONDS:
+                renewed = time.monotonic()
+                if not self.put_off(lease):
+                    raise lost()
+
+        return renew
 
     def finish(self, **fields: Any) -> bool:
         """Nothing is left to be done."""

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,7 +34,6 @@ from studio.storage import ledger
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=180)  # renewed while captions are drawn
-RENEW_SECONDS = 30.0
 MAX_TRIES = 4
 DRIFT_MS = 250
 NO_WORDS = "No words were found whose times could be told."
@@ -129,7 +126,9 @@ def _burn(captions: Captions) -> None:
     with temporary_folder("captions-") as folder:
         source, target = _copied(stored, folder / f"video.{ending}"), folder / f"captioned.{ending}"
         cues = [Cue(*cue) for cue in captions.cues]
-        judge.burn(source, target, cues, captions.burn, owner=render.workspace_id, progress=_renewing(captions))
+        judge.burn(
+            source, target, cues, captions.burn, owner=render.workspace_id, progress=captions.renewing(LEASE, _Lost)
+        )
         made = judge.video(target, owner=render.workspace_id)
         if abs(made.duration_ms - (render.measured_ms or 0)) > DRIFT_MS:
             raise ConversionFailed(f"It became {made.duration_ms} ms of {render.measured_ms} ms.")
@@ -151,19 +150,6 @@ def _keep(captions: Captions, papers: Papered | None = None, **columns: object) 
         if papers:
             papers.keep(captions.video.name or "")
         ledger.keep(*captions.files)
-
-
-def _renewing(captions: Captions) -> Callable[[object], None]:
-    renewed = time.monotonic()
-
-    def renew(_frames: object) -> None:
-        nonlocal renewed
-        if time.monotonic() - renewed > RENEW_SECONDS:
-            renewed = time.monotonic()
-            if not captions.put_off(LEASE):
-                raise _Lost
-
-    return renew
 
 
 def _copied(name: str, path: Path) -> Path:

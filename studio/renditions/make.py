@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,7 +28,6 @@ from studio.storage import ledger
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=180)  # renewed while it is converted
-RENEW_SECONDS = 30.0
 MAX_TRIES = 4
 DRIFT_MS = 250
 NOT_MADE = "It could not be made. Ask for it again to try once more."
@@ -86,7 +83,7 @@ def _converted(rendition: Rendition, source: Path, target: Path) -> str:
     conversion = conversion_of(source, facts, output_format=rendition.format, output_quality=quality, has_quality=True)
     if conversion is None:
         raise ConversionFailed(f"It is {rendition.format} already.")
-    judge.convert(source, target, conversion, owner=render.workspace_id, progress=_renewing(rendition))
+    judge.convert(source, target, conversion, owner=render.workspace_id, progress=rendition.renewing(LEASE, _Lost))
     made = judge.video(target, owner=render.workspace_id)
     if abs(made.duration_ms - (render.measured_ms or 0)) > DRIFT_MS:
         raise ConversionFailed(f"It became {made.duration_ms} ms of {render.measured_ms} ms.")
@@ -107,19 +104,6 @@ def _store(rendition: Rendition, papers: Papered) -> None:
             raise _Lost
         papers.keep(name)
         ledger.keep(name)
-
-
-def _renewing(rendition: Rendition) -> Callable[[object], None]:
-    renewed = time.monotonic()
-
-    def renew(_frames: object) -> None:
-        nonlocal renewed
-        if time.monotonic() - renewed > RENEW_SECONDS:
-            renewed = time.monotonic()
-            if not rendition.put_off(LEASE):
-                raise _Lost
-
-    return renew
 
 
 def _due() -> QuerySet[Rendition]:

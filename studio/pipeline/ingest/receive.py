@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +33,6 @@ from studio.storage import ledger
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=180)  # renewed while a download or a conversion goes on
-RENEW_SECONDS = 30.0
 COPY_TRIES = 5
 MAX_REOPENS = 2  # times the provider is asked again where the video is
 MAX_BYTES = 2_000_000_000
@@ -85,6 +82,10 @@ def _give_up(render: Render) -> bool:
     return False
 
 
+def _taken_over() -> CopyFailed:
+    return CopyFailed("Somebody else has taken the copy over.")
+
+
 def _bring_home(render: Render, job: ProviderJob, folder: Path) -> tuple[dict[str, Any], Papered]:
     """The columns of a stored and checked copy. The length, which is charged, is that of the provider's own file."""
     # The names derive from the render's id and the file, so a repeat writes over nothing that another try has made.
@@ -95,7 +96,7 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> tuple[dict[st
         _download(render, job, incoming)
         came, made, picture = incoming.check()
         _check(made, render)
-        found = check_copy(render, came, progress=_renewing(render))
+        found = check_copy(render, came, progress=render.renewing(LEASE, _taken_over))
         path, facts, picture, steps = _as_asked_for(render, job, came, made, picture)
         papers = give_papers(render, path, steps=steps, parent=came)
         name, size = papers.name(f"{base}/video", form), papers.path.stat().st_size
@@ -153,26 +154,13 @@ def _as_asked_for(
 
 def _converted(render: Render, came: Path, conversion: Conversion) -> Path:
     path = came.with_name(f"converted.{conversion.output_format}")
-    judge.convert(came, path, conversion, owner=render.workspace_id, progress=_renewing(render))
+    judge.convert(came, path, conversion, owner=render.workspace_id, progress=render.renewing(LEASE, _taken_over))
     return path
-
-
-def _renewing(render: Render) -> Callable[[object], None]:
-    renewed = time.monotonic()
-
-    def renew(_frames: object) -> None:
-        nonlocal renewed
-        if time.monotonic() - renewed > RENEW_SECONDS:
-            renewed = time.monotonic()
-            if not render.put_off(LEASE):
-                raise CopyFailed("Somebody else has taken the copy over.")
-
-    return renew
 
 
 def _download(render: Render, job: ProviderJob, incoming: IncomingFile) -> None:
     """Stream the provider's file in constant memory, and keep the claim while it comes."""
-    renew = _renewing(render)
+    renew = render.renewing(LEASE, _taken_over)
     with registry.provider_of(job.offer).stream(job.result_url) as chunks:
         for chunk in chunks:
             incoming.add(chunk)

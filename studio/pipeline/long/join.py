@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +24,6 @@ from studio.pipeline.long.settle import settle_whole
 from studio.storage import ledger
 
 LEASE = timedelta(seconds=180)  # renewed while a part is copied, and while they are joined and converted
-RENEW_SECONDS = 30.0
 MAX_DRIFT_MS = 250  # of a conversion; what we join ourselves is as long as the voice, to the frame
 
 
@@ -46,7 +44,7 @@ def join_parts(work: Whole) -> bool:
 
 def _joined(work: Whole, folder: Path) -> tuple[dict[str, Any], Papered, list[dict[str, Any]]]:
     """The columns of the stored file, its papers, and what was found at its seams."""
-    whole, renew = work.render, _renewing(work)
+    whole, renew = work.render, work.renewing(LEASE, _taken_over)
     parts = list(whole.parts.select_related("render"))
     files = [_fetched(part.render.video, folder / f"part{part.number}.mp4", renew) for part in parts]
     voice = _fetched(whole.sound.file, folder / f"voice{Path(whole.sound.file.name or '').suffix}", renew)
@@ -111,14 +109,5 @@ def _stored(papers: Papered, facts: VideoFacts, picture: bytes) -> dict[str, Any
     }
 
 
-def _renewing(work: Whole) -> Callable[[object], None]:
-    renewed = time.monotonic()
-
-    def renew(_done: object) -> None:
-        nonlocal renewed
-        if time.monotonic() - renewed > RENEW_SECONDS:
-            renewed = time.monotonic()
-            if not work.put_off(LEASE):
-                raise JoinFailed("Somebody else has taken the joining over.")
-
-    return renew
+def _taken_over() -> JoinFailed:
+    return JoinFailed("Somebody else has taken the joining over.")

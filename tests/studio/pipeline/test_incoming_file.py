@@ -15,6 +15,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from pytest_django import Settings
 
+from avatarsite.queue import due_rows
 from billing.prices import price_book
 from studio.media.video.growing_file import BrokenOff, Growing
 from studio.media.video.videos import UnreadableVideo
@@ -228,7 +229,7 @@ def test_who_has_lost_the_copy_to_another_stores_nothing(
     render = bring(answer(good))
     assert why(render) == "Somebody else has taken the copy over."
     assert videos_of(render) == []
-    monkeypatch.setattr(receive, "RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(due_rows, "RENEW_SECONDS", 0.0)
     Render.objects.filter(pk=render.pk).delete()
     assert videos_of(bring(answer(good))) == []
 
