@@ -1,7 +1,7 @@
 """How a test with ``transaction=True`` leaves the database: empty, as by Django's ``flush`` at a twentieth of its cost.
 
-``flush`` truncates every table and then makes all content types, permissions and roles again. Those are the site's, not
-the test's: they stay, and of the others only the tables that hold something are emptied.
+``flush`` truncates every table and then makes all content types, permissions, roles and switches again. Those are the
+site's, not the test's: they stay as migrating made them. Of the others only the tables that hold something are emptied.
 """
 
 from __future__ import annotations
@@ -10,10 +10,15 @@ from functools import cache
 
 from django.db import connection, transaction
 from django.test import TransactionTestCase
+from waffle.models import Switch
 
+from avatarsite.service import switches
 from tests.support.without_triggers import without_triggers
 
-PRESERVED = {"django_content_type", "django_migrations", "auth_permission", "auth_group", "auth_group_permissions"}
+PRESERVED = {
+    *("django_content_type", "django_migrations", "waffle_switch"),
+    *("auth_permission", "auth_group", "auth_group_permissions"),
+}
 
 
 def empty_database(_case: TransactionTestCase) -> None:
@@ -25,6 +30,14 @@ def empty_database(_case: TransactionTestCase) -> None:
             with without_triggers(), transaction.atomic():
                 for table in tables:
                     cursor.execute(f"DELETE FROM {table}")
+    _turn_switches_back()
+
+
+def _turn_switches_back() -> None:
+    made = {(name, True, note) for name, note in switches.SWITCHES.items()}
+    if set(Switch.objects.values_list("name", "active", "note")) != made:
+        Switch.objects.all().delete()
+        switches.create_missing()
 
 
 @cache
