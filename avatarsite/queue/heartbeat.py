@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 
@@ -98,6 +98,7 @@ def forget_dead() -> None:
     alive = Canary.objects.filter(stamped_at__gt=now - timedelta(seconds=SILENT_SECONDS))
     clusters = set(alive.values_list("cluster", flat=True))
     Canary.objects.filter(stamped_at__lt=now - FORGOTTEN_AFTER, cluster__in=clusters).delete()
+    BusyWorker.objects.filter(until__lt=now - FORGOTTEN_AFTER).delete()
 
 
 def _word(age: float | None) -> str:
@@ -121,11 +122,9 @@ def _begin(task: dict[str, Any], **_: Any) -> None:
     if task.get("name") in UNANNOUNCED:
         return
     try:
-        BusyWorker.objects.update_or_create(
-            worker=_worker,
-            pid=os.getpid(),
-            defaults={"cluster": _cluster, "until": timezone.now() + _limit(task.get("name", "")) + SOME},
-        )
+        until = timezone.now() + _limit(task.get("name", "")) + SOME
+        if not _own_row().update(until=until):
+            BusyWorker.objects.create(worker=_worker, pid=os.getpid(), cluster=_cluster, until=until)
     except Exception:
         logger.exception("a task could not be announced")
 
@@ -134,9 +133,14 @@ def _end(task: dict[str, Any], **_: Any) -> None:
     if task.get("name") in UNANNOUNCED:
         return
     try:
-        BusyWorker.objects.filter(worker=_worker, pid=os.getpid()).delete()
+        _own_row().update(until=timezone.now())
     except Exception:
         logger.exception("the end of a task could not be announced")
+
+
+def _own_row() -> QuerySet[BusyWorker]:
+    """One for as long as this process lives; each task writes until when it may be busy."""
+    return BusyWorker.objects.filter(worker=_worker, pid=os.getpid())
 
 
 def _limit(name: str) -> timedelta:

@@ -15,9 +15,11 @@ class GatewayConfig(AppConfig):
 
         from avatarsite.queue import due_rows  # noqa: PLC0415
         from studio.gateway import sweep, webhooks  # noqa: PLC0415 -- models need the app registry
+        from studio.pipeline import states  # noqa: PLC0415
 
         due_rows.register(*sweep.KINDS, unwritten_webhooks=webhooks.create_missing)
         check_request_enabled.connect(_is_fals)
+        states.ended.connect(webhooks.note_end)
 
 
 def _is_fals(request: Any, **_: Any) -> bool:

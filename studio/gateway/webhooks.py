@@ -49,8 +49,18 @@ def create_webhooks(row: GatewayRequest) -> int:
 
 def notify_client(render_id: str) -> int:
     """Write the webhooks of the request that an ended render belongs to, if a client of ours asked for it."""
-    named = Q(render_id=render_id) | Q(render__group__renders=render_id)
-    return _create_each(GatewayRequest.objects.filter(named, webhook_pending=True).distinct())
+    return _create_each(_pending_of(Q(render__group__renders=render_id) | Q(render_id=render_id)).distinct())
+
+
+def note_end(render: Render, **_: object) -> None:
+    """Queue that, if there is anybody to tell; in the transaction that ends the render."""
+    whole_group = Q(render__group_id=render.group_id) if render.group_id else Q()
+    if _pending_of(Q(render_id=render.pk) | whole_group).exists():
+        jobs.enqueue("studio.tell", render_id=render.pk)
+
+
+def _pending_of(named: Q) -> QuerySet[GatewayRequest]:
+    return GatewayRequest.objects.filter(named, webhook_pending=True)
 
 
 def deliver_webhook(webhook_id: int) -> bool:

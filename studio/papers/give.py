@@ -58,7 +58,9 @@ class Papered:
         """In the transaction that names the output."""
         stored = beside(name) if self.beside else ""
         told = {"render": self.render, "sha256": self.sha256, "signer": self.signer, "beside": stored}
-        Papers.objects.update_or_create(file=name, defaults=told | {"failure": self.failure})
+        row = Papers(file=name, **told, failure=self.failure)
+        changed = [*told, "failure", "signed_at"]
+        Papers.objects.bulk_create([row], update_conflicts=True, unique_fields=["file"], update_fields=changed)
         if stored:
             ledger.keep(stored)
 

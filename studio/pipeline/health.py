@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import quantiles
-from typing import Any
 
 from django.core.cache import cache
 from django.db.models import Case, F, Q, QuerySet, Value, When
@@ -115,9 +114,8 @@ def note_success(offer: str, *, asked_at: datetime | None = None) -> None:
     asked_at = asked_at or timezone.now()
     failing = _not_newer(OfferHealth.objects.filter(pk=offer, failures__gt=0), asked_at)
     failing = failing.filter(Q(failed_at=None) | Q(failed_at__lte=asked_at))
-    well: dict[str, Any] = {"failures": 0, "reason": "", "open_until": None}
-    closed = failing.filter(open_until__isnull=False).update(**well, turned_at=asked_at)
-    if closed or failing.update(**well):
+    turned_at = Case(When(open_until__isnull=False, then=Value(asked_at)), default=F("turned_at"))
+    if failing.update(failures=0, reason="", open_until=None, turned_at=turned_at):
         close_alert("offer_paused", offer)
 
 

@@ -25,12 +25,12 @@ LONGEST_BREATH = timedelta(hours=1)  # of a program that asks without an end
 
 def file_notice(render: Render) -> None:
     """Owe the person who asked a mail; called in the transaction that ends the render, at its very end."""
-    person = render.requested_by
+    person = render.requested_by if render.notify else None
     if render.state in (RenderState.READY, RenderState.FAILED):
         for each in render.mail_to.filter(is_active=True):
             if _gets_it(each, render):
                 _write(render.workspace, render.pk, each, "studio/mail/render_ended", _about_one(render))
-    if not render.notify or person is None or not _is_worth_it(_asked_at(render)) or not _gets_it(person, render):
+    if person is None or not _is_worth_it(_asked_at(render)) or not _gets_it(person, render):
         return
     if render.group is not None:
         _write_about_all(render.group, person)

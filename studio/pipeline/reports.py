@@ -48,7 +48,7 @@ def apply_report(job_id: str, report: JobReport) -> bool:
     fields = _changed_fields(job, report)
     if not fields:
         return False
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         # An ended job says nothing new; only a render that goes back to rendering reopens it.
         written = (
             ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Sum
+from django.dispatch import Signal
 from django.utils import timezone
 
 from avatarsite.monitoring import logs
@@ -18,6 +19,9 @@ from studio.models.renders import ALIVE
 from studio.pipeline.events import record_event
 
 logger = logging.getLogger(__name__)
+
+# A render that a program asked for has ended. Sent in the transaction that ends it.
+ended = Signal()
 
 S = RenderState
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -93,7 +97,7 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
         **({"charge_micros": _charge_of_parts(render, to)} if render.is_whole and to not in ALIVE else {}),
         **also,
     }
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # nobody goes on in a transaction in which this has failed
         won = Render.objects.filter(pk=render.pk, state=was).update(**fields)
         if not won:
             return False
@@ -103,7 +107,7 @@ def advance(render: Render, to: RenderState, *, reason: str, detail: dict[str, A
         if to not in ALIVE and render.whole_id:
             wake_whole(render.whole_id)
         elif to not in ALIVE and render.token_id:
-            jobs.enqueue("studio.tell", render_id=render.pk)  # a program may wait for word of it
+            ended.send(Render, render=render)  # a program may wait for word of it
         for name, value in fields.items():
             setattr(render, name, value)
         record_event(render, was=was)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from asgiref.sync import sync_to_async
 from django.db import connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 from django.utils import timezone
 
 from avatarsite.alerts import raise_alert
@@ -178,13 +178,10 @@ def _of_a_second_asking(submission: Submission) -> Submission:
 def _mark_sent(claimed: Claimed) -> bool:
     """The last thing before the creating request, and only while the step is still ours."""
     render, job, now = claimed.render, claimed.job, timezone.now()
-    with transaction.atomic():
-        ours = Render.objects.filter(
-            pk=render.pk, state=RenderState.SUBMITTING, tries=render.tries, next_try_at__gt=now
-        ).exists()
-        unsent = ProviderJob.objects.filter(pk=job.pk, sent_at=None, outcome=Outcome.PENDING)
-        if not ours or not unsent.update(sent_at=now):
-            return False
+    ours = Render.objects.filter(pk=render.pk, state=RenderState.SUBMITTING, tries=render.tries, next_try_at__gt=now)
+    unsent = ProviderJob.objects.filter(pk=job.pk, sent_at=None, outcome=Outcome.PENDING)
+    if not unsent.filter(Exists(ours)).update(sent_at=now):
+        return False
     job.sent_at = now
     return True
 

@@ -8,9 +8,10 @@ leaves no bytes that no row counts. ``keep`` belongs into the transaction that w
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.files.base import File
@@ -75,6 +76,14 @@ class Room:
         return spelt(self.used) if self.quota is None else f"{spelt(self.used)} of {spelt(self.quota)}"
 
 
+class Coming(NamedTuple):
+    """A file that is about to be stored."""
+
+    name: str
+    size: int
+    kind: FileKind
+
+
 def room_of(workspace: Workspace) -> Room:
     use = StorageUse.objects.filter(workspace=workspace).first() or StorageUse()
     return Room(_used(use), _quota(use))
@@ -106,16 +115,37 @@ def expect(  # noqa: PLR0913 -- they are what the row says
     """Count a file that is about to be stored. Raises StorageFull and StorageTooFast for what customers bring."""
     with transaction.atomic():
         use = _locked(workspace.pk)
-        known = StoredFile.objects.filter(pk=name).first()
-        more = size - (known.bytes if known else 0)
+        more = _write_coming(workspace, [Coming(name, size, kind)])
         if kind in BOUNDED:
             _check_quota(use, more - instead_of, field)
             _check_pace(use, max(size - instead_of, 0), field)
-        use.bytes += more
-        use.save(update_fields=["bytes", "minute", "minute_bytes"])
-        state = FileState.KEPT if known and known.state == FileState.KEPT else FileState.COMING
-        told = {"workspace": workspace, "kind": kind, "state": state, "bytes": size, "touched_at": timezone.now()}
-        StoredFile.objects.update_or_create(pk=name, defaults=told)
+        _add(use, more)
+
+
+def expect_output(workspace: Workspace, *files: Coming) -> None:
+    """Count what was made here and is about to be stored, however much room there is."""
+    with transaction.atomic():
+        use = _locked(workspace.pk)
+        _add(use, _write_coming(workspace, files))
+
+
+def _add(use: StorageUse, more: int) -> None:
+    use.bytes += more
+    use.save(update_fields=["bytes", "minute", "minute_bytes"])
+
+
+def _write_coming(workspace: Workspace, files: Sequence[Coming]) -> int:
+    """Their rows; by how many bytes there are more. The workspace's sum is locked."""
+    known = StoredFile.objects.in_bulk([file.name for file in files])
+    told = {"workspace": workspace, "touched_at": timezone.now()}
+    rows = []
+    for name, size, kind in files:
+        was_kept = name in known and known[name].state == FileState.KEPT
+        state = FileState.KEPT if was_kept else FileState.COMING
+        rows.append(StoredFile(name=name, kind=kind, bytes=size, state=state, **told))
+    changed = ["workspace", "kind", "state", "bytes", "touched_at"]
+    StoredFile.objects.bulk_create(rows, update_conflicts=True, unique_fields=["name"], update_fields=changed)
+    return sum(file.size for file in files) - sum(row.bytes for row in known.values())
 
 
 def keep(*names: str) -> None:
@@ -179,8 +209,11 @@ def spelt(size: int) -> str:
 
 def _locked(workspace_id: str) -> StorageUse:
     """The workspace's sum, held until the transaction ends: whoever changes it, or one of its files, waits."""
+    rows = StorageUse.objects.select_for_update()
+    if there := rows.filter(workspace_id=workspace_id).first():
+        return there
     StorageUse.objects.get_or_create(workspace_id=workspace_id)
-    return StorageUse.objects.select_for_update().get(workspace_id=workspace_id)
+    return rows.get(workspace_id=workspace_id)
 
 
 def _quota(use: StorageUse) -> int | None:

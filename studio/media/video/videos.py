@@ -44,7 +44,7 @@ WORK_SECONDS = 60.0
 WARM_UP_FRAMES = 25  # decoded one after the other at the beginning; after them a key frame every two seconds
 KEY_FRAME_SECONDS = 2
 MAX_KEY_FRAMES = 60  # of a long video: then they are further apart
-THREADS = 2  # of one video: each holds pictures of its own, and others are looked at beside it
+THREADS = 1  # of one video: others are looked at beside it, and to begin a second takes longer than it saves
 MAX_STILL = 1  # seconds that the last picture may stay, if the sound doesn't
 
 

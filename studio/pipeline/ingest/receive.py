@@ -29,6 +29,7 @@ from studio.pipeline.settle import settle_render
 from studio.providers import http, registry
 from studio.providers.types import ProviderError
 from studio.storage import ledger
+from studio.storage.ledger import Coming
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class CopyFailed(Exception):
 
 def ingest_render(render_id: str) -> bool:
     """Copy the finished video into our storage and settle it. True if this call made it ready."""
-    render = Render.objects.select_related("hold", "workspace", "price", "voice").get(pk=render_id)
+    render = Render.objects.select_related("hold__account", "workspace", "price", "voice").get(pk=render_id)
     if render.state != RenderState.INGESTING or not render.claim(LEASE):
         return False
     job = render.jobs.filter(status=JobStatus.DONE).order_by("attempt").last()
@@ -102,10 +103,10 @@ def _bring_home(render: Render, job: ProviderJob, folder: Path) -> tuple[dict[st
         name, size = papers.name(f"{base}/video", form), papers.path.stat().st_size
         if not render.put_off(LEASE):
             raise CopyFailed("Somebody else has taken the copy over.")
-        ledger.expect(render.workspace, name, size, FileKind.VIDEO)
-        ledger.expect(render.workspace, f"{base}/poster.jpg", len(picture), FileKind.POSTER)
+        still = Coming(f"{base}/poster.jpg", len(picture), FileKind.POSTER)
+        ledger.expect_output(render.workspace, Coming(name, size, FileKind.VIDEO), still)
         # At once: a disk and a bucket have to be waited for, whatever the size of the file.
-        poster = incoming.submit(default_storage.save, f"{base}/poster.jpg", ContentFile(picture))
+        poster = incoming.submit(default_storage.save, still.name, ContentFile(picture))
         papers.store_beside(name)
         video = incoming.store(papers.path, name)
         stored = {"video": video, "poster": poster.result()}
