@@ -15,6 +15,7 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
 from avatarsite.http.entry_points import REFUSAL, max_bytes
+from avatarsite.web import places
 
 BOTH_LENGTHS = "The request has both a Content-Length and a Transfer-Encoding. Send one of them."
 CHUNKED_BEFORE_1_1 = "Transfer-Encoding needs HTTP/1.1. Send a Content-Length."
@@ -63,13 +64,27 @@ def refuse(channel: HTTPChannel, request: HTTPRequestParser) -> ErrorTask | Refu
     return Refused(channel, request) if is_read else ErrorTask(channel, request)
 
 
+class Answered(WSGITask):  # type: ignore[misc]
+    def build_response_header(self) -> bytes:
+        if places.are_closed():  # the next request is another process's
+            self.request.headers["CONNECTION"] = "close"
+        header: bytes = super().build_response_header()
+        return header
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]
     parser_class = Parser
+    task_class = Answered
     error_task_class = staticmethod(refuse)
 
     def check_client_disconnected(self) -> bool:
         """Also of one whose further requests stand unread before the end of the connection."""
         return not self.connected or _has_hung_up(self.socket)
+
+
+def is_at_work(channel: HTTPChannel) -> bool:
+    """Whether a request is coming, worked on or being answered."""
+    return bool(channel.request or channel.requests or channel.total_outbufs_len)
 
 
 def _has_hung_up(line: socket.socket) -> bool:

@@ -145,5 +145,9 @@ def close() -> None:
     _closing.set()
 
 
+def are_closed() -> bool:
+    return _closing.is_set()
+
+
 def _never() -> bool:
     return False

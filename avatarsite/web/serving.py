@@ -7,6 +7,7 @@ at work. So nobody who is slow holds a thread.
 from __future__ import annotations
 
 import resource
+import select
 import signal
 import socket
 import time
@@ -18,7 +19,8 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from avatarsite.web import places
-from avatarsite.web.parser import Channel
+from avatarsite.web.parser import Channel, is_at_work
+from avatarsite.web.succession import BACKLOG
 
 Application = Callable[..., Iterable[bytes]]
 
@@ -26,6 +28,7 @@ CONNECTIONS = 2_000  # of one process; above it new ones wait in the kernel's qu
 FILES_EACH = 3  # a connection, what it sends and what it is sent
 IDLE_SECONDS = 30
 DRAIN_SECONDS = 25.0
+LINGER_SECONDS = 3.0  # for the next request of who keeps a connection: it is answered, and told that it was the last
 NO_LIMIT = 1 << 40
 
 
@@ -63,6 +66,9 @@ def serve(application: Application, listening: list[socket.socket], threads: int
         wasyncore.loop(timeout=1, use_poll=True, map=watched, count=1)
     places.close()
     for each, accepting in zip(servers, listening, strict=True):
+        for _ in range(BACKLOG):  # who has come already is not sent away
+            if select.select([accepting], [], [], 0)[0]:
+                each.handle_accept()
         watched.pop(accepting.fileno(), None)
         accepting.close()
         each.accepting = False
@@ -86,9 +92,9 @@ def without_bodies_for_head(application: Application) -> Application:
 
 def _drain(servers: list[Any], watched: dict[int, Any]) -> None:
     """Let what is at work finish, and be sent."""
-    ends = time.monotonic() + DRAIN_SECONDS
-    while time.monotonic() < ends and any(
-        channel.requests or channel.total_outbufs_len
+    begun = time.monotonic()
+    while (passed := time.monotonic() - begun) < DRAIN_SECONDS and any(
+        passed < LINGER_SECONDS or is_at_work(channel)
         for server in servers
         for channel in server.active_channels.values()
     ):

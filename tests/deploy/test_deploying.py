@@ -25,6 +25,7 @@ from tests.support.sites import Site, fresh_site
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("deploying")]
 UNITS = sorted((ROOT / "deploy").glob("*.service"))
+SOCKETS = sorted((ROOT / "deploy").glob("*.socket"))
 HOST = re.compile(r"(--host |--bind )[\d.]+")
 
 
@@ -87,11 +88,20 @@ def test_a_worker_is_stopped_alone_and_has_the_time_that_it_needs() -> None:
     assert compose()["services"]["worker"]["stop_grace_period"] == "300s"
 
 
+def test_a_socket_of_systemd_is_the_one_that_its_service_would_open() -> None:
+    assert [path.stem for path in SOCKETS] == ["avatar-studio-sockets", "avatar-studio-web"]
+    for path in SOCKETS:
+        service = unit(path.with_suffix(".service"))
+        told = re.search(r"--(?:bind|host) ([\d.]+)(?::| --port )(\d+)", service["ExecStart"][0])
+        assert told is not None
+        assert (unit(path)["ListenStream"], service["Requires"]) == ([":".join(told.groups())], [path.name])
+
+
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
-    for path in UNITS:
+    for path in [*UNITS, *SOCKETS]:
         text = path.read_text().replace("/opt/avatar-studio/.venv/bin/python", sys.executable)
         (tmp_path / path.name).write_text(text)
-    files = [str(tmp_path / path.name) for path in UNITS]
+    files = [str(tmp_path / path.name) for path in [*UNITS, *SOCKETS]]
     done = subprocess.run(["systemd-analyze", "verify", *files], capture_output=True, text=True, check=False)
     ours = [line for line in done.stderr.splitlines() if "avatar-studio" in line]
     assert (done.returncode, ours) == (0, [])

@@ -10,12 +10,13 @@ from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from avatarsite.web.processes import Processes
+from avatarsite.web.succession import listening_socket
 
 PROCESSES, THREADS = 1, 16
 
 
 class Command(BaseCommand):
-    help = "Serves the site: dashboard, API, gateway and admin site. SIGTERM or Ctrl-C stops it gracefully."
+    help = "Serves the site: dashboard, API, gateway and admin site. SIGTERM stops it gracefully, SIGUSR2 renews it."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--bind", default="127.0.0.1:8000", help="host:port, such as 127.0.0.1:8000 or [::]:8000")
@@ -37,17 +38,8 @@ class Command(BaseCommand):
         connections.close_all()  # a connection must not have two owners
         gc.collect()
         gc.freeze()
-        try:
-            processes = Processes(
-                application,
-                bind,
-                count=options["processes"],
-                threads=options["threads"],
-                started_with=started_with,
-            )
-        except OSError as error:
-            raise CommandError(f"{options['bind']} can’t be listened on: {error.strerror}.") from error
-        processes.run()
+        count, threads = options["processes"], options["threads"]
+        Processes(application, listening_socket(bind), count=count, threads=threads, started_with=started_with).run()
 
 
 def _bind(text: str) -> tuple[str, int]:

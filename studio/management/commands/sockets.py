@@ -5,6 +5,7 @@ from typing import Any
 import uvicorn
 from django.core.management.base import BaseCommand
 
+from avatarsite.web.succession import listening_socket
 from studio.gateway.http import BODY_LIMIT
 
 # What is a little above the limit is read and refused by name; what is far above ends its connection.
@@ -23,10 +24,8 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8001)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        uvicorn.run(
+        config = uvicorn.Config(
             "avatarsite.asgi:application",
-            host=options["host"],
-            port=options["port"],
             ws="websockets-sansio",
             ws_max_size=MAX_FRAME_BYTES,
             ws_per_message_deflate=False,  # a small frame could become a large one
@@ -36,3 +35,5 @@ class Command(BaseCommand):
             access_log=False,
             log_level="warning",
         )
+        with listening_socket((options["host"], options["port"])) as listening:
+            uvicorn.Server(config).run([listening])
