@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, but for one thing: no new connection to a server that is known to be silent."""
+"""Django's PostgreSQL backend, but for two things: no new connection to a silent server, and patient migrations."""

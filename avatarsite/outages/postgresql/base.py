@@ -6,9 +6,12 @@ from typing import Any
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 
 from avatarsite.outages.database import DatabaseSilent, breaker
+from avatarsite.outages.postgresql.schema import PatientSchemaEditor
 
 
 class DatabaseWrapper(PostgreSQL):
+    SchemaEditorClass = PatientSchemaEditor
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Raises DatabaseSilent at once where the driver would wait for two seconds at least."""
         if breaker.is_away:
