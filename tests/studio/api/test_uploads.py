@@ -20,6 +20,7 @@ from studio.storage_audit import verify_storage
 from studio.uploads.samples import PORTRAIT, VOICE
 from tests.studio.api.conftest import Caller
 from tests.studio.uploads.test_fetch import shelf
+from tests.support.links import follow
 from tests.support.servers import S3Server
 
 pytestmark = pytest.mark.django_db
@@ -94,8 +95,7 @@ def test_the_stored_file_is_behind_a_link_that_needs_no_token(api: Caller) -> No
     pk = sent(api, VOICE, "voice").json()["id"]
     leads = api.get(f"uploads/{pk}/file", Accept="audio/*")
     assert leads.status_code == 302
-    file = Client().get(leads.headers["Location"])
-    assert b"".join(file.streaming_content) == VOICE.read_bytes()
+    assert follow(Client(), leads.headers["Location"]).content == VOICE.read_bytes()
 
 
 def test_a_slot_takes_bytes_at_its_own_address_and_becomes_an_upload(api: Caller) -> None:
@@ -166,6 +166,7 @@ def test_without_a_size_the_bytes_come_to_us_also_with_a_bucket(api: Caller, s3:
     assert verify_storage() == []
 
 
+@pytest.mark.usefixtures("local_files")
 @pytest.mark.parametrize("size", [-1, 1])
 def test_a_slot_here_takes_the_size_that_was_announced(api: Caller, size: int) -> None:
     announced = VOICE.stat().st_size
@@ -208,6 +209,7 @@ def test_without_room_every_door_says_what_to_do(api: Caller, settings: Any) -> 
     assert (StoredFile.objects.count(), api.get("storage").json()["used_bytes"]) == (0, 0)
 
 
+@pytest.mark.usefixtures("local_files")
 def test_a_full_workspace_can_complete_a_slot_that_has_its_room(api: Caller, settings: Any) -> None:
     size = VOICE.stat().st_size
     settings.STORAGE_QUOTA_GB = size / 1_000_000_000

@@ -24,7 +24,7 @@ from tests.studio import shop
 @pytest.fixture
 def house(cast: Cast, settings: Any) -> Workspace:
     settings.RUNWARE_API_KEY, settings.FAL_KEY, settings.AIMLAPI_KEY = "r" * 20, "an-id:a-secret", "a" * 20
-    settings.PUBLIC_URL = "https://studio.example.org"
+    settings.PUBLIC_URL = settings.S3_PUBLIC_ENDPOINT_URL = "https://studio.example.org"
     house = shop.open_shop(cast.workspace)
     price_book.seed_prices()
     return house
