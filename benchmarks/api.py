@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median, quantiles
@@ -78,7 +78,7 @@ class Bench:
             wish = {"portrait": self.alice["portrait"], "voice": self.alice["voice"], "model": "draft"}
             return "POST", "/api/v1/renders", json.dumps(wish), headers | {"Idempotency-Key": uuid4().hex}
         paths = {"read": f"/bare?id={self.render}", "get": f"/api/v1/renders/{self.render}"}
-        paths |= {"list": "/api/v1/renders", "balance": "/api/v1/balance"}
+        paths |= {"list": "/api/v1/renders", "balance": "/api/v1/balance", "static": "/static/js/app.js"}
         return "GET", paths[name], "", headers
 
 
@@ -180,28 +180,33 @@ def grow(there: Bench, first: int, last: int) -> None:
 @contextmanager
 def bench() -> Iterator[Bench]:
     """A migrated site with a workspace and one render, its database and its web server."""
+    with bench_site("benchmarks.api_beside") as (there, env):
+        web = [sys.executable, "manage.py", "web", "--bind", f"127.0.0.1:{there.port}"]
+        process = subprocess.Popen([*web, "--processes", str(WEB_PROCESSES)], env=env, cwd=ROOT)
+        try:
+            until(lambda: first_render(there))
+            yield replace(there, render=first_render(there))
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def bench_site(settings: str) -> Iterator[tuple[Bench, dict[str, str]]]:
+    """A migrated site with a workspace, and the environment of its processes; nobody serves it yet."""
     from tests.support.servers import free_ports, postgres_server  # noqa: PLC0415 -- a benchmark's own servers
 
     with postgres_server(durable=True) as url, TemporaryDirectory() as folder:
         clean = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         (port,) = free_ports(1)
-        env = clean | {"DATABASE_URL": url, "VAR_DIR": folder, "DJANGO_SETTINGS_MODULE": "benchmarks.api_beside"}
+        env = clean | {"DATABASE_URL": url, "VAR_DIR": folder, "DJANGO_SETTINGS_MODULE": settings}
         env |= {"LOG_LEVEL": "ERROR", "API_READS_PER_MINUTE": "100000000", "API_WRITES_PER_MINUTE": "100000000"}
         env |= dict.fromkeys(("DRAFTS_WAITING", "DRAFTS_WAITING_PER_TOKEN"), "0")
         env |= dict.fromkeys(("FREE_SECONDS_A_DAY", "FREE_SECONDS_A_DAY_PER_TOKEN"), "0")
         env |= {"DRAFT_PRICE_PER_SECOND": "0.01"}
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], env=env, check=True, cwd=ROOT)
         told = subprocess.run([sys.executable, "-c", SEED], env=env, check=True, cwd=ROOT, stdout=subprocess.PIPE)
-        alice = json.loads(told.stdout.splitlines()[-1])
-        web = [sys.executable, "manage.py", "web", "--bind", f"127.0.0.1:{port}", "--processes", str(WEB_PROCESSES)]
-        process = subprocess.Popen(web, env=env, cwd=ROOT)
-        try:
-            there = Bench(port, url, alice)
-            until(lambda: _first_render(there))
-            yield Bench(port, url, alice, _first_render(there))
-        finally:
-            process.terminate()
-            process.wait()
+        yield Bench(port, url, json.loads(told.stdout.splitlines()[-1])), env
 
 
 def until(answers: Callable[[], object]) -> None:
@@ -216,7 +221,7 @@ def until(answers: Callable[[], object]) -> None:
     raise TimeoutError
 
 
-def _first_render(there: Bench) -> str:
+def first_render(there: Bench) -> str:
     connection = http.client.HTTPConnection("127.0.0.1", there.port, timeout=60)
     method, path, body, headers = there.request("create")
     connection.request(method, path, body, headers)

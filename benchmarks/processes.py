@@ -26,7 +26,7 @@ class Meter:
     """Watches one tree of processes. What a child has used counts on after its end."""
 
     def __init__(self, pid: int) -> None:
-        self._root = psutil.Process(pid)
+        self.pid, self._root = pid, psutil.Process(pid)
         self._used: dict[tuple[int, float], float] = {}
         self._peak = 0.0
         self._lock = threading.Lock()
