@@ -92,6 +92,7 @@ GONE = [
 ADDED = [
     # The whole house in one sealed archive, and back.
     "command backup",
+    "command migrate",
     "command restore",
     # Scripts that are spoken, beside or in the place of a voice.
     "* GET /api/v1/pronunciations*",
