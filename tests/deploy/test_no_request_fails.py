@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -22,9 +21,9 @@ SLOWEST = 25.0  # a start takes some seconds of processor time, and those who co
 Running = tuple[Machine, dict[str, str]]
 
 
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[Running]:
-    with running(tmp_path) as there:
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("renewed")) as there:
         yield there
 
 
@@ -67,14 +66,17 @@ def test_code_that_can_not_be_loaded_takes_nobodys_place(there: Running) -> None
     until(lambda: bool(machine.children()), 60)
     assert machine.process is not None
     before = machine.children()
-    # What the process began with is what the next one gets: a folder is no longer where it was.
-    (machine.site.folder / "secret_key").unlink(missing_ok=True)
-    (machine.site.folder / "secret_key").mkdir()
-    machine.process.send_signal(signal.SIGUSR2)
-    log = machine.site.folder / "web.log"
-    until(lambda: "can't be served" in log.read_text(), 60)
+    secret = machine.site.folder / "secret_key"
+    kept = secret.rename(machine.site.folder / "kept")
+    secret.mkdir()  # what can't be read as a key
+    try:
+        machine.process.send_signal(signal.SIGUSR2)
+        log = machine.site.folder / "web.log"
+        until(lambda: "can't be served" in log.read_text(), 60)
+    finally:
+        secret.rmdir()
+        kept.rename(secret)
     assert (machine.children(), httpx.get(f"{machine.address}/healthz", trust_env=False).status_code) == (before, 200)
-    (machine.site.folder / "secret_key").rmdir()
 
 
 def test_a_server_that_is_stopped_and_started_fails_nobody(there: Running) -> None:
