@@ -15,12 +15,13 @@ class Command(migrate.Command):
     """Django's own, but for this: a migration that finds a table in use gives way, and is tried again."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for _ in range(MAX_TRIES - 1):
+        for tries in range(MAX_TRIES):
             try:
-                return super().handle(*args, **options)
+                super().handle(*args, **options)
             except OperationalError as error:
-                if not isinstance(error.__cause__, LockNotAvailable):
+                if not isinstance(error.__cause__, LockNotAvailable) or tries == MAX_TRIES - 1:
                     raise
                 self.stderr.write("A table is in use, so the migration gives way. It is tried again.")
                 time.sleep(PAUSE)
-        return super().handle(*args, **options)
+            else:
+                return
