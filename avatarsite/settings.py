@@ -153,6 +153,7 @@ TEMPLATES = [
                 "avatarsite.workspaces.context.workspace",
                 "avatarsite.context_processors.stand_ins",
             ],
+            "builtins": ["avatarsite.templatetags.icons"],
         },
     },
 ]
