@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import Http404, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -90,18 +90,16 @@ METADATA = OpenApiParameter(
 )
 
 
-def listing(workspace: Workspace, asked: Mapping[str, Any], *, most: int) -> QuerySet[Render]:
+def listing(workspace: Workspace, asked: Mapping[str, Any], *, most: int) -> list[Render]:
     """The workspace's newest renders that are ``asked`` for."""
-    return shown(workspace).filter(wanted(asked)).order_by("-id")[:most]
+    rows = list(shown(workspace).filter(wanted(asked)).order_by("-id")[:most])
+    # What only a video has is not asked for while there is none.
+    prefetch_related_objects([row for row in rows if row.video], "papers", "renditions")
+    return rows
 
 
 def shown(workspace: Workspace) -> QuerySet[Render]:
-    return (
-        Render.objects.for_workspace(workspace)
-        .select_related("captions")
-        .only(*COLUMNS)
-        .prefetch_related("tags", "papers", "renditions")
-    )
+    return Render.objects.for_workspace(workspace).select_related("captions").only(*COLUMNS).prefetch_related("tags")
 
 
 class RenderView(ApiView):
@@ -144,7 +142,7 @@ class Renders(RenderView):
     def get(self, _request: Any) -> Response:
         asked = self.query(RendersQuery)
         limit = asked.pop("limit")
-        rows = list(listing(self.workspace, asked, most=limit + 1))
+        rows = listing(self.workspace, asked, most=limit + 1)
         return Response(page(rows, serialize_render, limit=limit))
 
     @extend_schema(
@@ -194,6 +192,8 @@ class OneRender(RenderView):
     def get(self, _request: Any, render: str) -> Response:
         asked = self.query(WaitQuery)
         row = get_object_or_404(shown(self.workspace), pk=render)
+        if row.video:
+            prefetch_related_objects([row], "renditions")
         if asked["wait"] and not row.ended:
             with suppress(NoPlace):  # then as it stands, at once
                 row = until_ended(row, seconds=asked["wait"])

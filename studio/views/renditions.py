@@ -57,7 +57,7 @@ def video_format_file(request: WorkspaceRequest, render: str, form: str) -> Http
 
 def format_facts(one: Render) -> dict[str, Any]:
     """What the list shows: a row for each format that the video is not in itself."""
-    own, made = own_format(one), {each.format: each for each in one.renditions.all()}
+    own, made = own_format(one), {each.format: each for each in one.renditions.all()} if one.video else {}
     captions = captions_row(one)
     burning = bool(
         captions and captions.burn and not captions.video and not captions.failure and not captions.burn_failure

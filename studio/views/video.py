@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.shortcuts import render as show
@@ -71,10 +72,10 @@ def video_status(request: WorkspaceRequest, render: str) -> HttpResponse:
     """The stages while it runs; at the end the whole of the page's middle, which asks no more."""
     one = _render(request, render)
     news = f"{one.state}-late" if one.late else one.state
-    context = _context(one) | _told(request, one) | {"news": news != request.GET.get("seen"), "polled": True}
+    told = _told(request, one) | {"news": news != request.GET.get("seen"), "polled": True}
     if not one.ended:
-        return show(request, "studio/partials/stages.html", context)
-    answer = show(request, "studio/partials/render.html", context)
+        return show(request, "studio/partials/stages.html", _stages(one) | told)
+    answer = show(request, "studio/partials/render.html", _context(one) | told)
     answer["HX-Retarget"] = "#render"
     answer["HX-Reswap"] = "outerHTML"
     return answer
@@ -253,19 +254,15 @@ def _render(request: WorkspaceRequest, render_id: str) -> Render:
 def _context(one: Render) -> dict[str, Any]:
     offer = registry.find(one.offer)
     model = registry.MODELS.get(one.model)
+    prefetch_related_objects([one], "events")
     events = list(one.events.all())
-    return {
-        "render": one,
+    return _stages(one) | {
         "tags": tags_of(one),
-        "stages": stages(one),
-        "parts": made_parts(one),
         "events": events,
         "moves": moves(events),
-        "papers": one.papers.filter(pk=one.video.name if one.video else "").first(),
+        "papers": one.papers.filter(pk=one.video.name).first() if one.video else None,
         "provider_label": registry.provider_label(one.offer),
         "model_name": model.name if model else one.model,
-        "poll_seconds": poll_seconds(one.created_at),
-        "terms": cancel_terms(one),
         "is_draft": is_draft(one),
         **format_facts(one),
         "comments": list(comments_on(one)) if one.state == RenderState.READY else [],
@@ -273,6 +270,17 @@ def _context(one: Render) -> dict[str, Any]:
         "withheld": withheld_of(one),
         "content": content_facts(events),
         **_option_facts(one, elsewhere=offer is None or offer.provider != "local"),
+    }
+
+
+def _stages(one: Render) -> dict[str, Any]:
+    """What its page asks for again and again while it is made."""
+    return {
+        "render": one,
+        "stages": stages(one),
+        "parts": made_parts(one),
+        "poll_seconds": poll_seconds(one.created_at),
+        "terms": cancel_terms(one),
     }
 
 
