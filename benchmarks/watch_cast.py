@@ -62,10 +62,10 @@ def ready_at() -> dict[str, float]:
 def plant(offer: str, count: int, simulators: Simulators) -> None:
     """Renders as they stand long after their provider has taken them; it really has."""
     template = Render.objects.filter(offer=offer).select_related("hold").first() or ask(offer)
-    ids = asyncio.run(_accepted(registry.offer(offer), count, simulators))
+    ids = asyncio.run(accepted_by(registry.offer(offer), count, simulators))
     holds = Hold.objects.bulk_create(_holds(template.hold, count), batch_size=500)
     now = timezone.now()
-    renders = [_copy(template, id=hold.subject.partition(":")[2], hold=hold, **_flying(now)) for hold in holds]
+    renders = [copied(template, id=hold.subject.partition(":")[2], hold=hold, **_flying(now)) for hold in holds]
     Render.objects.bulk_create(renders, batch_size=500)
     jobs = [_job(render, offer, job_id, now) for render, job_id in zip(renders, ids, strict=True)]
     ProviderJob.objects.bulk_create(jobs, batch_size=500)
@@ -87,14 +87,14 @@ def uproot() -> None:
 def _holds(template: Hold, count: int) -> Iterator[Hold]:
     for _ in range(count):
         subject = f"render:{render_id()}"
-        yield _copy(template, id=None, key=f"{subject}:hold", subject=subject)
+        yield copied(template, id=None, key=f"{subject}:hold", subject=subject)
 
 
 def _flying(now: Any) -> dict[str, Any]:
     return {"state": RenderState.RENDERING, "next_try_at": None, "state_since": now, "idempotency_key": None}
 
 
-def _copy(row: Any, **changes: Any) -> Any:
+def copied(row: Any, **changes: Any) -> Any:
     values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}  # noqa: SLF001
     named = {f"{name}_id" if name == "hold" else name: getattr(value, "pk", value) for name, value in changes.items()}
     return type(row)(**(values | named))
@@ -116,7 +116,7 @@ def _job(render: Render, offer: str, job_id: str, now: Any) -> ProviderJob:
     )
 
 
-async def _accepted(offer: registry.Offer, count: int, simulators: Simulators) -> list[str]:
+async def accepted_by(offer: registry.Offer, count: int, simulators: Simulators) -> list[str]:
     places = asyncio.Semaphore(AT_ONCE)
     portrait, voice = simulators.sample("portrait-600x600.jpg"), simulators.sample("voice-8000.mp3")
     env = simulators.environment
