@@ -18,7 +18,7 @@ def test_a_listed_render_is_shown_without_a_further_query(
 ) -> None:
     studio = make_studio()
     render = ask(studio, reference="mine", metadata={"shelf": "7"})
-    with django_assert_num_queries(8):  # two lists; the tags, the papers and the other formats of each
+    with django_assert_num_queries(4):  # two lists; the tags of each, and of what is no video yet no more
         listed = listing(studio.workspace, {"state": "queued", "reference": "mine"}, most=20)
         shapes = [serialize_render(row) for row in (*listed, shown(studio.workspace).get(pk=render.pk))]
     assert shapes == [serialize_render(Render.objects.get())] * 2
