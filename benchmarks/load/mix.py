@@ -107,7 +107,7 @@ def _token(one: Customer) -> dict[str, str]:
 # more often than anybody opens another one.
 MIX: dict[str, tuple[int, Kind]] = {
     "API: one render": (50, _api("renders/{render}", b'"state"')),
-    "API: list": (25, _api("renders", b'"data"')),
+    "API: list": (27, _api("renders", b'"data"')),
     "API: balance": (25, _api("balance", b"micros")),
     "page: videos": (11, _page("videos/")),
     "page: one video": (9, _page("videos/{render}/")),
@@ -121,5 +121,5 @@ MIX: dict[str, tuple[int, Kind]] = {
     "poll: header": (20, _page("header-status/", b"header-status", fragment=True)),
     "upload: portrait": (2, _upload("portrait", "face.jpg", _new_portrait)),
     "upload: voice": (2, _upload("voice", "hello.mp3", _new_voice)),
-    "create": (4, _create),
+    "create": (2, _create),
 }

@@ -62,7 +62,7 @@ MOMENTS = (("In 15 min", timedelta(minutes=15)), ("In 1 h", timedelta(hours=1)),
 @workspace_view(Action.VIEW)
 @require_safe
 def video(request: WorkspaceRequest, render: str) -> HttpResponse:
-    one = _render(request, render)
+    one = _render(request, render, "portrait", "voice", "captions")
     return show(request, "studio/video.html", _context(one) | _told(request, one))
 
 
@@ -244,10 +244,9 @@ def video_delete(request: WorkspaceRequest, render: str) -> HttpResponse:
     return redirect("videos", workspace=request.workspace.slug)
 
 
-def _render(request: WorkspaceRequest, render_id: str) -> Render:
-    found = Render.objects.for_workspace(request.workspace).select_related(
-        "portrait", "voice", "project", "group", "hold", "price", "requested_by", "captions"
-    )
+def _render(request: WorkspaceRequest, render_id: str, *also: str) -> Render:
+    """With ``also`` what its page always shows. The rest is asked for apart: a join of all takes 10 ms to plan."""
+    found = Render.objects.for_workspace(request.workspace).select_related("project", *also)
     return get_object_or_404(found, pk=render_id)
 
 
