@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum
 
@@ -26,20 +26,24 @@ class Rounding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """One amount of a page. ``follows``: it takes the page's decimals and never asks for more, as a balance does.
+    """One amount of a page. ``own``: it has as many decimals as it needs, as a balance does, which many pages show.
 
-    ``less`` is what is taken off it, rounded up by itself: so what is left is what the two leave as they are written.
+    ``less`` is what is taken off it, rounded up as its page does: so what is left is what the two leave as written.
     """
 
     micros: int
     rounding: Rounding = Rounding.NEAREST
-    follows: bool = False
+    own: bool = False
     less: int = 0
 
     def written(self, decimals: int) -> str:
-        """With exactly so many decimals, at most six: ``$1.0500``, ``-$1,000.00``."""
+        """With so many decimals, at most six, unless it has its own: ``$1.0500``, ``-$1,000.00``."""
+        less = _units(self.less, 10 ** (FINEST - decimals), Rounding.UP) * 10 ** (FINEST - decimals)
+        if self.own:
+            needed = decimals_of([replace(self, own=False)])
+            decimals = max(decimals, needed) if less else needed
         step: int = 10 ** (FINEST - decimals)
-        left = _units(self.micros, step, self.rounding) - _units(self.less, step, Rounding.UP)
+        left = _units(self.micros, step, self.rounding) - less // step
         units, sign = abs(left), "-" if left < 0 else ""
         whole, rest = divmod(units, 10**decimals)
         return f"{sign}${whole:,}.{rest:0{decimals}d}"
@@ -59,7 +63,7 @@ def decimals_of(amounts: Iterable[Amount], *, least: int = CENTS, rounds: bool =
 
     A page that ``rounds`` keeps to cents, as long as none of its amounts would show as nothing.
     """
-    asking = [each for each in amounts if each.micros and not each.follows]
+    asking = [each for each in amounts if each.micros and not each.own]
     if _vanishes(asking, FINE):
         return FINEST
     if rounds:

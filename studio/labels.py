@@ -11,6 +11,7 @@ from django.urls import reverse
 from avatarsite.workspaces.models import Workspace
 from billing.labels import Named, register_list, register_names
 from studio.models import Part, Project, Render, Speech
+from studio.pipeline.request.make_real import titled
 from studio.projects import open_projects
 from studio.providers import registry
 from studio.speech.speakers import ENGINES, engine
@@ -28,11 +29,11 @@ def register_studio_names() -> None:
 
 
 def renders(workspace: Workspace, ids: Collection[str]) -> dict[str, Named]:
-    """A part is called after its whole, which is where it is shown."""
+    """A part is called after its whole, which is where it is shown; a draft says that it is one."""
     wanted = Render.objects.with_parts(workspace).filter(pk__in=ids, purge_at=None, whole__purge_at=None)
     found = {}
-    for pk, title, whole, name in wanted.values_list("pk", "title", "whole", "whole__title"):
-        found[pk] = Named(name or title, reverse("video", args=[workspace.slug, whole or pk]))
+    for pk, title, model, whole, name in wanted.values_list("pk", "title", "model", "whole", "whole__title"):
+        found[pk] = Named(titled(name or title, model), reverse("video", args=[workspace.slug, whole or pk]))
     parts = Part.objects.filter(render__in=found, whole=F("render__whole"))
     for pk, number, total in parts.values_list("render_id", "number", "whole__parts_total"):
         found[pk] = replace(found[pk], label=f"{found[pk].label}, part {number} of {total}")

@@ -26,6 +26,7 @@ from avatarsite.workspaces.encryption import Unreadable, decrypt, encrypt
 from avatarsite.workspaces.invitations import pending
 from avatarsite.workspaces.models import User
 
+MAIL_SENT_TO = "mail_sent_to"  # in the session
 log = logging.getLogger(__name__)
 
 
@@ -75,6 +76,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return reverse("invitation") if pending.open_invitation(request) else str(resolve_url("home"))
 
     get_signup_redirect_url = get_login_redirect_url
+
+    def respond_email_verification_sent(self, request: HttpRequest, user: User | None) -> HttpResponse:
+        """The next page names the address: as it was typed, so that it tells nobody who has an account."""
+        typed = request.POST.get("email") or request.POST.get("login") or (user.email if user else "")
+        request.session[MAIL_SENT_TO] = typed.strip().lower()
+        answer: HttpResponse = super().respond_email_verification_sent(request, user)
+        return answer
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
         return absolute(request, reverse("account_confirm_email", args=[emailconfirmation.key]))

@@ -31,7 +31,7 @@ class Choice:
 CHOICES = {
     choice.kind: choice
     for choice in (
-        Choice(FINISHED, "mail_finished", "finished videos"),
+        Choice(FINISHED, "mail_finished", "finished videos and comments on them"),
         Choice(ENDPOINT, "mail_endpoint", "webhooks that stop"),
         Choice(SUMMARY, "mail_summary", "a month’s summary"),
     )

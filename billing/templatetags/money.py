@@ -117,28 +117,32 @@ def usd_at_most(micros: int | None) -> str:
 
 
 @register.filter
-def usd_balance(micros: int | None) -> str:
-    """``{{ balance.available_micros|usd_balance }}``: never shown above what there is, in the decimals of its page."""
-    if micros is None:
-        return ""
-    amount = Amount(micros, Rounding.DOWN, follows=True)
+def usd_at_least(micros: int) -> str:
+    """``{{ line.balance_after_micros|usd_at_least }}``: of a row's balance, never shown above what there was."""
+    amount = Amount(micros, Rounding.DOWN)
     return _written(amount, amount.written(money.FINE))
+
+
+@register.filter
+def usd_balance(micros: int | None) -> str:
+    """``{{ balance.available_micros|usd_balance }}``: never shown above what there is, and the same on every page."""
+    return "" if micros is None else _written_alike(Amount(micros, Rounding.DOWN, own=True))
 
 
 @register.filter
 def usd_left(micros: int, ceiling: int) -> str:
     """``{{ balance.available_micros|usd_left:ceiling }}``: of a balance, as both stand on the page."""
-    amount = Amount(micros, Rounding.DOWN, follows=True, less=ceiling)
-    return _written(amount, amount.written(money.FINE))
+    return _written_alike(Amount(micros, Rounding.DOWN, own=True, less=ceiling))
 
 
 @register.filter
 def usd_held(micros: int | None) -> str:
-    """``{{ balance.held_micros|usd_held }}``: never shown below what is held, in the decimals of its page."""
-    if micros is None:
-        return ""
-    amount = Amount(micros, Rounding.UP, follows=True)
-    return _written(amount, amount.written(money.FINE))
+    """``{{ balance.held_micros|usd_held }}``: never shown below what is held, and the same on every page."""
+    return "" if micros is None else _written_alike(Amount(micros, Rounding.UP, own=True))
+
+
+def _written_alike(amount: Amount) -> str:
+    return _written(amount, amount.written(money.CENTS))
 
 
 @register.filter

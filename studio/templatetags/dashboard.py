@@ -21,6 +21,7 @@ from billing.statements.statements import OpenHold, StatementLine
 from studio.library import running_count
 from studio.models import Render, RenderState, Upload
 from studio.pipeline.cancel import is_stopping
+from studio.pipeline.request.make_real import DRAFT, titled
 
 register = template.Library()
 
@@ -28,11 +29,13 @@ RENDER = "render:"
 
 # Entries of the rail, and the further pages that light them up.
 PAGES = {
-    "videos": ("video", "video_cancel", "video_change", "video_rename", "video_delete"),
+    "videos": (
+        "video", "video_cancel", "video_change", "video_rename", "video_delete", "video_share", "video_share_revoke",
+    ),
     "projects": ("project", "project_new", "project_change"),
     "uploads": ("upload_delete", "pronunciations"),
     "developers": (
-        "gateway", "approvals", "agents", "token_rotate", "webhooks", "webhook_new", "webhook_endpoint",
+        "gateway", "approvals", "agents", "token_rotate", "token_revoke", "webhooks", "webhook_new", "webhook_endpoint",
         "webhook_change", "webhook_delete",
         "webhook_delivery", "webhook_secret", "webhook_rotate", "webhook_replay",
     ),
@@ -91,13 +94,14 @@ def titles_of(
     """The videos' titles for ``render:rnd_…`` subjects, in one query: billing itself knows no video."""
     subjects = [*(line.subject for line in lines), *(hold.subject for hold in holds)]
     ids = {subject.removeprefix(RENDER) for subject in subjects if subject.startswith(RENDER)}
-    titles = dict(Render.objects.for_workspace(workspace).filter(pk__in=ids).values_list("pk", "title"))
+    videos = Render.objects.for_workspace(workspace).filter(pk__in=ids).values_list("pk", "title", "model")
+    titles = {pk: titled(title, model) for pk, title, model in videos}
 
-    def titled(line: StatementLine | OpenHold) -> Titled:
+    def about(line: StatementLine | OpenHold) -> Titled:
         render = line.subject.removeprefix(RENDER) if line.subject.startswith(RENDER) else ""
         return Titled(line, render, titles.get(render, ""))
 
-    return {"lines": [titled(line) for line in lines], "holds": [titled(hold) for hold in holds]}
+    return {"lines": [about(line) for line in lines], "holds": [about(hold) for hold in holds]}
 
 
 @register.simple_tag
@@ -123,6 +127,12 @@ def rail_link(context: template.Context, name: str, label: str, icon: str) -> di
     except NoReverseMatch:
         href = ""
     return {"href": href, "label": label, "icon": icon, "current": BELONGS_TO.get(here, here) == name}
+
+
+@register.filter
+def drafted(render: Render) -> bool:
+    """Whether it is a draft, of our own engine."""
+    return render.model == DRAFT
 
 
 @register.inclusion_tag("components/badge.html")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -15,6 +16,7 @@ from studio.library import StillNeeded, delete_video
 from studio.models import Delivery, DeliveryState, Render
 
 KEPT = timedelta(days=30)
+MAX_BACK = 200  # had back at once
 NOT_DELIVERED = "The video was deleted before the address had taken it."
 
 
@@ -43,6 +45,12 @@ def restore_video(render: Render) -> bool:
             what = f"The video {render.title} was taken out of the bin"
             record("video.restored", what, workspace=render.workspace, target=render.pk)
     return bool(back)
+
+
+def restore_videos(workspace: Workspace, ids: Sequence[str]) -> list[Render]:
+    """Those of the workspace's bin, out of it again. Which."""
+    named = [pk for pk in ids if pk.isprintable()][:MAX_BACK]
+    return [render for render in binned(workspace).filter(pk__in=named) if restore_video(render)]
 
 
 def binned(workspace: Workspace) -> QuerySet[Render]:

@@ -240,7 +240,7 @@ def video_delete(request: WorkspaceRequest, render: str) -> HttpResponse:
     except StillNeeded as refusal:
         messages.error(request, str(refusal))
         return redirect("video", workspace=request.workspace.slug, render=one.pk)
-    messages.success(request, f"“{one.title}” is in the bin, for {KEPT.days} days.")
+    messages.success(request, f"“{one.title}” is in the bin, for {KEPT.days} days.", extra_tags=one.pk)
     return redirect("videos", workspace=request.workspace.slug)
 
 

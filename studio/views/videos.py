@@ -18,7 +18,7 @@ from studio.videos.archive import titled, zip_response
 from studio.videos.bulk import bin_videos, chosen, move_videos
 from studio.videos.search import STATE_FILTERS, find_videos
 from studio.videos.tags import add_tags, remove_tags, tags_in
-from studio.videos.trash import KEPT, binned, empty_bin, restore_video
+from studio.videos.trash import KEPT, binned, empty_bin, restore_videos
 from studio.views.paging import page_of
 from studio.views.query_values import named, word
 
@@ -75,7 +75,8 @@ def videos_bulk(request: WorkspaceRequest) -> HttpResponseBase:
         renders = chosen(request.workspace, request.POST.getlist("id"))
         if word(request.POST, "act") == "download":
             return zip_response(request.workspace, "videos.zip", titled(renders))
-        messages.success(request, _done(request, word(request.POST, "act"), renders))
+        undo = " ".join(each.pk for each in renders if each.ended) if word(request.POST, "act") == "delete" else ""
+        messages.success(request, _done(request, word(request.POST, "act"), renders), extra_tags=undo)
     except DomainError as refusal:
         messages.error(request, str(refusal))
     here = reverse("videos", kwargs={"workspace": request.workspace.slug})
@@ -111,15 +112,15 @@ def _videos(count: int) -> str:
 
 @workspace_view(Action.VIEW, post=Action.RENDER)
 def videos_bin(request: WorkspaceRequest) -> HttpResponse:
-    """What is in the bin. Posted: one of it is had back, or all of it is deleted for good."""
+    """What is in the bin. Posted: some of it is had back, or all of it is deleted for good."""
     if request.method == "POST":
-        found = named(binned(request.workspace), word(request.POST, "id"))
-        if found:
-            restore_video(found)
-            messages.success(request, f"“{found.title}” is back.")
-        elif word(request.POST, "act") == "empty":
+        act = word(request.POST, "act")
+        if act == "empty":
             messages.success(request, f"{_videos(empty_bin(request.workspace))} deleted for good.")
-        return redirect("videos_bin", workspace=request.workspace.slug)
+        elif back := restore_videos(request.workspace, request.POST.getlist("id")):
+            only = f"“{back[0].title}” is" if len(back) == 1 else _videos(len(back))
+            messages.success(request, f"{only} back.")
+        return redirect("videos" if act == "undo" else "videos_bin", workspace=request.workspace.slug)
     page = page_of(binned(request.workspace), before=word(request.GET, "before"), size=PAGE)
     return render(request, "studio/videos_bin.html", {"page": page, "days": KEPT.days})
 

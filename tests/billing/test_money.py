@@ -128,8 +128,8 @@ def test_a_ceiling_is_never_shown_below_what_binds(micros: int, text: str) -> No
         ([Amount(-50)], 4),
         ([Amount(-49)], 6),
         ([Amount(1, Rounding.UP)], 4),
-        ([Amount(9_723_396, Rounding.DOWN, follows=True)], 2),
-        ([Amount(9_723_396, Rounding.DOWN, follows=True), Amount(84_800)], 4),
+        ([Amount(9_723_396, Rounding.DOWN, own=True)], 2),
+        ([Amount(9_723_396, Rounding.DOWN, own=True), Amount(84_800)], 4),
     ],
 )
 def test_a_page_takes_the_decimals_that_its_amounts_need(amounts: list[Amount], decimals: int) -> None:
@@ -167,15 +167,44 @@ PAGE = """{% load money %}{% one_scale %}{% page_decimals %} {{ charge|usd }} {{
 @pytest.mark.parametrize(
     ("charge", "words"),
     [
-        (1_000_000, "2 $1.00 $5.00 $9.72 $0.29 $0.12075 <b>$2.00</b> []"),
+        (1_000_000, "2 $1.00 $5.00 $9.7233 $0.2848 $0.12075 <b>$2.00</b> []"),
         (276_604, "4 $0.2766 $5.0000 $9.7233 $0.2848 $0.12075 <b>$2.0000</b> []"),
-        (3, "6 $0.000003 $5.000000 $9.723396 $0.284751 $0.12075 <b>$2.000000</b> []"),
+        (3, "6 $0.000003 $5.000000 $9.7233 $0.2848 $0.12075 <b>$2.000000</b> []"),
     ],
 )
 def test_all_amounts_of_a_page_have_its_decimals(charge: int, words: str) -> None:
     facts = {"charge": charge, "least": 5_000_000, "left": 9_723_396, "held": 284_751, "rate": 120_750}
     page = Template(PAGE).render(Context({**facts, "said": "<b>$2.00</b>", "none": None}))
     assert " ".join(page.split()) == words.replace("<", "&lt;").replace(">", "&gt;")
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [(20_000_000, "$20.00"), (9_723_396, "$9.7233"), (84_800, "$0.0848"), (42, "$0.000042"), (0, "$0.00")],
+)
+@pytest.mark.parametrize("charge", [1_000_000, 276_604, 3])
+def test_a_balance_is_written_alike_on_every_page(charge: int, micros: int, text: str) -> None:
+    page = Template("{% load money %}{% one_scale %}{{ charge|usd }} {{ micros|usd_balance }}{% endone_scale %}")
+    assert page.render(Context({"charge": charge, "micros": micros})).split()[1] == text
+    alone = Template("{% load money %}{{ micros|usd_balance }}")
+    assert alone.render(Context({"micros": micros})) == text
+
+
+@pytest.mark.parametrize(
+    ("charge", "ceiling", "text"),
+    [
+        (1_000_000, 564_419, "$19.43"),
+        (276_604, 564_419, "$19.4355"),
+        (1_000_000, 500_000, "$19.50"),
+    ],
+)
+def test_what_a_balance_leaves_is_what_both_leave_as_they_are_written(charge: int, ceiling: int, text: str) -> None:
+    page = Template("{% load money %}{% one_scale %}{{ charge|usd }} {{ left|usd_left:ceiling }}{% endone_scale %}")
+    facts = {"charge": charge, "left": 20_000_000, "ceiling": ceiling}
+    assert page.render(Context(facts)).split()[1] == text
+    page = Template("{% load money %}{% one_scale %}{{ charge|usd }} {{ left|usd_left:ceiling }}{% endone_scale %}")
+    facts = {"charge": 1_000_000, "left": 19_437_830, "ceiling": 564_419}
+    assert page.render(Context(facts)).split()[1] == "$18.8678"
 
 
 def test_a_part_has_the_decimals_of_its_page(rf: RequestFactory) -> None:

@@ -112,17 +112,40 @@ def test_the_price_follows_the_slider_and_a_recording(visit: Visit) -> None:
     slider.focus()
     for _ in range(6):
         slider.press("ArrowRight")
-    expect(page.locator("[data-clock]")).to_have_text("1:00")
+    expect(page.locator("[data-clock]")).to_have_value("1:00")
     expect(slider).to_have_attribute("aria-valuetext", "1 min 0 s")
     expect(prices(page)).to_have_text("$0.60")
     expect(slider).to_be_focused()
     page.get_by_label("Choose a file").set_input_files(VOICE)
     expect(page.locator("#estimate")).to_contain_text("voice-welcome.mp3 8.417 s")
     expect(prices(page)).to_have_text(re.compile(r"\$0\.08\s*at most\s+\$0\.09"))
-    expect(page.locator("[data-clock]")).to_have_text("0:08")
+    expect(page.locator("[data-clock]")).to_have_value("0:08")
     page.get_by_label("Choose a file").set_input_files(PORTRAIT)
     expect(page.locator("#estimate")).to_contain_text("The voice is a JPEG picture, not a sound.")
     somebody.nothing_went_wrong((422, "/price/"))
+
+
+def test_a_length_is_typed_and_the_slider_follows(visit: Visit) -> None:
+    somebody = visit(viewport=PHONE, reduced_motion="reduce")
+    page = somebody.page
+    somebody.go("/")
+    field, hint = page.get_by_label("Length in minutes and seconds"), page.locator("#allowed")
+    slider = page.get_by_role("slider", name="How long is the voice?")
+    for typed, shown, price, at in (("95", "1:35", "$0.95", "95"), ("10:00", "10:00", "$6.00", "300")):
+        field.fill(typed)
+        field.press("Enter")
+        expect(prices(page)).to_have_text(price)
+        expect(field).to_have_value(shown)
+        expect(slider).to_have_value(at)
+    field.fill("ten")
+    field.press("Enter")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(hint).to_have_text("“ten” is no length. Type it as 1:30, or in seconds as 90: from 0:05 to 60:00.")
+    slider.press("ArrowLeft")
+    expect(field).to_have_value("4:55")
+    expect(hint).to_have_text("Type it as 1:30, or in seconds as 90: from 0:05 to 60:00.")
+    expect(prices(page)).to_have_text("$2.95")
+    somebody.nothing_went_wrong()
 
 
 def test_the_price_of_a_length_and_a_recording_without_a_script(visit: Visit) -> None:
@@ -133,6 +156,9 @@ def test_the_price_of_a_length_and_a_recording_without_a_script(visit: Visit) ->
     page.get_by_role("button", name="Show the prices").click()
     assert page.url == f"{somebody.live_site.address}/?seconds=300#prices"
     expect(prices(page)).to_have_text("$3.00")
+    page.get_by_label("Length in minutes and seconds").fill("1:40")
+    page.get_by_role("button", name="Show the prices").click()
+    expect(prices(page)).to_have_text("$1.00")
     page.get_by_label("A recording").set_input_files(VOICE)
     page.get_by_role("button", name="Read its price").click()
     expect(page.locator("#estimate")).to_contain_text("voice-welcome.mp3 8.417 s")

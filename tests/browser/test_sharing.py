@@ -78,7 +78,8 @@ def test_a_link_plays_elsewhere_until_it_is_revoked(
         for page in (f"{elsewhere.replace('localhost', '127.0.0.1')}/there.html", f"{elsewhere}/page.html"):
             reader.goto(page)
             expect(frame(reader).locator("video")).to_have_count(0)
-        wanda.page.get_by_role("button", name="Revoke").click()
+        wanda.page.get_by_role("link", name="Revoke").click()
+        wanda.page.get_by_role("dialog", name="Revoke this link?").get_by_role("button", name="Revoke").click()
         expect(wanda.page.get_by_text("The link leads nowhere from now on.")).to_be_visible()
         guest.page.goto(link)
         expect(guest.page.get_by_role("heading", name="There is no video here")).to_be_visible()

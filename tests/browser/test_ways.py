@@ -123,6 +123,9 @@ def test_the_keys_alone_share_a_video_and_revoke_it(visit: Visit, live_site: Liv
     shared = address.inner_text()
     tab_to(page, "Revoke")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Revoke this link?")).to_be_visible()
+    tab_to(page, "Revoke")
+    page.keyboard.press("Enter")
     expect(address).to_have_count(0)
     assert page.request.get(shared).status == 404
     hana.nothing_went_wrong()

@@ -6,8 +6,16 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef
+from ua_parser import parse
 
 from avatarsite.workspaces.models import User
+
+
+def browser(user_agent: str) -> str:
+    """``Firefox on Windows``."""
+    found = parse(user_agent)
+    names = [part.family for part in (found.user_agent, found.os) if part]
+    return " on ".join(names) or "A program"
 
 
 def end_session(user: User, pk: int) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.urls import reverse
-from ua_parser import parse
 
 from avatarsite.workspaces.access import may, power_over
+from avatarsite.workspaces.allauth_adapter import MAIL_SENT_TO
 from avatarsite.workspaces.invitations import pending
 from avatarsite.workspaces.models import Member
+from avatarsite.workspaces.signing_in.sessions import browser
 
 register = template.Library()
 
@@ -24,6 +25,12 @@ def mail_note() -> dict[str, Any]:
     return {"where": "" if settings.EMAIL_URL else where}
 
 
+@register.simple_tag(takes_context=True)
+def mail_sent_to(context: template.Context) -> str:
+    """The address that this browser has just signed up or in with, and that has to be confirmed first."""
+    return str(context["request"].session.get(MAIL_SENT_TO, ""))
+
+
 @register.simple_tag
 def company() -> dict[str, str]:
     """Where one signs in with an account at a company; nothing where no such server is named."""
@@ -32,12 +39,7 @@ def company() -> dict[str, str]:
     return {"name": settings.OIDC_NAME, "url": reverse("openid_connect_login", args=["company"])}
 
 
-@register.filter
-def browser(user_agent: str) -> str:
-    """``Firefox on Windows``."""
-    found = parse(user_agent)
-    names = [part.family for part in (found.user_agent, found.os) if part]
-    return " on ".join(names) or "A program"
+register.filter("browser", browser)
 
 
 @register.simple_tag(takes_context=True)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods, require_POST
@@ -20,6 +21,7 @@ from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.errors import TokenRefused
 from avatarsite.workspaces.forms import AskForm, RotationForm, TokenForm, micros_asked
 from avatarsite.workspaces.models import ApiToken
+from avatarsite.workspaces.views.confirm import confirm
 
 UNPROCESSABLE = 422
 
@@ -91,9 +93,21 @@ def rotate(request: WorkspaceRequest, token: str) -> HttpResponseBase:
 
 
 @workspace_view(Action.MANAGE_WORKSPACE)
-@require_POST
 def revoke(request: WorkspaceRequest, token: str) -> HttpResponseBase:
+    """What it ends, first; then the deed."""
     row = get_object_or_404(ApiToken, workspace=request.workspace, pk=token)
+    if request.method != "POST":
+        used = (
+            f"It was last used {row.last_used_at:%-d %b %Y, %H:%M} UTC." if row.last_used_at else "It was never used."
+        )
+        ends = "Programs that use it are refused from that moment on; what they have asked for is still made."
+        return confirm(
+            request,
+            f"Revoke {row.name}?",
+            f"{ends} {used} It can’t be undone: a new token has another secret.",
+            deed="Revoke",
+            keep=reverse("developers", kwargs={"workspace": request.workspace.slug}),
+        )
     tokens.revoke_token(row, user=request.user)
     messages.success(request, f"{row.name} is revoked. Nothing can use it any more.")
     return redirect("developers", workspace=request.workspace.slug)

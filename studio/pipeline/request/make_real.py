@@ -36,6 +36,11 @@ def is_draft(render: Render) -> bool:
     return render.model == DRAFT and render.state == RenderState.READY and not render.whole_id
 
 
+def titled(title: str, model: str) -> str:
+    """A video's title on lists of money, where drafts stand among videos that were bought."""
+    return f"{title} (draft)" if model == DRAFT else title
+
+
 def real_choices(draft: Render) -> list[RealChoice]:
     """Each other model that can take its inputs now, the cheapest first."""
     found = []

@@ -10,12 +10,13 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.shortcuts import render as show
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
 from avatarsite.mail.messages import absolute
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.views.confirm import confirm
 from studio.models import Render, ShareLink
 from studio.sharing.links import (
     PASSWORD_LENGTH,
@@ -83,12 +84,27 @@ def video_share(request: WorkspaceRequest, render: str) -> HttpResponse:
 
 
 @workspace_view(Action.RENDER)
-@require_POST
 def video_share_revoke(request: WorkspaceRequest, render: str, link: str) -> HttpResponse:
+    """What it ends, first; then the deed."""
     links = ShareLink.objects.for_workspace(request.workspace).select_related("render", "workspace")
-    revoke_link(get_object_or_404(links, pk=link, render_id=render))
+    row = get_object_or_404(links, pk=link, render_id=render)
+    if request.method != "POST":
+        return confirm(
+            request,
+            "Revoke this link?",
+            f"{_ends(row)} It can’t be undone: a new link has another address.",
+            deed="Revoke",
+            keep=reverse("video_share", kwargs={"workspace": request.workspace.slug, "render": render}),
+        )
+    revoke_link(row)
     messages.success(request, "The link leads nowhere from now on.")
     return redirect("video_share", workspace=request.workspace.slug, render=render)
+
+
+def _ends(link: ShareLink) -> str:
+    where = "Its page and the player in other pages show" if link.embed_origins else "Its page shows"
+    kept = " What was written behind it stays with the video." if link.allow_review else ""
+    return f"{where} the video to nobody from that moment on.{kept}"
 
 
 def _context(one: Render, form: ShareForm, site: str) -> dict[str, Any]:

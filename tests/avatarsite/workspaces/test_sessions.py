@@ -39,6 +39,9 @@ def test_each_browser_is_listed_and_signed_out_alone(cast: Cast) -> None:
     assert "curl" in page
     named = {row.user_agent: row.pk for row in UserSession.objects.filter(user=cast.bob)}
     foreign = UserSession.objects.get(user=cast.alice).pk
+    asked = here.get(reverse("session_end", args=[named["curl/8.5.0"]])).content.decode()
+    assert ("Sign out curl?" in asked, is_in(there)) == (True, True), "a question ends nothing"
+    assert here.get(reverse("session_end", args=[foreign])).status_code == 404
     for pk in (foreign, named["curl/8.5.0"], named["curl/8.5.0"]):
         assert here.post(reverse("session_end", args=[pk])).status_code == 302
     assert [is_in(one) for one in (here, there, other)] == [True, False, True]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.core.cache import cache
@@ -49,6 +51,23 @@ def test_signing_up_leads_by_mail_to_a_workspace_of_ones_own(client: Client) -> 
     assert workspace.name == "Ada's workspace"
     home = client.get("/")
     assert home["Location"] == f"/w/{workspace.slug}/videos/"
+
+
+def test_the_page_after_signing_up_names_the_address_and_leads_back_to_correct_it(client: Client) -> None:
+    person("Taken")
+    for typed in ("Adda@Example.org", "taken@example.org"):  # whether or not somebody has it already
+        assert sign_up(client, email=typed) == SENT
+        page = client.get(SENT).content.decode()
+        assert f"<strong>{typed.lower()}</strong>" in page
+        link = f"{reverse('account_signup')}?email={quote(typed.lower(), safe='')}"
+        assert f'href="{link}"' in page
+        assert f'value="{typed.lower()}"' in client.get(link).content.decode()
+    assert "<strong>" not in Client().get(SENT).content.decode()
+    assert sign_up(client) == SENT
+    cache.clear()  # a minute later
+    other = Client()
+    other.post(reverse("account_login"), {"login": "ada@example.org", "password": ADA["password1"]})
+    assert "<strong>ada@example.org</strong>" in other.get(SENT).content.decode()
 
 
 def test_a_name_is_optional(client: Client) -> None:

@@ -80,7 +80,15 @@ def test_a_revoked_token_stops_at_once_and_stays_in_the_list(cast: Cast) -> None
     program = Client(headers={"Authorization": f"Bearer {secret}"})
     assert program.get("/api/v1/me").status_code == 200
     alice = cast.browser(cast.alice)
-    alice.post(reverse("token_revoke", kwargs={"workspace": cast.workspace.slug, "token": token.pk}))
+    revoke = reverse("token_revoke", kwargs={"workspace": cast.workspace.slug, "token": token.pk})
+    asked = alice.get(revoke).content.decode()
+    assert "Revoke Shop?" in asked
+    assert (
+        "Programs that use it are refused from that moment on; what they have asked for is still made. It was" in asked
+    )
+    assert "It was last used " in asked
+    assert program.get("/api/v1/me").status_code == 200, "a question ends nothing"
+    alice.post(revoke)
     assert program.get("/api/v1/me").status_code == 401
     assert "Revoked" in alice.get(page(cast)).content.decode()
 

@@ -114,7 +114,7 @@ def test_the_file_sums_to_the_balance_line_by_line(cast: Cast, monkeypatch: pyte
     assert [row["hash"] for row in rows] == list(
         Transfer.objects.filter(owner__isnull=False).order_by("owner_seq").values_list("owner_hash", flat=True)
     )
-    assert rows[2]["what"] == "'=Video 0"
+    assert rows[2]["what"] == "'=Video 0 (draft)"
     assert rows[2]["project"] == "First project"
 
 
@@ -129,7 +129,7 @@ def test_the_page_links_causes_and_adds_up(cast: Cast) -> None:
     video = shop.ready(house, "Paid for")
     answer = cast.browser(cast.bob).get(f"/w/{house.slug}/statement/")
     words = " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
-    assert f'<a href="/w/{house.slug}/videos/{video.pk}/">Paid for</a>' in answer.content.decode()
+    assert f'<a href="/w/{house.slug}/videos/{video.pk}/">Paid for (draft)</a>' in answer.content.decode()
     assert "At the beginning $0.00" in words
     assert "These lines together +$20.00 in, -$1.00 out" in words
     newest = Transfer.objects.filter(owner__isnull=False).latest("owner_seq")

@@ -225,6 +225,9 @@ def test_the_page_makes_shows_and_revokes(video: Render, cast: Cast) -> None:
     assert page(link) in browser.get(address).content.decode()
     looker = cast.browser(cast.bob)
     assert (looker.get(address).status_code, looker.post(f"{address}{link.pk}/revoke/").status_code) == (200, 403)
+    asked = browser.get(f"{address}{link.pk}/revoke/").content.decode()
+    assert "Its page and the player in other pages show the video to nobody from that moment on." in asked
+    assert page(link) in browser.get(address).content.decode(), "a question ends nothing"
     assert browser.post(f"{address}{link.pk}/revoke/").status_code == 302
     assert page(link) not in browser.get(address).content.decode()
 

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -99,6 +100,27 @@ def test_a_length_that_there_is_not_is_the_nearest(client: Client, said: str, se
     assert priced(client, seconds=said)["Draft"][-1] == f"${seconds * 0.02:.2f}"
     assert client.get("/price/", {"seconds": said})["Location"] == f"/?seconds={seconds}#prices"
     assert f'value="{seconds}"' in client.get("/", {"seconds": said}).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"), [("1:37", 97), (" 90 ", 90), ("0:05", 5), ("60:00", 3600), ("3600", 3600)]
+)
+def test_a_length_that_is_typed_is_priced_to_the_second(client: Client, typed: str, seconds: int) -> None:
+    price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=20_000, source="a test")
+    assert priced(client, seconds="30", length=typed)["Draft"][-1] == f"${seconds * 0.02:.2f}"
+    assert client.get("/price/", {"length": typed})["Location"] == f"/?{urlencode({'length': typed.strip()})}#prices"
+
+
+@pytest.mark.parametrize(
+    "typed", ["4", "0:04", "60:01", "3601", "1:60", "1:5", ":30", "90 s", "1.5", "-1:30", "²", "x" * 300]
+)
+def test_what_is_typed_and_no_length_is_told_what_is(client: Client, typed: str) -> None:
+    part = client.get("/price/", {"seconds": "45", "length": typed}, headers={"HX-Request": "true"})
+    assert part.status_code == 422
+    told = f"“{typed[:20]}” is no length that has a price. Type it as 1:30, or in seconds as 90: from 0:05 to 60:00."
+    assert told in part.content.decode()
+    assert "0:45" in part.content.decode()
+    assert told in client.get("/", {"length": typed}).content.decode()
 
 
 def send(client: Client, content: bytes, name: str = "talk.mp3", **headers: str) -> Any:

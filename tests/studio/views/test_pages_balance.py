@@ -40,7 +40,7 @@ def test_it_tells_what_is_posted_held_and_available(owner: Client, house: Worksp
     words = text(owner.get(page_of(house)))
     assert "On the statement $19.0000 Held for running videos -$1.0040 Available $17.9960" in words
     assert "Top-ups are off on this server. Ask whoever runs it for credit." in words
-    assert "Held now Going just now $1.0040" in words
+    assert "Held now Going (draft) just now $1.0040" in words
 
 
 def test_credit_is_told_apart_with_its_dates(owner: Client, house: Workspace) -> None:
@@ -55,12 +55,12 @@ def test_each_line_names_its_video_and_adds_up(owner: Client, house: Workspace) 
     video = shop.ready(house, "Paid for")
     answer = owner.get(page_of(house))
     words = text(answer)
-    assert "Paid for 10 s at $0.1000 a second -$1.00 $19.00" in words
+    assert "Paid for (draft) 10 s at $0.1000 a second -$1.00 $19.00" in words
     assert "Credit granted Welcome +$20.00 $20.00 At the beginning $0.00" in words
     assert "These lines together +$20.00 in, -$1.00 out" in words
     link = reverse("video", kwargs={"workspace": house.slug, "render": video.pk})
     assert f'<tr id="render-{video.pk}">' in answer.content.decode()
-    assert f'<a href="{link}">Paid for</a>' in answer.content.decode()
+    assert f'<a href="{link}">Paid for (draft)</a>' in answer.content.decode()
 
 
 def test_a_failed_video_leaves_no_line(owner: Client, house: Workspace) -> None:

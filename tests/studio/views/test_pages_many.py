@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import zipfile
 from typing import Any
 
@@ -154,6 +155,29 @@ def test_marked_videos_are_tagged_moved_deleted_and_had_back(owner: Client, hous
     assert told(owner.post(at("videos_bin", house), {"id": one.pk}, follow=True)) == ["“One” is back."]
     assert told(owner.post(at("videos_bin", house), {"act": "empty"}, follow=True)) == ["1 video is deleted for good."]
     assert sorted(Render.objects.values_list("title", flat=True)) == ["One", "Running"]
+
+
+def test_a_deletion_is_undone_where_it_is_told(owner: Client, house: Workspace, cast: Cast) -> None:
+    one, other, running = shop.ready(house, "One"), shop.ready(house, "Other"), shop.rendering(house, "Running")
+
+    def undo(answer: Any) -> Any:
+        page = answer.content.decode()
+        assert 'name="act" value="undo">Undo</button>' in page
+        ids = re.findall(r'<input type="hidden" name="id" value="(\w+)">', page)
+        return owner.post(at("videos_bin", house), {"id": ids, "act": "undo"}, follow=True)
+
+    marked = {"id": [one.pk, other.pk, running.pk], "act": "delete"}
+    back = undo(owner.post(at("videos_bulk", house), marked, follow=True))
+    assert (told(back), back.redirect_chain) == (["2 videos are back."], [(at("videos", house), 302)])
+    back = undo(owner.post(at("video_delete", house, render=one.pk), follow=True))
+    assert (told(back), back.redirect_chain) == (["“One” is back."], [(at("videos", house), 302)])
+    assert "Undo" not in back.content.decode()
+    assert Render.objects.for_workspace(house).count() == 3
+    owner.post(at("video_delete", house, render=one.pk))
+    again = {"id": [one.pk, "no\0such"], "act": "undo"}
+    assert cast.browser(cast.bob).post(at("videos_bin", house), again).status_code == 403
+    assert told(owner.post(at("videos_bin", house), again, follow=True))[-1] == "“One” is back."
+    assert told(owner.post(at("videos_bin", house), again, follow=True)) == []
 
 
 def test_marked_videos_come_as_one_zip(owner: Client, house: Workspace) -> None:

@@ -46,6 +46,19 @@ def test_the_list_shows_each_video_with_its_state_newest_first(owner: Client, ho
     assert page.count('class="video-card"') == 3
 
 
+def test_a_draft_says_that_it_is_one(owner: Client, house: Workspace) -> None:
+    draft, bought = shop.ready(house, "Of our own"), shop.ready(house, "Bought")
+    Render.objects.filter(pk=bought.pk).update(model="kling-avatar-2-pro")
+    page = owner.get(url("videos", house)).content.decode()
+    cards = {pk: page.split(f'id="card-{pk}"')[1].split("</article>")[0] for pk in (draft.pk, bought.pk)}
+    assert {pk: ">Draft<" in card for pk, card in cards.items()} == {draft.pk: True, bought.pk: False}
+    for name in ("balance", "statement"):
+        lines = owner.get(url(name, house)).content.decode()
+        assert (lines.count(">Of our own (draft)</a>"), lines.count(">Bought</a>")) == (1, 1)
+    rows = b"".join(owner.get(url("statement_file", house)).streaming_content).decode()  # type: ignore[attr-defined]
+    assert (rows.count("Of our own (draft)"), rows.count("Bought (")) == (1, 0)
+
+
 def test_a_viewer_sees_the_videos_and_no_way_to_make_one(cast: Cast, house: Workspace) -> None:
     shop.ready(house, "Seen by all")
     page = cast.browser(cast.bob).get(url("videos", house)).content.decode()
