@@ -46,6 +46,13 @@ class StrictBoolean(serializers.BooleanField):
 
 
 class StrictChoice(serializers.ChoiceField):
+    """One of some words; whoever sends another reads which there are."""
+
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        words = ", ".join(map(str, self.choices))
+        self.error_messages["invalid_choice"] = f"This is none of the choices: {words}."
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid_choice", input=data)

@@ -85,10 +85,16 @@ class Operation:
             lines.append('-H "Idempotency-Key: $(uuidgen)"')
         body = next(iter(self.bodies), None)
         if body and body.is_file:
-            lines += [f"-F {each.name}={'@' if each.kind == 'file' else ''}{each.name}" for each in body.fields]
+            lines += [f"-F {each.name}={_in_a_form(each)}" for each in body.fields]
         elif body:
             lines += ['-H "Content-Type: application/json"', f"-d '{body.example}'"]
         return " \\\n  ".join(lines)
+
+
+def _in_a_form(field: Field) -> str:
+    if field.kind == "file":
+        return f"@{field.name}"
+    return next(iter(field.values), field.name)
 
 
 def operations_of(document: Mapping[str, Any]) -> list[Operation]:

@@ -192,7 +192,7 @@ class PersonForm(forms.ModelForm[User]):
         fields = ("name", "mail_finished", "mail_endpoint", "mail_summary")
         labels = {
             "name": "Your name",
-            "mail_finished": "Mail me when my videos are finished",
+            "mail_finished": "Mail me when my videos are finished, and about comments on them",
             "mail_endpoint": "Mail me when a webhook stops",
             "mail_summary": "Mail me the summary of each month",
         }

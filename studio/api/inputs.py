@@ -285,7 +285,7 @@ class FetchInput(Body):
 
 
 class FileInput(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=UploadKind.values)
+    kind = StrictChoice(choices=UploadKind.values)
     file = serializers.FileField(allow_empty_file=True)  # which is refused by its content, with its remedy
 
 
@@ -317,7 +317,7 @@ class ProjectChangeInput(Body):
 
 
 class RendersQuery(PageQuery):
-    state = serializers.ChoiceField(choices=RenderState.values, required=False)
+    state = StrictChoice(choices=RenderState.values, required=False)
     project = StrictString(required=False, max_length=ID_LENGTH)
     group = StrictString(required=False, max_length=ID_LENGTH, help_text="A batch, or the takes of one wish.")
     reference = StrictString(required=False, max_length=REFERENCE_LIMIT)
@@ -349,7 +349,7 @@ class RendersQuery(PageQuery):
 
 
 class UploadsQuery(PageQuery):
-    kind = serializers.ChoiceField(choices=UploadKind.values, required=False)
+    kind = StrictChoice(choices=UploadKind.values, required=False)
 
 
 class ProjectsQuery(PageQuery):

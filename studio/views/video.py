@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.shortcuts import render as show
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
@@ -18,9 +20,12 @@ from django.views.decorators.http import require_POST, require_safe
 from avatarsite.errors import DomainError
 from avatarsite.http.public_addresses import host_of
 from avatarsite.legal.rights import OF_ONE_VIDEO
-from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.access import Action, may
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.mail_choice import FINISHED, wants
+from billing.errors import InsufficientCredit
+from billing.stripe import client
+from billing.topups.checkout import CENT_MICROS
 from studio.errors import RequestRefused
 from studio.forms import TitleForm
 from studio.helps import help_of
@@ -147,6 +152,8 @@ def video_retry(request: WorkspaceRequest, render: str) -> HttpResponse:
     key = word(request.POST, "idempotency_key") or None
     try:
         one = retry_render(one, user=request.user, idempotency_key=key)
+    except InsufficientCredit as lacking:
+        return _paid_first(request, one, lacking)
     except DomainError as refusal:
         messages.error(request, str(refusal))
     return redirect("video", workspace=request.workspace.slug, render=one.pk)
@@ -174,9 +181,23 @@ def video_real(request: WorkspaceRequest, render: str) -> HttpResponse:
             rights=word(request.POST, "rights") == "yes",
             idempotency_key=word(request.POST, "idempotency_key") or None,
         )
+    except InsufficientCredit as lacking:
+        return _paid_first(request, one, lacking)
     except DomainError as refusal:
         messages.error(request, str(refusal))
     return redirect("video", workspace=request.workspace.slug, render=one.pk)
+
+
+def _paid_first(request: WorkspaceRequest, one: Render, lacking: InsufficientCredit) -> HttpResponse:
+    """To where what is missing is bought, and from there back; who can’t buy here reads what is missing."""
+    here = {"workspace": request.workspace.slug}
+    back = reverse("video", kwargs={**here, "render": one.pk})
+    if not (client.is_on() and may(request.member, Action.MANAGE_BILLING)):
+        messages.error(request, str(lacking))
+        return redirect(back)
+    cents = -(-lacking.missing_micros // CENT_MICROS)
+    asked = urlencode({"amount": f"{cents / 100:.2f}", "next": back})
+    return redirect(f"{reverse('topup_new', kwargs=here)}?{asked}")
 
 
 def _real(draft: Render) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_the_request_in_a_shell_has_what_it_needs() -> None:
         "curl -X POST $SITE/api/v1/uploads \\",
         '  -H "Authorization: Bearer $TOKEN" \\',
         '  -H "Idempotency-Key: $(uuidgen)" \\',
-        "  -F kind=kind \\",
+        "  -F kind=portrait \\",
         "  -F file=@file",
     ]
     example = asked["create_render"].curl.partition("-d '")[2].removesuffix("'")
