@@ -20,12 +20,18 @@ import yaml
 
 from tests.avatarsite.monitoring.test_standstill import CANARIES, until
 from tests.support.paths import ROOT
-from tests.support.servers import free_ports
+from tests.support.servers import free_ports, scratch_folder
 from tests.support.sites import Site, fresh_site
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("deploying")]
 UNITS = sorted((ROOT / "deploy").glob("*.service"))
 SOCKETS = sorted((ROOT / "deploy").glob("*.socket"))
+# As compose.yaml has it: the root and the code read-only, a tmpfs, and a user who is nobody special.
+READ_ONLY = """
+mount --bind {data} {data} && mount --bind {code} {code} && mount -t tmpfs tmpfs "$TMPDIR" &&
+mount -o remount,bind,ro / && mount -o remount,bind,ro {code} && ! touch {code}/written &&
+exec unshare --user --map-user=10001 --map-group=10001 {python} {code}/manage.py demo --no-serve
+"""
 HOST = re.compile(r"(--host |--bind )[\d.]+")
 
 
@@ -169,6 +175,22 @@ def test_what_they_start_serves_and_stops(site: Site) -> None:
     finally:
         codes = [stopped(process, seconds) for process, seconds in ((web, 30), (sockets, 20), (worker, 300))]
     assert codes == [0, -signal.SIGTERM, 0]  # uvicorn ends by the signal that it was told to stop by
+
+
+def test_a_video_is_made_on_a_read_only_root_by_an_ordinary_user(tmp_path: Path) -> None:
+    with scratch_folder("tmpfs") as temporary, fresh_site(tmp_path, TMPDIR=str(temporary)) as site:
+        script = READ_ONLY.format(data=tmp_path, code=ROOT, python=sys.executable)
+        done = subprocess.run(
+            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+            env=site.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert (done.returncode, "Read-only file system" in done.stderr) == (0, True), done.stdout + done.stderr
+        assert site.rows("SELECT state FROM studio_render") == [("ready",)]
+    assert not (ROOT / "written").exists()
 
 
 def static_files_are_hashed(address: str) -> None:
