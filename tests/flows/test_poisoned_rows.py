@@ -97,8 +97,8 @@ def test_an_overdue_render_at_an_offer_that_is_gone_ends_like_any_other(studio: 
     assert posting.balance(studio.workspace).held_micros == 0
 
 
-def test_files_that_cannot_be_deleted(studio: Studio, settings: Any) -> None:
-    media = Path(settings.MEDIA_ROOT)
+def test_files_that_cannot_be_deleted(local_files: Path, studio: Studio) -> None:
+    media = local_files
     bad, good = ask(studio), ask(studio)
     due = timezone.now() - timedelta(days=2)
     Render.objects.filter(pk=bad.pk).update(video=folder(media, "w/video"))
