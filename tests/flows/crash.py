@@ -22,6 +22,7 @@ import django
 
 django.setup()
 
+from django.urls import reverse  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from avatarsite.queue.sweeping import sweep  # noqa: E402
@@ -34,6 +35,7 @@ from studio.pipeline.drive import drive  # noqa: E402
 from tests.flows.cast import Studio, ask, make_studio  # noqa: E402
 
 BALANCE = 5_000_000
+reverse("home")  # loads every view, which each life would load again
 
 
 def die_at(point: str) -> None:

@@ -11,11 +11,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,34 @@ class Site:
 
     def ask(self, code: str) -> Any:
         """What a few lines of Python, run with Django set up, print as JSON in their last line."""
-        preamble = "import json, django; django.setup()\n"
-        out = self.python("-c", preamble + code).stdout.strip()
-        return json.loads(out.splitlines()[-1])
+        with self._turn:
+            assert self._forker.stdin
+            assert self._forker.stdout
+            self._forker.stdin.write(json.dumps(code) + "\n")
+            self._forker.stdin.flush()
+            ended, out, err = json.loads(self._forker.stdout.readline())
+        assert ended == 0, f"{code}\nended {ended}:\n{out[-3000:]}\n{err[-5000:]}"
+        return json.loads(out.strip().splitlines()[-1])
+
+    @cached_property
+    def _turn(self) -> threading.Lock:
+        return threading.Lock()
+
+    @cached_property
+    def _forker(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.support.forker"],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def close(self) -> None:
+        """End what answers ``ask``."""
+        if forker := self.__dict__.pop("_forker", None):
+            forker.communicate(timeout=60)
 
 
 @contextmanager
@@ -91,12 +117,14 @@ def fresh_site(
     server = server or settings.DATABASE_URL
     if not server:
         shutil.copy(migrated_file(), folder / "db.sqlite3")
-        yield Site(folder, environment)
+        with closing(Site(folder, environment)) as site:
+            yield site
         return
     name = f"site_{uuid.uuid4().hex[:12]}"
     copy_of_migrated(server, name)
     try:
-        yield Site(folder, environment | {"DATABASE_URL": _address(through or server, name)})
+        with closing(Site(folder, environment | {"DATABASE_URL": _address(through or server, name)})) as site:
+            yield site
     finally:
         _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
