@@ -1,7 +1,7 @@
 """The real column: PostgreSQL, Valkey and a bucket, started for one command and ended with it.
 
-``python -m tests.support.real`` runs the tests that depend on the engine, ``… tests/billing -k hold`` any others there,
-``… --run manage.py demo`` Python with whatever follows.
+``python -m tests.support.real`` runs the tests that depend on the engine, ``… --rest`` the others but those that start
+processes, ``… tests/billing -k hold`` any there, ``… --run manage.py demo`` Python with whatever follows.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ DIFFERS = [
     "tests/avatarsite/workspaces/test_races.py",
     "tests/avatarsite/workspaces/test_suspension.py",
     "tests/avatarsite/staff/test_lever_races.py",
+    "tests/studio/media/test_draft_job.py",
+    "tests/studio/media/test_hostile.py",
     "tests/studio/pipeline/long",
     "tests/studio/pipeline/test_incoming_file.py",
     "tests/studio/pipeline/test_hosts.py",
@@ -49,6 +51,9 @@ DIFFERS = [
     "tests/studio/uploads",
     "tests/studio/views/test_files.py",
 ]
+# Nothing there (but what is named above) asks a database, a cache or a bucket: it would be the same tests again.
+NO_ENGINE = ["tests/simulators", "tests/studio/media"]
+REST = ["tests", "-m", "not process and not browser", *(f"--ignore={path}" for path in DIFFERS + NO_ENGINE)]
 
 
 @contextmanager
@@ -62,7 +67,8 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["--run"]:
         command = [sys.executable, *arguments[1:]]
     else:
-        given = arguments if any(not word.startswith("-") for word in arguments) else [*arguments, *DIFFERS]
+        given = [*arguments[1:], *REST] if arguments[:1] == ["--rest"] else arguments
+        given = given if any(not word.startswith("-") for word in given) else [*given, *DIFFERS]
         command = [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadgroup", *given]
     with real_parts() as variables:
         process = subprocess.Popen(command, env=os.environ | variables)
