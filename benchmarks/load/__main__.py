@@ -102,12 +102,14 @@ def under_load(there: House, dice: random.Random, rate: float, seconds: float) -
             memory.append(there.parts.memory())
 
     sampler = threading.Thread(target=sample)
+    facts = there.statements.facts()
     before, began = there.parts.processor(), time.monotonic()
     sampler.start()
     load.run(rate, seconds)
     wall = time.monotonic() - began
     used = {part: now - before[part] for part, now in there.parts.processor().items()}
     statements, dearest = there.statements.count(), there.statements.dearest()
+    after = there.statements.facts()
     stop.set()
     sampler.join()
     memory.append(there.parts.memory())
@@ -116,6 +118,11 @@ def under_load(there: House, dice: random.Random, rate: float, seconds: float) -
     print("\n".join(_parts(used, memory, wall)))
     print(
         f"{statements / wall:.0f} statements a second, {statements / (rate * wall):.1f} a request; those that took most"
+    )
+    grown = {name: (after[name] - facts[name]) / wall for name in after}
+    print(
+        f"PostgreSQL: {grown['commits']:.0f} commits and {grown['log'] / 1000:.0f} KB of log a second, "
+        f"{grown['stored'] / 1000:.1f} KB more stored a second, {after['sessions']} sessions"
     )
     for calls, took, text in dearest:
         print(f"  {took / wall:6.2f} ms/s {calls / wall:7.1f}/s  {_short(text)}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import psutil
 import psycopg
+from psycopg.rows import dict_row
 
 from tests.support.processes import told
 
@@ -77,6 +78,18 @@ class Statements:
         with psycopg.connect(self._server, autocommit=True) as database:
             found = database.execute("SELECT coalesce(sum(calls), 0) FROM pg_stat_statements").fetchone()
         return int(found[0]) if found else 0
+
+    def facts(self) -> dict[str, int]:
+        """Bytes that its log has grown by since its beginning, bytes of its databases, commits, sessions now."""
+        query = """
+            SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS log, sum(pg_database_size(datname)) AS stored,
+                (SELECT sum(xact_commit) FROM pg_stat_database) AS commits,
+                (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS sessions
+            FROM pg_database
+        """
+        with psycopg.connect(self._server, autocommit=True, row_factory=dict_row) as database:
+            found = database.execute(query).fetchone() or {}
+        return {name: int(value) for name, value in found.items()}
 
     def dearest(self, most: int = 15) -> list[tuple[int, float, str]]:
         """Those that took longest in all: calls, milliseconds, text."""
