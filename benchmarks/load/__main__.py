@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -59,6 +60,7 @@ def main() -> int:
     options.add_argument("--alone", type=int, default=30, help="requests of each kind, to tell what one costs")
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all it has started ends with it
     with (
         tempfile.TemporaryDirectory(prefix="load-") as folder,
         house(Path(folder), customers=given.customers, flight=given.flight, own=os.getpid()) as there,
