@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -40,14 +39,13 @@ def _nudge(source: str, news: WebhookNews) -> str:
         named |= Q(reference=news.reference)
     if news.provider_job_id:
         named |= Q(provider_job_id=news.provider_job_id)
-    job = ProviderJob.objects.select_related("render__hold").filter(named, offer__startswith=f"{source}:").first()
+    job = ProviderJob.objects.filter(named, offer__startswith=f"{source}:").first()
     if job is None:
         return "no such job"
     if job.outcome in (Outcome.PENDING, Outcome.UNKNOWN):
         return _found(job, news)
-    with transaction.atomic():
-        due = ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False).update(next_check_at=timezone.now())
-        notify_watcher()
+    due = ProviderJob.objects.filter(pk=job.pk, next_check_at__isnull=False).update(next_check_at=timezone.now())
+    notify_watcher()
     return f"{job.pk} is checked now" if due else f"{job.pk} had ended"
 
 

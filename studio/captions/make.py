@@ -47,9 +47,10 @@ class _Lost(Exception):
 
 def prepare(render: Render, length_ms: int) -> None:
     """The files beside a video that is about to be ready, so that they are there with it. Never in its way."""
-    captions = Captions.objects.select_related("render__voice", "render__workspace").filter(render=render).first()
+    captions = Captions.objects.filter(render=render).first()
     if captions is None or captions.vtt:
         return
+    captions.render = render
     try:
         _write_files(captions, length_ms)
     except Exception as error:  # noqa: BLE001 -- the video is not to wait for its captions; a task tries again

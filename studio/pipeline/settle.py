@@ -25,12 +25,14 @@ DRIFT_SHARE = 0.1
 DRIFT_MS = 1_000
 
 
-def settle_render(render: Render, *, measured_ms: int, papers: Papered | None = None, **made: Any) -> bool:
-    """Charge for what was made and mark the render ready; ``made`` are the columns of the copy. False if it was done.
+def settle_render(
+    render: Render, *, measured_ms: int, job: ProviderJob | None = None, papers: Papered | None = None, **made: Any
+) -> bool:
+    """Charge for what ``job`` made and mark the render ready; ``made`` are the copy's columns. False if it was done.
 
     The charge is by the measured length of what the provider made, at the price of the quote, and never above the hold.
     """
-    job = render.jobs.filter(status=JobStatus.DONE).order_by("attempt").last()
+    job = job or render.jobs.filter(status=JobStatus.DONE).order_by("attempt").last()
     charge = metering.charge_of(measured_ms, render.price, render.ceiling_micros)
     life, now = render.options.get("ttl_seconds"), timezone.now()
     withheld = withheld_as_asked(render, made.get("nsfw_content", render.nsfw_content))

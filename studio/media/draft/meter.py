@@ -10,6 +10,7 @@ from studio.media.draft.planes import Fine, Planes, even_box, to_planes
 from studio.media.draft.sound import FPS, Voice
 
 ZOOM, ZOOM_SECONDS = 0.06, 18.0
+ZOOM_EVERY = 2  # frames: at its fastest the picture's edge moves by a sixth of a pixel in one
 BARS = 23  # the middle one is now; the others follow outwards
 PANEL_WIDTH, PANEL_HEIGHT, PANEL_BOTTOM = 0.46, 0.11, 0.06  # of the picture's shorter side
 PANEL_SHADE, BAR_SHADE = 0.45, 0.95
@@ -19,7 +20,8 @@ BLACK, WHITE = 16.0, 235.0
 class Meter:
     def __init__(self, picture: Bytes, voice: Voice) -> None:
         self._voice = voice
-        self._still = Fine(to_planes(picture))
+        planes = to_planes(picture)
+        self._still, self._zoomed = Fine(planes), planes.copy()
         height, width = picture.shape[:2]
         short = min(height, width)
         half, tall = short * PANEL_WIDTH / 2, short * PANEL_HEIGHT
@@ -33,7 +35,9 @@ class Meter:
         self._aside = np.abs(spread - self._bar) * self._box.width / (BARS + 4)
 
     def draw(self, frame: int, onto: Planes) -> None:
-        self._zoom(frame, onto)
+        if frame % ZOOM_EVERY == 0:
+            self._zoom(frame)
+        onto.copy_from(self._zoomed)
         part = onto.part(self._box)
         bars = self._bars(frame) * np.float32(BAR_SHADE)
         blend(part.y, BLACK, self._panel)
@@ -42,10 +46,11 @@ class Meter:
         blend(part.u, 128.0, cover)
         blend(part.v, 128.0, cover)
 
-    def _zoom(self, frame: int, onto: Planes) -> None:
+    def _zoom(self, frame: int) -> None:
         phase = 2 * np.pi * frame / (ZOOM_SECONDS * FPS)
         nearer = 1 + ZOOM * (1 - float(np.cos(phase))) / 2
-        for source, goal in ((self._still.y, onto.y), (self._still.u, onto.u), (self._still.v, onto.v)):
+        still, onto = self._still, self._zoomed
+        for source, goal in ((still.y, onto.y), (still.u, onto.u), (still.v, onto.v)):
             height, width = goal.shape
             # Pixels are counted from their middles, and the source may be finer than the frame.
             fine = source.shape[0] / height

@@ -59,7 +59,7 @@ def ingest_render(render_id: str) -> bool:
             logger.warning("%s: copy %s failed: %s", render.pk, render.tries, type(error).__name__)
             return _again(render, str(error))
     captions.prepare(render, made["measured_ms"])
-    done = settle_render(render, papers=papers, **made)
+    done = settle_render(render, job=job, papers=papers, **made)
     if done:
         http.run(registry.provider_of(job.offer).forget, handle_of(job))
     return done
