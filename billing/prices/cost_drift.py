@@ -134,6 +134,8 @@ def _jobs(found: Any) -> list[DriftedJob]:
 
 def alert_job(usage: Usage, *, key: str, **detail: Any) -> bool:
     """Raise an alert of one job, under ``key``, if it is alarming. It stays until somebody has looked at it."""
+    if not usage.reported_cost_micros:
+        return False
     compared = _jobs(_compared(Usage.objects.filter(pk=usage.pk)))
     for job in compared:
         if job.is_alarming:

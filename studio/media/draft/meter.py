@@ -34,6 +34,9 @@ class Meter:
         self._bar = np.clip(np.rint(spread), -(BARS // 2), BARS // 2).astype(np.intp)
         self._aside = np.abs(spread - self._bar) * self._box.width / (BARS + 4)
 
+    def expect(self, frame: int) -> None:
+        """Nothing takes long."""
+
     def draw(self, frame: int, onto: Planes) -> None:
         if frame % ZOOM_EVERY == 0:
             self._zoom(frame)

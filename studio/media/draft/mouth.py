@@ -6,6 +6,8 @@ back to the same few dozen all the time.
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +32,15 @@ class MouthTable:
         self._picture = without_teeth(picture, face, lips, self.box) if lips.gap > BARED else picture
         self._us, self._vs = face.to_face(*(np.ascontiguousarray(a) for a in np.broadcast_arrays(*self.box.grid())))
         self._cavity = Cavity(picture, face, lips, self.box)
-        self._drawn: dict[tuple[int, int], Planes] = {}
+        self._drawn: dict[tuple[int, int], Future[Planes]] = {}
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="mouth")
 
     def shape(self, opening: float, width: float) -> Planes:
         """The patch for ``box`` with the mouth open by 0 to 1 and between round (-1) and wide (1)."""
+        return self.begun(opening, width).result()
+
+    def begun(self, opening: float, width: float) -> Future[Planes]:
+        """The same as it will be: each shape is drawn once, in a thread of its own. To be asked by one thread."""
         half = WIDTH_LEVELS // 2
         # Finer steps where the lips nearly touch: there the eye sees every one.
         key = (
@@ -42,7 +49,7 @@ class MouthTable:
         )
         if key not in self._drawn:
             opened = (key[0] / (OPENING_LEVELS - 1)) ** (1 / 0.75)
-            self._drawn[key] = to_planes(self.draw(opened, key[1] / half))
+            self._drawn[key] = self._pool.submit(lambda: to_planes(self.draw(opened, key[1] / half)))
         return self._drawn[key]
 
     def draw(self, opening: float, width: float) -> Bytes:

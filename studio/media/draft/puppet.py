@@ -23,6 +23,9 @@ class Puppet:
         self._blinks = blink_track(voice.frames, FPS, seed)
         self._sway = Sway(face, Pose.of_voice(voice.mood, seed + 1), picture.shape)
 
+    def expect(self, frame: int) -> None:
+        self._mouth.begun(float(self._voice.opening[frame]), float(self._voice.width[frame]))
+
     def draw(self, frame: int, onto: Planes) -> None:
         if self._eyes:
             for box, patch in zip(self._eyes.boxes, self._eyes.shapes(float(self._blinks[frame])), strict=True):

@@ -17,6 +17,9 @@ AHEAD = 6  # frames, at most; this is all the pictures that a render holds
 
 
 class Scene(Protocol):
+    def expect(self, frame: int) -> None:
+        """Told some frames before one is drawn, for what can be made ready beside those."""
+
     def draw(self, frame: int, onto: Planes) -> None:
         """Draw the whole of a frame. Frames are asked for in order, each once, by one thread."""
 
@@ -28,6 +31,8 @@ def drawn_ahead(scene: Scene, size: tuple[int, int], frames: int) -> Generator[V
     with ThreadPoolExecutor(1, thread_name_prefix="draft") as pool:
         try:
             for number in range(frames):
+                if number + AHEAD < frames:
+                    pool.submit(scene.expect, number + AHEAD)
                 waiting.append(pool.submit(_draw, scene, mark, size, number))
                 if len(waiting) >= AHEAD:
                     yield waiting.popleft().result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import selectors
@@ -234,6 +235,8 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s %(message)s")
     from studio.media.sandbox import decoders  # noqa: F401, PLC0415 -- loaded once, for all children
 
+    gc.collect()
+    gc.freeze()  # or a child's first full collection touches, and so copies, all that it shares
     Server(Path(sys.argv[1])).run()
 
 
