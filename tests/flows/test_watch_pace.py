@@ -70,6 +70,14 @@ def test_a_429_to_what_was_asked_before_it_was_slowed_down_is_of_the_same_wave()
     assert limiter.rate == 2.0
 
 
+def test_a_clock_that_was_put_right_makes_nobody_rest_for_an_hour(let_through: LetThrough) -> None:
+    limiter = RateLimiter(0.0)
+    limiter.too_much("submit", None)
+    assert let_through(limiter, "submit", 1) == 0
+    limiter.rests["submit"] += 3600  # as it was written while the clock was ahead
+    assert let_through(limiter, "submit", 1) == 1
+
+
 def test_a_provider_without_room_for_jobs_still_answers_questions(let_through: LetThrough) -> None:
     limiter = RateLimiter(8.0)
     limiter.too_much("submit", 900.0)

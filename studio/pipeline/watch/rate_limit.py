@@ -44,7 +44,7 @@ class RateLimiter:
 
     async def may(self, kind: str) -> bool:
         """Whether a request may go out now; if so, it is counted."""
-        if self.rests.get(kind, 0.0) > time.time():
+        if self.is_resting(kind):
             return False
         self._recover()
         if self._limiter is None:
@@ -54,13 +54,17 @@ class RateLimiter:
         await self._limiter.acquire()
         return True
 
+    def is_resting(self, kind: str) -> bool:
+        """No longer than it may: a clock that was set back makes nobody rest for an hour."""
+        return 0 < self.rests.get(kind, 0.0) - time.time() < MAX_REST[kind] + 1
+
     def too_much(self, kind: str, retry_after: float | None, *, asked_at: float | None = None) -> None:
         """The provider has answered 429 to what was asked ``asked_at``, by ``time.time``, or now.
 
         One wave of such answers slows it down once: what was asked before it was slowed down belongs to that wave.
         """
         now = time.time()
-        was_resting = self.rests.get(kind, 0.0) > now or (asked_at or now) < self.changed
+        was_resting = self.is_resting(kind) or (asked_at or now) < self.changed
         self.rests[kind] = max(self.rests.get(kind, 0.0), now + min(retry_after or REST_SECONDS, MAX_REST[kind]))
         if kind == "poll" and not was_resting:
             self._set(max((self.rate or UNLIMITED) / 2, MIN_RATE))
@@ -68,7 +72,7 @@ class RateLimiter:
 
     def _recover(self) -> None:
         limit = self.most or UNLIMITED
-        if self.rate == self.most or time.time() - self.changed < FASTER_EVERY:
+        if self.rate == self.most or abs(time.time() - self.changed) < FASTER_EVERY:
             return
         doubled = self.rate * 2
         self._set(doubled if doubled < limit else self.most)
@@ -92,8 +96,7 @@ class RateLimiters:
         return self._known[provider]
 
     def resting(self, kind: str) -> list[str]:
-        now = time.time()
-        return [name for name, limiter in self._known.items() if limiter.rests.get(kind, 0.0) > now]
+        return [name for name, limiter in self._known.items() if limiter.is_resting(kind)]
 
     def to_save(self) -> dict[str, Any]:
         """What the next watch has to know: who is asked more slowly than configured, or not at all for now."""
