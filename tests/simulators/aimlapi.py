@@ -16,10 +16,11 @@ from uuid import uuid4
 from aiohttp import web
 
 from tests.simulators.inputs import InputError, Refusal
-from tests.simulators.jobs import Job, Phase, Take, iso, new_takes, reference_in
+from tests.simulators.jobs import Job, Phase, Take, iso, new_takes
 from tests.simulators.letters import Manners
 from tests.simulators.media import FilmStore
 from tests.simulators.provider import Provider, TroubleError
+from tests.simulators.references import reference_in
 from tests.simulators.settings import AimlapiSettings
 
 CREDITS_PER_USD = 2_000_000

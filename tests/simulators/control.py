@@ -38,6 +38,7 @@ def add_control(app: web.Application, provider: Provider) -> None:
         ("POST", "jobs/{id:.+}/finish", back.finish),
         ("POST", "jobs/{id:.+}/advance", back.advance),
         ("GET", "accepted", back.accepted),
+        ("GET", "books", back.books),
         ("GET", "requests", back.requests),
         ("GET", "webhooks", back.letters),
         ("POST", "webhooks/settle", back.settle),
@@ -93,12 +94,13 @@ class _BackDoor:
         return web.json_response({"on": self._provider.faults.shown(), "known": known})
 
     async def switch_on(self, request: web.Request) -> web.Response:
-        """``{"name": …, "times": null, "match": "", "params": {}}``."""
+        """``{"name": …, "times": null, "match": "", "each": null, "params": {}}``."""
         wanted = await request.json()
         fault = self._provider.faults.switch_on(
             wanted["name"],
             times=wanted.get("times"),
             match=wanted.get("match", ""),
+            each=wanted.get("each"),
             params=wanted.get("params"),
         )
         return web.json_response({"id": fault.id}, status=201)
@@ -151,6 +153,19 @@ class _BackDoor:
             return web.json_response(dict(self._provider.jobs.accepted))
         jobs = [job for job in self._provider.jobs if any(wanted in text for text in (job.reference, *job.texts))]
         return web.json_response({wanted: len(jobs)})
+
+    async def books(self, _: web.Request) -> web.Response:
+        """Every job, oldest first: our reference, phase, dollars that it has cost, and the digest of its film."""
+        shown = [
+            {
+                "reference": job.reference,
+                "phase": job.phase.value,
+                "usd": self._provider.price_of(job) if job.phase is Phase.SUCCEEDED else 0.0,
+                "film": job.notes.get("film", ""),
+            }
+            for job in self._provider.jobs
+        ]
+        return web.json_response({"jobs": shown})
 
     async def requests(self, _: web.Request) -> web.Response:
         provider = self._provider

@@ -18,10 +18,11 @@ from tests.simulators.fal_headers import is_yes, kept, wrong_header
 from tests.simulators.fal_letters import WAITS, write_letters
 from tests.simulators.fal_seal import Seal
 from tests.simulators.inputs import InputError, Inputs, Limits
-from tests.simulators.jobs import Job, Phase, Take, iso, new_takes, reference_in
+from tests.simulators.jobs import Job, Phase, Take, iso, new_takes
 from tests.simulators.letters import Manners
 from tests.simulators.media import FilmStore
 from tests.simulators.provider import Provider, TroubleError
+from tests.simulators.references import reference_in
 from tests.simulators.settings import FalSettings
 from tests.simulators.shelf import Shelf
 

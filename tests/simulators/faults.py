@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from tests.simulators.references import reference_in
+
 RUNWARE, FAL, AIMLAPI = "runware", "fal", "aimlapi"
 ALL = (RUNWARE, FAL, AIMLAPI)
 
@@ -132,10 +134,19 @@ class Fault:
     params: dict[str, Any]
     times: int | None = None  # how often it strikes; None is for ever
     match: str = ""  # only where one of the job's texts contains this
+    each: int | None = None  # how often it strikes each job, by our reference
     struck: int = 0
+    struck_by_job: dict[str, int] = field(default_factory=dict)
 
-    def fits(self, texts: Iterable[str]) -> bool:
-        return not self.match or any(self.match in text for text in texts)
+    def fits(self, texts: tuple[str, ...]) -> bool:
+        is_meant = not self.match or any(self.match in text for text in texts)
+        return is_meant and (self.each is None or self.struck_by_job.get(reference_in(*texts), 0) < self.each)
+
+    def count(self, texts: tuple[str, ...]) -> None:
+        self.struck += 1
+        if self.each is not None:
+            reference = reference_in(*texts)
+            self.struck_by_job[reference] = self.struck_by_job.get(reference, 0) + 1
 
 
 class FaultBoard:
@@ -149,7 +160,13 @@ class FaultBoard:
         self._ids = itertools.count(1)
 
     def switch_on(
-        self, name: str, *, times: int | None = None, match: str = "", params: dict[str, Any] | None = None
+        self,
+        name: str,
+        *,
+        times: int | None = None,
+        match: str = "",
+        each: int | None = None,
+        params: dict[str, Any] | None = None,
     ) -> Fault:
         kind = self.catalogue.get(name)
         if kind is None or self.provider not in kind.providers:
@@ -160,7 +177,7 @@ class FaultBoard:
         given = kind.defaults | (params or {})
         if "route" in given and given["route"] not in self._routes:
             raise FaultError(f"route is one of {self._routes}, not {given['route']!r}")
-        fault = Fault(next(self._ids), name, given, times, match)
+        fault = Fault(next(self._ids), name, given, times, match, each)
         self._on.append(fault)
         return fault
 
@@ -174,11 +191,12 @@ class FaultBoard:
         """The parameters of this fault if it strikes now, else None. Counts down."""
         if not self._on:
             return None
+        texts = tuple(texts)
         for fault in self._on:
             wanted = fault.params.get("route", "any")
             if fault.name != name or (route and wanted not in ("any", route)) or not fault.fits(texts):
                 continue
-            fault.struck += 1
+            fault.count(texts)
             if fault.times is not None and fault.struck >= fault.times:
                 self._on.remove(fault)
             return fault.params

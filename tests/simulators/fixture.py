@@ -34,9 +34,11 @@ class Control:
         self.base = base
         self._client = loopback.Client(base_url=f"{base}/_control/", timeout=60)
 
-    def fault(self, name: str, *, times: int | None = None, match: str = "", **params: Any) -> int:
-        """Switch a fault on; ``times`` limits how often it strikes, ``match`` where."""
-        wanted = {"name": name, "times": times, "match": match, "params": params}
+    def fault(
+        self, name: str, *, times: int | None = None, match: str = "", each: int | None = None, **params: Any
+    ) -> int:
+        """Switch a fault on; ``times`` limits how often it strikes, ``each`` how often a job, ``match`` where."""
+        wanted = {"name": name, "times": times, "match": match, "each": each, "params": params}
         return int(self._call("POST", "faults", wanted)["id"])
 
     def no_faults(self) -> None:
@@ -74,6 +76,10 @@ class Control:
     def accepted(self) -> dict[str, int]:
         """How often each of our references became a job."""
         return dict(self._call("GET", "accepted"))
+
+    def books(self) -> list[dict[str, Any]]:
+        """Every job: ``reference``, ``phase``, ``usd``, and the ``film``'s digest where each has a film of its own."""
+        return list(self._call("GET", "books")["jobs"])
 
     def times_accepted(self, text: str) -> int:
         """How many jobs carry this text: a reference, a URL, a client request id."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,9 +18,6 @@ from tests.simulators.clock import Alarm, Clock
 from tests.simulators.inputs import Inputs
 
 GRID = Fraction(4, 15)  # output comes in steps of eight frames at 30 a second
-REFERENCE = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b(?:[a-z]{2,5}_)?[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}\b"
-)
 
 
 class Phase(StrEnum):
@@ -120,16 +116,6 @@ def steps_for(voice_seconds: float, rounding: str, extra: int) -> int:
     exact = Fraction(voice_seconds).limit_denominator(1_000_000) / GRID
     whole = {"nearest": round(exact), "up": -(-exact.numerator // exact.denominator), "down": int(exact)}[rounding]
     return max(1, whole + extra)
-
-
-def reference_in(*texts: str | None) -> str:
-    """The first UUID or ULID (with or without a prefix) in ``texts``, else the first text that is there."""
-    present = [text for text in texts if text]
-    for text in present:
-        found = REFERENCE.search(text)
-        if found:
-            return found.group()
-    return present[0] if present else ""
 
 
 class JobBook:

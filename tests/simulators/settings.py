@@ -67,6 +67,7 @@ class Settings(Turnable):
     length: str = "nearest"  # how a voice is rounded to the 4/15 s grid
     extra_steps: int = 0
     padding_bytes: int = 0  # makes each MP4 or MOV this much larger
+    own_films: bool = False  # no two jobs have the same bytes, and the books have a digest of each film
     balance_usd: float = 10_000.0
     least_image_side: int = 300
     most_image_side: int = 0  # 0 is no limit

@@ -16,6 +16,7 @@ from tests.simulators import loopback
 from tests.simulators.fixture import Inbox, Simulators, eventually
 from tests.simulators.measure import fetch_and_measure, measure
 from tests.simulators.protocol_runware import RunwareClient, RunwareProtocol, _asker, runware
+from tests.support.boxes import digest_of_film
 
 pytest_plugins = ["tests.simulators.fixture"]
 __all__ = ["runware"]
@@ -87,6 +88,20 @@ def test_a_fault_strikes_only_where_it_matches(simulators: Simulators, runware: 
     struck, spared = runware.task(), runware.task()
     simulators.runware.fault("out_of_credit", match=struck["taskUUID"])
     assert (runware.post(spared).status_code, runware.post(struck).status_code) == (200, 402)
+
+
+def test_a_fault_strikes_each_job_so_often(simulators: Simulators, runware: RunwareClient) -> None:
+    tasks = runware.task(), runware.task()
+    simulators.runware.fault("rate_limit", route="submit", each=1)
+    assert [runware.post(task).status_code for task in (*tasks, *tasks)] == [429, 429, 200, 200]
+
+
+def test_the_books_know_each_film(simulators: Simulators, runware: RunwareClient) -> None:
+    simulators.runware.settings(own_films=True)
+    films = [loopback.get(runware.render()["videoURL"]).content for _ in range(2)]
+    told = [(job["phase"], job["film"]) for job in simulators.runware.books()]
+    assert told == [("succeeded", digest_of_film(film)) for film in films]
+    assert films[0] != films[1]
 
 
 def test_a_job_is_invisible_at_first(simulators: Simulators, runware: RunwareClient) -> None:
