@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -20,3 +22,30 @@ def told(ask: Callable[[], T], otherwise: T) -> T:
 
 def lives(process: psutil.Process) -> bool:
     return told(lambda: process.is_running() and process.status() != psutil.STATUS_ZOMBIE, otherwise=False)
+
+
+def processes_at(port: int) -> list[psutil.Process]:
+    """Who listens there, and whoever that one has started."""
+    listening = [
+        one.pid for one in psutil.net_connections("tcp") if one.laddr.port == port and one.status == psutil.CONN_LISTEN
+    ]
+    masters = [psutil.Process(pid) for pid in {pid for pid in listening if pid}]
+    return [*masters, *(child for master in masters for child in master.children(recursive=True))]
+
+
+def port_of(url: str) -> int:
+    return urlsplit(url).port or 0
+
+
+@contextmanager
+def hung(processes: Iterable[psutil.Process]) -> Iterator[None]:
+    """Each stopped by SIGSTOP, and woken again at the end."""
+    stopped = list(processes)
+    for process in stopped:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in stopped:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)

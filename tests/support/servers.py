@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -57,6 +57,42 @@ def scratch_folder(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass
+class Running:
+    """A server of ours: it may be taken away, and comes back where it was and with what it had written."""
+
+    command: list[str]
+    log: Path
+    answers: Callable[[], bool]
+    stop_signal: signal.Signals
+    user: str | None
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            # In a session of its own: Ctrl-C ends what uses the server, and then we end it.
+            self.process = subprocess.Popen(
+                self.command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.log.parent,
+                user=self.user,
+                start_new_session=True,
+            )
+
+    def start_again(self) -> None:
+        self.start()
+        wait_for(self.answers, self.process, self.log)
+
+    def end(self, by: signal.Signals) -> None:
+        self.process.send_signal(by)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
 @contextmanager
 def running(
     command: list[str],
@@ -65,23 +101,15 @@ def running(
     answers: Callable[[], bool],
     stop_signal: signal.Signals,
     user: str | None = None,
-) -> Iterator[None]:
+) -> Iterator[Running]:
     """Run ``command`` until the block ends; a server that dies or never answers fails with the end of its log."""
-    with log.open("wb") as output:
-        # In a session of its own: Ctrl-C ends what uses the server, and then we end it.
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent, user=user, start_new_session=True
-        )
+    server = Running(command, log, answers, stop_signal, user)
+    server.start()
     try:
-        wait_for(answers, process, log)
-        yield
+        wait_for(answers, server.process, log)
+        yield server
     finally:
-        process.send_signal(stop_signal)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        server.end(stop_signal)
 
 
 def wait_for(answers: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
@@ -96,6 +124,19 @@ def wait_for(answers: Callable[[], bool], process: subprocess.Popen[bytes], log:
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------
 
 
+@dataclass
+class Postgres:
+    url: str
+    server: Running
+
+    def crash(self) -> None:
+        """All of its processes end at once and write nothing more; when it comes back it reads its log."""
+        self.server.end(signal.SIGQUIT)
+
+    def come_back(self) -> None:
+        self.server.start_again()
+
+
 @contextmanager
 def postgres_server(*, durable: bool = False, counts: bool = False) -> Iterator[str]:
     """A PostgreSQL of its own; gives the address for DATABASE_URL, ``postgresql://postgres@127.0.0.1:<port>/postgres``.
@@ -103,6 +144,13 @@ def postgres_server(*, durable: bool = False, counts: bool = False) -> Iterator[
     Nothing is flushed to disk, because nothing outlives the test; a benchmark asks for ``durable``. With
     ``counts`` pg_stat_statements can be asked. PostgreSQL refuses to run as root, so root lends it the user nobody.
     """
+    with postgres(durable=durable, counts=counts) as one:
+        yield one.url
+
+
+@contextmanager
+def postgres(*, durable: bool, counts: bool = False) -> Iterator[Postgres]:
+    """The same, with what takes it away."""
     user = "nobody" if os.geteuid() == 0 else None
     (port,) = free_ports(1)
     with scratch_folder("postgres") as folder:
@@ -113,7 +161,11 @@ def postgres_server(*, durable: bool = False, counts: bool = False) -> Iterator[
         initdb = [programs / "initdb", "-D", data, "--auth=trust", "--encoding=utf8", "-U", "postgres", "-N"]
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
         url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        careless = () if durable else ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+        careless = (
+            ("recovery_init_sync_method=syncfs",)
+            if durable
+            else ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+        )
         counting = ("shared_preload_libraries=pg_stat_statements", "pg_stat_statements.max=5000") if counts else ()
         options = (*careless, *counting, "max_connections=900")
         command = [str(programs / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port)]
@@ -121,8 +173,8 @@ def postgres_server(*, durable: bool = False, counts: bool = False) -> Iterator[
         # SIGINT is PostgreSQL's "fast" stop: it ends the sessions that a failed test has left open.
         with running(
             command, log=folder / "log", answers=lambda: _postgres_answers(url), stop_signal=signal.SIGINT, user=user
-        ):
-            yield url
+        ) as server:
+            yield Postgres(url, server)
 
 
 def _postgres_programs(folder: Path, user: str | None) -> Path:
@@ -159,12 +211,19 @@ CACHES_OF_A_VALKEY = 10_000
 @contextmanager
 def valkey_server() -> Iterator[str]:
     """A Valkey of its own, with a database for each who shares it; gives the address for REDIS_URL."""
+    with valkey() as server:
+        yield str(server.connection_url)
+
+
+@contextmanager
+def valkey() -> Iterator[ValkeyServer]:
+    """The same; after ``stop()`` it comes back by ``start()``, empty and where it was."""
     (port,) = free_ports(1)
     with (
         scratch_folder("valkey") as folder,
         ValkeyServer(port=port, data_dir=folder, databases=CACHES_OF_A_VALKEY, save="") as server,
     ):
-        yield str(server.connection_url)
+        yield server
 
 
 def cache_of_its_own(server: str) -> str:

@@ -5,6 +5,7 @@ A machine has a folder of its own and nothing else; it comes up again by itself 
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -18,19 +19,33 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.chaos.parts import Parts, parts_at_hand
 from tests.simulators.fixture import Simulators, running_simulators
 from tests.studio.api.live import SEED, web_command
 from tests.support.processes import lives, told
-from tests.support.real import real_parts
 from tests.support.servers import free_ports
 from tests.support.sites import ROOT, Site, fresh_site
 
 WEB, WORKERS = 2, 3
 OPEN_WITHIN = 90.0
 VOICE_SECONDS = 8.4  # of the sample that the stand-ins take our word for
-PLENTY = 10**9
+PLENTY = 10**11
 # Of the stand-ins: a job takes a second or two, so that at any moment some are under way.
-PACE = {"queue_seconds": 10.0, "run_seconds": 30.0, "inputs": "assume", "assumed_voice_seconds": VOICE_SECONDS}
+PACE = {
+    "queue_seconds": 10.0,
+    "run_seconds": 30.0,
+    "run_jitter": 0.5,
+    "inputs": "assume",
+    "assumed_voice_seconds": VOICE_SECONDS,
+    "own_films": True,
+    "balance_usd": 10.0**9,
+}
+# A job that never ends keeps its place, and the rate is not what is tried here.
+NO_LIMITS = (
+    *("RUNWARE_AT_ONCE", "AIMLAPI_AT_ONCE", "RUNWARE_PER_SECOND", "FAL_PER_SECOND", "AIMLAPI_PER_SECOND"),
+    *("API_READS_PER_MINUTE", "API_WRITES_PER_MINUTE", "FREE_SECONDS_A_DAY", "FREE_SECONDS_A_DAY_PER_TOKEN"),
+    *("STORAGE_QUOTA_GB", "STORAGE_GB_PER_MINUTE"),
+)
 
 
 @dataclass
@@ -80,7 +95,7 @@ class House:
     machines: list[Machine]
     simulators: Simulators
     alice: dict[str, Any]
-    variables: dict[str, str]
+    parts: Parts
 
     @property
     def addresses(self) -> list[str]:
@@ -103,15 +118,14 @@ class House:
 
 
 @contextmanager
-def house(folder: Path, *, web: int = WEB, workers: int = WORKERS, **variables: str) -> Iterator[House]:
+def house(folder: Path, *, web: int = WEB, workers: int = WORKERS) -> Iterator[House]:
     ports = free_ports(web)
     with ExitStack() as stack:
-        parts = stack.enter_context(real_parts())
+        parts = stack.enter_context(parts_at_hand(folder))
         simulators = stack.enter_context(running_simulators(speed=20.0, settings=PACE))
-        given = parts | simulators.environment | _settings(ports[0]) | variables
-        server = given.pop("DATABASE_URL")
+        given = parts.environment | simulators.environment | _settings(ports[0])
         (folder / "nobody").mkdir(parents=True)
-        site = stack.enter_context(fresh_site(folder / "nobody", server=server, **given))
+        site = stack.enter_context(fresh_site(folder / "nobody", server=parts.database.url, **given))
         machines = [_machine(folder, site, f"web{n}", web_command(port, 2), port) for n, port in enumerate(ports)]
         machines += [_machine(folder, site, f"worker{n}", [str(ROOT / "manage.py"), "worker"]) for n in range(workers)]
         alice = site.ask(SEED.format(name="Alice", credit=PLENTY))
@@ -129,10 +143,11 @@ def _settings(port: int) -> dict[str, str]:
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "DRAFT_PRICE_PER_SECOND": "0.01",
         "WORKERS": "2",
-        "API_READS_PER_MINUTE": "0",
-        "API_WRITES_PER_MINUTE": "0",
-        "FREE_SECONDS_A_DAY": "0",
-        "FREE_SECONDS_A_DAY_PER_TOKEN": "0",
+        "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
+        # Nobody takes mail.
+        "EMAIL_URL": "smtp://127.0.0.1:1",
+        "OPERATOR_EMAIL": "operator@example.org",
+        **dict.fromkeys(NO_LIMITS, "0"),
     }
 
 
