@@ -11,13 +11,21 @@ class SiteConfig(AppConfig):
     verbose_name = "Site"
 
     def ready(self) -> None:
+        from django_q.models import OrmQ, Schedule  # noqa: PLC0415
+
         from avatarsite import checks, desk  # noqa: F401, PLC0415 -- models and checks need the app registry
         from avatarsite.alerts import open_alerts  # noqa: PLC0415
+        from avatarsite.models import BusyWorker, Canary, Lease  # noqa: PLC0415
         from avatarsite.monitoring import readers  # noqa: PLC0415
         from avatarsite.monitoring.metrics import register_reader  # noqa: PLC0415
-        from avatarsite.queue import depth, heartbeat, jobs  # noqa: PLC0415
+        from avatarsite.queue import clock, depth, heartbeat, jobs  # noqa: PLC0415
         from avatarsite.service import switches  # noqa: PLC0415
 
+        clock.register_patience(OrmQ, "lock")
+        clock.register_patience(Schedule, "next_run")
+        clock.register_patience(Lease, "expires_at")
+        clock.register_patience(BusyWorker, "until")
+        clock.register_patience(Canary, "stamped_at")
         desk.register_card("Silent clusters", model="site.Alert", query="#queue", ask=heartbeat.waiting_clusters)
         desk.register_card("Open alerts", model="site.Alert", query="closed_at__isempty=1", ask=open_alerts)
         desk.register_panel("Queue", model="site.Alert", template="admin/desk/queue.html", ask=depth.standing)

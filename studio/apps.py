@@ -45,6 +45,7 @@ class StudioConfig(AppConfig):
         for provider in ("runware", "fal"):
             register_source(provider, event_id=webhooks.event_id, act=webhooks.act)
         register_outages()
+        overdue.register_patience()
         kinds = (
             *overdue.KINDS,
             renditions.KIND,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.db.models import Q
 from django.utils import timezone
 
 from avatarsite.inbox.models import InboundEvent
 from avatarsite.inbox.sources import EventRejected
+from avatarsite.queue.clock import as_others_tell
 from studio.models import Outcome, ProviderJob
 from studio.pipeline.submit import Claimed, record
 from studio.pipeline.watch.wake import notify_watcher
@@ -25,12 +26,20 @@ def event_id(source: str, headers: Mapping[str, str], query: Mapping[str, str], 
 
 def act(event: InboundEvent) -> str:
     """Check the signature and nudge every job that the event speaks of."""
-    provider = registry.provider(event.source)
-    try:
-        news = provider.read_webhook(event.headers, event.query, bytes(event.body), received_at=event.received_at)
-    except InvalidSignature as error:
-        raise EventRejected(str(error)) from error
+    news = _read(event)
     return "; ".join(_nudge(event.source, item) for item in news) or "It speaks of nothing that we know."
+
+
+def _read(event: InboundEvent) -> Sequence[WebhookNews]:
+    """Raises EventRejected. Our own clock being set is no fault of the provider's."""
+    provider = registry.provider(event.source)
+    refused = ""
+    for moment in as_others_tell(event.received_at):
+        try:
+            return provider.read_webhook(event.headers, event.query, bytes(event.body), received_at=moment)
+        except InvalidSignature as error:
+            refused = refused or str(error)
+    raise EventRejected(refused)
 
 
 def _nudge(source: str, news: WebhookNews) -> str:

@@ -24,6 +24,7 @@ MAX_BYTES = 710_000_000
 TOO_LARGE = "This is more than we take in one upload: 20 MB for a portrait, 700 MB for a voice. Send a smaller file."
 NO_LENGTH = "The body came without a length, and this server can’t read it so. Send a Content-Length."
 ENCODED = "The body is compressed or encoded ({}), which is not read here. Send it as it is, without Content-Encoding."
+RETRY_AFTER = 30
 SENTENCES = {
     400: "The request can’t be read. Send it as HTTP/1.1 writes it.",
     403: "This address does not take this request.",
@@ -55,7 +56,10 @@ def answer_as_the_entry_point(get_response: Respond) -> Respond:
         entry = entry_point_of(request)
         refusal = _refusal_of(request, entry)
         if refusal is not None:
-            return (entry or EntryPoint("", NOT_READ)).answer(request, *refusal)
+            answer = (entry or EntryPoint("", NOT_READ)).answer(request, *refusal)
+            if refusal[0] == 503:
+                answer["Retry-After"] = str(RETRY_AFTER)
+            return answer
         response = get_response(request)
         return _own(entry, request, response) if entry and _is_page(response) else response
 

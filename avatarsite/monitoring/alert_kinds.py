@@ -45,6 +45,11 @@ KINDS: dict[str, AlertKind] = {
         "with this one.",
         "when the same can be done for the row",
     ),
+    "clock_stepped": AlertKind(
+        "The clock of a host was set",
+        "Look at its time service (chrony, systemd-timesyncd) and at its time now. While it is wrong, a bucket and "
+        "Stripe may not believe what it signs or reads; nothing is lost.",
+    ),
     "proxies": AlertKind(
         "A proxy is not counted",
         "Set TRUSTED_PROXIES to the number of proxies of yours in front, and start the web processes again.",

@@ -9,10 +9,14 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import IO
+
+KINDS = ("counter", "histogram")  # as the library names its files
+RESERVED_BYTES = 1 << 18
 
 
 @dataclass(slots=True)
@@ -47,5 +51,17 @@ class Slots:
             except OSError:
                 file.close()
                 continue
-            return f"{host}-{number}", file
+            name = f"{host}-{number}"
+            self._reserve(name)
+            return name, file
         raise AssertionError("there are always more numbers")
+
+    def _reserve(self, name: str) -> None:
+        """Room on the disk: into a file that is mapped and has none, a count ends its process once the disk is full."""
+        for kind in KINDS:
+            file = os.open(self.folder / f"{kind}_{name}.db", os.O_RDWR | os.O_CREAT, 0o640)
+            try:
+                with suppress(OSError):  # full already: then it takes its chance
+                    os.posix_fallocate(file, 0, max(RESERVED_BYTES, os.fstat(file).st_size))
+            finally:
+                os.close(file)

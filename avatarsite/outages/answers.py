@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
 from avatarsite.http.entry_points import entry_point_of
+from avatarsite.outages.disk import is_full
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,11 @@ class Outage:
 
     part: str
     retry_after: int = 5
+    how: str = "does not answer"
 
     @property
     def sentence(self) -> str:
-        return f"The {self.part} of this service does not answer now. Nothing was changed and nothing is charged."
+        return f"The {self.part} of this service {self.how} now. Nothing was changed and nothing is charged."
 
     @property
     def headers(self) -> dict[str, str]:
@@ -37,6 +39,8 @@ def means_outage(kind: type[BaseException], outage: Outage) -> None:
 
 def outage_of(error: BaseException | None) -> Outage | None:
     """The outage that an error is, or None for a defect of ours."""
+    if is_full(error):
+        return DISK
     return next((_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS), None)
 
 
@@ -54,5 +58,6 @@ def _page(outage: Outage) -> HttpResponse:
 
 
 DATABASE = Outage("database")
+DISK = Outage("disk", retry_after=30, how="is full")
 means_outage(OperationalError, DATABASE)
 means_outage(InterfaceError, DATABASE)

@@ -13,9 +13,11 @@ class OutboxConfig(AppConfig):
         from avatarsite import desk  # noqa: PLC0415 -- models need the app registry
         from avatarsite.outbox import deliveries, events, lookup  # noqa: PLC0415
         from avatarsite.outbox.endpoints import failing_endpoints  # noqa: PLC0415
-        from avatarsite.queue import due_rows  # noqa: PLC0415
+        from avatarsite.outbox.models import Endpoint  # noqa: PLC0415
+        from avatarsite.queue import clock, due_rows  # noqa: PLC0415
 
         lookup.register_lookups()
+        clock.register_patience(Endpoint, "rest_until")
         desk.register_card(
             "Customers' webhooks that fail", model="outbox.Endpoint", query="overdue=1", ask=failing_endpoints
         )

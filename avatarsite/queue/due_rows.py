@@ -5,6 +5,7 @@ What each kind promises (how often, how long, after which pauses, what happens i
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from typing import Any, NamedTuple
 from django.db import models
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
+
+from avatarsite.outages.answers import outage_of
+from avatarsite.queue.clock import clock_set_by, mind_the_clock, register_patience
 
 Rows = Callable[[], "QuerySet[Any]"]
 Clause = Callable[[], int]
@@ -30,6 +34,8 @@ class DueRow(models.Model):
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
 
+    _claimed_by: timedelta | None = None  # how far the clock had been set when this process took it
+
     class Meta:
         abstract = True
 
@@ -38,9 +44,11 @@ class DueRow(models.Model):
 
         The try is counted in a committed row before the risky part, so one that kills its worker is given up on too.
         """
+        mind_the_clock()
         now = now or timezone.now()
         if self.next_try_at is None or self.next_try_at > now:
             return False
+        self._claimed_by = clock_set_by()
         return self.write(tries=self.tries + 1, next_try_at=now + lease, **fields)
 
     def put_off(self, wait: timedelta, **fields: Any) -> bool:
@@ -64,14 +72,33 @@ class DueRow(models.Model):
         """Nothing is left to be done."""
         return self.write(next_try_at=None, **fields)
 
+    def waits_out(self, error: Exception) -> bool:
+        """Whether a part of ours is away; then it is put off, at random, which is no try of it."""
+        outage = outage_of(error)
+        if outage is None:
+            return False
+        wait = timedelta(seconds=random.uniform(1, 3) * outage.retry_after)  # noqa: S311
+        self.write(tries=max(self.tries - 1, 0), next_try_at=timezone.now() + wait)
+        return True
+
     def write(self, **fields: Any) -> bool:
         """Write ``fields`` if the row still stands as it was read or last written. False if somebody has moved it."""
         rows = type(self)._default_manager  # noqa: SLF001 -- documented by Django
-        won = rows.filter(pk=self.pk, tries=self.tries, next_try_at=self.next_try_at).update(**fields)
+        won = rows.filter(pk=self.pk, tries=self.tries, next_try_at=self._stands_at()).update(**fields)
         if won:
             for name, value in fields.items():
                 setattr(self, name, value)
         return bool(won)
+
+    def _stands_at(self) -> datetime | None:
+        """Where its claim stands: a clock that was set since has moved it along."""
+        now = clock_set_by()
+        if self.next_try_at is not None and self._claimed_by is not None and now != self._claimed_by:
+            self.next_try_at, self._claimed_by = self.next_try_at + now - self._claimed_by, now
+        return self.next_try_at
+
+
+register_patience(DueRow, "next_try_at")
 
 
 def backoff(tries: int, *, first: float, most: float) -> timedelta:

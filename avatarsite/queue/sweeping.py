@@ -17,12 +17,14 @@ from django.utils import timezone
 from avatarsite.alerts import close_alert, raise_alert
 from avatarsite.models import Alert
 from avatarsite.queue import due_rows, jobs
+from avatarsite.queue.clock import mind_the_clock, untold_steps
 from avatarsite.queue.due_rows import Clause, Kind
 
 logger = logging.getLogger(__name__)
 
 BATCH = 200  # rows of each kind in one sweep
 KIND = "not_done"
+STEPPED = "clock_stepped"
 MESSAGE_KEPT, TRACE_KEPT, KEY_LENGTH = 1_000, 4_000, 200
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,6 +36,7 @@ def sweep() -> dict[str, int]:
 
     Queueing goes first and work of its own last, which may take long.
     """
+    _mind_the_clock()
     ordered = sorted(due_rows.kinds.values(), key=lambda kind: kind.act is not None)
     steps: dict[str, Clause] = {**due_rows.clauses}
     steps |= {kind.name: partial(_queue_apart if kind.apart else sweep_kind, kind.name) for kind in ordered}
@@ -41,6 +44,14 @@ def sweep() -> dict[str, int]:
     if sum(found.values()):
         logger.info("sweep: %s", ", ".join(f"{name} {count}" for name, count in found.items() if count))
     return found
+
+
+def _mind_the_clock() -> None:
+    """Before anything counts as due; whatever process has noticed a step, it is told here."""
+    mind_the_clock()
+    for host, seconds in untold_steps().items():
+        told = f"The clock of a host was set by {seconds} seconds. What waits was moved along with it."
+        raise_alert(STEPPED, host, told)
 
 
 def sweep_kind(name: str) -> int:

@@ -18,26 +18,26 @@ import socket
 import time
 import uuid
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 from django.urls import get_resolver
-from django.utils import timezone
 from django_q.cluster import Cluster
 from django_q.conf import Conf
 
 from avatarsite.monitoring import tasks
 from avatarsite.queue import failed_tasks, heartbeat, jobs
+from avatarsite.queue.clock import mind_the_clock
 from avatarsite.queue.schedules import sync_schedules
 
 logger = logging.getLogger(__name__)
 
 CANARY_EVERY = 2.0
-STALE_AFTER = timedelta(seconds=20)
-START_GRACE = timedelta(seconds=10)  # a cluster that has just started has not stamped yet
+STALE_AFTER = 20.0
+START_GRACE = 10.0  # a cluster that has just started has not stamped yet
 STOP_GRACE_SECONDS = 260.0  # twice the queue's longest task, and some
 RESTART_PAUSE = 1.0
 TICK = 0.5
@@ -57,6 +57,7 @@ def run() -> None:
     try:
         while signal.sigtimedwait(STOP_SIGNALS, TICK) is None:
             close_old_connections()
+            _mind_the_clock()
             for group in groups:
                 group.look_after()
     finally:
@@ -65,6 +66,14 @@ def run() -> None:
         for group in groups:
             group.process.join(max(0.1, until - time.monotonic()))
             group.kill()
+
+
+def _mind_the_clock() -> None:
+    """By whoever has least to do: after a step back, nothing else might be due for long."""
+    try:
+        mind_the_clock()
+    except DatabaseError:
+        logger.exception("the clock was set, and there is no database to tell")
 
 
 def _name() -> str:
@@ -100,7 +109,8 @@ class Group:
 
     def start(self) -> None:
         connections.close_all()  # a connection must not have two owners
-        self.silent_since = timezone.now() + START_GRACE
+        self._stamp: datetime | None = None
+        self._silent_since = time.monotonic() + START_GRACE
         self.process = multiprocessing.get_context("fork").Process(
             target=_be_a_cluster, args=(self.name, self.worker, *self.pipe)
         )
@@ -124,11 +134,13 @@ class Group:
     def _why_dead(self) -> str:
         if self.process.exitcode is not None:
             return "its main process is gone"
-        self.silent_since = max(filter(None, [heartbeat.stamped_at(self.worker, self.name), self.silent_since]))
-        silence = timezone.now() - self.silent_since
+        if (stamp := heartbeat.stamped_at(self.worker, self.name)) != self._stamp:
+            # By a clock that nobody sets.
+            self._stamp, self._silent_since = stamp, max(self._silent_since, time.monotonic())
+        silence = time.monotonic() - self._silent_since
         if silence < STALE_AFTER or heartbeat.is_saturated(self.worker, self.name):
             return ""
-        return f"its canary is silent since {silence.total_seconds():.0f} s"
+        return f"its canary is silent since {silence:.0f} s"
 
     def kill(self) -> None:
         """Kill the whole group, orphans of a dead main process included."""

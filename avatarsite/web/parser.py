@@ -5,6 +5,7 @@ A request that is refused here is still answered by the application, which knows
 
 from __future__ import annotations
 
+import logging
 import select
 import socket
 from typing import Any
@@ -12,14 +13,21 @@ from typing import Any
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import RequestEntityTooLarge
+from waitress.utilities import Error, RequestEntityTooLarge
 
 from avatarsite.http.entry_points import REFUSAL, max_bytes
+from avatarsite.outages.answers import DISK
 from avatarsite.web import places
+
+logger = logging.getLogger(__name__)
 
 BOTH_LENGTHS = "The request has both a Content-Length and a Transfer-Encoding. Send one of them."
 CHUNKED_BEFORE_1_1 = "Transfer-Encoding needs HTTP/1.1. Send a Content-Length."
-REASONS = (BOTH_LENGTHS, CHUNKED_BEFORE_1_1)
+REASONS = (BOTH_LENGTHS, CHUNKED_BEFORE_1_1, DISK.sentence)
+
+
+class NoRoom(Error):  # type: ignore[misc]
+    code, reason = 503, "Service Unavailable"
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
@@ -37,7 +45,12 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
             self.expect_continue = False
 
     def received(self, data: bytes) -> int:
-        consumed: int = super().received(data)
+        try:
+            consumed: int = super().received(data)
+        except OSError:  # a large body is put on the disk
+            logger.exception("a body could not be taken")
+            self.error, self.completed = NoRoom(DISK.sentence), True
+            return len(data)
         if self.body_rcv is not None and max(self.content_length, len(self.body_rcv)) > self.most:
             self.error, self.completed = RequestEntityTooLarge(""), True
         return consumed
@@ -60,7 +73,7 @@ class Refused(WSGITask):  # type: ignore[misc]
 
 
 def refuse(channel: HTTPChannel, request: HTTPRequestParser) -> ErrorTask | Refused:
-    is_read = request.error.code in (400, 413, 501) and hasattr(request, "path")
+    is_read = request.error.code in (400, 413, 501, 503) and hasattr(request, "path")
     return Refused(channel, request) if is_read else ErrorTask(channel, request)
 
 

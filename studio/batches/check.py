@@ -101,7 +101,12 @@ def check_table(table_id: str) -> bool:
         return False
     if table.tries > MAX_TRIES:
         return table.finish(state=TableState.STOPPED, why=BROKEN)
-    return check_for(table, ROUND_SECONDS)
+    try:
+        return check_for(table, ROUND_SECONDS)
+    except OSError as error:
+        if table.waits_out(error):
+            return False
+        raise
 
 
 def check_for(table: BatchTable, seconds: float) -> bool:

@@ -76,7 +76,7 @@ def make_captions(render_id: str) -> bool:
         return _end(captions, why=str(refusal))
     except (ConversionFailed, UnreadableVideo, OSError) as error:
         logger.warning("%s: captions, try %s: %r", render_id, captions.tries, error)
-        captions.put_off(backoff(captions.tries, first=5, most=300))
+        captions.waits_out(error) or captions.put_off(backoff(captions.tries, first=5, most=300))
         return False
     return _end(captions)
 

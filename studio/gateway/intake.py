@@ -106,6 +106,10 @@ def start_request(request_id: str) -> bool:
             return _refuse(row, error_of(refusal))
         row.put_off(backoff(row.tries, first=2, most=30))
         return False
+    except OSError as error:
+        if row.waits_out(error):
+            return False
+        raise
     return _ask(row, portrait, voice)
 
 

@@ -95,8 +95,10 @@ def make_export(export_id: str) -> None:
     except _LostError:
         ledger.let_go(name)
         return
-    except Exception:
+    except Exception as error:
         ledger.let_go(name)
+        if export.waits_out(error):
+            return
         export.put_off(backoff(export.tries, first=60, most=3600))
         raise
     ledger.expect(export.workspace, name, size, FileKind.EXPORT)

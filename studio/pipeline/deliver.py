@@ -53,6 +53,8 @@ def deliver_video(render_id: str) -> bool:
     except _Lost:
         return False
     except (*NO_ANSWER, OSError) as error:
+        if delivery.waits_out(error):
+            return False
         why = unanswered(error) if isinstance(error, NO_ANSWER) else error
         logger.warning("%s: delivery %s failed: %s", render_id, delivery.tries, type(why).__name__)
         return _again(delivery, f"No answer: {why}")

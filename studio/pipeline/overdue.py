@@ -10,12 +10,23 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from avatarsite.queue import jobs
+from avatarsite.queue import clock, jobs
 from avatarsite.queue.due_rows import Clause, Kind
 from avatarsite.queue.sweeping import BATCH, each
 from billing.models import HoldState
 from studio.captions.make import KIND as CAPTIONS
-from studio.models import Delivery, DeliveryState, JobStatus, Outcome, ProviderJob, Render, RenderState, Whole
+from studio.models import (
+    Delivery,
+    DeliveryState,
+    JobStatus,
+    OfferHealth,
+    Outcome,
+    ProviderJob,
+    Render,
+    RenderState,
+    Speech,
+    Whole,
+)
 from studio.models.renders import ENDED
 from studio.pipeline.cancel import ASKED_TO_STOP, give_up, job_in_flight
 from studio.pipeline.expire import delete_if_due
@@ -31,6 +42,14 @@ logger = logging.getLogger(__name__)
 SETTLED_LATE = timedelta(seconds=30)
 STOPS = 3  # times a provider is asked to stop what is overdue
 STOP_PATIENCE = timedelta(minutes=5)  # after each of them
+
+
+def register_patience() -> None:
+    """How long we wait for whom, beside the due rows."""
+    clock.register_patience(Render, "deadline_at", "late_at")
+    clock.register_patience(Speech, "deadline_at")
+    clock.register_patience(ProviderJob, "next_check_at")
+    clock.register_patience(OfferHealth, "open_until")
 
 
 def end_overdue(render: Render) -> bool:

@@ -12,6 +12,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from avatarsite.monitoring import logs
+from avatarsite.outages.answers import outage_of
 from avatarsite.queue import jobs
 from studio.metrics import count_move
 from studio.models import Render, RenderEvent, RenderState, Whole
@@ -135,6 +136,19 @@ def try_again(render: Render, *, after: timedelta, reason: str, detail: dict[str
     with transaction.atomic():
         if render.put_off(after):
             note(render, reason, detail=detail)
+
+
+def waits_out(render: Render, error: Exception, *, doing: str) -> bool:
+    """Whether a part of ours is away; then the present step is put off, and the history says why, once."""
+    outage = outage_of(error)
+    with transaction.atomic():
+        if outage is None or not render.waits_out(error):
+            return False
+        reason = f"{doing} waits: the {outage.part} {outage.how}"
+        last = render.events.order_by("-pk").values_list("reason", flat=True).first()
+        if last != reason:
+            note(render, reason, detail={"why": outage.sentence})
+    return True
 
 
 def note(render: Render, reason: str, *, detail: dict[str, Any] | None = None) -> None:

@@ -136,7 +136,7 @@ def _room_at(offer_id: str) -> datetime | None:
 
 
 async def send(claimed: Claimed) -> Submission | None:
-    """Talk to the provider. None when the step was lost to somebody else before anything was created."""
+    """Talk to the provider. None when the step waits, or was lost to somebody else, before anything was created."""
     render, job = claimed.render, claimed.job
     provider = registry.provider_of(job.offer)
     try:
@@ -144,6 +144,10 @@ async def send(claimed: Claimed) -> Submission | None:
     except NormaliseFailed as error:
         rejected = Submission(Answer.REJECTED, failure=Failure(Fault.INPUT, "not_normalised", str(error)))
         return rejected if job.sent_at is None else Submission(Answer.UNKNOWN, failure=rejected.failure)
+    except OSError as error:
+        if await sync_to_async(states.waits_out)(render, error, doing="the sending"):
+            return None
+        raise
     if job.sent_at is not None:
         with timed_call(provider.name, "recover"):
             return _of_a_second_asking(await provider.recover(order))

@@ -54,7 +54,7 @@ def make_rendition(rendition_id: str) -> bool:
         return False
     except (ConversionFailed, UnreadableVideo, OSError) as error:
         logger.warning("%s: try %s: %r", found, found.tries, error)
-        found.put_off(backoff(found.tries, first=5, most=300))
+        found.waits_out(error) or found.put_off(backoff(found.tries, first=5, most=300))
         return False
     return True
 

@@ -48,6 +48,10 @@ def finish_speech(speech: Speech, mouth: Engine) -> None:
         logger.warning("%s: a part could not be fetched: %s", speech.pk, error.failure.named)
         speech.put_off(AGAIN)
         return
+    except OSError as error:
+        if speech.waits_out(error):
+            return
+        raise
     except NotSpoken as error:
         logger.warning("%s: %s", speech.pk, error)
         fail_speech(speech, code="voice_broken", message=BROKEN)

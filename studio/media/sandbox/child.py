@@ -11,6 +11,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
+from avatarsite.outages.disk import is_full
 from studio.media.sandbox import answers
 from studio.media.sandbox.confine import confine
 from studio.media.sandbox.limits import Limits
@@ -48,6 +49,8 @@ def _answer(connection: Connection, payload: bytes) -> tuple[str, object]:
     except Exception as error:
         if _wants_memory(error):
             raise MemoryError from error
+        if is_full(error):
+            return "raised", OSError(errno.ENOSPC, "The disk is full")
         return "raised", _that_travels(error)
 
 

@@ -57,6 +57,8 @@ def ingest_render(render_id: str) -> bool:
             made, papers = _bring_home(render, job, folder)
         except (CopyFailed, ConversionFailed, ProviderError, UnreadableVideo, OSError) as error:
             logger.warning("%s: copy %s failed: %s", render.pk, render.tries, type(error).__name__)
+            if states.waits_out(render, error, doing="the copy"):
+                return False
             return _again(render, str(error))
     captions.prepare(render, made["measured_ms"])
     done = settle_render(render, job=job, papers=papers, **made)

@@ -128,7 +128,7 @@ def listen_to(voice_id: str) -> bool:
         return False
     except OSError as error:
         logger.warning("%s: listening, try %s: %r", voice_id, row.tries, error)
-        row.put_off(backoff(row.tries, first=2, most=60))
+        row.waits_out(error) or row.put_off(backoff(row.tries, first=2, most=60))
         return False
     return _end(row)
 

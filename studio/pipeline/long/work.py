@@ -52,6 +52,8 @@ def move_whole(whole_id: str) -> bool:
         moved = step(work)
     except (CutFailed, JoinFailed, UploadRefused, StoreFailed, OSError) as error:
         logger.warning("%s: %s failed at try %s: %s", whole_id, step.__name__, work.tries, error)
+        if work.waits_out(error):
+            return False
         return _again(work, str(error))
     if moved and not work.render.ended:
         states.wake_whole(whole_id)

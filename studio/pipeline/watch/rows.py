@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from avatarsite.inbox.models import InboundEvent, SignatureStatus
 from avatarsite.monitoring import logs
+from avatarsite.queue.clock import mind_the_clock
 from avatarsite.queue.sweeping import contained, each, is_due_soon, nudge_prompt, tell_failure
 from studio.models import Outcome, ProviderJob, Render, RenderState
 from studio.models.jobs import ENDED_STATUSES
@@ -79,6 +80,8 @@ def load_due(  # noqa: PLR0913 -- what the loop knows and wants
     providers to which nothing is sent now. ``busy`` spares the question whether anything is left at all.
     """
     close_old_connections()
+    if mind_the_clock():
+        since = None
     now = timezone.now()
     nudge_prompt(since or now - OVERLAP, now)
     rows = open_jobs()

@@ -1,0 +1,109 @@
+"""Clock of a host: when it is set by more than half a minute, what waits for a moment is moved along.
+
+Else a clock set forward would end all leases and patience at once, and one set back would keep for an hour what waits
+for a minute. The monotonic clock, which all processes of a host share and nobody sets, tells; a row of the host sees to
+it that one process moves the rows, once. What was in somebody's hands at that moment is done again after its lease.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.apps import apps
+from django.db import models, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from avatarsite.models import Lease
+
+logger = logging.getLogger(__name__)
+
+STEP_SECONDS = 30
+STEPS_KEPT = 4
+HOST = "clock "  # of a host, as a lease that nobody takes
+
+
+def _offset() -> float:
+    return time.time() - time.monotonic()
+
+
+_patient: dict[type[models.Model], tuple[str, ...]] = {}
+_known = _offset()  # a child that is forked knows what its parent does
+_set_by = timedelta()
+
+
+def register_patience(model: type[models.Model], *columns: str) -> None:
+    """Called by each room for columns that say until when something waits, of this model or of those made of it."""
+    _patient[model] = columns
+
+
+def mind_the_clock() -> timedelta:
+    """Whether this host's clock was set since it was last asked, and by how much. Costs nothing while it was not."""
+    global _known, _set_by
+    now = _offset()
+    if abs(now - _known) < STEP_SECONDS:
+        return timedelta()
+    by = _moved_along(before=_known, now=now)
+    stepped, _known = timedelta(seconds=round(now - _known)), now
+    _set_by += stepped
+    if by:
+        logger.error("The clock of this host was set by %s seconds; what waits was moved along", by.total_seconds())
+    return stepped
+
+
+def clock_set_by() -> timedelta:
+    """By how much the clock was set since this process, or who forked it, began."""
+    mind_the_clock()
+    return _set_by
+
+
+def untold_steps() -> dict[str, int]:
+    """The hosts whose clocks were set since this was last asked, and by how many seconds."""
+    found = {}
+    for row in Lease.objects.filter(task__startswith=HOST, handover__has_key="by"):
+        rest = {name: value for name, value in row.handover.items() if name != "by"}
+        if Lease.objects.filter(pk=row.pk, handover=row.handover).update(handover=rest):
+            found[row.task] = int(row.handover["by"])
+    return found
+
+
+def as_others_tell(moment: datetime) -> list[datetime]:
+    """What this moment of ours may have been by everybody else's clock: itself, and it without each of the steps."""
+    rows = Lease.objects.filter(task__startswith=HOST, handover__has_key="steps").values_list("handover", flat=True)
+    return [moment, *(moment - timedelta(seconds=step) for handover in rows for step in handover["steps"])]
+
+
+def _moved_along(*, before: float, now: float) -> timedelta:
+    """By how much this process has moved the rows: by nothing, if another process of the host was first."""
+    defaults = {"expires_at": timezone.now(), "handover": {"offset": before}}
+    with transaction.atomic():
+        Lease.objects.get_or_create(task=_host(), defaults=defaults)
+        row = Lease.objects.select_for_update().get(task=_host())
+        seconds = round(now - row.handover["offset"])
+        if abs(seconds) < STEP_SECONDS:
+            return timedelta()
+        steps = [*row.handover.get("steps", []), seconds][-STEPS_KEPT:]
+        row.handover = {"offset": now, "by": seconds, "steps": steps}
+        row.save(update_fields=["handover"])
+        for kind, columns in _patient.items():
+            for model in (model for model in apps.get_models() if issubclass(model, kind)):
+                _move(model, columns, timedelta(seconds=seconds))
+    return timedelta(seconds=seconds)
+
+
+def _move(model: type[models.Model], columns: tuple[str, ...], by: timedelta) -> None:
+    for column in columns:
+        waiting = model._default_manager.filter(**{f"{column}__isnull": False})  # noqa: SLF001 -- documented by Django
+        waiting.update(**{column: F(column) + by})
+
+
+def _host() -> str:
+    """For as long as it runs: its monotonic clock begins anew with it."""
+    boot = ""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+    return HOST + boot.strip().replace("-", "")
