@@ -43,7 +43,7 @@ def register_patience(model: type[models.Model], *columns: str) -> None:
 
 def mind_the_clock() -> timedelta:
     """Whether this host's clock was set since it was last asked, and by how much. Costs nothing while it was not."""
-    global _known, _set_by
+    global _known, _set_by  # noqa: PLW0603 -- one clock
     now = _offset()
     if abs(now - _known) < STEP_SECONDS:
         return timedelta()

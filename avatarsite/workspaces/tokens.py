@@ -12,13 +12,14 @@ import string
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from avatarsite.audit.record import record
 from avatarsite.legal.rights import RIGHTS_VERSION
 from avatarsite.monitoring import logs
+from avatarsite.outages.by_the_way import by_the_way
 from avatarsite.workspaces.access import Action, demand, scopes_within
 from avatarsite.workspaces.create import tidy_name
 from avatarsite.workspaces.errors import NotAllowed, TokenRefused
@@ -236,7 +237,7 @@ def _stamp(token: ApiToken) -> None:
     now = timezone.now()
     if token.last_used_at is None or token.last_used_at < now - STAMP_EVERY:
         stale = Q(last_used_at=None) | Q(last_used_at__lt=now - STAMP_EVERY)
-        with transaction.atomic():
+        with by_the_way():
             ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
         token.last_used_at = now
 

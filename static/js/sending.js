@@ -35,5 +35,6 @@ export function send(url, form, progress) {
 function sentence(status) {
   if (status === 413) return "The file is too large for this server. Choose a smaller one.";
   if (status === 403) return "You are not allowed to upload here. Load the page again, and sign in if you are asked to.";
+  if (status === 503) return "Files can’t be taken at the moment. What you typed stays: choose the file again in a minute.";
   return "The server could not take the file. Try again in a moment.";
 }

@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from avatarsite.errors import DomainError
+from avatarsite.outages.by_the_way import by_the_way
 from studio.models import ShareLink
 
 TRIES, WINDOW = 10, 600  # wrong passwords of one address at one link, and the seconds that they count for
@@ -45,7 +46,8 @@ def is_let_in(link: ShareLink, given: str) -> bool:
 
 
 def count_view(link: ShareLink) -> None:
-    ShareLink.objects.filter(pk=link.pk).update(views=F("views") + 1, last_viewed_at=timezone.now())
+    with by_the_way():
+        ShareLink.objects.filter(pk=link.pk).update(views=F("views") + 1, last_viewed_at=timezone.now())
 
 
 def _passport(link: ShareLink) -> str:
