@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -74,11 +74,19 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
     def _reached(self) -> Iterator[None]:
         """Raises StoreFailed, within a second or two if nobody is there."""
         if time.monotonic() - self._seen > SIGN_SECONDS:
-            with in_our_words(), suppress(ClientError):  # whatever it answers, it lives
-                self._knocker.head_bucket(Bucket=self.bucket_name)
+            with in_our_words():
+                self._knock()
             self._seen = time.monotonic()
         with in_our_words():
             yield
+
+    def _knock(self) -> None:
+        """Whatever it answers, it lives; but for one that says itself that it can't serve."""
+        try:
+            self._knocker.head_bucket(Bucket=self.bucket_name)
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+                raise
 
     def knock(self) -> None:
         """Raises StoreFailed when the bucket does not answer."""

@@ -31,7 +31,7 @@ from tests.simulators.fixture import Simulators, running_simulators
 from tests.studio.api.live import live_api
 from tests.support.gates import Gate, Way, gates
 from tests.support.real import real_parts
-from tests.support.servers import scratch_folder
+from tests.support.servers import free_ports, scratch_folder
 from tests.support.stepped_clock import SteppedClock
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("outages")]
@@ -234,11 +234,11 @@ def test_each_part_hung_gone_and_refusing_and_the_clock_set(
     """On one site, fault after fault; what each has left undone is undone work of the next."""
     with ExitStack() as stack:
         parts = stack.enter_context(real_parts())
-        postman = Controller(Sink(), hostname="127.0.0.1", port=0)
+        (port,) = free_ports(1)
+        postman = Controller(Sink(), hostname="127.0.0.1", port=port)
         postman.start()
         stack.callback(postman.stop)
-        mail = f"smtp://127.0.0.1:{postman.server.sockets[0].getsockname()[1]}" if postman.server else ""
-        given = {**parts, **simulators.environment, "EMAIL_URL": mail}
+        given = {**parts, **simulators.environment, "EMAIL_URL": f"smtp://127.0.0.1:{port}"}
         names = ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "EMAIL_URL", *PROVIDERS)
         gate = dict(zip(names, stack.enter_context(gates(*(given[name] for name in names))), strict=True))
         given |= {name: one.through(given[name]) for name, one in gate.items() if name != "DATABASE_URL"}
