@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 STEP_SECONDS = 30
 STEPS_KEPT = 4
+JUST_NOW, SOON = timedelta(minutes=1), timedelta(minutes=10)
 HOST = "clock "  # of a host, as a lease that nobody takes
 
 
@@ -96,9 +97,11 @@ def _moved_along(*, before: float, now: float) -> timedelta:
 
 
 def _move(model: type[models.Model], columns: tuple[str, ...], by: timedelta) -> None:
+    """But for what is about now: it has been written since. Of what was before, that comes early."""
+    now, soon = timezone.now(), min(SOON, abs(by) / 2)
     for column in columns:
         waiting = model._default_manager.filter(**{f"{column}__isnull": False})  # noqa: SLF001 -- documented by Django
-        waiting.update(**{column: F(column) + by})
+        waiting.exclude(**{f"{column}__range": (now - JUST_NOW, now + soon)}).update(**{column: F(column) + by})
 
 
 def _host() -> str:
