@@ -40,6 +40,7 @@ test-real: .venv/.dev-ready  ## every test on PostgreSQL, Valkey and a bucket
 lint: .venv/.dev-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit -q -ll -r avatarsite billing studio manage.py -x '*/migrations/*'
 	$(BIN)/lint-imports
 	find templates -name '*.html' -not -path 'templates/admin/*' | xargs $(BIN)/djhtml --check --tabwidth 2
 

@@ -382,25 +382,73 @@ MFA_FORMS = {
     "activate_totp": "avatarsite.workspaces.forms.ActivateTwoFactorForm",
     "add_webauthn": "avatarsite.workspaces.forms.AddPasskeyForm",
 }
-# Sign-in with the account that people have at their company: off without an address.
+# Sign-in with the account that people have at their company: off without an address of its server.
 OIDC_SERVER_URL = env.url("OIDC_SERVER_URL")
 OIDC_NAME = env.text("OIDC_NAME", "your company")
+SAML_SSO_URL = env.url("SAML_SSO_URL")
+SAML_NAME = env.text("SAML_NAME", "your company")
+SAML_ENTITY_ID = env.text("SAML_ENTITY_ID")
+SAML_CERTIFICATE = env.text("SAML_CERTIFICATE")
+SAML_ATTRIBUTES = {
+    "email": [
+        "urn:oid:0.9.2342.19200300.100.1.3",
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
+        "email",
+        "mail",
+    ],
+    "name": [
+        "urn:oid:2.16.840.1.113730.3.1.241",
+        "http://schemas.microsoft.com/identity/claims/displayname",
+        "displayName",
+        "name",
+    ],
+}
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if OIDC_SERVER_URL:
-    INSTALLED_APPS += ["allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
+    INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"]
     _company = {
         "provider_id": "company",
         "name": OIDC_NAME,
         "client_id": env.text("OIDC_CLIENT_ID"),
         "secret": env.text("OIDC_CLIENT_SECRET"),
-        "settings": {"server_url": OIDC_SERVER_URL},
+        # Whoever runs the service names the company's server, so the addresses that it has confirmed are.
+        "settings": {"server_url": OIDC_SERVER_URL, "email_authentication": True},
     }
-    SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [_company], "OAUTH_PKCE_ENABLED": True}}
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {"APPS": [_company], "OAUTH_PKCE_ENABLED": True}
+if SAML_SSO_URL:
+    if not SAML_ENTITY_ID or not SAML_CERTIFICATE:
+        raise ImproperlyConfigured("SAML_SSO_URL needs SAML_ENTITY_ID and SAML_CERTIFICATE beside it.")
+    INSTALLED_APPS += ["allauth.socialaccount.providers.saml"]
+    _company = {
+        "provider_id": "saml",
+        "name": SAML_NAME,
+        "client_id": "company",
+        "settings": {
+            "sp": {"entity_id": f"{SITE_URL}/account/saml/company/metadata/"},
+            "idp": {
+                "entity_id": SAML_ENTITY_ID,
+                "sso_url": SAML_SSO_URL,
+                "x509cert": SAML_CERTIFICATE,
+            },
+            "attribute_mapping": SAML_ATTRIBUTES,
+            # An assertion says nothing of confirmation: the company answers for these domains, and for no other.
+            "verified_email": env.words("SAML_DOMAINS"),
+            "email_authentication": True,
+            "advanced": {"want_attribute_statement": False, "want_name_id": True},
+        },
+    }
+    SOCIALACCOUNT_PROVIDERS["saml"] = {"APPS": [_company]}
+    # A page of the company's posts the assertion: it comes without a cookie, before anybody has shown who they are.
+    ENTRY_POINTS += (("/account/saml", "avatarsite.http.entry_points.as_text", 256 * 1024),)
+if SOCIALACCOUNT_PROVIDERS:
+    INSTALLED_APPS += ["allauth.socialaccount"]
     SOCIALACCOUNT_ADAPTER = "avatarsite.workspaces.signing_in.company.CompanyAdapter"
     SOCIALACCOUNT_LOGIN_ON_GET = True  # a link: form-action of our policy keeps a form from leading elsewhere
-    # Whoever runs the service names the company's server, so the addresses that it has confirmed are.
     SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
     SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
 INVITATION_DAYS = 14
+# Name servers that are asked for the records of mail domains; without any the machine's own.
+DNS_SERVERS = env.words("DNS_SERVERS")
 # Who of staff may look at the dashboard as whom.
 HIJACK_PERMISSION_CHECK = "avatarsite.staff.view_as.may_view_as"
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -32,6 +33,7 @@ urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
+    *([path("account/saml/", include("avatarsite.workspaces.signing_in.saml"))] if settings.SAML_SSO_URL else []),
     path("account/", include("allauth.urls")),
     *api.urlpatterns,
     *inbox,

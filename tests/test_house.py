@@ -88,6 +88,8 @@ GONE = [
     "parameter GET /api/v1/events query kind *",
     "parameter GET /api/v1/renders/{render}/outputs/{output} path output! *",
     "url api/v1/renders/<slug>/outputs/<slug>",
+    # Tokens of developers manage webhooks.
+    "field TokenShape.scopes! *",
 ]
 ADDED = [
     # The whole house in one sealed archive, and back.
@@ -281,6 +283,9 @@ ADDED = [
     "url admin/staff/staffnote/",
     "url view-as/end/",
     "url w/<slug>/team/audit/*",
+    # Everybody with an address of a domain joins its workspace.
+    "url w/<slug>/team/domains/*",
+    "field TokenShape.scopes! *",
     "url admin/search/",
     "url api/v1/storage",
     "url compat/fal/cdn/upload/<uuid>/*",

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from avatarsite.outbox.endpoints import make_endpoint, send_test
 from avatarsite.outbox.events import fan_out
-from avatarsite.workspaces.models import Invitation, Role, Workspace
+from avatarsite.workspaces.models import Invitation, MailDomain, Role, Workspace
 from avatarsite.workspaces.tokens import make_token
 from billing.ledger import posting
 from billing.models import CardSetup, StripeCustomer, TopUp
@@ -99,6 +99,10 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "request_secret": (405, 405, 403, 200),
     "request_secret_rotate": (405, 405, 403, 422),
     "team": (200, 200, 403, 200),
+    "domains": (200, 403, 403, 422),
+    "domain_prove": (405, 403, 403, 302),
+    "domain_remove": (405, 403, 403, 302),
+    "domain_role": (405, 403, 403, 302),
     "team_leave": (405, 405, 302, 302),
     "topup": (200, 200, 405, 405),
     "topup_confirm": (405, 403, 403, 302),
@@ -317,6 +321,7 @@ def things(cast: Cast, settings: Any, tmp_path: Any) -> dict[str, Any]:
         "table": BatchTable.objects.create(workspace=workspace, project_id=render.project_id, name="a.csv").pk,
         "member": cast.member(cast.emil).pk,
         "invitation": invitation.pk,
+        "domain": MailDomain.objects.create(workspace=workspace, name="acme.example", checked_at=timezone.now()).pk,
         "approval": _approval(request, cast).pk,
         "export": Export.objects.create(workspace=workspace, asked_by=cast.alice).pk,
         **_webhook(workspace),
@@ -367,7 +372,7 @@ def arguments(name: str, things: dict[str, Any], workspace: str) -> dict[str, An
     if "<slug:kind>" in route:
         found["kind"] = "csv"
     if "<int:row>" in route:
-        found["row"] = things["invitation" if name.startswith("invitation_") else "member"]
+        found["row"] = things.get(name.split("_", maxsplit=1)[0])
     return found
 
 

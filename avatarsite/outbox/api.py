@@ -102,7 +102,7 @@ class EventsQuery(Query):
 class EndpointView(ApiView):
     """Reading is for every token that reads; what changes anything takes an admin's."""
 
-    writes = (Action.MANAGE_WORKSPACE,)
+    writes = (Action.DEVELOP,)
 
     def rows(self) -> QuerySet[Endpoint]:
         return Endpoint.objects.filter(workspace=self.workspace)
@@ -199,7 +199,7 @@ class OneEndpoint(EndpointView):
 
 
 class EndpointSecret(EndpointView):
-    reads = (Action.MANAGE_WORKSPACE,)
+    reads = (Action.DEVELOP,)
 
     @extend_schema(
         operation_id="get_webhook_secret",
@@ -234,7 +234,7 @@ class RotateSecret(EndpointView):
 
 
 class RequestSecret(EndpointView):
-    reads = (Action.MANAGE_WORKSPACE,)
+    reads = (Action.DEVELOP,)
 
     @extend_schema(
         operation_id="get_request_webhook_secret",

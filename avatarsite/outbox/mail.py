@@ -1,4 +1,4 @@
-"""The mail about an endpoint that gets nothing any more, to the owners and admins of its workspace."""
+"""The mail about an endpoint that gets nothing any more, to those of its workspace who manage webhooks."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def mail_endpoint(endpoint: Endpoint) -> None:
         "link": settings.SITE_URL + where,
     }
     about = f"{endpoint.pk}:{timezone.now().isoformat()}"
-    for member in in_charge(workspace, Action.MANAGE_WORKSPACE):
+    for member in in_charge(workspace, Action.DEVELOP):
         write_optional(ENDPOINT, about, member.user, "outbox/email/endpoint", context, workspace)

@@ -36,7 +36,7 @@ def webhooks(request: WorkspaceRequest) -> HttpResponse:
     return _list(request)
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@workspace_view(Action.VIEW, post=Action.DEVELOP)
 @require_POST
 @never_cache
 def request_secret(request: WorkspaceRequest) -> HttpResponse:
@@ -48,7 +48,7 @@ def request_secret(request: WorkspaceRequest) -> HttpResponse:
         return redirect("webhooks", workspace=request.workspace.slug)
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@workspace_view(Action.VIEW, post=Action.DEVELOP)
 @require_POST
 def request_secret_rotate(request: WorkspaceRequest) -> HttpResponse:
     form = RotateForm(request.POST)
@@ -71,7 +71,7 @@ def _list(request: WorkspaceRequest, *, status: int = 200, **more: Any) -> HttpR
     return render(request, "outbox/webhooks.html", context, status=status)
 
 
-@workspace_view(Action.MANAGE_WORKSPACE)
+@workspace_view(Action.DEVELOP)
 @require_http_methods(["GET", "HEAD", "POST"])
 def webhook_new(request: WorkspaceRequest) -> HttpResponse:
     form = EndpointForm(request.POST if request.method == "POST" else None)
@@ -87,7 +87,7 @@ def webhook_new(request: WorkspaceRequest) -> HttpResponse:
     return _form(request, form)
 
 
-@workspace_view(Action.MANAGE_WORKSPACE)
+@workspace_view(Action.DEVELOP)
 @require_http_methods(["GET", "HEAD", "POST"])
 def webhook_change(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     row = get_object_or_404(Endpoint, workspace=request.workspace, pk=endpoint, of_requests=False)
@@ -110,7 +110,7 @@ def webhook_endpoint(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     return _page(request, _endpoint(request, endpoint))
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@workspace_view(Action.VIEW, post=Action.DEVELOP)
 @require_POST
 @never_cache
 def webhook_secret(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
@@ -124,7 +124,7 @@ def webhook_secret(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     return _page(request, row, secret=secret)
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@workspace_view(Action.VIEW, post=Action.DEVELOP)
 @require_POST
 def webhook_rotate(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     row, form = _endpoint(request, endpoint), RotateForm(request.POST)
@@ -135,7 +135,7 @@ def webhook_rotate(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     return _to(request, row)
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@workspace_view(Action.VIEW, post=Action.DEVELOP)
 @require_POST
 def webhook_state(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     row, state = _endpoint(request, endpoint), request.POST.get("state", "")
@@ -145,7 +145,7 @@ def webhook_state(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     return _to(request, row)
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@workspace_view(Action.VIEW, post=Action.DEVELOP)
 @require_POST
 def webhook_test(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     row = _endpoint(request, endpoint)
@@ -158,7 +158,7 @@ def webhook_test(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     return _to(request, row)
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@workspace_view(Action.VIEW, post=Action.DEVELOP)
 @require_POST
 def webhook_replay(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     row, form = _endpoint(request, endpoint), ReplayForm(request.POST)
@@ -174,7 +174,7 @@ def webhook_replay(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     return _page(request, row, status=422, replaying=form)
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@workspace_view(Action.VIEW, post=Action.DEVELOP)
 @require_http_methods(["GET", "HEAD", "POST"])
 def webhook_delete(request: WorkspaceRequest, endpoint: str) -> HttpResponse:
     row = _endpoint(request, endpoint)
@@ -194,7 +194,7 @@ def webhook_delivery(request: WorkspaceRequest, endpoint: str, delivery: str) ->
     return render(request, "outbox/webhook_delivery.html", context)
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@workspace_view(Action.VIEW, post=Action.DEVELOP)
 @require_POST
 def webhook_resend(request: WorkspaceRequest, endpoint: str, delivery: str) -> HttpResponse:
     row = _delivery(request, endpoint, delivery)

@@ -19,18 +19,23 @@ class Action(StrEnum):
     RENDER = "render"  # upload, make, retry, cancel and delete videos; make and change projects
     MANAGE_BILLING = "manage_billing"  # top up, caps, payment details
     MANAGE_MEMBERS = "manage_members"  # invite, change roles, remove
-    MANAGE_WORKSPACE = "manage_workspace"  # name, tokens, webhooks, closing
+    DEVELOP = "develop"  # tokens and webhooks
+    MANAGE_WORKSPACE = "manage_workspace"  # name, content check, closing
     MANAGE_OWNERS = "manage_owners"  # make and unmake owners, hand the workspace over
 
 
 _VIEWER = frozenset({Action.VIEW})
 _MEMBER = _VIEWER | {Action.RENDER}
-_ADMIN = _MEMBER | {Action.MANAGE_BILLING, Action.MANAGE_MEMBERS, Action.MANAGE_WORKSPACE}
+_BILLING = _VIEWER | {Action.MANAGE_BILLING}
+_DEVELOPER = _MEMBER | {Action.DEVELOP}
+_ADMIN = _DEVELOPER | _BILLING | {Action.MANAGE_MEMBERS, Action.MANAGE_WORKSPACE}
 _OWNER = _ADMIN | {Action.MANAGE_OWNERS}
 
 ALLOWED: dict[str, frozenset[Action]] = {
     Role.VIEWER: _VIEWER,
+    Role.BILLING: _BILLING,
     Role.MEMBER: _MEMBER,
+    Role.DEVELOPER: _DEVELOPER,
     Role.ADMIN: _ADMIN,
     Role.OWNER: _OWNER,
 }
@@ -40,7 +45,8 @@ GRANTED: dict[str, frozenset[Action]] = {
     Scope.READ: frozenset({Action.VIEW}),
     Scope.RENDER: frozenset({Action.VIEW, Action.RENDER}),
     Scope.BILLING: frozenset({Action.MANAGE_BILLING}),
-    Scope.ADMIN: frozenset({Action.VIEW, Action.RENDER, Action.MANAGE_BILLING, Action.MANAGE_WORKSPACE}),
+    Scope.WEBHOOKS: frozenset({Action.VIEW, Action.DEVELOP}),
+    Scope.ADMIN: _DEVELOPER | _BILLING | {Action.MANAGE_WORKSPACE},
 }
 
 IN_WORDS = {
@@ -48,6 +54,7 @@ IN_WORDS = {
     Action.RENDER: "make or change videos, uploads and projects",
     Action.MANAGE_BILLING: "manage the balance and payments",
     Action.MANAGE_MEMBERS: "invite people or change what they may do",
+    Action.DEVELOP: "manage API tokens and webhooks",
     Action.MANAGE_WORKSPACE: "change the settings of the workspace",
     Action.MANAGE_OWNERS: "decide who owns the workspace",
 }

@@ -28,6 +28,7 @@ def workspace(request: HttpRequest) -> dict[str, Any]:
         "may_render": _answer(member, Action.RENDER),
         "may_manage_billing": _answer(member, Action.MANAGE_BILLING),
         "may_manage_members": _answer(member, Action.MANAGE_MEMBERS),
+        "may_develop": _answer(member, Action.DEVELOP),
         "may_manage_workspace": _answer(member, Action.MANAGE_WORKSPACE),
         "may_manage_owners": _answer(member, Action.MANAGE_OWNERS),
     }

@@ -71,6 +71,10 @@ class WrongAddress(WorkspaceError):
     pass
 
 
+class DomainRefused(WorkspaceError):
+    pass
+
+
 class TokenRefused(WorkspaceError):
     """``field`` says which part of the token can't be as asked."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from allauth.account import forms as account
 from allauth.mfa.base import forms as mfa
@@ -18,11 +18,12 @@ from django.utils import timezone
 
 from avatarsite.amounts import AmountField
 from avatarsite.legal.rights import OF_A_PROGRAM
+from avatarsite.workspaces.access import scopes_within
 from avatarsite.workspaces.create import NAME_LENGTH
 from avatarsite.workspaces.emails import delete_unconfirmed
 from avatarsite.workspaces.errors import TokenRefused
 from avatarsite.workspaces.invitations import invitations, pending
-from avatarsite.workspaces.models import INVITED_ROLES, Role, Scope, User
+from avatarsite.workspaces.models import INVITED_ROLES, JOINING_ROLES, Role, Scope, User
 from avatarsite.workspaces.tokens import NAME_LENGTH as TOKEN_NAME_LENGTH
 from avatarsite.workspaces.tokens import revoke_all_of, working_tokens_of
 
@@ -199,7 +200,7 @@ class PersonForm(forms.ModelForm[User]):
         help_texts = {
             "name": "Shown to the people you share a workspace with.",
             "mail_finished": "One mail for what was asked for together, when it took longer than 45 seconds.",
-            "mail_endpoint": "To owners and admins: its address takes nothing any more.",
+            "mail_endpoint": "To owners, admins and developers: its address takes nothing any more.",
             "mail_summary": "Of the workspaces where you get it. Mails about money and about signing in always come.",
         }
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
@@ -227,7 +228,23 @@ class InvitationForm(forms.Form):
         label="Role",
         choices=INVITED_ROLES,
         initial=Role.MEMBER,
-        error_messages={"invalid_choice": "Choose one of the roles: admin, member or viewer."},
+        error_messages={"invalid_choice": "Choose one of the roles that are offered."},
+    )
+
+
+class DomainForm(forms.Form):
+    name = forms.CharField(
+        label="Mail domain",
+        max_length=253,
+        help_text="What stands behind the @ of your people’s addresses.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+        error_messages={"required": "Which domain? Write what stands behind the @, such as acme.example."},
+    )
+    role = forms.ChoiceField(
+        label="They become",
+        choices=JOINING_ROLES,
+        initial=Role.MEMBER,
+        error_messages={"invalid_choice": "Choose one of the roles that are offered."},
     )
 
 
@@ -236,7 +253,7 @@ class RoleForm(forms.Form):
         choices=Role.choices,
         error_messages={
             "required": "Choose a role.",
-            "invalid_choice": "Choose one of the roles: owner, admin, member or viewer.",
+            "invalid_choice": "Choose one of the roles that are offered.",
         },
     )
 
@@ -245,7 +262,8 @@ SCOPES_IN_WORDS = {
     Scope.READ: "Read: see everything of the workspace",
     Scope.RENDER: "Render: read, upload, and make, stop and delete videos",
     Scope.BILLING: "Billing: see the balance, transactions and usage, and nothing else",
-    Scope.ADMIN: "Admin: all of these, and webhook endpoints",
+    Scope.WEBHOOKS: "Webhooks: read, and manage webhook endpoints",
+    Scope.ADMIN: "Admin: all of these, and the settings of the workspace",
 }
 
 
@@ -286,7 +304,6 @@ class TokenForm(forms.Form):
     )
     scopes = forms.MultipleChoiceField(
         label="What it may do",
-        choices=[(scope.value, words) for scope, words in SCOPES_IN_WORDS.items()],
         initial=[Scope.RENDER.value],
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one. A token that may do nothing is of no use."},
@@ -325,6 +342,13 @@ class TokenForm(forms.Form):
         help_text="Without it each request for a paid video of a new face or voice has to say “rights”: true. Code "
         "that speaks a provider’s own protocol can’t say so.",
     )
+
+    def __init__(self, *args: Any, role: str, **kwargs: Any) -> None:
+        """``role`` is that of whoever makes it: scopes that reach further are not offered."""
+        super().__init__(*args, **kwargs)
+        within = scopes_within(list(Scope), role)
+        choices = [(scope.value, words) for scope, words in SCOPES_IN_WORDS.items() if scope in within]
+        cast(forms.MultipleChoiceField, self.fields["scopes"]).choices = choices
 
     def wish(self) -> dict[str, Any]:
         """What ``tokens.make_token`` takes, of a form that is valid."""

@@ -15,7 +15,7 @@ from django.utils import timezone
 from avatarsite.audit.record import record
 from avatarsite.mail.messages import withdraw
 from avatarsite.workspaces.access import Action, may, scopes_within
-from avatarsite.workspaces.models import ApiToken, Invitation, Member, User
+from avatarsite.workspaces.models import ApiToken, Invitation, Member, PastMember, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ def end_access(target: Member, *, by: User | None, how: str, tokens_to: Member |
     stopped = _working(target).update(revoked_at=timezone.now())
     ended = Ended(stopped=stopped, handed_over=handed_over, invitations=_withdraw_invitations(target))
     withdraw(target.user.email, workspace=target.workspace)
+    PastMember.objects.get_or_create(workspace=target.workspace, user=target.user)
     note_access(target, by=by, what=how, ended=ended)
     return ended
 

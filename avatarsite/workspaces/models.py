@@ -110,7 +110,9 @@ class Workspace(models.Model):
 class Role(models.TextChoices):
     OWNER = "owner", "Owner"
     ADMIN = "admin", "Admin"
+    DEVELOPER = "developer", "Developer"
     MEMBER = "member", "Member"
+    BILLING = "billing", "Billing manager"
     VIEWER = "viewer", "Viewer"
 
     def in_a_sentence(self) -> str:
@@ -177,12 +179,64 @@ class Invitation(models.Model):
         return Role(self.role).in_a_sentence()
 
 
+# Money and people are nobody's who came by themselves.
+JOINING_ROLES = [(role.value, role.label) for role in (Role.DEVELOPER, Role.MEMBER, Role.VIEWER)]
+
+
+class MailDomain(models.Model):
+    """A mail domain that an owner has named. Once it is proved, whoever signs in with an address of it joins.
+
+    Only ``avatarsite/workspaces/domains/`` writes here.
+    """
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="mail_domains")
+    name = models.CharField(max_length=253)
+    role = models.CharField(max_length=10, choices=JOINING_ROLES, default=Role.MEMBER)
+    proof = models.CharField("what its record in DNS says", max_length=60)
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    checked_at = models.DateTimeField("looked for last", null=True, blank=True)
+    proved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="mail_domain_once_per_workspace"),
+            models.UniqueConstraint(
+                fields=["name"], condition=models.Q(proved_at__isnull=False), name="mail_domain_proved_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=[role for role, _ in JOINING_ROLES]), name="mail_domain_role_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def as_role(self) -> str:
+        return Role(self.role).in_a_sentence()
+
+
+class PastMember(models.Model):
+    """Somebody who has left a workspace or was removed: its mail domain does not let them in again."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="past_member_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} of {self.workspace}"
+
+
 class Scope(StrEnum):
     """How far a token reaches; ``access.GRANTED`` says what each of them may do."""
 
     READ = "read"
     RENDER = "render"
     BILLING = "billing"
+    WEBHOOKS = "webhooks"
     ADMIN = "admin"
 
 

@@ -66,7 +66,7 @@ def make_token(  # noqa: PLR0913 -- each is a decision of whoever makes the toke
         rights=RIGHTS_VERSION if rights else "",
     )
     with one_at_a_time(workspace):
-        token.maker = _demand_manager(workspace, user)
+        token.maker = _demand_reach(_demand_manager(workspace, user), token)
         if live_tokens(workspace).count() >= MAX_TOKENS:
             raise TokenRefused("name", f"A workspace has at most {MAX_TOKENS} tokens. Revoke one that is not used.")
         secret = _issue(token)
@@ -104,6 +104,7 @@ def rotate_token(token: ApiToken, *, user: User, overlap: timedelta) -> tuple[Ap
         old = ApiToken.objects.select_related("workspace").get(pk=token.pk)
         if not is_live(old) or old.replaced_by_id:
             raise TokenRefused("token", f"{old.name} does not work any more or has been replaced. Make a new token.")
+        _demand_reach(maker, old)
         caps = ("monthly_cap_micros", "ask_above_micros", "rights")
         kept = ("workspace", "name", "scopes", "test", "lineage", *caps, "expires_at")
         new = ApiToken(made_by=user, maker=maker, **{field: getattr(old, field) for field in kept})
@@ -149,7 +150,7 @@ def revoke_token(token: ApiToken, *, user: User) -> None:
 def take_over_token(token: ApiToken, *, user: User) -> None:
     """Make ``user`` its maker, so that it stays when the one who made it goes. Raises NotAllowed or TokenRefused."""
     with one_at_a_time(token.workspace):
-        maker = _demand_manager(token.workspace, user)
+        maker = _demand_reach(_demand_manager(token.workspace, user), token)
         alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
         mine = ApiToken.objects.filter(alive, pk=token.pk, revoked_at=None, maker__isnull=False)
         if not mine.update(made_by=user, maker=maker):
@@ -246,7 +247,16 @@ def _demand_manager(workspace: Workspace, user: User) -> Member:
     member = Member.objects.select_related("workspace").filter(workspace=workspace, user=user).first()
     if member is None:
         raise NotAllowed(f"You are not a member of {workspace}.")
-    demand(member, Action.MANAGE_WORKSPACE)
+    demand(member, Action.DEVELOP)
+    return member
+
+
+def _demand_reach(member: Member, token: ApiToken) -> Member:
+    """Them, or TokenRefused: nobody has a token that may do what they may not."""
+    beyond = [scope for scope in token.scopes if scope not in scopes_within(token.scopes, member.role)]
+    if beyond:
+        named = " and ".join(f"“{scope}”" for scope in beyond)
+        raise TokenRefused("scopes", f"{named} reaches further than {member.as_role()} may. Ask an owner or an admin.")
     return member
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from avatarsite.workspaces.views import audit, home, invitation, sessions, settings, team, tokens
+from avatarsite.workspaces.views import audit, domains, home, invitation, sessions, settings, team, tokens
 
 # Below /w/<slug>/.
 urlpatterns = [
@@ -11,6 +11,10 @@ urlpatterns = [
     path("team/", team.team, name="team"),
     path("team/audit/", audit.audit, name="audit"),
     path("team/audit/file.csv", audit.audit_file, name="audit_file"),
+    path("team/domains/", domains.domains, name="domains"),
+    path("team/domains/<int:row>/prove/", domains.prove, name="domain_prove"),
+    path("team/domains/<int:row>/role/", domains.change_role, name="domain_role"),
+    path("team/domains/<int:row>/remove/", domains.remove, name="domain_remove"),
     path("team/leave/", team.leave, name="team_leave"),
     path("team/members/<int:row>/role/", team.change_role, name="member_role"),
     path("developers/", tokens.developers, name="developers"),

@@ -47,7 +47,7 @@ class MonthlySummary(models.Model):
 
 
 class SummaryChoice(models.Model):
-    """What a member has chosen about the monthly letter; without a row owners and admins get it."""
+    """What a member has chosen about the monthly letter; without a row owners, admins and billing managers get it."""
 
     member = models.OneToOneField(Member, models.CASCADE, related_name="summary_choice")
     wanted = models.BooleanField()

@@ -25,11 +25,11 @@ from billing.usage import daily
 # A mail is about the month before, and no news later than this.
 NEWS_DAYS = 7
 MAX_PROJECTS = 5
-BY_DEFAULT = frozenset({Role.OWNER, Role.ADMIN})
+BY_DEFAULT = frozenset({Role.OWNER, Role.ADMIN, Role.BILLING})
 
 
 def wanted_by(member: Member) -> bool:
-    """Whether this member gets the mail: owners and admins do, until they choose otherwise."""
+    """Whether this member gets the mail: those in charge of money do, until they choose otherwise."""
     chosen = SummaryChoice.objects.filter(member=member).values_list("wanted", flat=True).first()
     return member.role in BY_DEFAULT if chosen is None else chosen
 

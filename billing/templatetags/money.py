@@ -57,7 +57,7 @@ class _OneScale(template.Node):
         page = _Page(_asked(context))
         before = _page.set(page)
         try:
-            return mark_safe(page.written(self.nodelist.render(context)))  # noqa: S308 -- amounts are digits
+            return mark_safe(page.written(self.nodelist.render(context)))  # noqa: S308 -- amounts are digits  # nosec B308, B703
         finally:
             _page.reset(before)
 

@@ -71,7 +71,7 @@ def load_table(table: str, content: IO[bytes]) -> None:
     if table not in _tables():
         raise BackupRefused("backup_unreadable", f"The backup has a table {table}, which there is not here.")
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608 -- what migrations have filled
+        cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608 -- what migrations have filled  # nosec B608
         with cursor.copy(f"COPY {_spelt(table)} FROM STDIN") as rows:
             while chunk := content.read(1 << 20):
                 rows.write(chunk)

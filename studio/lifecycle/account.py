@@ -25,7 +25,7 @@ from avatarsite.queue.due_rows import Kind
 from avatarsite.workspaces.errors import CannotClose
 from avatarsite.workspaces.leaving import end_access
 from avatarsite.workspaces.members import one_at_a_time
-from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, User, Workspace
+from avatarsite.workspaces.models import ApiToken, Invitation, Member, PastMember, Role, User, Workspace
 from studio.lifecycle import closing
 from studio.lifecycle.closing import GRACE
 from studio.lifecycle.models import CLOSING, DEPARTING, Closing, ClosingState, Departure, DepartureState
@@ -149,6 +149,7 @@ def _erase(departure: Departure) -> None:
                 member.delete()
         MailMessage.objects.filter(to=email).delete()
         Invitation.objects.filter(email=email).delete()
+        PastMember.objects.filter(user=user).delete()
         MisuseReport.objects.filter(email=email).update(email="")
         EmailAddress.objects.filter(user=user).delete()
         Authenticator.objects.filter(user=user).delete()

@@ -32,6 +32,7 @@ from avatarsite.outbox.endpoints import make_endpoint, send_test  # noqa: E402
 from avatarsite.outbox.events import fan_out  # noqa: E402
 from avatarsite.outbox.models import Endpoint  # noqa: E402
 from avatarsite.workspaces import mail_choice  # noqa: E402
+from avatarsite.workspaces.domains.domains import add_domain  # noqa: E402
 from avatarsite.workspaces.invitations import invitations  # noqa: E402
 from avatarsite.workspaces.models import Member, Role, User, Workspace  # noqa: E402
 from billing.ledger import posting  # noqa: E402
@@ -133,6 +134,7 @@ def furnish(slug: str, viewer: str, invited: str) -> dict[str, list[str]]:
     archive_project(archived)
     Member.objects.create(workspace=workspace, user=User.objects.get(email=address_of(viewer)), role=Role.VIEWER)
     invite(slug, invited, Role.ADMIN)
+    add_domain(_owner(slug), "acme.example", Role.MEMBER)
     with VOICE.open("rb") as sound:
         content = ContentFile(sound.read() + b"\0", name="Take 2.mp3")
     unused = add_upload(workspace, kind=UploadKind.VOICE, file=content, name="Take 2.mp3")

@@ -1,4 +1,4 @@
-"""Sign-in with an account at a company (OpenID Connect), where ``OIDC_SERVER_URL`` names its server."""
+"""Sign-in with an account at a company, where ``OIDC_SERVER_URL`` or ``SAML_SSO_URL`` names its server."""
 
 from __future__ import annotations
 

@@ -32,11 +32,14 @@ def mail_sent_to(context: template.Context) -> str:
 
 
 @register.simple_tag
-def company() -> dict[str, str]:
-    """Where one signs in with an account at a company; nothing where no such server is named."""
-    if not settings.OIDC_SERVER_URL:
-        return {}
-    return {"name": settings.OIDC_NAME, "url": reverse("openid_connect_login", args=["company"])}
+def companies() -> list[dict[str, str]]:
+    """Where one signs in with an account at a company, by each of the ways whose server is named."""
+    found = []
+    if settings.OIDC_SERVER_URL:
+        found.append({"name": settings.OIDC_NAME, "url": reverse("openid_connect_login", args=["company"])})
+    if settings.SAML_SSO_URL:
+        found.append({"name": settings.SAML_NAME, "url": reverse("saml_login", args=["company"])})
+    return found
 
 
 register.filter("browser", browser)

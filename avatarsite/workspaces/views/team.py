@@ -29,19 +29,21 @@ MAX_SHOWN = 10  # lines of who was given or lost access
 
 @dataclass(frozen=True)
 class Powers:
-    """What a role may do that the one below it may not."""
+    """What a role may do: all that a lower one may, if there is one, and ``words``."""
 
     role: Role
+    like: Role | None
     words: list[str]
 
 
 def powers() -> list[Powers]:
     """From the viewer up to the owner."""
-    found, below = [], frozenset[Action]()
+    found: list[Powers] = []
     for role in reversed(Role):
-        more = ALLOWED[role] - below
-        found.append(Powers(role, [IN_WORDS[action] for action in Action if action in more]))
-        below = ALLOWED[role]
+        within = [lower.role for lower in found if ALLOWED[lower.role] < ALLOWED[role]]
+        like = max(within, key=lambda lower: len(ALLOWED[lower]), default=None)
+        more = ALLOWED[role] - (ALLOWED[like] if like else frozenset())
+        found.append(Powers(role, like, [IN_WORDS[action] for action in Action if action in more]))
     return found
 
 

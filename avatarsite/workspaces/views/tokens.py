@@ -64,11 +64,12 @@ class Shown:
     secret: str
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@workspace_view(Action.VIEW, post=Action.DEVELOP)
 @require_http_methods(["GET", "HEAD", "POST"])
 def developers(request: WorkspaceRequest) -> HttpResponseBase:
     """The tokens; posting makes one and shows its secret."""
-    form = TokenForm(request.POST if request.method == "POST" else None)
+    role = request.member.role
+    form = TokenForm(request.POST if request.method == "POST" else None, role=role)
     if request.method != "POST" or not form.is_valid():
         return _page(request, form)
     try:
@@ -76,10 +77,10 @@ def developers(request: WorkspaceRequest) -> HttpResponseBase:
     except TokenRefused as refused:
         form.add_error(refused.field if refused.field in form.fields else None, refused.sentence)
         return _page(request, form)
-    return _page(request, TokenForm(), Shown(*made))
+    return _page(request, TokenForm(role=role), Shown(*made))
 
 
-@workspace_view(Action.MANAGE_WORKSPACE)
+@workspace_view(Action.DEVELOP)
 @require_POST
 def rotate(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     old = get_object_or_404(ApiToken, workspace=request.workspace, pk=token)
@@ -89,10 +90,10 @@ def rotate(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     except TokenRefused as refused:
         messages.error(request, refused.sentence)
         return redirect("developers", workspace=request.workspace.slug)
-    return _page(request, TokenForm(), Shown(*made))
+    return _page(request, TokenForm(role=request.member.role), Shown(*made))
 
 
-@workspace_view(Action.MANAGE_WORKSPACE)
+@workspace_view(Action.DEVELOP)
 def revoke(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     """What it ends, first; then the deed."""
     row = get_object_or_404(ApiToken, workspace=request.workspace, pk=token)
@@ -113,7 +114,7 @@ def revoke(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     return redirect("developers", workspace=request.workspace.slug)
 
 
-@workspace_view(Action.MANAGE_WORKSPACE)
+@workspace_view(Action.DEVELOP)
 @require_POST
 def ask(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     """What the token spends at once without a person's yes."""
@@ -128,7 +129,7 @@ def ask(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     return redirect("developers", workspace=request.workspace.slug)
 
 
-@workspace_view(Action.MANAGE_WORKSPACE)
+@workspace_view(Action.DEVELOP)
 @require_POST
 def rights(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     """The statement of rights for all that the token sends."""
@@ -138,7 +139,7 @@ def rights(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     return redirect("developers", workspace=request.workspace.slug)
 
 
-@workspace_view(Action.MANAGE_WORKSPACE)
+@workspace_view(Action.DEVELOP)
 @require_POST
 def take_over(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     row = get_object_or_404(ApiToken, workspace=request.workspace, pk=token)
@@ -158,7 +159,7 @@ def _page(request: WorkspaceRequest, form: TokenForm, shown: Shown | None = None
         "lines": [_line(token) for token in tokens.tokens_of(request.workspace)],
         "rotation": RotationForm(),
         "of_a_token": OF_A_PROGRAM,
-        "may_manage": may(request.member, Action.MANAGE_WORKSPACE),
+        "may_manage": may(request.member, Action.DEVELOP),
     }
     response = render(request, "workspaces/developers.html", context, status=UNPROCESSABLE if form.errors else 200)
     if shown:

@@ -37,7 +37,7 @@ def serve_job(connection: Connection, payload: bytes, limits: Limits, reads: lis
 
 
 def _answer(connection: Connection, payload: bytes) -> tuple[str, object]:
-    job, args, wanted = pickle.loads(payload)  # noqa: S301 -- from our own process, by a socket that is ours alone
+    job, args, wanted = pickle.loads(payload)  # noqa: S301 -- from our own process, by a socket that is ours alone  # nosec B301
 
     def ask(question: object) -> object:
         connection.send(("asked", question))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
@@ -11,15 +12,18 @@ from django.test import Client
 from django.urls import reverse
 
 from avatarsite.workspaces.access import Action, may
+from avatarsite.workspaces.domains.domains import add_domain
 from avatarsite.workspaces.invitations.invitations import invite
-from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, Scope
+from avatarsite.workspaces.models import ApiToken, Invitation, MailDomain, Member, Role, Scope, User
 from avatarsite.workspaces.tokens import make_token
 from avatarsite.workspaces.urls import urlpatterns
-from tests.conftest import Cast
+from tests.conftest import Cast, person
+from tests.support.name_server import NameServer, name_server
 
 pytestmark = pytest.mark.django_db
 
 ROLES = {"alice": Role.OWNER, "dora": Role.ADMIN, "emil": Role.MEMBER, "bob": Role.VIEWER}
+ROLES |= {"fay": Role.DEVELOPER, "gus": Role.BILLING}
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,22 @@ def invitation(cast: Cast) -> int:
     return Invitation.objects.get(workspace=cast.workspace).pk
 
 
+def domain(cast: Cast) -> int:
+    return MailDomain.objects.get(workspace=cast.workspace).pk
+
+
 def token(cast: Cast) -> str:
     return ApiToken.objects.get(workspace=cast.workspace, name="CI").pk
 
 
 BUTTONS = [
     Button("developers", Action.VIEW),
-    Button("developers", Action.MANAGE_WORKSPACE, {"name": "Shop", "kind": "live", "scopes": "read"}, ends=200),
-    Button("token_rotate", Action.MANAGE_WORKSPACE, {"overlap": "24"}, token, "token", 200),
-    Button("token_rights", Action.MANAGE_WORKSPACE, {}, token, "token"),
-    Button("token_take_over", Action.MANAGE_WORKSPACE, {}, token, "token"),
-    Button("token_ask", Action.MANAGE_WORKSPACE, {"ask_above": "2"}, token, "token"),
-    Button("token_revoke", Action.MANAGE_WORKSPACE, {}, token, "token"),
+    Button("developers", Action.DEVELOP, {"name": "Shop", "kind": "live", "scopes": "read"}, ends=200),
+    Button("token_rotate", Action.DEVELOP, {"overlap": "24"}, token, "token", 200),
+    Button("token_rights", Action.DEVELOP, {}, token, "token"),
+    Button("token_take_over", Action.DEVELOP, {}, token, "token"),
+    Button("token_ask", Action.DEVELOP, {"ask_above": "2"}, token, "token"),
+    Button("token_revoke", Action.DEVELOP, {}, token, "token"),
     Button("workspace_switch", Action.VIEW),
     Button("team", Action.VIEW),
     Button("team", Action.MANAGE_MEMBERS, {"email": "new@example.org", "role": "member"}),
@@ -71,6 +79,11 @@ BUTTONS = [
     Button("invitation_revoke", Action.MANAGE_MEMBERS, {}, invitation),
     Button("audit", Action.MANAGE_MEMBERS),
     Button("audit_file", Action.MANAGE_MEMBERS),
+    Button("domains", Action.MANAGE_OWNERS),
+    Button("domains", Action.MANAGE_OWNERS, {"name": "other.example", "role": "member"}),
+    Button("domain_prove", Action.MANAGE_OWNERS, {}, domain),
+    Button("domain_role", Action.MANAGE_OWNERS, {"role": "viewer"}, domain),
+    Button("domain_remove", Action.MANAGE_OWNERS, {}, domain),
     Button("team_leave", Action.VIEW, {}),
 ]
 
@@ -79,10 +92,26 @@ def label(button: Button) -> str:
     return f"{'get' if button.post is None else 'post'}-{button.name}"
 
 
+@pytest.fixture(scope="module")
+def named() -> Iterator[NameServer]:
+    with name_server() as there:
+        yield there
+
+
 @pytest.fixture
-def scene(cast: Cast) -> Cast:
+def dns(named: NameServer, settings: Any) -> NameServer:
+    settings.DNS_SERVERS = [named.address]
+    return named
+
+
+@pytest.fixture
+def scene(cast: Cast, dns: NameServer) -> Cast:
+    for name in ("fay", "gus"):
+        Member.objects.create(workspace=cast.workspace, user=person(name), role=ROLES[name])
     invite(cast.member(cast.alice), "invited@example.org", Role.VIEWER)
     Invitation.objects.update(sent_at="2020-01-01T00:00Z")
+    proof = add_domain(cast.member(cast.alice), "acme.example", Role.MEMBER).proof
+    dns.texts = {"_avatar-studio.acme.example": [proof]}
     make_token(cast.workspace, user=cast.dora, name="CI", scopes=[Scope.READ], rights=False)
     return cast
 
@@ -95,7 +124,8 @@ def state(cast: Cast) -> tuple[object, ...]:
     tokens = ApiToken.objects.order_by("pk").values_list(
         "pk", "made_by", "revoked_at", "expires_at", "replaced_by", "ask_above_micros", "rights"
     )
-    return cast.workspace.name, tuple(members), tuple(invitations), tuple(tokens)
+    domains = MailDomain.objects.order_by("pk").values_list("name", "role", "checked_at", "proved_at")
+    return cast.workspace.name, *(tuple(rows) for rows in (members, invitations, tokens, domains))
 
 
 def test_the_list_below_has_every_url() -> None:
@@ -106,7 +136,7 @@ def test_the_list_below_has_every_url() -> None:
 @pytest.mark.parametrize("button", BUTTONS, ids=label)
 def test_a_role_reaches_as_far_as_access_says(scene: Cast, button: Button, who: str) -> None:
     before = state(scene)
-    response = button.press(scene.browser(getattr(scene, who)), scene)
+    response = button.press(scene.browser(User.objects.get(email=f"{who}@example.org")), scene)
     if may(Member(role=ROLES[who]), button.takes):
         assert response.status_code in {200, 302}
     else:

@@ -185,7 +185,8 @@ def test_the_list_forgets_what_ended_long_ago(cast: Cast) -> None:
         (Scope.READ, {Action.VIEW}),
         (Scope.RENDER, {Action.VIEW, Action.RENDER}),
         (Scope.BILLING, {Action.MANAGE_BILLING}),
-        (Scope.ADMIN, {Action.VIEW, Action.RENDER, Action.MANAGE_BILLING, Action.MANAGE_WORKSPACE}),
+        (Scope.WEBHOOKS, {Action.VIEW, Action.DEVELOP}),
+        (Scope.ADMIN, set(Action) - {Action.MANAGE_MEMBERS, Action.MANAGE_OWNERS}),
     ],
 )
 def test_what_each_scope_grants(cast: Cast, scope: Scope, may: set[Action]) -> None:

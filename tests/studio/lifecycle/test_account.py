@@ -163,7 +163,7 @@ def test_every_row_of_a_person_goes_or_is_named_as_one_that_stays() -> None:
     }
     gone = {
         *("account.EmailAddress.user", "mfa.Authenticator.user", "usersessions.UserSession.user"),
-        "workspaces.Member.user",
+        *("workspaces.Member.user", "workspaces.PastMember.user"),
     }
     assert theirs - gone == {
         "admin.LogEntry.user",  # of staff alone, whom nobody closes here

@@ -417,7 +417,7 @@ def test_who_can_not_buy_is_told_who_can(cast: Cast, settings: Any) -> None:
     settings.STRIPE_SECRET_KEY = "sk_test_x"
     poor = shop.open_shop(cast.workspace, dollars=1)
     words = text(cast.browser(cast.emil).post(url("video_quote", poor), wish(poor)))
-    assert "Owners and admins can buy credit; your draft stays at this address." in words
+    assert "Owners, admins and billing managers can buy credit; your draft stays at this address." in words
     assert "Add $" not in words
 
 
