@@ -251,6 +251,13 @@ def test_asking_for_a_password_of_an_unknown_address_looks_the_same(client: Clie
     assert letter_to("nobody@example.org").subject == "No account at Avatar Studio with this address"
 
 
+def test_asking_for_a_new_password_is_limited_for_an_address(client: Client, cast: Cast) -> None:
+    page = reverse("account_reset_password")
+    statuses = [client.post(page, {"email": "alice@example.org"}).status_code for _ in range(6)]
+    assert statuses == [302] * 5 + [429]
+    assert client.post(page, {"email": "bob@example.org"}).status_code == 302
+
+
 def test_changing_the_password_signs_other_browsers_out(cast: Cast) -> None:
     here, there = Client(), Client()
     for browser in (here, there):
