@@ -78,5 +78,5 @@ def remove(request: WorkspaceRequest, domain: MailDomain) -> str:
 
 
 def _page(request: WorkspaceRequest, form: DomainForm) -> HttpResponse:
-    context = {"form": form, "domains": rows.domains_of(request.workspace), "label": LABEL, "roles": JOINING_ROLES}
+    context = {"form": form, "domains": rows.domains_of(request.workspace), "record": LABEL, "roles": JOINING_ROLES}
     return render(request, "workspaces/domains.html", context, status=422 if form.errors else 200)

@@ -219,6 +219,7 @@ def test_an_owner_walks_through_the_page(cast: Cast, dns: NameServer) -> None:
     browser.post(here, {"name": "acme.example", "role": "member"})
     domain = MailDomain.objects.get()
     page = browser.get(here).content.decode()
+    assert ("What stands behind the @" in page, "They become" in page, "Mail domain\n" in page) == (True, True, True)
     assert f"<code>{PLACE}</code>" in page
     assert f"<code>{domain.proof}</code>" in page
 
