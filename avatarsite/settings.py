@@ -125,7 +125,7 @@ MIDDLEWARE = [
 
 # Where programs come in, the first that fits: the path, the function that says in its form what is wrong, and the most
 # bytes that a body may have where it is less than an upload's.
-ENTRY_POINTS = (
+ENTRY_POINTS: tuple[tuple[Any, ...], ...] = (
     ("/api/v1/uploads", "avatarsite.api.problems.refusal_response"),
     ("/api/v1/verify", "avatarsite.api.problems.refusal_response"),
     ("/api/v1/slots", "avatarsite.api.problems.refusal_response"),
