@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -51,11 +52,11 @@ class Books:
     upstream: list[dict[str, Any]]
     films: dict[str, str]  # of each render that is ready, what is wrong with its file; nothing where all is well
 
-    @property
+    @cached_property
     def renders(self) -> dict[str, dict[str, Any]]:
         return dict(self.rows["renders"])
 
-    @property
+    @cached_property
     def times(self) -> Counter[str]:
         return Counter(job["reference"] for job in self.upstream)
 
@@ -88,9 +89,10 @@ class Books:
         return f"{asked.wish.provider}, {asked.wish.way.name if asked.wish.way else 'no fault'}"
 
     def in_doubt(self, render: str) -> bool:
-        """Whether it was sent and nobody could know what came of it: never sent a second time."""
+        """Whether it was sent, nobody could know what came of it, and its provider has never had it."""
         jobs = [job for job in self.rows["jobs"] if job["render_id"] == render]
-        return any(job["outcome"] in ("unknown", "pending") and job["sent_at"] for job in jobs)
+        unknown = [job for job in jobs if job["outcome"] in ("unknown", "pending") and job["sent_at"]]
+        return any(job["reference"] not in self.times for job in unknown)
 
     def _twice(self) -> Iterator[str]:
         yield from (f"{pk} became ready {times} times" for pk, times in self.rows["events"].items() if times != 1)

@@ -16,6 +16,7 @@ from tests.chaos.load import Load
 from tests.chaos.plan import Outage, Plan
 
 LOOKED_AFTER_EVERY = 0.3
+TOLD_EVERY = 30.0
 QUIET = 12.0  # seconds in which nothing ended: whoever is left waits for a lease or a deadline
 STEPS = (200, 200, 200, 1_800)  # seconds that all of it is then aged by, the last ones again and again
 HOME_WITHIN = 2_400.0
@@ -67,13 +68,11 @@ def storm(there: House, plan: Plan, load: Load, log: Log) -> None:
     for thread in threads:
         thread.start()
     ends, told_at = time.monotonic() + plan.seconds, 0.0
-    while time.monotonic() < ends and not (load.out_of_wishes and load.in_flight == 0):
+    while time.monotonic() < ends and (not load.out_of_wishes or threads[1].is_alive()):
         time.sleep(0.3)
-        if time.monotonic() - told_at > 30:
+        if time.monotonic() - told_at > TOLD_EVERY:
             told_at = time.monotonic()
             log.say(f"{len(load.asked)} asked for, {load.ended} ended, {load.in_flight} waited for, {dict(load.met)}")
-        if load.out_of_wishes and not threads[1].is_alive():
-            break
     load.stop.set()
     over.set()
     for thread in threads:
