@@ -130,6 +130,7 @@ class Group:
         except DatabaseError:
             # Without a database nobody can work, and that is no reason to kill anybody.
             logger.exception("cluster %s: no database to ask", self.name)
+            self._silent_since = time.monotonic() + START_GRACE  # nor could it show a sign
 
     def _why_dead(self) -> str:
         if self.process.exitcode is not None:

@@ -76,6 +76,8 @@ def test_a_clock_that_was_put_right_makes_nobody_rest_for_an_hour(let_through: L
     assert let_through(limiter, "submit", 1) == 0
     limiter.rests["submit"] += 3600  # as it was written while the clock was ahead
     assert let_through(limiter, "submit", 1) == 1
+    limiter.too_much("submit", None)
+    assert let_through(limiter, "submit", 1) == 0
 
 
 def test_a_provider_without_room_for_jobs_still_answers_questions(let_through: LetThrough) -> None:

@@ -65,7 +65,8 @@ class RateLimiter:
         """
         now = time.time()
         was_resting = self.is_resting(kind) or (asked_at or now) < self.changed
-        self.rests[kind] = max(self.rests.get(kind, 0.0), now + min(retry_after or REST_SECONDS, MAX_REST[kind]))
+        until = now + min(retry_after or REST_SECONDS, MAX_REST[kind])
+        self.rests[kind] = max(self.rests[kind], until) if self.is_resting(kind) else until
         if kind == "poll" and not was_resting:
             self._set(max((self.rate or UNLIMITED) / 2, MIN_RATE))
             self.changed = now

@@ -10,10 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import psutil
 import pytest
+from django.db import OperationalError
 
+from avatarsite.queue import jobs
+from avatarsite.queue.worker import STALE_AFTER, Group
 from tests.support.processes import lives
 from tests.support.sites import ROOT, Site, fresh_site
 
@@ -74,6 +79,19 @@ def parts(main: psutil.Process) -> tuple[psutil.Process, list[psutil.Process], p
 def site(tmp_path: Path) -> Iterator[Site]:
     with fresh_site(tmp_path, WORKERS="2") as made:
         yield made
+
+
+@pytest.mark.django_db
+def test_no_cluster_counts_as_dead_for_a_database_that_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = object.__new__(Group)
+    group.name, group.worker, group._canary_at = "main", "w", 0.0
+    group.process = SimpleNamespace(exitcode=None)  # type: ignore[assignment]
+    group._stamp, group._silent_since = None, time.monotonic() - STALE_AFTER
+    assert group._why_dead() != ""
+    with monkeypatch.context() as away:
+        away.setattr(jobs, "enqueue", Mock(side_effect=OperationalError))
+        group.look_after()
+    assert group._why_dead() == ""
 
 
 @pytest.mark.parametrize("victim", ["idle workers", "monitor", "sentinel", "main"])
