@@ -19,7 +19,7 @@ GOOD = {"runware": "k", "fal": "id:secret", "aimlapi": "k"}
 
 @pytest.fixture
 def reachable(settings: Any) -> None:
-    settings.PUBLIC_URL = "https://studio.example.org"
+    settings.PUBLIC_URL = settings.S3_PUBLIC_ENDPOINT_URL = "https://studio.example.org"
 
 
 def provider(name: str) -> RemoteProvider:
