@@ -145,7 +145,8 @@ def _table(answers: Answers, wall: float) -> Iterator[str]:
     yield _line("all", every, answers.errors.total())
     late = sorted(answers.late_sent)
     p99, most = 1000 * _mark(late, 0.99), 1000 * late[-1]
-    yield f"{len(every) / wall:.1f} answers a second; the load sent late by {p99:.1f} ms (p99), {most:.0f} ms at most"
+    yield f"{answers.right / wall:.1f} right answers a second"
+    yield f"the load itself sent late by {p99:.1f} ms (p99) and {most:.0f} ms at most"
     yield from _said(answers).splitlines()
 
 

@@ -26,7 +26,10 @@ class Answers:
     late_sent: list[float] = field(default_factory=list)  # how late the loop itself was
     errors: Counter[str] = field(default_factory=Counter)  # by kind
     said: Counter[str] = field(default_factory=Counter)
-    worst: list[tuple[float, float, str]] = field(default_factory=list)
+
+    @property
+    def right(self) -> int:
+        return sum(map(len, self.seconds.values())) - self.errors.total()
 
 
 @dataclass
