@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
             name='Member',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Admin'), ('member', 'Member'), ('viewer', 'Viewer')], default='member', max_length=10)),
+                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Admin'), ('developer', 'Developer'), ('member', 'Member'), ('billing', 'Billing manager'), ('viewer', 'Viewer')], default='member', max_length=10)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to=settings.AUTH_USER_MODEL)),
             ],
@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('email', models.EmailField(max_length=254)),
-                ('role', models.CharField(choices=[('admin', 'Admin'), ('member', 'Member'), ('viewer', 'Viewer')], default='member', max_length=10)),
+                ('role', models.CharField(choices=[('admin', 'Admin'), ('developer', 'Developer'), ('member', 'Member'), ('billing', 'Billing manager'), ('viewer', 'Viewer')], default='member', max_length=10)),
                 ('token_hash', models.CharField(max_length=64, unique=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('sent_at', models.DateTimeField(verbose_name='current link mailed at')),
@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='member',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'admin', 'member', 'viewer'])), name='member_role_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'admin', 'developer', 'member', 'billing', 'viewer'])), name='member_role_known'),
         ),
         migrations.AddConstraint(
             model_name='invitation',
@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['admin', 'member', 'viewer'])), name='invitation_role_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['admin', 'developer', 'member', 'billing', 'viewer'])), name='invitation_role_known'),
         ),
         migrations.AddIndex(
             model_name='apitoken',
@@ -166,5 +166,60 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='workspace',
             constraint=models.CheckConstraint(condition=models.Q(('closes_at__isnull', True), ('suspended_at__isnull', False), _connector='OR'), name='workspace_closing_is_suspended'),
+        ),
+        migrations.CreateModel(
+            name='MailDomain',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=253)),
+                ('role', models.CharField(choices=[('developer', 'Developer'), ('member', 'Member'), ('viewer', 'Viewer')], default='member', max_length=10)),
+                ('proof', models.CharField(max_length=60, verbose_name='what its record in DNS says')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('checked_at', models.DateTimeField(blank=True, null=True, verbose_name='looked for last')),
+                ('proved_at', models.DateTimeField(blank=True, null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='PastMember',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+            ],
+        ),
+        migrations.AddField(
+            model_name='maildomain',
+            name='added_by',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='maildomain',
+            name='workspace',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_domains', to='workspaces.workspace'),
+        ),
+        migrations.AddField(
+            model_name='pastmember',
+            name='user',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='pastmember',
+            name='workspace',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace'),
+        ),
+        migrations.AddConstraint(
+            model_name='maildomain',
+            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='mail_domain_once_per_workspace'),
+        ),
+        migrations.AddConstraint(
+            model_name='maildomain',
+            constraint=models.UniqueConstraint(condition=models.Q(('proved_at__isnull', False)), fields=('name',), name='mail_domain_proved_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='maildomain',
+            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['developer', 'member', 'viewer'])), name='mail_domain_role_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='pastmember',
+            constraint=models.UniqueConstraint(fields=('workspace', 'user'), name='past_member_once'),
         ),
     ]
