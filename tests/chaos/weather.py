@@ -67,16 +67,22 @@ def storm(there: House, plan: Plan, load: Load, log: Log) -> None:
     ]
     for thread in threads:
         thread.start()
+    try:
+        _until_all_is_asked_for(plan, load, log, threads[1])
+    finally:
+        load.stop.set()
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def _until_all_is_asked_for(plan: Plan, load: Load, log: Log, outages: threading.Thread) -> None:
     ends, told_at = time.monotonic() + plan.seconds, 0.0
-    while time.monotonic() < ends and (not load.out_of_wishes or threads[1].is_alive()):
+    while time.monotonic() < ends and (not load.out_of_wishes or outages.is_alive()):
         time.sleep(0.3)
         if time.monotonic() - told_at > TOLD_EVERY:
             told_at = time.monotonic()
             log.say(f"{len(load.asked)} asked for, {load.ended} ended, {load.in_flight} waited for, {dict(load.met)}")
-    load.stop.set()
-    over.set()
-    for thread in threads:
-        thread.join()
 
 
 def _kill(there: House, plan: Plan, log: Log, over: threading.Event) -> None:
