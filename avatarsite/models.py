@@ -13,6 +13,7 @@ class Canary(models.Model):
 
     worker = models.CharField(max_length=40)
     cluster = models.CharField(max_length=40)
+    clock = models.CharField(max_length=40, default="")
     stamped_at = models.DateTimeField(db_index=True)
 
     class Meta:

@@ -65,6 +65,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('worker', models.CharField(max_length=40)),
                 ('cluster', models.CharField(max_length=40)),
+                ('clock', models.CharField(default='', max_length=40)),
                 ('stamped_at', models.DateTimeField(db_index=True)),
             ],
             options={

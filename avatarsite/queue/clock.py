@@ -3,6 +3,7 @@
 Else a clock set forward would end all leases and patience at once, and one set back would keep for an hour what waits
 for a minute. The monotonic clock, which all processes of a host share and nobody sets, tells; a row of the host sees to
 it that one process moves the rows, once. What was in somebody's hands at that moment is done again after its lease.
+Where workers of another host go by a clock of their own, nothing is moved: one host's clock must not stop the others.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.apps import apps
@@ -18,13 +19,14 @@ from django.db import models, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from avatarsite.models import Lease
+from avatarsite.models import Canary, Lease
 
 logger = logging.getLogger(__name__)
 
 STEP_SECONDS = 30
 STEPS_KEPT = 4
 JUST_NOW, SOON = timedelta(minutes=1), timedelta(minutes=10)
+ALIVE = timedelta(minutes=5)  # since its last sign of life
 HOST = "clock "  # of a host, as a lease that nobody takes
 
 
@@ -48,16 +50,18 @@ def mind_the_clock() -> timedelta:
     now = _offset()
     if abs(now - _known) < STEP_SECONDS:
         return timedelta()
-    by = _moved_along(before=_known, now=now)
+    is_alone = not _others_work(before=_known)
+    noted = _noted(before=_known, now=now, moving=is_alone)
     stepped, _known = timedelta(seconds=round(now - _known)), now
-    _set_by += stepped
-    if by:
-        logger.error("The clock of this host was set by %s seconds; what waits was moved along", by.total_seconds())
+    _set_by += stepped if is_alone else timedelta()
+    if noted:
+        done = "what waits was moved along" if is_alone else "other hosts work, so nothing was moved"
+        logger.error("The clock of this host was set by %s seconds; %s", noted.total_seconds(), done)
     return stepped
 
 
 def clock_set_by() -> timedelta:
-    """By how much the clock was set since this process, or who forked it, began."""
+    """By how much rows were moved along since this process, or who forked it, began."""
     mind_the_clock()
     return _set_by
 
@@ -78,22 +82,34 @@ def as_others_tell(moment: datetime) -> list[datetime]:
     return [moment, *(moment - timedelta(seconds=step) for handover in rows for step in handover["steps"])]
 
 
-def _moved_along(*, before: float, now: float) -> timedelta:
-    """By how much this process has moved the rows: by nothing, if another process of the host was first."""
+def _others_work(*, before: float) -> bool:
+    """Whether a cluster of a host with another clock shows signs of life, by ours as it was before it was set."""
+    now = datetime.fromtimestamp(time.monotonic() + before, UTC)
+    return Canary.objects.exclude(clock__in=["", clock_id()]).filter(stamped_at__gt=now - ALIVE).exists()
+
+
+def _noted(*, before: float, now: float, moving: bool) -> timedelta:
+    """The step, if this process is the first of its host to see it; it moves the rows if that is wished."""
     defaults = {"expires_at": timezone.now(), "handover": {"offset": before}}
     with transaction.atomic():
-        Lease.objects.get_or_create(task=_host(), defaults=defaults)
-        row = Lease.objects.select_for_update().get(task=_host())
+        task = HOST + clock_id()
+        Lease.objects.get_or_create(task=task, defaults=defaults)
+        row = Lease.objects.select_for_update().get(task=task)
         seconds = round(now - row.handover["offset"])
         if abs(seconds) < STEP_SECONDS:
             return timedelta()
         steps = [*row.handover.get("steps", []), seconds][-STEPS_KEPT:]
         row.handover = {"offset": now, "by": seconds, "steps": steps}
         row.save(update_fields=["handover"])
-        for kind, columns in _patient.items():
-            for model in (model for model in apps.get_models() if issubclass(model, kind)):
-                _move(model, columns, timedelta(seconds=seconds))
+        if moving:
+            _move_all(timedelta(seconds=seconds))
     return timedelta(seconds=seconds)
+
+
+def _move_all(by: timedelta) -> None:
+    for kind, columns in _patient.items():
+        for model in (model for model in apps.get_models() if issubclass(model, kind)):
+            _move(model, columns, by)
 
 
 def _move(model: type[models.Model], columns: tuple[str, ...], by: timedelta) -> None:
@@ -104,9 +120,9 @@ def _move(model: type[models.Model], columns: tuple[str, ...], by: timedelta) ->
         waiting.exclude(**{f"{column}__range": (now - JUST_NOW, now + soon)}).update(**{column: F(column) + by})
 
 
-def _host() -> str:
-    """For as long as it runs: its monotonic clock begins anew with it."""
+def clock_id() -> str:
+    """Which clock this process goes by: that of its kernel, also in a container, for as long as it runs."""
     boot = ""
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
-    return HOST + boot.strip().replace("-", "")
+    return boot.strip().replace("-", "")

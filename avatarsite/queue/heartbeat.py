@@ -22,6 +22,7 @@ from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 from avatarsite.desk import Waiting
 from avatarsite.models import BusyWorker, Canary
 from avatarsite.queue import jobs
+from avatarsite.queue.clock import clock_id
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,8 @@ def _stamp(**_: Any) -> None:
         return
     _last_stamp = time.monotonic()
     try:
-        Canary.objects.update_or_create(worker=_worker, cluster=_cluster, defaults={"stamped_at": timezone.now()})
+        now = {"stamped_at": timezone.now(), "clock": clock_id()}
+        Canary.objects.update_or_create(worker=_worker, cluster=_cluster, defaults=now)
     except Exception:
         logger.exception("the canary of %s could not be stamped", _cluster)
 

@@ -50,7 +50,7 @@ def _mind_the_clock() -> None:
     """Before anything counts as due; whatever process has noticed a step, it is told here."""
     mind_the_clock()
     for host, seconds in untold_steps().items():
-        told = f"The clock of a host was set by {seconds} seconds. What waits was moved along with it."
+        told = f"The clock of a host was set by {seconds} seconds, or it slept."
         raise_alert(STEPPED, host, told)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from avatarsite.inbox.models import InboundEvent
-from avatarsite.models import Alert, Lease
+from avatarsite.models import Alert, Canary, Lease
 from avatarsite.outages.answers import outage_of
 from avatarsite.queue import clock
 from avatarsite.queue.sweeping import sweep
@@ -59,6 +59,25 @@ def test_what_waits_is_moved_along_by_one_process_once(
         each.refresh_from_db()
     assert (row.next_try_at, done.next_try_at, lease.expires_at, task.lock) == (now + by, None, now + by, now + by)
     assert clock.as_others_tell(now + by) == [now + by, now]
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+@pytest.mark.parametrize(("clock_of_other", "silent_for", "moved"), [("b", 0, False), ("b", 301, True), ("", 0, True)])
+def test_one_host_moves_nothing_while_workers_go_by_another_clock(
+    step: Step, seconds: int, clock_of_other: str, silent_for: int, moved: bool
+) -> None:
+    now = timezone.now()
+    mine, row = event(now - timedelta(minutes=2)), event(now)
+    assert mine.claim(LEASE)
+    last = now - timedelta(seconds=silent_for)
+    Canary.objects.create(worker="w", cluster="main", clock=clock_of_other, stamped_at=last)
+    Canary.objects.create(worker="own", cluster="main", clock=clock.clock_id(), stamped_at=now)
+    step(seconds)
+    assert clock.mind_the_clock() == timedelta(seconds=seconds)
+    row.refresh_from_db()
+    assert row.next_try_at == (now + timedelta(seconds=seconds) if moved else now)
+    assert clock.as_others_tell(now) == [now, now - timedelta(seconds=seconds)]
+    assert mine.finish(outcome="done")  # whoever has it in hands keeps it
 
 
 def test_a_clock_that_drifts_moves_nothing_and_there_and_back_is_where_it_was(step: Step) -> None:
