@@ -44,6 +44,14 @@ def register_patience(model: type[models.Model], *columns: str) -> None:
     _patient[model] = columns
 
 
+def know_the_clock() -> None:
+    """As this host knew it last: whoever knew it may have ended before it was set. Called as a worker starts."""
+    global _known  # noqa: PLW0603 -- one clock
+    told = {"expires_at": timezone.now(), "handover": {"offset": _offset()}}
+    row, _ = Lease.objects.get_or_create(task=HOST + clock_id(), defaults=told)
+    _known = row.handover["offset"]
+
+
 def mind_the_clock() -> timedelta:
     """Whether this host's clock was set since it was last asked, and by how much. Costs nothing while it was not."""
     global _known, _set_by  # noqa: PLW0603 -- one clock

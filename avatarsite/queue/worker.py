@@ -23,14 +23,14 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import DatabaseError, Error, close_old_connections, connections
 from django.urls import get_resolver
 from django_q.cluster import Cluster
 from django_q.conf import Conf
 
 from avatarsite.monitoring import tasks
 from avatarsite.queue import failed_tasks, heartbeat, jobs
-from avatarsite.queue.clock import mind_the_clock
+from avatarsite.queue.clock import know_the_clock, mind_the_clock
 from avatarsite.queue.schedules import sync_schedules
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ def run() -> None:
     """Start the clusters and keep them working until SIGTERM or SIGINT."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # they are waited for below
     sync_schedules()
+    know_the_clock()
     jobs.enqueue("avatarsite.sweep")  # brings home what was dropped while nobody worked
     preload()
     worker, pipe = _name(), Pipe(duplex=False)
@@ -72,7 +73,7 @@ def _mind_the_clock() -> None:
     """By whoever has least to do: after a step back, nothing else might be due for long."""
     try:
         mind_the_clock()
-    except DatabaseError:
+    except Error:
         logger.exception("the clock was set, and there is no database to tell")
 
 

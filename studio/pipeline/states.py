@@ -147,7 +147,7 @@ def waits_out(render: Render, error: Exception, *, doing: str) -> bool:
         reason = f"{doing} waits: the {outage.part} {outage.how}"
         last = render.events.order_by("-pk").values_list("reason", flat=True).first()
         if last != reason:
-            note(render, reason, detail={"why": outage.sentence})
+            note(render, reason, detail={"why": str(error)})
     return True
 
 

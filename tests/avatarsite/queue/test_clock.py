@@ -61,6 +61,21 @@ def test_what_waits_is_moved_along_by_one_process_once(
     assert clock.as_others_tell(now + by) == [now + by, now]
 
 
+def test_a_clock_that_was_set_while_nobody_worked_is_noticed_by_who_starts(
+    step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    clock.know_the_clock()
+    row = event(now + timedelta(hours=1))
+    step(-3600)
+    monkeypatch.setattr(clock, "_known", clock._offset())  # another process, which has begun since
+    assert clock.mind_the_clock() == timedelta()
+    clock.know_the_clock()
+    assert clock.mind_the_clock() == timedelta(hours=-1)
+    row.refresh_from_db()
+    assert row.next_try_at == now
+
+
 @pytest.mark.parametrize("seconds", [3600, -3600])
 @pytest.mark.parametrize(("clock_of_other", "silent_for", "moved"), [("b", 0, False), ("b", 301, True), ("", 0, True)])
 def test_one_host_moves_nothing_while_workers_go_by_another_clock(

@@ -161,8 +161,8 @@ def videos_of(render: Render) -> list[str]:
     return [file.name for file in files if not file.name.endswith("poster.jpg")]
 
 
-def why(render: Render) -> str:
-    last = render.events.get(reason="the copy failed and is tried again")
+def why(render: Render, reason: str = "the copy failed and is tried again") -> str:
+    last = render.events.get(reason=reason)
     assert "secret" not in str(last.detail)
     assert render.state == RenderState.INGESTING
     return str(last.detail["why"])
@@ -245,7 +245,7 @@ def test_who_has_lost_the_copy_to_another_stores_nothing(
     ],
     ids=["wrong key", "not there"],
 )
-def test_a_bucket_that_does_not_take_the_file_is_tried_again_with_a_reason(
+def test_a_bucket_that_does_not_take_the_file_is_waited_for_with_a_reason(
     wrong: dict[str, str], sentence: str, *, is_large: bool, s3: S3Server, settings: Settings, bring: Bring, good: bytes
 ) -> None:
     options = {"location": str(settings.VAR_DIR), "allow_overwrite": True}
@@ -258,7 +258,8 @@ def test_a_bucket_that_does_not_take_the_file_is_tried_again_with_a_reason(
         Render.objects.filter(pk=render.pk).update(next_try_at=timezone.now())
         render.events.all().delete()
         receive.ingest_render(render.pk)
-    assert why(Render.objects.get(pk=render.pk)) == sentence
+    render.refresh_from_db()
+    assert (why(render, "the copy waits: the file storage does not answer"), render.tries) == (sentence, 1)
 
 
 @pytest.mark.django_db
