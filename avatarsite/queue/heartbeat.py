@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ FORGOTTEN_AFTER = timedelta(minutes=5)
 # A task that waits for somebody else's server may fill its worker for longer than the canary may be silent, so each
 # announces itself; after its own limit, and some, even it counts as dead.
 SOME = timedelta(seconds=30)
+BUSY = "*"  # behind the name of a process that is inside a task
 UNANNOUNCED = frozenset({"avatarsite.canary"})
 
 _worker = _cluster = ""  # whose this process is
@@ -55,8 +57,22 @@ def stamped_at(worker: str, cluster: str) -> datetime | None:
 def is_saturated(worker: str, cluster: str) -> bool:
     """Whether each of its processes is inside a task now, so that no canary can get through."""
     busy = BusyWorker.objects.filter(worker=worker, cluster=cluster, until__gt=timezone.now())
-    alive = [pid for pid in busy.values_list("pid", flat=True) if Path(f"/proc/{pid}").exists()]
-    return len(alive) >= int(_settings_of(cluster)["workers"])
+    inside = [pid for pid in busy.values_list("pid", flat=True) if _is_inside(pid)]
+    return len(inside) >= int(_settings_of(cluster)["workers"])
+
+
+def _is_inside(pid: int) -> bool:
+    """By the process's own name: while the database is away nobody can write there that a task has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip().endswith(BUSY)
+    except OSError:  # it is gone
+        return False
+
+
+def be_named(cluster: str, mark: str = "") -> None:
+    """For ``ps``, and for whoever asks whether it is inside a task."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(f"cluster-{cluster}{mark}")
 
 
 def forget(worker: str, cluster: str) -> None:
@@ -123,6 +139,7 @@ def _stamp(**_: Any) -> None:
 def _begin(task: dict[str, Any], **_: Any) -> None:
     if task.get("name") in UNANNOUNCED:
         return
+    be_named(_cluster, BUSY)
     try:
         until = timezone.now() + _limit(task.get("name", "")) + SOME
         if not _own_row().update(until=until):
@@ -134,6 +151,7 @@ def _begin(task: dict[str, Any], **_: Any) -> None:
 def _end(task: dict[str, Any], **_: Any) -> None:
     if task.get("name") in UNANNOUNCED:
         return
+    be_named(_cluster)
     try:
         _own_row().update(until=timezone.now())
     except Exception:

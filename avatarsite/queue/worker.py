@@ -20,7 +20,6 @@ import uuid
 from contextlib import suppress
 from datetime import datetime
 from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, Error, close_old_connections, connections
@@ -161,8 +160,7 @@ def _be_a_cluster(name: str, worker: str, pipe: Connection, held_open: Connectio
     _pipe = pipe
     held_open.close()
     os.setsid()
-    with suppress(OSError):
-        Path("/proc/self/comm").write_text(f"cluster-{name}")  # for ps
+    heartbeat.be_named(name)
     heartbeat.connect(worker, name)
     tasks.connect()
     failed_tasks.connect()
