@@ -97,7 +97,7 @@ def furnished(site: LiveApi, samples: dict[str, str]) -> Caller:
     caller.fal_request = fal_create(caller).raise_for_status().json()["request_id"]
     caller.aimlapi_request = aimlapi_create(caller).raise_for_status().json()["id"]
     until = time.monotonic() + 60
-    while (now := state_of(caller, caller.render)) != "ready":
+    while (now := state_of(caller, caller.render)) != "ready" or fal_read(caller).status_code != httpx.codes.OK:
         assert time.monotonic() < until, f"{now}: {site.log()[-3000:]}"
         time.sleep(0.3)
     shared = caller.ask(f"/api/v1/renders/{caller.render}/shares", caller.token, json={}).raise_for_status()

@@ -78,11 +78,12 @@ def drawn(site: Site, slug: str) -> int:
 
 
 def processes(site: Site) -> list[psutil.Process]:
-    """Every process of this site, whoever started it."""
+    """Every process of this site, whoever started it, but the one that is asked about it."""
     found = []
     for one in psutil.process_iter():
         try:
-            if one.environ().get("VAR_DIR") == str(site.folder) and one.status() != psutil.STATUS_ZOMBIE:
+            is_ours = one.environ().get("VAR_DIR") == str(site.folder) and "tests.support.forker" not in one.cmdline()
+            if is_ours and one.status() != psutil.STATUS_ZOMBIE:
                 found.append(one)
         except (psutil.AccessDenied, psutil.NoSuchProcess):
             continue

@@ -176,7 +176,7 @@ def test_the_page_asks_and_does_as_it_is_told(cast: Cast) -> None:
     team = reverse("team", kwargs={"workspace": cast.workspace.slug})
     page = browser.get(team).content.decode()
     assert "2 API tokens of theirs" in page
-    assert page.count("handed over to me") == 3, "to remove, to make a member, to make a viewer"
+    assert page.count("handed over to me") == 5, "to remove, to make a developer, member, billing manager or viewer"
     role = reverse("member_role", kwargs={"workspace": cast.workspace.slug, "row": dora.pk})
     told = browser.post(role, {"role": "viewer", "tokens": "stop"}, follow=True).content.decode()
     assert "is now a viewer of Alice&#x27;s workspace. 1 token was cut to the role." in told

@@ -223,7 +223,7 @@ def test_an_invitation_outlives_the_confirmation_of_an_older_account(cast: Cast,
         ("", "member", "Whom do you want to invite? Write their e-mail address."),
         ("not an address", "member", "This is not an e-mail address."),
         ("bob@example.org", "member", "bob@example.org is a member of Alice&#x27;s workspace already."),
-        ("new@example.org", "owner", "Choose one of the roles: admin, member or viewer."),
+        ("new@example.org", "owner", "Choose one of the roles that are offered."),
         ("new@example.org", "", "This field is required."),
     ],
 )

@@ -30,10 +30,11 @@ from tests.test_tenancy import patterns
 pytestmark = pytest.mark.django_db
 
 EVERYBODY = frozenset(Scope)
-LOOK = frozenset({Scope.READ, Scope.RENDER, Scope.ADMIN})
+LOOK = frozenset({Scope.READ, Scope.RENDER, Scope.WEBHOOKS, Scope.ADMIN})
 MAKE = frozenset({Scope.RENDER, Scope.ADMIN})
 MONEY = EVERYBODY
 MANAGE = frozenset({Scope.ADMIN})
+DEVELOP = frozenset({Scope.WEBHOOKS, Scope.ADMIN})
 PAY = frozenset({Scope.BILLING, Scope.ADMIN})
 # The address of each, without what leads to it, and which scopes its methods take.
 REACH: dict[str, dict[str, frozenset[Scope]]] = {
@@ -89,17 +90,17 @@ REACH: dict[str, dict[str, frozenset[Scope]]] = {
     "tokens/<slug:token>": {"PATCH": MANAGE},
     "exports": {"GET": MANAGE, "POST": MANAGE},
     "exports/<slug:export>": {"GET": MANAGE, "DELETE": MANAGE},
-    "webhook-secret": {"GET": MANAGE},
-    "webhook-secret/rotate": {"POST": MANAGE},
-    "webhook-endpoints": {"GET": LOOK, "POST": MANAGE},
-    "webhook-endpoints/<slug:endpoint>": {"GET": LOOK, "PATCH": MANAGE, "DELETE": MANAGE},
-    "webhook-endpoints/<slug:endpoint>/secret": {"GET": MANAGE},
-    "webhook-endpoints/<slug:endpoint>/rotate": {"POST": MANAGE},
-    "webhook-endpoints/<slug:endpoint>/test": {"POST": MANAGE},
-    "webhook-endpoints/<slug:endpoint>/replay": {"POST": MANAGE},
+    "webhook-secret": {"GET": DEVELOP},
+    "webhook-secret/rotate": {"POST": DEVELOP},
+    "webhook-endpoints": {"GET": LOOK, "POST": DEVELOP},
+    "webhook-endpoints/<slug:endpoint>": {"GET": LOOK, "PATCH": DEVELOP, "DELETE": DEVELOP},
+    "webhook-endpoints/<slug:endpoint>/secret": {"GET": DEVELOP},
+    "webhook-endpoints/<slug:endpoint>/rotate": {"POST": DEVELOP},
+    "webhook-endpoints/<slug:endpoint>/test": {"POST": DEVELOP},
+    "webhook-endpoints/<slug:endpoint>/replay": {"POST": DEVELOP},
     "webhook-endpoints/<slug:endpoint>/deliveries": {"GET": LOOK},
     "webhook-endpoints/<slug:endpoint>/deliveries/<slug:delivery>": {"GET": LOOK},
-    "webhook-endpoints/<slug:endpoint>/deliveries/<slug:delivery>/resend": {"POST": MANAGE},
+    "webhook-endpoints/<slug:endpoint>/deliveries/<slug:delivery>/resend": {"POST": DEVELOP},
     "events": {"GET": LOOK},
     "events/<slug:event>": {"GET": LOOK},
 }

@@ -129,7 +129,7 @@ def test_the_statement_has_a_line_for_each_part_and_they_add_up(house: Workspace
     page = cast.browser(cast.alice).get(reverse("statement", kwargs={"workspace": house.slug})).content.decode()
     link = reverse("video", kwargs={"workspace": house.slug, "render": whole.pk})
     for number in range(1, 7):
-        assert f"A lecture, part {number} of 6" in page
+        assert f"A lecture (draft), part {number} of 6" in page
     assert page.count(f'href="{link}"') == 6
     assert sum(Transfer.objects.filter(kind="settle").values_list("amount_micros", flat=True)) == whole.charge_micros
     assert program.get(f"/renders/{whole.pk}")["charge"]["amount_micros"] == 6 * PART_CHARGE
