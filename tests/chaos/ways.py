@@ -45,7 +45,8 @@ IN_DOUBT = {"runware": READY, "fal": FAILED, "aimlapi": FAILED}
 WAYS = (
     # The submit
     way("the submit is refused", on("refused"), ends=FAILED),
-    way("429, twice", on("rate_limit", 2, route="submit")),
+    # Each attempt is a job of its own there, so it can't be counted by job.
+    way("429, two times of three", on("rate_limit", route="submit", passing=3)),
     way("500 to the submit", on("server_error", 1, route="submit", status=500), ends=IN_DOUBT, late=True),
     way("the submit is closed unanswered", on("drop_connection", 1, route="submit"), ends=IN_DOUBT, late=True),
     way("accepted, the answer lost", on("lost_response")),

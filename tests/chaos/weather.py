@@ -19,7 +19,7 @@ LOOKED_AFTER_EVERY = 0.3
 TOLD_EVERY = 30.0
 QUIET = 12.0  # seconds in which nothing ended: whoever is left waits for a lease or a deadline
 STEPS = (200, 200, 200, 1_800)  # seconds that all of it is then aged by, the last ones again and again
-HOME_WITHIN = 2_400.0
+HOME_WITHIN = 900.0
 LEFT = "SELECT state, count(*) FROM studio_render WHERE deadline_at IS NOT NULL GROUP BY state"
 
 

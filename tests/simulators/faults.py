@@ -40,7 +40,11 @@ CATALOGUE: dict[str, Kind] = {
     "server_error": Kind(
         Moment.REQUEST, "5xx, nothing accepted", defaults={"status": 503, "route": "any", "retry_after": None}
     ),
-    "rate_limit": Kind(Moment.REQUEST, "429", defaults={"route": "any", "retry_after": None}),
+    "rate_limit": Kind(
+        Moment.REQUEST,
+        "429; passing=3 lets each third through",
+        defaults={"route": "any", "retry_after": None, "passing": None},
+    ),
     "not_json": Kind(Moment.REQUEST, "200 with an HTML page", defaults={"route": "any"}),
     "bad_key": Kind(Moment.REQUEST, "the key is refused", defaults={"route": "any"}),
     "forbidden": Kind(Moment.REQUEST, "the key lacks the permission", defaults={"route": "any"}),
@@ -136,11 +140,16 @@ class Fault:
     match: str = ""  # only where one of the job's texts contains this
     each: int | None = None  # how often it strikes each job, by our reference
     struck: int = 0
+    passed: int = 0  # since it last let one through
     struck_by_job: dict[str, int] = field(default_factory=dict)
 
     def fits(self, texts: tuple[str, ...]) -> bool:
         is_meant = not self.match or any(self.match in text for text in texts)
         return is_meant and (self.each is None or self.struck_by_job.get(reference_in(*texts), 0) < self.each)
+
+    def lets_through(self) -> bool:
+        self.passed = (self.passed + 1) % (self.params.get("passing") or self.passed + 2)
+        return not self.passed
 
     def count(self, texts: tuple[str, ...]) -> None:
         self.struck += 1
@@ -195,6 +204,8 @@ class FaultBoard:
         for fault in self._on:
             wanted = fault.params.get("route", "any")
             if fault.name != name or (route and wanted not in ("any", route)) or not fault.fits(texts):
+                continue
+            if fault.lets_through():
                 continue
             fault.count(texts)
             if fault.times is not None and fault.struck >= fault.times:

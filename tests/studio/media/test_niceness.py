@@ -27,7 +27,7 @@ TWO_THREADS = "import threading\nthreading.Thread(target=lambda: sum(iter(int, 1
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    now = [100.0]
+    now = [time.monotonic()]  # where whoever is made now begins, however long the machine has run
     monkeypatch.setattr(niceness.time, "monotonic", lambda: now[0])
     yield now
     monkeypatch.undo()
