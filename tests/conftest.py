@@ -29,6 +29,7 @@ from studio.media.thumbnails import read_thumbnail
 from studio.media.voices.voices import read_voice
 from tests.attacks.table import print_rows
 from tests.flows.outcomes import print_table
+from tests.support.paths import ROOT
 from tests.support.reset_database import empty_database
 from tests.support.sites import copy_of_migrated, migrated_file
 
@@ -69,6 +70,16 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_configure() -> None:
+    """What tests make in the tree is made at once.
+
+    A child of the sandbox may not list the tree, and Python lists it again once something has come into it: then the
+    child finds no module of the tests any more.
+    """
+    for name in ("var", ".hypothesis"):
+        (ROOT / name).mkdir(exist_ok=True)
 
 
 @pytest.hookimpl(tryfirst=True)
