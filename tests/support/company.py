@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.support.door import Door, opened
 
 CLIENT, SECRET = "the-studio", "a-secret-of-the-company"
 
@@ -71,8 +71,8 @@ class Company:
 def company() -> Iterator[Company]:
     there = Company()
 
-    class Door(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Site(Door):
+        def do_GET(self) -> None:  # noqa: N802 -- as http.server names it
             path, asked = urlsplit(self.path).path, _form(urlsplit(self.path).query)
             if path == "/authorize":
                 self.send_response(302)
@@ -87,31 +87,17 @@ def company() -> Iterator[Company]:
             }
             self._answer(routes[path]())
 
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802 -- as http.server names it
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             self._answer(there.token(_form(body)))
 
         def _answer(self, found: dict[str, Any]) -> None:
             text = json.dumps(found).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            self.answer("application/json", text)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    there.address = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with opened(Site) as address:
+        there.address = address
         yield there
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _form(text: str) -> dict[str, str]:

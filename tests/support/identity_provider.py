@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from html import escape
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,6 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 from lxml import etree
+
+from tests.support.door import Door, opened
 
 ENTITY = "https://idp.acme.example/metadata"
 P, A, D = (
@@ -150,30 +150,16 @@ def wrap(response: Any, signed: Any) -> None:
 def identity_provider() -> Iterator[IdentityProvider]:
     there = IdentityProvider()
 
-    class Door(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Site(Door):
+        def do_GET(self) -> None:  # noqa: N802 -- as http.server names it
             asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
             case = there.cases.get(asked.get("case", ""), there)
             answer = base64.b64encode(case.answer(base64.b64decode(asked["SAMLRequest"]))).decode()
             fields = {"SAMLResponse": answer, "RelayState": asked.get("RelayState", "")}
             form = "".join(f'<input name="{name}" value="{escape(value)}">' for name, value in fields.items())
             text = f"<form method=post>{form}</form>".encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            self.answer("text/html", text)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    there.address = f"http://127.0.0.1:{server.server_port}/sso"
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with opened(Site) as address:
+        there.address = f"{address}/sso"
         yield there
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
