@@ -110,8 +110,8 @@ def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tags_of(render: Render) -> list[str]:
-    """In order; of a render whose ``tags`` were fetched before, without a query."""
-    return sorted(tag.word for tag in render.tags.all())
+    """In order; of a render whose ``tags`` were fetched before, or that is known to have none, without a query."""
+    return sorted(tag.word for tag in render.tags.all()) if render.is_tagged else []
 
 
 STATE_DETAILS = ("unconfirmed", "late")
@@ -213,10 +213,7 @@ def _moment(name: str, column: str = "") -> Field:
 
 
 # Not its words, which may be many.
-CAPTION_COLUMNS = tuple(
-    f"captions__{column}"
-    for column in ("source", "srt", "vtt", "video", "burn", "failure", "burn_failure", "next_try_at")
-)
+CAPTION_COLUMNS = ("render_id", "source", "srt", "vtt", "video", "burn", "failure", "burn_failure", "next_try_at")
 FIELDS = (
     _plain("id"),
     _plain("state"),
@@ -257,9 +254,9 @@ FIELDS = (
     _plain("bytes", "video_bytes"),
     _plain("sha256", "video_sha256"),
     Field("parts", ("parts_total",), parts_of),
-    Field("outputs", ("video", "poster", "withheld_at", *CAPTION_COLUMNS), outputs_of),
+    Field("outputs", ("video", "poster", "withheld_at"), outputs_of),
     Field("renditions", (), renditions_of),
-    Field("captions", CAPTION_COLUMNS, captions_of),
+    Field("captions", (), captions_of),
     Field("failure", ("state", "failure_code", "failure_message"), failure_of),
     _moment("created_at"),
     _moment("finished_at"),

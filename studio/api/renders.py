@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db.models import QuerySet, prefetch_related_objects
+from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
 from django.http import Http404, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -22,6 +23,7 @@ from avatarsite.api.pagination import listed, page
 from avatarsite.api.problems import Problem
 from avatarsite.api.serializers import NoQuery, list_serializer, site_link
 from avatarsite.api.views import ApiView, LeadsToFile
+from avatarsite.db.compiled import Compiled
 from avatarsite.outbox.endpoints import check_url
 from avatarsite.web.places import NoPlace
 from avatarsite.workspaces.models import Workspace
@@ -52,6 +54,7 @@ from studio.pipeline.request.kept_quotes import as_quoted
 from studio.pipeline.request.take import retry_render, take_within
 from studio.renditions.ask import ask_for, remove
 from studio.representation import (
+    CAPTION_COLUMNS,
     CAPTION_OUTPUTS,
     COLUMNS,
     OUTPUTS,
@@ -76,6 +79,13 @@ PAYMENT = {
     ),
     402: OpenApiResponse(description="Too little credit, or a budget is used up."),
 }
+# What the API's render is made of, and by which names a list of them can be asked for with the same text.
+SHOWN: dict[str, Any] = {
+    "columns": COLUMNS,
+    "more": {"is_tagged": Exists(Render.tags.through.objects.filter(render=OuterRef("pk")))},
+    "joined": {"captions": CAPTION_COLUMNS},
+}
+COMPILED_BY = frozenset({"state", "project", "group", "reference", "cursor"})
 METADATA = OpenApiParameter(
     "metadata",
     {
@@ -92,14 +102,42 @@ METADATA = OpenApiParameter(
 
 def listing(workspace: Workspace, asked: Mapping[str, Any], *, most: int) -> list[Render]:
     """The workspace's newest renders that are ``asked`` for."""
-    rows = list(shown(workspace).filter(wanted(asked)).order_by("-id")[:most])
-    # What only a video has is not asked for while there is none.
-    prefetch_related_objects([row for row in rows if row.video], "papers", "renditions")
-    return rows
+    if COMPILED_BY.issuperset(asked):
+        return _with_parts(_listed(most, *sorted(asked))(workspace=workspace.pk, **asked))
+    found = Compiled(Render, lambda workspace: _found(workspace, most=most, **asked), **SHOWN)
+    return _with_parts(found(workspace=workspace.pk))
 
 
-def shown(workspace: Workspace) -> QuerySet[Render]:
-    return Render.objects.for_workspace(workspace).select_related("captions").only(*COLUMNS).prefetch_related("tags")
+def one(workspace: Workspace, pk: str) -> Render:
+    """The workspace's render of this id. Raises Http404."""
+    found = _with_parts(_one(workspace=workspace.pk, pk=pk))
+    if not found:
+        raise Http404
+    return found[0]
+
+
+def _with_parts(rows: Iterable[Render]) -> list[Render]:
+    """With what only some have, and what only a video has."""
+    found = list(rows)
+    prefetch_related_objects([row for row in found if row.is_tagged], "tags")
+    prefetch_related_objects([row for row in found if row.video], "papers", "renditions")
+    return found
+
+
+def _of(workspace: str) -> QuerySet[Render]:
+    return Render.objects.for_workspace(Workspace(pk=workspace))
+
+
+def _found(workspace: str, *, most: int, **asked: Any) -> QuerySet[Render]:
+    return _of(workspace).filter(wanted(asked)).order_by("-id")[:most]
+
+
+@lru_cache(maxsize=100)
+def _listed(most: int, *_names: str) -> Compiled[Render]:
+    return Compiled(Render, partial(_found, most=most), **SHOWN)
+
+
+_one = Compiled(Render, lambda workspace, pk: _of(workspace).filter(pk=pk), **SHOWN)
 
 
 class RenderView(ApiView):
@@ -191,9 +229,7 @@ class OneRender(RenderView):
     )
     def get(self, _request: Any, render: str) -> Response:
         asked = self.query(WaitQuery)
-        row = get_object_or_404(shown(self.workspace), pk=render)
-        if row.video:
-            prefetch_related_objects([row], "renditions")
+        row = one(self.workspace, render)
         if asked["wait"] and not row.ended:
             with suppress(NoPlace):  # then as it stands, at once
                 row = until_ended(row, seconds=asked["wait"])

@@ -113,6 +113,7 @@ class Render(DueRow):
     webhook_url = models.CharField("told alone of it", max_length=URL_LENGTH, blank=True)
     title = models.CharField(max_length=120)
     tags = models.ManyToManyField(Tag, blank=True, related_name="renders")
+    is_tagged = True  # as far as is known: a query of many asks only for the tags of those that have any
     take = models.PositiveSmallIntegerField("take number", null=True, blank=True)
     # Of a part, the long video that it was asked for with; that one has the number of its parts.
     whole = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")

@@ -22,6 +22,8 @@ DIFFERS = [
     "tests/avatarsite/db",
     "tests/avatarsite/test_limits.py",
     "tests/studio/api/test_draft_limits.py",
+    "tests/studio/api/test_listing.py",
+    "tests/avatarsite/workspaces/test_tokens.py",
     "tests/billing",
     "tests/flows/test_whole_way.py",
     "tests/flows/test_killed.py",

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.forms import model_to_dict
 from django.utils import timezone
 
 from avatarsite.workspaces import tokens
@@ -36,6 +37,20 @@ def test_whose_a_token_is_comes_with_it(cast: Cast, django_assert_num_queries: A
         found = token_of(secret)
         assert found is not None
         assert (found.workspace, found.made_by, found.maker) == (cast.workspace, cast.alice, token.maker)
+
+
+def test_all_that_is_known_of_a_token_comes_with_it(cast: Cast) -> None:
+    """By a text that is kept, as by one that is put together."""
+    for expires_at in (None, timezone.now() + timedelta(days=1)):
+        token, secret = make(cast, expires_at=expires_at)
+        found = token_of(secret)
+        assert found is not None
+        for row in (token, token.workspace, token.made_by, token.maker):
+            assert row is not None
+            row.refresh_from_db()
+        pairs = [(found, token), (found.workspace, token.workspace), (found.made_by, token.made_by)]
+        for one, other in [*pairs, (found.maker, token.maker)]:
+            assert model_to_dict(one) == model_to_dict(other)
 
 
 def test_the_table_does_not_hold_the_secret(cast: Cast) -> None:
