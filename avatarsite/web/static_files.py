@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.staticfiles.apps import StaticFilesConfig
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -15,3 +17,15 @@ class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  
     """Files by a name with their hash, which browsers keep for ever, compressed beforehand."""
 
     support_js_module_import_aggregation = True  # our modules import each other by name
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self._urls: dict[str, str] = {}
+
+    def url(self, name: str, force: bool = False) -> str:
+        """Spelt once in a process: a page names two dozen, and none changes before the next collectstatic."""
+        if force:
+            return str(super().url(name, force))
+        if name not in self._urls:
+            self._urls[name] = super().url(name)
+        return self._urls[name]

@@ -116,9 +116,15 @@ def membership(user: User | AnonymousUser, slug: str) -> Member | None:
     """The user's place in the workspace, or None: to a stranger the workspace does not exist."""
     if not user.is_authenticated:
         return None
-    return Member.objects.select_related("workspace", "user").filter(workspace__slug=slug, user=user).first()
+    try:
+        member = Member.objects.select_related("workspace").get(workspace__slug=slug, user=user)
+    except Member.DoesNotExist:
+        return None
+    member.user = user  # who is known already is not read again
+    return member
 
 
 def workspaces_of(user: User) -> list[Workspace]:
-    """Those that are open."""
-    return list(Workspace.objects.filter(memberships__user=user, suspended_at=None).order_by("name", "id"))
+    """Those that are open, by the names that they are chosen by."""
+    found = Workspace.objects.filter(memberships__user=user, suspended_at=None)
+    return list(found.only("name", "slug").order_by("name", "id"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from avatarsite.desk import Waiting
@@ -41,6 +42,13 @@ def current_price(offer: str, at: datetime | None = None) -> Price | None:
     """As ``price_of``; None where there is none."""
     in_force = Price.objects.filter(offer=offer, effective_from__lte=at or timezone.now())
     return in_force.order_by("-effective_from").first()
+
+
+def current_prices(offers: Iterable[str]) -> dict[str, Price]:
+    """The newest price in force now of each that has one, by the offer: one query for all."""
+    in_force = Price.objects.filter(effective_from__lte=timezone.now())
+    newer = in_force.filter(offer=OuterRef("offer"), effective_from__gt=OuterRef("effective_from"))
+    return {price.offer: price for price in in_force.filter(~Exists(newer), offer__in=list(offers))}
 
 
 def set_price(  # noqa: PLR0913 -- they are the columns of the row

@@ -23,6 +23,7 @@ register = template.Library()
 
 HEADER = "X-Money-Decimals"
 _WORDS = re.compile(r"(-?)\$(\d[\d,]*\.\d{2,6})(?!\d)")
+_MARK = re.compile(r"(money[0-9a-f]{16}x)(\d*)x")  # compiled for each page it took longer than the page's amounts
 
 
 @dataclass(slots=True)
@@ -40,8 +41,14 @@ class _Page:
 
     def written(self, page: str) -> str:
         decimals = money.decimals_of(self.amounts, least=self.least, rounds=self.rounds)
-        text = page.replace(f"{self.token}x", str(decimals))
-        return re.sub(rf"{self.token}(\d+)x", lambda mark: self.amounts[int(mark[1])].written(decimals), text)
+
+        def said(mark: re.Match[str]) -> str:
+            token, number = mark.groups()
+            if token != self.token:
+                return mark[0]
+            return self.amounts[int(number)].written(decimals) if number else str(decimals)
+
+        return _MARK.sub(said, page)
 
 
 _page: ContextVar[_Page | None] = ContextVar("page whose money is being written", default=None)

@@ -30,7 +30,7 @@ from studio.pipeline.long.plan import Plan, PlannedPart, quote_seconds, quote_vi
 from studio.pipeline.long.sound import prepare
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
 from studio.pipeline.request.options import OUTPUT_FORMATS
-from studio.pipeline.request.quote import Quote, QuoteLine, quote_render
+from studio.pipeline.request.quote import Market, Quote, QuoteLine, quote_render
 from studio.pipeline.request.spoken import Spoken
 from studio.providers import registry
 from studio.uploads.add import check_pair
@@ -75,7 +75,8 @@ class Offers(ApiView):
         asked = self.query(OffersQuery)
         wanted = asked.get("model")
         models = [slug for slug in registry.MODELS if wanted in (None, slug)]
-        quotes = [quote_render(model=slug, voice_ms=asked["seconds"] * 1000) for slug in models]
+        market = Market.of(registry.for_sale())
+        quotes = [quote_render(model=slug, voice_ms=asked["seconds"] * 1000, market=market) for slug in models]
         lines = [(quote.model, line) for quote in quotes for line in quote.lines]
         return Response(listed([serialize_full_offer(_full(model, line)) for model, line in lines]))
 

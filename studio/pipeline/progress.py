@@ -83,7 +83,7 @@ def moves(history: Iterable[RenderEvent]) -> list[Move]:
 def stages(render: Render) -> list[Stage]:
     """The stages of ``render``, with the times of the last pass through each."""
     entered = _entered(render)
-    job = render.jobs.order_by("attempt").last()
+    job = render.jobs.only("render", "offer", "progress", "queue_position").order_by("attempt").last()
     order = [name for name in labels_of(render) if name != RenderState.SPEAKING or name in entered]
     reached = [name for name in order if name in entered]
     last = reached[-1] if reached else order[0]

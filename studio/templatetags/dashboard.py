@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -135,11 +137,17 @@ def drafted(render: Render) -> bool:
     return render.model == DRAFT
 
 
-@register.inclusion_tag("components/badge.html")
-def state_badge(render: Render) -> dict[str, Any]:
-    icon, tone, spin = BADGES[render.state]
-    label = "Stopping" if is_stopping(render) else RenderState(render.state).label
-    return {"label": label, "icon": icon, "tone": tone, "spin": spin}
+@register.simple_tag
+def state_badge(render: Render) -> SafeString:
+    return _badge(render.state, stopping=is_stopping(render))
+
+
+@cache
+def _badge(state: str, *, stopping: bool) -> SafeString:
+    """Drawn once in a process, as the icons are."""
+    icon, tone, spin = BADGES[state]
+    label = "Stopping" if stopping else RenderState(state).label
+    return render_to_string("components/badge.html", {"label": label, "icon": icon, "tone": tone, "spin": spin})
 
 
 @register.filter

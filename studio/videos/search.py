@@ -37,6 +37,18 @@ def find_videos(
     return found.filter(matching(words), with_tag(tag) if tag else Q())
 
 
+# What a card of a video shows.
+CARD = (
+    "title", "model", "state", "cancel_requested_at", "created_at", "measured_ms", "video", "poster", "withheld_at",
+    "portrait__file", "portrait__details",
+)  # fmt: skip
+
+
+def for_cards(found: QuerySet[Render]) -> QuerySet[Render]:
+    """As found, with no more than what cards show: all that hangs on a video takes longer to read than to draw."""
+    return found.select_related(None).select_related("portrait").only(*CARD)
+
+
 # What a program asks for, and what of a render it is.
 COLUMNS = {
     "state": "state",

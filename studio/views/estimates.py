@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from studio.pipeline.long.plan import quote_seconds
 from studio.pipeline.long.shown import likely_micros
-from studio.pipeline.request.quote import Quote, QuoteLine
+from studio.pipeline.request.quote import Market, Quote, QuoteLine
+from studio.providers import registry
 from studio.providers.registry import MODELS, Model
 
 
@@ -48,4 +49,6 @@ class Estimate:
 
 def estimates(voice_ms: int) -> list[Estimate]:
     """In the registry's order, those that can't be had now among them."""
-    return [Estimate(model, quote_seconds(model=model.slug, voice_ms=voice_ms)) for model in MODELS.values()]
+    market = Market.of(registry.for_sale())
+    quoted = ((model, quote_seconds(model=model.slug, voice_ms=voice_ms, market=market)) for model in MODELS.values())
+    return [Estimate(model, quote) for model, quote in quoted]

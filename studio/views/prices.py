@@ -18,7 +18,7 @@ from studio.pipeline.inputs import changes_when_sent
 from studio.pipeline.long.plan import quote_video
 from studio.pipeline.long.shown import ShownPart, likely_micros, planned_parts
 from studio.pipeline.request.kept_quotes import agreed_of, sign_quote
-from studio.pipeline.request.quote import Quote, QuoteLine, is_pinned, quote_render
+from studio.pipeline.request.quote import Market, Quote, QuoteLine, is_pinned, quote_render
 from studio.pipeline.request.rights import to_state, whose
 from studio.providers.registry import MODELS, Model
 
@@ -162,6 +162,7 @@ class PricePanel:
 
 def price_panel(  # noqa: PLR0913 -- they are what the form sends
     workspace: Workspace,
+    market: Market,
     *,
     portrait: Upload | None,
     voice: Upload | None,
@@ -183,7 +184,9 @@ def price_panel(  # noqa: PLR0913 -- they are what the form sends
     """
     found = known_model(model)
     routing = known_routing(found.slug, routing)
-    chosen: dict[str, Any] = {"portrait": portrait, "prompt": prompt, "fallback": fallback, "options": options}
+    chosen: dict[str, Any] = {
+        "portrait": portrait, "prompt": prompt, "fallback": fallback, "options": options, "market": market,
+    }  # fmt: skip
     quote, unpriced = _quoted(voice, found, routing, **chosen)
     moves = may_move(routing, fallback=fallback)
     quote_id, takes = "", options["takes"]
@@ -239,9 +242,9 @@ def may_move(routing: str, *, fallback: bool) -> bool:
     return fallback and not is_pinned(routing)
 
 
-def model_cards() -> list[ModelCard]:
+def model_cards(market: Market) -> list[ModelCard]:
     """Every model in the registry's order, those that can't be had now among them."""
-    quotes = ((model, quote_render(model=model.slug, voice_ms=TYPICAL_MS)) for model in MODELS.values())
+    quotes = ((model, quote_render(model=model.slug, voice_ms=TYPICAL_MS, market=market)) for model in MODELS.values())
     return [ModelCard(model, quote.chosen, quote.lines) for model, quote in quotes]
 
 

@@ -19,7 +19,7 @@ from studio.projects import (
     list_projects,
     restore_project,
 )
-from studio.videos.search import find_videos
+from studio.videos.search import find_videos, for_cards
 from studio.views.paging import page_of
 from studio.views.query_values import word
 
@@ -50,7 +50,8 @@ def project_new(request: WorkspaceRequest) -> HttpResponse:
 @require_safe
 def project(request: WorkspaceRequest, project: str) -> HttpResponse:
     one = _project(request, project)
-    page = page_of(find_videos(request.workspace, project=one), before=word(request.GET, "before"), size=PAGE)
+    found = for_cards(find_videos(request.workspace, project=one))
+    page = page_of(found, before=word(request.GET, "before"), size=PAGE)
     return render(request, "studio/project.html", {"project": one, "page": page})
 
 

@@ -61,6 +61,12 @@ PACE = (
     (timedelta(hours=1), 15),
 )
 SLOWEST = 60
+# What its page asks for again and again while it is made.
+MAKING = (
+    "workspace", "state", "state_since", "tries", "next_try_at", "deadline_at", "late_at", "give_up_at", "usual_half",
+    "usual_most", "cancel_requested_at", "finished_at", "created_at", "title", "offer", "model", "parts_total",
+    "ceiling_micros", "charge_micros", "requested_by", "notify", "group",
+)  # fmt: skip
 MOMENTS = (("In 15 min", timedelta(minutes=15)), ("In 1 h", timedelta(hours=1)), ("In 3 h", timedelta(hours=3)))
 
 
@@ -75,7 +81,9 @@ def video(request: WorkspaceRequest, render: str) -> HttpResponse:
 @require_safe
 def video_status(request: WorkspaceRequest, render: str) -> HttpResponse:
     """The stages while it runs; at the end the whole of the page's middle, which asks no more."""
-    one = _render(request, render)
+    one = get_object_or_404(Render.objects.for_workspace(request.workspace).only(*MAKING), pk=render)
+    if one.ended:
+        one = _render(request, render)
     news = f"{one.state}-late" if one.late else one.state
     told = _told(request, one) | {"news": news != request.GET.get("seen"), "polled": True}
     if not one.ended:

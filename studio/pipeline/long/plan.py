@@ -135,9 +135,9 @@ def _added_up(longest: Quote, voice_ms: int, rate: int, parts: list[PlannedPart]
     sums = {
         line.offer: replace(
             line,
+            voice_ms=voice_ms,
             ceiling_ms=sum(_line(part.quote, line.offer).ceiling_ms for part in missing),
             ceiling_micros=sum(_line(part.quote, line.offer).ceiling_micros for part in missing),
-            expected_seconds=line.record.expected_seconds(voice_ms),
         )
         for line in longest.lines
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from math import ceil
 
 from billing.models import Price
@@ -31,19 +33,41 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Market:
+    """What offers sell for now, and a sentence for each that is paused: read once for as many quotes as are made."""
+
+    prices: Mapping[str, Price]
+    paused: Mapping[str, str]
+
+    @classmethod
+    def of(cls, offers: Iterable[Offer]) -> Market:
+        return cls(price_book.current_prices(one.id for one in offers), health.pauses())
+
+
+@dataclass(frozen=True)
 class QuoteLine:
-    """One offer for this voice. ``ceiling_micros`` is the most that it can charge, to the micro-dollar."""
+    """One offer for this voice. ``ceiling_micros`` is the most that it can charge, to the micro-dollar.
+
+    Its record is read once somebody asks for it: the cheapest is found without.
+    """
 
     offer: str
     provider: str
     label: str
     provider_label: str
     price: Price | None
+    voice_ms: int
     ceiling_ms: int
     ceiling_micros: int
     why_not: str
-    record: Record
-    expected_seconds: float | None
+
+    @cached_property
+    def record(self) -> Record:
+        return health.record_of(self.offer)
+
+    @property
+    def expected_seconds(self) -> float | None:
+        return self.record.expected_seconds(self.voice_ms)
 
     @property
     def available(self) -> bool:
@@ -93,6 +117,7 @@ def quote_render(  # noqa: PLR0913 -- the parts of a request that bear on its pr
     fallback: bool = True,
     test: bool = False,
     terms: Terms | None = None,
+    market: Market | None = None,
 ) -> Quote:
     """Price ``voice_ms`` of voice at each offer of ``model``.
 
@@ -101,15 +126,16 @@ def quote_render(  # noqa: PLR0913 -- the parts of a request that bear on its pr
     the others by price. The price is that of one take. A ``test`` goes to the draft engine for nothing, whatever the
     model.
 
-    With the ``terms`` of an earlier quote its offers alone may make it, in their order, each at the quoted price or at
-    today's if that is lower.
+    ``market`` is for who makes several quotes. With the ``terms`` of an earlier quote its offers alone may make it, in
+    their order, each at the quoted price or at today's if that is lower.
     """
     routing = registry.TEST_OFFER if test else offer or routing
     offers = [registry.offer(routing)] if test else registry.offers_of(model)
-    paused = health.pauses()
+    market = market or Market.of(offers)
     quoted = _quoted_prices(terms)
-    prices = [_lower(price_book.current_price(one.id), quoted.get(one.id)) for one in offers]
-    lines = [_line(one, price, voice_ms, paused.get(one.id, "")) for one, price in zip(offers, prices, strict=True)]
+    prices = [_lower(market.prices.get(one.id), quoted.get(one.id)) for one in offers]
+    paused = [market.paused.get(one.id, "") for one in offers]
+    lines = [_line(one, price, voice_ms, why) for one, price, why in zip(offers, prices, paused, strict=True)]
     if terms:
         return _kept(model, voice_ms, lines, terms, fallback=fallback)
     chain = _ordered(lines, routing, fallback=fallback)
@@ -159,9 +185,9 @@ def _for_voice(line: QuoteLine, voice_ms: int) -> QuoteLine:
     longest = ceiling_ms(voice_ms, registry.provider(line.provider).capabilities.output_step)
     return replace(
         line,
+        voice_ms=voice_ms,
         ceiling_ms=longest,
         ceiling_micros=charge_micros(longest, line.price_micros_per_second),
-        expected_seconds=line.record.expected_seconds(voice_ms),
     )
 
 
@@ -171,18 +197,16 @@ def _line(offer: Offer, price: Price | None, voice_ms: int, paused: str) -> Quot
     why_not = provider.why_unavailable() or _out_of_range(voice_ms, provider.capabilities.voice_ms) or paused
     if price is None:
         why_not = why_not or "No price has been set for it."
-    record = health.record_of(offer.id)
     return QuoteLine(
         offer=offer.id,
         provider=offer.provider,
         label=offer.label,
         provider_label=offer.provider_label,
         price=price,
+        voice_ms=voice_ms,
         ceiling_ms=longest,
         ceiling_micros=charge_micros(longest, price.price_micros_per_second) if price else 0,
         why_not=why_not,
-        record=record,
-        expected_seconds=record.expected_seconds(voice_ms),
     )
 
 

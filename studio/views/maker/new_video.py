@@ -25,11 +25,12 @@ from studio.library import find_uploads
 from studio.models import Project, Render, Upload, UploadKind
 from studio.pipeline.request.kept_quotes import as_shown
 from studio.pipeline.request.options import DEFAULTS
-from studio.pipeline.request.quote import CHEAPEST, is_pinned
+from studio.pipeline.request.quote import CHEAPEST, Market, is_pinned
 from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.scopes import scopes_of
 from studio.pipeline.request.take import take
 from studio.projects import FIRST_PROJECT, first_project, open_projects, project_for_new_video
+from studio.providers import registry
 from studio.speech.speakers import speakers
 from studio.uploads.add import add_upload
 from studio.uploads.samples import samples_to_start_with
@@ -70,8 +71,10 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
     form = VideoForm(request.workspace, request.POST)
     form.is_valid()
     values = form.cleaned_data
+    market = Market.of(registry.for_sale())
     panel = price_panel(
         request.workspace,
+        market,
         portrait=values.get("portrait"),
         voice=values.get("voice"),
         model=values.get("model") or form.initial["model"],
@@ -85,7 +88,7 @@ def video_quote(request: WorkspaceRequest) -> HttpResponse:
     )
     if panel.waits and request.headers.get("HX-Trigger") == "price-waits":
         return HttpResponse(status=204)  # what stands there still holds, and is not read out again
-    cards = cards_of(panel, model_cards()).all
+    cards = cards_of(panel, model_cards(market)).all
     answer = {"panel": panel, "cards": cards, **_paying(request, form, panel)}
     return render(request, "studio/partials/price_answer.html", answer)
 
@@ -181,10 +184,12 @@ def _ask(request: WorkspaceRequest, form: VideoForm, portrait: Upload, voice: Up
 
 
 def _page(request: WorkspaceRequest, form: VideoForm, *, portrait: Upload | None, voice: Upload | None) -> HttpResponse:
-    models = model_cards()
+    market = Market.of(registry.for_sale())
+    models = model_cards(market)
     wanted, known = form["model"].value(), [card.model.slug for card in models if card.available]
     panel = price_panel(
         request.workspace,
+        market,
         portrait=portrait,
         voice=voice,
         model=wanted if wanted in known or not known else known[0],
