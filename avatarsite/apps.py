@@ -34,6 +34,7 @@ class SiteConfig(AppConfig):
         register_reader("due", readers.read_due)
         register_reader("alerts", readers.read_alerts)
         jobs.register("avatarsite.send_webhooks", cluster=jobs.WATCH)
+        jobs.register("avatarsite.send_mail")
         jobs.register("avatarsite.forget_idempotency_records", every_minutes=10)
         jobs.register("avatarsite.sweep_temporary", every_minutes=10)
         jobs.register("avatarsite.forget_inbound_events", every_minutes=60)

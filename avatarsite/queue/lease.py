@@ -59,7 +59,16 @@ def acquire(task: str, owner: str, *, life: timedelta = LIFE, handover: dict[str
 def release(task: str, owner: str, *, pause: timedelta = timedelta()) -> None:
     """Let go; nobody takes it during ``pause``."""
     # Without one, early enough for hosts whose clocks differ.
-    Lease.objects.filter(task=task, owner=owner).update(expires_at=timezone.now() + (pause or -LIFE))
+    expires_at = timezone.now() + (pause or -LIFE)
+    Lease.objects.filter(task=task, owner=owner).update(owner="", expires_at=expires_at)
+
+
+def queue_dropped() -> None:
+    """Queue each task whose lease ran out in somebody's hands: its holder is gone, and so is what had been queued."""
+    dropped = Lease.objects.filter(task__in=jobs.registered(), expires_at__lte=timezone.now()).exclude(owner="")
+    for task, owner in dropped.values_list("task", "owner"):
+        if dropped.filter(task=task, owner=owner).update(owner=""):
+            jobs.enqueue(task)
 
 
 def handover(task: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from django_q.cluster import Cluster
 from django_q.conf import Conf
 
 from avatarsite.monitoring import tasks
-from avatarsite.queue import failed_tasks, heartbeat, jobs
+from avatarsite.queue import failed_tasks, heartbeat, jobs, lease
 from avatarsite.queue.clock import know_the_clock, mind_the_clock
 from avatarsite.queue.schedules import sync_schedules
 
@@ -57,7 +57,7 @@ def run() -> None:
     try:
         while signal.sigtimedwait(STOP_SIGNALS, TICK) is None:
             close_old_connections()
-            _mind_the_clock()
+            _look_around()
             for group in groups:
                 group.look_after()
     finally:
@@ -68,12 +68,13 @@ def run() -> None:
             group.kill()
 
 
-def _mind_the_clock() -> None:
-    """By whoever has least to do: after a step back, nothing else might be due for long."""
+def _look_around() -> None:
+    """By whoever has least to do: after a step back, or a lease's holder was killed, nothing might be due for long."""
     try:
         mind_the_clock()
+        lease.queue_dropped()
     except Error:
-        logger.exception("the clock was set, and there is no database to tell")
+        logger.exception("no database to look at")
 
 
 def _name() -> str:

@@ -66,7 +66,8 @@ class Plan:
 def chaos(seed: int, renders: int) -> Plan:
     wishes = _wishes(random.Random(seed), renders)
     outages = tuple(Outage(name, share, seconds / (4 if renders < BRIEF else 1)) for name, share, seconds in OUTAGES)
-    return Plan(seed, iter(wishes), renders, sum(wish.way is not None for wish in wishes), outages)
+    faulty = sum(wish.way is not None for wish in wishes)
+    return Plan(seed, iter(wishes), renders, faulty, outages, in_flight=100 if renders < BRIEF else 300)
 
 
 def _wishes(dice: random.Random, renders: int) -> list[Wish]:

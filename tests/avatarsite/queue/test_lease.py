@@ -104,3 +104,19 @@ def test_of_several_at_once_one_gets_it() -> None:
             got = list(threads.map(take, (f"{turn}-{name}" for name in "abcd")))
             assert sorted(got) == [False, False, False, True]
             Lease.objects.all().delete() if turn % 2 else pass_time(lease.LIFE)
+
+
+@pytest.mark.django_db
+def test_what_its_holder_dropped_is_queued_once_and_what_was_let_go_is_not() -> None:
+    mail = "avatarsite.send_mail"
+    for task, owner in ((TASK, "killed"), ("studio.watch", "at it"), (mail, "done"), ("backup", "killed")):
+        assert lease.acquire(task, owner) is True
+    lease.release(mail, "done", pause=lease.LIFE)
+    lease.queue_dropped()
+    assert queued() == []
+    pass_time(lease.LIFE)
+    assert lease.acquire("studio.watch", "at it") is True
+    lease.queue_dropped()
+    lease.queue_dropped()
+    assert queued() == [TASK]
+    assert lease.acquire(TASK, "next") is True
