@@ -67,7 +67,7 @@ def chaos(seed: int, renders: int) -> Plan:
     wishes = _wishes(random.Random(seed), renders)
     outages = tuple(Outage(name, share, seconds / (4 if renders < BRIEF else 1)) for name, share, seconds in OUTAGES)
     faulty = sum(wish.way is not None for wish in wishes)
-    return Plan(seed, iter(wishes), renders, faulty, outages, in_flight=100 if renders < BRIEF else 300)
+    return Plan(seed, iter(wishes), renders, faulty, outages, in_flight=100 if renders < BRIEF else 1_000)
 
 
 def _wishes(dice: random.Random, renders: int) -> list[Wish]:
