@@ -3,11 +3,10 @@
 from avatarsite.monitoring import standstill
 from avatarsite.queue import heartbeat
 from avatarsite.wsgi import application
-
-FASTER = 20
+from tests.avatarsite.monitoring import FASTER
 
 standstill.LOOK_SECONDS /= FASTER
 standstill.PATIENCE /= FASTER
 heartbeat.SILENT_SECONDS //= FASTER
 
-__all__ = ["FASTER", "application"]
+__all__ = ["application"]
