@@ -64,9 +64,10 @@ class _OneScale(template.Node):
         page = _Page(_asked(context))
         before = _page.set(page)
         try:
-            return mark_safe(page.written(self.nodelist.render(context)))  # noqa: S308 -- amounts are digits  # nosec B308, B703
+            text = page.written(self.nodelist.render(context))
         finally:
             _page.reset(before)
+        return mark_safe(text)  # noqa: S308 -- amounts are digits  # nosec B308, B703
 
 
 def _asked(context: Context) -> int:

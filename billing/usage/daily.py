@@ -44,7 +44,7 @@ ON CONFLICT (workspace_id, day, dimension, name) DO UPDATE SET
     videos = billing_usageday.videos + excluded.videos,
     measured_ms = billing_usageday.measured_ms + excluded.measured_ms,
     amount_micros = billing_usageday.amount_micros + excluded.amount_micros
-"""  # noqa: S608 -- nothing but placeholders is put in  # nosec B608
+"""  # noqa: S608 -- nothing but placeholders is put in  # nosec
 
 
 def take_off(usage: Usage, hold: Hold, returned: int) -> None:

@@ -49,7 +49,7 @@ STRIPE = (
             LEFT JOIN billing_ledgeraccount c ON c.id = t.credit_id
             GROUP BY r.id, r.state, r.credit_micros
         ) sums WHERE waiting <> waiting_due OR gone <> gone_due
-        """,  # noqa: S608 -- made of this file's own words  # nosec B608
+        """,  # noqa: S608 -- made of this file's own words  # nosec
         (2, 3, 4, 5),
     ),
     Rule(
@@ -67,7 +67,7 @@ STRIPE = (
             LEFT JOIN billing_ledgeraccount c ON c.id = t.credit_id
             GROUP BY r.stripe_id, r.state, r.credit_micros
         ) sums WHERE waiting <> waiting_due OR gone <> gone_due
-        """,  # noqa: S608 -- made of this file's own words  # nosec B608
+        """,  # noqa: S608 -- made of this file's own words  # nosec
         (2, 3, 4, 5),
     ),
     Rule(

@@ -35,7 +35,7 @@ _UPDATE_PROGRESS = f"""
     SET status = %s, progress = COALESCE(%s, progress), queue_position = COALESCE(%s, queue_position)
     WHERE id = %s AND next_check_at IS NOT NULL
         AND status NOT IN ({", ".join(f"'{status.value}'" for status in ENDED_STATUSES)})
-"""  # noqa: S608, SLF001 -- nothing in it comes from outside  # nosec B608
+"""  # noqa: S608, SLF001 -- nothing in it comes from outside  # nosec
 
 
 def apply_report(job_id: str, report: JobReport) -> bool:
