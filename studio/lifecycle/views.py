@@ -7,11 +7,13 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import PersonRequest, WorkspaceRequest, person_view, workspace_view
 from avatarsite.workspaces.errors import CannotClose
+from avatarsite.workspaces.views.confirm import confirm
 from studio.lifecycle import account, closing
 from studio.lifecycle.export import KEPT, ExportRefused, ask_for_export, cancel_export, link_to
 from studio.lifecycle.forms import ConfirmForm, RetentionForm
@@ -130,9 +132,20 @@ def export_make(request: WorkspaceRequest) -> HttpResponse:
 
 
 @workspace_view(Action.MANAGE_OWNERS, while_closing=True)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def export_cancel(request: WorkspaceRequest, export: str) -> HttpResponse:
-    if cancel_export(_export(request, export)):
+    """What it ends, first; then the deed."""
+    one = _export(request, export)
+    if request.method != "POST":
+        making = one.state == ExportState.MAKING
+        return confirm(
+            request,
+            f"{'Cancel' if making else 'Delete'} the export of {one.created_at:%-d %b %Y, %H:%M} UTC?",
+            "Its file goes for good. What is in the workspace stays, and can be exported again.",
+            deed="Cancel it" if making else "Delete",
+            keep=reverse(_page(request), kwargs={"workspace": request.workspace.slug}),
+        )
+    if cancel_export(one):
         messages.success(request, "The export and its file are gone.")
     return _back(request)
 
@@ -158,5 +171,8 @@ def _export(request: WorkspaceRequest, export: str) -> Export:
 
 
 def _back(request: WorkspaceRequest) -> HttpResponse:
-    page = "workspace_close" if request.workspace.closes_at else "workspace_data"
-    return redirect(page, workspace=request.workspace.slug)
+    return redirect(_page(request), workspace=request.workspace.slug)
+
+
+def _page(request: WorkspaceRequest) -> str:
+    return "workspace_close" if request.workspace.closes_at else "workspace_data"

@@ -35,7 +35,7 @@ PAGES = {
         "video", "video_cancel", "video_change", "video_rename", "video_delete", "video_share", "video_share_revoke",
     ),
     "projects": ("project", "project_new", "project_change"),
-    "uploads": ("upload_delete", "pronunciations"),
+    "uploads": ("upload_delete", "pronunciations", "pronunciation_delete"),
     "developers": (
         "gateway", "approvals", "agents", "token_rotate", "token_revoke", "webhooks", "webhook_new", "webhook_endpoint",
         "webhook_change", "webhook_delete",

@@ -8,13 +8,15 @@ from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from avatarsite.csv_files import csv_response
 from avatarsite.errors import DomainError
 from avatarsite.legal.rights import OF_A_TABLE
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.views.confirm import confirm
 from billing.ledger import accounts
 from studio.batches import manifest
 from studio.batches.columns import CONTENT_TYPES, KNOWN, template
@@ -110,11 +112,19 @@ def batch_retry(request: WorkspaceRequest, table: str) -> HttpResponse:
     return redirect("batch", workspace=request.workspace.slug, table=one.pk)
 
 
-@workspace_view(Action.VIEW, post=Action.RENDER)
-@require_POST
+@workspace_view(Action.RENDER)
+@require_http_methods(["GET", "HEAD", "POST"])
 def batch_discard(request: WorkspaceRequest, table: str) -> HttpResponse:
-    """Forget a table of which nothing was made."""
+    """Forget a table of which nothing was made: what it ends, first; then the deed."""
     one = _table(request, table)
+    if request.method != "POST":
+        return confirm(
+            request,
+            f"Discard {one}?",
+            "Its rows go, with what was found out about them. Nothing of it is made or charged.",
+            deed="Discard",
+            keep=reverse("batch", kwargs={"workspace": request.workspace.slug, "table": one.pk}),
+        )
     if BatchTable.objects.filter(pk=one.pk, group=None).delete()[0]:
         messages.success(request, "The table is forgotten.")
     return redirect("batches", workspace=request.workspace.slug)

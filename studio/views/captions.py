@@ -9,11 +9,13 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.shortcuts import render as show
-from django.views.decorators.http import require_POST, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.views.confirm import confirm
 from studio.captions.change import remove_captions, set_captions
 from studio.captions.wish import edited, wish_of
 from studio.forms import CaptionsForm
@@ -85,10 +87,19 @@ def video_captions_status(request: WorkspaceRequest, render: str) -> HttpRespons
     return answer
 
 
-@workspace_view(Action.VIEW, post=Action.RENDER)
-@require_POST
+@workspace_view(Action.RENDER)
+@require_http_methods(["GET", "HEAD", "POST"])
 def video_captions_delete(request: WorkspaceRequest, render: str) -> HttpResponse:
+    """What it ends, first; then the deed."""
     one = _render(request, render)
+    if request.method != "POST":
+        return confirm(
+            request,
+            "Delete the captions?",
+            "Their texts and files go for good, and the copy of the video that has them in it. The video itself stays.",
+            deed="Delete",
+            keep=reverse("video_captions", kwargs={"workspace": request.workspace.slug, "render": one.pk}),
+        )
     if remove_captions(one):
         messages.success(request, "The captions and their files are deleted.")
     return redirect("video_captions", workspace=request.workspace.slug, render=one.pk)

@@ -63,7 +63,8 @@ def test_captions_are_brought_shown_drawn_edited_and_deleted(visit: Visit, live_
     assert cues(page) == [[0.5, 2, "One,\ntwo and a half"], [2, 3.5, "ثلاثة، 四"]]
 
     cleo.go(f"{path}captions/")
-    page.get_by_role("button", name="Delete the captions").click()
+    page.get_by_role("link", name="Delete the captions").click()
+    page.get_by_role("dialog", name="Delete the captions?").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("The captions and their files are deleted.")).to_be_visible()
     cleo.go(path)
     expect(page.locator("[data-player] track")).to_have_count(0)

@@ -8,6 +8,7 @@ from functools import wraps
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from avatarsite.workspaces.access import Action
@@ -17,6 +18,7 @@ from avatarsite.workspaces.domains.records import LABEL
 from avatarsite.workspaces.errors import NotAllowed, WorkspaceError
 from avatarsite.workspaces.forms import DomainForm
 from avatarsite.workspaces.models import JOINING_ROLES, MailDomain, Role
+from avatarsite.workspaces.views.confirm import confirm
 
 Act = Callable[[WorkspaceRequest, MailDomain], str]
 
@@ -29,7 +31,7 @@ def domain_action(act: Act) -> Callable[..., HttpResponseBase]:
     @wraps(act)
     def pressed(request: WorkspaceRequest, row: int) -> HttpResponseBase:
         try:
-            messages.success(request, act(request, get_object_or_404(MailDomain, pk=row, workspace=request.workspace)))
+            messages.success(request, act(request, _domain(request, row)))
         except NotAllowed:
             raise
         except WorkspaceError as refused:
@@ -71,10 +73,26 @@ def change_role(request: WorkspaceRequest, domain: MailDomain) -> str:
     return f"New people of {domain.name} are {Role(role).in_a_sentence()} from now on. Who is here stays as is."
 
 
-@domain_action
-def remove(request: WorkspaceRequest, domain: MailDomain) -> str:
+@workspace_view(Action.MANAGE_OWNERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request: WorkspaceRequest, row: int) -> HttpResponseBase:
+    """What it ends, first; then the deed."""
+    domain = _domain(request, row)
+    if request.method != "POST":
+        return confirm(
+            request,
+            f"Remove {domain.name}?",
+            "It lets nobody in any more; who came by it stays. To have it again you prove it by another record.",
+            deed="Remove",
+            keep=reverse("domains", kwargs={"workspace": request.workspace.slug}),
+        )
     rows.remove_domain(request.member, domain)
-    return f"{domain.name} lets nobody in any more. Who came by it stays."
+    messages.success(request, f"{domain.name} lets nobody in any more. Who came by it stays.")
+    return redirect("domains", workspace=request.workspace.slug)
+
+
+def _domain(request: WorkspaceRequest, row: int) -> MailDomain:
+    return get_object_or_404(MailDomain, pk=row, workspace=request.workspace)
 
 
 def _page(request: WorkspaceRequest, form: DomainForm) -> HttpResponse:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -23,6 +24,7 @@ from avatarsite.workspaces.invitations.mail import mail_invitation
 from avatarsite.workspaces.leaving import Ended
 from avatarsite.workspaces.models import Invitation, Member, Role
 from avatarsite.workspaces.views.audit import entries_of
+from avatarsite.workspaces.views.confirm import confirm
 
 MAX_SHOWN = 10  # lines of who was given or lost access
 
@@ -48,27 +50,30 @@ def powers() -> list[Powers]:
 
 
 def team_action(
-    action: Action,
-) -> Callable[[Callable[[WorkspaceRequest, int], str]], Callable[..., HttpResponseBase]]:
+    action: Action, *, asks: bool = False
+) -> Callable[[Callable[[WorkspaceRequest, int], str | HttpResponse]], Callable[..., HttpResponseBase]]:
     """A button of the team page. The view does one thing to one row and returns the sentence that says so.
 
-    A refusal is told on the team page too; NotAllowed goes on to become a 403.
+    One that ``asks`` returns the question to what is no POST. A refusal is told on the team page too; NotAllowed goes
+    on to become a 403.
     """
 
-    def decorate(view: Callable[[WorkspaceRequest, int], str]) -> Callable[..., HttpResponseBase]:
+    def decorate(view: Callable[[WorkspaceRequest, int], str | HttpResponse]) -> Callable[..., HttpResponseBase]:
         @workspace_view(action)
-        @require_POST
+        @require_http_methods(["GET", "HEAD", "POST"] if asks else ["POST"])
         @wraps(view)
         def pressed(request: WorkspaceRequest, row: int) -> HttpResponseBase:
             try:
-                sentence = view(request, row)
+                said = view(request, row)
             except NotAllowed:
                 raise
             except WorkspaceError as refused:
                 messages.error(request, refused.sentence)
             else:
-                if sentence:
-                    messages.success(request, sentence)
+                if isinstance(said, HttpResponse):
+                    return said
+                if said:
+                    messages.success(request, said)
             return redirect("team", workspace=request.workspace.slug)
 
         return pressed
@@ -102,9 +107,17 @@ def resend(request: WorkspaceRequest, row: int) -> str:
     return ""
 
 
-@team_action(Action.MANAGE_MEMBERS)
-def revoke(request: WorkspaceRequest, row: int) -> str:
+@team_action(Action.MANAGE_MEMBERS, asks=True)
+def revoke(request: WorkspaceRequest, row: int) -> str | HttpResponse:
     invitation = _invitation(request, row)
+    if request.method != "POST":
+        return confirm(
+            request,
+            f"Revoke the invitation of {invitation.email}?",
+            "The link in its mail leads nowhere from that moment on. You can invite them anew.",
+            deed="Revoke",
+            keep=reverse("team", kwargs={"workspace": request.workspace.slug}),
+        )
     invitations.revoke(request.member, invitation)
     return f"The invitation to {invitation.email} is revoked. Its link does not work any more."
 

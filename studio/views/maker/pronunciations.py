@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
 
 from avatarsite.errors import DomainError
 from avatarsite.web.places import NoPlace, Place
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
+from avatarsite.workspaces.views.confirm import confirm
 from studio.forms import PronunciationForm
 from studio.models import Pronunciation
 from studio.speech.pronunciations import pronounce, pronunciations_of
@@ -37,10 +39,19 @@ def pronunciations(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "studio/pronunciations.html", context, status=status)
 
 
-@workspace_view(Action.VIEW, post=Action.RENDER)
-@require_POST
+@workspace_view(Action.RENDER)
+@require_http_methods(["GET", "HEAD", "POST"])
 def pronunciation_delete(request: WorkspaceRequest, pronunciation: str) -> HttpResponse:
+    """What it ends, first; then the deed."""
     row = get_object_or_404(Pronunciation.objects.for_workspace(request.workspace), pk=pronunciation)
+    if request.method != "POST":
+        return confirm(
+            request,
+            f"Delete “{row.word}”?",
+            f"It is said as it is written again, and no more as “{row.said}”. What is spoken stays as it is.",
+            deed="Delete",
+            keep=reverse("pronunciations", kwargs={"workspace": request.workspace.slug}),
+        )
     row.delete()
     messages.success(request, f"“{row.word}” is said as it is written again.")
     return redirect("pronunciations", workspace=request.workspace.slug)

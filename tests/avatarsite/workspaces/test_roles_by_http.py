@@ -87,6 +87,8 @@ BUTTONS = [
     Button("team_leave", Action.VIEW, {}),
 ]
 
+ASKED_FIRST = ("token_revoke", "invitation_revoke", "domain_remove")
+
 
 def label(button: Button) -> str:
     return f"{'get' if button.post is None else 'post'}-{button.name}"
@@ -151,6 +153,13 @@ def test_an_owner_changes_something_with_each_button(scene: Cast, button: Button
     response = button.press(scene.browser(scene.alice), scene)
     assert response.status_code == button.ends
     assert state(scene) != before
+
+
+@pytest.mark.parametrize("button", [b for b in BUTTONS if b.name in ASKED_FIRST], ids=label)
+def test_a_question_ends_nothing(scene: Cast, button: Button) -> None:
+    before = state(scene)
+    assert "Keep it" in button.press(scene.browser(scene.alice), scene, get=True).content.decode()
+    assert state(scene) == before
 
 
 @pytest.mark.parametrize("get", [True, False], ids=["get", "as-meant"])

@@ -50,6 +50,8 @@ def test_each_browser_is_listed_and_signed_out_alone(cast: Cast) -> None:
 
 def test_all_others_are_signed_out_at_once(cast: Cast) -> None:
     here, there, elsewhere = (signed_in(cast.bob) for _ in range(3))
+    asked = here.get(reverse(PLACE)).content.decode()
+    assert asked.index("Sign out all other browsers?") < asked.index(f'method="post" action="{reverse(PLACE)}"')
     assert here.post(reverse(PLACE)).status_code == 302
     assert [is_in(one) for one in (here, there, elsewhere)] == [True, False, False]
 

@@ -167,6 +167,9 @@ def test_the_owner_sees_them_at_their_moments_and_deals_with_them(cast: Cast, li
         answer = client.post(f"{base}comments/{one.pk}/", {"do": do})
         one.refresh_from_db()
         assert (answer["Location"], one.resolved_at is not None) == (f"{base}#review", resolved)
+    asked = client.get(f"{base}comments/{one.pk}/").content.decode()
+    assert ("Delete what Grace Hopper wrote?" in asked, ReviewComment.objects.count()) == (True, 2)
+    assert 'name="do" value="delete"' in asked
     client.post(f"{base}comments/{one.pk}/", {"do": "delete"})
     assert [comment.text for comment in ReviewComment.objects.all()] == ["Before that."]
 

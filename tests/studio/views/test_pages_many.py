@@ -128,6 +128,8 @@ def test_a_yes_to_another_price_makes_nothing(owner: Client, house: Workspace) -
         assert "more than you saw" in told(answer)[0]
     table.refresh_from_db()
     assert (table.state, table.group) == (TableState.CHECKED, None)
+    assert f"Discard {table}?" in owner.get(at("batch_discard", house, table=table.pk)).content.decode()
+    assert BatchTable.objects.exists()
     answer = owner.post(at("batch_discard", house, table=table.pk), follow=True)
     assert (told(answer), BatchTable.objects.exists()) == (["The table is forgotten."], False)
 
