@@ -285,6 +285,7 @@ ADDED = [
     "url w/<slug>/team/audit/*",
     # Everybody with an address of a domain joins its workspace.
     "url w/<slug>/team/domains/*",
+    "url admin/workspaces/maildomain/",
     "field TokenShape.scopes! *",
     "url admin/search/",
     "url api/v1/storage",

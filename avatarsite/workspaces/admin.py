@@ -22,9 +22,10 @@ from avatarsite.staff import panels  # noqa: F401 -- the page has the platform's
 from avatarsite.staff.customer import acts_for, panels_for
 from avatarsite.staff.customer_acts import CustomerActs
 from avatarsite.staff.person_acts import PersonActs
+from avatarsite.workspaces.domains.domains import remove_for_operator
 from avatarsite.workspaces.emails import set_confirmed_email
 from avatarsite.workspaces.leaving import cut_to_role, end_access, note_switched
-from avatarsite.workspaces.models import ApiToken, Invitation, Member, Role, User, Workspace
+from avatarsite.workspaces.models import ApiToken, Invitation, MailDomain, Member, Role, User, Workspace
 from avatarsite.workspaces.tokens import revoke_for_operator
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -175,6 +176,34 @@ class InvitationAdmin(ModelAdmin[Invitation]):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(MailDomain)
+class MailDomainAdmin(ModelAdmin[MailDomain]):
+    work = Work.CUSTOMERS
+    place = 45
+    list_display = (
+        *("name", "workspace", "role", "added_by", age()),
+        *(age("checked_at", "looked for"), age("proved_at", "proved")),
+    )
+    list_filter = (("proved_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name", *customer())
+    list_select_related = ("workspace", "added_by")
+    fields = ("name", "workspace", "role", "proof", "added_by", "created_at", "checked_at", "proved_at")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def delete_model(self, request: HttpRequest, obj: MailDomain) -> None:
+        remove_for_operator(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[MailDomain]) -> None:
+        for domain in queryset:
+            remove_for_operator(domain)
 
 
 @admin.register(ApiToken)

@@ -29,7 +29,7 @@ from avatarsite.outbox.models import Attempt, Delivery, Endpoint
 from avatarsite.queue import jobs
 from avatarsite.staff.models import StaffNote
 from avatarsite.workspaces.invitations import invitations
-from avatarsite.workspaces.models import Member, Role, Scope, User, Workspace
+from avatarsite.workspaces.models import MailDomain, Member, Role, Scope, User, Workspace
 from avatarsite.workspaces.tokens import make_token
 from billing.ledger import posting
 from billing.models import AutoTopUp, Dispute, Hold, PromotionCode, Refund, StripeCustomer, TopUp, TopUpState, Usage
@@ -194,6 +194,7 @@ def _platform(workspace: Workspace, staff: User) -> None:
     video = Render.objects.filter(workspace=workspace).latest("pk")
     ShareLink.objects.create(workspace=workspace, render=video)
     MisuseReport.objects.create(address=LONG, complaint="other", words=LONG, render=video, workspace=workspace)
+    MailDomain.objects.create(workspace=workspace, name="a-long-name-of-a-company.example", proof=LONG[:60])
     invitations.invite(owner, "invited-by-the-desk@example.org", Role.VIEWER)
     make_token(workspace, user=staff, name="Of the desk", scopes=list(Scope))
     RecoveryCodes.activate(staff)

@@ -235,3 +235,18 @@ def test_an_owner_walks_through_the_page(cast: Cast, dns: NameServer) -> None:
     assert domain.role == "developer"
     assert "acme.example lets nobody in any more." in press("remove")
     assert not MailDomain.objects.exists()
+
+
+def test_staff_remove_a_domain_and_its_owners_read_that(cast: Cast, dns: NameServer) -> None:
+    domain, other = proved(cast, dns), add_domain(cast.member(cast.alice), "other.example", Role.MEMBER)
+    staff = cast.browser(User.objects.create_superuser("root@example.org", PASSWORD))
+    pages = [reverse(f"admin:workspaces_maildomain_{act}", args=[domain.pk]) for act in ("change", "delete")]
+    assert [domain.name in staff.get(page).content.decode() for page in pages] == [True, True]
+    staff.post(pages[1], {"post": "yes"})
+    assert list(MailDomain.objects.all()) == [other]
+    chosen = {"action": "delete_selected", "_selected_action": [other.pk], "post": "yes"}
+    staff.post(reverse("admin:workspaces_maildomain_changelist"), chosen)
+    assert not MailDomain.objects.exists()
+    told = AuditEntry.objects.filter(event="domain.removed", workspace_id=cast.workspace.pk).order_by("pk")
+    assert [entry.what for entry in told] == [f"The mail domain {one.name} was removed" for one in (domain, other)]
+    assert place_of(somebody("wile@acme.example"), cast.workspace) is None
