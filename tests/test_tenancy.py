@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from avatarsite.outbox.endpoints import make_endpoint, send_test
 from avatarsite.outbox.events import fan_out
-from avatarsite.workspaces.models import Invitation, MailDomain, Role, Workspace
+from avatarsite.workspaces.models import Invitation, MailDomain, Member, Role, Workspace
 from avatarsite.workspaces.tokens import make_token
 from billing.ledger import posting
 from billing.models import CardSetup, StripeCustomer, TopUp
@@ -30,7 +30,7 @@ from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
 from studio.speech.pronunciations import pronounce
 from studio.uploads.samples import add_samples
-from tests.conftest import Cast
+from tests.conftest import Cast, person
 
 pytestmark = pytest.mark.django_db
 
@@ -169,6 +169,14 @@ WORKSPACE: dict[str, tuple[int, int, int, int]] = {
     "workspace_home": (302, 302, 405, 405),
     "workspace_settings": (200, 200, 403, 200),
     "workspace_switch": (302, 302, 405, 405),
+}
+
+# Of these, what is a billing manager's: by GET or by POST alone.
+OF_BILLING = {
+    *("auto_topup", "balance", "billing_portal", "budgets", "card_back", "card_new", "promotion", "spend_lock"),
+    *("statement", "statement_check", "statement_file", "summary_choice", "usage"),
+    *("topup", "topup_confirm", "topup_new", "topup_receipt", "topup_status", "topups"),
+    *("header_status", "team", "team_leave", "workspace_home", "workspace_settings", "workspace_switch"),
 }
 
 # Outside a workspace: what Alice, Bob, Charlie and Nobody get for GET. These belong to the person who asks, or to
@@ -402,6 +410,18 @@ def test_a_page_of_a_workspace_for(name: str, cast: Cast, things: dict[str, Any]
         alice.post(url).status_code,
     )
     assert found == WORKSPACE.get(name), name
+
+
+def test_a_billing_manager_meets_money_and_people_and_no_video_portrait_or_voice(
+    cast: Cast, things: dict[str, Any]
+) -> None:
+    gus = cast.browser(Member.objects.create(workspace=cast.workspace, user=person("Gus"), role=Role.BILLING).user)
+    urls = {name: reverse(name, kwargs=arguments(name, things, cast.workspace.slug)) for name in IN_WORKSPACE}
+    assert {name for name, url in urls.items() if gus.get(url).status_code != 403} == OF_BILLING
+    assert {name for name in set(urls) - OF_BILLING if gus.post(urls[name]).status_code != 403} == set()
+    seen = [gus.get(urls[name]).content.decode() for name in ("balance", "statement", "usage", "budgets", "team")]
+    closed = [urls[name] for name in ("video", "videos", "uploads", "projects", "developers")]
+    assert [url for url in closed for page in seen if f'"{url}' in page] == []
 
 
 @pytest.mark.parametrize("name", ASKED_FIRST)

@@ -17,6 +17,7 @@ from django.urls import reverse
 from hijack.views import AcquireUserView, ReleaseUserView
 
 from avatarsite.audit.record import record
+from avatarsite.workspaces.access import first_page, membership
 from avatarsite.workspaces.last_seen import remember
 from avatarsite.workspaces.models import User, Workspace
 
@@ -56,7 +57,8 @@ class Begin(AcquireUserView):  # type: ignore[misc]
         return answer
 
     def get_success_url(self) -> str:
-        return reverse("videos", kwargs={"workspace": self.workspace.slug})
+        member = membership(self.get_object(), self.workspace.slug)
+        return reverse(first_page(member) if member else "videos", kwargs={"workspace": self.workspace.slug})
 
 
 class End(ReleaseUserView):  # type: ignore[misc]

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class Action(StrEnum):
-    VIEW = "view"  # see everything of the workspace, play and download
+    BELONG = "belong"  # see who is in the workspace, its name and its money: balance, statements, usage, caps
+    VIEW = "view"  # see everything else of it, play and download
     RENDER = "render"  # upload, make, retry, cancel and delete videos; make and change projects
     MANAGE_BILLING = "manage_billing"  # top up, caps, payment details
     MANAGE_MEMBERS = "manage_members"  # invite, change roles, remove
@@ -24,9 +25,9 @@ class Action(StrEnum):
     MANAGE_OWNERS = "manage_owners"  # make and unmake owners, hand the workspace over
 
 
-_VIEWER = frozenset({Action.VIEW})
+_BILLING = frozenset({Action.BELONG, Action.MANAGE_BILLING})
+_VIEWER = frozenset({Action.BELONG, Action.VIEW})
 _MEMBER = _VIEWER | {Action.RENDER}
-_BILLING = _VIEWER | {Action.MANAGE_BILLING}
 _DEVELOPER = _MEMBER | {Action.DEVELOP}
 _ADMIN = _DEVELOPER | _BILLING | {Action.MANAGE_MEMBERS, Action.MANAGE_WORKSPACE}
 _OWNER = _ADMIN | {Action.MANAGE_OWNERS}
@@ -50,6 +51,7 @@ GRANTED: dict[str, frozenset[Action]] = {
 }
 
 IN_WORDS = {
+    Action.BELONG: "see who is in this workspace, its balance, statements and usage",
     Action.VIEW: "look at this workspace",
     Action.RENDER: "make or change videos, uploads and projects",
     Action.MANAGE_BILLING: "manage the balance and payments",
@@ -62,6 +64,11 @@ IN_WORDS = {
 
 def may(member: Member, action: Action) -> bool:
     return action in ALLOWED[member.role]
+
+
+def first_page(member: Member) -> str:
+    """The name of the page to which somebody is led who comes into the workspace."""
+    return "videos" if may(member, Action.VIEW) else "balance"
 
 
 def demand_open(workspace: Workspace) -> None:

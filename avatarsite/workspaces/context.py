@@ -25,6 +25,7 @@ def workspace(request: HttpRequest) -> dict[str, Any]:
         "member": member,
         "workspace": SimpleLazyObject(lambda: member.workspace if member else None),
         "workspaces": SimpleLazyObject(lambda: workspaces_of(user)),
+        "may_view": _answer(member, Action.VIEW),
         "may_render": _answer(member, Action.RENDER),
         "may_manage_billing": _answer(member, Action.MANAGE_BILLING),
         "may_manage_members": _answer(member, Action.MANAGE_MEMBERS),

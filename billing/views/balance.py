@@ -16,7 +16,7 @@ PAGE_SIZE = 50
 MAX_DIGITS = 18
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_safe
 def balance(request: WorkspaceRequest) -> HttpResponse:
     return balance_page(request)

@@ -77,7 +77,7 @@ class BudgetRow:
         return written(dollars_of(self.standing.cap_micros))
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_BILLING)
+@workspace_view(Action.BELONG, post=Action.MANAGE_BILLING)
 @require_http_methods(["GET", "HEAD", "POST"])
 def budget_list(request: WorkspaceRequest) -> HttpResponse:
     form = BudgetForm(request.POST) if request.method == "POST" else None
@@ -104,7 +104,7 @@ def budget_list(request: WorkspaceRequest) -> HttpResponse:
     return redirect("budgets", workspace=request.workspace.slug)
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_BILLING)
+@workspace_view(Action.BELONG, post=Action.MANAGE_BILLING)
 @require_POST
 def spend_lock(request: WorkspaceRequest) -> HttpResponse:
     """Lock something of the workspace, or open it again."""

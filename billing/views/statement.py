@@ -61,13 +61,13 @@ class NarrowingForm(forms.Form):
         return Narrowing(facts.get("since"), facts.get("until"), *(facts.get(kind) or "" for kind in PARTIES))
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_safe
 def statement(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "billing/statement.html", _context(request))
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_safe
 def statement_file(request: WorkspaceRequest) -> HttpResponseBase:
     form = NarrowingForm(request)
@@ -79,7 +79,7 @@ def statement_file(request: WorkspaceRequest) -> HttpResponseBase:
     return csv_response(f"statement-{request.workspace.slug}{days}.csv", statement_csv(request.workspace, span))
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_POST
 def statement_check(request: WorkspaceRequest) -> HttpResponse:
     """Recompute the whole statement and say how that went, on the statement's own page."""

@@ -111,7 +111,7 @@ def _start(request: WorkspaceRequest) -> dict[str, str]:
     return {"pack": OWN, "amount": f"{cents / 100:.2f}", "next": request.GET.get("next", "")}
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_safe
 def topup_list(request: WorkspaceRequest) -> HttpResponse:
     rows = TopUp.objects.filter(workspace=request.workspace).select_related("user", "lot")
@@ -120,7 +120,7 @@ def topup_list(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "billing/topups.html", {**topup_context(request.workspace), "top_ups": shown[:PAGE_SIZE]})
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_safe
 def topup(request: WorkspaceRequest, topup: str) -> HttpResponse:
     """The page to which Stripe sends people back. It asks Stripe itself and does not wait for the webhook."""
@@ -143,7 +143,7 @@ def _goes_back(request: WorkspaceRequest, top_up: TopUp) -> bool:
     return True
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_safe
 def topup_status(request: WorkspaceRequest, topup: str) -> HttpResponse:
     """The part of that page which asks again by itself."""

@@ -47,7 +47,7 @@ class Breakdown:
     lines: list[UsedBy]
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_safe
 def usage(request: WorkspaceRequest) -> HttpResponse:
     days = next((number for number in DAYS if str(number) == request.GET.get("days")), 30)
@@ -72,7 +72,7 @@ def usage(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "billing/usage.html", context)
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_POST
 def summary_choice(request: WorkspaceRequest) -> HttpResponse:
     wanted = request.POST.get("wanted") == "yes"

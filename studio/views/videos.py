@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from avatarsite.errors import DomainError
-from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.access import Action, first_page
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.errors import RequestRefused
 from studio.models import Project, Render
@@ -28,10 +28,10 @@ LIVE_AT_MOST = 50
 MAX_TAGS = 40  # that the page lists
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_safe
 def workspace_home(request: WorkspaceRequest) -> HttpResponse:
-    return redirect("videos", workspace=request.workspace.slug)
+    return redirect(first_page(request.member), workspace=request.workspace.slug)
 
 
 @workspace_view(Action.VIEW)
@@ -125,7 +125,7 @@ def videos_bin(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "studio/videos_bin.html", {"page": page, "days": KEPT.days})
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_safe
 def header_status(request: WorkspaceRequest) -> HttpResponse:
     """The header's running count and balance."""

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from avatarsite.workspaces.access import Action
+from avatarsite.workspaces.access import Action, first_page
 from avatarsite.workspaces.create import create_workspace, tidy_name
 from avatarsite.workspaces.decorators import PersonRequest, WorkspaceRequest, person_view, workspace_view
 from avatarsite.workspaces.errors import NameMissing
@@ -21,14 +21,14 @@ from avatarsite.workspaces.mail_choice import CHOICES, named_by, switch_off
 def home(request: PersonRequest) -> HttpResponseBase:
     """To where they were last; to a first workspace if they belong to none."""
     member = last_member(request, request.user)
-    return redirect("videos", workspace=member.workspace.slug) if member else redirect("workspace_new")
+    return redirect(first_page(member), workspace=member.workspace.slug) if member else redirect("workspace_new")
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_safe
 def switch(request: WorkspaceRequest) -> HttpResponseBase:
     """The door has remembered the workspace; show what's in it."""
-    return redirect("videos", workspace=request.workspace.slug)
+    return redirect(first_page(request.member), workspace=request.workspace.slug)
 
 
 @person_view

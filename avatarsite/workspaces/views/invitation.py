@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from avatarsite.workspaces.access import first_page
 from avatarsite.workspaces.decorators import redirect_to_sign_in
 from avatarsite.workspaces.errors import InvitationUnknown, InvitationUsed, WorkspaceError, WrongAddress
 from avatarsite.workspaces.invitations import invitations, pending
@@ -57,7 +58,7 @@ def invitation(request: HttpRequest) -> HttpResponseBase:
         return _page(request, _answer_to(request))
     pending.arrive(request, member.workspace)
     messages.success(request, f"Welcome to {member.workspace}. You are {member.as_role()} here.")
-    return redirect("videos", workspace=member.workspace.slug)
+    return redirect(first_page(member), workspace=member.workspace.slug)
 
 
 @require_POST
@@ -87,7 +88,7 @@ def _page(request: HttpRequest, answer: Answer) -> HttpResponse:
         member = Member.objects.filter(workspace=invited.workspace, user=request.user).first()
         if member:
             pending.arrive(request, invited.workspace)
-            return redirect("videos", workspace=invited.workspace.slug)
+            return redirect(first_page(member), workspace=invited.workspace.slug)
     context = {
         "invitation": invited,
         "refusal": answer.refusal,

@@ -12,7 +12,7 @@ from avatarsite.workspaces.errors import NameMissing
 from avatarsite.workspaces.forms import WorkspaceForm
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_WORKSPACE)
+@workspace_view(Action.BELONG, post=Action.MANAGE_WORKSPACE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def workspace_settings(request: WorkspaceRequest) -> HttpResponseBase:
     form = WorkspaceForm(request.POST or None, initial={"name": request.workspace.name})

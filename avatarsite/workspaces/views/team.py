@@ -81,7 +81,7 @@ def team_action(
     return decorate
 
 
-@workspace_view(Action.VIEW, post=Action.MANAGE_MEMBERS)
+@workspace_view(Action.BELONG, post=Action.MANAGE_MEMBERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def team(request: WorkspaceRequest) -> HttpResponseBase:
     """Who belongs here; posting invites somebody."""
@@ -146,7 +146,7 @@ def hand_over(request: WorkspaceRequest, row: int) -> str:
     return f"{target.user.get_full_name()} owns {request.workspace} now, and you are an admin."
 
 
-@workspace_view(Action.VIEW)
+@workspace_view(Action.BELONG)
 @require_POST
 def leave(request: WorkspaceRequest) -> HttpResponseBase:
     try:

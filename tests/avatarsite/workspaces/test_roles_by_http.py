@@ -67,10 +67,10 @@ BUTTONS = [
     Button("token_take_over", Action.DEVELOP, {}, token, "token"),
     Button("token_ask", Action.DEVELOP, {"ask_above": "2"}, token, "token"),
     Button("token_revoke", Action.DEVELOP, {}, token, "token"),
-    Button("workspace_switch", Action.VIEW),
-    Button("team", Action.VIEW),
+    Button("workspace_switch", Action.BELONG),
+    Button("team", Action.BELONG),
     Button("team", Action.MANAGE_MEMBERS, {"email": "new@example.org", "role": "member"}),
-    Button("workspace_settings", Action.VIEW),
+    Button("workspace_settings", Action.BELONG),
     Button("workspace_settings", Action.MANAGE_WORKSPACE, {"name": "Renamed"}),
     Button("member_role", Action.MANAGE_MEMBERS, {"role": "member"}, bob),
     Button("member_remove", Action.MANAGE_MEMBERS, {}, bob),
@@ -84,7 +84,7 @@ BUTTONS = [
     Button("domain_prove", Action.MANAGE_OWNERS, {}, domain),
     Button("domain_role", Action.MANAGE_OWNERS, {"role": "viewer"}, domain),
     Button("domain_remove", Action.MANAGE_OWNERS, {}, domain),
-    Button("team_leave", Action.VIEW, {}),
+    Button("team_leave", Action.BELONG, {}),
 ]
 
 ASKED_FIRST = ("token_revoke", "invitation_revoke", "domain_remove")
