@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from avatarsite.errors import DomainError
-from billing.money import usd
+from billing.money import usd, usd_at_most, usd_balance, usd_held
 
 
 class KeyConflict(Exception):
@@ -23,8 +23,9 @@ class InsufficientCredit(DomainError):
         self.needed_micros = needed_micros
         self.available_micros = available_micros
         self.missing_micros = max(needed_micros - available_micros, 0)
-        needed, available, missing = usd(needed_micros), usd(available_micros), usd(self.missing_micros)
-        super().__init__("insufficient_credit", f"This needs {needed} and {available} is available: add {missing}.")
+        needed, available = usd_at_most(needed_micros), usd_balance(available_micros)
+        found = f"This needs {needed} and {available} is available: add {usd_at_most(self.missing_micros)}."
+        super().__init__("insufficient_credit", found)
 
 
 class WalletFrozen(DomainError):
@@ -84,9 +85,9 @@ class BudgetReached(DomainError):
         self.left_micros = max(cap_micros - spent_micros - reserved_micros, 0)
         self.missing_micros = needed_micros - self.left_micros
         self.sentence = (
-            f"This needs {usd(needed_micros)}, and the {word} cap of {whose} has {usd(self.left_micros)} left: of "
-            f"{usd(cap_micros)}, {usd(spent_micros)} is spent and {usd(reserved_micros)} held. It renews on "
-            f"{renews_at:%-d %B}; an owner or admin can raise it before."
+            f"This needs {usd_at_most(needed_micros)}, and the {word} cap of {whose} has "
+            f"{usd_balance(self.left_micros)} left: of {usd(cap_micros)}, {usd(spent_micros)} is spent and "
+            f"{usd_held(reserved_micros)} held. It renews on {renews_at:%-d %B}; an owner or admin can raise it before."
         )
         super().__init__("budget_reached", self.sentence)
 

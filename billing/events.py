@@ -7,7 +7,7 @@ from typing import Any
 
 from avatarsite.outbox.events import record_event
 from avatarsite.workspaces.models import Workspace
-from billing.money import usd
+from billing.money import shown
 
 
 def publish(workspace: Workspace, kind: str, *, subject: str, data: Mapping[str, Any]) -> None:
@@ -22,4 +22,5 @@ def _as_api_value(item: tuple[str, Any]) -> tuple[str, Any]:
     name, value = item
     if not name.endswith("_micros") or not isinstance(value, int):
         return item
-    return name.removesuffix("_micros"), {"amount_micros": value, "currency": "USD", "display": usd(value)}
+    name = name.removesuffix("_micros")
+    return name, {"amount_micros": value, "currency": "USD", "display": shown(name, value)}

@@ -118,12 +118,43 @@ def usd(micros: int) -> str:
     return f"{sign}${whole:,}.{f'{rest:04d}'.rstrip('0').ljust(2, '0')}"
 
 
+def rate_decimals(rates: Iterable[int]) -> int:
+    """How many decimals a list of prices per second has: four, or as many more as its finest price needs."""
+    finest = [rate for rate in rates if rate % 100]
+    if any(rate % 10 for rate in finest):
+        return FINEST
+    return FINE + 1 if finest else FINE
+
+
 def usd_a_second(micros: int) -> str:
     """A price per second to the micro-dollar, with four decimals at least: ``$0.0562``, ``$0.12075``."""
-    whole, rest = Amount(micros).written(FINEST).split(".")
-    return f"{whole}.{rest.rstrip('0').ljust(FINE, '0')}"
+    return Amount(micros).written(rate_decimals([micros]))
 
 
 def usd_at_most(micros: int) -> str:
     """As ``usd``, of a ceiling: rounded up, so that what is shown is never below what binds."""
     return usd(-(-micros // 100) * 100)
+
+
+def usd_balance(micros: int) -> str:
+    """What there is: rounded down, so that what is shown can be spent. The same text wherever it stands."""
+    return Amount(micros, Rounding.DOWN, own=True).written(CENTS)
+
+
+def usd_held(micros: int) -> str:
+    """What is held: rounded up, so that it and what is left are never more than there is."""
+    return Amount(micros, Rounding.UP, own=True).written(CENTS)
+
+
+# By what an amount is called, for people who read it in what programs are told. All else is to the nearest.
+_SHOWN = {
+    **dict.fromkeys(("available", "posted", "paid", "bonus", "balance_after", "left"), usd_balance),
+    **dict.fromkeys(("held", "reserved"), usd_held),
+    **dict.fromkeys(("ceiling", "speech_ceiling", "needed", "missing", "refused", "price"), usd_at_most),
+    "price_per_second": usd_a_second,
+}
+
+
+def shown(name: str, micros: int) -> str:
+    """The text of an amount that is called ``name``: a ceiling up, a balance down, a price exact."""
+    return _SHOWN.get(name, usd)(micros)

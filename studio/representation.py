@@ -167,7 +167,7 @@ def _part(part: Part, rate: int) -> dict[str, Any]:
         "state": made.state,
         "kept": part.kept,
         "offer": made.offer,
-        "ceiling": money(0 if part.kept else made.ceiling_micros),
+        "ceiling": money(0 if part.kept else made.ceiling_micros, "ceiling"),
         "charge": charged,
         "failure": failure_of(made),
         "url": site_link(reverse("api_render_part", args=[part.whole_id, part.number])) if made.given_out else None,
@@ -238,7 +238,7 @@ FIELDS = (
     Field("rights", ("rights",), lambda render: render.rights or None),
     _plain("test"),
     _plain("token", "token_id"),
-    Field("ceiling", ("ceiling_micros",), lambda render: money(render.ceiling_micros)),
+    Field("ceiling", ("ceiling_micros",), lambda render: money(render.ceiling_micros, "ceiling")),
     Field(
         "charge",
         ("charge_micros",),

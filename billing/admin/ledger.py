@@ -26,7 +26,7 @@ from billing.errors import KeyConflict
 from billing.ledger import posting
 from billing.models import AccountKind, CreditLot, Hold, LedgerAccount, Price, Transfer, Usage
 from billing.models.ledger import MEMO_LENGTH
-from billing.money import dollars_of, micros_of, usd
+from billing.money import dollars_of, micros_of, usd, usd_a_second, usd_balance, usd_held
 from billing.prices import price_book
 from billing.prices.price_changes import DAYS, PriceChange, PricePreview, confirm_price, preview_price
 
@@ -143,12 +143,12 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
         form = GrantForm(request.POST or None, initial={"token": uuid.uuid4()})
         lot = self._grant(request, form, account, workspace) if form.is_valid() else None
         if lot:
-            available = usd(posting.balance(workspace).available_micros)
+            available = usd_balance(posting.balance(workspace).available_micros)
             message = f"Granted {usd(lot.granted)} to {workspace}; {available} is available."
             self.message_user(request, message, messages.SUCCESS)
             return HttpResponseRedirect(back_url(request, account))
         balance = posting.balance(workspace)
-        message = f"{usd(balance.available_micros)} is available, {usd(balance.held_micros)} is on hold."
+        message = f"{usd_balance(balance.available_micros)} is available, {usd_held(balance.held_micros)} is on hold."
         title = f"Grant credit to {workspace}"
         return form_page(self, request, form, title=title, sentences=[message], act="Grant credit", row=account)
 
@@ -291,8 +291,9 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
                 return HttpResponseRedirect(row_url(price))
         price = price_book.price_of(offer)
         message = (
-            f"{offer} costs {usd(price.cost_micros_per_second)} and sells for {usd(price.price_micros_per_second)} "
-            "a second. Videos that were asked for before a change keep their price."
+            f"{offer} costs {usd_a_second(price.cost_micros_per_second)} and sells for "
+            f"{usd_a_second(price.price_micros_per_second)} a second. Videos that were asked for before a change keep "
+            "their price."
         )
         return form_page(
             self,
@@ -320,10 +321,13 @@ class PriceAdmin(ReadOnlyAdmin[Price]):
         try:
             with transaction.atomic():
                 price = confirm_price(change, form.cleaned_data["fingerprint"], actor=cast("User", request.user))
-                prices = (
-                    f"{usd(change.price_micros_per_second)} a second at a cost of {usd(change.cost_micros_per_second)}"
+                sells, costs = (
+                    usd_a_second(each) for each in (change.price_micros_per_second, change.cost_micros_per_second)
                 )
-                self.log_addition(request, price, f"Set {prices}, after {usd(preview.current.price_micros_per_second)}")
+                prices = f"{sells} a second at a cost of {costs}"
+                self.log_addition(
+                    request, price, f"Set {prices}, after {usd_a_second(preview.current.price_micros_per_second)}"
+                )
         except ValueError as error:
             form.add_error(None, str(error))
             return None

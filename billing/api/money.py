@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.money import usd
+from billing.money import shown
 
 
 class Money(serializers.Serializer[int]):
@@ -14,11 +14,14 @@ class Money(serializers.Serializer[int]):
 
     amount_micros = serializers.IntegerField(help_text="Millionths of a dollar; exact.")
     currency = serializers.ChoiceField(choices=["USD"])
-    display = serializers.CharField(help_text="For people, such as $1.05.")
+    display = serializers.CharField(
+        help_text="For people, such as $1.05: a balance rounded down, a ceiling up, a price per second exact."
+    )
 
     def to_representation(self, instance: int) -> dict[str, Any]:
-        return money(instance)
+        return money(instance, self.field_name or "")
 
 
-def money(micros: int) -> dict[str, Any]:
-    return {"amount_micros": micros, "currency": "USD", "display": usd(micros)}
+def money(micros: int, name: str = "") -> dict[str, Any]:
+    """``name`` says what the amount is, such as ``ceiling``, and so how its text is rounded."""
+    return {"amount_micros": micros, "currency": "USD", "display": shown(name, micros)}

@@ -20,12 +20,12 @@ declare("wallet_frozen", 409, "The credit of this workspace is frozen", "Write t
 def _insufficient(refusal: InsufficientCredit) -> Problem:
     return problem_in_words(
         refusal,
-        needed=money(refusal.needed_micros),
-        available=money(refusal.available_micros),
-        missing=money(refusal.missing_micros),
+        needed=money(refusal.needed_micros, "needed"),
+        available=money(refusal.available_micros, "available"),
+        missing=money(refusal.missing_micros, "missing"),
     )
 
 
 @translates(BudgetReached)
 def _budget(refusal: BudgetReached) -> Problem:
-    return problem_in_words(refusal, scope=refusal.scope, missing=money(refusal.missing_micros))
+    return problem_in_words(refusal, scope=refusal.scope, missing=money(refusal.missing_micros, "missing"))

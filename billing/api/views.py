@@ -91,7 +91,8 @@ class Balance(MoneyView):
         self.query(NoQuery)
         found = posting.balance(self.workspace)
         return Response(
-            {name: money(getattr(found, f"{name}_micros")) for name in _MICROS} | {"frozen": bool(found.frozen_at)}
+            {name: money(getattr(found, f"{name}_micros"), name) for name in _MICROS}
+            | {"frozen": bool(found.frozen_at)}
         )
 
 

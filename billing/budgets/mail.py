@@ -13,7 +13,7 @@ from avatarsite.mail.recipients import in_charge
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import Workspace
 from billing.models import Period
-from billing.money import usd
+from billing.money import usd, usd_at_most, usd_held
 
 
 def mail_budget_notice(  # noqa: PLR0913, PLR0917 -- the facts of the notice
@@ -31,8 +31,8 @@ def mail_budget_notice(  # noqa: PLR0913, PLR0917 -- the facts of the notice
         "whose": f"the workspace {workspace.name}" if scope == "workspace" else f"{name} in {workspace.name}",
         "cap": usd(micros["cap_micros"]),
         "spent": usd(micros["spent_micros"]),
-        "held": usd(micros["reserved_micros"]),
-        "refused": usd(micros["refused_micros"]) if micros["refused_micros"] else "",
+        "held": usd_held(micros["reserved_micros"]),
+        "refused": usd_at_most(micros["refused_micros"]) if micros["refused_micros"] else "",
         "renews_at": ends_at,
         "link": settings.SITE_URL + reverse("budgets", kwargs={"workspace": workspace.slug}),
     }

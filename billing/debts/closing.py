@@ -15,7 +15,7 @@ from billing.debts.receivables import owed_micros
 from billing.ledger import accounts, lots
 from billing.models import AutoTopUp, CreditLot, Dispute, DisputeState, Hold, HoldState, LotCategory, TopUp
 from billing.models.stripe import UNDER_WAY
-from billing.money import usd
+from billing.money import usd, usd_balance, usd_held
 
 CLOSED = "the workspace is closed"
 
@@ -31,10 +31,10 @@ def _what_stands_against(workspace: Workspace, *, forfeit: bool, **_: Any) -> li
     disputed = Dispute.objects.filter(top_up__in=top_ups, state=DisputeState.OPEN)
     paid = 0 if forfeit else balance.paid_micros
     stands = {
-        f"{usd(balance.held_micros)} is on hold for videos that are being made: wait for them, or give them up.": (
+        f"{usd_held(balance.held_micros)} is on hold for videos that are being made: wait for them, or give them up.": (
             Hold.objects.filter(account__code=accounts.wallet_code(workspace), state=HoldState.OPEN).exists()
         ),
-        f"{usd(paid)} of paid credit is left: refund it, or say that it lapses.": paid > 0,
+        f"{usd_balance(paid)} of paid credit is left: refund it, or say that it lapses.": paid > 0,
         f"{usd(owed)} is owed: have it paid, or give it up.": owed > 0,
         "A top-up is on its way: wait for it, or decide on it.": top_ups.filter(state__in=UNDER_WAY).exists(),
         "A payment is disputed: wait for what the bank says.": disputed.exists(),

@@ -17,7 +17,7 @@ from avatarsite.workspaces.models import Member, Role, Workspace
 from billing.budgets.budgets import month_of
 from billing.labels import names_of
 from billing.models import LedgerAccount, MonthlySummary, SummaryChoice, Transfer
-from billing.money import usd
+from billing.money import usd, usd_balance
 from billing.statements import statements
 from billing.statements.statements import Narrowing
 from billing.usage import daily
@@ -104,10 +104,10 @@ def _context(workspace: Workspace, month: date) -> dict[str, object]:
     return {
         "workspace": workspace,
         "month": month,
-        "opening": usd(moved.opening_micros),
+        "opening": usd_balance(moved.opening_micros),
         "came_in": usd(moved.came_in_micros),
         "went_out": usd(moved.went_out_micros),
-        "closing": usd(moved.closing_micros),
+        "closing": usd_balance(moved.closing_micros),
         "videos": table.total.videos,
         "seconds": f"{table.total.measured_ms / 1000:,.0f}",
         "projects": dearest,

@@ -23,7 +23,7 @@ register = template.Library()
 
 HEADER = "X-Money-Decimals"
 _WORDS = re.compile(r"(-?)\$(\d[\d,]*\.\d{2,6})(?!\d)")
-_MARK = re.compile(r"(money[0-9a-f]{16}x)(\d*)x")  # compiled for each page it took longer than the page's amounts
+_MARK = re.compile(r"(money[0-9a-f]{16}x)(r?)(\d*)x")  # compiled for each page it took longer than the page's amounts
 
 
 @dataclass(slots=True)
@@ -33,19 +33,27 @@ class _Page:
     least: int = money.CENTS
     rounds: bool = False
     amounts: list[Amount] = field(default_factory=list)
+    rates: list[int] = field(default_factory=list)
     token: str = field(default_factory=lambda: f"money{secrets.token_hex(8)}x")
 
     def mark(self, amount: Amount) -> str:
         self.amounts.append(amount)
         return f"{self.token}{len(self.amounts) - 1}x"
 
+    def mark_rate(self, micros: int) -> str:
+        self.rates.append(micros)
+        return f"{self.token}r{len(self.rates) - 1}x"
+
     def written(self, page: str) -> str:
         decimals = money.decimals_of(self.amounts, least=self.least, rounds=self.rounds)
+        fine = money.rate_decimals(self.rates)
 
         def said(mark: re.Match[str]) -> str:
-            token, number = mark.groups()
+            token, rate, number = mark.groups()
             if token != self.token:
                 return mark[0]
+            if rate:
+                return Amount(self.rates[int(number)]).written(fine)
             return self.amounts[int(number)].written(decimals) if number else str(decimals)
 
         return _MARK.sub(said, page)
@@ -134,29 +142,29 @@ def usd_at_least(micros: int) -> str:
 @register.filter
 def usd_balance(micros: int | None) -> str:
     """``{{ balance.available_micros|usd_balance }}``: never shown above what there is, and the same on every page."""
-    return "" if micros is None else _written_alike(Amount(micros, Rounding.DOWN, own=True))
+    return "" if micros is None else _written(Amount(micros, Rounding.DOWN, own=True), money.usd_balance(micros))
 
 
 @register.filter
 def usd_left(micros: int, ceiling: int) -> str:
     """``{{ balance.available_micros|usd_left:ceiling }}``: of a balance, as both stand on the page."""
-    return _written_alike(Amount(micros, Rounding.DOWN, own=True, less=ceiling))
+    amount = Amount(micros, Rounding.DOWN, own=True, less=ceiling)
+    return _written(amount, amount.written(money.CENTS))
 
 
 @register.filter
 def usd_held(micros: int | None) -> str:
     """``{{ balance.held_micros|usd_held }}``: never shown below what is held, and the same on every page."""
-    return "" if micros is None else _written_alike(Amount(micros, Rounding.UP, own=True))
-
-
-def _written_alike(amount: Amount) -> str:
-    return _written(amount, amount.written(money.CENTS))
+    return "" if micros is None else _written(Amount(micros, Rounding.UP, own=True), money.usd_held(micros))
 
 
 @register.filter
 def usd_a_second(micros: int | None) -> str:
-    """``{{ line.price_micros_per_second|usd_a_second }}``: a rate, which is exact and no amount of its page."""
-    return "" if micros is None else money.usd_a_second(micros)
+    """``{{ line.price_micros_per_second|usd_a_second }}``: a rate, exact, with the decimals of the page's finest."""
+    if micros is None:
+        return ""
+    page = _page.get()
+    return page.mark_rate(micros) if page else money.usd_a_second(micros)
 
 
 @register.filter(is_safe=True)

@@ -13,7 +13,7 @@ from avatarsite.mail.recipients import in_charge
 from avatarsite.workspaces.access import Action
 from avatarsite.workspaces.models import Workspace
 from billing.models import AutoTopUp, TopUp, TopUpState
-from billing.money import MICROS, usd
+from billing.money import MICROS, usd, usd_balance
 from billing.stripe import client
 
 
@@ -59,7 +59,7 @@ def mail_low_balance(workspace: Workspace, available_micros: int, moment: dateti
         workspace,
         "low",
         f"{workspace.pk}:{moment.isoformat()}",
-        available=usd(available_micros),
+        available=usd_balance(available_micros),
         link=_link(workspace, "balance"),
         on=client.is_on(),
     )

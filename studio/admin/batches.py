@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from avatarsite.admin.base import ModelAdmin, Work
 from avatarsite.admin.read_only import ReadOnly, customer
-from billing.money import usd
+from billing.money import usd, usd_at_most
 from studio.models import BatchRow, BatchTable, RenderGroup
 from studio.pipeline.request.batches import status_of
 
@@ -41,7 +41,7 @@ class RenderGroupAdmin(ReadOnly, ModelAdmin[RenderGroup]):
 
     @admin.display(description="maximum charge")
     def held(self, group: RenderGroup) -> str:
-        return usd(status_of(group).ceiling_micros)
+        return usd_at_most(status_of(group).ceiling_micros)
 
     @admin.display(description="charged")
     def charged(self, group: RenderGroup) -> str:

@@ -15,7 +15,7 @@ from avatarsite.admin.base import ModelAdmin, Work
 from avatarsite.admin.columns import overdue
 from avatarsite.admin.read_only import ActionsOnly
 from avatarsite.admin.reason import ask_reason
-from billing.money import usd
+from billing.money import usd_a_second
 from billing.prices import price_book
 from studio.models import OfferHealth
 from studio.pipeline import health
@@ -64,7 +64,7 @@ class OfferHealthAdmin(ActionsOnly, ModelAdmin[OfferHealth]):
     def price(self, row: OfferHealth) -> str:
         """What a second costs now, as a link to all its prices, where a new one is set."""
         now = price_book.current_price(row.offer)
-        text = f"{usd(now.price_micros_per_second)}/s" if now else "none"
+        text = f"{usd_a_second(now.price_micros_per_second)}/s" if now else "none"
         prices = reverse("admin:billing_price_changelist")
         return format_html('<a href="{}?offer={}">{}</a>', prices, row.offer, text)
 

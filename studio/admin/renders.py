@@ -20,7 +20,7 @@ from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import User
 from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached, CannotReverse
-from billing.money import usd
+from billing.money import usd, usd_at_most
 from studio.admin.render_acts import STOPPED, RenderActs
 from studio.admin.render_page import page_of
 from studio.models import (
@@ -74,7 +74,7 @@ class RenderAdmin(RenderActs, ActionsOnly, ModelAdmin[Render]):
 
     @admin.display(description="maximum charge")
     def held(self, render: Render) -> str:
-        return usd(render.ceiling_micros)
+        return usd_at_most(render.ceiling_micros)
 
     @admin.display(description="charged")
     def charged(self, render: Render) -> str:
@@ -125,7 +125,8 @@ class RenderAdmin(RenderActs, ActionsOnly, ModelAdmin[Render]):
     def fail_and_release(self, request: HttpRequest, renders: QuerySet[Render]) -> HttpResponse | None:
         rows = list(renders)
         told = [
-            "it has ended and stays as it is." if one.ended else f"{usd(one.ceiling_micros)} is held." for one in rows
+            "it has ended and stays as it is." if one.ended else f"{usd_at_most(one.ceiling_micros)} is held."
+            for one in rows
         ]
         reason = ask_reason(self, request, rows, action="fail_and_release", act="Give up", told=told)
         if isinstance(reason, HttpResponse):

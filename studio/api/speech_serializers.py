@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from avatarsite.api.serializers import site_link
-from billing.api.money import Money
+from billing.api.money import Money, money
 from billing.prices import price_book
 from studio.api.serializers import FailureSerializer, UploadSerializer
 from studio.models import Speech, SpeechState
@@ -39,7 +39,7 @@ class SpeakerSerializer(Serializer):
     def get_price(self, speaker: Speaker) -> dict[str, Any] | None:
         mouth = engine(speaker.engine)
         price = None if mouth.on_this_server else price_book.current_price(mouth.offer)
-        return Money(price.price_micros_per_second if price else 0).data
+        return money(price.price_micros_per_second if price else 0, "price")
 
     def get_generation_characters(self, speaker: Speaker) -> int:
         return engine(speaker.engine).max_characters

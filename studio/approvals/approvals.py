@@ -17,7 +17,7 @@ from avatarsite.workspaces.models import User, Workspace
 from avatarsite.workspaces.tokens import stands
 from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached
-from billing.money import usd
+from billing.money import usd_at_most
 from studio.approvals.kept import read, written
 from studio.approvals.mail import mail_approval
 from studio.models import Approval, ApprovalState, Render
@@ -150,6 +150,6 @@ def _ask(approval: Approval) -> None:
 
 
 def _record(approval: Approval, act: str, by: User) -> None:
-    asked = f"the token {approval.token.name} asked for, up to {usd(approval.ceiling_micros)}"
+    asked = f"the token {approval.token.name} asked for, up to {usd_at_most(approval.ceiling_micros)}"
     what = f"“{approval.title}”, which {asked}, was {act}"
     record(f"approval.{act}", what, workspace=approval.workspace, target=approval.pk, by=by)

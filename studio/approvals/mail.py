@@ -6,7 +6,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from avatarsite.mail.messages import write_mail
-from billing.money import usd
+from billing.money import usd_at_most
 from studio.models import Approval
 
 
@@ -17,7 +17,7 @@ def mail_approval(approval: Approval) -> None:
     page = reverse("approvals", kwargs={"workspace": approval.workspace.slug})
     context = {
         "approval": approval,
-        "price": usd(approval.ceiling_micros),
+        "price": usd_at_most(approval.ceiling_micros),
         "link": f"{settings.SITE_URL}{page}#{approval.pk}",
     }
     to = approval.asked_for.email

@@ -18,7 +18,7 @@ from avatarsite.workspaces.errors import Suspended
 from billing.budgets.notices import note_refusal
 from billing.errors import BudgetReached, InsufficientCredit
 from billing.ledger import accounts
-from billing.money import usd
+from billing.money import usd_at_most
 from studio.batches.check import CHECKED_FIELDS, note_refusals, prepare_rows, price_rows, requests_of
 from studio.batches.scripts import have_spoken
 from studio.errors import RequestRefused
@@ -65,7 +65,7 @@ def ask_for(table: BatchTable, *, ceiling_micros: int, rights: bool = False) -> 
             raise RequestRefused("rows", "nothing_to_make", "No row can be made.", CORRECT)
         needed = good.aggregate(sum=Sum("ceiling_micros", default=0))["sum"]
         if needed > ceiling_micros:
-            found = f"The videos cost up to {usd(needed)}, more than you saw."
+            found = f"The videos cost up to {usd_at_most(needed)}, more than you saw."
             raise RequestRefused("max_amount_micros", "price_changed", found, "Look at the price and press again.")
         if not rights and rights_to_state(table):
             found = "Nobody has stated the right to use all faces and voices of this table yet."

@@ -30,7 +30,7 @@ from avatarsite.workspaces.models import ApiToken, Member, Role, User, Workspace
 from billing.debts.receivables import owed_micros
 from billing.ledger import accounts
 from billing.models import CreditLot, Dispute, DisputeState, LotCategory, Refund, RefundState, StripeCustomer, TopUp
-from billing.money import usd
+from billing.money import usd_balance
 from billing.refunds.refunds import refundable_micros, request_refund
 from billing.topups.checkout import CENT_MICROS
 from studio.lifecycle.emptying import empty
@@ -260,7 +260,7 @@ def _mail(closing: Closing, what: str, person: User, *, owner: bool, by: User | 
         "owner": owner,
         "by": by,
         "what": what,
-        "paid": usd(accounts.balance(workspace).paid_micros),
+        "paid": usd_balance(accounts.balance(workspace).paid_micros),
         "link": settings.SITE_URL + reverse("workspace_close", kwargs={"workspace": workspace.slug}),
     }
     write_mail("closing", f"{closing.pk}:{what}", person.email, "studio/mail/closing", context)

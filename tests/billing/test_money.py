@@ -18,9 +18,12 @@ from billing.money import (
     decimals_of,
     micros_of,
     selling_price,
+    shown,
     usd,
     usd_a_second,
     usd_at_most,
+    usd_balance,
+    usd_held,
 )
 
 
@@ -157,6 +160,45 @@ def test_what_is_written_is_never_on_the_wrong_side(micros: int, decimals: int) 
 )
 def test_a_price_per_second_is_exact(micros: int, text: str) -> None:
     assert usd_a_second(micros) == text
+
+
+@given(micros=some.integers(-(10**12), 10**12))
+def test_a_balance_is_never_shown_above_what_there_is_and_what_binds_never_below(micros: int) -> None:
+    def read(text: str) -> int:
+        return micros_of(Decimal(text.replace("$", "").replace(",", "")))
+
+    balance, held, ceiling = (read(write(micros)) for write in (usd_balance, usd_held, usd_at_most))
+    assert micros - 100 < balance <= micros <= min(held, ceiling)
+    assert max(held, ceiling) < micros + 100
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *((name, "$9.7233") for name in ("available", "posted", "paid", "bonus", "balance_after", "left")),
+        *((name, "$9.7234") for name in ("held", "reserved", "ceiling", "needed", "missing", "refused", "price")),
+        *((name, "$9.7234") for name in ("charge", "amount", "total", "")),
+        ("price_per_second", "$9.723352"),
+    ],
+)
+def test_what_an_amount_is_called_says_how_its_text_is_rounded(name: str, text: str) -> None:
+    assert shown(name, 9_723_352) == text
+
+
+@pytest.mark.parametrize(
+    ("rates", "words"),
+    [
+        ([56_200, 100_000], "$0.0562 $0.1000"),
+        ([56_200, 120_750, 100_000], "$0.05620 $0.12075 $0.10000"),
+        ([56_200, 120_751], "$0.056200 $0.120751"),
+    ],
+)
+def test_prices_per_second_of_a_page_have_the_decimals_of_its_finest(rates: list[int], words: str) -> None:
+    page = Template(
+        "{% load money %}{% one_scale %}{% in_cents %}{% for rate in rates %}{{ rate|usd_a_second }} {% endfor %}"
+        "{{ charge|usd }}{% endone_scale %}"
+    )
+    assert page.render(Context({"rates": rates, "charge": 1_234_567})) == f"{words} $1.23"
 
 
 PAGE = """{% load money %}{% one_scale %}{% page_decimals %} {{ charge|usd }} {{ least|usd_at_most }}

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from avatarsite.errors import DomainError
 from billing.models import Transfer
-from billing.money import usd, usd_at_most
+from billing.money import usd, usd_at_most, usd_balance
 from studio import demo
 from studio.models import Render, RenderState
 from studio.pipeline.drive import drive
@@ -71,7 +71,7 @@ def _report(console: Console, render: Render) -> None:
     table = Table("Ledger line", "from", "to", "amount", "balance after", box=None, header_style="bold")
     lines = Transfer.objects.filter(subject=f"render:{render.pk}").select_related("debit", "credit").order_by("pk")
     for line in lines:
-        after = "" if line.owner_balance is None else usd(line.owner_balance)
+        after = "" if line.owner_balance is None else usd_balance(line.owner_balance)
         table.add_row(line.get_kind_display(), line.debit.code, line.credit.code, usd(line.amount_micros), after)
     console.print(table if lines else "No ledger line: the draft engine's price is $0 a second here.")
 

@@ -10,7 +10,7 @@ from avatarsite.workspaces.models import Workspace
 from billing.errors import KeyConflict
 from billing.ledger import posting
 from billing.models import LotCategory
-from billing.money import micros_of, usd
+from billing.money import micros_of, usd, usd_balance
 
 
 class Command(BaseCommand):
@@ -43,5 +43,5 @@ class Command(BaseCommand):
             )
         except (ValueError, KeyConflict) as error:
             raise CommandError(str(error)) from error
-        available = usd(posting.balance(workspace).available_micros)
+        available = usd_balance(posting.balance(workspace).available_micros)
         self.stdout.write(f"Granted {usd(lot.granted)} to {workspace.slug}; {available} is available.")

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from avatarsite.alerts import close_alert, raise_alert
 from avatarsite.queue.sweeping import each
-from billing.money import MICROS, usd
+from billing.money import MICROS, usd, usd_balance
 from studio.models import ProviderBalance
 from studio.providers import registry
 from studio.providers.types import ProviderError
@@ -61,7 +61,9 @@ def _ask(name: str) -> None:
         close_alert(KIND, name)
         return
     label, least = registry.PROVIDERS[name][0], usd(settings.LOW_BALANCE_DOLLARS * MICROS)
-    raise_alert(KIND, name, f"{usd(micros)} is left in our account at {label}; {least} is the least it should have.")
+    raise_alert(
+        KIND, name, f"{usd_balance(micros)} is left in our account at {label}; {least} is the least it should have."
+    )
 
 
 def _is_low(row: ProviderBalance | None) -> bool:

@@ -11,7 +11,7 @@ from django.db.models import Count, F, QuerySet, Sum
 
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import User, Workspace
-from billing.money import usd
+from billing.money import usd, usd_at_most
 from studio.errors import RequestRefused
 from studio.models import Render, RenderGroup, RenderState
 from studio.models.renders import ALIVE
@@ -106,7 +106,7 @@ def request_batch(
         raise RequestRefused(
             "max_amount_micros",
             "price_changed",
-            f"The batch costs up to {usd(total)}, more than the {usd(max_amount_micros)} that you allow.",
+            f"The batch costs up to {usd_at_most(total)}, more than the {usd(max_amount_micros)} that you allow.",
             "Ask for a quote again, or allow more.",
         )
     demand_consent([one.request for one in priced], total, is_batch=True)
