@@ -137,13 +137,20 @@ def usd_at_most(micros: int) -> str:
 
 
 def usd_balance(micros: int) -> str:
-    """What there is: rounded down, so that what is shown can be spent. The same text wherever it stands."""
-    return Amount(micros, Rounding.DOWN, own=True).written(CENTS)
+    """As ``usd``, of what there is: rounded down, so that what is shown can be spent."""
+    return _rounded(micros, Rounding.DOWN)
 
 
 def usd_held(micros: int) -> str:
-    """What is held: rounded up, so that it and what is left are never more than there is."""
-    return Amount(micros, Rounding.UP, own=True).written(CENTS)
+    """As ``usd``, of what is held: rounded up, so that it and what is left are never more than there is."""
+    return _rounded(micros, Rounding.UP)
+
+
+def _rounded(micros: int, rounding: Rounding) -> str:
+    amount = Amount(micros, rounding)
+    if decimals_of([amount]) == FINEST:
+        return amount.written(FINEST)
+    return usd(_units(micros, 100, rounding) * 100)
 
 
 # By what an amount is called, for people who read it in what programs are told. All else is to the nearest.

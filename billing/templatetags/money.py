@@ -142,20 +142,23 @@ def usd_at_least(micros: int) -> str:
 @register.filter
 def usd_balance(micros: int | None) -> str:
     """``{{ balance.available_micros|usd_balance }}``: never shown above what there is, and the same on every page."""
-    return "" if micros is None else _written(Amount(micros, Rounding.DOWN, own=True), money.usd_balance(micros))
+    return "" if micros is None else _written_alike(Amount(micros, Rounding.DOWN, own=True))
 
 
 @register.filter
 def usd_left(micros: int, ceiling: int) -> str:
     """``{{ balance.available_micros|usd_left:ceiling }}``: of a balance, as both stand on the page."""
-    amount = Amount(micros, Rounding.DOWN, own=True, less=ceiling)
-    return _written(amount, amount.written(money.CENTS))
+    return _written_alike(Amount(micros, Rounding.DOWN, own=True, less=ceiling))
 
 
 @register.filter
 def usd_held(micros: int | None) -> str:
     """``{{ balance.held_micros|usd_held }}``: never shown below what is held, and the same on every page."""
-    return "" if micros is None else _written(Amount(micros, Rounding.UP, own=True), money.usd_held(micros))
+    return "" if micros is None else _written_alike(Amount(micros, Rounding.UP, own=True))
+
+
+def _written_alike(amount: Amount) -> str:
+    return _written(amount, amount.written(money.CENTS))
 
 
 @register.filter

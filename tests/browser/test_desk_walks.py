@@ -189,7 +189,7 @@ def test_a_wrong_price(stage: Stage) -> None:
     page.get_by_role("button", name="Preview").click()
     told(page, "The last 30 days at this price")
     page.get_by_role("button", name="Set this price from now on").click()
-    told(page, "From now on runware:klingai:avatar@2.0-pro sells for $0.10 a second at a cost of $0.087.")
+    told(page, "From now on runware:klingai:avatar@2.0-pro sells for $0.1000 a second at a cost of $0.0870.")
     assert house.ask("price_of", RUNWARE) == [87_000, 100_000]
 
     page.goto(alert)
