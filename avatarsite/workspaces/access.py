@@ -52,7 +52,7 @@ GRANTED: dict[str, frozenset[Action]] = {
 
 IN_WORDS = {
     Action.BELONG: "see who is in this workspace, its balance, statements and usage",
-    Action.VIEW: "look at this workspace",
+    Action.VIEW: "see videos, uploads and projects",
     Action.RENDER: "make or change videos, uploads and projects",
     Action.MANAGE_BILLING: "manage the balance and payments",
     Action.MANAGE_MEMBERS: "invite people or change what they may do",
