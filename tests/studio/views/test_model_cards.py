@@ -61,7 +61,7 @@ def test_each_says_what_it_is_and_what_it_would_cost_for_this_voice(owner: Clien
     bare = page_of(owner, house).content.decode()
     assert card(bare, "kling-avatar-2-standard") == (
         "Still , no clip yet Kling Avatar 2.0 Standard Best value "
-        "The newer generation at half the price, for everyday videos. $0.0440 a second"
+        "The newer generation at half the price, for everyday videos. $0.04400 a second"
     )
     assert card(bare, "kling-avatar-pro") == (
         "Still , no clip yet Kling Avatar Pro 1080p 48 fps The generation before, in full HD. $0.12075 a second"
