@@ -16,9 +16,11 @@ from studio.media import judge
 from studio.media.normalise import Normalised, normalise_portrait, normalise_voice, portrait_changes, voice_changes
 from studio.models import FileKind, Upload, UploadKind
 from studio.storage import ledger
+from studio.storage.local import reach
 
-# Where an upload's details keep what is sent in its place.
+# Where an upload's details keep what is sent in its place, and that nothing has to be.
 DETAILS_KEY = "sent"
+FITS_KEY = "sent_as_it_is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,14 @@ class Sent:
 
 
 def as_sent(upload: Upload) -> Sent:
-    """The file for providers elsewhere; a changed copy is made on first use. Raises NormaliseFailed."""
+    """The file for providers elsewhere; looked at, and copied if it has to be, on first use.
+
+    Raises NormaliseFailed and StoreFailed.
+    """
+    own = Sent(upload.file.name or "", upload.content_type, upload.bytes, upload.sha256)
+    if upload.details.get(FITS_KEY):
+        reach()
+        return own
     kept = kept_copy(upload)
     if kept and default_storage.exists(kept.name):
         return kept
@@ -44,7 +53,8 @@ def as_sent(upload: Upload) -> Sent:
         make = normalise_portrait if upload.kind == UploadKind.PORTRAIT else normalise_voice
         made = judge.copy_for_providers(make, source, folder, owner=upload.workspace_id)
         if made.path == source:
-            return Sent(upload.file.name or "", upload.content_type, upload.bytes, upload.sha256)
+            _remember(upload, FITS_KEY, True)
+            return own
         return _keep(upload, made)
 
 
@@ -78,9 +88,13 @@ def _keep(upload: Upload, made: Normalised) -> Sent:
         ledger.store(upload.workspace, name, File(file), FileKind.COPY)
     sent = Sent(name, made.content_type, made.path.stat().st_size, digest, made.changes)
     with transaction.atomic():
-        row = Upload.objects.select_for_update().get(pk=upload.pk)
-        details: dict[str, Any] = row.details | {DETAILS_KEY: asdict(sent)}
-        Upload.objects.filter(pk=upload.pk).update(details=details)
+        _remember(upload, DETAILS_KEY, asdict(sent))
         ledger.keep(name)
-    upload.details = details
     return sent
+
+
+def _remember(upload: Upload, key: str, value: Any) -> None:
+    with transaction.atomic():
+        row = Upload.objects.select_for_update().get(pk=upload.pk)
+        upload.details = row.details | {key: value}
+        Upload.objects.filter(pk=upload.pk).update(details=upload.details)

@@ -81,7 +81,7 @@ def submit_render(render_id: str) -> bool:
 
 def claim(render_id: str) -> Claimed | None:
     """Take the step and make sure of a job row, in one transaction before the call. None if it isn't ours to do."""
-    render = Render.objects.select_related("hold", "portrait", "voice").get(pk=render_id)
+    render = Render.objects.select_related("hold", "portrait", "voice", "captions").get(pk=render_id)
     if render.state == RenderState.QUEUED:
         return _first_claim(render)
     if render.state != RenderState.SUBMITTING or not render.claim(LEASE):
@@ -145,9 +145,8 @@ async def send(claimed: Claimed) -> Submission | None:
         rejected = Submission(Answer.REJECTED, failure=Failure(Fault.INPUT, "not_normalised", str(error)))
         return rejected if job.sent_at is None else Submission(Answer.UNKNOWN, failure=rejected.failure)
     except OSError as error:
-        if await sync_to_async(states.waits_out)(render, error, doing="the sending"):
-            return None
-        raise
+        await _waits_out(render, error)
+        return None
     if job.sent_at is not None:
         with timed_call(provider.name, "recover"):
             return _of_a_second_asking(await provider.recover(order))
@@ -157,10 +156,19 @@ async def send(claimed: Claimed) -> Submission | None:
     except ProviderError as error:
         # Nothing has been asked for yet, so nothing can have been accepted.
         return Submission(Answer.REJECTED, failure=error.failure, retry_after_seconds=error.retry_after_seconds)
+    except OSError as error:
+        await _waits_out(render, error)
+        return None
     if not await sync_to_async(_mark_sent)(claimed):
         return None
     with timed_call(provider.name, "submit"):
         return await provider.submit(order)
+
+
+async def _waits_out(render: Render, error: OSError) -> None:
+    """Nothing has been sent: the step waits for a part of ours that is away. Raises what is no such thing."""
+    if not await sync_to_async(states.waits_out)(render, error, doing="the sending"):
+        raise error
 
 
 def _build_order(render: Render, job: ProviderJob) -> RenderOrder:

@@ -90,6 +90,11 @@ def flush(path: Path) -> None:
         os.close(place)
 
 
+def reach() -> None:
+    """Raises StoreFailed when what is stored can't be had now, at the cost of a question every half second or none."""
+    cast("PrivateFiles | PrivateBucket", default_storage).reach()
+
+
 def why_away() -> str:
     """Why nothing can be stored now, as a sentence; "" when it can. Known within two seconds, whatever hangs."""
     try:
@@ -132,6 +137,9 @@ class PrivateFiles(FileSystemStorage):
             raise StoreFailed(f"The folder of stored files can't be written to: {place}.")
         if shutil.disk_usage(place).free < MIN_FREE_BYTES:
             raise StoreFailed(f"The disk of the stored files is full: less than {MIN_FREE_BYTES // 1_000_000} MB free.")
+
+    def reach(self) -> None:
+        """A disk of this machine is there."""
 
     def _save(self, name: str, content: File[Any]) -> str:
         """Written beside and moved into place, so that nobody ever reads half a file."""
