@@ -24,7 +24,7 @@ class Canary(models.Model):
 
 
 class BusyWorker(models.Model):
-    """A worker process inside a task that may take long, so that silence is not mistaken for death."""
+    """A worker process inside a task that takes long, so that silence is not mistaken for death."""
 
     worker = models.CharField(max_length=40)
     cluster = models.CharField(max_length=40)

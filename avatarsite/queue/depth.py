@@ -17,7 +17,7 @@ SILENT = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One worker's cluster: when it last brought a task to its end, and how many it is inside of."""
+    """One worker's cluster: when it last brought a task to its end, and how many long ones it is inside of."""
 
     name: str
     stamped_at: datetime

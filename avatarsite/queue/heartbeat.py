@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import connections
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django_q.signals import post_execute, post_execute_in_worker, pre_execute
@@ -30,14 +32,16 @@ logger = logging.getLogger(__name__)
 STAMP_EVERY_SECONDS = 1.0
 SILENT_SECONDS = 60  # after which a cluster counts as silent; its worker starts it again much sooner
 FORGOTTEN_AFTER = timedelta(minutes=5)
-# A task that waits for somebody else's server may fill its worker for longer than the canary may be silent, so each
-# announces itself; after its own limit, and some, even it counts as dead.
+# A task that waits for somebody else's server may fill its worker for longer than the canary may be silent, so one that
+# takes long is announced; after its own limit, and some, even it counts as dead.
+LONG_SECONDS = 5.0
 SOME = timedelta(seconds=30)
 BUSY = "*"  # behind the name of a process that is inside a task
 UNANNOUNCED = frozenset({"avatarsite.canary"})
 
 _worker = _cluster = ""  # whose this process is
 _last_stamp = 0.0
+_announcement: _Announcement | None = None  # of the task that it is inside of
 
 
 def connect(worker: str, cluster: str) -> None:
@@ -136,22 +140,42 @@ def _stamp(**_: Any) -> None:
         logger.exception("the canary of %s could not be stamped", _cluster)
 
 
+class _Announcement(threading.Timer):
+    """Of the task that this process is inside of, once it has taken long; most have ended by then."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(LONG_SECONDS, self._announce)
+        self.daemon, self.is_made = True, False
+        self._until = until
+
+    def _announce(self) -> None:
+        self.is_made = True
+        try:
+            if not _own_row().update(until=self._until):
+                BusyWorker.objects.create(worker=_worker, pid=os.getpid(), cluster=_cluster, until=self._until)
+        except Exception:
+            logger.exception("a task could not be announced")
+        finally:
+            connections.close_all()  # this thread's own
+
+
 def _begin(task: dict[str, Any], **_: Any) -> None:
+    global _announcement  # noqa: PLW0603 -- a process is inside one task at a time
     if task.get("name") in UNANNOUNCED:
         return
     be_named(_cluster, BUSY)
-    try:
-        until = timezone.now() + _limit(task.get("name", "")) + SOME
-        if not _own_row().update(until=until):
-            BusyWorker.objects.create(worker=_worker, pid=os.getpid(), cluster=_cluster, until=until)
-    except Exception:
-        logger.exception("a task could not be announced")
+    _announcement = _Announcement(timezone.now() + _limit(task.get("name", "")) + SOME)
+    _announcement.start()
 
 
 def _end(task: dict[str, Any], **_: Any) -> None:
-    if task.get("name") in UNANNOUNCED:
+    if task.get("name") in UNANNOUNCED or _announcement is None:
         return
     be_named(_cluster)
+    _announcement.cancel()
+    _announcement.join()  # it may be about to
+    if not _announcement.is_made:
+        return
     try:
         _own_row().update(until=timezone.now())
     except Exception:
@@ -159,7 +183,7 @@ def _end(task: dict[str, Any], **_: Any) -> None:
 
 
 def _own_row() -> QuerySet[BusyWorker]:
-    """One for as long as this process lives; each task writes until when it may be busy."""
+    """One for as long as this process lives; each long task writes until when it may be busy."""
     return BusyWorker.objects.filter(worker=_worker, pid=os.getpid())
 
 
