@@ -9,7 +9,6 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from avatarsite.queue import jobs
 from avatarsite.queue.due_rows import Kind
 from avatarsite.queue.sweeping import each
 from billing.holds import holds
@@ -27,6 +26,7 @@ from studio.pipeline.request.render_request import RenderRequest
 from studio.pipeline.request.scopes import scopes_of
 from studio.pipeline.request.take import price_request, request_again
 from studio.pipeline.states import HOLD_LIFE, advance
+from studio.pipeline.watch.wake import notify_watcher
 from studio.providers import registry
 from studio.speech.rounds import speak_on
 from studio.uploads.listening import BeingListenedTo, needs_parts
@@ -164,7 +164,7 @@ def _let_in(render: Render, voice: Upload, longest_ms: int, most_micros: int) ->
         )
         if not won:
             raise _LostError
-        jobs.enqueue("studio.watch")
+        notify_watcher()
     return True
 
 

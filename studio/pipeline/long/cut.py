@@ -10,7 +10,6 @@ from django.core.files.base import File
 from django.db import transaction
 from django.utils import timezone
 
-from avatarsite.queue import jobs
 from avatarsite.queue.sweeping import BATCH, each
 from avatarsite.temporary_files import temporary_folder
 from studio.media import judge
@@ -19,6 +18,7 @@ from studio.models.renders import ENDED
 from studio.models.uploads import upload_id
 from studio.pipeline import states
 from studio.pipeline.long.sound import on_disk
+from studio.pipeline.watch.wake import notify_watcher
 from studio.storage import ledger
 
 LEASE = timedelta(seconds=180)
@@ -80,7 +80,7 @@ def _let_go(work: Whole, parts: list[Part], sounds: dict[int, Upload]) -> bool:
         for part in parts:
             queued = Render.objects.filter(pk=part.render_id, state=RenderState.QUEUED)
             queued.update(voice=sounds[part.pk], next_try_at=now)
-        jobs.enqueue("studio.watch")
+        notify_watcher()
     return True
 
 

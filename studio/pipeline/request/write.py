@@ -22,6 +22,7 @@ from studio.pipeline.request.rights import keep_rights
 from studio.pipeline.request.scopes import scopes_of
 from studio.pipeline.request.spoken import Spoken
 from studio.pipeline.states import DEADLINES, HOLD_LIFE
+from studio.pipeline.watch.wake import notify_watcher
 from studio.speech.speak import speak
 from studio.videos.tags import set_tags
 
@@ -45,7 +46,7 @@ def write_render(  # noqa: PLR0913, PLR0917 -- what was asked for, and what was 
         wish_for(render, request.captions)
     record_event(render)
     if render.state == RenderState.QUEUED:
-        jobs.enqueue("studio.watch")
+        notify_watcher()
     count_request(render)
     logs.is_about(render=render.pk)
     return render
