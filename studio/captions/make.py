@@ -28,7 +28,7 @@ from studio.media.video.transcode import ConversionFailed
 from studio.media.video.videos import UnreadableVideo
 from studio.models import Captions, CaptionSource, FileKind, Render, RenderState
 from studio.papers.give import Papered, give_papers
-from studio.representation import serialize_render
+from studio.representation import captions_row, serialize_render
 from studio.storage import ledger
 
 logger = logging.getLogger(__name__)
@@ -47,10 +47,9 @@ class _Lost(Exception):
 
 def prepare(render: Render, length_ms: int) -> None:
     """The files beside a video that is about to be ready, so that they are there with it. Never in its way."""
-    captions = Captions.objects.filter(render=render).first()
+    captions = captions_row(render)
     if captions is None or captions.vtt:
         return
-    captions.render = render
     try:
         _write_files(captions, length_ms)
     except Exception as error:  # noqa: BLE001 -- the video is not to wait for its captions; a task tries again

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import prefetch_related_objects
+
 from avatarsite.outbox import events
 from studio.models import Render, RenderState
 from studio.representation import serialize_render
@@ -32,6 +34,8 @@ def record_event(render: Render, *, was: str = "") -> None:
 
 def tell(render: Render, kind: str) -> None:
     """Record an event of this kind, with the render as the API would give it now."""
+    if render.state == RenderState.READY:
+        prefetch_related_objects([render], "renditions")  # which are read twice
     events.record_event(
         render.workspace_id,
         kind,

@@ -60,7 +60,7 @@ def apply_report(job_id: str, report: JobReport) -> bool:
         if report.status.value in ENDED_STATUSES:
             count_job(job.offer, report.status)
             # As it stands now: the answer to the submit may have been stored since the job was read.
-            _move(Render.objects.select_related("hold").get(pk=job.render_id), job, report)
+            _move(Render.objects.select_related("hold", "captions").get(pk=job.render_id), job, report)
     return True
 
 

@@ -108,7 +108,7 @@ class Provider(ABC):
         """Whether this provider can deliver webhooks here."""
         return False
 
-    async def forget(self, job: JobHandle) -> None:  # noqa: B027 -- most providers keep nothing of ours
+    def forget(self, job: JobHandle) -> None:  # noqa: B027 -- most providers keep nothing of ours
         """Let go of what the provider keeps for a job that we have copied."""
 
     # --- What a provider fills in --------------------------------------------------------------------------------

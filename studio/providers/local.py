@@ -115,8 +115,9 @@ class LocalProvider(Provider):
         reference = report_url.removeprefix(SCHEME)
         return handover.made_here(engine.result_path(_folder(reference)), reference)
 
-    async def forget(self, job: JobHandle) -> None:
-        await sync_to_async(_forget, thread_sensitive=False)(job.reference)
+    def forget(self, job: JobHandle) -> None:
+        shutil.rmtree(_folder(job.reference), ignore_errors=True)
+        handover.withdraw(job.reference)
 
 
 def _folder(reference: str) -> Path:
@@ -155,8 +156,3 @@ def _copy(source: MediaInput, folder: Path, stem: str) -> str:
     with source.open() as taken, (folder / name).open("wb") as kept:
         shutil.copyfileobj(taken, kept, CHUNK)
     return name
-
-
-def _forget(reference: str) -> None:
-    shutil.rmtree(_folder(reference), ignore_errors=True)
-    handover.withdraw(reference)

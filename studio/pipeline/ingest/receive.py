@@ -26,7 +26,7 @@ from studio.pipeline.ingest.incoming_file import IncomingFile
 from studio.pipeline.orders import handle_of
 from studio.pipeline.reports import reopen
 from studio.pipeline.settle import settle_render
-from studio.providers import http, registry
+from studio.providers import registry
 from studio.providers.types import ProviderError
 from studio.storage import ledger
 from studio.storage.ledger import Coming
@@ -63,7 +63,7 @@ def ingest_render(render_id: str) -> bool:
     captions.prepare(render, made["measured_ms"])
     done = settle_render(render, job=job, papers=papers, **made)
     if done:
-        http.run(registry.provider_of(job.offer).forget, handle_of(job))
+        registry.provider_of(job.offer).forget(handle_of(job))
     return done
 
 
