@@ -104,6 +104,7 @@ MIDDLEWARE = [
     "avatarsite.http.proxies.forget_untrusted_claims",
     "studio.gateway.fal.hosts.route_by_host",
     "studio.gateway.fal.hosts.route_by_target",
+    "avatarsite.outages.busy.turn_away",
     "avatarsite.http.entry_points.answer_as_the_entry_point",
     "avatarsite.web.places.know_the_request",
     "avatarsite.audit.actor.know_the_actor",
@@ -556,6 +557,9 @@ CONTENT_CHECK_THRESHOLD = float(env.decimal("CONTENT_CHECK_THRESHOLD", "0.8"))
 WARM_UP = ("studio.media.sandbox.keep_warm", "studio.agents.server.warm_up")
 # Called in each web process as it starts.
 STARTED_WITH = ("avatarsite.monitoring.standstill.keep_watch",)
+# Requests that may wait for a thread of a web process, and how long; beyond it the answer is 503. 0 is no limit.
+WEB_WAITING = env.integer("WEB_WAITING", 500, least=0)
+WEB_WAIT_SECONDS = env.integer("WEB_WAIT_SECONDS", 5, least=0)
 # Read by the media sandbox itself, which needs no Django; 0 goes by the number of processors.
 MEDIA_AT_ONCE = env.integer("MEDIA_AT_ONCE", 0, least=0)
 CONVERSIONS_AT_ONCE = env.integer("CONVERSIONS_AT_ONCE", 0, least=0)

@@ -7,6 +7,7 @@ request, a task or a look of the watch begins. Whoever logs writes ``logger.info
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -53,11 +54,12 @@ def logging_config(format_name: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"text": {"()": Lines, "format": LINE, "style": "{"}, "json": {"()": json_formatter}},
+        "filters": {"no_turning_away": {"()": _no_turning_away}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": format_name}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             # Ours say it, with its route and without its address.
-            "django.request": {"level": "ERROR"},
+            "django.request": {"level": "ERROR", "filters": ["no_turning_away"]},
             "django-q": {"level": "WARNING"},
             # Says how many wait for a thread, each time that one does.
             "waitress.queue": {"level": "ERROR"},
@@ -72,6 +74,12 @@ def logging_config(format_name: str, level: str) -> dict[str, Any]:
             "studio": {"level": "INFO"},
         },
     }
+
+
+def _no_turning_away() -> Callable[[logging.LogRecord], bool]:
+    from avatarsite.outages.busy import is_no_turning_away  # noqa: PLC0415 -- it needs the settings, which ask for this
+
+    return is_no_turning_away
 
 
 class Lines(logging.Formatter):

@@ -17,6 +17,7 @@ from waitress.utilities import Error, RequestEntityTooLarge
 
 from avatarsite.http.entry_points import REFUSAL, max_bytes
 from avatarsite.outages.answers import DISK
+from avatarsite.outages.busy import TURNED_AWAY
 from avatarsite.web import places
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ class NoRoom(Error):  # type: ignore[misc]
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
     most = 0
+    turned_away = ""
+    came_at = 0.0
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
@@ -78,6 +81,12 @@ def refuse(channel: HTTPChannel, request: HTTPRequestParser) -> ErrorTask | Refu
 
 
 class Answered(WSGITask):  # type: ignore[misc]
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        if self.request.turned_away:
+            environ[TURNED_AWAY] = self.request.turned_away
+        return environ
+
     def build_response_header(self) -> bytes:
         if places.are_closed():  # the next request is another process's
             self.request.headers["CONNECTION"] = "close"

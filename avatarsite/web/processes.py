@@ -19,6 +19,7 @@ from types import FrameType
 
 from avatarsite.web.serving import DRAIN_SECONDS, Application, serve
 from avatarsite.web.succession import Predecessors, predecessors, succeed
+from avatarsite.web.waiting import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +40,10 @@ class Processes:
         listening: socket.socket,
         *,
         count: int,
-        threads: int,
+        limits: Limits,
         started_with: Sequence[Callable[[], None]] = (),
     ) -> None:
-        self._application, self._threads, self._count = application, threads, count
+        self._application, self._limits, self._count = application, limits, count
         self._started_with = started_with
         self._listening = listening
         self._listening.setblocking(False)
@@ -89,7 +90,7 @@ class Processes:
         threading.Thread(target=self._end_with_parent, daemon=True).start()
         for begin in self._started_with:
             begin()
-        serve(self._application, [self._listening], self._threads)
+        serve(self._application, [self._listening], self._limits)
 
     def _end_with_parent(self) -> None:
         os.read(self._pipe, 1)

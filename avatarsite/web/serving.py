@@ -21,29 +21,31 @@ from waitress.server import create_server
 from avatarsite.web import places
 from avatarsite.web.parser import Channel, is_at_work
 from avatarsite.web.succession import BACKLOG
+from avatarsite.web.waiting import Limits, Waiting
 
 Application = Callable[..., Iterable[bytes]]
 
 CONNECTIONS = 2_000  # of one process; above it new ones wait in the kernel's queue
 FILES_EACH = 3  # a connection, what it sends and what it is sent
 IDLE_SECONDS = 30
+LOOP_SECONDS = 1.0
 DRAIN_SECONDS = 25.0
 LINGER_SECONDS = 3.0  # for the next request of who keeps a connection: it is answered, and told that it was the last
 NO_LIMIT = 1 << 40
 
 
-def serve(application: Application, listening: list[socket.socket], threads: int) -> None:
+def serve(application: Application, listening: list[socket.socket], limits: Limits) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those that are at work."""
     stops: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _frame: stops.append(got))
-    places.of_threads(threads)
+    places.of_threads(limits.threads)
     watched: dict[int, Any] = {}
     server = create_server(
         without_bodies_for_head(application),
         map=watched,
         sockets=listening,
-        threads=threads,
+        threads=limits.threads,
         connection_limit=_connections(),
         channel_timeout=IDLE_SECONDS,
         cleanup_interval=5,
@@ -60,10 +62,12 @@ def serve(application: Application, listening: list[socket.socket], threads: int
         ident=None,
     )
     servers = [each for each in watched.values() if hasattr(each, "active_channels")]
+    waiting = Waiting(server.task_dispatcher, limits)
     for each in servers:
-        each.channel_class = Channel
+        each.channel_class, each.task_dispatcher = Channel, waiting
     while not stops:
-        wasyncore.loop(timeout=1, use_poll=True, map=watched, count=1)
+        wasyncore.loop(timeout=LOOP_SECONDS, use_poll=True, map=watched, count=1)
+        waiting.look()
     places.close()
     for each, accepting in zip(servers, listening, strict=True):
         for _ in range(BACKLOG):  # who has come already is not sent away
@@ -72,8 +76,8 @@ def serve(application: Application, listening: list[socket.socket], threads: int
         watched.pop(accepting.fileno(), None)
         accepting.close()
         each.accepting = False
-    _drain(servers, watched)
-    server.task_dispatcher.shutdown(timeout=1)
+    _drain(servers, watched, waiting)
+    waiting.shutdown(timeout=1)
 
 
 def without_bodies_for_head(application: Application) -> Application:
@@ -90,7 +94,7 @@ def without_bodies_for_head(application: Application) -> Application:
     return answer
 
 
-def _drain(servers: list[Any], watched: dict[int, Any]) -> None:
+def _drain(servers: list[Any], watched: dict[int, Any], waiting: Waiting) -> None:
     """Let what is at work finish, and be sent."""
     begun = time.monotonic()
     while (passed := time.monotonic() - begun) < DRAIN_SECONDS and any(
@@ -99,6 +103,7 @@ def _drain(servers: list[Any], watched: dict[int, Any]) -> None:
         for channel in server.active_channels.values()
     ):
         wasyncore.loop(timeout=0.1, use_poll=True, map=watched, count=1)
+        waiting.look()
 
 
 def _connections() -> int:

@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 
 from avatarsite.web.processes import Processes
 from avatarsite.web.succession import listening_socket
+from avatarsite.web.waiting import Limits
 
 PROCESSES, THREADS = 1, 16
 # A page makes thousands of objects that are gone with it: looked through each 700 of them, as Python does, up to a
@@ -42,8 +43,13 @@ class Command(BaseCommand):
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECTED_AFTER)
-        count, threads = options["processes"], options["threads"]
-        Processes(application, listening_socket(bind), count=count, threads=threads, started_with=started_with).run()
+        Processes(
+            application,
+            listening_socket(bind),
+            count=options["processes"],
+            limits=Limits(options["threads"], settings.WEB_WAITING, settings.WEB_WAIT_SECONDS),
+            started_with=started_with,
+        ).run()
 
 
 def _bind(text: str) -> tuple[str, int]:
