@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from django.conf import settings
 from django.db.models import Count, F, Q, QuerySet, Sum, Value, Window
@@ -50,9 +51,12 @@ def has_place(seller: str) -> bool:
     return not most or _sent().filter(offer__startswith=f"{seller}:").count() < most
 
 
-def next_in_turn(due: QuerySet[Render], room: int) -> tuple[list[str], bool]:
-    """Up to ``room`` of the renders that are ``due``, in turn and no more than have places; and whether any was due.
+def next_in_turn(
+    due: QuerySet[Render], room: int, sending: Mapping[str, int] = MappingProxyType({})
+) -> tuple[list[str], bool]:
+    """Of the renders that are ``due`` those that may go, in turn and no more than have places; and whether any was due.
 
+    At each provider ``room`` are sent at once, less the ``sending`` that are: one that is slow holds up no other's.
     First is the workspace with the fewest jobs at the provider, of these the one whose last turn is longest ago, and of
     its renders the oldest. No workspace has the last of several places: whoever comes waits for nobody's long job.
     """
@@ -62,15 +66,17 @@ def next_in_turn(due: QuerySet[Render], room: int) -> tuple[list[str], bool]:
     left = _left(taken)
     full = Q(state=RenderState.QUEUED, seller__in=[seller for seller, places in left.items() if places <= 0])
     waiting = _in_turn(_first_of_each(due.annotate(seller=SELLER).exclude(full), max(room, 1)), taken)
-    chosen = []
+    chosen, going = [], Counter(sending)
     for one in waiting:
-        if one.in_doubt:
-            chosen.append(one.pk)
-        elif _may_have_one_more(one.share, taken, left):
-            chosen.append(one.pk)
+        seller = one.share[0]
+        if going[seller] >= room or not (one.in_doubt or _may_have_one_more(one.share, taken, left)):
+            continue
+        chosen.append(one.pk)
+        going[seller] += 1
+        if not one.in_doubt:
             taken[one.share] += 1
-            left[one.share[0]] = left.get(one.share[0], 0) - 1
-    return chosen[: max(room, 0)], bool(waiting)
+            left[seller] = left.get(seller, 0) - 1
+    return chosen, bool(waiting)
 
 
 def _may_have_one_more(share: Share, taken: Counter[Share], left: Mapping[str, int]) -> bool:

@@ -152,3 +152,18 @@ def test_the_parts_of_a_long_video_let_others_go_first(settings: Any) -> None:
     [other] = queue(1, "other")
     chosen, _ = next_in_turn(due_submits(), 20)
     assert sorted(chosen) == sorted([alone, other])
+
+
+def test_a_provider_that_hangs_holds_up_no_sending_to_another(settings: Any) -> None:
+    """Neither by what is under way there, nor by what is in doubt there, nor by how little others have to do."""
+    settings.PROVIDERS_AT_ONCE = {}
+    queue(5, "crowd", "fal")
+    assert len(sent(room=3)) == 3  # of which nobody hears again
+    hanging = queue(4, "crowd", "local")
+    chosen, _ = next_in_turn(due_submits(), 3, {"fal": 3})
+    assert chosen == sorted(hanging)[:3]
+    Render.objects.filter(state=RenderState.SUBMITTING).update(next_try_at=timezone.now())
+    chosen, _ = next_in_turn(due_submits(), 3)
+    offers = Render.objects.filter(pk__in=chosen).order_by("offer").values_list("offer", flat=True)
+    assert list(offers) == [OFFERS["fal"]] * 3 + [OFFERS["local"]] * 3
+    assert next_in_turn(due_submits(), 3, {"fal": 3, "local": 3}) == ([], True)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,7 +57,7 @@ IDLE_SECONDS = 1.5  # how long to stay when nothing is left
 TICK = 0.2
 FINISH_SECONDS = 20.0  # for calls that are under way when the time is up
 QUESTIONS_AT_ONCE = 60  # at each provider, so that one that hangs takes no other's place
-SENDS_AT_ONCE = 20
+SENDS_AT_ONCE = 20  # to each provider
 CROWD = 100  # with more jobs than this, a successor does not ask about all of them in its first second
 
 
@@ -88,7 +89,7 @@ class _Watch:
     news: dict[str, JobReport] = field(default_factory=dict)
     questions: set[asyncio.Task[None]] = field(default_factory=set)
     answers: list[tuple[Claimed, Submission]] = field(default_factory=list)
-    sends: set[asyncio.Task[None]] = field(default_factory=set)
+    sends: dict[asyncio.Task[None], str] = field(default_factory=dict)  # and to which provider
     refusals: dict[str, Refusal] = field(default_factory=dict)
     refused_at: dict[str, float] = field(default_factory=dict)
     calling: set[str] = field(default_factory=set)  # providers whose webhooks reach us
@@ -123,7 +124,7 @@ class _Watch:
         await self._finish()
 
     async def _finish(self) -> None:
-        unfinished = self.questions | self.sends
+        unfinished = self.questions | self.sends.keys()
         if unfinished:
             await asyncio.wait(unfinished, timeout=FINISH_SECONDS)
         self.news_at = 0.0
@@ -146,7 +147,8 @@ class _Watch:
             self.schedule.tracked.keys(),
             since=since,
             everything=everything,
-            room=SENDS_AT_ONCE - len(self.sends),
+            room=SENDS_AT_ONCE,
+            sending=Counter(self.sends.values()),
             resting=self.limiters.resting("submit"),
             busy=bool(self.schedule.tracked or self.sends),
         )
@@ -191,8 +193,8 @@ class _Watch:
 
     def _start_send(self, claimed: Claimed) -> None:
         task = asyncio.create_task(self._send(claimed))
-        self.sends.add(task)
-        task.add_done_callback(self.sends.discard)
+        self.sends[task] = registry.offer(claimed.job.offer).provider
+        task.add_done_callback(self.sends.pop)
 
     async def _send(self, claimed: Claimed) -> None:
         logs.is_about(**names_of(claimed))

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from django.db import DatabaseError, close_old_connections, transaction
 from django.db.models import Q, QuerySet
@@ -73,11 +74,13 @@ def load_due(  # noqa: PLR0913 -- what the loop knows and wants
     room: int,
     resting: Iterable[str],
     busy: bool,
+    sending: Mapping[str, int] = MappingProxyType({}),
 ) -> Snapshot:
-    """The rows that changed after ``since``, all if it is None; and up to ``room`` renders claimed to be sent.
+    """The rows that changed after ``since``, all if it is None; and the renders claimed to be sent.
 
-    ``known`` are jobs whose columns need not be loaded, ``everything`` asks which are still open, ``resting`` are
-    providers to which nothing is sent now. ``busy`` spares the question whether anything is left at all.
+    At each provider ``room`` are sent at once, less the ``sending`` that are. ``known`` are jobs whose columns need not
+    be loaded, ``everything`` asks which are still open, ``resting`` are providers to which nothing is sent now.
+    ``busy`` spares the question whether anything is left at all.
     """
     close_old_connections()
     if mind_the_clock():
@@ -90,7 +93,7 @@ def load_due(  # noqa: PLR0913 -- what the loop knows and wants
     # Only which they are: of a thousand rows the moments take longer to read than all the rest.
     still = {*jobs} if since is None else {*rows.values_list("pk", flat=True)} if everything else None
     loaded = _load([pk for pk in jobs.keys() | (still or ()) if pk not in known])
-    claims, more = _claim_due(room, resting)
+    claims, more = _claim_due(room, sending, resting)
     return Snapshot(jobs, still, loaded, claims, more or bool(claims) or (not busy and not jobs and work_left()))
 
 
@@ -123,13 +126,13 @@ def _tracked(job: ProviderJob) -> Tracked:
     )
 
 
-def _claim_due(room: int, resting: Iterable[str]) -> tuple[list[Claimed], bool]:
-    """Claim up to ``room`` renders, one workspace after the other; and whether any was due that could go."""
+def _claim_due(room: int, sending: Mapping[str, int], resting: Iterable[str]) -> tuple[list[Claimed], bool]:
+    """Claim what may be sent now, one workspace after the other; and whether any was due that could go."""
     due = due_submits()
     for name in resting:
         # What is in doubt is still asked about: that is no new job.
         due = due.exclude(Q(state=RenderState.QUEUED, offer__startswith=f"{name}:"))
-    chosen, waiting = next_in_turn(due, room)
+    chosen, waiting = next_in_turn(due, room, sending)
     claims = each(chosen, claim, "Sending a video to its provider", _put_off)
     return [claimed for claimed in claims if claimed], waiting
 
