@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from avatarsite.audit.record import record
+from avatarsite.db.compiled import Compiled
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
 from studio.models import Captions, Project, Render, Upload, UploadKind, rendition_files
@@ -24,8 +26,17 @@ class StillNeeded(DomainError):
         super().__init__("still_running", message)
 
 
+_alive = Render.objects.filter(workspace=OuterRef("pk"), whole=None, purge_at=None, state__in=ALIVE)
+_running = Compiled(
+    Workspace,
+    lambda pk: Workspace.objects.filter(pk=pk),
+    columns=("id",),
+    more={"running": Coalesce(Subquery(_alive.values("workspace").annotate(each=Count("pk")).values("each")), 0)},
+)
+
+
 def running_count(workspace: Workspace) -> int:
-    return Render.objects.for_workspace(workspace).filter(state__in=ALIVE).count()
+    return sum(vars(found)["running"] for found in _running(pk=workspace.pk))
 
 
 def rename_video(render: Render, title: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from avatarsite.db.compiled import Compiled
 from avatarsite.workspaces.errors import NotAllowed, Suspended
 from avatarsite.workspaces.models import ApiToken, Member, Role, Scope, Workspace
 
@@ -60,6 +61,18 @@ IN_WORDS = {
     Action.MANAGE_WORKSPACE: "change the settings of the workspace",
     Action.MANAGE_OWNERS: "decide who owns the workspace",
 }
+
+
+_member = Compiled(
+    Member,
+    lambda slug, user: Member.objects.filter(workspace__slug=slug, user=user),
+    joined={"workspace": ()},
+)
+_workspaces = Compiled(
+    Workspace,
+    lambda user: Workspace.objects.filter(memberships__user=user, suspended_at=None).order_by("name", "id"),
+    columns=("id", "name", "slug"),
+)
 
 
 def may(member: Member, action: Action) -> bool:
@@ -123,15 +136,12 @@ def membership(user: User | AnonymousUser, slug: str) -> Member | None:
     """The user's place in the workspace, or None: to a stranger the workspace does not exist."""
     if not user.is_authenticated:
         return None
-    try:
-        member = Member.objects.select_related("workspace").get(workspace__slug=slug, user=user)
-    except Member.DoesNotExist:
-        return None
-    member.user = user  # who is known already is not read again
+    member = next(_member(slug=slug, user=user.pk), None)
+    if member:
+        member.user = user  # who is known already is not read again
     return member
 
 
 def workspaces_of(user: User) -> list[Workspace]:
     """Those that are open, by the names that they are chosen by."""
-    found = Workspace.objects.filter(memberships__user=user, suspended_at=None)
-    return list(found.only("name", "slug").order_by("name", "id"))
+    return list(_workspaces(user=user.pk))

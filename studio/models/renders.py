@@ -57,7 +57,7 @@ ALIVE = (
 class RenderQuerySet(OwnedQuerySet["Render"]):
     def for_workspace(self, workspace: Workspace) -> Self:
         """The videos that its people see: not what is in the bin. A part of a long one is none: its whole is."""
-        return self.with_binned(workspace).filter(purge_at=None)
+        return self.filter(workspace=workspace, whole=None, purge_at=None)
 
     def with_binned(self, workspace: Workspace) -> Self:
         return self.with_parts(workspace).filter(whole=None)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from avatarsite.db.compiled import Compiled
 from studio.models import ProviderJob, Render, RenderEvent, RenderState
 from studio.pipeline.cancel import is_stopping
 from studio.pipeline.places import place_in_line
@@ -80,20 +81,33 @@ def moves(history: Iterable[RenderEvent]) -> list[Move]:
     return found
 
 
-def stages(render: Render) -> list[Stage]:
+_history = Compiled(RenderEvent, lambda render: RenderEvent.objects.filter(render=render).order_by("pk"))
+_last_job = Compiled(
+    ProviderJob,
+    lambda render: ProviderJob.objects.filter(render=render).order_by("-attempt")[:1],
+    columns=("id", "offer", "progress", "queue_position"),
+)
+
+
+def history_of(render: Render) -> list[RenderEvent]:
+    """Oldest first."""
+    return list(_history(render=render.pk))
+
+
+def stages(render: Render, history: Iterable[RenderEvent] | None = None) -> list[Stage]:
     """The stages of ``render``, with the times of the last pass through each."""
-    entered = _entered(render)
-    job = render.jobs.only("render", "offer", "progress", "queue_position").order_by("attempt").last()
+    entered = _entered(render, history_of(render) if history is None else history)
+    job = next(_last_job(render=render.pk), None)
     order = [name for name in labels_of(render) if name != RenderState.SPEAKING or name in entered]
     reached = [name for name in order if name in entered]
     last = reached[-1] if reached else order[0]
     return [_stage(render, name, entered, last, job) for name in order]
 
 
-def _entered(render: Render) -> dict[str, tuple[datetime, datetime | None]]:
+def _entered(render: Render, history: Iterable[RenderEvent]) -> dict[str, tuple[datetime, datetime | None]]:
     """When each state was last entered and left."""
     times: dict[str, tuple[datetime, datetime | None]] = {}
-    for event in render.events.all():
+    for event in history:
         if event.from_state == event.to_state:
             continue
         if event.from_state in times:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -11,6 +12,7 @@ from django.db.models import Exists, Func, IntegerField, OuterRef, Q, QuerySet, 
 from django.db.models.functions import Cast
 from django.db.models.lookups import GreaterThan
 
+from avatarsite.db.compiled import Compiled
 from avatarsite.workspaces.models import Workspace
 from studio.models import Project, Render, RenderState, Tag
 from studio.models.renders import ALIVE
@@ -39,14 +41,32 @@ def find_videos(
 
 # What a card of a video shows.
 CARD = (
-    "title", "model", "state", "cancel_requested_at", "created_at", "measured_ms", "video", "poster", "withheld_at",
-    "portrait__file", "portrait__details",
+    "id", "workspace_id", "title", "model", "state", "cancel_requested_at", "created_at", "measured_ms", "video",
+    "poster", "withheld_at", "portrait_id",
 )  # fmt: skip
+CARD_OF_PORTRAIT = ("id", "file", "details")
 
 
 def for_cards(found: QuerySet[Render]) -> QuerySet[Render]:
     """As found, with no more than what cards show: all that hangs on a video takes longer to read than to draw."""
-    return found.select_related(None).select_related("portrait").only(*CARD)
+    portraits = (f"portrait__{column}" for column in CARD_OF_PORTRAIT)
+    return found.select_related(None).select_related("portrait").only(*CARD, *portraits)
+
+
+def cards(workspace: Workspace, ids: Sequence[str]) -> list[Render]:
+    """The videos of these ids, newest first, with what their cards show."""
+    asked = {f"id{at}": pk for at, pk in enumerate(ids)}
+    return list(_cards(len(ids))(workspace=workspace.pk, **asked)) if asked else []
+
+
+@lru_cache(maxsize=100)
+def _cards(_count: int) -> Compiled[Render]:
+    """A page asks again and again for those that are being made, so the query is compiled once for each number."""
+
+    def found(workspace: str, **ids: str) -> QuerySet[Render]:
+        return Render.objects.for_workspace(Workspace(pk=workspace)).filter(pk__in=list(ids.values())).order_by("-id")
+
+    return Compiled(Render, found, columns=CARD, joined={"portrait": CARD_OF_PORTRAIT})
 
 
 # What a program asks for, and what of a render it is.

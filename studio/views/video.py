@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import prefetch_related_objects
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.shortcuts import render as show
@@ -17,12 +17,14 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
+from avatarsite.db.compiled import Compiled
 from avatarsite.errors import DomainError
 from avatarsite.http.public_addresses import host_of
 from avatarsite.legal.rights import OF_ONE_VIDEO
 from avatarsite.workspaces.access import Action, may
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from avatarsite.workspaces.mail_choice import FINISHED, wants
+from avatarsite.workspaces.models import Workspace
 from billing.errors import InsufficientCredit
 from billing.stripe import client
 from billing.topups.checkout import CENT_MICROS
@@ -30,14 +32,14 @@ from studio.errors import RequestRefused
 from studio.forms import TitleForm
 from studio.helps import help_of
 from studio.library import StillNeeded, rename_video
-from studio.models import Delivery, Render, RenderState
+from studio.models import Delivery, Render, RenderEvent, RenderState
 from studio.pipeline.cancel import cancel_terms, request_cancel
 from studio.pipeline.expire import delete_if_due, seconds_left
 from studio.pipeline.inputs import kept_copy
 from studio.pipeline.lateness.late import wish_given_up
 from studio.pipeline.lateness.usual import usual_now
 from studio.pipeline.long.shown import made_parts
-from studio.pipeline.progress import moves, stages
+from studio.pipeline.progress import history_of, moves, stages
 from studio.pipeline.request.make_real import is_draft, make_real, real_choices
 from studio.pipeline.request.rights import to_state, whose
 from studio.pipeline.request.take import retry_render
@@ -63,17 +65,34 @@ PACE = (
 SLOWEST = 60
 # What its page asks for again and again while it is made.
 MAKING = (
-    "workspace", "state", "state_since", "tries", "next_try_at", "deadline_at", "late_at", "give_up_at", "usual_half",
-    "usual_most", "cancel_requested_at", "finished_at", "created_at", "title", "offer", "model", "parts_total",
-    "ceiling_micros", "charge_micros", "requested_by", "notify", "group",
+    "id", "workspace_id", "state", "state_since", "tries", "next_try_at", "deadline_at", "late_at", "give_up_at",
+    "usual_half", "usual_most", "cancel_requested_at", "finished_at", "created_at", "title", "offer", "model",
+    "parts_total", "ceiling_micros", "charge_micros", "requested_by_id", "notify", "group_id",
 )  # fmt: skip
 MOMENTS = (("In 15 min", timedelta(minutes=15)), ("In 1 h", timedelta(hours=1)), ("In 3 h", timedelta(hours=3)))
+
+
+def _of(workspace: str, pk: str) -> QuerySet[Render]:
+    return Render.objects.for_workspace(Workspace(pk=workspace)).filter(pk=pk)
+
+
+_making = Compiled(Render, _of, columns=MAKING)
+_shown = Compiled(
+    Render,
+    _of,
+    joined={"project": (), "portrait": (), "voice": (), "captions": ()},
+    more={"is_tagged": Exists(Render.tags.through.objects.filter(render=OuterRef("pk")))},
+)
 
 
 @workspace_view(Action.VIEW)
 @require_safe
 def video(request: WorkspaceRequest, render: str) -> HttpResponse:
-    one = _render(request, render, "portrait", "voice", "captions")
+    one = next(_shown(workspace=request.workspace.pk, pk=render), None)
+    if one is None:
+        raise Http404
+    if one.requested_by_id == request.user.pk:
+        one.requested_by = request.user
     return show(request, "studio/video.html", _context(one) | _told(request, one))
 
 
@@ -81,13 +100,13 @@ def video(request: WorkspaceRequest, render: str) -> HttpResponse:
 @require_safe
 def video_status(request: WorkspaceRequest, render: str) -> HttpResponse:
     """The stages while it runs; at the end the whole of the page's middle, which asks no more."""
-    one = get_object_or_404(Render.objects.for_workspace(request.workspace).only(*MAKING), pk=render)
-    if one.ended:
+    one = next(_making(workspace=request.workspace.pk, pk=render), None)
+    if one is None or one.ended:
         one = _render(request, render)
     news = f"{one.state}-late" if one.late else one.state
     told = _told(request, one) | {"news": news != request.GET.get("seen"), "polled": True}
     if not one.ended:
-        return show(request, "studio/partials/stages.html", _stages(one) | told)
+        return show(request, "studio/partials/stages.html", _stages(one, history_of(one)) | told)
     answer = show(request, "studio/partials/render.html", _context(one) | told)
     answer["HX-Retarget"] = "#render"
     answer["HX-Reswap"] = "outerHTML"
@@ -273,18 +292,17 @@ def video_delete(request: WorkspaceRequest, render: str) -> HttpResponse:
     return redirect("videos", workspace=request.workspace.slug)
 
 
-def _render(request: WorkspaceRequest, render_id: str, *also: str) -> Render:
-    """With ``also`` what its page always shows. The rest is asked for apart: a join of all takes 10 ms to plan."""
-    found = Render.objects.for_workspace(request.workspace).select_related("project", *also)
+def _render(request: WorkspaceRequest, render_id: str) -> Render:
+    """With what is always asked for. The rest is asked for apart: a join of all takes 10 ms to plan."""
+    found = Render.objects.for_workspace(request.workspace).select_related("project")
     return get_object_or_404(found, pk=render_id)
 
 
 def _context(one: Render) -> dict[str, Any]:
     offer = registry.find(one.offer)
     model = registry.MODELS.get(one.model)
-    prefetch_related_objects([one], "events")
-    events = list(one.events.all())
-    return _stages(one) | {
+    events = history_of(one)
+    return _stages(one, events) | {
         "tags": tags_of(one),
         "events": events,
         "moves": moves(events),
@@ -297,15 +315,15 @@ def _context(one: Render) -> dict[str, Any]:
         "help": help_of(one.failure_code),
         "withheld": withheld_of(one),
         "content": content_facts(events),
-        **_option_facts(one, elsewhere=offer is None or offer.provider != "local"),
+        **_option_facts(one, events, elsewhere=offer is None or offer.provider != "local"),
     }
 
 
-def _stages(one: Render) -> dict[str, Any]:
+def _stages(one: Render, events: list[RenderEvent]) -> dict[str, Any]:
     """What its page asks for again and again while it is made."""
     return {
         "render": one,
-        "stages": stages(one),
+        "stages": stages(one, events),
         "parts": made_parts(one),
         "poll_seconds": poll_seconds(one.created_at),
         "terms": cancel_terms(one),
@@ -330,10 +348,10 @@ def _told(request: WorkspaceRequest, one: Render) -> dict[str, Any]:
     }
 
 
-def _option_facts(one: Render, *, elsewhere: bool) -> dict[str, Any]:
+def _option_facts(one: Render, history: list[RenderEvent], *, elsewhere: bool) -> dict[str, Any]:
     """What became of the options that the file alone does not show."""
     endpoint = one.options.get("upload_endpoint")
-    events = [event.detail["conversion"] for event in one.events.all() if "conversion" in event.detail]
+    events = [event.detail["conversion"] for event in history if "conversion" in event.detail]
     sent = [kept for upload in (one.portrait, one.voice) if elsewhere and upload and (kept := kept_copy(upload))]
     return {
         "takes": takes_of(one),

@@ -16,7 +16,7 @@ from studio.models import Project, Render
 from studio.projects import open_projects
 from studio.videos.archive import titled, zip_response
 from studio.videos.bulk import bin_videos, chosen, move_videos
-from studio.videos.search import STATE_FILTERS, find_videos, for_cards
+from studio.videos.search import STATE_FILTERS, cards, find_videos, for_cards
 from studio.videos.tags import add_tags, remove_tags, tags_in
 from studio.videos.trash import KEPT, binned, empty_bin, restore_videos
 from studio.views.paging import page_of
@@ -63,8 +63,7 @@ def videos(request: WorkspaceRequest) -> HttpResponse:
 def videos_live(request: WorkspaceRequest) -> HttpResponse:
     """Fresh cards of the renders that the page shows as running; asks no more when all have ended."""
     ids = [pk for pk in request.GET.getlist("id")[:LIVE_AT_MOST] if pk.isprintable()]
-    found = for_cards(find_videos(request.workspace).filter(pk__in=ids))
-    return render(request, "studio/partials/poll_cards.html", {"renders": list(found)})
+    return render(request, "studio/partials/poll_cards.html", {"renders": cards(request.workspace, ids)})
 
 
 @workspace_view(Action.VIEW, post=Action.RENDER)

@@ -52,6 +52,8 @@ DIFFERS = [
     "tests/studio/storage",
     "tests/studio/uploads",
     "tests/studio/views/test_files.py",
+    "tests/studio/views/test_pages_video.py",
+    "tests/studio/views/test_pages_videos.py",
 ]
 # Nothing there (but what is named above) asks a database, a cache or a bucket: it would be the same tests again.
 NO_ENGINE = ["tests/simulators", "tests/studio/media"]
