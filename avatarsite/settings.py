@@ -331,7 +331,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 4
 AUTH_USER_MODEL = "workspaces.User"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "avatarsite.workspaces.signing_in.known.SignedIn",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {
@@ -492,6 +492,7 @@ CONTENT_SECURITY_POLICY = {
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "avatarsite.workspaces.signing_in.known"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 30 * 24 * 3600
 if SITE_URL.startswith("https://"):

@@ -216,7 +216,7 @@ class VideoForm(OptionFields):
             choice = self.fields[name]
             if isinstance(choice, UploadChoice):
                 choice.queryset = find_uploads(workspace, choice.kind)
-        known = speakers()
+        self.speakers = known = speakers()
         self.fields["speaker"].widget = forms.Select(choices=[(one.id, f"{one.name}, {one.language}") for one in known])
         self.initial.setdefault("speaker", known[0].id if known else "")
         projects = self.fields["project"]

@@ -9,11 +9,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from avatarsite.db.compiled import Compiled
 from avatarsite.errors import DomainError
 from avatarsite.workspaces.models import Workspace
 from studio.models import Project, Render, Upload
 
 FIRST_PROJECT = "First project"
+MAX_TO_CHOOSE = 100
 
 
 class ProjectRefused(DomainError):
@@ -26,6 +28,18 @@ class ProjectRefused(DomainError):
 def open_projects(workspace: Workspace) -> QuerySet[Project]:
     """The projects that take videos, newest first."""
     return Project.objects.for_workspace(workspace).filter(archived_at=None).order_by("-id")
+
+
+_to_choose = Compiled(
+    Project,
+    lambda workspace: open_projects(Workspace(pk=workspace))[:MAX_TO_CHOOSE],
+    columns=("id", "workspace_id", "name"),
+)
+
+
+def projects_to_choose(workspace: Workspace) -> list[Project]:
+    """The newest that take videos, by their names alone."""
+    return list(_to_choose(workspace=workspace.pk))
 
 
 def list_projects(workspace: Workspace, *, archived: bool = False) -> QuerySet[Project]:

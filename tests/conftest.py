@@ -188,7 +188,7 @@ class Cast:
         """A browser in which ``user`` has signed in, or nobody."""
         client = Client()
         if user:
-            client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+            client.force_login(user, backend="avatarsite.workspaces.signing_in.known.SignedIn")
         return client
 
 

@@ -189,7 +189,7 @@ def _signed(transfer: Transfer) -> int:
 def open_holds(workspace: Workspace) -> list[OpenHold]:
     """What is on hold, newest first."""
     holds = Hold.objects.filter(account__code=wallet_code(workspace), state=HoldState.OPEN).order_by("-id")
-    return [OpenHold(hold.created_at, hold.amount_micros, hold.subject, hold.deadline_at) for hold in holds]
+    return [OpenHold(*row) for row in holds.values_list("created_at", "amount_micros", "subject", "deadline_at")]
 
 
 def live_lots(workspace: Workspace) -> list[LiveLot]:

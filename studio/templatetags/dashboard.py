@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
 
 from django import template
 from django.template.loader import render_to_string
@@ -28,6 +27,7 @@ from studio.pipeline.request.make_real import DRAFT, titled
 register = template.Library()
 
 RENDER = "render:"
+MAX_LINKS = 5_000  # half a kilobyte each
 
 # Entries of the rail, and the further pages that light them up.
 PAGES = {
@@ -118,8 +118,8 @@ def given_back(render: Render) -> int:
     return render.ceiling_micros - (render.charge_micros or 0)
 
 
-@register.inclusion_tag("components/rail_link.html", takes_context=True)
-def rail_link(context: template.Context, name: str, label: str, icon: str) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def rail_link(context: template.Context, name: str, label: str, icon: str) -> SafeString:
     """One entry of the rail, or nothing where the page doesn't exist or there is no workspace."""
     workspace = context.get("workspace")
     match = getattr(context.get("request"), "resolver_match", None)
@@ -128,7 +128,15 @@ def rail_link(context: template.Context, name: str, label: str, icon: str) -> di
         href = reverse(name, kwargs={"workspace": workspace.slug}) if workspace else ""
     except NoReverseMatch:
         href = ""
-    return {"href": href, "label": label, "icon": icon, "current": BELONGS_TO.get(here, here) == name}
+    return _rail_link(href, label, icon, current=BELONGS_TO.get(here, here) == name)
+
+
+@lru_cache(MAX_LINKS)
+def _rail_link(href: str, label: str, icon: str, *, current: bool) -> SafeString:
+    """Drawn once in a process, as long as its workspace is among the last that somebody came to."""
+    return render_to_string(
+        "components/rail_link.html", {"href": href, "label": label, "icon": icon, "current": current}
+    )
 
 
 @register.filter

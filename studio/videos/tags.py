@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
+from avatarsite.db.compiled import Compiled
 from avatarsite.workspaces.models import Workspace
 from studio.errors import RequestRefused
 from studio.models import Render, Tag
 from studio.models.tags import WORD_LENGTH
 
 MAX_TAGS = 20
+MAX_LISTED = 40  # that a page lists
 
 
 def tidy(words: Iterable[str]) -> list[str]:
@@ -52,10 +54,18 @@ def remove_tags(workspace: Workspace, renders: Sequence[Render], words: Iterable
         _forget_unused(workspace)
 
 
-def tags_in(workspace: Workspace) -> QuerySet[Tag]:
-    """The words that its videos have, in order, each with ``videos``, their number."""
+def _seen(workspace: str) -> QuerySet[Tag]:
     seen = Count("renders", filter=Q(renders__purge_at=None))
-    return Tag.objects.for_workspace(workspace).annotate(videos=seen).filter(videos__gt=0).order_by("word")
+    found = Tag.objects.filter(workspace=workspace).annotate(videos=seen).filter(videos__gt=0)
+    return found.order_by("word")[:MAX_LISTED]
+
+
+_listed = Compiled(Tag, _seen, more={"videos": F("videos")})
+
+
+def tags_in(workspace: Workspace) -> list[Tag]:
+    """The first words that its videos have, in order, each with ``videos``, their number."""
+    return list(_listed(workspace=workspace.pk))
 
 
 def _rows(workspace: Workspace, words: Sequence[str]) -> list[Tag]:

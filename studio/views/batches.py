@@ -25,7 +25,7 @@ from studio.batches.progress import is_moving, progress_of, progress_of_all, tab
 from studio.batches.reading import MAX_BYTES, MAX_ROWS
 from studio.batches.take_in import take_in
 from studio.models import BatchRow, BatchTable, Project, RenderState, RowState, TableState
-from studio.projects import open_projects, project_for_new_video
+from studio.projects import open_projects, project_for_new_video, projects_to_choose
 from studio.storage.filenames import clean_name, download_name
 from studio.videos.archive import zip_response
 from studio.views.paging import page_of
@@ -60,7 +60,7 @@ def batches(request: WorkspaceRequest) -> HttpResponse:
         "tables": [(table, found[table.pk]) for table in page.rows],
         "error": error,
         "columns": KNOWN,
-        "projects": open_projects(request.workspace)[:100],
+        "projects": projects_to_choose(request.workspace),
         "max_rows": MAX_ROWS,
         "max_mb": MAX_BYTES // 1_000_000,
     }

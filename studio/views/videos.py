@@ -13,7 +13,7 @@ from avatarsite.workspaces.access import Action, first_page
 from avatarsite.workspaces.decorators import WorkspaceRequest, workspace_view
 from studio.errors import RequestRefused
 from studio.models import Project, Render
-from studio.projects import open_projects
+from studio.projects import open_projects, projects_to_choose
 from studio.videos.archive import titled, zip_response
 from studio.videos.bulk import bin_videos, chosen, move_videos
 from studio.videos.search import STATE_FILTERS, cards, find_videos, for_cards
@@ -25,7 +25,6 @@ from studio.views.query_values import named, word
 PAGE = 24
 MAX_BACK = 1_000
 LIVE_AT_MOST = 50
-MAX_TAGS = 40  # that the page lists
 
 
 @workspace_view(Action.BELONG)
@@ -48,10 +47,10 @@ def videos(request: WorkspaceRequest) -> HttpResponse:
         "state": state,
         "states": STATE_FILTERS,
         "project": project,
-        "projects": open_projects(request.workspace)[:100],
+        "projects": projects_to_choose(request.workspace),
         "search": words,
         "tag": tag,
-        "tags": tags_in(request.workspace)[:MAX_TAGS],
+        "tags": tags_in(request.workspace),
         "binned": binned(request.workspace).count(),
         "narrowed": bool(state or project or words or tag),
     }

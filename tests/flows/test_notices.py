@@ -195,7 +195,7 @@ def test_the_mail_itself_switches_the_mails_off(studio: Studio, client: Client) 
 
 def test_the_account_page_switches_them_off_and_on(studio: Studio, client: Client) -> None:
     maker = User.objects.get(email="maker@example.com")
-    client.force_login(maker, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(maker, backend="avatarsite.workspaces.signing_in.known.SignedIn")
     first, second = asked(studio, by_token=False, count=2, one_by_one=True)
     assert "Mail me when my videos are finished" in client.get("/me/").content.decode()
     client.post("/me/", {"name": "Maker"})
@@ -208,7 +208,7 @@ def test_the_account_page_switches_them_off_and_on(studio: Studio, client: Clien
 
 def test_each_kind_that_may_be_left_has_a_switch_and_a_link_of_its_own(studio: Studio, client: Client) -> None:
     maker = User.objects.get(email="maker@example.com")
-    client.force_login(maker, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(maker, backend="avatarsite.workspaces.signing_in.known.SignedIn")
     page = client.get("/me/").content.decode()
     for choice in CHOICES.values():
         assert f'name="{choice.column}"' in page

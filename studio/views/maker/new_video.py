@@ -31,7 +31,6 @@ from studio.pipeline.request.scopes import scopes_of
 from studio.pipeline.request.take import take
 from studio.projects import FIRST_PROJECT, first_project, open_projects, project_for_new_video
 from studio.providers import registry
-from studio.speech.speakers import speakers
 from studio.uploads.add import add_upload
 from studio.uploads.samples import samples_to_start_with
 from studio.views.maker import drafts
@@ -228,7 +227,7 @@ def _typing(request: WorkspaceRequest, form: VideoForm, voice: Upload | None) ->
         form.initial.setdefault("script", voice.script)
     typed = form["script"].value()
     return {
-        "speakers": speakers(),
+        "speakers": form.speakers,
         "speech_open": bool(speech or (typed and (voice is None or typed != voice.script))),
         **told(speech),
     }

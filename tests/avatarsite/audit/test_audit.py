@@ -122,7 +122,7 @@ def test_a_workspace_reads_and_downloads_its_own_and_not_what_staff_did(cast: Ca
 def test_what_staff_change_in_the_admin_site_is_theirs_and_hidden(cast: Cast) -> None:
     root = User.objects.create_superuser("root@example.org", "a long password")
     browser = Client()
-    browser.force_login(root, backend="allauth.account.auth_backends.AuthenticationBackend")
+    browser.force_login(root, backend="avatarsite.workspaces.signing_in.known.SignedIn")
     raise_alert("offer_paused", "fal/x", "It is paused.")
     alert = Alert.objects.get()
     actions = {"action": "close", "_selected_action": [alert.pk]}

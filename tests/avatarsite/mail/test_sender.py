@@ -283,7 +283,7 @@ def test_old_rows_go_and_waiting_ones_stay(server: MailServer) -> None:
 def test_operators_see_the_mails_and_send_them_again(server: MailServer) -> None:
     root = User.objects.create_superuser("root@example.org", "a long password")
     browser = Client()
-    browser.force_login(root, backend="allauth.account.auth_backends.AuthenticationBackend")
+    browser.force_login(root, backend="avatarsite.workspaces.signing_in.known.SignedIn")
     owe(ALICE, kind="summary")
     owe(BOB, kind="password_reset_key", secret=True)
     send_due()

@@ -42,7 +42,7 @@ def text_of(message: Any) -> str:
 def signed_in() -> Client:
     operator = Client()
     user = User.objects.create_superuser("root@example.org", PASSWORD)
-    operator.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+    operator.force_login(user, "avatarsite.workspaces.signing_in.known.SignedIn")
     return operator
 
 

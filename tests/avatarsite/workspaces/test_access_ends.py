@@ -222,7 +222,7 @@ def test_switching_off_and_removing_in_the_admin_is_written_down(cast: Cast) -> 
     key_of(cast)
     root = User.objects.create_superuser("root@example.org", "a long password")
     browser = Client()
-    browser.force_login(root, backend="allauth.account.auth_backends.AuthenticationBackend")
+    browser.force_login(root, backend="avatarsite.workspaces.signing_in.known.SignedIn")
     page = reverse("admin:workspaces_user_change", args=[cast.dora.pk])
     rows = {f"memberships-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
     answer = browser.post(page, {"email": "dora@example.org", "name": "Dora", **rows})

@@ -198,7 +198,7 @@ def test_who_has_not_signed_in_is_asked_to(scene: Cast, button: Button) -> None:
 def test_every_button_asks_for_the_csrf_token(scene: Cast, button: Button) -> None:
     before = state(scene)
     browser = Client(enforce_csrf_checks=True)
-    browser.force_login(scene.alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    browser.force_login(scene.alice, backend="avatarsite.workspaces.signing_in.known.SignedIn")
     response = button.press(browser, scene)
     assert response.status_code == 403
     assert "That form was too old" in response.content.decode()

@@ -90,7 +90,7 @@ def test_stripes_fees_are_booked_once_and_stand_in_the_books(shop: Shop, client:
     assert fees() == booked, "asked again, nothing is booked again"
     assert verification.verify() == []
     root = User.objects.create_superuser("root@example.org", "a long password")
-    client.force_login(root, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(root, backend="avatarsite.workspaces.signing_in.known.SignedIn")
     page = client.get(reverse("admin:billing_books_changelist"))
     assert (page.context["fees_micros"], page.context["left_micros"]) == (line["fee"] * 10_000, -line["fee"] * 10_000)
 

@@ -142,7 +142,7 @@ def test_a_render_of_any_token_by_any_door_comes_to_its_end(
 ) -> None:
     price_book.set_price("local:draft", cost_micros_per_second=0, price_micros_per_second=10_000, source="a test")
     doors, page = Doors(gateway, gateway.token(scope, test=test)), Client()
-    page.force_login(gateway.owner, backend="allauth.account.auth_backends.AuthenticationBackend")
+    page.force_login(gateway.owner, backend="avatarsite.workspaces.signing_in.known.SignedIn")
     for door in WORDS:
         for end in ENDS:
             doors.ask(door, end)
@@ -181,7 +181,7 @@ def test_a_test_is_asked_for_again_on_its_page_and_driven_without_a_worker(
     gateway: Gateway, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doors, page = Doors(gateway, gateway.token(Scope.RENDER, test=True)), Client()
-    page.force_login(gateway.owner, backend="allauth.account.auth_backends.AuthenticationBackend")
+    page.force_login(gateway.owner, backend="avatarsite.workspaces.signing_in.known.SignedIn")
     doors.ask("api", "ready")
     monkeypatch.setattr(local.engine, "start_job", engine.begin)
     first = drive(doors.render("api", "ready").pk)

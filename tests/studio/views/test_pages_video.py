@@ -225,9 +225,9 @@ def test_the_page_costs_the_same_queries_whatever_its_history(
 ) -> None:
     video = shop.ready(house)
     owner.get(url("video", video))
-    # Session, person, membership; the render with all it names; events, jobs; tags; formats; comments; papers;
+    # Session, person, membership; the render with all it names; events, jobs; formats; comments; papers;
     # its price; how long it stays; count, balance, switcher.
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(14):
         owner.get(url("video", video))
 
 
