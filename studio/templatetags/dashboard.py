@@ -76,8 +76,9 @@ def header_status_of(workspace: Workspace) -> HeaderStatus:
 
 
 @register.simple_tag
-def running_of(renders: Iterable[Render]) -> list[Render]:
-    return [render for render in renders if not render.ended]
+def running_of(renders: Iterable[Render]) -> str:
+    """The query that asks for those that are being made; nothing where all have ended."""
+    return "&".join(f"id={render.pk}" for render in renders if not render.ended)
 
 
 @dataclass(frozen=True, slots=True)

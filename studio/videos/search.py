@@ -53,10 +53,23 @@ def for_cards(found: QuerySet[Render]) -> QuerySet[Render]:
     return found.select_related(None).select_related("portrait").only(*CARD, *portraits)
 
 
+def newest_cards(workspace: Workspace, most: int) -> list[Render]:
+    """The newest of its videos, with what their cards show: what its people come to see most often."""
+    return list(_newest(most)(workspace=workspace.pk))
+
+
 def cards(workspace: Workspace, ids: Sequence[str]) -> list[Render]:
     """The videos of these ids, newest first, with what their cards show."""
     asked = {f"id{at}": pk for at, pk in enumerate(ids)}
     return list(_cards(len(ids))(workspace=workspace.pk, **asked)) if asked else []
+
+
+@lru_cache(maxsize=10)
+def _newest(most: int) -> Compiled[Render]:
+    def found(workspace: str) -> QuerySet[Render]:
+        return Render.objects.for_workspace(Workspace(pk=workspace)).order_by("-id")[:most]
+
+    return Compiled(Render, found, columns=CARD, joined={"portrait": CARD_OF_PORTRAIT})
 
 
 @lru_cache(maxsize=100)

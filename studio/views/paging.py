@@ -17,10 +17,14 @@ class Page(Generic[M]):
     rows: list[M]
     next: str
 
+    @classmethod
+    def of(cls, rows: list[M], size: int) -> Page[M]:
+        """Of ``rows`` that are one more than ``size`` if there is a next page."""
+        return cls(rows[:size], str(rows[size - 1].pk) if len(rows) > size else "")
+
 
 def page_of(newest_first: QuerySet[M], *, before: str, size: int) -> Page[M]:
     """``size`` rows older than the id ``before``, of a queryset that is ordered by ``-id``."""
     if before:
         newest_first = newest_first.filter(pk__lt=before)
-    rows = list(newest_first[: size + 1])
-    return Page(rows[:size], str(rows[size - 1].pk) if len(rows) > size else "")
+    return Page.of(list(newest_first[: size + 1]), size)

@@ -16,10 +16,10 @@ from studio.models import Project, Render
 from studio.projects import open_projects, projects_to_choose
 from studio.videos.archive import titled, zip_response
 from studio.videos.bulk import bin_videos, chosen, move_videos
-from studio.videos.search import STATE_FILTERS, cards, find_videos, for_cards
+from studio.videos.search import STATE_FILTERS, cards, find_videos, for_cards, newest_cards
 from studio.videos.tags import add_tags, remove_tags, tags_in
 from studio.videos.trash import KEPT, binned, empty_bin, restore_videos
-from studio.views.paging import page_of
+from studio.views.paging import Page, page_of
 from studio.views.query_values import named, word
 
 PAGE = 24
@@ -40,8 +40,12 @@ def videos(request: WorkspaceRequest) -> HttpResponse:
     state = word(asked, "state") if word(asked, "state") in STATE_FILTERS else ""
     project = named(Project.objects.for_workspace(request.workspace), word(asked, "project"))
     words, tag = word(asked, "q"), word(asked, "tag")
-    found = find_videos(request.workspace, state=state, project=project, words=words, tag=tag)
-    page = page_of(for_cards(found), before=word(asked, "before"), size=PAGE)
+    before, narrowed = word(asked, "before"), bool(state or project or words or tag)
+    if before or narrowed:
+        found = find_videos(request.workspace, state=state, project=project, words=words, tag=tag)
+        page = page_of(for_cards(found), before=before, size=PAGE)
+    else:
+        page = Page.of(newest_cards(request.workspace, PAGE + 1), PAGE)
     context = {
         "page": page,
         "state": state,
@@ -52,7 +56,7 @@ def videos(request: WorkspaceRequest) -> HttpResponse:
         "tag": tag,
         "tags": tags_in(request.workspace),
         "binned": binned(request.workspace).count(),
-        "narrowed": bool(state or project or words or tag),
+        "narrowed": narrowed,
     }
     return render(request, "studio/videos.html", context)
 

@@ -48,6 +48,14 @@ def test_each_browser_is_listed_and_signed_out_alone(cast: Cast) -> None:
     assert [row.user_agent for row in UserSession.objects.filter(user=cast.bob)] == [FIREFOX]
 
 
+def test_who_is_signed_in_no_more_is_asked_to_sign_in(cast: Cast) -> None:
+    expired, gone, switched_off = signed_in(cast.bob), signed_in(cast.bob), signed_in(cast.alice)
+    Session.objects.filter(pk=expired.cookies["sessionid"].value).update(expire_date=timezone.now())
+    Session.objects.filter(pk=gone.cookies["sessionid"].value).delete()
+    User.objects.filter(pk=cast.alice.pk).update(is_active=False)
+    assert [is_in(one) for one in (expired, gone, switched_off)] == [False, False, False]
+
+
 def test_all_others_are_signed_out_at_once(cast: Cast) -> None:
     here, there, elsewhere = (signed_in(cast.bob) for _ in range(3))
     asked = here.get(reverse(PLACE)).content.decode()

@@ -129,6 +129,45 @@ def test_the_list_costs_the_same_queries_for_any_length(
         owner.get(url("videos", house))
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_what_a_page_asks_for_by_itself_costs_few_queries(
+    owner: Client, house: Workspace, rows: int, django_assert_num_queries: Any
+) -> None:
+    running = [shop.rendering(house, f"Video {number}") for number in range(rows)]
+    made = shop.ready(house)
+    addresses = {
+        f"{url('videos_live', house)}?{'&'.join(f'id={each.pk}' for each in [*running, made])}": 4,
+        url("header_status", house): 5,
+        url("video_status", house, render=running[0].pk): 6,
+    }
+    for address, queries in addresses.items():
+        owner.get(address)
+        # Session, person, membership; cards, or count and balance, or the video with its events and its job.
+        with django_assert_num_queries(queries):
+            assert owner.get(address).status_code == 200
+    cards = owner.get(next(iter(addresses))).content.decode()
+    assert re.findall(r'id="card-(\w+)" hx-swap-oob', cards) == [made.pk, *(each.pk for each in reversed(running))]
+    asked_next = re.search(r'hx-get="[^"?]*\?([^"]*)"', cards)
+    assert asked_next
+    assert asked_next[1] == "&amp;".join(f"id={each.pk}" for each in reversed(running))
+
+
+def test_a_card_is_drawn_anew_once_anything_of_it_is_different(owner: Client, house: Workspace) -> None:
+    video = shop.rendering(house, "Before")
+
+    def card() -> str:
+        page = owner.get(f"{url('videos_live', house)}?id={video.pk}").content.decode()
+        return page.split("</article>")[0]
+
+    first = card()
+    assert card() == first
+    Render.objects.filter(pk=video.pk).update(title="After <all>")
+    assert "After &lt;all&gt;" in (renamed := card())
+    assert "Before" not in renamed
+    shop.made_ready(video)
+    assert ("Ready" in (made := card()), "data-preview" in made, "Rendering" in made) == (True, True, False)
+
+
 def test_an_empty_workspace_is_taught_what_to_do(cast: Cast, house: Workspace) -> None:
     page = cast.browser(cast.alice).get(url("videos", house)).content.decode()
     assert "One portrait and one voice become a talking video" in page
