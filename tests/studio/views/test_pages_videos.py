@@ -138,11 +138,11 @@ def test_what_a_page_asks_for_by_itself_costs_few_queries(
     addresses = {
         f"{url('videos_live', house)}?{'&'.join(f'id={each.pk}' for each in [*running, made])}": 4,
         url("header_status", house): 5,
-        url("video_status", house, render=running[0].pk): 6,
+        url("video_status", house, render=running[0].pk): 7,
     }
     for address, queries in addresses.items():
         owner.get(address)
-        # Session, person, membership; cards, or count and balance, or the video with its events and its job.
+        # Session, person, membership; cards, or count and balance, or the video, its events, its job, who gets a mail.
         with django_assert_num_queries(queries):
             assert owner.get(address).status_code == 200
     cards = owner.get(next(iter(addresses))).content.decode()
