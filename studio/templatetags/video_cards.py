@@ -15,7 +15,7 @@ from studio.templatetags.private_files import signed, thumbnail
 
 register = template.Library()
 
-MAX_KEPT = 5_000  # a kilobyte each
+MAX_KEPT = 5_000  # some two kilobytes each
 
 
 @dataclass(frozen=True, slots=True)
