@@ -10,6 +10,7 @@ from studio.media import content, manifests, normalise, thumbnails
 from studio.media.captions import align, burn, files, typefaces
 from studio.media.draft import drawing
 from studio.media.portraits import crops, judgement, portraits
+from studio.media.sandbox.paths import CODE
 from studio.media.video import join, label, preview, transcode, videos
 from studio.media.voices import splice, split, voices
 
@@ -42,5 +43,8 @@ __all__ = [
 
 cv2.setNumThreads(1)
 Image.init()
-# The first search for a face loads the cascades.
+# What the first of its kind builds or loads each child would do for itself: tables, names of functions, cascades.
+clip = CODE.parent / "static" / "models" / "draft.mp4"
+videos.probe_video(clip)
+manifests.read(clip, "")
 judgement.judge(np.zeros((320, 320, 3), np.uint8))
