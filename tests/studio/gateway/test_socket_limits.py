@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
 from avatarsite.models import Alert
@@ -22,6 +23,12 @@ from tests.conftest import Cast
 pytestmark = [pytest.mark.django_db(transaction=True)]
 SESSION = UUID("f40c2aeb-f8a7-4af7-a1ab-7594c9bf778f")
 PING = json.dumps([{"taskType": "ping", "ping": True}])
+
+
+@pytest.fixture(autouse=True)
+def _a_hubs_threads_keep_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub of a test goes with its threads, and PostgreSQL's connections would be left open by them."""
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
 
 
 def new_request(workspace: Workspace, session: UUID, state: RequestState = RequestState.REFUSED) -> str:
