@@ -115,15 +115,20 @@ def _card(model: Path) -> Path:
 
 def _speaker(voice: str, model: Path) -> Speaker:
     """``en_US-joe-medium`` is Joe."""
-    told = _told(_card(model), _card(model).stat().st_mtime_ns)
+    told = _told(model)
     language = str(told.get("language", {}).get("code") or voice.partition("-")[0]).replace("_", "-")
     words = voice.split("-")
     name = (words[1] if len(words) > 1 else voice).replace("_", " ").title()
     return Speaker("local", voice, name, language, MEASURED.get(voice, UNMEASURED))
 
 
+def _told(model: Path) -> dict[str, Any]:
+    card = _card(model)
+    return _read(card, card.stat().st_mtime_ns)
+
+
 @lru_cache(MAX_CARDS)
-def _told(card: Path, _changed: int) -> dict[str, Any]:
+def _read(card: Path, _changed: int) -> dict[str, Any]:
     """Read again only once it has changed: every form for a new video lists the voices."""
     try:
         told = json.loads(card.read_text(encoding="utf-8"))
