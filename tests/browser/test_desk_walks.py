@@ -180,7 +180,7 @@ def test_a_wrong_price(stage: Stage) -> None:
     alert = page.url
     expect(page.get_by_role("link", name=DEAR)).to_be_visible()
     page.get_by_role("link", name=RUNWARE, exact=True).click()
-    page.get_by_role("link", name="$0.06/s").click()
+    page.get_by_role("link", name="$0.0600/s").click()
     listed(page, RUNWARE).first.click()
     page.get_by_role("link", name="New price").click()
     page.get_by_label("Cost in dollars a second").fill("0.087")

@@ -124,11 +124,11 @@ def test_the_operator_previews_confirms_and_finds_the_history(browser: Client, p
     shown = reverse("admin:billing_price_change", args=[new.pk])
     assert (answer.status_code, answer["Location"]) == (302, shown)
     page = browser.get(shown).content.decode()
-    assert "From now on acme:face sells for $0.15 a second at a cost of $0.07." in page
+    assert "From now on acme:face sells for $0.1500 a second at a cost of $0.0700." in page
     assert [row.pk for row in browser.get(shown).context["offer_history"]] == [new.pk, price.pk]
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id) == (staff, str(new.pk))
-    assert entry.change_message == "Set $0.15 a second at a cost of $0.07, after $0.10"
+    assert entry.change_message == "Set $0.1500 a second at a cost of $0.0700, after $0.1000"
 
 
 def test_confirming_twice_sets_once(browser: Client, price: Price) -> None:
