@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -67,8 +68,9 @@ def queue_dropped() -> None:
     """Queue each task whose lease ran out in somebody's hands: its holder is gone, and so is what had been queued."""
     dropped = Lease.objects.filter(task__in=jobs.registered(), expires_at__lte=timezone.now()).exclude(owner="")
     for task, owner in dropped.values_list("task", "owner"):
-        if dropped.filter(task=task, owner=owner).update(owner=""):
-            jobs.enqueue(task)
+        with transaction.atomic():  # else whoever is killed between the two drops it again
+            if dropped.filter(task=task, owner=owner).update(owner=""):
+                jobs.enqueue(task)
 
 
 def handover(task: str) -> dict[str, Any]:
