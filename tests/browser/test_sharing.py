@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.live_site import LiveSite
+from tests.support.door import opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 PLAY = "async video => { video.muted = true; await video.play(); return [video.videoWidth > 0, video.error]; }"
@@ -30,15 +30,8 @@ class Quiet(SimpleHTTPRequestHandler):
 @contextmanager
 def another_origin(folder: Path) -> Iterator[str]:
     """A site of somebody else's, which serves a folder."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://localhost:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with opened(partial(Quiet, directory=str(folder))) as address:
+        yield address.replace("127.0.0.1", "localhost")
 
 
 def make_link(page: Page, address: str, *, embed: str) -> str:

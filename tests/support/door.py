@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -22,10 +22,11 @@ class Door(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def opened(door: type[Door]) -> Iterator[str]:
+def opened(door: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
     """Its address, until the block ends."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), door)
-    thread = Thread(target=server.serve_forever, daemon=True)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

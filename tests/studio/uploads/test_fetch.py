@@ -7,9 +7,9 @@ import gzip
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from contextlib import suppress
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ from studio.media.errors import Refusal, UploadRefused
 from studio.models import Upload, UploadKind
 from studio.uploads.fetch import FileNotFetched, fetch_upload, inline_upload, is_address, read_data_uri
 from studio.uploads.samples import PORTRAIT, VOICE
+from tests.support.door import opened
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KINDS = {"/face.jpg": UploadKind.PORTRAIT, "/voice.mp3": UploadKind.VOICE}
@@ -88,18 +89,7 @@ class Shelf(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-@contextmanager
-def shelf() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Shelf)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+shelf = partial(opened, Shelf)
 
 
 @pytest.fixture
