@@ -14,6 +14,9 @@ from waitress.task import ThreadedTaskDispatcher
 from avatarsite.outages.busy import LONG, MANY
 
 LOOK_EVERY = 0.25  # seconds
+# A line that has stood for as long as anybody may wait is a load and no rush: then to wait helps nobody, and whoever
+# is not served within this share of that time is turned away, so that those who are served have not waited long.
+OF_A_STANDING_LINE = 0.1
 DOOR_THREADS = 2
 # Told at once how things stand, whatever waits.
 AT_THE_DOOR = ("/healthz", "/readyz")
@@ -38,6 +41,7 @@ class Waiting:
         self._door = ThreadedTaskDispatcher()
         self._door.set_thread_count(DOOR_THREADS)
         self._next_look = 0.0
+        self._nobody_waited_at = time.monotonic()
 
     def add_task(self, channel: Any) -> None:
         request = channel.requests[0]
@@ -51,11 +55,14 @@ class Waiting:
 
     def look(self) -> None:
         """Turn away who has waited for too long, though no thread becomes free."""
-        now = time.monotonic()
+        now, queue = time.monotonic(), self._threads.queue
+        if not queue:
+            self._nobody_waited_at = now
         if not self._limits.seconds or now < self._next_look:
             return
         self._next_look = now + LOOK_EVERY
-        long_ago, queue = now - self._limits.seconds, self._threads.queue
+        stands = now - self._nobody_waited_at > self._limits.seconds
+        long_ago = now - self._limits.seconds * (OF_A_STANDING_LINE if stands else 1.0)
         with self._threads.lock:
             late = [one for one in queue if one.requests[:1] and one.requests[0].came_at < long_ago]
             late = [one for one in late if _may_be_turned_away(one)]

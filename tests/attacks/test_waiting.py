@@ -100,3 +100,14 @@ def test_who_waits_in_the_line_is_served_as_soon_as_a_thread_is_free(crowd: Crow
     crowd.let_go()
     assert [each.result().status_code for each in asked] == [200] * MAY_WAIT
     assert crowd.turned_away() == {}
+
+
+def test_in_a_line_that_stands_nobody_waits_long(crowd: Crowd) -> None:
+    crowd.hold_all()
+    first = crowd.ask("/account/login/")
+    time.sleep(WAIT_SECONDS * 2 / 3)
+    began = time.monotonic()
+    second = crowd.ask("/account/login/")
+    assert (first.result().status_code, second.result().status_code) == (503, 503)
+    assert time.monotonic() - began < WAIT_SECONDS * 2 / 3
+    crowd.let_go()
