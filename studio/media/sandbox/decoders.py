@@ -9,7 +9,7 @@ from PIL import Image, features
 from studio.media import content, manifests, normalise, thumbnails
 from studio.media.captions import align, burn, files, typefaces
 from studio.media.draft import drawing
-from studio.media.portraits import crops, judgement, portraits
+from studio.media.portraits import cascades, crops, judgement, portraits
 from studio.media.sandbox.paths import CODE
 from studio.media.video import join, label, preview, transcode, videos
 from studio.media.voices import splice, split, voices
@@ -17,6 +17,7 @@ from studio.media.voices import splice, split, voices
 __all__ = [
     "align",
     "av",
+    "cascades",
     "burn",
     "content",
     "crops",
@@ -48,3 +49,4 @@ clip = CODE.parent / "static" / "models" / "draft.mp4"
 videos.probe_video(clip)
 manifests.read(clip, "")
 judgement.judge(np.zeros((320, 320, 3), np.uint8))
+cascades.cascade(cascades.EAGER)  # it is asked about faces alone, and there is none
