@@ -17,8 +17,8 @@ from studio.media.voices import splice, split, voices
 __all__ = [
     "align",
     "av",
-    "cascades",
     "burn",
+    "cascades",
     "content",
     "crops",
     "cv2",
