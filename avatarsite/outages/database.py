@@ -87,9 +87,7 @@ class Watch:
                 logger.exception("The look after the database failed; it goes on.")
 
     async def _look(self, line: Line) -> None:
-        long_ago = time.monotonic() - LONG_SECONDS
-        late = [one for one in [*self._waiting.values()] if one.began < long_ago]
-        if not late and not breaker.is_away:
+        if not self._late() and not breaker.is_away:
             await line.close()
             return
         if await line.answers():
@@ -97,8 +95,12 @@ class Watch:
             await asyncio.sleep(LONG_SECONDS)
             return
         breaker.trip("no answer to a sign of life")
-        for one in late:
+        for one in self._late():  # those too that came while we asked
             one.hang_up()
+
+    def _late(self) -> list[Waiting]:
+        long_ago = time.monotonic() - LONG_SECONDS
+        return [one for one in [*self._waiting.values()] if one.began < long_ago]
 
 
 watch = Watch()
