@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.studio.api.live import LiveApi, live_api
@@ -23,14 +22,17 @@ THREADS = 16
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[tuple[LiveApi, Gate]]:
-    with postgres_server() as server, gates(server) as (gate,):
-        with live_api(tmp_path / "site", server=server, through=gate.through(server)) as site:
-            yield site, gate
+    with (
+        postgres_server() as server,
+        gates(server) as (gate,),
+        live_api(tmp_path / "site", server=server, through=gate.through(server)) as site,
+    ):
+        yield site, gate
 
 
 def test_who_came_while_the_database_was_asked_is_let_go_with_the_others(house: tuple[LiveApi, Gate]) -> None:
     site, gate = house
-    answered = []
+    answered: list[float] = []
 
     def ask(moment: float) -> int:
         time.sleep(moment)
