@@ -90,6 +90,11 @@ def flush(path: Path) -> None:
         os.close(place)
 
 
+def warm_up() -> None:
+    """Load what a bucket's client needs before processes are forked, which then share it."""
+    cast("PrivateFiles | PrivateBucket", default_storage).warm_up()
+
+
 def reach() -> None:
     """Raises StoreFailed when what is stored can't be had now, at the cost of a question every half second or none."""
     cast("PrivateFiles | PrivateBucket", default_storage).reach()
@@ -102,6 +107,11 @@ def why_away() -> str:
     except StoreFailed as error:
         return str(error)
     return ""
+
+
+def place_of(name: str) -> str:
+    """Where a stored file is, as whoever runs the service would look for it: its path, or its ``s3://`` address."""
+    return cast("PrivateFiles | PrivateBucket", default_storage).place(name)
 
 
 def listed(folder: str) -> Iterator[Listed]:
@@ -127,6 +137,12 @@ class PrivateFiles(FileSystemStorage):
             directory_permissions_mode=0o750,
             allow_overwrite=allow_overwrite,
         )
+
+    def warm_up(self) -> None:
+        """Nothing has to be loaded."""
+
+    def place(self, name: str) -> str:
+        return self.path(name)
 
     def knock(self) -> None:
         """Raises StoreFailed when no file could be written."""

@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
@@ -22,6 +21,7 @@ from billing.money import usd, usd_at_most, usd_balance
 from studio import demo
 from studio.models import Render, RenderState
 from studio.pipeline.drive import drive
+from studio.storage.local import place_of
 from studio.terminal import StageBars
 
 STOP_SECONDS = 60
@@ -62,9 +62,7 @@ class Command(BaseCommand):
 
 
 def _report(console: Console, render: Render) -> None:
-    video = render.video.name or ""
-    place = default_storage.path(video) if not settings.S3_BUCKET else f"s3://{settings.S3_BUCKET}/{video}"
-    console.print(f"\n[bold]Video[/bold]    {place}", soft_wrap=True, highlight=False)
+    console.print(f"\n[bold]Video[/bold]    {place_of(render.video.name or '')}", soft_wrap=True, highlight=False)
     console.print(f"[bold]Measured[/bold] {(render.measured_ms or 0) / 1000:.3f} s, {render.width} × {render.height}")
     charge, ceiling = usd(render.charge_micros or 0), usd_at_most(render.ceiling_micros)
     console.print(f"[bold]Charged[/bold]  {charge} (the quote was at most {ceiling})\n")

@@ -25,6 +25,7 @@ from studio.pipeline.request.take import take
 from studio.projects import project_for_new_video
 from studio.providers import registry
 from studio.speech.plan import SpeechWish
+from studio.storage.local import place_of
 from studio.terminal import StageBars
 from studio.uploads.add import add_upload
 
@@ -78,7 +79,7 @@ class Command(BaseCommand):
         if options["output"]:
             _write(render, options["output"])
         seconds = (render.measured_ms or 0) / 1000
-        where = options["output"] or default_storage.path(render.video.name or "")
+        where = options["output"] or place_of(render.video.name or "")
         by, charge = registry.provider_label(render.offer), usd(render.charge_micros or 0)
         self.stdout.write(
             f"{where}  {seconds:.3f} s  by {by}  charged {charge} of at most {usd_at_most(render.ceiling_micros)}"

@@ -21,7 +21,7 @@ from pytest_django import Settings
 from avatarsite.workspaces.models import Workspace
 from studio.models import UploadKind
 from studio.storage import local, types
-from studio.storage.local import PrivateFiles, link_expires, signed_link, store_file
+from studio.storage.local import PrivateFiles, link_expires, place_of, signed_link, store_file
 from studio.storage.s3 import PrivateBucket
 from studio.storage.types import content_type_of
 from studio.uploads.add import add_upload
@@ -309,6 +309,12 @@ def test_storing_again_replaces_and_deleting_removes(bucket: S3Server) -> None:
     default_storage.delete(NAME)
     assert not default_storage.exists(NAME)
     assert httpx.get(default_storage.url(NAME)).status_code == 404
+
+
+def test_where_a_file_is_can_be_told_of_a_bucket_and_of_a_folder(bucket: S3Server, tmp_path: Path) -> None:
+    assert place_of(NAME) == f"s3://{bucket.bucket}/{NAME}"
+    assert PrivateBucket(bucket_name="b", location="here").place(NAME) == f"s3://b/here/{NAME}"
+    assert PrivateFiles(tmp_path).place(NAME) == str(tmp_path / NAME)
 
 
 def test_the_settings_lead_to_these_classes(settings: Settings) -> None:
