@@ -554,8 +554,10 @@ LOCAL_ENGINE_DIR = VAR_DIR / "draft-engine"
 VOICES_DIR = env.text("VOICES_DIR")
 # From which score on a picture is marked: 0 is every picture, 1 next to none.
 CONTENT_CHECK_THRESHOLD = float(env.decimal("CONTENT_CHECK_THRESHOLD", "0.8"))
+# Called by whoever starts web processes and clusters, which then share what it loads.
+BEFORE_FORKS = ("studio.storage.local.warm_up",)
 # Called by whoever starts the web processes, so that the first request finds it there.
-WARM_UP = ("studio.media.sandbox.keep_warm", "studio.agents.server.warm_up")
+WARM_UP = (*BEFORE_FORKS, "studio.media.sandbox.keep_warm", "studio.agents.server.warm_up")
 # Called in each web process as it starts.
 STARTED_WITH = ("avatarsite.monitoring.standstill.keep_watch",)
 # Requests that may wait for a thread of a web process, and how long; beyond it the answer is 503. 0 is no limit.

@@ -24,6 +24,7 @@ from multiprocessing.connection import Connection, Pipe
 from django.conf import settings
 from django.db import DatabaseError, Error, close_old_connections, connections
 from django.urls import get_resolver
+from django.utils.module_loading import import_string
 from django_q.cluster import Cluster
 from django_q.conf import Conf
 
@@ -89,6 +90,8 @@ def preload() -> None:
     """
     for name in jobs.registered():
         jobs.resolve(name)
+    for path in settings.BEFORE_FORKS:
+        import_string(path)()
     # Every page is loaded by the first link that is written.
     assert get_resolver().reverse_dict is not None  # noqa: S101
     gc.collect()
