@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
 import json
@@ -101,9 +102,8 @@ class LiveSite:
         unfinished.write_text(json.dumps(content), encoding="utf-8")
         unfinished.rename(job / f"{word}.json")
 
-    def stored_video(self, render_id: str) -> Path:
-        (video,) = (self.site.folder / "media").glob(f"w/*/renders/{render_id}/video*")
-        return video
+    def stored_video(self, render_id: str) -> bytes:
+        return base64.b64decode(self.ask("stored_video", render_id))
 
 
 @contextmanager

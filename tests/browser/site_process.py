@@ -6,6 +6,7 @@ JSON in, a line of JSON out.
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 import time
@@ -205,6 +206,12 @@ def sign_out(name: str) -> None:
     for session in Session.objects.all():
         if session.get_decoded().get("_auth_user_id") == pk:
             session.delete()
+
+
+def stored_video(render_id: str) -> str:
+    """Its bytes, as JSON can take them."""
+    with Render.objects.get(pk=render_id).video.open("rb") as file:
+        return base64.b64encode(file.read()).decode()
 
 
 def purse(slug: str) -> dict[str, int]:
