@@ -48,7 +48,7 @@ class Waiting:
         request.came_at = time.monotonic()
         if _is_at(request, AT_THE_DOOR):
             self._door.add_task(channel)
-        elif self._limits.most and len(self._threads.queue) >= self._limits.most and _may_be_turned_away(channel):
+        elif self._limits.most and self._without_a_thread() >= self._limits.most and _may_be_turned_away(channel):
             self._turn_away(channel, MANY)
         else:
             self._threads.add_task(channel)
@@ -74,6 +74,11 @@ class Waiting:
     def shutdown(self, timeout: float) -> None:
         for each in (self._threads, self._door):
             each.shutdown(timeout=timeout)
+
+    def _without_a_thread(self) -> int:
+        """Of those in the line. A thread that is free and about to wake is theirs already."""
+        threads = self._threads
+        return len(threads.queue) - (len(threads.threads) - threads.active_count)
 
     def _turn_away(self, channel: Any, why: str) -> None:
         channel.requests[0].turned_away = why
