@@ -77,8 +77,8 @@ class Waiting:
 
     def _without_a_thread(self) -> int:
         """Of those in the line. A thread that is free and about to wake is theirs already."""
-        threads = self._threads
-        return len(threads.queue) - (len(threads.threads) - threads.active_count)
+        free = len(self._threads.threads) - int(self._threads.active_count)
+        return len(self._threads.queue) - free
 
     def _turn_away(self, channel: Any, why: str) -> None:
         channel.requests[0].turned_away = why
