@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import psutil
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -17,6 +14,7 @@ from tests.browser.live_site import LiveSite, open_house, wait_until
 from tests.browser.scenes import FAL, RUNWARE
 from tests.simulators.fixture import BRISK, Inbox, Simulators, open_inbox, running_simulators
 from tests.support.paths import ROOT
+from tests.support.processes import cut_off
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("desk_walks")]
 
@@ -269,8 +267,7 @@ def test_the_queue_that_stands_still_at_night(stage: Stage) -> None:
     """The last, because it kills the worker."""
     house = stage.house
     worker = house.started[1]
-    for process in (*psutil.Process(worker.pid).children(recursive=True), psutil.Process(worker.pid)):
-        os.kill(process.pid, signal.SIGKILL)
+    cut_off(worker.pid)
     worker.wait()
     mailed = house.link_mailed_to(OPS, "The queue stands still")
     operator = stage.operator("Otto")

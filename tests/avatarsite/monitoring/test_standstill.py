@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +11,6 @@ from email.policy import default
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from django.core.management import call_command
 from django.db import connections
@@ -27,6 +24,7 @@ from tests.avatarsite.mail.conftest import server
 from tests.avatarsite.mail.smtp import MailServer
 from tests.avatarsite.monitoring import FASTER
 from tests.studio.api.live import live_api
+from tests.support.processes import cut_off
 
 __all__ = ["server"]
 OPS = "ops@example.org"
@@ -170,8 +168,7 @@ def test_the_worker_is_killed_at_night(tmp_path: Path) -> None:
         until(lambda: live.site.ask(CANARIES) == 2, 60)
         time.sleep(120 / FASTER)
         assert mails(tmp_path) == []
-        for process in (*psutil.Process(worker.pid).children(recursive=True), psutil.Process(worker.pid)):
-            os.kill(process.pid, signal.SIGKILL)
+        cut_off(worker.pid)
         began = time.monotonic()
         until(lambda: mails(tmp_path) != [], 600 / FASTER + 15)
         minutes = (time.monotonic() - began) * FASTER / 60
