@@ -18,7 +18,7 @@ import socket
 import time
 import uuid
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from multiprocessing.connection import Connection, Pipe
 
 from django.conf import settings
@@ -58,9 +58,9 @@ def run() -> None:
     try:
         while signal.sigtimedwait(STOP_SIGNALS, TICK) is None:
             close_old_connections()
-            _look_around()
+            is_set_back = _look_around()
             for group in groups:
-                group.look_after()
+                group.look_after("the clock was set back, and it would wait until then" if is_set_back else "")
     finally:
         pipe[1].close()
         until = time.monotonic() + STOP_GRACE_SECONDS
@@ -69,13 +69,18 @@ def run() -> None:
             group.kill()
 
 
-def _look_around() -> None:
-    """By whoever has least to do: after a step back, or a lease's holder was killed, nothing might be due for long."""
+def _look_around() -> bool:
+    """By whoever has least to do: after a step back, or a lease's holder was killed, nothing might be due for long.
+
+    True if the clock was set back: a cluster's main process waits for moments of that clock, each half a second ahead.
+    """
+    is_set_back = False
     try:
-        mind_the_clock()
+        is_set_back = mind_the_clock() < timedelta()
         lease.queue_dropped()
     except Error:
         logger.exception("no database to look at")
+    return is_set_back
 
 
 def _name() -> str:
@@ -120,13 +125,13 @@ class Group:
         )
         self.process.start()
 
-    def look_after(self) -> None:
-        """Send the canary through it, and start it again if it is dead."""
+    def look_after(self, stands: str) -> None:
+        """Send the canary through it, and start it again if it is dead, or because of why it ``stands``."""
         try:
             if time.monotonic() - self._canary_at >= CANARY_EVERY:
                 self._canary_at = time.monotonic()
                 jobs.enqueue("avatarsite.canary", cluster=self.name)
-            if why := self._why_dead():
+            if why := stands or self._why_dead():
                 logger.error("cluster %s: %s; starting it again", self.name, why)
                 self.kill()
                 time.sleep(RESTART_PAUSE)
