@@ -125,7 +125,7 @@ class Group:
         )
         self.process.start()
 
-    def look_after(self, stands: str) -> None:
+    def look_after(self, stands: str = "") -> None:
         """Send the canary through it, and start it again if it is dead, or because of why it ``stands``."""
         try:
             if time.monotonic() - self._canary_at >= CANARY_EVERY:
