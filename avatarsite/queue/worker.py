@@ -60,7 +60,9 @@ def run() -> None:
             close_old_connections()
             is_set_back = _look_around()
             for group in groups:
-                group.look_after("the clock was set back, and it would wait until then" if is_set_back else "")
+                if is_set_back:
+                    group.start_again("the clock was set back, and it would wait until then")
+                group.look_after()
     finally:
         pipe[1].close()
         until = time.monotonic() + STOP_GRACE_SECONDS
@@ -125,17 +127,21 @@ class Group:
         )
         self.process.start()
 
-    def look_after(self, stands: str = "") -> None:
-        """Send the canary through it, and start it again if it is dead, or because of why it ``stands``."""
+    def start_again(self, why: str) -> None:
+        """Kill it and start it, with or without a database."""
+        logger.error("cluster %s: %s; starting it again", self.name, why)
+        self.kill()
+        time.sleep(RESTART_PAUSE)
+        self.start()
+
+    def look_after(self) -> None:
+        """Send the canary through it, and start it again if it is dead."""
         try:
             if time.monotonic() - self._canary_at >= CANARY_EVERY:
                 self._canary_at = time.monotonic()
                 jobs.enqueue("avatarsite.canary", cluster=self.name)
-            if why := stands or self._why_dead():
-                logger.error("cluster %s: %s; starting it again", self.name, why)
-                self.kill()
-                time.sleep(RESTART_PAUSE)
-                self.start()
+            if why := self._why_dead():
+                self.start_again(why)
         except DatabaseError:
             # Without a database nobody can work, and that is no reason to kill anybody.
             logger.exception("cluster %s: no database to ask", self.name)
