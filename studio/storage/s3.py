@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -34,7 +34,7 @@ from studio.media.video.growing_file import Growing
 from studio.storage.s3_errors import in_our_words
 from studio.storage.s3_parts import PART, Parts, clear_forgotten
 from studio.storage.stream import Stream
-from studio.storage.types import Listed, Window, content_type_of
+from studio.storage.types import Listed, StoreFailed, Window, content_type_of
 
 STREAM_PART = 32 << 20  # of at most 10,000 parts
 MAX_PRESIGNED = 7 * 24 * 3600
@@ -94,10 +94,11 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # django-storages has no 
 
     def warm_up(self) -> None:
         """Make the clients, which talk to nobody yet: 40 MB in each process that makes its own."""
-        _ = self._client, self._knocker, self._linker
+        with suppress(StoreFailed), in_our_words():  # who needs them says why they can't be made
+            _ = self._client, self._knocker, self._linker
 
     def place(self, name: str) -> str:
-        return f"s3://{self.bucket_name}/{safe_join(self.location, clean_name(name))}"
+        return f"s3://{self.bucket_name}/{self._key(name)}"
 
     def knock(self) -> None:
         """Raises StoreFailed when the bucket does not answer."""
