@@ -56,7 +56,8 @@ def _asked_twice(gray: Bytes, least: int) -> list[tuple[Box, list[Box]]]:
     strict = boxes(gray, STRICT, least)
     smallest = min((box.side for box in strict), default=0.0)
     least = max(least, int(MIN_OF_SIDE * smallest))
-    if smallest >= MIN_AROUND:
+    around = sum(((1 + 2 * AROUND) * box.side) ** 2 for box in strict)
+    if smallest >= MIN_AROUND and around < gray.size:  # of a pattern it finds many that lie in each other
         return [(box, _around(gray, box, least)) for box in strict]
     eager = boxes(gray, EAGER, least) if strict else []
     return [(box, eager) for box in strict]

@@ -49,4 +49,4 @@ clip = CODE.parent / "static" / "models" / "draft.mp4"
 videos.probe_video(clip)
 manifests.read(clip, "")
 judgement.judge(np.zeros((320, 320, 3), np.uint8))
-cascades.cascade(cascades.EAGER)  # it is asked about faces alone, and there is none
+cascades.cascade(cascades.EAGER)  # an empty picture does not get as far as this one
