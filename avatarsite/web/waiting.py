@@ -76,7 +76,7 @@ class Waiting:
             each.shutdown(timeout=timeout)
 
     def _without_a_thread(self) -> int:
-        """Of those in the line. A thread that is free and about to wake is theirs already."""
+        """Number of those in the line for whom no thread is free: one that is about to wake is somebody's already."""
         free = len(self._threads.threads) - int(self._threads.active_count)
         return len(self._threads.queue) - free
 
