@@ -186,6 +186,7 @@ def play_and_seek(visitor: BrowserUser) -> None:
     """What the player shows changes while it plays, and is the picture of the time that it is sent to."""
     video = visitor.page.get_by_label("voice welcome", exact=True)
     before = picture(video)
+    assert picture(video) == before
     video.focus()
     visitor.page.keyboard.press("Space")
     visitor.page.wait_for_function("video => video.currentTime > 0.5 && !video.paused", arg=video.element_handle())
@@ -200,7 +201,7 @@ def play_and_seek(visitor: BrowserUser) -> None:
 
 def picture(video: Locator) -> bytes:
     """What is to be seen in the player, as a photograph of it: of a bucket's file no page may read the pixels."""
-    video.evaluate("video => { video.controls = false; }")
+    video.evaluate("video => { video.controls = false; video.blur(); }")
     taken = video.screenshot(animations="disabled")
     video.evaluate("video => { video.controls = true; }")
     return taken
