@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.paths import ROOT
 
 HEADING = "## When a part is away"
-AS_EVER, AWAY = "as ever", "503"
+AS_EVER, AWAY, PAUSED = "as ever", "503", "paused"
 
 
 def answers() -> dict[str, dict[str, list[str]]]:

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.avatarsite.monitoring.test_standstill import until
 from tests.studio.api.live import LiveApi, live_api
 from tests.studio.api.seed import PASSWORD
+from tests.support.until import until
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.xdist_group("secrets")]
 

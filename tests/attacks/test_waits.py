@@ -16,6 +16,7 @@ from studio.gateway.models import Protocol
 from tests.attacks.neighbour import held, neighbour
 from tests.attacks.slow_host import SlowHost
 from tests.studio.api.live import LiveApi
+from tests.support.until import until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attacks")]
 
@@ -40,14 +41,6 @@ def has_a_place(site: LiveApi, render: str) -> bool:
     began = time.monotonic()
     waiting(site, render, 1)
     return time.monotonic() - began >= 0.9
-
-
-def until(true: Callable[[], bool], seconds: float) -> float:
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < seconds, f"not so within {seconds} s"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 @pytest.mark.parametrize("count", [8, 100])

@@ -19,10 +19,10 @@ from subprocess import Popen
 import httpx
 import psutil
 
-from tests.attacks.test_waits import until
 from tests.studio.api.live import SEED, web_command
 from tests.support.processes import lives, told
 from tests.support.sites import Site, fresh_site
+from tests.support.until import until
 
 EACH_PER_SECOND = 8
 # As systemd hands a socket over: descriptor 3, and the process's own number.

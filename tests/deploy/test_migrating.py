@@ -11,10 +11,10 @@ from subprocess import Popen
 import psycopg
 import pytest
 
-from tests.attacks.test_waits import until
 from tests.deploy.machines import running, under_load
 from tests.support.paths import ROOT
 from tests.support.servers import postgres_server
+from tests.support.until import until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("deploying")]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from tests.attacks.test_waits import until
 from tests.deploy.machines import Machine, running, under_load
+from tests.support.until import until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("deploying")]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import psutil
 import pytest
 
 from tests.support.sites import Site, fresh_site
+from tests.support.until import until
 
 pytestmark = [
     pytest.mark.process,
@@ -100,11 +100,8 @@ def pss(found: list[psutil.Process]) -> int:
     return total
 
 
-def until(holds: Callable[[], object], site: Site, *, seconds: float = WITHIN) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, (site.folder / "watch.log").read_text()[-3000:]
-        time.sleep(0.1)
+def watch_log(site: Site) -> Callable[[], str]:
+    return lambda: (site.folder / "watch.log").read_text()[-3000:]
 
 
 def watching(site: Site) -> subprocess.Popen[bytes]:
@@ -116,11 +113,11 @@ def test_a_hundred_and_fifty_drafts_are_rows_and_another_workspace_waits_for_two
     ask(site, "crowd", 150)
     process = watching(site)
     try:
-        until(lambda: drawn(site, "crowd") >= 2, site)
+        until(lambda: drawn(site, "crowd") >= 2, WITHIN, told=watch_log(site))
         seen = processes(site)
         assert (len(seen) <= MAX_PROCESSES, pss(seen) < MAX_BYTES) == (True, True), (seen, pss(seen))
         ask(site, "second", 1)
-        until(lambda: drawn(site, "second"), site)
+        until(lambda: drawn(site, "second"), WITHIN, told=watch_log(site))
         sent_before, being_drawn = site.ask(AHEAD)
         # What was under way when it was asked for; another one only if that ended in the same moment.
         assert (sent_before <= 1, being_drawn <= 1) == (True, True)
@@ -135,13 +132,13 @@ def test_a_draft_dies_with_its_worker_and_is_made_again_by_the_next(site: Site) 
     process = watching(site)
     jobs = site.folder / "draft-engine"
     try:
-        until(lambda: any(jobs.glob("*/starts")) and count(site, "crowd", "rendering"), site)
+        until(lambda: any(jobs.glob("*/starts")) and count(site, "crowd", "rendering"), WITHIN, told=watch_log(site))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        until(lambda: processes(site) == [], site, seconds=20)
+        until(lambda: processes(site) == [], 20, told=watch_log(site))
         assert (drawn(site, "crowd"), count(site, "crowd", "rendering")) == (0, 1)
         process = watching(site)
-        until(lambda: drawn(site, "crowd") == 1, site)
+        until(lambda: drawn(site, "crowd") == 1, WITHIN, told=watch_log(site))
         (starts,) = jobs.glob("*/starts")
         assert starts.read_bytes() == b".."
     finally:

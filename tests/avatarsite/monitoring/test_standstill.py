@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email import message_from_bytes
@@ -25,6 +24,7 @@ from tests.avatarsite.mail.smtp import MailServer
 from tests.avatarsite.monitoring import FASTER
 from tests.studio.api.live import live_api
 from tests.support.processes import cut_off
+from tests.support.until import until
 
 __all__ = ["server"]
 OPS = "ops@example.org"
@@ -186,10 +186,3 @@ OPEN = "from avatarsite.models import Alert\nprint(Alert.objects.filter(closed_a
 def mails(folder: Path) -> list[tuple[str, str]]:
     found = [message_from_bytes(path.read_bytes(), policy=default) for path in (folder / "mail").glob("*.log")]
     return [(str(message["To"]), str(message["Subject"])) for message in found if "queue" in str(message["Subject"])]
-
-
-def until(true: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not so within {seconds} s"
-        time.sleep(0.2)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.test_waits import until
 from tests.studio.api.live import live_api
 from tests.support.stepped_clock import SteppedClock
+from tests.support.until import until
 
 pytestmark = pytest.mark.process
 

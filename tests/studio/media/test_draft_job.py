@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from studio.media.draft import job
 from studio.media.sandbox import Excess, OverLimit
 from studio.uploads.samples import PORTRAIT
 from tests.flows.cast import speech
+from tests.support.until import until
 
 WITHIN = 60.0
 
@@ -35,13 +35,6 @@ def short(tmp_path: Path) -> Path:
 @pytest.fixture
 def long(tmp_path: Path) -> Path:
     return lay(tmp_path / "long", 120)
-
-
-def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + WITHIN
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def nobody_is_at(folder: Path) -> bool:
@@ -65,21 +58,21 @@ def test_a_job_is_drawn_once_and_its_end_stays(short: Path) -> None:
 
 def test_a_cancelled_job_lets_go_of_its_place_at_once(long: Path) -> None:
     job.start_job(long)
-    until(lambda: job.read_state(long).percent)
+    until(lambda: job.read_state(long).percent, WITHIN)
     assert (job.cancel(long), job.cancel(long)) == (True, True)
     began = time.monotonic()
-    until(lambda: nobody_is_at(long))
+    until(lambda: nobody_is_at(long), WITHIN)
     assert time.monotonic() - began < 5
     assert (job.read_state(long).word, job.result_path(long)) == (job.CANCELLED, None)
 
 
 def test_a_job_whose_folder_is_deleted_ends_without_a_word(long: Path, capfd: pytest.CaptureFixture[str]) -> None:
     job.start_job(long)
-    until(lambda: job.read_state(long).percent)
+    until(lambda: job.read_state(long).percent, WITHIN)
     with (long / "lock").open("ab"):
         shutil.rmtree(long, ignore_errors=True)
     time.sleep(2 * 0.25)
-    until(lambda: not any(f"draft {long.name}" == thread.name for thread in job.threading.enumerate()))
+    until(lambda: not any(f"draft {long.name}" == thread.name for thread in job.threading.enumerate()), WITHIN)
     assert (long.exists(), capfd.readouterr().err) == (False, "")
 
 
