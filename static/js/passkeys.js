@@ -16,11 +16,6 @@ document.addEventListener("allauth.error", (event) => {
   else say("The passkey could not be used. Try again, or sign in with your password.");
 });
 
-// An address in numbers has none; there the button to sign in with one is not offered, and other pages say why.
+// Where there are none the button to sign in with one is not shown (base.css), and other pages say why.
 const NONE_HERE = "At this address there are no passkeys: they need the site’s own name with https, or localhost.";
-const login = document.getElementById("passkey_login");
-
-if (/^[\d.]+$|:/.test(location.hostname) || !window.PublicKeyCredential) {
-  if (login) login.hidden = true; // allauth’s script looks for it
-  else say(NONE_HERE);
-}
+if (document.documentElement.classList.contains("no-passkeys") && !document.getElementById("passkey_login")) say(NONE_HERE);

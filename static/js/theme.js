@@ -8,5 +8,7 @@
     // A browser that keeps nothing follows the system.
   }
   document.documentElement.classList.add("js");
+  // An address in numbers has no passkeys.
+  if (/^[\d.]+$|:/.test(location.hostname) || !window.PublicKeyCredential) document.documentElement.classList.add("no-passkeys");
   if (navigator.mediaDevices && window.MediaRecorder) document.documentElement.classList.add("records");
 })();
