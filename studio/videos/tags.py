@@ -34,7 +34,6 @@ def set_tags(render: Render, words: Iterable[str]) -> list[str]:
     with transaction.atomic():
         render.tags.set(_rows(render.workspace, kept))
         _forget_unused(render.workspace)
-    render.is_tagged = bool(kept)
     return kept
 
 
@@ -45,7 +44,6 @@ def add_tags(workspace: Workspace, renders: Sequence[Render], words: Iterable[st
         tags = _rows(workspace, kept)
         for render in renders:
             render.tags.add(*tags)
-            render.is_tagged = True
             _check_number(render.tags.count())
 
 

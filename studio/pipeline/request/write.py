@@ -111,7 +111,6 @@ def save_with_hold(render: Render, amount_micros: int, tags: Sequence[str] = ())
         budgets=scopes_of(render.project, render.requested_by, render.token),
     )
     render.save(force_insert=True)
-    render.is_tagged = False
     if tags:
         set_tags(render, tags)
     RenderEvent.objects.create(render=render, to_state=render.state, reason="asked for", at=render.state_since)
