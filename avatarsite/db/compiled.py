@@ -24,17 +24,18 @@ class Part:
     def __init__(self, model: type[Model], columns: Sequence[str], begin: int, relation: Any = None) -> None:
         every = {field.attname: field for field in model._meta.concrete_fields}  # noqa: SLF001 -- documented by Django
         self.model, self.relation = model, relation
-        self.names = [name for name in every if not columns or name in columns]  # in the order in which from_db goes
-        self.place = slice(begin, begin + len(self.names))
-        self._key = begin + self.names.index(next(name for name, field in every.items() if field.primary_key))
-        self.paths = [f"{relation.name}__{name}" if relation else name for name in self.names]
+        names = [name for name in every if not columns or name in columns]  # in the order in which from_db goes
+        self._names = frozenset(names)  # each of the model's columns is looked for in it, for each row
+        self.place = slice(begin, begin + len(names))
+        self._key = begin + names.index(next(name for name, field in every.items() if field.primary_key))
+        self.paths = [f"{relation.name}__{name}" if relation else name for name in names]
         # What its driver gives is the value; but for JSON, which Django reads itself.
-        readers = {begin + at: getattr(every[name], "from_db_value", None) for at, name in enumerate(self.names)}
+        readers = {begin + at: getattr(every[name], "from_db_value", None) for at, name in enumerate(names)}
         self.readers = {at: reader for at, reader in readers.items() if reader}
 
     def load(self, row: Row) -> Any:
         """None where there was no row to join."""
-        return None if row[self._key] is None else self.model.from_db(connection.alias, self.names, row[self.place])
+        return None if row[self._key] is None else self.model.from_db(connection.alias, self._names, row[self.place])
 
     def join(self, made: Model, row: Row) -> None:
         found = self.load(row)
