@@ -29,6 +29,7 @@ if __name__ == "__main__":
 
     django.setup()
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, connections
 from django.db.models import Sum
@@ -61,6 +62,7 @@ from billing.usage import metering
 from billing.verify import verification
 from tests.billing.cast import DOLLAR, give, hold, make_price, make_rich, make_workspace
 
+PATIENCE = 150  # seconds
 Job = Callable[[], object]
 Together = Callable[[Sequence[Job]], list[object]]
 
@@ -467,7 +469,15 @@ def run(name: str, together: Together) -> None:
     assert findings == []
 
 
+def have_patience() -> None:
+    """Two hundred writers of one file are no site's: who is last waits longer there than a request may here."""
+    options = settings.DATABASES["default"]["OPTIONS"]
+    options["timeout"] = PATIENCE
+    options["init_command"] += f" PRAGMA busy_timeout={PATIENCE * 1000};"
+
+
 def main() -> None:
+    have_patience()
     call_command("migrate", verbosity=0)
     results = {}
     for name in RACES:
