@@ -193,7 +193,7 @@ def of_the_worker(site: LiveApi) -> list[psutil.Process]:
 def site_of_a_crowd(folder: Path, **variables: str) -> Iterator[LiveApi]:
     """As it is shipped: four processes of the main cluster, two seats for drafts."""
     more: dict[str, Any] = {"worker": True, "credit_micros": PLENTY, "WORKERS": "4", **variables}
-    with live_api(folder, **more) as site:
+    with live_api(folder, is_program=True, **more) as site:
         yield site
 
 

@@ -166,7 +166,7 @@ def main() -> None:
     options.add_argument("--postgres", action="store_true")
     given = options.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "avatarsite.settings")
-    more: dict[str, Any] = {"worker": True, "processes": 2}
+    more: dict[str, Any] = {"worker": True, "processes": 2, "is_program": True}
     with (
         tempfile.TemporaryDirectory(prefix="storm-") as folder,
         postgres_server() if given.postgres else nullcontext() as server,

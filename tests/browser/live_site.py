@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.servers import free_ports
-from tests.support.sites import ROOT, Site, fresh_site
+from tests.support.sites import ROOT, Site, Started, fresh_site
 
 SEATS = 4  # one workspace gets three of them
-OPEN_WITHIN = 90.0
+OPEN_WITHIN = 240.0
 STOPPED_WITHIN = 90.0
 PRICE_PER_SECOND = "0.01"
 
@@ -36,7 +36,7 @@ class LiveSite:
     site: Site
     address: str
     process: subprocess.Popen[str]
-    started: list[subprocess.Popen[bytes]]
+    started: list[Started]
     slugs: dict[str, str] = field(default_factory=dict)
 
     def ask(self, name: str, *arguments: Any, **named: Any) -> Any:
@@ -125,8 +125,9 @@ def open_house(
         ) as site,
         process_of(site) as process,
     ):
-        web = [str(ROOT / "manage.py"), "web", "--bind", f"127.0.0.1:{port}", "--app", application]
-        started = [site.start(*web, log="web.log"), site.start(str(ROOT / "manage.py"), "worker", log="worker.log")]
+        manage = str(ROOT / "manage.py")
+        web = [manage, "web", "--bind", f"127.0.0.1:{port}", "--app", application]
+        started: list[Started] = [site.serve(*web, log="web.log"), site.serve(manage, "worker", log="worker.log")]
         live_site = LiveSite(site, address, process, started)
         try:
             live_site = replace(live_site, slugs=live_site.ask("seed", *names))
@@ -154,7 +155,7 @@ def process_of(site: Site) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def is_open(live_site: LiveSite, started: list[subprocess.Popen[bytes]]) -> bool:
+def is_open(live_site: LiveSite, started: list[Started]) -> bool:
     ended = [process.args for process in started if process.poll() is not None]
     assert not ended, f"{ended} ended; the logs are in {live_site.site.folder}"
     try:
@@ -165,7 +166,7 @@ def is_open(live_site: LiveSite, started: list[subprocess.Popen[bytes]]) -> bool
     return set(health["clusters"].values()) == {"ok"}
 
 
-def stop(started: list[subprocess.Popen[bytes]]) -> None:
+def stop(started: list[Started]) -> None:
     for process in started:
         process.terminate()
     for process in started:

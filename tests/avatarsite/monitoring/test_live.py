@@ -49,8 +49,8 @@ class Journey:
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
     folder = tmp_path_factory.mktemp("monitoring")
     given = {"METRICS_TOKEN": TOKEN, "LOG_FORMAT": "json", "LOG_LEVEL": "INFO", "API_READS_PER_MINUTE": "0"}
-    with live_api(folder, worker=True, processes=3, **given) as live:
-        live.started.append(live.site.start(MANAGE, "worker", log="worker2.log"))
+    with live_api(folder, worker=True, processes=3, is_program=True, **given) as live:
+        live.started.append(live.site.serve(MANAGE, "worker", log="worker2.log"))
         until(lambda: live.site.ask(CANARIES) == 4, 90)
         yield travelled(live, folder)
 

@@ -23,6 +23,7 @@ from tests.avatarsite.mail.conftest import server
 from tests.avatarsite.mail.smtp import MailServer
 from tests.avatarsite.monitoring import FASTER
 from tests.studio.api.live import live_api
+from tests.support.paths import ROOT
 from tests.support.processes import cut_off
 from tests.support.until import until
 
@@ -175,7 +176,7 @@ def test_the_worker_is_killed_at_night(tmp_path: Path) -> None:
         assert minutes < 10, f"it took {minutes:.1f} minutes"
         time.sleep(180 / FASTER)
         assert mails(tmp_path) == [(OPS, TITLE)]  # one for all three processes
-        live.started.append(live.site.start("manage.py", "worker", log="worker2.log"))
+        live.started.append(live.site.serve(str(ROOT / "manage.py"), "worker", log="worker2.log"))
         until(lambda: live.site.ask(OPEN) == 0, 60)
 
 

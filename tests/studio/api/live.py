@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import httpx
 
 from tests.browser.live_site import stop
 from tests.support.servers import free_ports
-from tests.support.sites import ROOT, Site, fresh_site
+from tests.support.sites import ROOT, Site, Started, fresh_site
 
-OPEN_WITHIN = 60.0
+OPEN_WITHIN = 240.0
 APPLICATION = "avatarsite.wsgi.application"
 SEED = "from tests.studio.api.seed import seed\nprint(json.dumps(seed({name!r}, credit_micros={credit})))"
 
@@ -28,7 +27,7 @@ class LiveApi:
     site: Site
     address: str
     alice: Mapping[str, Any]
-    started: list[Popen[bytes]]
+    started: list[Started]
 
     @property
     def api(self) -> str:
@@ -53,17 +52,22 @@ def live_api(
     processes: int = 1,
     credit_micros: int = 5_000_000,
     application: str = APPLICATION,
+    is_program: bool = False,
     **variables: str,
 ) -> Iterator[LiveApi]:
-    """On SQLite, or on a new database of the PostgreSQL ``server``, and by the pooler ``through``."""
+    """On SQLite, or on a new database of the PostgreSQL ``server``, and by the pooler ``through``.
+
+    Its processes are forks, unless they have to be what an operator starts: ``is_program``.
+    """
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
     folder.mkdir(parents=True, exist_ok=True)
     given = {"DRAFT_PRICE_PER_SECOND": "0.01", "WORKERS": "2", "PUBLIC_URL": address, **variables}
     with fresh_site(folder, server=server, through=through, **given) as site:
-        started = [site.start(*web_command(port, processes, application), log="web.log")]
+        begin: Callable[..., Started] = site.start if is_program else site.serve
+        started = [begin(*web_command(port, processes, application), log="web.log")]
         if worker:
-            started.append(site.start(str(ROOT / "manage.py"), "worker", log="worker.log"))
+            started.append(begin(str(ROOT / "manage.py"), "worker", log="worker.log"))
         try:
             alice = site.ask(SEED.format(name="Alice", credit=credit_micros))
             _wait_until_open(address, started, folder)
@@ -78,7 +82,7 @@ def web_command(port: int, processes: int, application: str = APPLICATION) -> li
     return [*command, "--app", application]
 
 
-def _wait_until_open(address: str, started: list[Popen[bytes]], folder: Path) -> None:
+def _wait_until_open(address: str, started: list[Started], folder: Path) -> None:
     end = time.monotonic() + OPEN_WITHIN
     while time.monotonic() < end:
         with suppress(httpx.TransportError):

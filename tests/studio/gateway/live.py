@@ -59,7 +59,7 @@ class LiveGateway:
 
     def start_sockets(self) -> None:
         command = [str(ROOT / "manage.py"), "sockets", "--port", str(self.sockets_port)]
-        self.live.started.append(self.live.site.start(*command, log="sockets.log"))
+        self.live.started.append(self.live.site.serve(*command, log="sockets.log"))
         eventually(self._has_sockets, "an answer of the sockets")
 
     def drop_sockets(self) -> None:
