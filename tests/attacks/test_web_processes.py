@@ -14,6 +14,7 @@ import pytest
 
 from tests.attacks.test_waits import until
 from tests.studio.api.live import LiveApi, live_api
+from tests.support.pace import allowed
 from tests.support.processes import lives, told
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attacks")]
@@ -30,7 +31,7 @@ def children(live: LiveApi) -> list[psutil.Process]:
 
 
 def test_a_process_that_dies_is_replaced(tmp_path: Path) -> None:
-    with live_api(tmp_path, processes=2) as live:
+    with live_api(tmp_path, is_program=True, processes=2) as live:
         before = {child.pid for child in children(live)}
         assert len(before) == 2
         os.kill(min(before), signal.SIGKILL)
@@ -40,7 +41,11 @@ def test_a_process_that_dies_is_replaced(tmp_path: Path) -> None:
 
 
 def test_what_is_under_way_is_answered_before_it_ends(tmp_path: Path) -> None:
-    with live_api(tmp_path, processes=2) as live, live.client() as client, ThreadPoolExecutor() as pool:
+    with (
+        live_api(tmp_path, is_program=True, processes=2) as live,
+        live.client() as client,
+        ThreadPoolExecutor() as pool,
+    ):
         wish = {"portrait": live.alice["portrait"], "voice": live.alice["voice"]}
         render = client.post("/renders", json=wish).json()["id"]
         waiting = pool.submit(
@@ -50,20 +55,20 @@ def test_what_is_under_way_is_answered_before_it_ends(tmp_path: Path) -> None:
         began = time.monotonic()
         live.started[0].terminate()
         assert waiting.result().json()["id"] == render
-        assert (live.started[0].wait(20), time.monotonic() - began < 10) == (0, True)
+        assert (live.started[0].wait(60), time.monotonic() - began < allowed(10)) == (0, True)
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{live.address}/healthz", trust_env=False)
 
 
 def test_its_children_end_with_it(tmp_path: Path) -> None:
-    with live_api(tmp_path) as live:
+    with live_api(tmp_path, is_program=True) as live:
         (child,) = children(live)
         live.started[0].kill()
         until(lambda: not lives(child), 20)
 
 
 def test_a_proxy_that_nobody_named_is_told_of_once(tmp_path: Path) -> None:
-    with live_api(tmp_path) as live:
+    with live_api(tmp_path, is_program=True) as live:
         for _ in range(5):
             claims = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.example.org"}
             httpx.get(f"{live.address}/healthz", headers=claims, trust_env=False)
@@ -74,7 +79,7 @@ def test_a_proxy_that_nobody_named_is_told_of_once(tmp_path: Path) -> None:
 
 
 def test_a_proxy_that_is_named_is_believed(tmp_path: Path) -> None:
-    with live_api(tmp_path, TRUSTED_PROXIES="1") as live:
+    with live_api(tmp_path, is_program=True, TRUSTED_PROXIES="1") as live:
         claims = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
         httpx.post(f"{live.address}/hooks/stripe/", headers=claims, content=b"{}", trust_env=False)
         seen = "from avatarsite.inbox.models import InboundEvent\nprint(json.dumps(InboundEvent.objects.get().address))"

@@ -13,7 +13,7 @@ from tests.support.paths import ROOT
 
 PINS = Path(__file__).with_name("clients-runware-0.5.24.lock")
 FOLDER = ROOT / "var" / "clients" / "runware-0.5.24"
-INSTALL_SECONDS = 300
+INSTALL_SECONDS = 900
 
 
 class InstallError(RuntimeError):

@@ -24,7 +24,7 @@ from tests.support.paths import ROOT
 SPEED = 200.0
 # At that speed a job takes a tenth of a second.
 BRISK = {"queue_seconds": 4.0, "run_seconds": 16.0}
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 class Control:

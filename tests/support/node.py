@@ -21,7 +21,7 @@ BIN = Path(sys.executable).parent
 NODE, NPM = str(BIN / "node"), str(BIN / "npm")
 JS = ROOT / "tests" / "studio" / "gateway" / "js"
 PINS = ("package.json", "package-lock.json")
-INSTALL_SECONDS = 300
+INSTALL_SECONDS = 900
 INSTALL = ("ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--loglevel=error")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,19 +18,20 @@ from django.db import OperationalError
 
 from avatarsite.queue import jobs
 from avatarsite.queue.worker import STALE_AFTER, Group
+from tests.support.pace import allowed
 from tests.support.processes import lives
-from tests.support.sites import ROOT, Site, fresh_site
+from tests.support.sites import ROOT, Site, Started, fresh_site
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("worker")]
 
 BACK_WITHIN = 60.0
-STARTED_WITHIN = 45.0
+STARTED_WITHIN = 180.0
 
 
 @contextmanager
-def working(site: Site) -> Iterator[subprocess.Popen[bytes]]:
+def working(site: Site) -> Iterator[Started]:
     """``manage.py worker``, once both clusters have shown a first sign of life."""
-    process = site.start(str(ROOT / "manage.py"), "worker", log="worker.log")
+    process = site.serve(str(ROOT / "manage.py"), "worker", log="worker.log")
     try:
         wait_until(lambda: len(stamps(site)) == 2, STARTED_WITHIN)
         yield process
@@ -62,7 +62,7 @@ def stamps(site: Site) -> dict[str, float]:
     return {cluster: (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() for cluster, at in moments.items()}
 
 
-def clusters(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+def clusters(process: Started) -> list[psutil.Process]:
     """The main process of each cluster, ``main`` first."""
     mains = psutil.Process(process.pid).children()
     return sorted(mains, key=lambda main: main.name())
@@ -104,8 +104,7 @@ def test_a_cluster_works_again_within_a_minute_when_it_loses_its(victim: str, si
             part.kill()
         killed_at = time.time()
         # What was in the pipe may still be stamped at once; a later stamp is the work of a whole chain.
-        took = wait_until(lambda: stamps(site).get("main", 0) > killed_at + 3, BACK_WITHIN)
-        assert took < BACK_WITHIN
+        wait_until(lambda: stamps(site).get("main", 0) > killed_at + 3, allowed(BACK_WITHIN))
         # Clusters are back so soon that init may not have buried the old one's dead yet.
         assert [part for part in (main, sentinel, *workers, monitor) if lives(part) and part.ppid() == 1] == []
 

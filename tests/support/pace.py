@@ -1,0 +1,15 @@
+"""The pace of this machine, for what has to be quick: some are three times slower than others, and none is idle."""
+
+from __future__ import annotations
+
+import time
+
+STEPS = 1_000_000
+USUAL_SECONDS = 0.02  # that a fast core takes for them
+
+
+def allowed(seconds: float) -> float:
+    """What an ordinary machine does within ``seconds``, here and now."""
+    began = time.perf_counter()
+    sum(1 for _ in range(STEPS))
+    return seconds * max(1.0, (time.perf_counter() - began) / USUAL_SECONDS)
