@@ -10,13 +10,12 @@ from tests.browser.browser_users import TIMEOUT_MS, BrowserUser, visitor
 from tests.browser.live_site import LiveSite, open_house
 from tests.support.machine import CHROMIUM
 
-# There is no GPU, and to every page axe is new and costs less compiled at once. The last two give a microphone that
+# There is no GPU. The last two give a microphone that
 # beeps, and allow it.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-background-networking",
     "--disable-gpu-rasterization",
-    "--js-flags=--always-sparkplug",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
