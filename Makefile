@@ -8,6 +8,8 @@ PORT ?= 8000
 SPEED ?= 20
 BIN := .venv/bin
 export PYTHONUNBUFFERED=1
+# Lint and types at once.
+MAKEFLAGS += --jobs=2
 # Where it is set, each of the many processes would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
