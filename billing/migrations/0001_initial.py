@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('workspaces', '0001_initial'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ('workspaces', '__first__'),
     ]
 
     operations = [
@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'permissions': [('grant_credit', 'Can grant credit to a wallet')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['wallet', 'platform'])), name='ledger_account_kind_known'), models.CheckConstraint(condition=models.Q(('held__gte', 0)), name='ledger_account_held_not_negative'), models.CheckConstraint(condition=models.Q(('floor__gte', 0)), name='ledger_account_floor_not_negative'), models.CheckConstraint(condition=models.Q(('tracked', False), ('posted__gte', django.db.models.expressions.CombinedExpression(models.F('held'), '+', models.F('floor'))), _connector='OR'), name='ledger_account_not_overdrawn'), models.CheckConstraint(condition=models.Q(('tracked', True), models.Q(('floor', 0), ('held', 0), ('posted', 0), ('seq', 0)), _connector='OR'), name='ledger_account_untracked_is_a_sum'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'wallet'), _negated=True), models.Q(('tracked', True), ('workspace__isnull', False)), _connector='OR'), name='ledger_account_wallet_has_owner'), models.UniqueConstraint(condition=models.Q(('kind', 'wallet')), fields=('workspace',), name='ledger_account_one_wallet_each')],
             },
         ),
         migrations.CreateModel(
@@ -60,6 +61,10 @@ class Migration(migrations.Migration):
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='billing.ledgeraccount')),
             ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('state', 'open')), fields=['account'], name='hold_open_by_account'), models.Index(fields=['account', 'created_at'], name='hold_by_account'), models.Index(condition=models.Q(('state', 'open')), fields=['deadline_at'], name='hold_open_by_deadline')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('amount_micros__gte', 0)), name='hold_amount_not_negative'), models.CheckConstraint(condition=models.Q(('subject', ''), _negated=True), name='hold_names_its_subject'), models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('settled_micros__isnull', True), ('state', 'open')), models.Q(('closed_at__isnull', False), ('settled_micros__gte', 0), ('settled_micros__isnull', False), ('settled_micros__lte', models.F('amount_micros')), ('state', 'settled')), models.Q(('closed_at__isnull', False), ('settled_micros', 0), ('settled_micros__isnull', False), ('state', 'released')), _connector='OR'), name='hold_state_fits_amounts'), models.CheckConstraint(condition=models.Q(('returned_micros', 0), models.Q(('returned_micros__gt', 0), ('returned_micros__lte', models.F('settled_micros'))), _connector='OR'), name='hold_returned_of_settled'), models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('subject',), name='hold_open_once_per_subject')],
+            },
         ),
         migrations.CreateModel(
             name='CreditLot',
@@ -77,6 +82,10 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lots', to='billing.ledgeraccount')),
             ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('remaining__gt', 0)), fields=['account', 'priority', 'expires_at'], name='lot_in_burn_order'), models.Index(condition=models.Q(('expires_at__isnull', False), ('remaining__gt', models.F('held'))), fields=['expires_at'], name='lot_to_expire')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('category__in', ['bonus', 'paid'])), name='lot_category_known'), models.CheckConstraint(condition=models.Q(('granted__gt', 0)), name='lot_granted_positive'), models.CheckConstraint(condition=models.Q(('held__gte', 0), ('held__lte', models.F('remaining')), ('remaining__lte', models.F('granted'))), name='lot_within_bounds'), models.CheckConstraint(condition=models.Q(('expires_at__isnull', True), ('expires_at__gt', models.F('effective_at')), _connector='OR'), name='lot_expires_after_start')],
+            },
         ),
         migrations.CreateModel(
             name='MonthlySummary',
@@ -88,6 +97,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'monthly summaries',
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'month'), name='summary_once_per_month')],
             },
         ),
         migrations.CreateModel(
@@ -102,7 +112,11 @@ class Migration(migrations.Migration):
                 ('derived', models.BooleanField(default=False, verbose_name='derived cost')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('created_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('unit', models.CharField(choices=[('second', 'Second of output'), ('generation', 'Generation')], default='second', max_length=10)),
             ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('cost_micros_per_second__gte', 0), ('price_micros_per_second__gte', 0)), name='price_not_negative'), models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='price_names_its_source'), models.UniqueConstraint(fields=('offer', 'effective_from'), name='price_once_per_moment')],
+            },
         ),
         migrations.CreateModel(
             name='PromotionCode',
@@ -120,6 +134,9 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('made_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('amount_micros__gt', 0)), name='promotion_amount_positive'), models.CheckConstraint(condition=models.Q(('most__isnull', True), ('redeemed__lte', models.F('most')), _connector='OR'), name='promotion_not_beyond_most'), models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='promotion_ends_after_start'), models.CheckConstraint(condition=models.Q(('credit_days__isnull', True), ('credit_days__gt', 0), _connector='OR'), name='promotion_credit_lasts')],
+            },
         ),
         migrations.CreateModel(
             name='PromotionUse',
@@ -131,6 +148,9 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promotion_uses', to='workspaces.workspace')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('code', 'workspace'), name='promotion_once_per_workspace'), models.UniqueConstraint(fields=('code', 'user'), name='promotion_once_per_person')],
+            },
         ),
         migrations.CreateModel(
             name='StripeCustomer',
@@ -148,6 +168,9 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stripe_customers', to='workspaces.workspace')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'livemode'), name='stripe_customer_one_each')],
+            },
         ),
         migrations.CreateModel(
             name='CardSetup',
@@ -200,6 +223,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'top-up',
                 'permissions': [('refund_topup', 'Can refund a top-up'), ('review_topup', 'Can decide on a top-up in doubt')],
+                'indexes': [models.Index(fields=['workspace', '-created_at'], name='top_up_by_workspace'), models.Index(fields=['state'], name='top_up_by_state'), models.Index(condition=models.Q(('next_check_at__isnull', False)), fields=['next_check_at'], name='top_up_due')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['new', 'open', 'processing', 'needs_action', 'paid', 'failed', 'expired', 'cancelled', 'review'])), name='top_up_state_known'), models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='top_up_amount_positive'), models.CheckConstraint(condition=models.Q(models.Q(('lot__isnull', False), ('paid_at__isnull', False), ('state', 'paid')), models.Q(models.Q(('state', 'paid'), _negated=True), ('lot__isnull', True), ('paid_at__isnull', True)), _connector='OR'), name='top_up_paid_has_credit'), models.UniqueConstraint(condition=models.Q(('origin', 'automatic'), ('state__in', ['new', 'open', 'processing', 'needs_action', 'review'])), fields=('workspace',), name='top_up_one_automatic_at_once')],
             },
         ),
         migrations.CreateModel(
@@ -223,6 +248,10 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('top_up', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='billing.topup')),
             ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='refund_due')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['requested', 'pending', 'succeeded', 'failed', 'cancelled'])), name='refund_state_known'), models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='refund_amount_positive'), models.CheckConstraint(condition=models.Q(('credit_micros__gte', 0), ('forgiven_micros__gte', 0), ('forgiven_micros__lte', models.F('credit_micros'))), name='refund_credit_in_bounds')],
+            },
         ),
         migrations.CreateModel(
             name='Dispute',
@@ -242,6 +271,9 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('top_up', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='disputes', to='billing.topup')),
             ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['inquiry', 'inquiry_closed', 'open', 'lost', 'won'])), name='dispute_state_known'), models.CheckConstraint(condition=models.Q(('credit_micros__gte', 0)), name='dispute_credit_not_negative')],
+            },
         ),
         migrations.CreateModel(
             name='Transfer',
@@ -268,6 +300,10 @@ class Migration(migrations.Migration):
                 ('owner', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='billing.ledgeraccount')),
                 ('reverses', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversals', to='billing.transfer')),
             ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('subject', ''), _negated=True), fields=['subject'], name='transfer_by_subject'), models.Index(condition=models.Q(('project', ''), _negated=True), fields=['owner', 'project', 'owner_seq'], name='line_by_project'), models.Index(condition=models.Q(('member', ''), _negated=True), fields=['owner', 'member', 'owner_seq'], name='line_by_member'), models.Index(condition=models.Q(('token', ''), _negated=True), fields=['owner', 'token', 'owner_seq'], name='line_by_token'), models.Index(fields=['created_at', 'id'], name='transfer_by_time')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['topup', 'grant', 'settle', 'expire', 'refund', 'clawback', 'reversal', 'adjust', 'writeoff', 'provider_cost'])), name='transfer_kind_known'), models.CheckConstraint(condition=models.Q(('amount_micros__gt', 0)), name='transfer_amount_positive'), models.CheckConstraint(condition=models.Q(('debit', models.F('credit')), _negated=True), name='transfer_between_two_accounts'), models.CheckConstraint(condition=models.Q(('owner__isnull', True), ('owner', models.F('debit')), ('owner', models.F('credit')), _connector='OR'), name='transfer_owner_is_a_party'), models.CheckConstraint(condition=models.Q(models.Q(('owner__isnull', True), ('owner_balance__isnull', True), ('owner_hash', ''), ('owner_seq__isnull', True)), models.Q(('lot__isnull', False), ('owner__isnull', False), ('owner_balance__gte', 0), ('owner_seq__gte', 1), models.Q(('owner_hash', ''), _negated=True)), _connector='OR'), name='transfer_line_complete'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'settle'), _negated=True), models.Q(('hold__isnull', False), ('lot__isnull', False)), _connector='OR'), name='transfer_settle_names_hold'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'reversal'), ('reverses__isnull', False)), models.Q(models.Q(('kind', 'reversal'), _negated=True), ('reverses__isnull', True)), _connector='OR'), name='transfer_reversal_names_it'), models.UniqueConstraint(condition=models.Q(('kind', 'settle')), fields=('hold', 'lot'), name='transfer_settles_a_lot_once'), models.UniqueConstraint(condition=models.Q(('owner__isnull', False)), fields=('owner', 'owner_seq'), name='transfer_line_number_once'), models.UniqueConstraint(condition=models.Q(('reverses__isnull', False)), fields=('reverses',), name='transfer_reversed_once')],
+            },
         ),
         migrations.CreateModel(
             name='Usage',
@@ -286,9 +322,12 @@ class Migration(migrations.Migration):
                 ('hold', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='usage', to='billing.hold')),
                 ('price', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='usage', to='billing.price')),
                 ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='usage', to='workspaces.workspace')),
+                ('videos', models.PositiveSmallIntegerField(default=1, verbose_name='counts as videos')),
             ],
             options={
                 'verbose_name_plural': 'usage',
+                'indexes': [models.Index(fields=['workspace', 'created_at'], name='usage_by_workspace'), models.Index(fields=['created_at'], name='usage_by_time')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('measured_ms__gt', 0)), name='usage_measured_something'), models.CheckConstraint(condition=models.Q(('amount_micros__gte', 0), ('cost_micros__gte', 0), ('write_off_micros__gte', 0)), name='usage_amounts_not_negative')],
             },
         ),
         migrations.CreateModel(
@@ -300,8 +339,6 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'books',
                 'proxy': True,
                 'default_permissions': ('view',),
-                'indexes': [],
-                'constraints': [],
             },
             bases=('billing.usage',),
         ),
@@ -317,6 +354,9 @@ class Migration(migrations.Migration):
                 ('amount_micros', models.BigIntegerField()),
                 ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='usage_days', to='workspaces.workspace')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'day', 'dimension', 'name'), name='usage_day_once')],
+            },
         ),
         migrations.CreateModel(
             name='AutoTopUp',
@@ -343,13 +383,14 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('scope', models.CharField(max_length=60)),
-                ('cap_micros', models.BigIntegerField(verbose_name='monthly cap (micros)')),
+                ('cap_micros', models.BigIntegerField(verbose_name='cap (micros)')),
                 ('set_at', models.DateTimeField()),
                 ('set_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='budgets', to='workspaces.workspace')),
+                ('period', models.CharField(choices=[('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')], default='month', max_length=5)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'scope'), name='budget_once_per_scope'), models.CheckConstraint(condition=models.Q(('cap_micros__gte', 0)), name='budget_cap_not_negative')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('cap_micros__gte', 0)), name='budget_cap_not_negative'), models.UniqueConstraint(fields=('workspace', 'scope', 'period'), name='budget_once_per_scope'), models.CheckConstraint(condition=models.Q(('period__in', ['day', 'week', 'month'])), name='budget_period_known')],
             },
         ),
         migrations.CreateModel(
@@ -357,7 +398,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('scope', models.CharField(max_length=60)),
-                ('starts_at', models.DateTimeField(verbose_name='month')),
+                ('starts_at', models.DateTimeField(verbose_name='from')),
                 ('percent', models.PositiveSmallIntegerField()),
                 ('cap_micros', models.BigIntegerField()),
                 ('spent_micros', models.BigIntegerField()),
@@ -365,9 +406,10 @@ class Migration(migrations.Migration):
                 ('refused_micros', models.BigIntegerField(blank=True, null=True, verbose_name='refused amount (micros)')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='budget_notices', to='workspaces.workspace')),
+                ('period', models.CharField(choices=[('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')], default='month', max_length=5)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'scope', 'starts_at', 'percent'), name='budget_notice_once_per_period'), models.CheckConstraint(condition=models.Q(('percent__in', (50, 80, 100))), name='budget_notice_percent_known')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('percent__in', (50, 80, 100))), name='budget_notice_percent_known'), models.UniqueConstraint(fields=('workspace', 'scope', 'period', 'starts_at', 'percent'), name='budget_notice_once_per_period')],
             },
         ),
         migrations.CreateModel(
@@ -383,9 +425,10 @@ class Migration(migrations.Migration):
                 ('reserved_micros', models.BigIntegerField(default=0)),
                 ('told_percent', models.PositiveSmallIntegerField(default=0, verbose_name='highest notice (%)')),
                 ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='budget_periods', to='workspaces.workspace')),
+                ('period', models.CharField(choices=[('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')], default='month', max_length=5)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'scope', 'starts_at'), name='budget_period_once'), models.CheckConstraint(condition=models.Q(('beyond_micros__gte', 0), ('reserved_micros__gte', 0), ('spent_micros__gte', 0)), name='budget_period_not_negative'), models.CheckConstraint(condition=models.Q(('cap_micros__gte', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('spent_micros'), '+', models.F('reserved_micros')), '-', models.F('beyond_micros')))), name='budget_period_not_exceeded'), models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='budget_period_ends_after_start')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('beyond_micros__gte', 0), ('reserved_micros__gte', 0), ('spent_micros__gte', 0)), name='budget_period_not_negative'), models.CheckConstraint(condition=models.Q(('cap_micros__gte', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('spent_micros'), '+', models.F('reserved_micros')), '-', models.F('beyond_micros')))), name='budget_period_not_exceeded'), models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='budget_period_ends_after_start'), models.UniqueConstraint(fields=('workspace', 'scope', 'period', 'starts_at'), name='budget_period_once')],
             },
         ),
         migrations.CreateModel(
@@ -400,349 +443,17 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('hold', 'lot'), name='hold_lot_once'), models.CheckConstraint(condition=models.Q(('amount_micros__gt', 0)), name='hold_lot_amount_positive')],
             },
         ),
-        migrations.AddConstraint(
-            model_name='ledgeraccount',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['wallet', 'platform'])), name='ledger_account_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgeraccount',
-            constraint=models.CheckConstraint(condition=models.Q(('held__gte', 0)), name='ledger_account_held_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgeraccount',
-            constraint=models.CheckConstraint(condition=models.Q(('floor__gte', 0)), name='ledger_account_floor_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgeraccount',
-            constraint=models.CheckConstraint(condition=models.Q(('tracked', False), ('posted__gte', django.db.models.expressions.CombinedExpression(models.F('held'), '+', models.F('floor'))), _connector='OR'), name='ledger_account_not_overdrawn'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgeraccount',
-            constraint=models.CheckConstraint(condition=models.Q(('tracked', True), models.Q(('floor', 0), ('held', 0), ('posted', 0), ('seq', 0)), _connector='OR'), name='ledger_account_untracked_is_a_sum'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgeraccount',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'wallet'), _negated=True), models.Q(('tracked', True), ('workspace__isnull', False)), _connector='OR'), name='ledger_account_wallet_has_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgeraccount',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'wallet')), fields=('workspace',), name='ledger_account_one_wallet_each'),
-        ),
-        migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['account'], name='hold_open_by_account'),
-        ),
-        migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(fields=['account', 'created_at'], name='hold_by_account'),
-        ),
-        migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['deadline_at'], name='hold_open_by_deadline'),
-        ),
-        migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_micros__gte', 0)), name='hold_amount_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('subject', ''), _negated=True), name='hold_names_its_subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('settled_micros__isnull', True), ('state', 'open')), models.Q(('closed_at__isnull', False), ('settled_micros__gte', 0), ('settled_micros__isnull', False), ('settled_micros__lte', models.F('amount_micros')), ('state', 'settled')), models.Q(('closed_at__isnull', False), ('settled_micros', 0), ('settled_micros__isnull', False), ('state', 'released')), _connector='OR'), name='hold_state_fits_amounts'),
-        ),
-        migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('returned_micros', 0), models.Q(('returned_micros__gt', 0), ('returned_micros__lte', models.F('settled_micros'))), _connector='OR'), name='hold_returned_of_settled'),
-        ),
-        migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('subject',), name='hold_open_once_per_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='creditlot',
-            index=models.Index(condition=models.Q(('remaining__gt', 0)), fields=['account', 'priority', 'expires_at'], name='lot_in_burn_order'),
-        ),
-        migrations.AddIndex(
-            model_name='creditlot',
-            index=models.Index(condition=models.Q(('expires_at__isnull', False), ('remaining__gt', models.F('held'))), fields=['expires_at'], name='lot_to_expire'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditlot',
-            constraint=models.CheckConstraint(condition=models.Q(('category__in', ['bonus', 'paid'])), name='lot_category_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditlot',
-            constraint=models.CheckConstraint(condition=models.Q(('granted__gt', 0)), name='lot_granted_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditlot',
-            constraint=models.CheckConstraint(condition=models.Q(('held__gte', 0), ('held__lte', models.F('remaining')), ('remaining__lte', models.F('granted'))), name='lot_within_bounds'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditlot',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__isnull', True), ('expires_at__gt', models.F('effective_at')), _connector='OR'), name='lot_expires_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='monthlysummary',
-            constraint=models.UniqueConstraint(fields=('workspace', 'month'), name='summary_once_per_month'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('cost_micros_per_second__gte', 0), ('price_micros_per_second__gte', 0)), name='price_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='price_names_its_source'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.UniqueConstraint(fields=('offer', 'effective_from'), name='price_once_per_moment'),
-        ),
-        migrations.AddConstraint(
-            model_name='promotioncode',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_micros__gt', 0)), name='promotion_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='promotioncode',
-            constraint=models.CheckConstraint(condition=models.Q(('most__isnull', True), ('redeemed__lte', models.F('most')), _connector='OR'), name='promotion_not_beyond_most'),
-        ),
-        migrations.AddConstraint(
-            model_name='promotioncode',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='promotion_ends_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='promotioncode',
-            constraint=models.CheckConstraint(condition=models.Q(('credit_days__isnull', True), ('credit_days__gt', 0), _connector='OR'), name='promotion_credit_lasts'),
-        ),
-        migrations.AddConstraint(
-            model_name='promotionuse',
-            constraint=models.UniqueConstraint(fields=('code', 'workspace'), name='promotion_once_per_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='promotionuse',
-            constraint=models.UniqueConstraint(fields=('code', 'user'), name='promotion_once_per_person'),
-        ),
-        migrations.AddConstraint(
-            model_name='stripecustomer',
-            constraint=models.UniqueConstraint(fields=('workspace', 'livemode'), name='stripe_customer_one_each'),
-        ),
-        migrations.AddIndex(
-            model_name='topup',
-            index=models.Index(fields=['workspace', '-created_at'], name='top_up_by_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='topup',
-            index=models.Index(fields=['state'], name='top_up_by_state'),
-        ),
-        migrations.AddIndex(
-            model_name='topup',
-            index=models.Index(condition=models.Q(('next_check_at__isnull', False)), fields=['next_check_at'], name='top_up_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['new', 'open', 'processing', 'needs_action', 'paid', 'failed', 'expired', 'cancelled', 'review'])), name='top_up_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='top_up_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lot__isnull', False), ('paid_at__isnull', False), ('state', 'paid')), models.Q(models.Q(('state', 'paid'), _negated=True), ('lot__isnull', True), ('paid_at__isnull', True)), _connector='OR'), name='top_up_paid_has_credit'),
-        ),
-        migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.UniqueConstraint(condition=models.Q(('origin', 'automatic'), ('state__in', ['new', 'open', 'processing', 'needs_action', 'review'])), fields=('workspace',), name='top_up_one_automatic_at_once'),
-        ),
-        migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='refund_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['requested', 'pending', 'succeeded', 'failed', 'cancelled'])), name='refund_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_cents__gt', 0)), name='refund_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('credit_micros__gte', 0), ('forgiven_micros__gte', 0), ('forgiven_micros__lte', models.F('credit_micros'))), name='refund_credit_in_bounds'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['inquiry', 'inquiry_closed', 'open', 'lost', 'won'])), name='dispute_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(('credit_micros__gte', 0)), name='dispute_credit_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(condition=models.Q(('subject', ''), _negated=True), fields=['subject'], name='transfer_by_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(condition=models.Q(('project', ''), _negated=True), fields=['owner', 'project', 'owner_seq'], name='line_by_project'),
-        ),
-        migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(condition=models.Q(('member', ''), _negated=True), fields=['owner', 'member', 'owner_seq'], name='line_by_member'),
-        ),
-        migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(condition=models.Q(('token', ''), _negated=True), fields=['owner', 'token', 'owner_seq'], name='line_by_token'),
-        ),
-        migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(fields=['created_at', 'id'], name='transfer_by_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['topup', 'grant', 'settle', 'expire', 'refund', 'clawback', 'reversal', 'adjust', 'writeoff', 'provider_cost'])), name='transfer_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_micros__gt', 0)), name='transfer_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(('debit', models.F('credit')), _negated=True), name='transfer_between_two_accounts'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(('owner__isnull', True), ('owner', models.F('debit')), ('owner', models.F('credit')), _connector='OR'), name='transfer_owner_is_a_party'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('owner__isnull', True), ('owner_balance__isnull', True), ('owner_hash', ''), ('owner_seq__isnull', True)), models.Q(('lot__isnull', False), ('owner__isnull', False), ('owner_balance__gte', 0), ('owner_seq__gte', 1), models.Q(('owner_hash', ''), _negated=True)), _connector='OR'), name='transfer_line_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'settle'), _negated=True), models.Q(('hold__isnull', False), ('lot__isnull', False)), _connector='OR'), name='transfer_settle_names_hold'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'reversal'), ('reverses__isnull', False)), models.Q(models.Q(('kind', 'reversal'), _negated=True), ('reverses__isnull', True)), _connector='OR'), name='transfer_reversal_names_it'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'settle')), fields=('hold', 'lot'), name='transfer_settles_a_lot_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.UniqueConstraint(condition=models.Q(('owner__isnull', False)), fields=('owner', 'owner_seq'), name='transfer_line_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.UniqueConstraint(condition=models.Q(('reverses__isnull', False)), fields=('reverses',), name='transfer_reversed_once'),
-        ),
-        migrations.AddIndex(
-            model_name='usage',
-            index=models.Index(fields=['workspace', 'created_at'], name='usage_by_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='usage',
-            index=models.Index(fields=['created_at'], name='usage_by_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='usage',
-            constraint=models.CheckConstraint(condition=models.Q(('measured_ms__gt', 0)), name='usage_measured_something'),
-        ),
-        migrations.AddConstraint(
-            model_name='usage',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_micros__gte', 0), ('cost_micros__gte', 0), ('write_off_micros__gte', 0)), name='usage_amounts_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='usageday',
-            constraint=models.UniqueConstraint(fields=('workspace', 'day', 'dimension', 'name'), name='usage_day_once'),
-        ),
-        migrations.AddField(
-            model_name='price',
-            name='unit',
-            field=models.CharField(choices=[('second', 'Second of output'), ('generation', 'Generation')], default='second', max_length=10),
-        ),
-        migrations.AddField(
-            model_name='usage',
-            name='videos',
-            field=models.PositiveSmallIntegerField(default=1, verbose_name='counts as videos'),
-        ),
         migrations.CreateModel(
             name='SpendLock',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('scope', models.CharField(max_length=60)),
                 ('locked_at', models.DateTimeField()),
+                ('locked_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='spend_locks', to='workspaces.workspace')),
             ],
-        ),
-        migrations.RemoveConstraint(
-            model_name='budget',
-            name='budget_once_per_scope',
-        ),
-        migrations.RemoveConstraint(
-            model_name='budgetnotice',
-            name='budget_notice_once_per_period',
-        ),
-        migrations.RemoveConstraint(
-            model_name='budgetperiod',
-            name='budget_period_once',
-        ),
-        migrations.AddField(
-            model_name='budget',
-            name='period',
-            field=models.CharField(choices=[('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')], default='month', max_length=5),
-        ),
-        migrations.AddField(
-            model_name='budgetnotice',
-            name='period',
-            field=models.CharField(choices=[('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')], default='month', max_length=5),
-        ),
-        migrations.AddField(
-            model_name='budgetperiod',
-            name='period',
-            field=models.CharField(choices=[('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')], default='month', max_length=5),
-        ),
-        migrations.AlterField(
-            model_name='budget',
-            name='cap_micros',
-            field=models.BigIntegerField(verbose_name='cap (micros)'),
-        ),
-        migrations.AlterField(
-            model_name='budgetnotice',
-            name='starts_at',
-            field=models.DateTimeField(verbose_name='from'),
-        ),
-        migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.UniqueConstraint(fields=('workspace', 'scope', 'period'), name='budget_once_per_scope'),
-        ),
-        migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.CheckConstraint(condition=models.Q(('period__in', ['day', 'week', 'month'])), name='budget_period_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='budgetnotice',
-            constraint=models.UniqueConstraint(fields=('workspace', 'scope', 'period', 'starts_at', 'percent'), name='budget_notice_once_per_period'),
-        ),
-        migrations.AddConstraint(
-            model_name='budgetperiod',
-            constraint=models.UniqueConstraint(fields=('workspace', 'scope', 'period', 'starts_at'), name='budget_period_once'),
-        ),
-        migrations.AddField(
-            model_name='spendlock',
-            name='locked_by',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='spendlock',
-            name='workspace',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='spend_locks', to='workspaces.workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='spendlock',
-            constraint=models.UniqueConstraint(fields=('workspace', 'scope'), name='spend_lock_once_per_scope'),
+            options={
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'scope'), name='spend_lock_once_per_scope')],
+            },
         ),
     ]

@@ -14,12 +14,13 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
     dependencies = [
         ('billing', '0002_triggers'),
         ('workspaces', '0001_initial'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ('workspaces', '__first__'),
     ]
 
     operations = [
@@ -86,6 +87,71 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RenderGroup',
+            fields=[
+                ('id', models.CharField(default=studio.models.renders.group_id, editable=False, max_length=32, primary_key=True, serialize=False)),
+                ('is_batch', models.BooleanField(default=False, help_text='Several requests, rather than takes of one.', verbose_name='batch')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='render_groups', to='workspaces.workspace')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('is_batch', True)), fields=['workspace', '-id'], name='batch_by_workspace')],
+            },
+        ),
+        migrations.CreateModel(
+            name='StoredFile',
+            fields=[
+                ('name', models.CharField(max_length=200, primary_key=True, serialize=False, verbose_name='storage name')),
+                ('kind', models.CharField(choices=[('upload', 'Portrait or voice'), ('copy', 'Copy for providers'), ('thumbnail', 'Thumbnail'), ('video', 'Video'), ('poster', 'Poster'), ('captions', 'Captions'), ('captioned', 'Video with captions'), ('rendition', 'Video in another format'), ('slot', 'Sent to a slot'), ('gateway', 'Put here by a client'), ('papers', 'Papers beside a video'), ('part', 'Part of a client’s file'), ('export', 'Everything, to take along')], max_length=10)),
+                ('state', models.CharField(choices=[('coming', 'Coming: nothing names it yet'), ('kept', 'Kept'), ('leaving', 'Leaving: nothing names it any more')], default='coming', max_length=10)),
+                ('bytes', models.PositiveBigIntegerField()),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('touched_at', models.DateTimeField(verbose_name='last written at')),
+                ('workspace', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='workspaces.workspace')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(models.Q(('state', 'kept'), _negated=True), ('workspace', None), _connector='OR'), fields=['touched_at'], name='stored_file_to_sweep')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Turn',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('provider', models.CharField(max_length=40)),
+                ('taken_at', models.DateTimeField()),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'provider'), name='turn_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Upload',
+            fields=[
+                ('id', models.CharField(default=studio.models.uploads.upload_id, editable=False, max_length=32, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('portrait', 'Portrait'), ('voice', 'Voice')], max_length=10)),
+                ('name', models.CharField(max_length=200, verbose_name='file name')),
+                ('sha256', models.CharField(max_length=64, verbose_name='SHA-256')),
+                ('file', models.FileField(max_length=200, upload_to='')),
+                ('content_type', models.CharField(max_length=60)),
+                ('bytes', models.PositiveBigIntegerField(verbose_name='size in bytes')),
+                ('width', models.PositiveIntegerField(blank=True, null=True)),
+                ('height', models.PositiveIntegerField(blank=True, null=True)),
+                ('duration_ms', models.PositiveIntegerField(blank=True, null=True, verbose_name='length (ms)')),
+                ('details', models.JSONField(blank=True, default=dict)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='uploads', to='workspaces.workspace')),
+                ('script', models.TextField(blank=True)),
+                ('sentences', models.JSONField(blank=True, default=list, verbose_name='times of the sentences')),
+                ('cut_from', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='studio.upload')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['workspace', 'kind', '-id'], name='upload_by_workspace')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('height__isnull', False), ('kind', 'portrait'), ('width__isnull', False)), models.Q(('duration_ms__isnull', False), ('kind', 'voice')), _connector='OR'), name='upload_was_measured'), models.UniqueConstraint(condition=models.Q(('cut_from', None)), fields=('workspace', 'kind', 'sha256'), name='upload_bytes_once')],
+            },
+        ),
+        migrations.CreateModel(
             name='Project',
             fields=[
                 ('id', models.CharField(default=studio.models.projects.project_id, editable=False, max_length=32, primary_key=True, serialize=False)),
@@ -94,7 +160,70 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('archived_at', models.DateTimeField(blank=True, null=True)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='projects', to='workspaces.workspace')),
+                ('portrait', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
             ],
+            options={
+                'indexes': [models.Index(fields=['workspace', '-id'], name='project_by_workspace')],
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'name'), name='project_name_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='UploadSlot',
+            fields=[
+                ('id', models.CharField(default=studio.models.uploads.slot_id, editable=False, max_length=32, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('portrait', 'Portrait'), ('voice', 'Voice')], max_length=10)),
+                ('name', models.CharField(max_length=200, verbose_name='file name')),
+                ('file', models.CharField(max_length=200, verbose_name='storage name')),
+                ('bytes', models.PositiveBigIntegerField(blank=True, null=True, verbose_name='announced size in bytes')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('expires_at', models.DateTimeField(db_index=True)),
+                ('made_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('token', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.apitoken')),
+                ('upload', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Tag',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('word', models.CharField(max_length=40)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'word'), name='tag_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Speech',
+            fields=[
+                ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('next_try_at', models.DateTimeField(blank=True, null=True)),
+                ('id', models.CharField(default=studio.models.speech.speech_id, editable=False, max_length=32, primary_key=True, serialize=False)),
+                ('script', models.TextField()),
+                ('speaker', models.CharField(max_length=120, verbose_name='voice')),
+                ('pace', models.FloatField(default=1.0)),
+                ('digest', models.CharField(max_length=64)),
+                ('ceiling_micros', models.BigIntegerField(default=0, verbose_name='maximum charge (micros)')),
+                ('charge_micros', models.BigIntegerField(blank=True, null=True)),
+                ('state', models.CharField(choices=[('speaking', 'Being spoken'), ('ready', 'Ready'), ('failed', 'Failed')], default='speaking', max_length=10)),
+                ('deadline_at', models.DateTimeField(blank=True, null=True, verbose_name='overdue at')),
+                ('failure_code', models.CharField(blank=True, max_length=60)),
+                ('failure_message', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('hold', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.hold')),
+                ('price', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.price')),
+                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('token', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workspaces.apitoken')),
+                ('upload', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='speeches', to='workspaces.workspace')),
+            ],
+            options={
+                'verbose_name_plural': 'speeches',
+                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='speech_due'), models.Index(condition=models.Q(('deadline_at__isnull', False)), fields=['deadline_at'], name='speech_overdue'), models.Index(fields=['workspace', '-id'], name='speech_by_workspace')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'speaking')), fields=('workspace', 'digest'), name='speech_spoken_once'), models.CheckConstraint(condition=models.Q(('charge_micros__isnull', True), models.Q(('charge_micros__gte', 0), ('charge_micros__lte', models.F('ceiling_micros'))), _connector='OR'), name='speech_charge_under_ceiling')],
+            },
         ),
         migrations.CreateModel(
             name='Render',
@@ -119,7 +248,7 @@ class Migration(migrations.Migration):
                 ('fallbacks', models.JSONField(blank=True, default=list)),
                 ('ceiling_ms', models.PositiveIntegerField(verbose_name='maximum billed length (ms)')),
                 ('ceiling_micros', models.BigIntegerField(verbose_name='maximum charge (micros)')),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('submitting', 'Sending'), ('rendering', 'Rendering'), ('ingesting', 'Copying'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=12)),
+                ('state', models.CharField(choices=[('speaking', 'Speaking'), ('queued', 'Queued'), ('submitting', 'Sending'), ('rendering', 'Rendering'), ('ingesting', 'Copying'), ('joining', 'Joining'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=12)),
                 ('state_since', models.DateTimeField()),
                 ('deadline_at', models.DateTimeField(blank=True, null=True, verbose_name='overdue at')),
                 ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
@@ -148,7 +277,30 @@ class Migration(migrations.Migration):
                 ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('token', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workspaces.apitoken')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='renders', to='workspaces.workspace')),
+                ('group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='renders', to='studio.rendergroup')),
+                ('portrait', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='studio.upload')),
+                ('voice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='studio.upload')),
+                ('purge_at', models.DateTimeField(blank=True, null=True, verbose_name='in the bin until')),
+                ('tags', models.ManyToManyField(blank=True, related_name='renders', to='studio.tag')),
+                ('webhook_url', models.CharField(blank=True, max_length=2000, verbose_name='told alone of it')),
+                ('parts_total', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='number of parts')),
+                ('whole', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='studio.render')),
+                ('speech', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='renders', to='studio.speech')),
+                ('give_up_at', models.DateTimeField(blank=True, null=True, verbose_name='given up at, as its customer wished')),
+                ('late_at', models.DateTimeField(blank=True, null=True, verbose_name='late at')),
+                ('late_told_at', models.DateTimeField(blank=True, null=True, verbose_name='told to be late at')),
+                ('mail_to', models.ManyToManyField(blank=True, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('usual_half', models.PositiveIntegerField(blank=True, null=True, verbose_name='half took (s)')),
+                ('usual_most', models.PositiveIntegerField(blank=True, null=True, verbose_name='nine in ten took (s)')),
+                ('withheld_at', models.DateTimeField(blank=True, null=True)),
+                ('withheld_for', models.CharField(blank=True, choices=[('flagged', 'Marked by the content check'), ('unchecked', 'Its content could not be checked'), ('operator', 'Withheld by the operator')], max_length=10)),
+                ('withheld_why', models.CharField(blank=True, max_length=150, verbose_name='reason, told its customer')),
+                ('rights', models.JSONField(blank=True, default=dict, verbose_name='rights stated')),
             ],
+            options={
+                'indexes': [models.Index(fields=['workspace', '-id'], name='render_by_workspace'), models.Index(fields=['project', '-id'], name='render_by_project'), models.Index(condition=models.Q(('reference', ''), _negated=True), fields=['workspace', 'reference'], name='render_by_reference'), models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='render_due'), models.Index(condition=models.Q(('deadline_at__isnull', False)), fields=['deadline_at'], name='render_overdue'), models.Index(condition=models.Q(('deadline_at__isnull', False)), fields=['state', 'state_since'], name='render_living'), models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['workspace'], name='render_waiting'), models.Index(condition=models.Q(('ceiling_micros', 0)), fields=['workspace', 'created_at'], name='render_free'), models.Index(condition=models.Q(('delete_at__isnull', False)), fields=['delete_at'], name='render_to_delete'), models.Index(condition=models.Q(('purge_at__isnull', False)), fields=['purge_at'], name='render_to_purge'), models.Index(condition=models.Q(('late_at__isnull', False), ('late_told_at__isnull', True)), fields=['late_at'], name='render_late'), models.Index(condition=models.Q(('give_up_at__isnull', False)), fields=['give_up_at'], name='render_give_up')],
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'idempotency_key'), name='render_asked_once'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'ready'), _negated=True), models.Q(('charge_micros__isnull', False), ('measured_ms__isnull', False), ('video__isnull', False)), _connector='OR'), name='render_ready_means_charged'), models.CheckConstraint(condition=models.Q(('charge_micros__isnull', True), models.Q(('charge_micros__gte', 0), ('charge_micros__lte', models.F('ceiling_micros'))), _connector='OR'), name='render_charge_under_ceiling'), models.CheckConstraint(condition=models.Q(models.Q(('returned_at__isnull', True), ('returned_micros', 0)), models.Q(('returned_at__isnull', False), ('returned_micros', models.F('charge_micros'))), _connector='OR'), name='render_returned_whole'), models.CheckConstraint(condition=models.Q(('state__in', ['speaking', 'queued', 'submitting', 'rendering', 'ingesting', 'joining', 'ready', 'failed', 'cancelled'])), name='render_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('withheld_at__isnull', True), ('withheld_for', '')), models.Q(('withheld_at__isnull', False), ('withheld_for__in', ['flagged', 'unchecked', 'operator'])), _connector='OR'), name='render_withheld_for_something')],
+            },
         ),
         migrations.CreateModel(
             name='RenderEvent',
@@ -164,91 +316,6 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['id'],
             },
-        ),
-        migrations.CreateModel(
-            name='RenderGroup',
-            fields=[
-                ('id', models.CharField(default=studio.models.renders.group_id, editable=False, max_length=32, primary_key=True, serialize=False)),
-                ('is_batch', models.BooleanField(default=False, help_text='Several requests, rather than takes of one.', verbose_name='batch')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='render_groups', to='workspaces.workspace')),
-            ],
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='group',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='renders', to='studio.rendergroup'),
-        ),
-        migrations.CreateModel(
-            name='StoredFile',
-            fields=[
-                ('name', models.CharField(max_length=200, primary_key=True, serialize=False, verbose_name='storage name')),
-                ('kind', models.CharField(choices=[('upload', 'Portrait or voice'), ('copy', 'Copy for providers'), ('thumbnail', 'Thumbnail'), ('video', 'Video'), ('poster', 'Poster'), ('slot', 'Sent to a slot'), ('gateway', 'Put here by a client'), ('part', 'Part of a client’s file')], max_length=10)),
-                ('state', models.CharField(choices=[('coming', 'Coming: nothing names it yet'), ('kept', 'Kept'), ('leaving', 'Leaving: nothing names it any more')], default='coming', max_length=10)),
-                ('bytes', models.PositiveBigIntegerField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('touched_at', models.DateTimeField(verbose_name='last written at')),
-                ('workspace', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='workspaces.workspace')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Turn',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(max_length=40)),
-                ('taken_at', models.DateTimeField()),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Upload',
-            fields=[
-                ('id', models.CharField(default=studio.models.uploads.upload_id, editable=False, max_length=32, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('portrait', 'Portrait'), ('voice', 'Voice')], max_length=10)),
-                ('name', models.CharField(max_length=200, verbose_name='file name')),
-                ('sha256', models.CharField(max_length=64, verbose_name='SHA-256')),
-                ('file', models.FileField(max_length=200, upload_to='')),
-                ('content_type', models.CharField(max_length=60)),
-                ('bytes', models.PositiveBigIntegerField(verbose_name='size in bytes')),
-                ('width', models.PositiveIntegerField(blank=True, null=True)),
-                ('height', models.PositiveIntegerField(blank=True, null=True)),
-                ('duration_ms', models.PositiveIntegerField(blank=True, null=True, verbose_name='length (ms)')),
-                ('details', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='uploads', to='workspaces.workspace')),
-            ],
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='portrait',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='studio.upload'),
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='voice',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='studio.upload'),
-        ),
-        migrations.AddField(
-            model_name='project',
-            name='portrait',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload'),
-        ),
-        migrations.CreateModel(
-            name='UploadSlot',
-            fields=[
-                ('id', models.CharField(default=studio.models.uploads.slot_id, editable=False, max_length=32, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('portrait', 'Portrait'), ('voice', 'Voice')], max_length=10)),
-                ('name', models.CharField(max_length=200, verbose_name='file name')),
-                ('file', models.CharField(max_length=200, verbose_name='storage name')),
-                ('bytes', models.PositiveBigIntegerField(blank=True, null=True, verbose_name='announced size in bytes')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField(db_index=True)),
-                ('made_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('token', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.apitoken')),
-                ('upload', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
-            ],
         ),
         migrations.CreateModel(
             name='ProviderJob',
@@ -300,164 +367,6 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='delivery_due')],
             },
         ),
-        migrations.AddIndex(
-            model_name='rendergroup',
-            index=models.Index(condition=models.Q(('is_batch', True)), fields=['workspace', '-id'], name='batch_by_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='storedfile',
-            index=models.Index(condition=models.Q(models.Q(('state', 'kept'), _negated=True), ('workspace', None), _connector='OR'), fields=['touched_at'], name='stored_file_to_sweep'),
-        ),
-        migrations.AddConstraint(
-            model_name='turn',
-            constraint=models.UniqueConstraint(fields=('workspace', 'provider'), name='turn_once'),
-        ),
-        migrations.AddIndex(
-            model_name='upload',
-            index=models.Index(fields=['workspace', 'kind', '-id'], name='upload_by_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='upload',
-            constraint=models.UniqueConstraint(fields=('workspace', 'kind', 'sha256'), name='upload_bytes_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='upload',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('height__isnull', False), ('kind', 'portrait'), ('width__isnull', False)), models.Q(('duration_ms__isnull', False), ('kind', 'voice')), _connector='OR'), name='upload_was_measured'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(fields=['workspace', '-id'], name='render_by_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(fields=['project', '-id'], name='render_by_project'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(condition=models.Q(('reference', ''), _negated=True), fields=['workspace', 'reference'], name='render_by_reference'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='render_due'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(condition=models.Q(('deadline_at__isnull', False)), fields=['deadline_at'], name='render_overdue'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(condition=models.Q(('deadline_at__isnull', False)), fields=['state', 'state_since'], name='render_living'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['workspace'], name='render_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(condition=models.Q(('ceiling_micros', 0)), fields=['workspace', 'created_at'], name='render_free'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(condition=models.Q(('delete_at__isnull', False)), fields=['delete_at'], name='render_to_delete'),
-        ),
-        migrations.AddConstraint(
-            model_name='render',
-            constraint=models.UniqueConstraint(fields=('workspace', 'idempotency_key'), name='render_asked_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='render',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'submitting', 'rendering', 'ingesting', 'ready', 'failed', 'cancelled'])), name='render_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='render',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'ready'), _negated=True), models.Q(('charge_micros__isnull', False), ('measured_ms__isnull', False), ('video__isnull', False)), _connector='OR'), name='render_ready_means_charged'),
-        ),
-        migrations.AddConstraint(
-            model_name='render',
-            constraint=models.CheckConstraint(condition=models.Q(('charge_micros__isnull', True), models.Q(('charge_micros__gte', 0), ('charge_micros__lte', models.F('ceiling_micros'))), _connector='OR'), name='render_charge_under_ceiling'),
-        ),
-        migrations.AddConstraint(
-            model_name='render',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('returned_at__isnull', True), ('returned_micros', 0)), models.Q(('returned_at__isnull', False), ('returned_micros', models.F('charge_micros'))), _connector='OR'), name='render_returned_whole'),
-        ),
-        migrations.AddIndex(
-            model_name='project',
-            index=models.Index(fields=['workspace', '-id'], name='project_by_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='project',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='project_name_once'),
-        ),
-        migrations.AddField(
-            model_name='upload',
-            name='script',
-            field=models.TextField(blank=True),
-        ),
-        migrations.AddField(
-            model_name='upload',
-            name='sentences',
-            field=models.JSONField(blank=True, default=list, verbose_name='times of the sentences'),
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='purge_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='in the bin until'),
-        ),
-        migrations.CreateModel(
-            name='Tag',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('word', models.CharField(max_length=40)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
-            ],
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='tags',
-            field=models.ManyToManyField(blank=True, related_name='renders', to='studio.tag'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(condition=models.Q(('purge_at__isnull', False)), fields=['purge_at'], name='render_to_purge'),
-        ),
-        migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.UniqueConstraint(fields=('workspace', 'word'), name='tag_once'),
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='webhook_url',
-            field=models.CharField(blank=True, max_length=2000, verbose_name='told alone of it'),
-        ),
-        migrations.CreateModel(
-            name='Speech',
-            fields=[
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField(blank=True, null=True)),
-                ('id', models.CharField(default=studio.models.speech.speech_id, editable=False, max_length=32, primary_key=True, serialize=False)),
-                ('script', models.TextField()),
-                ('speaker', models.CharField(max_length=120, verbose_name='voice')),
-                ('pace', models.FloatField(default=1.0)),
-                ('digest', models.CharField(max_length=64)),
-                ('ceiling_micros', models.BigIntegerField(default=0, verbose_name='maximum charge (micros)')),
-                ('charge_micros', models.BigIntegerField(blank=True, null=True)),
-                ('state', models.CharField(choices=[('speaking', 'Being spoken'), ('ready', 'Ready'), ('failed', 'Failed')], default='speaking', max_length=10)),
-                ('deadline_at', models.DateTimeField(blank=True, null=True, verbose_name='overdue at')),
-                ('failure_code', models.CharField(blank=True, max_length=60)),
-                ('failure_message', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('hold', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.hold')),
-                ('price', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.price')),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('token', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workspaces.apitoken')),
-                ('upload', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='speeches', to='workspaces.workspace')),
-            ],
-            options={
-                'verbose_name_plural': 'speeches',
-            },
-        ),
         migrations.CreateModel(
             name='SpeechPart',
             fields=[
@@ -479,11 +388,14 @@ class Migration(migrations.Migration):
                 ('failure_message', models.TextField(blank=True)),
                 ('speech', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='studio.speech')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('speech', 'number'), name='speech_part_once')],
+            },
         ),
         migrations.CreateModel(
             name='Pronunciation',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('id', models.CharField(default=studio.models.speech.pronunciation_id, editable=False, max_length=32, primary_key=True, serialize=False)),
                 ('word', models.CharField(max_length=80, verbose_name='word or phrase')),
                 ('said', models.CharField(max_length=200, verbose_name='as it is said')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -493,30 +405,6 @@ class Migration(migrations.Migration):
                 'ordering': ['word'],
                 'constraints': [models.UniqueConstraint(fields=('workspace', 'word'), name='pronunciation_once')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='speech',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='speech_due'),
-        ),
-        migrations.AddIndex(
-            model_name='speech',
-            index=models.Index(condition=models.Q(('deadline_at__isnull', False)), fields=['deadline_at'], name='speech_overdue'),
-        ),
-        migrations.AddIndex(
-            model_name='speech',
-            index=models.Index(fields=['workspace', '-id'], name='speech_by_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='speech',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'speaking')), fields=('workspace', 'digest'), name='speech_spoken_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='speech',
-            constraint=models.CheckConstraint(condition=models.Q(('charge_micros__isnull', True), models.Q(('charge_micros__gte', 0), ('charge_micros__lte', models.F('ceiling_micros'))), _connector='OR'), name='speech_charge_under_ceiling'),
-        ),
-        migrations.AddConstraint(
-            model_name='speechpart',
-            constraint=models.UniqueConstraint(fields=('speech', 'number'), name='speech_part_once'),
         ),
         migrations.CreateModel(
             name='Part',
@@ -528,9 +416,14 @@ class Migration(migrations.Migration):
                 ('sound', models.CharField(max_length=64, verbose_name='SHA-256 of its sound')),
                 ('key', models.CharField(max_length=64, verbose_name='of portrait, sound, model and options')),
                 ('kept', models.BooleanField(default=False, help_text='For another video, so that it costs nothing.', verbose_name='made before')),
+                ('render', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='studio.render')),
+                ('whole', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='studio.render')),
+                ('attempts', models.PositiveSmallIntegerField(default=1, help_text='Renders that were asked for to have it.')),
             ],
             options={
                 'ordering': ['number'],
+                'indexes': [models.Index(fields=['key'], name='part_by_key')],
+                'constraints': [models.UniqueConstraint(fields=('whole', 'number'), name='part_number_once'), models.CheckConstraint(condition=models.Q(('end__gt', models.F('begin'))), name='part_has_sound')],
             },
         ),
         migrations.CreateModel(
@@ -543,68 +436,9 @@ class Migration(migrations.Migration):
                 ('samples', models.PositiveBigIntegerField(verbose_name='samples of the voice')),
                 ('seams', models.JSONField(blank=True, default=list)),
             ],
-        ),
-        migrations.RemoveConstraint(
-            model_name='render',
-            name='render_state_known',
-        ),
-        migrations.RemoveConstraint(
-            model_name='upload',
-            name='upload_bytes_once',
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='parts_total',
-            field=models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='number of parts'),
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='whole',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='studio.render'),
-        ),
-        migrations.AddField(
-            model_name='upload',
-            name='cut_from',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='studio.upload'),
-        ),
-        migrations.AlterField(
-            model_name='render',
-            name='state',
-            field=models.CharField(choices=[('queued', 'Queued'), ('submitting', 'Sending'), ('rendering', 'Rendering'), ('ingesting', 'Copying'), ('joining', 'Joining'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=12),
-        ),
-        migrations.AddConstraint(
-            model_name='render',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'submitting', 'rendering', 'ingesting', 'joining', 'ready', 'failed', 'cancelled'])), name='render_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='upload',
-            constraint=models.UniqueConstraint(condition=models.Q(('cut_from', None)), fields=('workspace', 'kind', 'sha256'), name='upload_bytes_once'),
-        ),
-        migrations.AddField(
-            model_name='part',
-            name='render',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='studio.render'),
-        ),
-        migrations.AddField(
-            model_name='part',
-            name='whole',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='studio.render'),
-        ),
-        migrations.AddIndex(
-            model_name='whole',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='whole_due'),
-        ),
-        migrations.AddIndex(
-            model_name='part',
-            index=models.Index(fields=['key'], name='part_by_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='part',
-            constraint=models.UniqueConstraint(fields=('whole', 'number'), name='part_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='part',
-            constraint=models.CheckConstraint(condition=models.Q(('end__gt', models.F('begin'))), name='part_has_sound'),
+            options={
+                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='whole_due')],
+            },
         ),
         migrations.CreateModel(
             name='ProviderBalance',
@@ -631,9 +465,11 @@ class Migration(migrations.Migration):
                 ('made_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('render', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shares', to='studio.render')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+                ('allow_review', models.BooleanField(default=False, verbose_name='review allowed')),
+                ('tell_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['render', '-id'], name='share_by_render')],
+                'indexes': [models.Index(fields=['render', '-id'], name='share_by_render'), models.Index(condition=models.Q(('tell_at__isnull', False)), fields=['tell_at'], name='share_to_tell')],
             },
         ),
         migrations.CreateModel(
@@ -652,6 +488,9 @@ class Migration(migrations.Migration):
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='studio.project')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
             ],
+            options={
+                'indexes': [models.Index(fields=['workspace', '-id'], name='table_by_workspace'), models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='table_due')],
+            },
         ),
         migrations.CreateModel(
             name='BatchRow',
@@ -671,27 +510,10 @@ class Migration(migrations.Migration):
                 ('voice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
                 ('table', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='studio.batchtable')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='batchtable',
-            index=models.Index(fields=['workspace', '-id'], name='table_by_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='batchtable',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='table_due'),
-        ),
-        migrations.AddIndex(
-            model_name='batchrow',
-            index=models.Index(fields=['table', 'state', 'number'], name='batch_row_by_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='batchrow',
-            constraint=models.UniqueConstraint(fields=('table', 'number'), name='batch_row_once'),
-        ),
-        migrations.AlterField(
-            model_name='storedfile',
-            name='kind',
-            field=models.CharField(choices=[('upload', 'Portrait or voice'), ('copy', 'Copy for providers'), ('thumbnail', 'Thumbnail'), ('video', 'Video'), ('poster', 'Poster'), ('captions', 'Captions'), ('captioned', 'Video with captions'), ('slot', 'Sent to a slot'), ('gateway', 'Put here by a client'), ('part', 'Part of a client’s file')], max_length=10),
+            options={
+                'indexes': [models.Index(fields=['table', 'state', 'number'], name='batch_row_by_state')],
+                'constraints': [models.UniqueConstraint(fields=('table', 'number'), name='batch_row_once')],
+            },
         ),
         migrations.CreateModel(
             name='Captions',
@@ -715,11 +537,6 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'captions',
                 'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='captions_due')],
             },
-        ),
-        migrations.AddField(
-            model_name='part',
-            name='attempts',
-            field=models.PositiveSmallIntegerField(default=1, help_text='Renders that were asked for to have it.'),
         ),
         migrations.CreateModel(
             name='Approval',
@@ -750,46 +567,6 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['awaiting_approval', 'approved', 'declined'])), name='approval_state_known')],
             },
         ),
-        migrations.DeleteModel(
-            name='Pronunciation',
-        ),
-        migrations.CreateModel(
-            name='Pronunciation',
-            fields=[
-                ('id', models.CharField(default=studio.models.speech.pronunciation_id, editable=False, max_length=32, primary_key=True, serialize=False)),
-                ('word', models.CharField(max_length=80, verbose_name='word or phrase')),
-                ('said', models.CharField(max_length=200, verbose_name='as it is said')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pronunciations', to='workspaces.workspace')),
-            ],
-            options={
-                'ordering': ['word'],
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'word'), name='pronunciation_once')],
-            },
-        ),
-        migrations.RemoveConstraint(
-            model_name='render',
-            name='render_state_known',
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='speech',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='renders', to='studio.speech'),
-        ),
-        migrations.AlterField(
-            model_name='render',
-            name='state',
-            field=models.CharField(choices=[('speaking', 'Speaking'), ('queued', 'Queued'), ('submitting', 'Sending'), ('rendering', 'Rendering'), ('ingesting', 'Copying'), ('joining', 'Joining'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=12),
-        ),
-        migrations.AlterField(
-            model_name='render',
-            name='voice',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='studio.upload'),
-        ),
-        migrations.AddConstraint(
-            model_name='render',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['speaking', 'queued', 'submitting', 'rendering', 'ingesting', 'joining', 'ready', 'failed', 'cancelled'])), name='render_state_known'),
-        ),
         migrations.CreateModel(
             name='Listening',
             fields=[
@@ -812,11 +589,6 @@ class Migration(migrations.Migration):
                 ('since', models.DateTimeField(auto_now_add=True, verbose_name='first used at')),
             ],
         ),
-        migrations.AlterField(
-            model_name='storedfile',
-            name='kind',
-            field=models.CharField(choices=[('upload', 'Portrait or voice'), ('copy', 'Copy for providers'), ('thumbnail', 'Thumbnail'), ('video', 'Video'), ('poster', 'Poster'), ('captions', 'Captions'), ('captioned', 'Video with captions'), ('slot', 'Sent to a slot'), ('gateway', 'Put here by a client'), ('papers', 'Papers beside a video'), ('part', 'Part of a client’s file')], max_length=10),
-        ),
         migrations.CreateModel(
             name='Papers',
             fields=[
@@ -832,70 +604,14 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'papers',
             },
         ),
-        migrations.AddField(
-            model_name='render',
-            name='give_up_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='given up at, as its customer wished'),
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='late_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='late at'),
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='late_told_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='told to be late at'),
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='mail_to',
-            field=models.ManyToManyField(blank=True, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='usual_half',
-            field=models.PositiveIntegerField(blank=True, null=True, verbose_name='half took (s)'),
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='usual_most',
-            field=models.PositiveIntegerField(blank=True, null=True, verbose_name='nine in ten took (s)'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(condition=models.Q(('late_at__isnull', False), ('late_told_at__isnull', True)), fields=['late_at'], name='render_late'),
-        ),
-        migrations.AddIndex(
-            model_name='render',
-            index=models.Index(condition=models.Q(('give_up_at__isnull', False)), fields=['give_up_at'], name='render_give_up'),
-        ),
         migrations.CreateModel(
             name='ContentChoice',
             fields=[
                 ('workspace', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='workspaces.workspace')),
                 ('content_check', models.CharField(choices=[('none', 'None'), ('fast', 'Fast: key frames'), ('full', 'Full: all frames')], default='none', max_length=10)),
                 ('if_flagged', models.CharField(choices=[('deliver', 'Deliver it, marked'), ('withhold', 'Withhold it until it is released')], default='deliver', max_length=10, verbose_name='if it is marked')),
+                ('visible_label', models.CharField(choices=[('none', 'None'), ('ai_generated', '“AI-generated” in a corner')], default='none', max_length=20, verbose_name='visible label')),
             ],
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='withheld_at',
-            field=models.DateTimeField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='withheld_for',
-            field=models.CharField(blank=True, choices=[('flagged', 'Marked by the content check'), ('unchecked', 'Its content could not be checked'), ('operator', 'Withheld by the operator')], max_length=10),
-        ),
-        migrations.AddField(
-            model_name='render',
-            name='withheld_why',
-            field=models.CharField(blank=True, max_length=150, verbose_name='reason, told its customer'),
-        ),
-        migrations.AddConstraint(
-            model_name='render',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('withheld_at__isnull', True), ('withheld_for', '')), models.Q(('withheld_at__isnull', False), ('withheld_for__in', ['flagged', 'unchecked', 'operator'])), _connector='OR'), name='render_withheld_for_something'),
         ),
         migrations.CreateModel(
             name='Rendition',
@@ -915,11 +631,6 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('render', 'format'), name='rendition_once')],
             },
         ),
-        migrations.AddField(
-            model_name='render',
-            name='rights',
-            field=models.JSONField(blank=True, default=dict, verbose_name='rights stated'),
-        ),
         migrations.CreateModel(
             name='RightsStatement',
             fields=[
@@ -930,11 +641,6 @@ class Migration(migrations.Migration):
                 ('token', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='workspaces.apitoken')),
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
-        ),
-        migrations.AlterField(
-            model_name='storedfile',
-            name='kind',
-            field=models.CharField(choices=[('upload', 'Portrait or voice'), ('copy', 'Copy for providers'), ('thumbnail', 'Thumbnail'), ('video', 'Video'), ('poster', 'Poster'), ('captions', 'Captions'), ('captioned', 'Video with captions'), ('rendition', 'Video in another format'), ('slot', 'Sent to a slot'), ('gateway', 'Put here by a client'), ('papers', 'Papers beside a video'), ('part', 'Part of a client’s file'), ('export', 'Everything, to take along')], max_length=10),
         ),
         migrations.CreateModel(
             name='Retention',
@@ -953,11 +659,6 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('days__gte', 1)), name='retention_of_a_day')],
             },
         ),
-        migrations.AddField(
-            model_name='contentchoice',
-            name='visible_label',
-            field=models.CharField(choices=[('none', 'None'), ('ai_generated', '“AI-generated” in a corner')], default='none', max_length=20, verbose_name='visible label'),
-        ),
         migrations.CreateModel(
             name='ReviewComment',
             fields=[
@@ -968,44 +669,13 @@ class Migration(migrations.Migration):
                 ('at_ms', models.PositiveIntegerField(blank=True, null=True, verbose_name='moment of the video (ms)')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('resolved_at', models.DateTimeField(blank=True, null=True)),
+                ('link', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='studio.sharelink')),
+                ('render', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='studio.render')),
+                ('resolved_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
             ],
-        ),
-        migrations.AddField(
-            model_name='sharelink',
-            name='allow_review',
-            field=models.BooleanField(default=False, verbose_name='review allowed'),
-        ),
-        migrations.AddField(
-            model_name='sharelink',
-            name='tell_at',
-            field=models.DateTimeField(blank=True, null=True),
-        ),
-        migrations.AddIndex(
-            model_name='sharelink',
-            index=models.Index(condition=models.Q(('tell_at__isnull', False)), fields=['tell_at'], name='share_to_tell'),
-        ),
-        migrations.AddField(
-            model_name='reviewcomment',
-            name='link',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='studio.sharelink'),
-        ),
-        migrations.AddField(
-            model_name='reviewcomment',
-            name='render',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='studio.render'),
-        ),
-        migrations.AddField(
-            model_name='reviewcomment',
-            name='resolved_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='reviewcomment',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='reviewcomment',
-            index=models.Index(fields=['render', 'id'], name='comment_by_render'),
+            options={
+                'indexes': [models.Index(fields=['render', 'id'], name='comment_by_render')],
+            },
         ),
     ]

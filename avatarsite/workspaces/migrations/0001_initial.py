@@ -6,6 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
     dependencies = [
@@ -28,6 +29,8 @@ class Migration(migrations.Migration):
                 ('mail_finished', models.BooleanField(default=True, verbose_name='mail about finished videos')),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ('mail_endpoint', models.BooleanField(default=True, verbose_name='mail about webhooks that stop')),
+                ('mail_summary', models.BooleanField(default=True, verbose_name='mail with a month’s summary')),
             ],
             options={
                 'verbose_name': 'user',
@@ -46,6 +49,9 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'admin', 'developer', 'member', 'billing', 'viewer'])), name='member_role_known')],
+            },
         ),
         migrations.CreateModel(
             name='Workspace',
@@ -58,15 +64,12 @@ class Migration(migrations.Migration):
                 ('suspended_reason', models.CharField(blank=True, max_length=200, verbose_name='why, as its people read it')),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('members', models.ManyToManyField(related_name='workspaces', through='workspaces.Member', to=settings.AUTH_USER_MODEL)),
+                ('closes_at', models.DateTimeField(blank=True, null=True, verbose_name='can be had back until')),
             ],
             options={
                 'permissions': [('suspend_workspace', 'Can suspend, resume and close a workspace')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('closed_at__isnull', True), ('suspended_at__isnull', False), _connector='OR'), name='workspace_closed_is_suspended'), models.CheckConstraint(condition=models.Q(('closes_at__isnull', True), ('suspended_at__isnull', False), _connector='OR'), name='workspace_closing_is_suspended')],
             },
-        ),
-        migrations.AddField(
-            model_name='member',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='workspaces.workspace'),
         ),
         migrations.CreateModel(
             name='Invitation',
@@ -84,6 +87,9 @@ class Migration(migrations.Migration):
                 ('invited_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='workspaces.workspace')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(condition=models.Q(('accepted_at__isnull', True), ('revoked_at__isnull', True)), fields=('workspace', 'email'), name='invitation_open_once_per_email'), models.CheckConstraint(condition=models.Q(('role__in', ['admin', 'developer', 'member', 'billing', 'viewer'])), name='invitation_role_known')],
+            },
         ),
         migrations.CreateModel(
             name='ApiToken',
@@ -104,68 +110,13 @@ class Migration(migrations.Migration):
                 ('replaced_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='workspaces.apitoken')),
                 ('maker', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='tokens', to='workspaces.member')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tokens', to='workspaces.workspace')),
+                ('ask_above_micros', models.BigIntegerField(blank=True, null=True, verbose_name='asks above (micros)')),
+                ('rights', models.CharField(blank=True, max_length=20, verbose_name='rights stated')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='workspace',
-            constraint=models.CheckConstraint(condition=models.Q(('closed_at__isnull', True), ('suspended_at__isnull', False), _connector='OR'), name='workspace_closed_is_suspended'),
-        ),
-        migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(fields=('workspace', 'user'), name='member_once_per_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='member',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'admin', 'developer', 'member', 'billing', 'viewer'])), name='member_role_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.UniqueConstraint(condition=models.Q(('accepted_at__isnull', True), ('revoked_at__isnull', True)), fields=('workspace', 'email'), name='invitation_open_once_per_email'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['admin', 'developer', 'member', 'billing', 'viewer'])), name='invitation_role_known'),
-        ),
-        migrations.AddIndex(
-            model_name='apitoken',
-            index=models.Index(fields=['workspace', '-id'], name='token_by_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='apitoken',
-            constraint=models.CheckConstraint(condition=models.Q(('monthly_cap_micros__isnull', True), ('monthly_cap_micros__gte', 0), _connector='OR'), name='token_cap_not_negative'),
-        ),
-        migrations.AddField(
-            model_name='user',
-            name='mail_endpoint',
-            field=models.BooleanField(default=True, verbose_name='mail about webhooks that stop'),
-        ),
-        migrations.AddField(
-            model_name='user',
-            name='mail_summary',
-            field=models.BooleanField(default=True, verbose_name='mail with a month’s summary'),
-        ),
-        migrations.AddField(
-            model_name='apitoken',
-            name='ask_above_micros',
-            field=models.BigIntegerField(blank=True, null=True, verbose_name='asks above (micros)'),
-        ),
-        migrations.AddConstraint(
-            model_name='apitoken',
-            constraint=models.CheckConstraint(condition=models.Q(('ask_above_micros__isnull', True), ('ask_above_micros__gte', 0), _connector='OR'), name='token_asks_above_not_negative'),
-        ),
-        migrations.AddField(
-            model_name='apitoken',
-            name='rights',
-            field=models.CharField(blank=True, max_length=20, verbose_name='rights stated'),
-        ),
-        migrations.AddField(
-            model_name='workspace',
-            name='closes_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='can be had back until'),
-        ),
-        migrations.AddConstraint(
-            model_name='workspace',
-            constraint=models.CheckConstraint(condition=models.Q(('closes_at__isnull', True), ('suspended_at__isnull', False), _connector='OR'), name='workspace_closing_is_suspended'),
+            options={
+                'indexes': [models.Index(fields=['workspace', '-id'], name='token_by_workspace')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('monthly_cap_micros__isnull', True), ('monthly_cap_micros__gte', 0), _connector='OR'), name='token_cap_not_negative'), models.CheckConstraint(condition=models.Q(('ask_above_micros__isnull', True), ('ask_above_micros__gte', 0), _connector='OR'), name='token_asks_above_not_negative')],
+            },
         ),
         migrations.CreateModel(
             name='MailDomain',
@@ -177,49 +128,32 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('checked_at', models.DateTimeField(blank=True, null=True, verbose_name='looked for last')),
                 ('proved_at', models.DateTimeField(blank=True, null=True)),
+                ('added_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_domains', to='workspaces.workspace')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'name'), name='mail_domain_once_per_workspace'), models.UniqueConstraint(condition=models.Q(('proved_at__isnull', False)), fields=('name',), name='mail_domain_proved_once'), models.CheckConstraint(condition=models.Q(('role__in', ['developer', 'member', 'viewer'])), name='mail_domain_role_known')],
+            },
         ),
         migrations.CreateModel(
             name='PastMember',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'user'), name='past_member_once')],
+            },
         ),
         migrations.AddField(
-            model_name='maildomain',
-            name='added_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='maildomain',
+            model_name='member',
             name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_domains', to='workspaces.workspace'),
-        ),
-        migrations.AddField(
-            model_name='pastmember',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='pastmember',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='workspaces.workspace'),
         ),
         migrations.AddConstraint(
-            model_name='maildomain',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='mail_domain_once_per_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='maildomain',
-            constraint=models.UniqueConstraint(condition=models.Q(('proved_at__isnull', False)), fields=('name',), name='mail_domain_proved_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='maildomain',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['developer', 'member', 'viewer'])), name='mail_domain_role_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='pastmember',
-            constraint=models.UniqueConstraint(fields=('workspace', 'user'), name='past_member_once'),
+            model_name='member',
+            constraint=models.UniqueConstraint(fields=('workspace', 'user'), name='member_once_per_workspace'),
         ),
     ]

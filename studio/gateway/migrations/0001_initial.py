@@ -1,4 +1,3 @@
-
 import django.db.models.deletion
 import studio.gateway.models
 import uuid
@@ -40,6 +39,10 @@ class Migration(migrations.Migration):
                 ('voice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.upload')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
             ],
+            options={
+                'indexes': [models.Index(fields=['workspace', 'protocol', '-id'], name='gateway_by_workspace'), models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='gateway_request_due'), models.Index(condition=models.Q(('webhook_pending', True)), fields=['id'], name='gateway_webhook_pending'), models.Index(condition=models.Q(('session__isnull', False)), fields=['session'], name='gateway_by_session'), models.Index(condition=models.Q(('start_by__isnull', False)), fields=['start_by'], name='gateway_start_by')],
+                'constraints': [models.UniqueConstraint(fields=('workspace', 'protocol', 'reference'), name='gateway_reference_once')],
+            },
         ),
         migrations.CreateModel(
             name='GatewayWebhook',
@@ -55,6 +58,9 @@ class Migration(migrations.Migration):
                 ('render', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='studio.render')),
                 ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhooks', to='gateway.gatewayrequest')),
             ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='gateway_webhook_due')],
+            },
         ),
         migrations.CreateModel(
             name='GatewayFile',
@@ -72,33 +78,5 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['expires_at'], name='gateway_file_expires')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='gatewayrequest',
-            index=models.Index(fields=['workspace', 'protocol', '-id'], name='gateway_by_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='gatewayrequest',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='gateway_request_due'),
-        ),
-        migrations.AddIndex(
-            model_name='gatewayrequest',
-            index=models.Index(condition=models.Q(('webhook_pending', True)), fields=['id'], name='gateway_webhook_pending'),
-        ),
-        migrations.AddIndex(
-            model_name='gatewayrequest',
-            index=models.Index(condition=models.Q(('session__isnull', False)), fields=['session'], name='gateway_by_session'),
-        ),
-        migrations.AddIndex(
-            model_name='gatewayrequest',
-            index=models.Index(condition=models.Q(('start_by__isnull', False)), fields=['start_by'], name='gateway_start_by'),
-        ),
-        migrations.AddConstraint(
-            model_name='gatewayrequest',
-            constraint=models.UniqueConstraint(fields=('workspace', 'protocol', 'reference'), name='gateway_reference_once'),
-        ),
-        migrations.AddIndex(
-            model_name='gatewaywebhook',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='gateway_webhook_due'),
         ),
     ]
