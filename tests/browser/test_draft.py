@@ -92,12 +92,12 @@ def test_signing_in_anew_leads_back_to_the_draft(visit: Visit, live_site: LiveSi
     xenia, slug = visit("Xenia"), live_site.slugs["Xenia"]
     page = xenia.page
     open_with_samples(xenia, slug)
-    fill(page)
-    # A page that waits for something asks for its price by itself; here the next change is to be the first to do so.
+    # What is filled in asks for its price, each time a moment later; here the last change is to be the first to do so.
     page.route(
         f"**{reverse('video_quote', args=[slug])}",
         lambda route: route.continue_() if "takes=3" in (route.request.post_data or "") else route.fulfill(status=204),
     )
+    fill(page)
     live_site.ask("sign_out", "Xenia")
     # The next change asks for the price, and that leads to the door.
     page.get_by_label("Takes").select_option("3")
