@@ -38,14 +38,13 @@ def _quiet() -> Iterator[None]:
 @pytest.mark.usefixtures("_quiet")
 @pytest.mark.parametrize(("machine", "least"), [(LedgerMachine, 7_000), (WholeMachine, 3_000)])
 def test_the_ledger_agrees_with_its_model_whatever_happens(machine: type[LedgerMachine], least: int) -> None:
-    least = LONG_RUN or least
     machine.ran = Counter()
     for turn in itertools.count():
-        if machine.ran.total() >= least:
+        if machine.ran.total() >= (LONG_RUN or least):
             break
         before = machine.ran.total()
         run_state_machine_as_test(
-            machine if LONG_RUN else seed(turn)(machine),
+            machine if least < LONG_RUN else seed(turn)(machine),
             settings=settings(
                 max_examples=EXAMPLES_EACH,
                 stateful_step_count=STEPS_EACH,
