@@ -35,7 +35,7 @@ from tests.support.mails import posted
 pytest_plugins = ["tests.simulators.fixture"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.process]
 MODEL = "kling-avatar-2-pro"
-WATCH_SECONDS = 200.0  # it ends as soon as nothing is left
+WATCH_SECONDS = 1_200.0  # it ends as soon as nothing is left
 COPIES_AT_ONCE = 2
 
 
