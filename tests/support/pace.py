@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 STEPS = 1_000_000
-USUAL_SECONDS = 0.02  # that a fast core takes for them
+USUAL_SECONDS = 0.02  # for them: a third of what a slow machine took, quiet (0.065)
 
 
 def allowed(seconds: float) -> float:

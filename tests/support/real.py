@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> int:
         command = [sys.executable, *arguments[1:]]
     else:
         given = [*arguments[1:], *REST] if arguments[:1] == ["--rest"] else arguments
-        if not any(not word.startswith("-") for word in given):
+        if all(word.startswith("-") for word in given):
             given, environment = [*given, *DIFFERS], LESS_BY_CHANCE | environment
         command = [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadgroup", *given]
     with real_parts() as variables:

@@ -23,7 +23,6 @@ from studio.models import Upload, UploadKind
 from studio.uploads.fetch import FileNotFetched, fetch_upload, inline_upload, is_address, read_data_uri
 from studio.uploads.samples import PORTRAIT, VOICE
 from tests.support.door import opened
-from tests.support.pace import allowed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KINDS = {"/face.jpg": UploadKind.PORTRAIT, "/voice.mp3": UploadKind.VOICE}
@@ -163,7 +162,7 @@ def test_a_host_that_drips_is_given_up_and_told_with_the_time(source: str, works
     started = time.monotonic()
     with pytest.raises(FileNotFetched, match=r"from 127\.0\.0\.1: It did not come within 1 seconds") as refused:
         fetch_upload(workspace, kind=UploadKind.PORTRAIT, url=source + "/drip", seconds=1)
-    assert (refused.value.retryable, time.monotonic() - started < allowed(5)) == (True, True)
+    assert (refused.value.retryable, time.monotonic() - started < 5) == (True, True)
 
 
 def test_too_large_a_file_is_refused_by_its_announced_length(source: str, workspace: Workspace) -> None:

@@ -25,7 +25,6 @@ from studio.providers.http.addresses import AddressRefused, is_loopback, is_publ
 from studio.providers.http.downloads import CHUNK, put
 from studio.providers.types import Failure, Fault, ProviderError
 from tests.studio.providers.wire import Act, answer, closed_port, hang_up, in_turn, say_half, wire
-from tests.support.pace import allowed
 
 REAL = http.Bases(("https://queue.fal.run", "https://rest.fal.ai"))
 HERE = http.Bases(("http://127.0.0.1:9000",))
@@ -307,7 +306,7 @@ def test_a_link_that_drips_is_given_up(head: bytes) -> None:
         http.download(f"{server.url}/v.mp4", HERE, seconds=0.5) as it,
     ):
         list(it)
-    assert time.monotonic() - began < allowed(3)
+    assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize("spoken", ["chunked", "until it closes"])
