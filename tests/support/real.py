@@ -64,7 +64,7 @@ DIFFERS = [
     "tests/studio/views/test_files.py",
 ]
 # Of what goes on by chance, a part; ``make test-real`` has all of it.
-LESS_BY_CHANCE = {"LEDGER_STEPS": "2000", "LONG_PLANS": "100"}
+LESS_BY_CHANCE = {"LEDGER_STEPS": "2000"}
 # Nothing there (but what is named above) asks a database, a cache or a bucket: it would be the same tests again.
 NO_ENGINE = ["tests/simulators", "tests/studio/media"]
 REST = ["tests", "-m", "not process and not browser", *(f"--ignore={path}" for path in DIFFERS + NO_ENGINE)]

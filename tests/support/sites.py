@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import hashlib
 import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 from django.conf import settings
@@ -91,31 +93,61 @@ class Site:
 
     def _tell(self, line: dict[str, Any]) -> Any:
         with self._turn:
-            assert self._forker.stdin
-            assert self._forker.stdout
-            self._forker.stdin.write(json.dumps(line) + "\n")
-            self._forker.stdin.flush()
-            return json.loads(self._forker.stdout.readline())
+            self._forker.write(json.dumps(line) + "\n")
+            self._forker.flush()
+            return json.loads(self._forker.readline())
 
     @cached_property
     def _turn(self) -> threading.Lock:
         return threading.Lock()
 
     @cached_property
-    def _forker(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.support.forker"],
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    def _forker(self) -> IO[str]:
+        return self._line.makefile("rw")
+
+    @cached_property
+    def _line(self) -> socket.socket:
+        ours, its = socket.socketpair()
+        with its:
+            environment = json.dumps(self.environment).encode()
+            socket.send_fds(_forkers(*map(self.environment.get, PRELOADED)), [environment], [its.fileno()])
+        return ours
 
     def close(self) -> None:
         """End what answers ``ask`` and has begun what ``serve`` began."""
-        if forker := self.__dict__.pop("_forker", None):
-            forker.communicate(timeout=60)
+        if line := self.__dict__.pop("_line", None):
+            with line, self._forker as answers:
+                line.shutdown(socket.SHUT_WR)
+                line.settimeout(60)
+                assert answers.read() == ""
+            del self.__dict__["_forker"]
+
+
+# What a process has been started with for good.
+PRELOADED = ("LD_PRELOAD", "STEPPED_CLOCK")
+
+
+@cache
+def _forkers(*preloaded: str | None) -> socket.socket:
+    """Where an environment is sent, with a socket, for a fork that has it: for all sites of this process."""
+    ours, its = socket.socketpair(type=socket.SOCK_SEQPACKET)
+    given = {name: value for name, value in zip(PRELOADED, preloaded, strict=True) if value is not None}
+    with its:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.forker", str(its.fileno())],
+            cwd=ROOT,
+            env=os.environ | given,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[its.fileno()],
+        )
+    atexit.register(_end, process, ours)
+    return ours
+
+
+def _end(process: subprocess.Popen[bytes], door: socket.socket) -> None:
+    door.close()
+    process.wait(60)
 
 
 @dataclass
