@@ -35,6 +35,8 @@ test: .venv/.dev-ready lint types  ## set up, lint, type-check, run every test, 
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
 	$(BIN)/python -m tests.support.real
 
+test-real: export LONG_PLANS ?= 500
+test-real: export BATCH_ROWS ?= 1000
 test-real: .venv/.dev-ready  ## every test on PostgreSQL, Valkey and a bucket
 	$(BIN)/python -m tests.support.machine
 	$(BIN)/python -m tests.support.real tests

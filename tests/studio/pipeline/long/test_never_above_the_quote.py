@@ -25,7 +25,7 @@ from tests.studio import shop
 from tests.studio.pipeline.long import house as at
 
 pytestmark = pytest.mark.django_db
-PLANS = int(os.environ.get("LONG_PLANS", "200"))
+PLANS = int(os.environ.get("LONG_PLANS", "100"))
 VERIFIED_EVERY = 50
 
 
