@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -19,6 +20,7 @@ from django.urls import reverse
 from avatarsite.workspaces.models import Workspace
 from studio.batches.columns import template
 from studio.batches.make import make_table
+from studio.batches.reading import read_table
 from studio.models import BatchTable, Render, TableState
 from studio.projects import create_project
 from studio.representation import tags_of
@@ -114,10 +116,9 @@ def test_what_is_no_table_is_refused_on_the_page(
 def test_the_templates_are_tables(owner: Client, house: Workspace) -> None:
     for kind in ("csv", "xlsx"):
         answer = owner.get(at(f"batch_template_{kind}", house))
-        assert (answer.headers["Content-Disposition"], answer.content[:20]) == (
-            f'attachment; filename="videos.{kind}"',
-            template(kind)[:20],
-        )
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="videos.{kind}"'
+        assert answer.content.startswith({"csv": codecs.BOM_UTF8, "xlsx": b"PK"}[kind])
+        assert read_table(io.BytesIO(answer.content)) == read_table(io.BytesIO(template(kind)))
 
 
 def test_a_yes_to_another_price_makes_nothing(owner: Client, house: Workspace) -> None:
