@@ -10,8 +10,7 @@ from tests.browser.browser_users import TIMEOUT_MS, BrowserUser, visitor
 from tests.browser.live_site import LiveSite, open_house
 from tests.support.machine import CHROMIUM
 
-# There is no GPU. The last two give a microphone that
-# beeps, and allow it.
+# There is no GPU. The last two give a microphone that beeps, and allow it.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-background-networking",

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Response, expect
+from playwright.sync_api import Locator, Page, expect
 
 from studio.uploads.samples import PORTRAIT, VOICE
 from tests.browser.browser_users import DESK, PHONE
 from tests.browser.conftest import Visit
 from tests.browser.live_site import LiveSite
+from tests.browser.weight import weigh
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
-MAX_BYTES = 250_000  # of the page before its video
-MAX_SHIFT = 0.01
 VIDEO = """() => {
     const { paused, muted, loop, controls, currentTime } = document.querySelector("[data-reel]");
     return { paused, muted, loop, controls, begun: currentTime > 0 };
 }"""
 PLAYS = "() => document.querySelector('[data-reel]').currentTime > 0"
-SHIFT = """() => new Promise((done) => {
-    let sum = 0;
-    new PerformanceObserver((list) => list.getEntries().forEach((each) => { sum += each.value; }))
-        .observe({ type: "layout-shift", buffered: true });
-    setTimeout(() => done(sum), 300);
-})"""
 BELOW = """it => {
     const reel = document.querySelector("[data-reel]");
     return it.getBoundingClientRect().top > reel.getBoundingClientRect().bottom;
@@ -80,19 +72,12 @@ def test_without_a_script_the_browser_shows_its_own_player(visit: Visit) -> None
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_the_page_is_light_and_nothing_on_it_jumps(visit: Visit, size: dict[str, int]) -> None:
     somebody = visit(viewport=size, reduced_motion="no-preference")
-    page, loaded = somebody.page, dict[str, int]()
-
-    def weigh(response: Response) -> None:
-        loaded[response.url] = int(response.headers.get("content-length", 0))
-
-    page.on("response", weigh)
+    page = somebody.page
     somebody.go("/")
     page.wait_for_function(PLAYS)
     expect(page.locator("[data-reel-words]")).to_have_text("become a talking video,")
-    before = {url: size for url, size in loaded.items() if not url.endswith(".mp4")}
-    print(json.dumps(before, indent=1))
-    assert 0 < sum(before.values()) <= MAX_BYTES
-    assert page.evaluate(SHIFT) <= MAX_SHIFT
+    weight = weigh(page)
+    assert (weight.path, weight.bytes > 0, weight.faults) == ("/", True, [])
     heading = page.get_by_role("heading", level=1)
     assert heading.evaluate(BELOW) == (size == PHONE)
     expect(page.get_by_role("link", name="Create an account")).to_be_in_viewport()
