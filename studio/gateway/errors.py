@@ -13,7 +13,7 @@ class GatewayError:
     """``code`` is a Refusal, a RequestRefused code, a Fault, or one of those below.
 
     ``field`` is ours: portrait, voice, or the name of an option. ``detail`` is it in a protocol's own words.
-    ``retry_after`` are the seconds after which it may be asked for again, if a limit has refused it.
+    ``retry_after`` are the seconds after which it may be asked for again, if that is known: of a limit, or of a pause.
     """
 
     code: str

@@ -170,7 +170,7 @@ def _check_possible(incoming: IncomingRequest) -> None:
         raise Rejected(error_of(refusal)) from refusal
     quote = least_quote(incoming.token, incoming.slug)
     if quote.chosen is None:
-        raise Rejected(_not_available(incoming.slug, quote.why))
+        raise Rejected(_not_available(incoming.slug, quote))
     if not incoming.error:
         _check_room(incoming.token, [quote] * full["takes"])
     if test or incoming.error:
@@ -188,10 +188,12 @@ def _check_room(token: ApiToken, quotes: list[Quote]) -> None:
         raise Rejected(error_of(refusal)) from refusal
 
 
-def _not_available(slug: str, why: str) -> GatewayError:
+def _not_available(slug: str, quote: Quote) -> GatewayError:
     offers = registry.offers_of(slug)
     has_key = any(not registry.provider(offer.provider).why_unavailable() for offer in offers)
-    return GatewayError(errors.UNAVAILABLE if has_key else errors.NOT_SOLD, "model", why)
+    if not has_key:
+        return GatewayError(errors.NOT_SOLD, "model", quote.why)
+    return GatewayError(errors.UNAVAILABLE, "model", quote.why, retry_after=quote.retry_after)
 
 
 def _row_of(incoming: IncomingRequest) -> GatewayRequest:

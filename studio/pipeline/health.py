@@ -37,6 +37,14 @@ BOARD_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Why an offer is not to be chosen now, as a sentence, and when it is tried again, if that is known."""
+
+    why: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What our last renders say of an offer.
 
@@ -56,16 +64,20 @@ class Record:
 
 def why_paused(offer: str) -> str:
     """Why the offer is not to be chosen now, as a sentence; empty when it may be."""
-    return pauses().get(offer, "")
+    pause = pauses().get(offer)
+    return pause.why if pause else ""
 
 
-def pauses() -> dict[str, str]:
-    """The sentence for each offer that is off sale or whose circuit is open, by the offer's id: one query for all."""
+def pauses() -> dict[str, Pause]:
+    """Of each offer that is off sale or whose circuit is open, by the offer's id: one query for all."""
     if not switches.is_on(switches.NEW_VIDEOS):
-        return dict.fromkeys((offer.id for offer in registry.for_sale()), CLOSED)
+        return dict.fromkeys((offer.id for offer in registry.for_sale()), Pause(CLOSED))
     sentence = "It fails at the moment; it is tried again at {:%H:%M} UTC."
     paused = OfferHealth.objects.filter(Q(open_until__gt=timezone.now()) | Q(off_sale_at__isnull=False))
-    return {row.pk: NOT_SOLD if row.off_sale_at else sentence.format(row.open_until) for row in paused}
+    return {
+        row.pk: Pause(NOT_SOLD) if row.off_sale_at else Pause(sentence.format(row.open_until), row.open_until)
+        for row in paused
+    }
 
 
 def may_send(offer: str) -> datetime | None:

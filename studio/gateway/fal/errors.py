@@ -92,7 +92,8 @@ def failed(error: GatewayError, body: Mapping[str, Any] | None = None) -> Result
     if error.code in REQUEST_ERRORS:
         status, kind, sentence = REQUEST_ERRORS[error.code]
         by_user = {"X-Fal-Request-Timeout-Type": "user"} if error.code == errors.NOT_STARTED else {}
-        return Result(status, {"detail": sentence, "error_type": kind}, {"X-Fal-Error-Type": kind} | by_user)
+        marks = {"X-Fal-Error-Type": kind} | by_user | error.headers
+        return Result(status, {"detail": sentence, "error_type": kind}, marks)
     if error.code in NO_MONEY:
         return Result(403, {"detail": locked(error)})
     limited = error.retry_after is not None

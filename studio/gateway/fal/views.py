@@ -205,7 +205,7 @@ def _refusal(model: str, error: GatewayError) -> JsonResponse:
         return _not_sold(model)
     if error.code in NO_MONEY:
         return error_response(403, locked(error))
-    if error.retry_after is not None:
+    if error.retry_after is not None and error.code != errors.UNAVAILABLE:
         return busy_response(error.message, **error.headers)
     return failed(error).response()
 

@@ -147,6 +147,7 @@ def _added_up(longest: Quote, voice_ms: int, rate: int, parts: list[PlannedPart]
         lines=list(sums.values()),
         chain=[sums[line.offer] for line in longest.chain],
         why=longest.why,
+        again_at=longest.again_at,
         rate=rate,
         parts=tuple(parts),
     )

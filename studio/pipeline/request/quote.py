@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
+
+from django.utils import timezone
 
 from billing.models import Price
 from billing.money import charge_micros
 from billing.prices import price_book
 from studio.pipeline import health
-from studio.pipeline.health import Record
+from studio.pipeline.health import Pause, Record
 from studio.providers import registry
 from studio.providers.registry import Offer
 
 CHEAPEST, FASTEST = "cheapest", "fastest"
+NO_PAUSE = Pause("")
 
 
 def is_pinned(routing: str) -> bool:
@@ -34,10 +38,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What offers sell for now, and a sentence for each that is paused: read once for as many quotes as are made."""
+    """What offers sell for now, and which of them are paused: read once for as many quotes as are made."""
 
     prices: Mapping[str, Price]
-    paused: Mapping[str, str]
+    paused: Mapping[str, Pause]
 
     @classmethod
     def of(cls, offers: Iterable[Offer]) -> Market:
@@ -48,6 +52,7 @@ class Market:
 class QuoteLine:
     """One offer for this voice. ``ceiling_micros`` is the most that it can charge, to the micro-dollar.
 
+    ``why_not`` is a sentence where it may not make it, and ``again_at`` when it may, if it is only paused until then.
     Its record is read once somebody asks for it: the cheapest is found without.
     """
 
@@ -60,6 +65,7 @@ class QuoteLine:
     ceiling_ms: int
     ceiling_micros: int
     why_not: str
+    again_at: datetime | None
 
     @cached_property
     def record(self) -> Record:
@@ -82,7 +88,8 @@ class QuoteLine:
 class Quote:
     """Every offer of the model, those that may make it in their order, and why the first was chosen.
 
-    ``ceiling_micros`` binds: it covers every offer of ``chain``, whichever of them makes it in the end.
+    ``ceiling_micros`` binds: it covers every offer of ``chain``, whichever of them makes it in the end. ``again_at`` is
+    when one may be had that none is to be had of now, if that is known.
     """
 
     model: str
@@ -90,10 +97,16 @@ class Quote:
     lines: list[QuoteLine]
     chain: list[QuoteLine]
     why: str
+    again_at: datetime | None
 
     @property
     def chosen(self) -> QuoteLine | None:
         return self.chain[0] if self.chain else None
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds until ``again_at``."""
+        return None if self.again_at is None else max(1, ceil((self.again_at - timezone.now()).total_seconds()))
 
     @property
     def terms(self) -> Terms:
@@ -134,12 +147,14 @@ def quote_render(  # noqa: PLR0913 -- the parts of a request that bear on its pr
     market = market or Market.of(offers)
     quoted = _quoted_prices(terms)
     prices = [_lower(market.prices.get(one.id), quoted.get(one.id)) for one in offers]
-    paused = [market.paused.get(one.id, "") for one in offers]
-    lines = [_line(one, price, voice_ms, why) for one, price, why in zip(offers, prices, paused, strict=True)]
+    paused = [market.paused.get(one.id, NO_PAUSE) for one in offers]
+    lines = [_line(one, price, voice_ms, pause) for one, price, pause in zip(offers, prices, paused, strict=True)]
     if terms:
         return _kept(model, voice_ms, lines, terms, fallback=fallback)
     chain = _ordered(lines, routing, fallback=fallback)
-    return Quote(model, voice_ms, lines, chain if fallback else chain[:1], _why(lines, chain, routing))
+    able = chain if fallback else chain[:1]
+    wanted = lines if fallback else _named(lines, routing) or lines
+    return Quote(model, voice_ms, lines, able, _why(lines, chain, routing), None if able else _again_at(wanted))
 
 
 def _quoted_prices(terms: Terms | None) -> dict[str, Price]:
@@ -160,13 +175,18 @@ def _kept(model: str, voice_ms: int, lines: list[QuoteLine], terms: Terms, *, fa
     """What can be kept now of what was quoted; without ``fallback`` that is the first offer or nothing."""
     known = {line.offer: line for line in lines}
     quoted = [offer for offer, _ in terms.chain][: None if fallback else 1]
-    chain = [known[offer] for offer in quoted if offer in known and known[offer].available]
+    sold = [known[offer] for offer in quoted if offer in known]
+    chain = [line for line in sold if line.available]
     if not chain:
         gone = known[quoted[0]].why_not if quoted and quoted[0] in known else "It is no longer sold."
-        return Quote(model, voice_ms, lines, [], gone if quoted else terms.why)
+        return Quote(model, voice_ms, lines, [], gone if quoted else terms.why, _again_at(sold))
     moved = chain[0].offer != quoted[0]
     why = "The provider that was quoted first can't take it now; the next of the quote does." if moved else terms.why
-    return Quote(model, voice_ms, lines, chain, why)
+    return Quote(model, voice_ms, lines, chain, why, None)
+
+
+def _again_at(lines: list[QuoteLine]) -> datetime | None:
+    return min((line.again_at for line in lines if line.again_at), default=None)
 
 
 def ceiling_ms(voice_ms: int, step: Fraction) -> int:
@@ -191,12 +211,12 @@ def _for_voice(line: QuoteLine, voice_ms: int) -> QuoteLine:
     )
 
 
-def _line(offer: Offer, price: Price | None, voice_ms: int, paused: str) -> QuoteLine:
+def _line(offer: Offer, price: Price | None, voice_ms: int, pause: Pause) -> QuoteLine:
     provider = registry.provider(offer.provider)
     longest = ceiling_ms(voice_ms, provider.capabilities.output_step)
-    why_not = provider.why_unavailable() or _out_of_range(voice_ms, provider.capabilities.voice_ms) or paused
+    never = provider.why_unavailable() or _out_of_range(voice_ms, provider.capabilities.voice_ms)
     if price is None:
-        why_not = why_not or "No price has been set for it."
+        never = never or "No price has been set for it."
     return QuoteLine(
         offer=offer.id,
         provider=offer.provider,
@@ -206,7 +226,8 @@ def _line(offer: Offer, price: Price | None, voice_ms: int, paused: str) -> Quot
         voice_ms=voice_ms,
         ceiling_ms=longest,
         ceiling_micros=charge_micros(longest, price.price_micros_per_second) if price else 0,
-        why_not=why_not,
+        why_not=never or pause.why,
+        again_at=None if never else pause.until,
     )
 
 

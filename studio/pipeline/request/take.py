@@ -179,14 +179,19 @@ def price_request(request: RenderRequest, options: Mapping[str, Any]) -> Quote:
     return _affordable(request, quote, options["takes"])
 
 
+def _not_to_be_had(request: RenderRequest, quote: Quote) -> RequestRefused:
+    if request.terms:
+        field, code, sentence, remedy = "quote", "quote_unavailable", "What was quoted", "Ask for a new price."
+    else:
+        field, code, sentence, remedy = "model", "no_offer", "This model", "Choose another model."
+    message = f"{sentence} can't be had now. {quote.why}"
+    return RequestRefused(field, code, message, remedy, retry_after=quote.retry_after)
+
+
 def _affordable(request: RenderRequest, quote: Quote, takes: int) -> Quote:
     """The quote of each take, cut to what the customer allows for all of them."""
-    if quote.chosen is None and request.terms:
-        raise RequestRefused(
-            "quote", "quote_unavailable", f"What was quoted can't be had now. {quote.why}", "Ask for a new price."
-        )
     if quote.chosen is None:
-        raise RequestRefused("model", "no_offer", f"This model can't be had now. {quote.why}", "Choose another model.")
+        raise _not_to_be_had(request, quote)
     most = request.max_amount_micros
     if most is not None and quote.chosen.ceiling_micros * takes + request.speech_micros > most:
         raise RequestRefused(

@@ -171,6 +171,20 @@ def test_an_offer_that_was_not_quoted_is_none_of_the_quote(program: Program) -> 
     assert not Hold.objects.exists()
 
 
+def test_what_may_be_had_again_first_says_when(program: Program) -> None:
+    both, one = program.quote(), program.quote(fallback=False)
+    pause(RUNWARE, FAL)
+    OfferHealth.objects.filter(pk=FAL).update(open_until=timezone.now() + timedelta(minutes=30))
+    answers = [
+        program.render(both["id"]),
+        program.render(one["id"]),
+        program.post("renders", **program.files, model=MODEL),
+        program.post("renders", **program.files, model=MODEL, routing=RUNWARE, fallback=False),
+    ]
+    assert [refused(answer)[1] for answer in answers] == ["quote_unavailable"] * 2 + ["no_offer"] * 2
+    assert [round(int(answer.headers["Retry-After"]), -2) for answer in answers] == [1800, 3600, 1800, 3600]
+
+
 def test_what_is_no_longer_sold_is_said(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     quoted = program.quote(fallback=False)
     monkeypatch.delitem(registry._OFFERS, RUNWARE)

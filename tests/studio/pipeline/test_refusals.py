@@ -293,6 +293,30 @@ def test_a_refusal_is_answered(
     assert (Render.objects.count(), Hold.objects.count(), posting.balance(house.workspace)) == before
 
 
+@pytest.mark.parametrize("door", [api_create, api_takes, api_again, *GATEWAYS])
+@pytest.mark.parametrize(("happen", "seconds"), [(paused, [3600]), (without_price, [None])])
+def test_what_is_paused_says_when_it_may_be_asked_for_again(
+    happen: Callable[[House], None],
+    seconds: list[int | None],
+    door: Callable[[House], str],
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[int | None] = []
+    generic = Client.generic
+
+    def noted(*args: Any, **also: Any) -> Any:
+        answer = generic(*args, **also)
+        after = answer.headers.get("Retry-After")
+        told.append(round(int(after), -2) if after else None)
+        return answer
+
+    monkeypatch.setattr(Client, "generic", noted)
+    happen(house)
+    door(house)
+    assert told == seconds
+
+
 @pytest.mark.parametrize("door", [page_form, page_again, api_create, api_again, api_batch, fal, admin_again])
 def test_that_a_cap_refused_it_is_noted_wherever_it_was(door: Callable[[House], str], house: House) -> None:
     capped("workspace")(house)
