@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,7 @@ from studio.batches.make import ask_for, make_table
 from studio.batches.progress import progress_of
 from studio.batches.take_in import take_in
 from studio.models import BatchTable, Render, RenderGroup, RenderState, RowState, TableState, Upload
+from studio.models.renders import ALIVE
 from studio.pipeline.ingest.receive import ingest_render
 from studio.pipeline.watch.loop import watch
 from studio.videos.archive import zip_response
@@ -40,7 +42,7 @@ pytest_plugins = ["tests.simulators.fixture"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.process]
 MODEL = "kling-avatar-2-pro"
 WATCH_SECONDS = 1_200.0  # it ends as soon as nothing is left
-COPIES_AT_ONCE = 2
+COPIES_AT_ONCE, ROUNDS = 2, 5
 ROWS = int(os.environ.get("BATCH_ROWS", "300"))
 
 
@@ -67,13 +69,21 @@ def bring(studio: Studio, lines: list[dict[str, str]]) -> BatchTable:
 
 
 def bring_home(site: Simulators) -> None:
-    """As the workers do: the watch until nothing is on its way, letters that come after it, and each copy."""
-    assert watch(run_seconds=WATCH_SECONDS)
-    for control in site.all:
-        let_time_pass(control)
-    done = list(Render.objects.filter(state=RenderState.INGESTING).values_list("pk", flat=True))
-    with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
-        assert all(pool.map(_copy, done))
+    """As the workers do: the watch until nothing is on its way, letters that come after it, and each copy.
+
+    And the same again for what a busy machine has let wait for its next try.
+    """
+    for _ in range(ROUNDS):
+        assert watch(run_seconds=WATCH_SECONDS)
+        for control in site.all:
+            let_time_pass(control)
+        done = list(Render.objects.filter(state=RenderState.INGESTING).values_list("pk", flat=True))
+        with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
+            list(pool.map(_copy, done))
+        left = Render.objects.filter(state__in=ALIVE)
+        if not left:
+            return
+        print(Counter((one.state, one.events.latest("pk").reason) for one in left))
 
 
 def _copy(render_id: str) -> bool:
