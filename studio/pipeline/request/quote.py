@@ -153,7 +153,8 @@ def quote_render(  # noqa: PLR0913 -- the parts of a request that bear on its pr
         return _kept(model, voice_ms, lines, terms, fallback=fallback)
     chain = _ordered(lines, routing, fallback=fallback)
     able = chain if fallback else chain[:1]
-    wanted = lines if fallback else _named(lines, routing) or lines
+    named = _named(lines, routing)
+    wanted = named if is_pinned(routing) and not (named and fallback) else lines
     return Quote(model, voice_ms, lines, able, _why(lines, chain, routing), None if able else _again_at(wanted))
 
 

@@ -183,6 +183,7 @@ def test_what_may_be_had_again_first_says_when(program: Program) -> None:
     ]
     assert [refused(answer)[1] for answer in answers] == ["quote_unavailable"] * 2 + ["no_offer"] * 2
     assert [round(int(answer.headers["Retry-After"]), -2) for answer in answers] == [1800, 3600, 1800, 3600]
+    assert "Retry-After" not in program.post("renders", **program.files, model=MODEL, routing="nobody").headers
 
 
 def test_what_is_no_longer_sold_is_said(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
