@@ -114,9 +114,10 @@ document.addEventListener("htmx:afterSwap", (event) => {
 
 // The price comes anew with each choice; what of it was unfolded stays so.
 const unfolded = new Map();
-document.addEventListener("toggle", ({ target }) => {
-  if (target.matches("[data-stays]") && target.isConnected) unfolded.set(target.id, target.open);
-}, true);
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.id !== "price") return;
+  for (const fold of document.querySelectorAll("[data-stays]")) unfolded.set(fold.id, fold.open);
+});
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (detail.target.id !== "price") return;
   for (const fold of document.querySelectorAll("[data-stays]")) fold.open = unfolded.get(fold.id) ?? fold.open;
