@@ -18,6 +18,7 @@ from studio.media.sandbox.limits import Limits
 
 NO_MEMORY = 75  # the exit status of a child that had not enough
 OPENCV_NO_MEMORY = -4
+BAD_ALLOC = "std::bad_alloc"  # as libraries in C++ say it, OpenCV where it has no code of its own for it
 ORPHAN_SECONDS = 1.0
 
 
@@ -58,7 +59,9 @@ def _wants_memory(error: BaseException | None) -> bool:
     """Whether a library had too little memory, and said so in its own way or took it for a fault of the file."""
     while error is not None:
         in_opencv = type(error).__module__ == "cv2" and getattr(error, "code", 0) == OPENCV_NO_MEMORY
-        if in_opencv or isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM:
+        if in_opencv or isinstance(error, MemoryError) or str(error) == BAD_ALLOC:
+            return True
+        if getattr(error, "errno", 0) == errno.ENOMEM:
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+
 from studio.media.errors import Refusal, UploadRefused
 
 
@@ -73,6 +75,11 @@ def kill(pid: int) -> None:
 
 def eat(megabytes: int) -> int:
     return len(bytearray(os.urandom(1)) * (megabytes * 1_000_000))
+
+
+def run_out_in_opencv() -> None:
+    """As it tells of memory that C++ could not get: without its own code for that."""
+    raise cv2.error("std::bad_alloc")
 
 
 def spin() -> None:

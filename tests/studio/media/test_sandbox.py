@@ -111,11 +111,12 @@ def test_a_job_reaches_no_network_no_program_and_no_other_process() -> None:
     ("job", "args", "limits", "excess", "words"),
     [
         (sandboxed.eat, (300,), QUICK, Excess.MEMORY, "takes more than 100 MB of memory to read"),
+        (sandboxed.run_out_in_opencv, (), QUICK, Excess.MEMORY, "takes more than 100 MB of memory to read"),
         (sandboxed.spin, (), QUICK, Excess.TIME, "takes more than 1 s of computing to read"),
         (sandboxed.sleep, (60,), Limits(wall_seconds=1), Excess.TIME, "takes more than 15 s of computing to read"),
         (sandboxed.abort, (), QUICK, Excess.CRASH, "ends its decoder"),
     ],
-    ids=["memory", "processor", "clock", "crash"],
+    ids=["memory", "memory of C++", "processor", "clock", "crash"],
 )
 def test_what_is_over_a_limit_is_said(
     job: Callable[..., Any], args: tuple[object, ...], limits: Limits, excess: Excess, words: str
