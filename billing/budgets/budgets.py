@@ -157,7 +157,7 @@ _FULL = """
 SELECT scope, period, cap_micros, spent_micros, reserved_micros FROM billing_budgetperiod
 WHERE workspace_id = %s AND {now} AND scope IN ({marks})
 AND cap_micros - spent_micros - reserved_micros < %s
-ORDER BY cap_micros - spent_micros - reserved_micros
+ORDER BY cap_micros - spent_micros - reserved_micros, starts_at, scope
 """
 
 
