@@ -78,9 +78,11 @@ def outcome(job: Job) -> object:
 
 
 def in_threads(jobs: Sequence[Job]) -> list[object]:
-    start = threading.Barrier(len(jobs))
+    start, connecting = threading.Barrier(len(jobs)), threading.Semaphore(8)
 
     def run(job: Job) -> object:
+        with connecting:  # so many at a time; what races is what follows
+            connection.ensure_connection()
         start.wait()
         try:
             return outcome(job)
