@@ -40,6 +40,11 @@ def raise_alert(kind: str, key: str, message: str, **detail: Any) -> Alert:
     return Alert.objects.filter(kind=kind, key=key).latest("pk")
 
 
+def restate_alert(kind: str, key: str, message: str) -> None:
+    """Let the open alert say how it stands now, without a count or a mail. Nothing happens where none is open."""
+    Alert.objects.filter(kind=kind, key=key, closed_at=None).update(message=message)
+
+
 def close_alert(kind: str, key: str) -> bool:
     """What was wrong is right again, by the kind's own rule. Raises UnknownAlertKind for a kind that has none."""
     if not kind_of(kind).closes:

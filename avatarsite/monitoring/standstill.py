@@ -18,7 +18,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from avatarsite.alerts import close_alert, owe_mail, raise_alert
+from avatarsite.alerts import close_alert, owe_mail, raise_alert, restate_alert
 from avatarsite.mail.sender import send_due
 from avatarsite.models import QueueSilence
 from avatarsite.outages.database import watch
@@ -85,10 +85,11 @@ def _moves() -> None:
 
 
 def _tell(message: str, now: datetime) -> None:
-    """Whoever gets the row tells it; the others of this hour have nothing to do."""
+    """Whoever gets the row tells it; the others of this hour say only how it stands now."""
     not_told = Q(told_at=None) | Q(told_at__lte=now - REMIND_EVERY)
     with transaction.atomic():
         if not QueueSilence.objects.filter(not_told, pk=ROW).update(told_at=now):
+            restate_alert(KIND, KEY, message)
             return
         alert = raise_alert(KIND, KEY, message)
         if alert.count > 1:

@@ -80,5 +80,9 @@ def is_dark(endpoint: str) -> bool:
     return Endpoint.objects.get(pk=endpoint).dark_since is not None
 
 
+def alert_says(kind: str) -> str:
+    return Alert.objects.get(kind=kind, closed_at=None).message
+
+
 def open_alerts(kind: str) -> list[str]:
     return list(Alert.objects.filter(kind=kind, closed_at=None).order_by("pk").values_list("key", flat=True))

@@ -270,6 +270,8 @@ def test_the_queue_that_stands_still_at_night(stage: Stage) -> None:
     cut_off(worker.pid)
     worker.wait()
     mailed = house.link_mailed_to(OPS, "The queue stands still")
+    # One may fall silent some seconds before the other; the alert says at each look how it stands.
+    wait_until(lambda: house.ask("alert_says", "queue_still").count(" is ") == 2, PATIENCE)
     operator = stage.operator("Otto")
     page = operator.page
     expect(card(page, "Silent clusters")).to_contain_text("2")

@@ -92,6 +92,20 @@ def test_silence_counts_from_the_last_sign_of_life(
 
 
 @pytest.mark.django_db
+def test_an_open_alert_names_what_has_fallen_silent_since(operator: str, server: MailServer) -> None:
+    living(jobs.MAIN)
+    check_queue()
+    pass_by(PATIENCE)
+    check_queue()
+    assert "main is" not in Alert.objects.get().message
+    living()
+    check_queue()
+    alert = Alert.objects.get()
+    assert "main is not running, watch is not running" in alert.message
+    assert (alert.count, len(server.got)) == (1, 1)
+
+
+@pytest.mark.django_db
 def test_a_dead_workers_row_goes_once_another_works_in_its_place() -> None:
     living(jobs.MAIN)
     long_ago = timezone.now() - heartbeat.FORGOTTEN_AFTER - timedelta(seconds=1)
