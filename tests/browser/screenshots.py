@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import html
+import os
 import re
 import sys
 import tempfile
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "avatarsite.settings")
 
 from django.urls import reverse
 from playwright.sync_api import Browser, expect, sync_playwright

@@ -253,7 +253,7 @@ def test_the_older_client_gets_a_webhook(runware_door: Door, inbox: Inbox) -> No
 
 def test_the_older_client_waits_longer_where_progress_has_no_uuid(simulators: Simulators, runware_door: Door) -> None:
     simulators.runware.settings(processing_uuid="never")
-    told = _older(runware_door, runware_door.key, RUNWARE_VIDEO_INITIAL_TIMEOUT="300")
+    told = _older(runware_door, runware_door.key, RUNWARE_VIDEO_INITIAL_TIMEOUT="1500")
     assert told["videos"][0]["status"] == "success"
 
 

@@ -111,10 +111,9 @@ def _folder() -> Path:
 
 def _started(address: str) -> Connection:
     """One of those who found nobody starts it, and the others wait for that one."""
-    until = time.monotonic() + START_SECONDS
     with (_folder() / "start").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        process = None
+        until, process = time.monotonic() + START_SECONDS, None
         while time.monotonic() < until:
             try:
                 return Client(address, "AF_UNIX")

@@ -62,7 +62,7 @@ from billing.usage import metering
 from billing.verify import verification
 from tests.billing.cast import DOLLAR, give, hold, make_price, make_rich, make_workspace
 
-PATIENCE = 150  # seconds
+PATIENCE = 900  # seconds: so many at one SQLite file are in no order
 Job = Callable[[], object]
 Together = Callable[[Sequence[Job]], list[object]]
 
@@ -82,7 +82,7 @@ def in_threads(jobs: Sequence[Job]) -> list[object]:
 
     def run(job: Job) -> object:
         with connecting:  # so many at a time; what races is what follows
-            connection.ensure_connection()
+            _connect()
         start.wait()
         try:
             return outcome(job)
@@ -91,6 +91,13 @@ def in_threads(jobs: Sequence[Job]) -> list[object]:
 
     with ThreadPoolExecutor(len(jobs)) as pool:
         return list(pool.map(run, jobs))
+
+
+def _connect() -> None:
+    connection.ensure_connection()
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {PATIENCE * 1_000}")
 
 
 def in_processes(jobs: Sequence[Job]) -> list[object]:

@@ -29,7 +29,7 @@ def races_in_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ob
         cwd=Path(settings.BASE_DIR),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1_800,
         check=False,
     )
     assert run.returncode == 0, run.stderr

@@ -138,7 +138,7 @@ class Door:
     async def _gate(self, asked: Asked) -> None:
         slow = self._strike("slow_response", asked)
         if slow:
-            await asyncio.sleep(slow["seconds"])
+            await self.world.clock.sleep(slow["seconds"])
         if self._strike("drop_connection", asked) is not None:
             raise DropError
         if self._strike("not_json", asked) is not None:
@@ -155,7 +155,7 @@ class Door:
         """The work is done; what is told of it, and remembered under the key, is another matter."""
         slow = self._strike("slow_work", asked)
         if slow:
-            await asyncio.sleep(slow["seconds"])
+            await self.world.clock.sleep(slow["seconds"])
         broken = self._strike("server_error_after_work", asked)
         if broken and broken["remembered"]:
             self._remember(asked, broken["status"], shown(_broken(broken["status"]), asked.id))

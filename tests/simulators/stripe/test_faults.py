@@ -59,9 +59,10 @@ def test_stripe_may_remember_its_own_error(stripe_stand_in: StripeStandIn) -> No
 
 
 def test_a_late_answer_is_still_one_customer(stripe_stand_in: StripeStandIn) -> None:
-    stripe_stand_in.fault("slow_response", times=1, seconds=1.0)
-    impatient: Any = stripe.RequestsClient(timeout=0.3)
-    made = make(stripe_stand_in, http_client=impatient, max_network_retries=2)
+    stripe_stand_in.fault("slow_response", times=1, seconds=60)
+    impatient: Any = stripe.RequestsClient(timeout=0.5)
+    made = make(stripe_stand_in, http_client=impatient, max_network_retries=10)
+    stripe_stand_in.jump(61)
     assert [one["id"] for one in stripe_stand_in.objects("customer")] == [made.id]
 
 

@@ -35,7 +35,7 @@ def test_another_request_under_the_key_is_refused(stripe_stand_in: StripeStandIn
 
 
 def test_two_at_once_are_one_and_a_conflict(stripe_stand_in: StripeStandIn) -> None:
-    stripe_stand_in.fault("slow_work", times=1, seconds=0.5)
+    stripe_stand_in.fault("slow_work", times=1, seconds=60)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(make, stripe_stand_in)
         eventually(stripe_stand_in.writes, "the first request's work")
@@ -44,6 +44,7 @@ def test_two_at_once_are_one_and_a_conflict(stripe_stand_in: StripeStandIn) -> N
         assert (caught.value.http_status, caught.value.error and caught.value.error.code) == (
             409, "idempotency_key_in_use",
         )  # fmt: skip
+        stripe_stand_in.jump(61)
         assert make(stripe_stand_in, max_network_retries=3).id == first.result().id
     assert stripe_stand_in.writes() == {MADE: 1}
 

@@ -7,20 +7,25 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.browser.browser_users import TIMEOUT_MS
 from tests.simulators import loopback
 from tests.simulators.stripe.fixture import StripeStandIn
 from tests.simulators.stripe.test_life import LINE, open_session
+from tests.support.machine import CHROMIUM
 
 pytest_plugins = ["tests.simulators.stripe.fixture"]
 
 
 @pytest.fixture
 def browser_page() -> Iterator[Page]:
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as play:
         browser = play.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-background-networking"]
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-background-networking"]
         )
-        yield browser.new_page()
+        page = browser.new_page()
+        page.set_default_timeout(TIMEOUT_MS)
+        yield page
         browser.close()
 
 

@@ -84,6 +84,7 @@ class World:
     def reset(self) -> None:
         """As on the first day, but for the clock's speed."""
         self.clock.forget()
+        self._born = time.time() - self.clock.now()
         self.faults.switch_off()
         self.settings.apply(self.default_settings)
         self._fresh()
