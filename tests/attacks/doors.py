@@ -60,7 +60,9 @@ class Caller:
         if token:
             headers["Authorization"] = f"{scheme} {token}"
         cookies = {self.cookies["name"]: self.cookies[cookie]} if cookie else {}
-        return httpx.Client(base_url=self.site.address, headers=headers, cookies=cookies, timeout=30, trust_env=False)
+        return httpx.Client(
+            base_url=self.site.address, headers=headers, cookies=cookies, timeout=30, trust_env=False, verify=False
+        )
 
     @property
     def token(self) -> str:

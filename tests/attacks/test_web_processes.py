@@ -7,14 +7,15 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
 import pytest
 
-from tests.attacks.test_waits import until
 from tests.studio.api.live import LiveApi, live_api
 from tests.support.processes import lives, told
+from tests.support.until import until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("attacks")]
 
@@ -27,6 +28,11 @@ def children(live: LiveApi) -> list[psutil.Process]:
     """The web processes; the sandbox for media, which the first of them starts, is no such."""
     found = psutil.Process(live.started[0].pid).children()
     return [child for child in found if lives(child) and "web" in told(child.cmdline, [])]
+
+
+def connections_of(live: LiveApi) -> int:
+    found = [one for child in children(live) for one in child.net_connections("tcp")]
+    return sum(one.status == psutil.CONN_ESTABLISHED and one.laddr.port == urlsplit(live.address).port for one in found)
 
 
 def test_a_process_that_dies_is_replaced(tmp_path: Path) -> None:
@@ -48,13 +54,14 @@ def test_what_is_under_way_is_answered_before_it_ends(tmp_path: Path) -> None:
         wish = {"portrait": live.alice["portrait"], "voice": live.alice["voice"]}
         render = client.post("/renders", json=wish).json()["id"]
         waiting = pool.submit(
-            httpx.get, f"{live.api}/renders/{render}?wait=30", headers=client.headers, trust_env=False
+            httpx.get, f"{live.api}/renders/{render}?wait=30", headers=client.headers, trust_env=False, timeout=60
         )
+        until(lambda: connections_of(live) == 2, 20)  # the one above is kept
         time.sleep(1)
         began = time.monotonic()
         live.started[0].terminate()
         assert waiting.result().json()["id"] == render
-        assert (live.started[0].wait(60), time.monotonic() - began < 10) == (0, True)
+        assert (live.started[0].wait(60), time.monotonic() - began < 20) == (0, True)
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{live.address}/healthz", trust_env=False)
 

@@ -28,7 +28,7 @@ def free_port() -> int:
 
 def status(port: int, host: str) -> int | None:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/account/login/", headers={"Host": host}).status_code
+        return httpx.get(f"http://127.0.0.1:{port}/account/login/", headers={"Host": host}, timeout=60).status_code
     except httpx.TransportError:
         return None
 
@@ -59,7 +59,7 @@ def test_the_demo_answers_where_its_settings_say(
 
 
 def signing_in(port: int, origin: str) -> int:
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": NAME}) as browser:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": NAME}, timeout=60) as browser:
         page = browser.get("/account/login/").text
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert found

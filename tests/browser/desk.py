@@ -167,7 +167,7 @@ def _webhooks(workspace: Workspace) -> None:
     )  # fmt: skip
     GatewayWebhook.objects.create(key="desk", request=request, state="given_up", last_answer="503 of their server")
     GatewayFile.objects.create(
-        workspace=workspace, name="face.png", content_type="image/png", expires_at=timezone.now()
+        workspace=workspace, name="face.png", content_type="image/png", expires_at=timezone.now() + timedelta(days=1)
     )
 
 

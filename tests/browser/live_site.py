@@ -49,21 +49,17 @@ class LiveSite:
         assert "said" in answer, answer["broke"]
         return answer["said"]
 
-    def link_mailed_to(self, address: str, subject: str) -> str:
-        """The link in the newest letter of this subject; links of the site are mailed as plain files here."""
-        letters: list[EmailMessage] = []
-
-        def has_come() -> bool:
-            letters[:] = [
-                letter for letter in self._letters() if letter["To"] == address and subject in str(letter["Subject"])
-            ]
-            return bool(letters)
-
-        wait_until(has_come, OPEN_WITHIN)
-        body = letters[-1].get_body(("plain",))
+    def link_mailed_to(self, address: str, subject: str, *, after: int = 0) -> str:
+        """The link in the newest letter of this subject, once there are more than ``after``; mails are files here."""
+        wait_until(lambda: len(self.letters_to(address, subject)) > after, OPEN_WITHIN)
+        body = self.letters_to(address, subject)[-1].get_body(("plain",))
         assert body is not None
         (link,) = re.findall(rf"^{re.escape(self.address)}/\S+$", body.get_content(), re.MULTILINE)
         return str(link)
+
+    def letters_to(self, address: str, subject: str) -> list[EmailMessage]:
+        """Those that were sent, oldest first."""
+        return [letter for letter in self._letters() if letter["To"] == address and subject in str(letter["Subject"])]
 
     def _letters(self) -> list[EmailMessage]:
         files = sorted((self.site.folder / "mail").glob("*.log"), key=lambda file: file.stat().st_mtime_ns)

@@ -44,6 +44,16 @@ def open_empty(visitor: BrowserUser, slug: str) -> None:
     visitor.go(f"/w/{slug}/videos/new/?draft=d1")
 
 
+def press_slowly(page: Page, what: Locator, polled: str) -> None:
+    """Let it go only when an answer has come that replaces it; it is asked for once more then."""
+    what.hover()
+    with page.expect_response(polled) as answer:
+        page.mouse.down()
+    answer.value.finished()
+    with page.expect_response(polled):
+        page.mouse.up()
+
+
 def press(page: Page) -> str:
     """Ask for the video; gives its id."""
     make_button(page).click()

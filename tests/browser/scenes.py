@@ -39,12 +39,13 @@ def state_of(render_id: str) -> dict[str, Any]:
     return {"state": render.state, "offer": render.offer, "told": render.failure_message}
 
 
-def let_pass(render_id: str, seconds: int) -> dict[str, int]:
-    """As if so much time had gone by for what a provider has; then the sweep comes by."""
+def let_pass(render_id: str, seconds: int) -> None:
+    """As if so much time had gone by for what a provider has; then a sweep comes by, if the worker's has not."""
     past = timedelta(seconds=seconds)
     moments = ("state_since", "late_at", "give_up_at")
     Render.objects.filter(pk=render_id).update(**{name: F(name) - past for name in moments})
-    return {kind: sweep_kind(kind) for kind in ("late", "give_up")}
+    for kind in ("late", "give_up"):
+        sweep_kind(kind)
 
 
 def letters_to(address: str, word: str) -> list[str]:
@@ -81,7 +82,8 @@ def is_dark(endpoint: str) -> bool:
 
 
 def alert_says(kind: str) -> str:
-    return Alert.objects.get(kind=kind, closed_at=None).message
+    """The newest one, if it is open."""
+    return next(iter(Alert.objects.filter(kind=kind, closed_at=None).values_list("message", flat=True)), "")
 
 
 def open_alerts(kind: str) -> list[str]:

@@ -10,13 +10,14 @@ from studio.media.sandbox.limits import Lane
 from tests.studio.media import sandboxed
 from tests.support.paths import ROOT
 
-LIMITS = Limits(wall_seconds=900, lane=Lane.DRAFT)
+A_DAY = 86_400
+LIMITS = Limits(wall_seconds=A_DAY, lane=Lane.DRAFT)
 
 
 def sit(owner: str) -> None:
     run(
         sandboxed.say_pid_and_sleep,
-        600,
+        A_DAY,
         owner=owner,
         limits=LIMITS,
         reads=[ROOT / "tests"],

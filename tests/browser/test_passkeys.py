@@ -37,6 +37,7 @@ def test_a_passkey_signs_in_without_a_password(visit: Visit) -> None:
     page.get_by_label("E-mail address").fill("vera@example.org")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("navigation", name="Main").get_by_role("link", name="New video")).to_be_visible()
     page.goto(at_localhost(vera, "/me/"))
     page.get_by_role("link", name="Manage passkeys").click()
     expect(page.get_by_text("You have no passkey yet.")).to_be_visible()

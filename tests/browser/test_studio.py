@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from avatarsite.legal.rights import OF_ONE_VIDEO
 from billing.money import charge_micros, usd
@@ -29,6 +29,7 @@ from tests.browser.new_video import (
     make_button,
     open_with_samples,
     press,
+    press_slowly,
     sees_balance,
     sees_price,
     slot,
@@ -42,6 +43,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group(
 VOICE_MS = 8417
 FRAME_MS = 40
 MADE_WITHIN_MS = 120_000
+# The picture that stands there before it plays has come.
+STANDS = """async (video) => {
+    const poster = new Image();
+    poster.src = video.poster;
+    await poster.decode();
+    const known = new Promise((done) => video.addEventListener("loadedmetadata", done, { once: true }));
+    if (video.readyState < 1) await known;
+}"""
 # The time of the picture that came, for currentTime is only what was asked for.
 SEEK = """async (video, seconds) => {
     const shown = new Promise((done) => video.requestVideoFrameCallback((now, frame) => done(frame.mediaTime)));
@@ -85,7 +94,7 @@ def test_a_video_that_is_cancelled_gives_its_hold_back(visit: Visit, live_site: 
         render_id = press(page)
         expect(page.locator("[aria-current=step]")).to_contain_text("Rendering")
         assert live_site.ask("purse", slug) == purse(posted=CREDIT_MICROS, held=HELD)
-        page.get_by_role("link", name="Cancel it").click()
+        press_slowly(page, page.get_by_role("link", name="Cancel it"), "**/status/*")
         dialog = page.get_by_role("dialog", name="Cancel this video?")
         expect(dialog).to_contain_text(f"all {usd(HELD)} that is held comes back")
         dialog.get_by_role("button", name="Cancel the video").click()
@@ -122,6 +131,28 @@ def test_a_refused_file_says_why_beside_its_field_and_leaves_the_rest(
     expect(make_button(page)).to_be_enabled()
     add = f"/w/{live_site.slugs['Dina']}/uploads/add/"
     dina.nothing_went_wrong((422, add), (422, add))
+
+
+def test_a_press_on_the_price_is_not_lost_when_another_price_comes_meanwhile(visit: Visit, live_site: LiveSite) -> None:
+    olga = visit("Olga")
+    page = olga.page
+    open_with_samples(olga, live_site.slugs["Olga"])
+    expect(page.locator("#working")).not_to_have_attribute("open", "")
+    held: list[Route] = []
+    page.route("**/quote/", lambda route: held.append(route))  # noqa: PLW0108 -- Playwright marks it
+    with page.expect_request("**/quote/"):
+        page.get_by_label(PROMPT).fill("Calm.")
+        page.get_by_label(PROMPT).blur()
+    page.get_by_text("How it is worked out").hover()
+    page.mouse.down()
+    with page.expect_response("**/quote/") as answer:
+        held[0].continue_()
+    answer.value.finished()
+    page.unroute("**/quote/")
+    with page.expect_response("**/quote/"):  # the price was put off, and is asked for once more
+        page.mouse.up()
+    expect(page.locator("#working")).to_have_attribute("open", "")
+    olga.nothing_went_wrong()
 
 
 def test_a_double_click_makes_one_video(visit: Visit, live_site: LiveSite) -> None:
@@ -185,6 +216,7 @@ def watch_it_wait(page: Page) -> None:
 def play_and_seek(visitor: BrowserUser) -> None:
     """What the player shows changes while it plays, and is the picture of the time that it is sent to."""
     video = visitor.page.get_by_label("voice welcome", exact=True)
+    video.evaluate(STANDS)
     before = picture(video)
     assert picture(video) == before
     video.focus()

@@ -74,7 +74,7 @@ def test_a_voice_can_be_recorded(visit: Visit, live_site: LiveSite) -> None:
     slot(page, "Voice").get_by_role("button", name="Record").click()
     recorder = page.get_by_role("dialog", name="Record a voice")
     recorder.get_by_role("button", name="Start recording").click()
-    expect(recorder.get_by_role("timer")).to_have_text("0:03")
+    expect(recorder.get_by_role("timer")).to_have_text(re.compile(r"^(0:0[3-9]|0:[1-5]\d|[1-4]:\d\d)$"))
     recorder.get_by_role("button", name="Stop").click()
     expect(recorder.get_by_text("Listen to it, then use it or record again.")).to_be_visible()
     recorder.get_by_role("button", name="Use this recording").click()
@@ -82,7 +82,7 @@ def test_a_voice_can_be_recorded(visit: Visit, live_site: LiveSite) -> None:
     expect(slot(page, "Voice").get_by_text(re.compile(r"^Recording \d{4}-\d\d-\d\d \d\d\.\d\d\.webm$"))).to_be_visible()
     expect(slot(page, "Voice").get_by_role("alert")).to_be_hidden()
     unfold_working(page)
-    expect(fact(page, "Voice")).to_have_text(re.compile(r"^[2-9]\.\d+ s$|^\d\d\.\d+ s$"))
+    expect(fact(page, "Voice")).to_have_text(re.compile(r"^([2-9]|\d{2,3})\.\d+ s$"))
     gina.nothing_went_wrong()
 
 

@@ -88,5 +88,4 @@ def test_a_server_that_is_stopped_and_started_fails_nobody(there: Running) -> No
             machine.start()
             many = load.answered.total()
             until(lambda many=many: load.answered.total() > many + 10, 60)
-    assert load.wrong == []
-    assert load.slowest < SLOWEST
+    assert load.wrong == []  # whoever waits for longer than its client does is among them

@@ -43,7 +43,7 @@ def happen(house: Workspace, count: int = 1, kind: str = "render.ready") -> list
 
 def send(clock: Callable[[], datetime] | None = None) -> bool:
     """One round, which ends when nothing is due by the clock."""
-    return send_webhooks(idle_seconds=0, clock=clock or Clock())
+    return send_webhooks(run_seconds=600, idle_seconds=0, clock=clock or Clock())
 
 
 def until_quiet(clock: Clock, *, most: timedelta) -> None:

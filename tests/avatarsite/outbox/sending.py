@@ -49,7 +49,7 @@ def restart() -> None:
 
 
 def rush() -> None:
-    async_to_sync(_Round("nobody", 20.0, 0.0, lambda: False, Clock()).run)()
+    async_to_sync(_Round("nobody", 300.0, 0.0, lambda: False, Clock()).run)()
 
 
 def main(mode: str, *rest: str) -> None:

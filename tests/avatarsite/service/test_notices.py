@@ -28,8 +28,7 @@ def test_a_notice_stands_on_every_page_and_in_the_api_until_its_end(
     root = cast.browser(User.objects.create_superuser("root@example.org", PASSWORD))
     _, secret = make_token(cast.workspace, user=cast.alice, name="ci", scopes=[Scope.READ])
     program = Client(headers={"authorization": f"Bearer {secret}"})
-    now = timezone.now()
-    day, hour = now.strftime("%Y-%m-%d"), (now - timedelta(seconds=1)).strftime("%H:%M:%S")
+    day, hour = (timezone.now() - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S").split()
     form = {"text": TEXT, "level": "warning", "starts_at_0": day, "starts_at_1": hour, "ends_at_0": "", "ends_at_1": ""}
     Client().get("/")  # which keeps for a while that there is none
     with django_capture_on_commit_callbacks(execute=True):

@@ -10,7 +10,9 @@ HERE = ("stripe",)
 
 CATALOGUE: dict[str, Kind] = {
     # Nothing is done
-    "slow_response": Kind(Moment.REQUEST, "the answer waits (Stripe's seconds)", HERE, {"seconds": 1.0, "route": "any"}),
+    "slow_response": Kind(
+        Moment.REQUEST, "the answer waits (Stripe's seconds)", HERE, {"seconds": 1.0, "route": "any"}
+    ),
     "drop_connection": Kind(Moment.REQUEST, "closed without an answer, nothing done", HERE, {"route": "any"}),
     "server_error": Kind(Moment.REQUEST, "5xx, nothing done", HERE, {"status": 500, "route": "any"}),
     "rate_limit": Kind(Moment.REQUEST, "429", HERE, {"route": "any"}),

@@ -10,6 +10,7 @@ from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -137,8 +138,9 @@ def test_a_file_in_place_of_another_needs_room_for_the_difference(house: Workspa
     assert used(house) == 100
 
 
-def test_bytes_in_a_minute_have_a_limit(house: Workspace, settings: Any) -> None:
+def test_bytes_in_a_minute_have_a_limit(house: Workspace, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.STORAGE_GB_PER_MINUTE = 0.000001
+    monkeypatch.setattr(ledger, "time", SimpleNamespace(time=lambda: 1_795_255_230.0))
     put(house, "a", 900)
     ledger.drop(f"w/{house.pk}/gateway/a")
     with pytest.raises(StorageTooFast, match=r"A workspace can bring 1 kB in a minute, and this would be more\. Send"):

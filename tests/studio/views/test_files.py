@@ -180,7 +180,7 @@ def test_browsers_may_keep_a_file_until_its_link_ends(stored: str, client: Clien
     response.close()
     private, age = response.headers["Cache-Control"].split(", max-age=")
     assert private == "private"
-    assert 3600 <= int(age) <= 4500
+    assert 3540 <= int(age) <= 4500  # it ends at a quarter of an hour, and a slow machine reads it a while later
     assert "Vary" not in response.headers
 
 

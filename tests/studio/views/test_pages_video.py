@@ -83,7 +83,7 @@ def test_a_free_video_holds_nothing_and_says_so(cast: Cast) -> None:
     ("age", "seconds"),
     [
         (timedelta(0), 1),
-        (timedelta(seconds=29), 1),
+        (timedelta(seconds=20), 1),
         (timedelta(seconds=31), 2),
         (timedelta(minutes=3), 5),
         (timedelta(minutes=30), 15),
