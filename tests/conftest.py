@@ -10,6 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from django.core.servers.basehttp import ServerHandler
 from django.db import connections
 from django.test import Client, TransactionTestCase
 
+from avatarsite.api import throttles
 from avatarsite.outages import database
 from avatarsite.outages.breaker import Breaker
 from avatarsite.workspaces.models import Member, Role, User, Workspace
@@ -146,6 +148,12 @@ def _no_rate_limit_is_inherited() -> None:
         each.clear()
     for breaker in Breaker.every.values():
         breaker.reset()
+
+
+@pytest.fixture
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the test takes, all that it asks for is counted in the same minute of the clock."""
+    monkeypatch.setattr(throttles, "time", SimpleNamespace(time=lambda: 1_795_255_200.0))
 
 
 @pytest.fixture(autouse=True)

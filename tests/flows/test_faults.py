@@ -182,10 +182,10 @@ def test_an_answer_that_takes_too_long_makes_no_second_job(
     provider: str, studio: Studio, still_site: Simulators, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     control: Control = getattr(still_site, provider)
-    control.fault("slow_accept", seconds=1.0, times=1)
+    control.fault("slow_accept", seconds=10.0, times=1)
     render = ask_of(studio, provider)
     with monkeypatch.context() as patch:
-        patch.setattr(remote, "CREATE_SECONDS", 0.5)
+        patch.setattr(remote, "CREATE_SECONDS", 2.0)
         drive_for(render, control, steps=1)
     assert render.jobs.get().outcome == Answer.UNKNOWN
     render = drive_for(render, control)

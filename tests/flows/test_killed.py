@@ -41,7 +41,7 @@ POINTS = [
 def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """How each process died, and what became of its render."""
     with fresh_site(tmp_path_factory.mktemp("killed")) as site:
-        told = site.python("-m", "tests.flows.crash", *POINTS, seconds=400)
+        told = site.python("-m", "tests.flows.crash", *POINTS, seconds=1_800)
     found: dict[str, Any] = json.loads(told.stdout.strip().splitlines()[-1])
     return found
 

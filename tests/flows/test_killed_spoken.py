@@ -30,7 +30,7 @@ POINTS = [
 def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """How each process died, and what became of its video."""
     with fresh_site(tmp_path_factory.mktemp("killed_spoken")) as site:
-        told = site.python("-m", "tests.flows.crash_spoken", *POINTS, seconds=400)
+        told = site.python("-m", "tests.flows.crash_spoken", *POINTS, seconds=1_800)
     found: dict[str, Any] = json.loads(told.stdout.strip().splitlines()[-1])
     return found
 

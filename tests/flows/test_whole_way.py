@@ -187,7 +187,8 @@ def test_cancel_while_rendering_stops_the_engine_and_returns_everything(settings
     assert posting.balance(studio.workspace).held_micros == 0
 
 
-def test_what_outlives_its_deadline_fails_and_costs_nothing(studio: Studio) -> None:
+def test_what_outlives_its_deadline_fails_and_costs_nothing() -> None:
+    studio = make_studio(voice_seconds=120, slug="long")  # it is being made all the while
     render = ask(studio)
     submit_render(render.pk)
     Render.objects.update(deadline_at=timezone.now() - timedelta(seconds=1))

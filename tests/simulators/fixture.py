@@ -188,7 +188,7 @@ def end_process(process: subprocess.Popen[str]) -> None:
             stream.close()
 
 
-def eventually(check: Callable[[], Any], what: str, *, seconds: float = 20.0) -> Any:
+def eventually(check: Callable[[], Any], what: str, *, seconds: float = 120.0) -> Any:
     """The first true value of ``check``, asked often; fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:

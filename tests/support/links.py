@@ -27,6 +27,6 @@ def follow(client: Client, link: str, **headers: str) -> Found:
             content = bytes(told.getvalue())
             return Found(told.status_code, told["Content-Type"], told.get("Content-Disposition", ""), content)
         link = told["Location"]
-    answer = httpx.get(link, headers=headers, trust_env=False)
+    answer = httpx.get(link, headers=headers, trust_env=False, timeout=60)
     disposition = answer.headers.get("Content-Disposition", "")
     return Found(answer.status_code, answer.headers["Content-Type"], disposition, answer.content)

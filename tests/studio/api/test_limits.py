@@ -23,6 +23,7 @@ def program(secret: str) -> Any:
     return Client(headers={"Authorization": f"Bearer {secret}"})
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_reads_and_writes_count_apart_and_end_in_429(api: Caller, settings: Any) -> None:
     settings.API_READS_PER_MINUTE, settings.API_WRITES_PER_MINUTE = 2, 1
     first, second, third = (api.get("me") for _ in range(3))
@@ -43,6 +44,7 @@ def test_reads_and_writes_count_apart_and_end_in_429(api: Caller, settings: Any)
     assert api.post("projects", {"name": "Q"}).status_code == 429
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_another_token_has_its_own_rate_and_a_rotated_one_has_not(api: Caller, cast: Cast, settings: Any) -> None:
     settings.API_READS_PER_MINUTE = 1
     assert [api.get("me").status_code for _ in range(2)] == [200, 429]

@@ -34,6 +34,12 @@ REVOKE = (
     "from avatarsite.workspaces.tokens import revoke_for_operator\n"
     "revoke_for_operator(ApiToken.objects.get(token_hash=hash_of({secret!r})))\nprint(json.dumps(None))"
 )
+LIMIT_PASSES = (
+    "from datetime import timedelta\nfrom django.utils import timezone\n"
+    "from studio.gateway.models import GatewayRequest\n"
+    "newest = GatewayRequest.objects.filter(pk=GatewayRequest.objects.latest('pk').pk)\n"
+    "print(newest.update(start_by=timezone.now() - timedelta(seconds=1)))"
+)
 TOKEN = (
     "from avatarsite.workspaces.models import Scope, User\nfrom avatarsite.workspaces.tokens import make_token\n"
     "user = User.objects.get(email='alice@example.org')\n"
@@ -95,6 +101,10 @@ class LiveGateway:
 
     def nothing_is_held(self) -> None:
         eventually(lambda: self.money()[1] == 0, "the release of every hold")
+
+    def let_start_limit_pass(self) -> None:
+        """As if the newest request's limit, which is a real time from the submit on, lay behind us."""
+        assert self.live.site.ask(LIMIT_PASSES) == 1
 
     def slowly(self) -> None:
         """Jobs stay in the provider's queue until ``finish``."""

@@ -423,6 +423,7 @@ def test_a_failure_of_one_take_leaves_the_others(gateway: Gateway, simulators: S
     assert body["data"][0]["cost"] == 0.176
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_a_token_that_asks_too_often_is_told_so_in_each_protocols_words(gateway: Gateway, settings: Any) -> None:
     settings.API_WRITES_PER_MINUTE = 1
     submitted(gateway)

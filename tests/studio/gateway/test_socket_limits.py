@@ -240,7 +240,7 @@ def test_a_video_is_sent_once_though_it_is_asked_for_when_it_would_be_pushed(
     """@runware/sdk-js gives its caller all that has come for a task, when it has asked."""
     here, counted = SlowHub(), []
     monkeypatch.setattr(socket, "hub", here)
-    monkeypatch.setattr(socket, "IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(socket, "IDLE_SECONDS", 2.0)
 
     async def look() -> None:
         await here.connections[0].push(Push("gwr_1", SESSION, "ws_1", [VIDEO]))
@@ -284,14 +284,14 @@ def test_a_stranger_is_let_go(monkeypatch: pytest.MonkeyPatch, limit: str, reaso
 
 @pytest.mark.usefixtures("fresh_hub")
 def test_whoever_is_silent_is_let_go_and_a_ping_is_not_silence(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(socket, "IDLE_SECONDS", 3.0)
     key = key_of(cast.workspace, cast.alice)
 
     async def ping_for_a_while(wire: Wire) -> None:
         wire.say(json.dumps([{"taskType": "authentication", "apiKey": key}]))
         await until(lambda: len(wire.sent) > 1)
         for _ in range(4):
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(1)
             wire.say(PING)
 
     sent = serving(ping_for_a_while)

@@ -76,6 +76,7 @@ def test_parts_that_did_not_come_make_no_file(uploader: Uploader, parts: Any) ->
     assert (uploader.complete(parts).status_code, GatewayFile.objects.get().bytes) == (400, None)
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_uploads_count_among_what_a_token_may_write(uploader: Uploader, settings: Any) -> None:
     settings.API_WRITES_PER_MINUTE = 1
     answer = uploader.ask("POST", f"{uploader.cdn}/files/upload", content=b"hello")

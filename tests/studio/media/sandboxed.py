@@ -97,6 +97,13 @@ def say_pid_and_sleep(seconds: float, progress: Callable[[object], None]) -> Non
     time.sleep(seconds)
 
 
+def wait_for(file: Path, progress: Callable[[object], None] | None = None) -> None:
+    if progress:
+        progress(os.getpid())
+    while not file.exists():
+        time.sleep(0.02)
+
+
 def abort() -> None:
     os.abort()
 
@@ -108,5 +115,8 @@ def count(last: int, progress: Callable[[object], None]) -> int:
 
 
 def niceness_of_this() -> int:
-    time.sleep(0.3)  # whoever started it says it once it is there
-    return os.getpriority(os.PRIO_PROCESS, 0)
+    """Whoever started it says it once it is there."""
+    ends, before = time.monotonic() + 20, os.getpriority(os.PRIO_PROCESS, 0)
+    while (now := os.getpriority(os.PRIO_PROCESS, 0)) == before and time.monotonic() < ends:
+        time.sleep(0.02)
+    return now

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import av
@@ -46,11 +45,9 @@ def test_each_format_is_marked_for_what_it_shows(tmp_path: Path, painted: Path, 
 
 
 def test_a_full_check_of_what_is_too_long_for_its_time_looks_in_even_steps(tmp_path: Path) -> None:
-    long, begun = film(tmp_path, steps=120), time.monotonic()
-    found = check(long, full=True, threshold=THRESHOLD, seconds=2)
+    found = check(film(tmp_path, steps=120), full=True, threshold=THRESHOLD, seconds=2)
     assert found.of_frames == 120 * FRAMES_PER_STEP
     assert 30 <= found.frames < found.of_frames // 2
-    assert time.monotonic() - begun < 20
 
 
 def test_a_fast_check_sees_what_stands_between_far_key_frames(tmp_path: Path) -> None:

@@ -410,10 +410,13 @@ def test_a_render_that_is_stopped_leaves_no_file_and_no_thread(tmp_path: Path, s
         if done == 20:
             raise KeyboardInterrupt
 
+    before = threading.enumerate()
     with pytest.raises(KeyboardInterrupt):
         render_draft(small_portrait, VOICE, tmp_path / "x.mp4", progress=stop)
     assert not (tmp_path / "x.mp4").exists()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("draft")]
+    assert [
+        thread for thread in threading.enumerate() if thread not in before and thread.name.startswith("draft")
+    ] == []
 
 
 def test_a_scratch_in_the_voice_is_a_click_and_not_the_end(tmp_path: Path) -> None:

@@ -60,9 +60,7 @@ def test_a_cancelled_job_lets_go_of_its_place_at_once(long: Path) -> None:
     job.start_job(long)
     until(lambda: job.read_state(long).percent, WITHIN)
     assert (job.cancel(long), job.cancel(long)) == (True, True)
-    began = time.monotonic()
     until(lambda: nobody_is_at(long), WITHIN)
-    assert time.monotonic() - began < 5
     assert (job.read_state(long).word, job.result_path(long)) == (job.CANCELLED, None)
 
 

@@ -23,7 +23,7 @@ from tests.corpus import hostile
 from tests.corpus.hostile import HOSTILE, Hostile
 from tests.support.paths import SAMPLES
 
-SECONDS = 25.0
+SECONDS, QUICK_SECONDS = 60.0, 20.0
 CHEAP = {hostile.VOICE_LIMITS, hostile.PORTRAIT_LIMITS, "video_too_slow"}
 NO_MEMORY = av.error.MemoryError(12, "Cannot allocate memory")
 
@@ -50,7 +50,7 @@ def test_a_hostile_file_ends_within_its_limits(file: Hostile, tmp_path: Path) ->
     if file.code:
         assert code == file.code
     if file.code in CHEAP:
-        assert took < 5  # told by its header
+        assert took < QUICK_SECONDS  # told by its header
 
 
 def test_there_are_enough_of_each_kind() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 import tracemalloc
 
 import numpy as np
@@ -56,12 +55,10 @@ def test_the_corpus_has_every_reason_to_refuse_a_portrait_file() -> None:
 def test_a_huge_picture_is_refused_before_it_is_decoded(place: PlaceFile) -> None:
     path = place(pictures.huge_png())
     tracemalloc.start()
-    start = time.perf_counter()
     with pytest.raises(UploadRefused):
         read_portrait(path)
-    took, (_, peak) = time.perf_counter() - start, tracemalloc.get_traced_memory()
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert took < 0.5
     assert peak < 1_000_000
 
 

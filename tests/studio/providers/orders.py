@@ -67,7 +67,7 @@ def check(provider: Provider, job: JobHandle) -> JobReport:
     return http.run(provider.check, job)
 
 
-def until_over(provider: Provider, job: JobHandle, *, seconds: float = 20.0) -> JobReport:
+def until_over(provider: Provider, job: JobHandle, *, seconds: float = 120.0) -> JobReport:
     deadline = time.monotonic() + seconds
     while (report := check(provider, job)).status not in ENDED:
         if time.monotonic() > deadline:

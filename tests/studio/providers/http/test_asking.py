@@ -88,7 +88,7 @@ def test_a_question_that_is_answered_the_second_time_is_answered() -> None:
 def test_silence_is_no_answer_and_is_not_asked_again() -> None:
     with wire(say_nothing) as server:
         with pytest.raises(http.NoAnswer) as caught:
-            ask(server.url, "GET", repeatable=True, seconds=0.2)
+            ask(server.url, "GET", repeatable=True, seconds=2)
         assert caught.value.failure == Failure(
             Fault.TIMEOUT, "TimeoutError", "The provider did not answer.", retryable=True
         )

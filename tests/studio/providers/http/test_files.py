@@ -295,7 +295,7 @@ def test_a_link_that_drips_is_given_up(head: bytes) -> None:
     def drip(connection: socket.socket, _: bytes) -> None:
         connection.sendall(head)
         with suppress(OSError):
-            for _ in range(100):
+            while True:
                 connection.sendall(b"x")
                 time.sleep(0.05)
 
@@ -306,7 +306,7 @@ def test_a_link_that_drips_is_given_up(head: bytes) -> None:
         http.download(f"{server.url}/v.mp4", HERE, seconds=0.5) as it,
     ):
         list(it)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("spoken", ["chunked", "until it closes"])
