@@ -1,5 +1,5 @@
 // What polls asks again by itself when it is swapped in. When an answer never came, there is no swap: try once more.
-// A press on what is swapped away before its release would be lost, so what comes meanwhile is asked for once more.
+// A press on what is swapped away before its release would be lost, so what comes meanwhile waits for the release.
 
 const PAUSE_MS = 10_000;
 
@@ -17,20 +17,30 @@ for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) 
 }
 
 let pressed = null;
-const putOff = new Set();
+const waiting = new Map(); // what is to be done with an element then
 
-function askForWhatWasPutOff() {
+function release() {
   pressed = null;
-  for (const asker of putOff) if (asker.isConnected) window.htmx.trigger(asker, "retry");
-  putOff.clear();
+  for (const [element, swap] of waiting) if (element.isConnected) swap(element);
+  waiting.clear();
 }
 
 document.addEventListener("pointerdown", ({ target }) => (pressed = target), true);
 // The click comes right after the release.
-for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => setTimeout(askForWhatWasPutOff), true);
+for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => setTimeout(release), true);
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (!detail.target.contains(pressed)) return;
   detail.shouldSwap = false;
-  putOff.add(detail.requestConfig.elt);
+  waiting.set(detail.requestConfig.elt, (asker) => window.htmx.trigger(asker, "retry"));
+});
+
+// What comes beside the answer is not asked for by itself.
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  if (!detail.target.contains(pressed)) return;
+  detail.shouldSwap = false;
+  const { outerHTML } = detail.fragment.firstElementChild;
+  waiting.set(detail.target, (target) => {
+    window.htmx.swap(target, outerHTML, { swapStyle: "outerHTML" }, { eventInfo: { target } });
+  });
 });

@@ -155,6 +155,23 @@ def test_a_press_on_the_price_is_not_lost_when_another_price_comes_meanwhile(vis
     olga.nothing_went_wrong()
 
 
+def test_a_press_on_a_card_is_not_lost_when_the_card_comes_anew_meanwhile(visit: Visit, live_site: LiveSite) -> None:
+    alice, slug = visit("Alice"), live_site.slugs["Alice"]
+    page = alice.page
+    with live_site.engine_taken():
+        (video,) = live_site.ask("ask_for", slug, "A talk that takes long", until="rendering")
+        alice.go(f"/w/{slug}/videos/")
+        page.get_by_role("link", name="A talk that takes long").hover()
+        with page.expect_response("**/videos/live/*") as answer:
+            page.mouse.down()
+        answer.value.finished()
+        expect(page.locator("#live")).not_to_have_class(re.compile("htmx-"))
+        page.mouse.up()
+        assert made_at(page) == video["id"]
+        live_site.ask("cancel", video["id"])
+    alice.nothing_went_wrong()
+
+
 def test_a_double_click_makes_one_video(visit: Visit, live_site: LiveSite) -> None:
     emma, slug = visit("Emma"), live_site.slugs["Emma"]
     open_with_samples(emma, slug)
