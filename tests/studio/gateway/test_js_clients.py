@@ -19,6 +19,7 @@ from tests.support.node import ClientError, JsClient, js_client
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("live-gateway")]
 
 CLIENTS = ["@fal-ai/client", "@fal-ai/serverless-client"]
+newest = pytest.mark.parametrize("package", CLIENTS[:1], indirect=True)  # what only the newest client can do
 COST_MICROS = 224_800  # 4 s at fal's price
 Options = dict[str, Any]
 
@@ -48,13 +49,6 @@ def made(gateway: LiveGateway, package: str, tmp_path: Path) -> Iterator[Callabl
 @pytest.fixture
 def fal(made: Callable[..., JsClient]) -> JsClient:
     return made()
-
-
-@pytest.fixture
-def newest(package: str) -> None:
-    """What only the newest client can do."""
-    if package != CLIENTS[0]:
-        pytest.skip(f"{package} can't")
 
 
 def with_each(name: str, values: Iterable[str]) -> pytest.MarkDecorator:
@@ -197,7 +191,7 @@ def test_its_own_time_limit_cancels(fal: JsClient, gateway: LiveGateway) -> None
     gateway.nothing_is_held()
 
 
-@pytest.mark.usefixtures("newest")
+@newest
 def test_a_caller_who_gives_up_stops_asking(fal: JsClient, gateway: LiveGateway) -> None:
     gateway.slowly()
     with gateway.charged(COST_MICROS), pytest.raises(ClientError) as caught:
@@ -205,13 +199,13 @@ def test_a_caller_who_gives_up_stops_asking(fal: JsClient, gateway: LiveGateway)
     assert caught.value.told["name"] in ("AbortError", "TimeoutError")
 
 
-@pytest.mark.usefixtures("newest")
+@newest
 def test_a_start_limit_that_is_kept_changes_nothing(fal: JsClient, gateway: LiveGateway, package: str) -> None:
     output, seen = subscribe(fal, gateway, startTimeout=600)
     assert (data_of(package, output)["duration"], seen[-1]["status"]) == (4.0, "COMPLETED")
 
 
-@pytest.mark.usefixtures("newest")
+@newest
 def test_a_start_limit_that_passes_while_a_provider_has_it_is_forgotten(
     fal: JsClient, gateway: LiveGateway, package: str
 ) -> None:
@@ -226,7 +220,7 @@ def test_a_start_limit_that_passes_while_a_provider_has_it_is_forgotten(
     assert data_of(package, fal.call("queue.result", STANDARD, about))["duration"] == 4.0
 
 
-@pytest.mark.usefixtures("newest")
+@newest
 def test_a_start_limit_that_passes_before_a_provider_has_it_is_the_users_own(
     fal: JsClient, gateway: LiveGateway
 ) -> None:
