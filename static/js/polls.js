@@ -1,5 +1,4 @@
 // What polls asks again by itself when it is swapped in. When an answer never came, there is no swap: try once more.
-// A press on what is swapped away before its release would be lost, so what comes meanwhile waits for the release.
 
 const PAUSE_MS = 10_000;
 
@@ -16,31 +15,62 @@ for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) 
   document.addEventListener(failure, again);
 }
 
+// A press on what is swapped away before its release would be lost. So what polls is asked once more after the release,
+// and what comes beside an answer waits for it.
+
+const CLICK_MS = 100; // after the release; a finger's click is a task of its own
 let pressed = null;
+let timer = 0;
 const waiting = new Map(); // what is to be done with an element then
 
 function release() {
-  pressed = null;
-  for (const [element, swap] of waiting) if (element.isConnected) swap(element);
+  const due = [...waiting];
   waiting.clear();
+  [pressed, timer] = [null, 0];
+  for (const [element, swap] of due) if (element.isConnected) swap(element);
 }
 
-document.addEventListener("pointerdown", ({ target }) => (pressed = target), true);
-// The click comes right after the release.
-for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => setTimeout(release), true);
+function soon() {
+  timer ||= setTimeout(release, CLICK_MS);
+}
+
+document.addEventListener(
+  "pointerdown",
+  ({ target, button }) => {
+    clearTimeout(timer);
+    timer = 0;
+    if (button === 0) pressed = target;
+  },
+  true,
+);
+for (const end of ["pointerup", "pointercancel", "contextmenu", "dragend"]) document.addEventListener(end, soon, true);
+// A release outside of the window is not told.
+document.addEventListener("pointermove", ({ buttons }) => pressed && !buttons && soon(), true);
+
+function askAgain(asker) {
+  // A form that the click has sent leaves the page, and would look unsent.
+  const sent = asker.closest("[data-sent]") ?? asker.querySelector("[data-sent]");
+  setTimeout(() => asker.isConnected && window.htmx.trigger(asker, "retry"), sent ? PAUSE_MS : 0);
+}
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!detail.target.contains(pressed)) return;
+  const { elt } = detail.requestConfig;
+  const asksAgain = elt.matches('[hx-trigger*="retry"], [hx-trigger*="every"]');
+  if (!detail.shouldSwap || !asksAgain || !detail.target.contains(pressed)) return;
   detail.shouldSwap = false;
-  waiting.set(detail.requestConfig.elt, (asker) => window.htmx.trigger(asker, "retry"));
+  waiting.set(elt, askAgain);
 });
 
-// What comes beside the answer is not asked for by itself.
+// A menu that is open stays so.
+function swap(old, fresh) {
+  const menu = fresh.querySelector("details.menu");
+  if (menu) menu.open = old.querySelector("details.menu")?.open ?? false;
+  window.htmx.swap(old, fresh.outerHTML, { swapStyle: "outerHTML" }, { eventInfo: { target: old } });
+}
+
 document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   if (!detail.target.contains(pressed)) return;
   detail.shouldSwap = false;
-  const { outerHTML } = detail.fragment.firstElementChild;
-  waiting.set(detail.target, (target) => {
-    window.htmx.swap(target, outerHTML, { swapStyle: "outerHTML" }, { eventInfo: { target } });
-  });
+  const fresh = detail.fragment.firstElementChild;
+  waiting.set(detail.target, (old) => swap(old, fresh));
 });

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tests.simulators import loopback
 
 LOOKS = ("/healthz", "/account/login/")
-QUICK, NEVER_HELD = 1.0, 10.0  # seconds; the machine of the tests has other work, and a place is held for longer
+QUICK, NEVER_HELD = 1.0, 10.0  # seconds; the machine of the tests has other work
 LEAST = 6
 
 

@@ -54,7 +54,8 @@ for model in apps.get_models():
             look(f"{model._meta.label}.{column}", repr(value) + (bytes(value).decode("latin-1")
                  if isinstance(value, (bytes, memoryview)) else ""))
 browser, seen = Client(SERVER_NAME="127.0.0.1"), 0
-browser.force_login(User.objects.create_superuser("root@example.org", "another horse battery"),
+browser.force_login(User.objects.filter(email="root@example.org").first()
+                    or User.objects.create_superuser("root@example.org", "another horse battery"),
                     backend="avatarsite.workspaces.signing_in.known.SignedIn")
 for model, page in admin.site._registry.items():
     for entry in page.get_urls():

@@ -82,7 +82,7 @@ def is_dark(endpoint: str) -> bool:
 
 
 def alert_says(kind: str) -> str:
-    """The newest one, if it is open."""
+    """What the open one says; "" where none is."""
     return next(iter(Alert.objects.filter(kind=kind, closed_at=None).values_list("message", flat=True)), "")
 
 

@@ -111,13 +111,16 @@ def _folder() -> Path:
 
 def _started(address: str) -> Connection:
     """One of those who found nobody starts it, and the others wait for that one."""
+    until, process = time.monotonic() + START_SECONDS, None
     with (_folder() / "start").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        until, process = time.monotonic() + START_SECONDS, None
-        while time.monotonic() < until:
+        while True:
             try:
                 return Client(address, "AF_UNIX")
             except (FileNotFoundError, ConnectionError):
+                # However long its turn took to come, each looks once.
+                if time.monotonic() > until:
+                    break
                 process = process if process and process.poll() is None else _start()
                 time.sleep(0.02)
     raise SandboxGone(f"The media sandbox does not start; {_folder() / 'log'} says why.")

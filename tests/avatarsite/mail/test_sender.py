@@ -151,10 +151,8 @@ def test_a_hanging_server_costs_one_wait_a_round(server: MailServer, settings: A
     owe(ALICE, BOB, DORA)
     server.set("hangs")
     assert send_due() == 0
-    asked = server.conversations
-    assert asked <= 1  # it may be given up before it has heard of it
     assert send_due() == 0, "and whoever comes at once lets it be"
-    assert server.conversations == asked
+    assert server.conversations <= 1  # it may be given up before the server has heard of it
     assert sum(MailMessage.objects.values_list("tries", flat=True)) == 1
 
 

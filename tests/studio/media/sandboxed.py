@@ -114,9 +114,9 @@ def count(last: int, progress: Callable[[object], None]) -> int:
     return last
 
 
-def niceness_of_this() -> int:
+def niceness_of_this(wanted: int) -> int:
     """Whoever started it says it once it is there."""
-    ends, before = time.monotonic() + 20, os.getpriority(os.PRIO_PROCESS, 0)
-    while (now := os.getpriority(os.PRIO_PROCESS, 0)) == before and time.monotonic() < ends:
+    ends = time.monotonic() + 20
+    while (now := os.getpriority(os.PRIO_PROCESS, 0)) < wanted and time.monotonic() < ends:
         time.sleep(0.02)
     return now

@@ -111,4 +111,5 @@ def test_a_long_job_gives_way_while_it_runs(
 
 
 def test_whoever_has_used_little_has_the_least() -> None:
-    assert run(sandboxed.niceness_of_this, owner="little", reads=[ROOM]) == OURS + MIN_NICENESS
+    least = OURS + MIN_NICENESS
+    assert run(sandboxed.niceness_of_this, least, owner="little", reads=[ROOM]) == least
