@@ -46,6 +46,7 @@ NAMES = (
     "Cleo",
     "Vera",
     "Tess",
+    "Una",
 )
 
 Visit = Callable[..., BrowserUser]

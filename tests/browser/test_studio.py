@@ -134,9 +134,9 @@ def test_a_refused_file_says_why_beside_its_field_and_leaves_the_rest(
 
 
 def test_a_press_on_the_price_is_not_lost_when_another_price_comes_meanwhile(visit: Visit, live_site: LiveSite) -> None:
-    olga = visit("Olga")
-    page = olga.page
-    open_with_samples(olga, live_site.slugs["Olga"])
+    una = visit("Una")
+    page = una.page
+    open_with_samples(una, live_site.slugs["Una"])
     expect(page.locator("#working")).not_to_have_attribute("open", "")
     held: list[Route] = []
     page.route("**/quote/", lambda route: held.append(route))  # noqa: PLW0108 -- Playwright marks it
@@ -152,7 +152,7 @@ def test_a_press_on_the_price_is_not_lost_when_another_price_comes_meanwhile(vis
     with page.expect_response("**/quote/"):  # the price was put off, and is asked for once more
         page.mouse.up()
     expect(page.locator("#working")).to_have_attribute("open", "")
-    olga.nothing_went_wrong()
+    una.nothing_went_wrong()
 
 
 def test_a_press_on_a_card_is_not_lost_when_the_card_comes_anew_meanwhile(visit: Visit, live_site: LiveSite) -> None:
