@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def own_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     for connection in client._kept.values():
         connection.close()
     for server in servers(folder):
-        server.kill()
+        with suppress(psutil.NoSuchProcess):  # it may be ending by itself
+            server.kill()
 
 
 def servers(folder: Path) -> list[psutil.Process]:
