@@ -27,7 +27,7 @@ function release() {
   const due = [...waiting];
   waiting.clear();
   [pressed, timer] = [null, 0];
-  for (const [element, swap] of due) if (element.isConnected) swap(element);
+  for (const [element, act] of due) if (element.isConnected) act(element);
 }
 
 function soon() {
@@ -61,7 +61,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   waiting.set(elt, askAgain);
 });
 
-// A menu that is open stays so.
+// A menu that the press has opened stays open.
 function swap(old, fresh) {
   const menu = fresh.querySelector("details.menu");
   if (menu) menu.open = old.querySelector("details.menu")?.open ?? false;
