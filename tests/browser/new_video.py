@@ -101,7 +101,7 @@ def fact(page: Page, name: str) -> Locator:
 
 
 def unfold_working(page: Page) -> None:
-    """Show how the price is worked out, once no other is on its way: a press on what is just replaced does nothing."""
+    """Show how the price is worked out, once no other is on its way."""
     expect(page.locator("#price.htmx-request")).to_have_count(0)
     page.get_by_text("How it is worked out").click()
 

@@ -73,9 +73,7 @@ class Settings(Turnable):
     most_image_side: int = 0  # 0 is no limit
     least_voice_seconds: float = 2.0
     most_voice_seconds: float = 300.0
-    webhook_timeout_real_seconds: float = (
-        10.0  # a webhook's time limit never shrinks below this, however fast the clock
-    )
+    webhook_timeout_real_seconds: float = 10.0  # a webhook's time limit is never shorter, however fast the clock
 
 
 @dataclass
