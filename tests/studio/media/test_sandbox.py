@@ -21,6 +21,8 @@ from studio.media import judge
 from studio.media.errors import Refusal, UploadRefused
 from studio.media.sandbox import Excess, Limits, OverLimit, client, paths, run
 from studio.media.sandbox.confine import missing_walls
+from studio.media.sandbox.limits import Lane
+from studio.media.sandbox.server import AT_ONCE
 from tests.studio.media import sandboxed
 from tests.support.paths import ROOT, SAMPLES
 
@@ -170,16 +172,17 @@ def test_news_of_a_job_arrives_and_whoever_refuses_it_ends_the_job(own_sandbox: 
 
 def test_one_owner_leaves_a_place_for_others(tmp_path: Path) -> None:
     begun: list[object] = []
+    places = AT_ONCE[Lane.JUDGE]
     go = {"owner": "crowd", "reads": [tmp_path], "progress": begun.append}
-    with ThreadPoolExecutor(12) as crowd:
-        mine = [crowd.submit(do, sandboxed.wait_for, tmp_path / "go", **go) for _ in range(10)]
+    with ThreadPoolExecutor(2 * places) as crowd:
+        mine = [crowd.submit(do, sandboxed.wait_for, tmp_path / "go", **go) for _ in range(2 * places)]
         try:
-            wait_until(lambda: bool(begun))
+            wait_until(lambda: len(begun) == places - 1)
             assert do(sandboxed.add, 1, 1, owner="other") == 2
-            assert [one.done() for one in mine] == [False] * 10
+            assert [one.done() for one in mine] == [False] * 2 * places
         finally:
             (tmp_path / "go").touch()
-        assert [one.result() for one in mine] == [None] * 10
+        assert [one.result() for one in mine] == [None] * 2 * places
 
 
 def test_a_sandbox_that_is_killed_is_started_again_and_leaves_no_child(own_sandbox: Path, tmp_path: Path) -> None:
@@ -195,6 +198,17 @@ def test_a_sandbox_that_is_killed_is_started_again_and_leaves_no_child(own_sandb
         go.touch()
         assert job.result() is None
     assert len(pids) == 2
+
+
+def test_whoever_has_waited_for_a_turn_looks_once(own_sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as late:
+        late.setattr(client, "START_SECONDS", -1.0)  # others took all of it
+        with pytest.raises(client.SandboxGone, match="does not start"):
+            do(sandboxed.add, 1, 1)
+    assert do(sandboxed.add, 1, 1) == 2
+    with monkeypatch.context() as late:
+        late.setattr(client, "START_SECONDS", -1.0)
+        client._started(str(own_sandbox / "socket")).close()
 
 
 def test_many_who_find_nobody_start_one(own_sandbox: Path) -> None:
