@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from billing.stripe.client import API_VERSION
+from tests.simulators import loopback
 from tests.studio.api.live import LiveApi
 from tests.support.paths import SAMPLES
 
@@ -60,9 +61,8 @@ class Caller:
         if token:
             headers["Authorization"] = f"{scheme} {token}"
         cookies = {self.cookies["name"]: self.cookies[cookie]} if cookie else {}
-        return httpx.Client(
-            base_url=self.site.address, headers=headers, cookies=cookies, timeout=30, trust_env=False, verify=False
-        )
+        given: dict[str, Any] = {"headers": headers, "cookies": cookies, "timeout": 30, "trust_env": False}
+        return loopback.Client(base_url=self.site.address, **given)
 
     @property
     def token(self) -> str:

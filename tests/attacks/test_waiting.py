@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.simulators import loopback
 from tests.studio.api.live import LiveApi, live_api
 from tests.support.until import until
 
@@ -39,8 +41,8 @@ class Crowd:
     pool: ThreadPoolExecutor
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> Future[httpx.Response]:
-        wish = {"headers": headers, "timeout": 60, "trust_env": False, "verify": False}
-        return self.pool.submit(httpx.request, method, f"{self.site.address}{path}", **wish)  # type: ignore[arg-type]
+        ask = partial(loopback.request, headers=headers, trust_env=False)
+        return self.pool.submit(ask, method, f"{self.site.address}{path}")
 
     def hold_all(self) -> list[Future[httpx.Response]]:
         asked = [self.ask("/account/login/", **{"X-Hold": f"held-{number}"}) for number in range(THREADS)]

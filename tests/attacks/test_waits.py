@@ -15,6 +15,7 @@ from studio.gateway.model_names import DRAFTS
 from studio.gateway.models import Protocol
 from tests.attacks.neighbour import held, neighbour
 from tests.attacks.slow_host import SlowHost
+from tests.simulators import loopback
 from tests.studio.api.live import LiveApi
 from tests.support.until import until
 
@@ -66,7 +67,7 @@ def test_waits_for_a_render_are_answered_early_when_there_is_no_place(
 def fal(site: LiveApi, path: str, method: str = "POST", **options: Any) -> httpx.Response:
     headers = {"Authorization": f"Key {site.alice['test_token']}"}
     url = f"{site.address}/compat/fal/{path}"
-    return httpx.request(method, url, headers=headers, trust_env=False, verify=False, **options)
+    return loopback.request(method, url, headers=headers, trust_env=False, **options)
 
 
 def impatient(ask: Ask) -> Ask:

@@ -19,6 +19,7 @@ from subprocess import Popen
 import httpx
 import psutil
 
+from tests.simulators import loopback
 from tests.studio.api.live import SEED, web_command
 from tests.support.processes import lives, told
 from tests.support.sites import Site, fresh_site
@@ -100,19 +101,13 @@ def under_load(machine: Machine, alice: dict[str, str]) -> Iterator[Load]:
     load = Load()
     headers = {"Authorization": f"Bearer {alice['test_token']}"}
     wish = {"portrait": alice["portrait"], "voice": alice["voice"]}
-    with httpx.Client(
-        base_url=f"{machine.address}/api/v1", headers=headers, timeout=60, trust_env=False, verify=False
-    ) as kept:
+    with loopback.Client(base_url=f"{machine.address}/api/v1", headers=headers, trust_env=False) as kept:
 
         def create() -> httpx.Response:
             return kept.post("/renders", json=wish, headers={"Idempotency-Key": uuid.uuid4().hex})
 
         clients = [
-            (
-                "a connection each",
-                lambda: httpx.get(f"{machine.address}/healthz", timeout=60, trust_env=False, verify=False),
-                200,
-            ),
+            ("a connection each", lambda: loopback.get(f"{machine.address}/healthz", trust_env=False), 200),
             ("kept connections", lambda: kept.get("/renders?limit=3"), 200),
             ("writes", create, 201),
         ]

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from tests.browser.live_site import stop
+from tests.simulators import loopback
 from tests.support.servers import free_ports
 from tests.support.sites import ROOT, Site, Started, fresh_site
 
@@ -36,7 +37,7 @@ class LiveApi:
     def client(self, token: str = "", **options: Any) -> httpx.Client:
         """A program with Alice's token, or with another."""
         headers = {"Authorization": f"Bearer {token or self.alice['token']}"}
-        return httpx.Client(base_url=self.api, headers=headers, timeout=30, trust_env=False, verify=False, **options)
+        return loopback.Client(base_url=self.api, headers=headers, timeout=30, trust_env=False, **options)
 
     def log(self) -> str:
         return "".join(path.read_text(errors="replace") for path in sorted(self.site.folder.glob("*.log")))
